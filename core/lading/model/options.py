@@ -1,0 +1,78 @@
+"""What a plugin's options are made of.
+
+Nothing here imports pydantic: a manifest that is already known to be valid is read without it. The constraints speak
+pydantic's protocol (`__get_pydantic_core_schema__`), which is called only when a manifest is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, a list of them or a mapping of str to them."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Base of every options type. Subclass it as a frozen dataclass with a docstring under each field.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from typing import Annotated
+        >>> @dataclass(frozen=True)
+        ... class HarbourOptions(Options):
+        ...     port: Annotated[int, Range(ge=0, le=65535)] = 0
+        ...     '''Port to listen on; 0 picks a free one.'''
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "strict": True,
+        "extra": "forbid",
+        "use_attribute_docstrings": True,
+    }
+
+
+class Range:
+    """Bounds of a number, for `Annotated[int, Range(ge=0)]`."""
+
+    def __init__(
+        self,
+        *,
+        ge: float | None = None,
+        gt: float | None = None,
+        le: float | None = None,
+        lt: float | None = None,
+    ) -> None:
+        bounds = {"ge": ge, "gt": gt, "le": le, "lt": lt}
+        self.bounds = {name: bound for name, bound in bounds.items() if bound is not None}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {**handler(source), **self.bounds}
+
+
+class Text:
+    """Rules for a string: `pattern` (a regular expression that the whole string matches, with ^ and $) and lengths."""
+
+    def __init__(self, *, pattern: str | None = None, min_length: int = 0, max_length: int | None = None) -> None:
+        self.rules: dict[str, Any] = {"min_length": min_length}
+        if pattern is not None:
+            self.rules["pattern"] = pattern
+        if max_length is not None:
+            self.rules["max_length"] = max_length
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {**handler(source), **self.rules}
+
+
+class IsInput:
+    """Marks a path that a stage reads: resolved against the manifest, required to exist, digested into the key."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {"type": "str", "min_length": 1}
+
+
+InputPath = Annotated[Path, IsInput()]
+"""A file or folder named in a manifest, relative to it. A plugin receives it absolute."""

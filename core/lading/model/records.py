@@ -1,0 +1,180 @@
+"""What the stages leave behind: runs, model versions, packages, deployments, events. All frozen, all serialisable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from .options import Json, Options
+
+
+@dataclass(frozen=True)
+class Column:
+    """A feature or the label, as the model was trained on it. `dtype` is NumPy's name: float64, int64, object, ..."""
+
+    name: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """An installed distribution: its version and its unconditional and conditional requirements (PEP 508)."""
+
+    version: str
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """A model version in a registry, as that registry names it."""
+
+    registry: str
+    name: str
+    version: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """A run as a tracker keeps it: its id there and, where it has one, the page a person can open."""
+
+    tracker: str
+    id: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of `train`. `state` is running, finished or failed; `inputs` maps a path to its sha256."""
+
+    id: str
+    name: str
+    state: str
+    started: datetime
+    ended: datetime | None = None
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    metrics: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    git_commit: str | None = None
+    model_sha256: str | None = None
+    error: str | None = None
+    tracked: tuple[TrackedRun, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered, immutable model. `file` is read-only and lies in the store; `sha256` is of its bytes.
+
+    `distributions` is what was installed when the model was trained (or, for a finished model, registered): the pins
+    of every package of this model come from it. `modules` are source files that the model needs where it is scored.
+    """
+
+    name: str
+    version: int
+    sha256: str
+    file: Path
+    file_name: str
+    created: datetime
+    framework: str
+    framework_version: str
+    python: str
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    run: str | None = None
+    columns: tuple[Column, ...] = ()
+    label: Column | None = None
+    distributions: Mapping[str, Distribution] = field(default_factory=dict)
+    modules: tuple[Path, ...] = ()
+    references: tuple[ModelReference, ...] = ()
+
+
+@dataclass(frozen=True)
+class Package:
+    """The deployable bundle of one model version.
+
+    `folder` (read-only, in the store) holds `azureml-app/` with the scoring script, `conda.yml`, `requirements.txt`
+    and `package.json`; the model file is laid out beside it by `lading.lay_out`. `digest` covers these files and the
+    model's name, file name and sha256, and nothing else.
+    """
+
+    digest: str
+    folder: Path
+    scoring_script: str
+    model: ModelVersion
+    python: str
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One service on one target block. `service` is its remote name; `release` is None before the first one."""
+
+    service: str
+    target: str
+    options: Options
+    release: int | None = None
+    package_digest: str | None = None
+    model_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A numbered entry in a deployment's history.
+
+    `state` is pending, up, superseded, refused (a golden request was answered wrongly, or not at all), failed or
+    deleted.
+    """
+
+    service: str
+    target: str
+    number: int
+    package_digest: str
+    model: str
+    model_version: int
+    model_sha256: str
+    state: str
+    started: datetime
+    ended: datetime | None = None
+    reason: str = ""
+
+
+class State(StrEnum):
+    """What a target says of a deployment."""
+
+    ABSENT = "absent"
+    PENDING = "pending"
+    RUNNING = "running"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Status:
+    """A deployment as its target sees it; the digests come from the target's own tags, never from the store."""
+
+    state: State
+    package_digest: str | None = None
+    model_sha256: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something the engine did.
+
+    `kind` is stage.started, stage.reused, stage.finished, stage.failed, progress, warning, release.up,
+    release.refused, release.rolled_back or release.deleted; `fields` is JSON.
+    """
+
+    kind: str
+    at: datetime
+    service: str
+    stage: str = ""
+    target: str = ""
+    detail: str = ""
+    fields: Mapping[str, Json] = field(default_factory=dict)
