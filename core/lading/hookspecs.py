@@ -89,7 +89,7 @@ def lading_train(request: TrainRequest, context: Context) -> TrainedModel | None
 
 
 @hookspec(firstresult=True)
-def lading_inspect(request: InspectRequest, context: Context) -> TrainedModel | None:
+def lading_inspect(request: InspectRequest) -> TrainedModel | None:
     """Describe a finished model file without loading it. Implemented by trainers, asked where nothing is trained.
 
     Example:

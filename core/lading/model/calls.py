@@ -31,8 +31,9 @@ class Capability(StrEnum):
 class Description:
     """What a plugin says of itself.
 
-    `cache_version` changes when the same inputs would give another output; `connection` is the name of the connection
-    plugin of its family; `api` is the contract it was written against.
+    `cache_version` changes when the same inputs would give another output, and `libraries` are the distributions whose
+    version shapes it; `connection` is the name of the connection plugin of its family; `api` is the contract that it
+    was written against.
     """
 
     summary: str
@@ -40,6 +41,7 @@ class Description:
     capabilities: frozenset[Capability] = frozenset()
     connection: str | None = None
     cache_version: str = "1"
+    libraries: tuple[str, ...] = ()
     api: int = API_VERSION
 
 

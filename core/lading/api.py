@@ -1,0 +1,247 @@
+"""Lading from Python. No function here prints; `on_event` is told what happens.
+
+Every function takes the manifest's path, `lading.yaml` by default, and raises a LadingError for an expected failure:
+ManifestError for a wrong manifest, and the others as they say.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .engine import deploy as deploy_stage
+from .engine import pipeline
+from .engine import train as train_stage
+from .engine.binding import bind_all
+from .engine.service import Service
+from .engine.session import Order, Session, open_session
+from .errors import Interrupted, LadingError, StageFailed
+from .live import LiveDeployment, OnEvent, ignore
+from .manifest import read
+from .model import ModelVersion, Package, Run, Status
+from .plugins import TARGETS, installed
+from .store import Store, find_store
+
+MANIFEST = "lading.yaml"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A service on one target: its release in the store, and what the target says."""
+
+    target: str
+    service: str
+    release: int | None
+    status: Status
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the deploy of one target ended: a deployment, or the failure."""
+
+    target: str
+    deployment: LiveDeployment | None = None
+    error: LadingError | None = None
+    reused: bool = False
+
+
+def deploy(
+    manifest: str | Path = MANIFEST,
+    *,
+    target: str | None = None,
+    model: str | None = None,
+    force: bool = False,
+    store: str | Path | None = None,
+    timeout: float | None = None,
+    on_event: OnEvent = ignore,
+) -> LiveDeployment:
+    """Train, register, package and deploy to one target, reusing what the same inputs gave before.
+
+    `target` is one of the manifest's, by default its own; `model` (`NAME:VERSION`) serves an earlier version; `force`
+    deploys anew even where nothing has changed; `timeout` is in seconds. Raises NotUp where the release does not come
+    up: the old one then still serves.
+    """
+    (outcome,) = deploy_each(
+        manifest,
+        targets=() if target is None else (target,),
+        model=model,
+        force=force,
+        store=store,
+        timeout=timeout,
+        on_event=on_event,
+    )
+    if outcome.deployment is None:
+        raise outcome.error or StageFailed(f"the deploy to '{outcome.target}' gave no result")
+    return outcome.deployment
+
+
+def deploy_each(
+    manifest: str | Path = MANIFEST,
+    *,
+    targets: Sequence[str] = (),
+    model: str | None = None,
+    force: bool = False,
+    store: str | Path | None = None,
+    timeout: float | None = None,
+    lock_wait: float = 0.0,
+    on_event: OnEvent = ignore,
+) -> tuple[Outcome, ...]:
+    """Deploy one package to several targets; where one fails, the others still run."""
+    order = _order("deploy", manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
+    with open_session(order, on_event) as session:
+        package = pipeline.packaged(session, model=model)
+        return tuple(_deploy_one(session, name, package, force=force) for name in session.manifest.targets)
+
+
+def train(
+    manifest: str | Path = MANIFEST,
+    *,
+    force: bool = False,
+    store: str | Path | None = None,
+    timeout: float | None = None,
+    on_event: OnEvent = ignore,
+) -> Run | None:
+    """Train, or find the run that the same inputs gave before; None where the manifest names a finished model."""
+    with open_session(_order("train", manifest, store=store, timeout=timeout), on_event) as session:
+        trained = train_stage.train(session, force=force)
+        return session.store.runs.get(trained.run) if trained.run else None
+
+
+def register(
+    manifest: str | Path = MANIFEST,
+    *,
+    force: bool = False,
+    store: str | Path | None = None,
+    timeout: float | None = None,
+    on_event: OnEvent = ignore,
+) -> ModelVersion:
+    """Train and register."""
+    with open_session(_order("register", manifest, store=store, timeout=timeout), on_event) as session:
+        return pipeline.registered(session, force=force)
+
+
+def package(
+    manifest: str | Path = MANIFEST,
+    *,
+    model: str | None = None,
+    force: bool = False,
+    store: str | Path | None = None,
+    timeout: float | None = None,
+    on_event: OnEvent = ignore,
+) -> Package:
+    """Train, register and package."""
+    with open_session(_order("package", manifest, store=store, timeout=timeout), on_event) as session:
+        return pipeline.packaged(session, model=model, force=force)
+
+
+def check(manifest: str | Path = MANIFEST) -> tuple[str, ...]:
+    """Check every block of a manifest. Raises ManifestError with every problem; returns notes on what it left out."""
+    _manifest, notes = bind_all(read(Path(manifest), os.environ))
+    return notes
+
+
+def deployment(
+    manifest: str | Path = MANIFEST,
+    *,
+    target: str | None = None,
+    store: str | Path | None = None,
+    timeout: float | None = None,
+    lock_wait: float = 0.0,
+) -> LiveDeployment:
+    """The deployment of a target as it is, without deploying anything."""
+    targets = () if target is None else (target,)
+    order = _order(
+        "deployment", manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait, stages=False
+    )
+    with open_session(order, ignore) as session:
+        service = Service(session, session.targets[0])
+        return _live(session, service.target.name, service.deployment.release)
+
+
+def statuses(
+    manifest: str | Path = MANIFEST, *, targets: Sequence[str] = (), store: str | Path | None = None
+) -> tuple[Standing, ...]:
+    """What each target says of the service; by default every target whose plugin is installed."""
+    refs = [ref for ref in read(Path(manifest), os.environ).sections() if ref.role == "target"]
+    known = {plugin.name for plugin in installed(TARGETS)}
+    chosen = targets or [ref.name for ref in refs if ref.plugin in known]
+    found = (deployment(manifest, target=name, store=store) for name in chosen)
+    return tuple(Standing(one.target, one.service, one.release, one.status()) for one in found)
+
+
+def list_runs(manifest: str | Path = MANIFEST, *, store: str | Path | None = None) -> list[Run]:
+    """Every run in the store, newest first."""
+    with _store(manifest, store) as opened:
+        return opened.runs.list()
+
+
+def get_run(run: str, manifest: str | Path = MANIFEST, *, store: str | Path | None = None) -> Run | None:
+    """A run by its id or a prefix of it. Raises BadInput where several runs begin so."""
+    with _store(manifest, store) as opened:
+        return opened.runs.get(run)
+
+
+def list_models(
+    manifest: str | Path = MANIFEST, *, name: str | None = None, store: str | Path | None = None
+) -> list[ModelVersion]:
+    """Every model version in the store, newest first."""
+    with _store(manifest, store) as opened:
+        return list(opened.models.list(name))
+
+
+def get_model(
+    name: str, version: int | None = None, manifest: str | Path = MANIFEST, *, store: str | Path | None = None
+) -> ModelVersion | None:
+    """A model version, by default the newest of that name."""
+    with _store(manifest, store) as opened:
+        return opened.models.get(name, version)
+
+
+def _order(
+    command: str,
+    manifest: str | Path,
+    *,
+    store: str | Path | None,
+    targets: Sequence[str] = (),
+    timeout: float | None = None,
+    lock_wait: float = 0.0,
+    stages: bool = True,
+) -> Order:
+    return Order(
+        file=Path(manifest),
+        environ=os.environ,
+        command=f"lading {command} {manifest}",
+        store=None if store is None else Path(store),
+        targets=tuple(targets),
+        stages=stages,
+        timeout=timeout,
+        lock_wait=lock_wait,
+    )
+
+
+@contextmanager
+def _store(manifest: str | Path, store: str | Path | None) -> Iterator[Store]:
+    opened = Store.open(find_store(Path(manifest), os.environ, None if store is None else Path(store)))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -> Outcome:
+    try:
+        done = deploy_stage.deploy(session, session.manifest.targets[name], package, force=force)
+    except Interrupted:
+        raise
+    except LadingError as error:
+        session.events.emit("stage.failed", stage="deploy", target=name, detail=error.message)
+        return Outcome(name, error=error)
+    return Outcome(name, _live(session, name, done.release.number), reused=done.reused)
+
+
+def _live(session: Session, target: str, release: int | None) -> LiveDeployment:
+    order = replace(session.order, targets=(target,), stages=False, timeout=None)
+    return LiveDeployment(session.manifest.targets[target].service_name, target, release, order)

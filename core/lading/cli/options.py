@@ -1,0 +1,95 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from .failure import JSON, VERBOSE, remember
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _remembered(name: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
+    def callback(_ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+        remember(name, value)
+        return value
+
+    return callback
+
+
+def verbose(command: F) -> F:
+    """`-v`: show tracebacks."""
+    return click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_remembered(VERBOSE),
+        help="Show the traceback of a failure.",
+    )(command)
+
+
+def as_json(command: F) -> F:
+    """`--json`: the result as one JSON document on stdout, progress as JSON lines on stderr."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        callback=_remembered(JSON),
+        help="Print the result as JSON, and progress as JSON lines on stderr.",
+    )(command)
+
+
+def manifest(command: F) -> F:
+    """`MANIFEST`: the manifest's path."""
+    return click.argument("manifest", type=click.Path(path_type=Path), default="lading.yaml")(command)
+
+
+def store(command: F) -> F:
+    """`--store`: another place for the store."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of the store.  [default: .lading in the project]",
+    )(command)
+
+
+def target(command: F) -> F:
+    """`--target`: one target of the manifest."""
+    return click.option("-t", "--target", metavar="NAME", help="Target of the manifest.  [default: the manifest's]")(
+        command
+    )
+
+
+def targets(command: F) -> F:
+    """`--target`, as often as one likes."""
+    return click.option(
+        "-t",
+        "--target",
+        "targets",
+        metavar="NAME",
+        multiple=True,
+        help="Target of the manifest; may be repeated.  [default: the manifest's]",
+    )(command)
+
+
+def timeout(command: F) -> F:
+    """`--timeout`: how long a stage may take."""
+    return click.option(
+        "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="How long a stage may take."
+    )(command)
+
+
+def lock_wait(command: F) -> F:
+    """`--lock-wait`: wait for another command that deploys the same service."""
+    return click.option(
+        "--lock-wait",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        metavar="SECONDS",
+        help="How long to wait while another command holds the service.",
+    )(command)

@@ -1,0 +1,83 @@
+"""Results on stdout: one value, a table, or one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ..model import ModelVersion, Run
+
+
+def document(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def table(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:
+    """Print rows of the same columns: a rich table on a terminal, aligned columns in a pipe."""
+    if not rows:
+        click.echo(empty, err=True)
+    elif sys.stdout.isatty():
+        _rich(rows)
+    else:
+        _aligned(rows)
+
+
+def facts(values: Mapping[str, object]) -> None:
+    """Print names and values, one a line; what is empty is left out."""
+    shown = {name: text(value) for name, value in values.items() if value not in (None, "", (), {}, [])}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def text(value: object) -> str:
+    """A value as people read it."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={text(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(text(item) for item in value)
+    if is_dataclass(value):
+        return text(vars(value))
+    return "" if value is None else str(value)
+
+
+def _rich(rows: Sequence[Mapping[str, object]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for column in rows[0]:
+        shown.add_column(column)
+    for row in rows:
+        shown.add_row(*(Text(text(value)) for value in row.values()))
+    Console().print(shown)
+
+
+def _aligned(rows: Sequence[Mapping[str, object]]) -> None:
+    lines = [list(rows[0]), *([text(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def record(value: Run | ModelVersion) -> dict[str, object]:
+    """A run or model version as names and values; the list of all that was installed is left to its package."""
+    return {name: item for name, item in vars(value).items() if name != "distributions"}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return vars(value) if is_dataclass(value) else str(value)

@@ -1,0 +1,135 @@
+"""What the engine tells, on stderr: live lines on a terminal, plain lines in a pipe, JSON lines with `--json`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import Interrupted
+from ..model import Event
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+OnEvent = Callable[[Event], None]
+
+_DONE = {"stage.finished": "done", "stage.reused": "unchanged", "release.up": "up"}
+_BAD = {"stage.failed": "failed", "release.refused": "refused"}
+_NOTED = {"release.rolled_back": "rolled back", "release.deleted": "deleted"}
+
+
+@contextlib.contextmanager
+def working(*, as_json: bool = False) -> Iterator[OnEvent]:
+    """Report events while the block runs. What a plugin prints goes to stderr, so that stdout carries the result alone.
+
+    An interrupt says which stages are done.
+    """
+    reporter: Reporter = JsonLines() if as_json else LiveLines() if sys.stderr.isatty() else PlainLines()
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield reporter
+    except Interrupted as error:
+        done = ", ".join(reporter.done) or "nothing"
+        error.message = f"interrupted; done: {done}"
+        raise
+    finally:
+        reporter.close()
+
+
+class Reporter(ABC):
+    """Takes events; `done` names the stages that have ended well."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if event.kind in _DONE:
+            self.done.append(_subject(event))
+        self.tell(event)
+
+    @abstractmethod
+    def tell(self, event: Event) -> None:
+        """Show one event."""
+
+    def close(self) -> None:
+        """End what is still on the screen."""
+        return
+
+
+class JsonLines(Reporter):
+    """One JSON object per event."""
+
+    def tell(self, event: Event) -> None:
+        click.echo(json.dumps({**asdict(event), "at": event.at.isoformat()}, default=str), err=True)
+
+
+class PlainLines(Reporter):
+    """One line per event; a phase that goes on is told once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = ""
+
+    def tell(self, event: Event) -> None:
+        line = _line(event)
+        if line != self._last:
+            click.echo(line, err=True)
+            self._last = line
+
+
+class LiveLines(Reporter):
+    """A line per stage, and a spinner with what goes on. rich is imported once there is something to wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._status: Status | None = None
+
+    def tell(self, event: Event) -> None:
+        if event.kind in ("stage.started", "progress"):
+            self._spin(_line(event))
+            return
+        self.close()
+        mark, colour = _mark(event)
+        click.secho(f"{mark} ", fg=colour, nl=False, err=True)
+        click.echo(_line(event), err=True)
+
+    def close(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _spin(self, text: str) -> None:
+        from rich.console import Console
+        from rich.text import Text
+
+        if self._status is None:
+            self._status = Console(stderr=True).status(Text(text))
+            self._status.start()
+        self._status.update(Text(text))
+
+
+def _mark(event: Event) -> tuple[str, str]:
+    if event.kind in _BAD:
+        return "✗", "red"
+    return ("!", "yellow") if event.kind == "warning" else ("✓", "green")
+
+
+def _line(event: Event) -> str:
+    if event.kind == "warning":
+        return f"warning: {event.detail}"
+    if event.kind == "progress":
+        words = [str(event.fields.get("phase", "")), event.detail]
+    else:
+        words = [{**_DONE, **_BAD, **_NOTED}.get(event.kind, "started"), event.detail]
+    return f"{_subject(event)}: {' · '.join(word for word in words if word)}"
+
+
+def _subject(event: Event) -> str:
+    return f"{event.stage} to {event.target}" if event.target else event.stage

@@ -1,0 +1,193 @@
+"""The commands that look at what the store keeps: runs and model versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import BadInput
+from ..model import ModelVersion, Run
+from . import options, output
+
+
+@click.group()
+def run() -> None:
+    """Look at training runs.
+
+    \b
+    Example:
+      lading run list
+    """
+
+
+@run.command("list")
+@options.manifest
+@options.store
+@options.as_json
+@options.verbose
+def run_list(manifest: Path, store: Path | None, as_json: bool) -> None:
+    """List every run, newest first.
+
+    \b
+    Example:
+      lading run list manifests/salary.yaml --json
+    """
+    from .. import api
+
+    runs = api.list_runs(manifest, store=store)
+    if as_json:
+        output.document([output.record(found) for found in runs])
+        return
+    rows = [
+        {
+            "run": found.id,
+            "name": found.name,
+            "state": found.state,
+            "started": found.started,
+            "seconds": _seconds(found),
+            "metrics": {name: value for name, value in found.metrics.items() if isinstance(value, float)},
+        }
+        for found in runs
+    ]
+    output.table(rows, empty="no runs yet: `lading train` makes one")
+
+
+@run.command("show")
+@click.argument("run")
+@options.manifest
+@options.store
+@options.as_json
+@options.verbose
+def run_show(run: str, manifest: Path, store: Path | None, as_json: bool) -> None:
+    """Show one run; the first characters of its id are enough.
+
+    \b
+    Example:
+      lading run show 20250131-1200
+    """
+    record = output.record(_run(run, manifest, store))
+    if as_json:
+        output.document(record)
+    else:
+        output.facts(record)
+
+
+@run.command("compare")
+@click.argument("first")
+@click.argument("second")
+@options.manifest
+@options.store
+@options.as_json
+@options.verbose
+def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_json: bool) -> None:
+    """Show where two runs differ: parameters, metrics, inputs, libraries.
+
+    \b
+    Example:
+      lading run compare 20250131-1200 20250201-0900
+    """
+    rows = _differences(_run(first, manifest, store), _run(second, manifest, store))
+    if as_json:
+        output.document(rows)
+    else:
+        output.table(rows, empty="the runs do not differ")
+
+
+def _run(run: str, manifest: Path, store: Path | None) -> Run:
+    from .. import api
+
+    found = api.get_run(run, manifest, store=store)
+    if found is None:
+        raise BadInput(f"there is no run '{run}'", hint="`lading run list` shows those that there are")
+    return found
+
+
+def _differences(first: Run, second: Run) -> list[dict[str, object]]:
+    rows = []
+    for what in ("parameters", "metrics", "inputs", "libraries"):
+        one, other = getattr(first, what), getattr(second, what)
+        rows += [
+            {"what": what, "name": name, first.id: one.get(name), second.id: other.get(name)}
+            for name in dict.fromkeys((*one, *other))
+            if one.get(name) != other.get(name)
+        ]
+    return rows
+
+
+def _seconds(run: Run) -> float | None:
+    return round((run.ended - run.started).total_seconds(), 2) if run.ended else None
+
+
+@click.group()
+def model() -> None:
+    """Look at registered models.
+
+    \b
+    Example:
+      lading model list
+    """
+
+
+@model.command("list")
+@options.manifest
+@options.store
+@options.as_json
+@options.verbose
+def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
+    """List every model version, newest first.
+
+    \b
+    Example:
+      lading model list --json
+    """
+    from .. import api
+
+    models = api.list_models(manifest, store=store)
+    if as_json:
+        output.document([output.record(found) for found in models])
+        return
+    rows = [
+        {
+            "model": f"{found.name}:{found.version}",
+            "created": found.created,
+            "sha256": found.sha256[:12],
+            "framework": f"{found.framework} {found.framework_version}",
+            "run": found.run,
+            "tags": found.tags,
+        }
+        for found in models
+    ]
+    output.table(rows, empty="no models yet: `lading register` makes one")
+
+
+@model.command("show")
+@click.argument("model", metavar="NAME[:VERSION]")
+@options.manifest
+@options.store
+@options.as_json
+@options.verbose
+def model_show(model: str, manifest: Path, store: Path | None, as_json: bool) -> None:
+    """Show one model version, the newest where none is named.
+
+    \b
+    Example:
+      lading model show sal_model:1
+    """
+    record = output.record(_model(model, manifest, store))
+    if as_json:
+        output.document(record)
+    else:
+        output.facts(record)
+
+
+def _model(reference: str, manifest: Path, store: Path | None) -> ModelVersion:
+    from .. import api
+
+    name, _, number = reference.partition(":")
+    if number and not (number.isascii() and number.isdigit()):
+        raise BadInput(f"'{reference}' is not NAME:VERSION, such as sal_model:3")
+    found = api.get_model(name, int(number) if number else None, manifest, store=store)
+    if found is None:
+        raise BadInput(f"there is no model '{reference}'", hint="`lading model list` shows those that there are")
+    return found

@@ -1,0 +1,40 @@
+"""One command from its arguments to its exit code: signals, and every failure in one place."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from ..errors import Interrupted, LadingError
+from .commands import lading
+from .failure import exit_code, show
+
+_BUG = "this is a bug in Lading, not in what you asked for; please report it with the traceback that -v shows"
+
+
+def run(argv: list[str]) -> int:
+    """Run a command line and return its exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        code = lading.main(argv, prog_name="lading", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except LadingError as error:
+        show(error)
+        return exit_code(error)
+    except BrokenPipeError:  # `lading … | head`: whoever read has read enough
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        show(LadingError(f"{type(error).__name__}: {error}", hint=_BUG), cause=error)
+        return LadingError.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted("interrupted", hint="run the same command again to go on", signal_number=number)

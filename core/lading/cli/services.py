@@ -1,0 +1,194 @@
+"""The commands that ask a deployment something, or end it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from ..errors import BadInput, StageFailed
+from ..model import Json, NoScoringUri
+from . import options, output
+from .progress import working
+
+_FOLLOW = 0.5  # seconds between two looks at a log
+
+
+@click.command()
+@options.manifest
+@options.target
+@options.store
+@options.as_json
+@options.verbose
+def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -> None:
+    """Print the scoring URI of a deployment.
+
+    \b
+    Example:
+      curl -H 'content-type: application/json' -d '{"data": [[21]]}' "$(lading uri manifests/salary.yaml)"
+    """
+    from .. import api
+
+    with working(as_json=as_json):
+        deployment = api.deployment(manifest, target=target, store=store)
+        found = deployment.address()
+    if as_json:
+        output.document({"service": deployment.service, "target": deployment.target, **vars(found)})
+    elif isinstance(found, NoScoringUri):
+        raise StageFailed(
+            f"{deployment.service} on '{deployment.target}' has no scoring URI: {found.reason}",
+            hint="`lading deploy` brings it up",
+        )
+    else:
+        click.echo(found.uri)
+        for device, address in found.devices.items():
+            click.echo(f"{device}\t{address}")
+
+
+@click.command()
+@options.manifest
+@options.target
+@click.option("-d", "--data", metavar="JSON", help="The request: JSON, @file, or - for stdin.", required=True)
+@click.option("--device", metavar="NAME", help="One device of a deployment that has several.")
+@options.store
+@options.as_json
+@options.verbose
+def score(manifest: Path, target: str | None, data: str, device: str | None, store: Path | None, as_json: bool) -> None:
+    """Send one request to a deployment and print the answer.
+
+    \b
+    Examples:
+      lading score manifests/salary.yaml -d '{"data": [[21]]}'
+      lading score -d @request.json
+      generate | lading score -d -
+    """
+    from .. import api
+
+    request = _request(data)
+    with working(as_json=as_json):
+        answer = api.deployment(manifest, target=target, store=store).ask(request, device=device)
+    if as_json:
+        output.document({"status": answer.status, "body": answer.text()})
+    else:
+        click.echo(answer.text())
+    if answer.status != 200:
+        raise StageFailed(f"the service answered {answer.status}", hint="`lading logs` shows what its script said")
+
+
+def _request(data: str) -> Json:
+    try:
+        if data == "-":
+            text = sys.stdin.read()
+        elif data.startswith("@"):
+            text = Path(data[1:]).read_text(encoding="utf-8")
+        else:
+            text = data
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the request cannot be read: {error}") from None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"the request is not JSON: {error}", hint="""such as -d '{"data": [[21]]}'""") from None
+
+
+@click.command()
+@options.manifest
+@options.targets
+@options.store
+@options.as_json
+@options.verbose
+def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json: bool) -> int:
+    """Show what the targets say of a service.
+
+    Without --target every target of the manifest is asked whose plugin is installed.
+
+    \b
+    Example:
+      lading status manifests/salary.yaml
+    """
+    from .. import api
+
+    with working(as_json=as_json):
+        found = api.statuses(manifest, targets=targets, store=store)
+    rows = [
+        {
+            "target": item.target,
+            "service": item.service,
+            "state": item.status.state,
+            "release": item.release,
+            "package": (item.status.package_digest or "")[:12],
+            "detail": item.status.detail,
+        }
+        for item in found
+    ]
+    if as_json:
+        output.document({"deployments": rows})
+    else:
+        output.table(rows, empty="the manifest has no target whose plugin is installed")
+    return 0
+
+
+@click.command()
+@options.manifest
+@options.target
+@click.option("-n", "--tail", type=click.IntRange(min=0), default=100, show_default=True, help="Lines from the end.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes.")
+@options.store
+@options.verbose
+def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Path | None) -> None:
+    """Show the log of a deployment.
+
+    \b
+    Example:
+      lading logs manifests/salary.yaml -f
+    """
+    from .. import api
+
+    with working():
+        deployment = api.deployment(manifest, target=target, store=store)
+        found = deployment.logs(tail=tail)
+    while True:
+        for line in found.lines:
+            click.echo(line)
+        if not follow:
+            return
+        time.sleep(_FOLLOW)
+        found = deployment.logs(tail=tail, cursor=found.cursor)
+
+
+@click.command()
+@options.manifest
+@options.target
+@options.timeout
+@options.lock_wait
+@options.store
+@options.as_json
+@options.verbose
+def delete(
+    manifest: Path,
+    target: str | None,
+    timeout: float | None,
+    lock_wait: float,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Remove a deployment from its target.
+
+    Runs, models and packages stay in the store.
+
+    \b
+    Example:
+      lading delete manifests/salary.yaml --target local
+    """
+    from .. import api
+
+    with working(as_json=as_json) as on_event:
+        deployment = api.deployment(manifest, target=target, store=store, timeout=timeout, lock_wait=lock_wait)
+        existed = deployment.delete(on_event=on_event)
+    if as_json:
+        output.document({"service": deployment.service, "target": deployment.target, "existed": existed})
+    elif not existed:
+        click.echo(f"{deployment.service} is not on '{deployment.target}': nothing to delete", err=True)

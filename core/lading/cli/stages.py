@@ -1,0 +1,202 @@
+"""The commands of the four stages, and `check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options, output
+from .failure import as_json as failure_json
+from .failure import show
+from .progress import working
+
+if TYPE_CHECKING:
+    from .. import api
+
+
+@click.command()
+@options.manifest
+@options.targets
+@click.option("--model", metavar="NAME:VERSION", help="Serve this registered version instead of training one.")
+@click.option("--force", is_flag=True, help="Deploy anew, even where nothing has changed.")
+@options.timeout
+@options.lock_wait
+@options.store
+@options.as_json
+@options.verbose
+def deploy(
+    manifest: Path,
+    targets: tuple[str, ...],
+    model: str | None,
+    force: bool,
+    timeout: float | None,
+    lock_wait: float,
+    store: Path | None,
+    as_json: bool,
+) -> int:
+    """Train, register, package and deploy; print the scoring URI.
+
+    What the same inputs gave before is reused. The old release serves until the new one has answered the manifest's
+    samples. Of several targets the others still run when one fails.
+
+    \b
+    Examples:
+      lading deploy manifests/salary.yaml
+      lading deploy manifests/salary.yaml --target local --target aci
+      lading deploy --model sal_model:3
+    """
+    from .. import api
+
+    with working(as_json=as_json) as on_event:
+        outcomes = api.deploy_each(
+            manifest,
+            targets=targets,
+            model=model,
+            force=force,
+            store=store,
+            timeout=timeout,
+            lock_wait=lock_wait,
+            on_event=on_event,
+        )
+        rows = [_row(outcome) for outcome in outcomes]
+    if as_json:
+        output.document({"deployments": rows})
+    else:
+        _print(outcomes, rows)
+    return max((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0)
+
+
+def _row(outcome: api.Outcome) -> dict[str, object]:
+    if outcome.deployment is None:
+        return {"target": outcome.target, "error": outcome.error and failure_json(outcome.error)}
+    found = outcome.deployment.address()
+    return {
+        "target": outcome.target,
+        "service": outcome.deployment.service,
+        "release": outcome.deployment.release,
+        "reused": outcome.reused,
+        **vars(found),
+    }
+
+
+def _print(outcomes: tuple[api.Outcome, ...], rows: list[dict[str, object]]) -> None:
+    for outcome, row in zip(outcomes, rows, strict=True):
+        if outcome.error is not None:
+            show(outcome.error)
+        elif "uri" in row:
+            click.echo(row["uri"] if len(rows) == 1 else f"{row['target']}\t{row['uri']}")
+        else:
+            click.echo(f"{row['target']}: up, without a scoring URI: {row['reason']}", err=True)
+
+
+@click.command()
+@options.manifest
+@click.option("--force", is_flag=True, help="Train anew, even where nothing has changed.")
+@options.timeout
+@options.store
+@options.as_json
+@options.verbose
+def train(manifest: Path, force: bool, timeout: float | None, store: Path | None, as_json: bool) -> None:
+    """Train the model, or find the run that the same inputs gave.
+
+    \b
+    Example:
+      lading train manifests/salary.yaml --force
+    """
+    from .. import api
+
+    with working(as_json=as_json) as on_event:
+        run = api.train(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
+    if run is None:
+        click.echo(f"nothing to train: {manifest} names a finished model", err=True)
+    if as_json:
+        output.document(run and output.record(run))
+    elif run is not None:
+        click.echo(run.id)
+
+
+@click.command()
+@options.manifest
+@click.option("--force", is_flag=True, help="Register anew, even where nothing has changed.")
+@options.timeout
+@options.store
+@options.as_json
+@options.verbose
+def register(manifest: Path, force: bool, timeout: float | None, store: Path | None, as_json: bool) -> None:
+    """Train and register the model.
+
+    \b
+    Example:
+      lading register manifests/salary.yaml
+    """
+    from .. import api
+
+    with working(as_json=as_json) as on_event:
+        model = api.register(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
+    if as_json:
+        output.document(output.record(model))
+    else:
+        click.echo(f"{model.name}:{model.version}")
+
+
+@click.command()
+@options.manifest
+@click.option("--model", metavar="NAME:VERSION", help="Package this registered version instead of training one.")
+@click.option("--force", is_flag=True, help="Package anew, even where nothing has changed.")
+@options.timeout
+@options.store
+@options.as_json
+@options.verbose
+def package(
+    manifest: Path, model: str | None, force: bool, timeout: float | None, store: Path | None, as_json: bool
+) -> None:
+    """Train, register and package the model.
+
+    \b
+    Example:
+      ls "$(lading package manifests/salary.yaml)"
+    """
+    from .. import api
+
+    with working(as_json=as_json) as on_event:
+        made = api.package(manifest, model=model, force=force, store=store, timeout=timeout, on_event=on_event)
+    if as_json:
+        output.document(
+            {
+                "digest": made.digest,
+                "folder": made.folder,
+                "scoring_script": made.scoring_script,
+                "model": f"{made.model.name}:{made.model.version}",
+                "python": made.python,
+                "requirements": made.requirements,
+            }
+        )
+    else:
+        click.echo(made.folder)
+
+
+@click.command()
+@options.manifest
+@options.as_json
+@options.verbose
+def check(manifest: Path, as_json: bool) -> None:
+    """Check a manifest, every block of it.
+
+    Every problem is told at once, at its line. A target or connection whose plugin is not installed is noted.
+
+    \b
+    Example:
+      lading check manifests/salary.yaml
+    """
+    from .. import api
+
+    with working(as_json=as_json):
+        notes = api.check(manifest)
+    if as_json:
+        output.document({"manifest": manifest, "notes": notes})
+        return
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{manifest} is valid")

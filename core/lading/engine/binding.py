@@ -1,0 +1,98 @@
+"""Which blocks of a manifest a command needs, the plugins that they name, and the options checked by these."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..errors import BadInput
+from ..hooks import BoundPlugin, bind
+from ..manifest import Draft, Manifest, Path_, SectionRef
+from ..model import Options
+from ..store import Store
+
+Plugins = Mapping[Path_, BoundPlugin]
+
+
+def bind_manifest(
+    draft: Draft, store: Store, *, targets: tuple[str, ...] = (), stages: bool = True
+) -> tuple[Manifest, Plugins]:
+    """Bind the core sections, the chosen targets with their connections and, for the stages, what these name.
+
+    Raises ManifestError with every problem, BadInput for a target that the manifest does not have, and PluginError for
+    a plugin that is broken.
+    """
+    refs = draft.sections()
+    chosen = [_target(refs, name) for name in targets or _defaults(draft)]
+    wanted = [*chosen, *(ref for ref in refs if stages and ref.role not in ("target", "connection"))]
+    plugins, types = _load(wanted)
+    families = {ref.path: _family(ref, plugins, refs, types) for ref in chosen}
+    named = {*filter(None, families.values()), *(draft.accounts() if stages else ())}
+    more_plugins, more_types = _load(ref for ref in refs if ref.role == "connection" and ref.name in named)
+    plugins |= more_plugins
+    manifest = _checked(draft, store, plugins, types | more_types)
+    bound = {t.name: replace(t, connection=families.get(t.path)) for t in manifest.targets.values()}
+    return replace(manifest, targets={ref.name: bound[ref.name] for ref in chosen}), plugins
+
+
+def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
+    """Check every block; a target or connection whose plugin is not installed is left out, and noted."""
+    _plugins, types = _load(draft.sections())
+    missing = [path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections")]
+    notes = tuple(f"{'.'.join(map(str, path))} is not checked: {types.pop(path)}" for path in missing)
+    return draft.bind(types), notes
+
+
+def _defaults(draft: Draft) -> tuple[str, ...]:
+    found = draft.default_targets()
+    if not found:
+        raise BadInput("the manifest has several targets and no default", hint="add `target: NAME`, or give --target")
+    return found
+
+
+def _target(refs: Iterable[SectionRef], name: str) -> SectionRef:
+    targets = {ref.name: ref for ref in refs if ref.role == "target"}
+    if name not in targets:
+        known = ", ".join(targets)
+        raise BadInput(f"the manifest has no target '{name}'", hint=f"its targets are: {known}")
+    return targets[name]
+
+
+def _load(refs: Iterable[SectionRef]) -> tuple[dict[Path_, BoundPlugin], dict[Path_, type[Options] | str]]:
+    plugins: dict[Path_, BoundPlugin] = {}
+    types: dict[Path_, type[Options] | str] = {}
+    for ref in refs:
+        try:
+            plugins[ref.path] = bind(ref.role, ref.plugin)
+        except BadInput as error:
+            types[ref.path] = error.message
+        else:
+            types[ref.path] = plugins[ref.path].description.options
+    return plugins, types
+
+
+def _family(
+    ref: SectionRef, plugins: Plugins, refs: Iterable[SectionRef], types: dict[Path_, type[Options] | str]
+) -> str | None:
+    """The connection of a target: the one it names, else the manifest's one of its plugin's family."""
+    family = plugins[ref.path].description.connection if ref.path in plugins else None
+    if ref.connection or family is None:
+        return ref.connection
+    names = [other.name for other in refs if other.role == "connection" and other.plugin == family]
+    if len(names) == 1:
+        return names[0]
+    why = f"has several of {family}; name one with `connection:`" if names else f"has none: add `{family}:` under it"
+    types[ref.path] = f"'{ref.name}' needs a connection, and `connections:` {why}"
+    return None
+
+
+def _checked(draft: Draft, store: Store, plugins: Plugins, types: Mapping[Path_, type[Options] | str]) -> Manifest:
+    """Bind, without pydantic where this manifest has passed before with these plugins and variables."""
+    owners = sorted(f"{plugin.installed.distribution} {plugin.installed.version}" for plugin in plugins.values())
+    key = hashlib.sha256("\n".join([draft.fingerprint(types), *owners]).encode()).hexdigest()
+    known = store.reuse.get(key) is not None
+    manifest = draft.bind(types, known_valid=known)
+    if not known:
+        store.reuse.put(key, "check", True)
+    return manifest

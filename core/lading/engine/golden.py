@@ -1,0 +1,64 @@
+"""Golden requests: a deployment is up when it has answered all of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+
+from .. import scoring
+from ..errors import LadingError
+from ..model import GoldenRequest, Json, Secret, Verdict
+
+
+def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, timeout: float) -> Verdict:
+    """Ask every golden request, and say which answer differs and by how much."""
+    for number, sample in enumerate(samples, 1):
+        try:
+            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=timeout).json()
+        except LadingError as error:
+            return Verdict(up=False, reason=f"golden request {number}: {error.message}")
+        found = difference(decoded(answer, sample.response), sample.response, sample.tolerance)
+        if found:
+            return Verdict(up=False, reason=f"golden request {number}: {found}")
+    return Verdict(up=True)
+
+
+def decoded(answer: Json, expected: Json) -> Json:
+    """The answer to compare: a script that answers with JSON in a string is decoded once more."""
+    if isinstance(answer, str) and not isinstance(expected, str):
+        try:
+            return json.loads(answer)
+        except ValueError:
+            return answer
+    return answer
+
+
+def difference(actual: Json, expected: Json, tolerance: float, path: str = "response") -> str | None:
+    """Where two JSON values differ, in words; None where they agree, floats to a relative `tolerance`."""
+    if _is_number(actual) and _is_number(expected):
+        if math.isclose(actual, expected, rel_tol=tolerance, abs_tol=0.0):
+            return None
+        off = f" (off by {abs(actual - expected) / abs(expected):.2g} of it)" if expected else ""
+        return f"{path} is {actual!r}, expected {expected!r}{off}"
+    if isinstance(actual, dict) and isinstance(expected, dict) and actual.keys() == expected.keys():
+        return _first(difference(actual[k], expected[k], tolerance, f"{path}.{k}") for k in expected)
+    if isinstance(actual, list) and isinstance(expected, list) and len(actual) == len(expected):
+        pairs = enumerate(zip(actual, expected, strict=True))
+        return _first(difference(a, e, tolerance, f"{path}[{i}]") for i, (a, e) in pairs)
+    if type(actual) is type(expected) and actual == expected:
+        return None
+    return f"{path} is {_short(actual)}, expected {_short(expected)}"
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _first(differences: Iterable[str | None]) -> str | None:
+    return next((found for found in differences if found), None)
+
+
+def _short(value: Json) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"

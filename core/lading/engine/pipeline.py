@@ -1,0 +1,37 @@
+"""The stages in their order: each first runs what comes before it."""
+
+from __future__ import annotations
+
+from ..errors import BadInput
+from ..model import ModelVersion, Package
+from . import package as package_stage
+from . import register as register_stage
+from .session import Session
+from .train import train
+
+
+def registered(session: Session, *, model: str | None = None, force: bool = False) -> ModelVersion:
+    """The model version of a manifest: trained and registered, or the one named `NAME:VERSION`.
+
+    Raises BadInput where there is no such version.
+    """
+    if model is None:
+        return register_stage.register(session, train(session), force=force)
+    return register_stage.register_elsewhere(session, find_version(session, model))
+
+
+def packaged(session: Session, *, model: str | None = None, force: bool = False) -> Package:
+    """The package of that model version."""
+    return package_stage.package(session, registered(session, model=model), force=force)
+
+
+def find_version(session: Session, reference: str) -> ModelVersion:
+    """A registered version by `NAME:VERSION`."""
+    name, _, number = reference.rpartition(":")
+    if not name or not number.isascii() or not number.isdigit():
+        raise BadInput(f"'{reference}' is not NAME:VERSION, such as sal_model:3")
+    found = session.store.models.get(name, int(number))
+    if found is None:
+        known = ", ".join(f"{m.name}:{m.version}" for m in session.store.models.list(name)) or "none"
+        raise BadInput(f"there is no model {reference} in the store", hint=f"its versions are: {known}")
+    return found

@@ -1,0 +1,121 @@
+"""The register stage: the store's own version first, then each registry in use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..errors import StageFailed
+from ..hooks import BoundPlugin, bind
+from ..model import Json, ModelReference, ModelVersion, RegisterRequest
+from . import keys
+from .distributions import recorded
+from .session import Session
+from .train import Trained
+
+STORE_REGISTRY = "store"
+
+
+def register(session: Session, trained: Trained, *, force: bool = False) -> ModelVersion:
+    """Register a model, or reuse the version that it is, and see that every registry in use has it."""
+    section, store = session.manifest.register, session.store
+    key = keys.key(
+        "register",
+        model=section.model,
+        sha256=trained.sha256,
+        run=trained.run,
+        description=section.description,
+        tags=dict(section.tags),
+    )
+    known = None if force else store.reuse.get(key)
+    version = store.models.get(known["name"], known["version"]) if known else None
+    if version is not None:
+        session.events.emit("stage.reused", stage="register", detail=label(version), **_fields(version))
+    else:
+        version = _register(session, trained)
+        store.reuse.put(key, "register", {"name": version.name, "version": version.version})
+    return register_elsewhere(session, version)
+
+
+def label(version: ModelVersion) -> str:
+    return f"{version.name} version {version.version}"
+
+
+def register_elsewhere(session: Session, version: ModelVersion) -> ModelVersion:
+    """Register a version with each registry in use that does not have it yet."""
+    known = {reference.registry for reference in version.references}
+    for name in session.accounts("register", session.manifest.register.to):
+        if name in known:
+            continue
+        section = session.manifest.connections[name]
+        plugin = session.plugin(section)
+        own = ModelReference(STORE_REGISTRY, version.name, str(version.version))
+        request = replace(_request(session, version), reference=own)
+        reference = replace(_call(session, plugin, request, connection=name), registry=name)
+        session.store.models.refer(version.name, version.version, reference)
+        version = replace(version, references=(*version.references, reference))
+        session.events.emit(
+            "progress", stage="register", detail=reference.url or reference.version, phase=f"registered in {name}"
+        )
+    return version
+
+
+def _register(session: Session, trained: Trained) -> ModelVersion:
+    session.gate("register")
+    session.events.emit("stage.started", stage="register")
+    section, store = session.manifest.register, session.store
+    base = session.manifest.file.parent.resolve()
+    request = RegisterRequest(
+        name=section.model,
+        sha256=trained.sha256,
+        file=store.files.path(trained.sha256),
+        file_name=trained.file_name,
+        framework=trained.framework,
+        framework_version=trained.framework_version,
+        python=trained.python,
+        description=section.description,
+        tags=section.tags,
+        run=store.runs.get(trained.run) if trained.run else None,
+        columns=trained.columns,
+        label=trained.label,
+        distributions=recorded(store, trained.distributions),
+        modules=tuple(base / module for module in trained.modules),
+    )
+    reference = _call(session, bind("register", STORE_REGISTRY), request)
+    version = store.models.get(reference.name, int(reference.version))
+    if version is None:
+        raise StageFailed(f"the store has no {reference.name} version {reference.version}, which its registry named")
+    session.events.emit("stage.finished", stage="register", detail=label(version), **_fields(version))
+    return version
+
+
+def _call(
+    session: Session, plugin: BoundPlugin, request: RegisterRequest, connection: str | None = None
+) -> ModelReference:
+    end = session.end()
+    work = session.store.work("registries", connection or STORE_REGISTRY)
+    context = session.context(work, stage="register", connection=connection, end=end)
+    return session.run_hook("registering", lambda: plugin.register(request, context), end=end)
+
+
+def _request(session: Session, version: ModelVersion) -> RegisterRequest:
+    """The request that registers a version of the store somewhere else."""
+    return RegisterRequest(
+        name=version.name,
+        sha256=version.sha256,
+        file=version.file,
+        file_name=version.file_name,
+        framework=version.framework,
+        framework_version=version.framework_version,
+        python=version.python,
+        description=version.description,
+        tags=version.tags,
+        run=session.store.runs.get(version.run) if version.run else None,
+        columns=version.columns,
+        label=version.label,
+        distributions=version.distributions,
+        modules=version.modules,
+    )
+
+
+def _fields(version: ModelVersion) -> dict[str, Json]:
+    return {"model": version.name, "version": version.version, "sha256": version.sha256}

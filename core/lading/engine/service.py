@@ -1,0 +1,141 @@
+"""One service on one target: what can be asked of it, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from .. import scoring
+from ..errors import BadInput, StageFailed
+from ..manifest import Section
+from ..model import (
+    Capability,
+    Deployment,
+    Json,
+    Logs,
+    LogsRequest,
+    NoScoringUri,
+    ScoringUri,
+    Secret,
+    State,
+    Status,
+)
+from .context import HookContext
+from .session import Session
+
+Result = TypeVar("Result")
+
+READ_LIMIT = 120.0  # seconds for a question to a target
+DELETE_LIMIT = 900.0  # seconds for a service to be gone
+
+_POLL = 0.2  # seconds between two steps of a delete
+
+
+class Service:
+    """The deployment of a target block, through the hooks of its plugin."""
+
+    def __init__(self, session: Session, target: Section) -> None:
+        self.session = session
+        self.target = target
+        self.plugin = session.plugin(target)
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment as the store knows it."""
+        target, releases = self.target, self.session.store.releases
+        release = releases.current(target.service_name, target.name)
+        known = (release.number, release.package_digest, release.model_sha256) if release else (None, None, None)
+        return Deployment(target.service_name, target.name, target.options, *known)
+
+    def context(self, end: float | None, journal: Callable[[str], None] = lambda _name: None) -> HookContext:
+        """The context of this target's hooks; its folder lasts as long as the store."""
+        target = self.target
+        work = self.session.store.work("deployments", target.name, target.service_name)
+        return self.session.context(
+            work, stage="deploy", target=target.name, connection=target.connection, end=end, journal=journal
+        )
+
+    def scoring_uri(self) -> ScoringUri | NoScoringUri:
+        return self._ask("the scoring URI", lambda context: self.plugin.scoring_uri(self.deployment, context))
+
+    def status(self) -> Status:
+        """What the target says; unknown where it cannot say anything."""
+        if not self.plugin.can(Capability.STATUS):
+            return Status(State.UNKNOWN, detail=f"the target '{self.target.name}' cannot tell")
+        return self._ask("the status", lambda context: self.plugin.status(self.deployment, context))
+
+    def logs(self, *, tail: int, cursor: str | None = None) -> Logs:
+        """The last `tail` lines, or those after `cursor`. Raises BadInput where the target keeps no log."""
+        self._require(Capability.LOGS, "has no logs to show")
+        request = LogsRequest(self.deployment, tail, cursor)
+        return self._ask("the logs", lambda context: self.plugin.logs(request, context))
+
+    def key(self) -> Secret | None:
+        """The key that requests must carry; None where the target has none."""
+        if not self.plugin.can(Capability.KEYS):
+            return None
+        keys = self._ask("the keys", lambda context: self.plugin.keys(self.deployment, context))
+        self.session.events.hide(keys.primary.reveal())
+        return keys.primary
+
+    def score(self, body: Json, *, device: str | None = None, timeout: float = 60.0) -> scoring.Answer:
+        """Send one request. Raises StageFailed where the deployment has no scoring URI."""
+        found = self.scoring_uri()
+        if isinstance(found, NoScoringUri):
+            raise StageFailed(
+                f"{self.target.service_name} on '{self.target.name}' has no scoring URI: {found.reason}",
+                hint="`lading deploy` brings it up; `lading status` says what the target knows",
+            )
+        uri = found.uri if device is None else _device(found, device)
+        return scoring.ask(uri, scoring.encode(body), key=self.key(), timeout=timeout)
+
+    def delete(self) -> bool:
+        """Remove the service; False where there was none. The target's steps are repeated until it is gone."""
+        self._require(Capability.DELETE, "cannot delete")
+        session, name = self.session, self.target.service_name
+        with session.store.lock(
+            f"{self.target.name}/{name}", command=session.order.command, wait=session.order.lock_wait
+        ):
+            existed = self.status().state is not State.ABSENT
+            self._delete_until_absent(session.end(DELETE_LIMIT))
+            existed = self._record_deletion() or existed
+        if existed:
+            session.events.emit("release.deleted", stage="deploy", target=self.target.name, detail=name)
+        return existed
+
+    def _delete_until_absent(self, end: float | None) -> None:
+        context = self.context(end)
+        while True:
+            step = self.session.run_hook("deleting", lambda: self.plugin.delete(self.deployment, context), end=end)
+            if step.state is State.ABSENT:
+                return
+            if step.state is State.FAILED:
+                raise StageFailed(f"{self.target.service_name} could not be deleted: {step.detail}")
+            self.session.pause(_POLL, "deleting", step.detail, end)
+
+    def _record_deletion(self) -> bool:
+        releases = self.session.store.releases
+        found = [
+            release
+            for release in releases.list(self.target.service_name, self.target.name)
+            if release.state in ("up", "pending")
+        ]
+        for release in found:
+            releases.finish(release, "deleted")
+        return bool(found)
+
+    def _ask(self, what: str, hook: Callable[[HookContext], Result]) -> Result:
+        end = self.session.end(READ_LIMIT)
+        context = self.context(end)
+        return self.session.run_hook(what, lambda: hook(context), end=end)
+
+    def _require(self, capability: Capability, what: str) -> None:
+        if not self.plugin.can(capability):
+            raise BadInput(f"the target '{self.target.name}' {what}")
+
+
+def _device(found: ScoringUri, device: str) -> str:
+    if device not in found.devices:
+        known = ", ".join(sorted(found.devices)) or "none"
+        raise BadInput(f"no device '{device}' in this deployment", hint=f"its devices are: {known}")
+    return found.devices[device]

@@ -1,0 +1,150 @@
+"""One command's view of the world: its manifest, the plugins it needs, the store, and where events go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import OutcomeUnknown
+from ..hooks import BoundPlugin
+from ..manifest import Manifest, Path_, Section, read
+from ..model import ConnectRequest, GateRequest
+from ..store import Store, find_store
+from .binding import bind_manifest
+from .context import HookContext
+from .events import Events, Sink
+from .worker import call
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a command asks for, before the manifest is read. `targets` empty means the manifest's own."""
+
+    file: Path
+    environ: Mapping[str, str]
+    command: str = "lading"
+    store: Path | None = None
+    targets: tuple[str, ...] = ()
+    stages: bool = True
+    timeout: float | None = None
+    lock_wait: float = 0.0
+
+
+@dataclass
+class Session:
+    """What the stages work with. `plugins` holds the bound plugin of each block of the manifest that is in use."""
+
+    order: Order
+    manifest: Manifest
+    plugins: Mapping[Path_, BoundPlugin]
+    store: Store
+    events: Events
+    cancel: threading.Event = field(default_factory=threading.Event)
+    _connections: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> tuple[Section, ...]:
+        """The chosen target blocks, in the order they were asked for."""
+        return tuple(self.manifest.targets.values())
+
+    def plugin(self, section: Section) -> BoundPlugin:
+        return self.plugins[section.path]
+
+    def run_hook(self, what: str, hook: Callable[[], Result], *, end: float | None = None) -> Result:
+        """Run a hook in a worker thread, until it ends or the monotonic clock passes `end`."""
+        return call(hook, what=what, cancel=self.cancel, deadline=end)
+
+    def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:
+        """Wait before the next step. Raises OutcomeUnknown, with the last state, where the time is up."""
+        if end is not None and time.monotonic() + seconds > end:
+            raise OutcomeUnknown(
+                f"{what} is not done: {state}",
+                hint="run the same command again to go on, or give it a longer --timeout",
+            )
+        self.cancel.wait(seconds)
+
+    def end(self, default: float | None = None) -> float | None:
+        """When a stage that starts now must have ended, on the monotonic clock."""
+        limit = self.order.timeout if self.order.timeout is not None else default
+        return None if limit is None else time.monotonic() + limit
+
+    def context(
+        self,
+        work: Path,
+        *,
+        stage: str,
+        target: str = "",
+        connection: str | None = None,
+        end: float | None = None,
+        journal: Callable[[str], None] = lambda _name: None,
+    ) -> HookContext:
+        """The context of one hook call. The named connection is opened when it is first needed."""
+        return HookContext(
+            work=work,
+            models=self.store.models,
+            events=self.events,
+            environ=self.order.environ,
+            cancel=self.cancel,
+            stage=stage,
+            target=target,
+            connection=self.connection(connection) if connection else None,
+            deadline=None if end is None else datetime.now(UTC) + timedelta(seconds=end - time.monotonic()),
+            journal=journal,
+        )
+
+    def accounts(self, role: str, always: Sequence[str]) -> tuple[str, ...]:
+        """The connections that fill a role here: those named for it, and those that a chosen target uses."""
+        used = (target.connection for target in self.targets if target.connection)
+        names = dict.fromkeys((*always, *used))
+        sections = self.manifest.connections
+        return tuple(name for name in names if name in always or role in self.plugin(sections[name]).roles)
+
+    def connection(self, name: str) -> Any:
+        """The open connection of that name; opened once per command."""
+        if name not in self._connections:
+            section = self.manifest.connections[name]
+            context = self.context(self.store.work("connections", name), stage="connect")
+            request = ConnectRequest(name, section.options)
+            plugin = self.plugin(section)
+            self._connections[name] = self.run_hook(f"connection '{name}'", lambda: plugin.connect(request, context))
+        return self._connections[name]
+
+    def gate(self, stage: str, *, target: str = "", package_digest: str | None = None) -> None:
+        """Ask every gate of the manifest; the first that refuses raises."""
+        for section in self.manifest.gates:
+            self._ask_gate(section, GateRequest(self.manifest.name, stage, section.options, target, package_digest))
+
+    def _ask_gate(self, section: Section, request: GateRequest) -> None:
+        plugin = self.plugin(section)
+        context = self.context(self.store.work("gates", section.plugin), stage=request.stage, target=request.target)
+        self.run_hook(f"gate '{section.plugin}'", lambda: plugin.gate(request, context))
+
+
+@contextmanager
+def open_session(order: Order, sink: Sink) -> Iterator[Session]:
+    """Read and check the manifest, load the plugins that its chosen blocks name, and open the store."""
+    draft = read(order.file, order.environ)
+    store = Store.open(find_store(order.file, order.environ, order.store))
+    events = Events(draft.name, sink)
+    try:
+        manifest, plugins = bind_manifest(draft, store, targets=order.targets, stages=order.stages)
+        session = Session(order, manifest, plugins, store, events)
+        events.observe([(section.plugin, _observer(session, section)) for section in manifest.observers])
+        yield session
+    finally:
+        events.close()
+        store.close()
+
+
+def _observer(session: Session, section: Section) -> Sink:
+    plugin = session.plugin(section)
+    context = session.context(session.store.work("observers", section.plugin), stage="observe")
+    return lambda event: plugin.observe(event, section.options, context)

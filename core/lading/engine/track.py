@@ -1,0 +1,28 @@
+"""Trackers: the run, kept where people look at runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..model import Run, TrackedRun
+from . import keys
+from .session import Session
+
+
+def track_run(session: Session, run: Run) -> None:
+    """Log a run, as it stands, to every tracker in use that has not had it in this state, and record its page."""
+    for name in session.accounts("track", session.manifest.track):
+        key = keys.key("track", run=run.id, state=run.state, tracker=name)
+        if session.store.reuse.get(key) is None:
+            tracked = _track(session, run, name)
+            session.store.runs.add_tracked(run.id, tracked)
+            session.store.reuse.put(key, "track", tracked.id)
+            session.events.emit("progress", stage="train", detail=tracked.url or tracked.id, phase=f"logged to {name}")
+
+
+def _track(session: Session, run: Run, name: str) -> TrackedRun:
+    section = session.manifest.connections[name]
+    plugin = session.plugin(section)
+    context = session.context(session.store.work("trackers", name), stage="train", connection=name)
+    tracked = session.run_hook(f"tracker '{name}'", lambda: plugin.track(run, section.options, context))
+    return replace(tracked, tracker=name)

@@ -1,0 +1,172 @@
+"""The train stage: a fresh run, a run that is known already, or a finished model that only needs to be described."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..catalogue import describe_model
+from ..errors import LadingError, StageFailed
+from ..manifest import Section
+from ..model import Column, Json, Run, TrainedModel, TrainRequest
+from . import keys
+from .distributions import snapshot
+from .session import Session
+from .track import track_run
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model in the store's files, and what registering it needs to know.
+
+    `distributions` is the sha256 of the stored snapshot; `modules` are paths relative to the manifest's folder.
+    """
+
+    sha256: str
+    file_name: str
+    framework: str
+    framework_version: str
+    python: str
+    distributions: str
+    run: str | None = None
+    columns: tuple[Column, ...] = ()
+    label: Column | None = None
+    modules: tuple[str, ...] = ()
+
+    @classmethod
+    def known(cls, output: Json) -> Trained:
+        """Rebuild from what the store kept."""
+        columns = tuple(Column(*pair) for pair in output["columns"])
+        label = Column(*output["label"]) if output["label"] else None
+        return cls(**{**output, "columns": columns, "label": label, "modules": tuple(output["modules"])})
+
+    def output(self) -> Json:
+        """What the store keeps."""
+        columns = [[column.name, column.dtype] for column in self.columns]
+        label = [self.label.name, self.label.dtype] if self.label else None
+        return {**vars(self), "columns": columns, "label": label, "modules": list(self.modules)}
+
+
+def train(session: Session, *, force: bool = False) -> Trained:
+    """Train, or reuse the run that the same inputs gave before. Returns the model and what is known of it."""
+    section = session.manifest.train
+    if section is None:
+        return _finished_model(session)
+    key = keys.key("train", **keys.section_parts(section, session.plugin(section), session.store))
+    known = None if force else session.store.reuse.get(key)
+    if known is not None:
+        trained = Trained.known(known)
+        session.store.files.check(trained.sha256)
+        session.events.emit("stage.reused", stage="train", detail=f"run {trained.run}", run=trained.run)
+    else:
+        trained = _run(session, section)
+        session.store.reuse.put(key, "train", trained.output())
+    run = session.store.runs.get(trained.run or "")
+    if run is not None:
+        track_run(session, run)
+    return trained
+
+
+def _run(session: Session, section: Section) -> Trained:
+    session.gate("train")
+    run = _start(session, section)
+    session.events.emit("stage.started", stage="train", run=run.id)
+    try:
+        with session.store.scratch() as folder:
+            model = _call_trainer(session, section, folder)
+            trained = _keep(session, model, run.id)
+    except BaseException as error:
+        reason = error.message if isinstance(error, LadingError) else f"{type(error).__name__}: {error}"
+        failed = replace(run, state="failed", ended=datetime.now(UTC), error=session.events.masked(reason))
+        session.store.runs.save(failed)
+        session.events.emit("stage.failed", stage="train", detail=reason, run=run.id)
+        if isinstance(error, LadingError):
+            track_run(session, failed)
+        raise
+    finished = replace(
+        run,
+        state="finished",
+        ended=datetime.now(UTC),
+        parameters=model.parameters,
+        metrics=model.metrics,
+        model_sha256=trained.sha256,
+    )
+    session.store.runs.save(finished)
+    session.events.emit(
+        "stage.finished", stage="train", detail=f"run {run.id}", run=run.id, metrics=dict(model.metrics)
+    )
+    return trained
+
+
+def _start(session: Session, section: Section) -> Run:
+    started = datetime.now(UTC)
+    store, base = session.store, session.manifest.file.parent.resolve()
+    libraries = keys.section_parts(section, session.plugin(section), store)["libraries"]
+    run = Run(
+        id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+        name=session.manifest.name,
+        state="running",
+        started=started,
+        parameters=section.record,
+        inputs={os.path.relpath(path, base): store.digests.tree(path) for path in section.inputs.values()},
+        libraries={name: version for name, version in libraries.items() if version},
+        git_commit=_git_commit(base),
+    )
+    store.runs.save(run)
+    track_run(session, run)
+    return run
+
+
+def _call_trainer(session: Session, section: Section, folder: Path) -> TrainedModel:
+    plugin, end = session.plugin(section), session.end()
+    request = TrainRequest(session.manifest.name, section.options, folder)
+    context = session.context(folder, stage="train", end=end)
+    model = session.run_hook("training", lambda: plugin.train(request, context), end=end)
+    if not model.file.is_file():
+        raise StageFailed(f"{plugin.installed} returned no model: {model.file.name} does not exist")
+    return model
+
+
+def _keep(session: Session, model: TrainedModel, run: str | None) -> Trained:
+    sha256, _path = session.store.files.put(model.file)
+    base = session.manifest.file.parent.resolve()
+    return Trained(
+        sha256=sha256,
+        file_name=model.file.name,
+        framework=model.framework,
+        framework_version=model.framework_version,
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        distributions=snapshot(session.store),
+        run=run,
+        columns=model.columns,
+        label=model.label,
+        modules=tuple(os.path.relpath(path.resolve(), base) for path in model.modules),
+    )
+
+
+def _finished_model(session: Session) -> Trained:
+    """Describe the file that `register:` names, without loading it."""
+    file = session.manifest.register.file
+    assert file is not None, "a manifest names either a training or a finished model"
+    key = keys.key("inspect", file=file.name, sha256=session.store.digests.file(file))
+    known = session.store.reuse.get(key)
+    if known is not None:
+        return Trained.known(known)
+    model = session.run_hook("inspecting the model", lambda: describe_model(file))
+    trained = _keep(session, model, None)
+    session.store.reuse.put(key, "inspect", trained.output())
+    return trained
+
+
+def _git_commit(folder: Path) -> str | None:
+    from ..process import Command, child_environment, run_command
+
+    try:
+        finished = run_command(Command(("git", "rev-parse", "HEAD"), folder, child_environment()), timeout=5)
+    except OSError:  # no git on this machine
+        return None
+    return finished.tail[-1] if finished.code == 0 and finished.tail else None

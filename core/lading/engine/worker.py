@@ -1,0 +1,64 @@
+"""Hooks run in a worker thread; the calling thread keeps the deadline and the signals."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from ..errors import LadingError, OutcomeUnknown, StageFailed
+
+Result = TypeVar("Result")
+
+_GRACE = 10.0  # seconds that a hook may take to end once it has been told to
+
+
+class _Call(threading.Thread, Generic[Result]):
+    """One call in a thread that dies with the process, should the hook never return."""
+
+    def __init__(self, function: Callable[[], Result]) -> None:
+        super().__init__(daemon=True)
+        self._function = function
+        self.result: Result
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.result = self._function()
+        except BaseException as error:  # carried to the calling thread, which raises it
+            self.error = error
+
+
+def call(function: Callable[[], Result], *, what: str, cancel: threading.Event, deadline: float | None) -> Result:
+    """Call a hook in a worker thread and return its result, or raise what it raised.
+
+    `deadline` is on the monotonic clock; past it `cancel` is set and, once the hook has had its grace, StageFailed is
+    raised: OutcomeUnknown where the hook hangs on. An interrupt of the calling thread cancels and waits likewise.
+    """
+    worker = _Call(function)
+    worker.start()
+    try:
+        worker.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+    except BaseException:
+        cancel.set()
+        worker.join(_GRACE)
+        raise
+    if worker.is_alive():
+        cancel.set()
+        worker.join(_GRACE)
+        raise _late(what, hangs=worker.is_alive())
+    if worker.error is not None:
+        raise worker.error
+    return worker.result
+
+
+def _late(what: str, *, hangs: bool) -> LadingError:
+    if hangs:
+        return OutcomeUnknown(
+            f"{what} did not end in time and does not react",
+            hint="run the same command again: it finds out what was done",
+        )
+    return StageFailed(
+        f"{what} did not end in time", hint="run the same command again, or give it more time with --timeout"
+    )

@@ -1,0 +1,82 @@
+"""A deployment, as code and notebooks hold it: each question is asked of the target anew."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .engine.service import Service
+from .engine.session import Order, open_session
+from .errors import StageFailed
+from .model import Event, Json, Logs, NoScoringUri, ScoringUri, Status
+from .scoring import Answer
+
+OnEvent = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Take no notice of an event."""
+
+
+@dataclass(frozen=True)
+class LiveDeployment:
+    """One service on one target."""
+
+    service: str
+    target: str
+    release: int | None
+    order: Order
+
+    @property
+    def scoring_uri(self) -> str:
+        """Where the service answers. Raises StageFailed, with the reason, where it has no address."""
+        found = self.address()
+        if isinstance(found, NoScoringUri):
+            raise StageFailed(f"{self.service} on '{self.target}' has no scoring URI: {found.reason}")
+        return found.uri
+
+    def address(self) -> ScoringUri | NoScoringUri:
+        """Every address of the service, or the reason why it has none."""
+        with self._open() as service:
+            return service.scoring_uri()
+
+    def score(self, request: Json, *, device: str | None = None) -> Json:
+        """Send one request and return the answer's JSON. Raises StageFailed for any answer but 200."""
+        return self.ask(request, device=device).json()
+
+    def ask(self, request: Json, *, device: str | None = None) -> Answer:
+        """Send one request and return the answer as it came. Raises Transient where nothing answers."""
+        with self._open() as service:
+            return service.score(request, device=device)
+
+    def status(self) -> Status:
+        """What the target says of the service."""
+        with self._open() as service:
+            return service.status()
+
+    def logs(self, *, tail: int = 100, cursor: str | None = None) -> Logs:
+        """The last lines of the service's log, or those after `cursor`."""
+        with self._open() as service:
+            return service.logs(tail=tail, cursor=cursor)
+
+    def curl(self) -> str | None:
+        """A command line that sends the manifest's first sample, to paste into a shell; None without one."""
+        with self._open() as service:
+            samples, found = service.session.manifest.samples, service.scoring_uri()
+        if not samples or isinstance(found, NoScoringUri):
+            return None
+        body = shlex.quote(json.dumps(samples[0].request))
+        return f"curl -H 'content-type: application/json' -d {body} {shlex.quote(found.uri)}"
+
+    def delete(self, *, on_event: OnEvent = ignore) -> bool:
+        """Remove the service; False where there was none."""
+        with self._open(on_event) as service:
+            return service.delete()
+
+    @contextmanager
+    def _open(self, on_event: OnEvent = ignore) -> Iterator[Service]:
+        with open_session(self.order, on_event) as session:
+            yield Service(session, session.targets[0])
