@@ -6,7 +6,9 @@ ManifestError for a wrong manifest, and the others as they say.
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +23,7 @@ from .engine.session import Order, Session, open_session
 from .errors import Interrupted, LadingError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import read
-from .model import ModelVersion, Package, Run, Status
+from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
 from .plugins import TARGETS, installed
 from .store import Store, find_store
 
@@ -40,12 +42,17 @@ class Standing:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the deploy of one target ended: a deployment, or the failure."""
+    """How the deploy of one target ended: a deployment with its address, or the failure.
+
+    `example` is a command line that sends the manifest's first sample, to paste into a shell.
+    """
 
     target: str
     deployment: LiveDeployment | None = None
-    error: LadingError | None = None
+    uri: ScoringUri | NoScoringUri | None = None
+    example: str | None = None
     reused: bool = False
+    error: LadingError | None = None
 
 
 def deploy(
@@ -205,7 +212,7 @@ def _order(
     manifest: str | Path,
     *,
     store: str | Path | None,
-    targets: Sequence[str] = (),
+    targets: Sequence[str] | None = None,
     timeout: float | None = None,
     lock_wait: float = 0.0,
     stages: bool = True,
@@ -215,7 +222,7 @@ def _order(
         environ=os.environ,
         command=f"lading {command} {manifest}",
         store=None if store is None else Path(store),
-        targets=tuple(targets),
+        targets=None if targets is None else tuple(targets),
         stages=stages,
         timeout=timeout,
         lock_wait=lock_wait,
@@ -239,7 +246,16 @@ def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -
     except LadingError as error:
         session.events.emit("stage.failed", stage="deploy", target=name, detail=error.message)
         return Outcome(name, error=error)
-    return Outcome(name, _live(session, name, done.release.number), reused=done.reused)
+    live = _live(session, name, done.release.number)
+    return Outcome(name, live, done.uri, _example(session, done.uri), reused=done.reused)
+
+
+def _example(session: Session, uri: ScoringUri | NoScoringUri) -> str | None:
+    samples = session.manifest.samples
+    if not samples or isinstance(uri, NoScoringUri):
+        return None
+    body = shlex.quote(json.dumps(samples[0].request))
+    return f"curl -H 'content-type: application/json' -d {body} {shlex.quote(uri.uri)}"
 
 
 def _live(session: Session, target: str, release: int | None) -> LiveDeployment:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,15 +59,6 @@ class LiveDeployment:
         """The last lines of the service's log, or those after `cursor`."""
         with self._open() as service:
             return service.logs(tail=tail, cursor=cursor)
-
-    def curl(self) -> str | None:
-        """A command line that sends the manifest's first sample, to paste into a shell; None without one."""
-        with self._open() as service:
-            samples, found = service.session.manifest.samples, service.scoring_uri()
-        if not samples or isinstance(found, NoScoringUri):
-            return None
-        body = shlex.quote(json.dumps(samples[0].request))
-        return f"curl -H 'content-type: application/json' -d {body} {shlex.quote(found.uri)}"
 
     def delete(self, *, on_event: OnEvent = ignore) -> bool:
         """Remove the service; False where there was none."""

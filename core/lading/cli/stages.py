@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..model import ScoringUri
 from . import options, output
 from .failure import as_json as failure_json
 from .failure import show
@@ -60,35 +61,35 @@ def deploy(
             lock_wait=lock_wait,
             on_event=on_event,
         )
-        rows = [_row(outcome) for outcome in outcomes]
     if as_json:
-        output.document({"deployments": rows})
+        output.document({"deployments": [_row(outcome) for outcome in outcomes]})
     else:
-        _print(outcomes, rows)
+        for outcome in outcomes:
+            _print(outcome, alone=len(outcomes) == 1)
     return max((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0)
 
 
 def _row(outcome: api.Outcome) -> dict[str, object]:
     if outcome.deployment is None:
         return {"target": outcome.target, "error": outcome.error and failure_json(outcome.error)}
-    found = outcome.deployment.address()
     return {
         "target": outcome.target,
         "service": outcome.deployment.service,
         "release": outcome.deployment.release,
         "reused": outcome.reused,
-        **vars(found),
+        **vars(outcome.uri),
     }
 
 
-def _print(outcomes: tuple[api.Outcome, ...], rows: list[dict[str, object]]) -> None:
-    for outcome, row in zip(outcomes, rows, strict=True):
-        if outcome.error is not None:
-            show(outcome.error)
-        elif "uri" in row:
-            click.echo(row["uri"] if len(rows) == 1 else f"{row['target']}\t{row['uri']}")
-        else:
-            click.echo(f"{row['target']}: up, without a scoring URI: {row['reason']}", err=True)
+def _print(outcome: api.Outcome, *, alone: bool) -> None:
+    if outcome.error is not None:
+        show(outcome.error)
+    elif isinstance(outcome.uri, ScoringUri):
+        click.echo(outcome.uri.uri if alone else f"{outcome.target}\t{outcome.uri.uri}")
+    elif outcome.uri is not None:
+        click.echo(f"{outcome.target}: up, without a scoring URI: {outcome.uri.reason}", err=True)
+    if outcome.example:
+        click.echo(f"try it: {outcome.example}", err=True)
 
 
 @click.command()

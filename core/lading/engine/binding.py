@@ -16,7 +16,7 @@ Plugins = Mapping[Path_, BoundPlugin]
 
 
 def bind_manifest(
-    draft: Draft, store: Store, *, targets: tuple[str, ...] = (), stages: bool = True
+    draft: Draft, store: Store, *, targets: tuple[str, ...] | None, stages: bool
 ) -> tuple[Manifest, Plugins]:
     """Bind the core sections, the chosen targets with their connections and, for the stages, what these name.
 
@@ -24,7 +24,8 @@ def bind_manifest(
     a plugin that is broken.
     """
     refs = draft.sections()
-    chosen = [_target(refs, name) for name in targets or _defaults(draft)]
+    names = () if targets is None else targets or _defaults(draft)
+    chosen = [_target(refs, name) for name in names]
     wanted = [*chosen, *(ref for ref in refs if stages and ref.role not in ("target", "connection"))]
     plugins, types = _load(wanted)
     families = {ref.path: _family(ref, plugins, refs, types) for ref in chosen}

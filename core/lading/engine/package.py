@@ -14,6 +14,7 @@ from .session import Session
 def package(session: Session, version: ModelVersion, *, force: bool = False) -> Package:
     """Package a model version, or reuse the package that the same inputs gave before."""
     section, store = session.manifest.package, session.store
+    assert section is not None, "a session for the stages binds the packager"
     key = keys.key(
         "package",
         **keys.section_parts(section, session.plugin(section), store),

@@ -26,13 +26,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Order:
-    """What a command asks for, before the manifest is read. `targets` empty means the manifest's own."""
+    """What a command asks for, before the manifest is read. `targets` empty means the manifest's own, None none."""
 
     file: Path
     environ: Mapping[str, str]
     command: str = "lading"
     store: Path | None = None
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] | None = None
     stages: bool = True
     timeout: float | None = None
     lock_wait: float = 0.0

@@ -1,0 +1,119 @@
+"""What the tests of every room share: the command line in a process of its own, and distributions that are installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LADING = Path(sys.executable).with_name("lading")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Shell:
+    """Runs `lading` in a project folder, with an environment of its own."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def __call__(self, *argv: str | Path, code: int | None = 0, stdin: str | None = None, **env: str) -> Done:
+        finished = subprocess.run(
+            [LADING, *map(str, argv)],
+            cwd=self.folder,
+            env={**self.env, **env},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        done = Done(finished.returncode, finished.stdout, finished.stderr)
+        assert "Traceback" not in done.err, done.err
+        if code is not None:
+            assert done.code == code, f"{argv} ended with {done.code}:\n{done.out}\n{done.err}"
+        return done
+
+    def start(self, *argv: str | Path, **env: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [LADING, *map(str, argv)],
+            cwd=self.folder,
+            env={**self.env, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A fresh project folder; every service that is deployed from it is deleted at the end."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    kept = ("HOME", "LANG", "PATH", "TMPDIR")
+    shell = Shell(folder, {name: os.environ[name] for name in kept if name in os.environ})
+    yield shell
+    for manifest in folder.rglob("*.yaml"):
+        for standing in _deployed(shell, manifest):
+            shell("delete", manifest, "--target", standing, code=None)
+
+
+def _deployed(shell: Shell, manifest: Path) -> list[str]:
+    done = shell("status", manifest, "--json", code=None)
+    if done.code != 0:
+        return []
+    return [row["target"] for row in done.json()["deployments"] if row["state"] != "absent"]
+
+
+@pytest.fixture
+def salary(shell: Shell) -> Shell:
+    """A project with the salary manifest and its data, as this repository ships them."""
+    for name in ("manifests/salary.yaml", "data/sal.csv"):
+        target = shell.folder / name
+        target.parent.mkdir()
+        shutil.copy(ROOT / name, target)
+    return shell
+
+
+@pytest.fixture(scope="session")
+def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Installs a distribution of `tests/distributions` with pip, once, and returns the folder to put on PYTHONPATH."""
+    folders: dict[str, Path] = {}
+
+    def install(name: str) -> Path:
+        if name not in folders:
+            source = tmp_path_factory.mktemp("source") / name
+            shutil.copytree(ROOT / "tests" / "distributions" / name, source)
+            folders[name] = tmp_path_factory.mktemp(name)
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
+            subprocess.run([*pip, folders[name], source], check=True, capture_output=True, timeout=120)
+        return folders[name]
+
+    return install

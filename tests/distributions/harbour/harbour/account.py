@@ -1,0 +1,39 @@
+"""A connection, and the tracker and registry of its family."""
+
+from dataclasses import dataclass
+
+from lading import Description, ModelReference, Options, TrackedRun, hookimpl
+
+from . import note
+
+
+@dataclass(frozen=True)
+class AccountOptions(Options):
+    berth: str
+    """Where the account is."""
+    password: str = "HARBOUR_PASSWORD"
+    """Name of the variable with the password."""
+
+
+@hookimpl
+def lading_describe():
+    return Description(summary="an account at the harbour", options=AccountOptions, connection="harbour")
+
+
+@hookimpl
+def lading_connect(request, context):
+    note("lading_connect", name=request.name, berth=request.options.berth)
+    context.progress("signing in", f"with {context.secret(request.options.password).reveal()}")
+    return {"berth": request.options.berth}
+
+
+@hookimpl
+def lading_track(request, options, context):
+    note("lading_track", state=request.state, berth=context.connection["berth"])
+    return TrackedRun(tracker="harbour", id=f"h-{request.id}", url=f"https://{options.berth}.example/{request.id}")
+
+
+@hookimpl
+def lading_register(request, context):
+    note("lading_register", model=request.name, reference=request.reference.version, berth=context.connection["berth"])
+    return ModelReference(registry="harbour", name=request.name, version="A7")

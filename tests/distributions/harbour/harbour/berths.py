@@ -1,0 +1,145 @@
+"""Two targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from lading import (
+    Candidate,
+    Capability,
+    Deployment,
+    Description,
+    Failed,
+    NoScoringUri,
+    Options,
+    Pending,
+    Ready,
+    ScoringUri,
+    State,
+    Status,
+    hookimpl,
+)
+
+from . import note
+
+SERVER = """
+import http.server, json, pathlib, runpy, sys
+app, address = sys.argv[1:]
+answer = json.dumps([runpy.run_path(app)["ANSWER"]]).encode()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+pathlib.Path(address + "~").write_text(f"http://127.0.0.1:{server.server_port}/score")
+pathlib.Path(address + "~").rename(address)
+server.serve_forever()
+"""
+
+
+@dataclass(frozen=True)
+class BerthOptions(Options):
+    depth: int = 10
+    """In metres; a model of more tons runs aground."""
+
+
+class Berth:
+    def __init__(self, keeps):
+        self.keeps = keeps
+
+    @hookimpl
+    def lading_describe(self):
+        kept = {Capability.KEEPS_OLD_RELEASE} if self.keeps else set()
+        return Description(
+            summary="a place for a ship",
+            options=BerthOptions,
+            connection="harbour",
+            capabilities=frozenset({Capability.STATUS, Capability.DELETE, Capability.SCORING_URI, *kept}),
+        )
+
+    @hookimpl
+    def lading_deploy(self, request, context):
+        verdict = None if request.verdict is None else request.verdict.up
+        misbehaviour = note("lading_deploy", target=request.deployment.target, release=request.release, verdict=verdict)
+        if misbehaviour is not None:
+            return misbehaviour
+        new, served = context.work / f"{request.release}.json", context.work / "served.json"
+        if not new.exists():
+            context.intend(f"ship/{request.release}")
+            if not self.keeps:
+                sink(served)
+            moor(request, context.work, new)
+            return Pending("mooring", retry_after=0.05)
+        ship = json.loads(new.read_text())
+        address = context.work / f"{request.release}.address"
+        if not address.exists():
+            return Pending("mooring", retry_after=0.05)
+        if float(request.package.model.file.read_text()) > request.deployment.options.depth:
+            sink(new)
+            return Failed("ran aground", log="captain: I told you so")
+        if self.keeps and request.verdict is None:
+            return Candidate(address.read_text())
+        if self.keeps and not request.verdict.up:
+            sink(new)
+            return Failed(request.verdict.reason)
+        if self.keeps:
+            sink(served)
+        served.write_text(json.dumps({**ship, "uri": address.read_text()}))
+        return Ready()
+
+    @hookimpl
+    def lading_scoring_uri(self, deployment, context):
+        note("lading_scoring_uri", target=deployment.target)
+        served = context.work / "served.json"
+        if not served.exists():
+            return NoScoringUri("no ship is moored")
+        return ScoringUri(json.loads(served.read_text())["uri"])
+
+    @hookimpl
+    def lading_status(self, deployment: Deployment, context):
+        note("lading_status", target=deployment.target)
+        served = context.work / "served.json"
+        if not served.exists():
+            return Status(State.ABSENT)
+        tags = json.loads(served.read_text())["tags"]
+        return Status(State.RUNNING, package_digest=tags["lading.package"], model_sha256=tags["lading.model"])
+
+    @hookimpl
+    def lading_delete(self, deployment, context):
+        note("lading_delete", target=deployment.target)
+        for record in context.work.glob("*.json"):
+            sink(record)
+        return Status(State.ABSENT)
+
+
+def moor(request, folder, record):
+    app = request.package.folder / "azureml-app" / request.package.scoring_script
+    address = folder / f"{request.release}.address"
+    ship = subprocess.Popen(
+        [sys.executable, "-c", SERVER, app, address],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    record.write_text(json.dumps({"pid": ship.pid, "tags": dict(request.tags)}))
+
+
+def sink(record):
+    if record.exists():
+        try:
+            os.kill(json.loads(record.read_text())["pid"], signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        record.unlink()
+
+
+quay, raft = Berth(keeps=True), Berth(keeps=False)

@@ -1,0 +1,47 @@
+"""A trainer whose model is a number, and its packager."""
+
+import json
+from dataclasses import dataclass
+
+from lading import BadInput, Description, InputPath, Options, PackedFiles, TrainedModel, hookimpl
+
+from . import note
+
+
+@dataclass(frozen=True)
+class CraneOptions(Options):
+    data: InputPath | None = None
+    """A file with one number: the model."""
+
+
+@hookimpl
+def lading_describe():
+    return Description(summary="lifts a number", options=CraneOptions)
+
+
+@hookimpl
+def lading_train(request, context):
+    context.progress("lifting")
+    misbehaviour = note("lading_train", name=request.name)
+    if misbehaviour is not None:
+        return misbehaviour
+    number = float(request.options.data.read_text())
+    if number < 0:
+        raise BadInput(f"{request.options.data.name}: {number} is below the water line")
+    file = request.folder / "model.txt"
+    file.write_text(str(number))
+    return TrainedModel(file=file, framework="harbour", framework_version="2.1", metrics={"tons": number})
+
+
+@hookimpl
+def lading_inspect(request):
+    return TrainedModel(file=request.file, framework="harbour", framework_version="2.1")
+
+
+@hookimpl
+def lading_package(request):
+    note("lading_package", model=f"{request.model.name}:{request.model.version}")
+    app = request.folder / "azureml-app"
+    app.mkdir()
+    (app / "score.py").write_text(f"ANSWER = {json.dumps(float(request.model.file.read_text()))}\n")
+    return PackedFiles(scoring_script="score.py", python=request.model.python, requirements=())
