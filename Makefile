@@ -4,13 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := sklearn,pandas,local
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-slow docs lint bench clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/lading deploy manifests/salary.yaml
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow
+
+docs: $(VENV)/.test
+	$(BIN)/python docs/reference.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

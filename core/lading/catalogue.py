@@ -10,6 +10,7 @@ from .manifest import options_schema, schema
 from .model import InspectRequest, Json, Options, TrainedModel
 from .plugins import GROUPS, installed
 
+_BLOCKS = frozenset(("train", "package", "connection", "target", "observer", "gate"))  # of a manifest
 DEFAULT_TRAINER = "sklearn"  # describes a finished model, of which the manifest names no trainer
 
 
@@ -40,6 +41,6 @@ def manifest_schema() -> tuple[dict[str, Json], tuple[str, ...]]:
         except LadingError as error:
             notes.append(error.message)
             continue
-        for role in bound.roles:
+        for role in _BLOCKS.intersection(bound.roles):
             found.setdefault(role, {})[plugin.name] = bound.description.options
     return schema(found), tuple(notes)

@@ -20,9 +20,6 @@ PLUGINS = "lading.plugins"
 TARGETS = "lading.targets"
 GROUPS = (PLUGINS, TARGETS)
 
-# What to install for the parts that this project ships itself.
-_EXTRAS = {"aci": "azureml", "aks": "azureml", "azureml": "azureml"}
-
 
 @dataclass(frozen=True)
 class Installed:
@@ -56,7 +53,7 @@ def find(group: str, name: str) -> Installed:
     """
     found = [plugin for plugin in installed(group) if plugin.name == name]
     if not found:
-        raise BadInput(*_unknown(group, name))
+        raise BadInput(_unknown(group, name))
     if len(found) > 1:
         owners = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in found)
         raise PluginError(f"'{name}' is offered by {owners}", hint="uninstall one of them")
@@ -81,17 +78,15 @@ def load(plugin: Installed) -> object:
     return loaded
 
 
-def _unknown(group: str, name: str) -> tuple[str]:
+def _unknown(group: str, name: str) -> str:
     import difflib
 
     kind = "target" if group == TARGETS else "plugin"
     names = sorted({plugin.name for plugin in installed(group)})
     close = difflib.get_close_matches(name, names, n=1)
     if close:
-        return (f"no {kind} named '{name}' is installed (did you mean {close[0]}?)",)
-    if name in _EXTRAS:
-        return (f"the {kind} '{name}' is not installed: pip install 'lading[{_EXTRAS[name]}]'",)
-    return (f"no {kind} named '{name}' is installed; there are: {', '.join(names) or 'none'}",)
+        return f"no {kind} named '{name}' is installed (did you mean {close[0]}?)"
+    return f"no {kind} named '{name}' is installed; there are: {', '.join(names) or 'none'}"
 
 
 def _canonical(name: str) -> str:

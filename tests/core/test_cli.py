@@ -1,0 +1,254 @@
+"""The command line as a user meets it: results, streams, exit codes, and what each command imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from lading.cli.commands import COMMANDS, lading
+from tests.conftest import LADING, ROOT, Shell
+
+SALARY = "manifests/salary.yaml"
+ANSWER = 141760.56910569107
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+
+    def walk(path: str, command: click.Command) -> None:
+        found.append((path, command))
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None
+                walk(f"{path} {name}", inner)
+
+    walk("lading", lading)
+    return found
+
+
+@pytest.mark.parametrize(("path", "command"), commands())
+def test_every_help_has_an_example(path: str, command: click.Command) -> None:
+    text = command.get_help(click.Context(command, info_name=path))
+    assert re.search(r"Examples?:\n +\S", text), text
+
+
+def test_the_summaries_are_those_of_the_commands() -> None:
+    for name, (_module, purpose) in COMMANDS.items():
+        command = lading.get_command(click.Context(lading), name)
+        assert command is not None
+        assert (command.help or "").splitlines()[0] == purpose
+
+
+def test_every_listing_has_json() -> None:
+    for path, command in commands():
+        if path.endswith((" list", " show", " compare", " status", " uri")):
+            assert any("--json" in param.opts for param in command.params), path
+
+
+def test_the_main_job(salary: Shell) -> None:
+    done = salary("deploy", SALARY)
+    (uri,) = done.out.splitlines()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/score", uri)
+    curl = next(line for line in done.err.splitlines() if "curl" in line).removeprefix("try it: ")
+    pasted = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(pasted.stdout) == [pytest.approx(ANSWER, rel=1e-9)]
+    scored = salary("score", SALARY, "-d", '{"data": [[21], [45]]}').json()
+    assert scored == pytest.approx([ANSWER, 185924.79674796748], rel=1e-9)
+    assert salary("uri", SALARY).out.strip() == uri
+    (run,) = salary("run", "list", SALARY, "--json").json()
+    assert run["metrics"]["intercept"] == pytest.approx(103116.86991869919, rel=1e-9)
+    assert run["metrics"]["coef_x"] == pytest.approx(1840.176151761518, rel=1e-9)
+    (standing,) = salary("status", SALARY, "--json").json()["deployments"]
+    assert (standing["state"], standing["release"]) == ("running", 1)
+
+
+def test_a_second_deploy_changes_nothing(salary: Shell) -> None:
+    first = salary("deploy", SALARY)
+    second = salary("deploy", SALARY)
+    assert second.out == first.out
+    stages = [line.split(" ·")[0] for line in second.err.splitlines()]
+    assert stages[:4] == ["train: unchanged", "register: unchanged", "package: unchanged", "deploy to local: unchanged"]
+
+
+def test_score_reads_a_file_and_stdin(salary: Shell) -> None:
+    salary("deploy", SALARY)
+    salary.write("request.json", '{"data": [[21]]}')
+    assert salary("score", SALARY, "-d", "@request.json").json() == [pytest.approx(ANSWER)]
+    assert salary("score", SALARY, "-d", "-", stdin='{"data": [[21]]}').json() == [pytest.approx(ANSWER)]
+    assert "is not JSON" in salary("score", SALARY, "-d", "{", code=2).err
+    assert "cannot be read" in salary("score", SALARY, "-d", "@nothing.json", code=2).err
+    bad = salary("score", SALARY, "-d", '{"data": [["a"]]}', code=6)
+    assert "answered 400" in bad.err
+
+
+def test_logs_follow_ends_with_an_interrupt(salary: Shell) -> None:
+    salary("deploy", SALARY)
+    assert salary("logs", SALARY).out
+    following = salary.start("logs", SALARY, "-f")
+    assert following.stdout is not None
+    assert following.stdout.readline()
+    following.send_signal(2)
+    following.communicate(timeout=10)
+    assert following.returncode == 130
+
+
+def test_an_uninstalled_target_is_named_and_stops_nothing_else(salary: Shell) -> None:
+    assert "no target named 'aci' is installed" in salary("deploy", SALARY, "--target", "aci", code=2).err
+    done = salary("check", SALARY)
+    assert "targets.aci is not checked" in done.err
+    assert done.out == f"{SALARY} is valid\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["deploy"], "lading init"),
+        (["deploy", SALARY, "--target", "lokal"], "the manifest has no target 'lokal'"),
+        (["deploy", SALARY, "--model", "sal_model:9"], "there is no model sal_model:9"),
+        (["deploy", SALARY, "--model", "sal_model"], "is not NAME:VERSION"),
+        (["run", "show", "1999", SALARY], "there is no run '1999'"),
+        (["model", "show", "nobody", SALARY], "there is no model 'nobody'"),
+        (["target", "show", "locl"], "did you mean local?"),
+        (["deplo"], "Did you mean 'deploy'?"),
+        (["init", "--model", "nowhere.joblib"], "does not exist"),
+    ],
+)
+def test_bad_input_names_the_thing_and_the_next_step(salary: Shell, argv: list[str], message: str) -> None:
+    done = salary(*argv, code=2)
+    assert message in done.err
+    assert done.out == ""
+
+
+def test_a_failure_as_json(salary: Shell) -> None:
+    done = salary("deploy", SALARY, "--target", "nowhere", "--json", code=2)
+    failure = json.loads(done.err.splitlines()[-1])
+    assert failure["exit_code"] == 2
+    assert failure["message"] == "the manifest has no target 'nowhere'"
+
+
+def test_a_wrong_manifest_tells_every_problem_at_its_line(salary: Shell) -> None:
+    text = (ROOT / SALARY).read_text().replace("port: 0", "prot: 0").replace("test_size: 0.25", "test_size: 25.5")
+    salary.write(SALARY, text)
+    done = salary("deploy", SALARY, code=2)
+    assert re.search(r"salary\.yaml:\d+:\d+: train\.test_size: ", done.err)
+    assert re.search(r"salary\.yaml:\d+:\d+: targets\.local\.prot: .*did you mean port", done.err)
+
+
+def test_the_starter_project_deploys(shell: Shell) -> None:
+    shell("init", "shop")
+    assert shell("deploy", "shop/lading.yaml").out.startswith("http://127.0.0.1:")
+    assert "exists already" in shell("init", "shop", code=2).err
+
+
+def test_a_starter_for_a_finished_model_deploys(shell: Shell) -> None:
+    code = "import joblib, sklearn.linear_model as m; joblib.dump(m.LinearRegression().fit([[0],[1]],[1,3]), 'two.joblib')"
+    subprocess.run([sys.executable, "-c", code], cwd=shell.folder, check=True, timeout=60)
+    shell("init", "--model", "two.joblib")
+    shell("deploy")
+    assert shell("score", "-d", '{"data": [[2]]}').json() == [pytest.approx(5)]
+    (model,) = shell("model", "list", "--json").json()
+    assert model["framework"] == "scikit-learn"
+    assert model["run"] is None
+
+
+def test_the_schema_accepts_the_salary_manifest_and_refuses_a_wrong_one(shell: Shell) -> None:
+    import jsonschema
+    import yaml
+
+    schema = shell("schema").json()
+    manifest = yaml.safe_load((ROOT / SALARY).read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(manifest, schema)
+    manifest["targets"]["local"]["prot"] = 0
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(manifest, schema)
+
+
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
+def test_completion(shell: Shell, shell_name: str) -> None:
+    assert "_LADING_COMPLETE" in shell("completion", shell_name).out
+
+
+def test_a_live_line_per_stage_on_a_terminal(salary: Shell) -> None:
+    import pty
+
+    parent, child = pty.openpty()
+    command = subprocess.Popen(
+        [LADING, "deploy", SALARY], cwd=salary.folder, env=salary.env, stdout=subprocess.PIPE, stderr=child
+    )
+    os.close(child)
+    shown = b""
+    try:
+        while chunk := os.read(parent, 4096):
+            shown += chunk
+    except OSError:  # Linux ends a terminal whose other side is closed so
+        pass
+    os.close(parent)
+    out, _ = command.communicate(timeout=60)
+    assert out.startswith(b"http://127.0.0.1:")
+    for stage in ("train: done", "register: done", "package: done", "deploy to local: up"):
+        assert f"✓ {stage}" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+
+
+# What a command may import, beyond the standard library's light parts.
+HEAVY = {"sklearn", "numpy", "pandas", "scipy", "joblib", "pydantic", "rich", "azureml", "starlette", "uvicorn", "asyncio"}
+LIGHT = {"importlib.metadata", "http.client", "email", "tempfile", "logging"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "allowed"),
+    [
+        (["--version"], set()),
+        (["--help"], set()),
+        (["deploy", "--help"], set()),
+        (["target", "list"], set()),
+        (["plugin", "list"], set()),
+        (["run", "list", SALARY], set()),
+        (["model", "list", SALARY], set()),
+        (["status", SALARY], set()),
+        (["uri", SALARY], set()),
+        (["deploy", SALARY], set()),
+        (["score", SALARY, "-d", '{"data": [[1]]}'], {"http.client", "email", "tempfile"}),
+        (["schema"], {"pydantic", *LIGHT}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(deployed_salary: Shell, argv: list[str], allowed: set[str]) -> None:
+    script = (
+        "import sys; from lading.cli.run import run; code = run(sys.argv[1:]); "
+        "print(*sorted(sys.modules), file=open('modules.txt', 'w')); sys.exit(code)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, *argv],
+        cwd=deployed_salary.folder,
+        env=deployed_salary.env,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    loaded = set((deployed_salary.folder / "modules.txt").read_text().split())
+    assert loaded & (HEAVY | LIGHT) - allowed == set()
+
+
+@pytest.fixture(scope="module")
+def deployed_salary(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    import shutil
+
+    folder = tmp_path_factory.mktemp("salary")
+    for name in (SALARY, "data/sal.csv"):
+        (folder / name).parent.mkdir()
+        shutil.copy(ROOT / name, folder / name)
+    shell = Shell(folder, {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]})
+    shell("deploy", SALARY)
+    shell("uri", SALARY)
+    shell("status", SALARY)
+    yield shell  # type: ignore[misc]
+    shell("delete", SALARY)

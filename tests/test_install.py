@@ -1,0 +1,78 @@
+"""The wheel, installed into empty environments and driven from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Shell
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    ignored = shutil.ignore_patterns(".git", ".venv", ".lading", "build", "*.egg-info", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, source, ignore=ignored)
+    pip(Path(sys.executable), "wheel", "--no-deps", "--wheel-dir", folder, source)
+    (built,) = folder.glob("lading-*.whl")
+    return built
+
+
+def pip(python: Path, *argv: str | Path) -> str:
+    command = [python, "-m", "pip", "--disable-pip-version-check", *argv]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout
+
+
+def environment(folder: Path, *requirements: str) -> Path:
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    pip(python, "install", *requirements)
+    return python
+
+
+def test_the_core_is_small_and_says_which_extra_is_missing(wheel: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path / "venv", str(wheel))
+    installed = {item["name"] for item in json.loads(pip(python, "list", "--format", "json"))} - {"pip", "setuptools"}
+    assert len(installed) <= 14, installed
+    shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    command = [python.with_name("lading"), "deploy", tmp_path / "manifests" / "salary.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 6
+    assert "pip install 'lading[sklearn]'" in done.stderr
+
+
+def test_the_wheel_does_the_main_job(wheel: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = environment(tmp_path / "venv", f"{wheel}[sklearn,local]")
+    monkeypatch.setattr("tests.conftest.LADING", python.with_name("lading"))
+    shell("init", ".")
+    assert shell("deploy").out.startswith("http://127.0.0.1:")
+    assert shell("score", "-d", '{"data": [[21]]}').json() == [pytest.approx(73)]
+    shell("delete")
+
+
+def test_the_source_distribution_has_what_the_tests_need(tmp_path: Path) -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    source = tmp_path / "source"
+    for name in tracked:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    code = "import sys; from setuptools import build_meta; print(build_meta.build_sdist(sys.argv[1]))"
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path], cwd=source, check=True, capture_output=True, env=dict(os.environ), timeout=120
+    )
+    (archive,) = tmp_path.glob("lading-*.tar.gz")
+    subprocess.run(["tar", "-xzf", archive, "-C", tmp_path], check=True)
+    (unpacked,) = (path for path in tmp_path.glob("lading-*") if path.is_dir())
+    for name in ("data/sal.csv", "manifests/salary.yaml", "tests/conftest.py", "docs/reference.py"):
+        assert (unpacked / name).is_file(), name
