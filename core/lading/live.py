@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .engine.service import Service
 from .engine.session import Order, open_session
 from .errors import StageFailed
-from .model import Event, Json, Logs, NoScoringUri, ScoringUri, Status
+from .model import Event, Json, Logs, NoScoringUri, ScoringUri, Shown, Status
 from .scoring import Answer
 
 OnEvent = Callable[[Event], None]
@@ -20,13 +20,13 @@ def ignore(event: Event) -> None:
 
 
 @dataclass(frozen=True)
-class LiveDeployment:
-    """One service on one target."""
+class LiveDeployment(Shown):
+    """One service on one target; `release` is None before the first."""
 
     service: str
     target: str
     release: int | None
-    order: Order
+    order: Order = field(repr=False)
 
     @property
     def scoring_uri(self) -> str:

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..catalogue import describe_model
-from ..errors import LadingError, StageFailed
+from ..errors import Interrupted, LadingError, StageFailed
 from ..manifest import Section
 from ..model import Column, Json, Run, TrainedModel, TrainRequest
 from . import keys
 from .distributions import snapshot
+from .recorded import with_references
 from .session import Session
 from .track import track_run
 
@@ -84,14 +85,14 @@ def _run(session: Session, section: Section) -> Trained:
         failed = replace(run, state="failed", ended=datetime.now(UTC), error=session.events.masked(reason))
         session.store.runs.save(failed)
         session.events.emit("stage.failed", stage="train", detail=reason, run=run.id)
-        if isinstance(error, LadingError):
-            track_run(session, failed)
+        if isinstance(error, LadingError) and not isinstance(error, Interrupted):
+            _track_failure(session, failed)
         raise
     finished = replace(
         run,
         state="finished",
         ended=datetime.now(UTC),
-        parameters=model.parameters,
+        parameters=with_references(dict(model.parameters), section),
         metrics=model.metrics,
         model_sha256=trained.sha256,
     )
@@ -100,6 +101,14 @@ def _run(session: Session, section: Section) -> Trained:
         "stage.finished", stage="train", detail=f"run {run.id}", run=run.id, metrics=dict(model.metrics)
     )
     return trained
+
+
+def _track_failure(session: Session, failed: Run) -> None:
+    """Log a failed run; a tracker that fails as well must not hide why the training did."""
+    try:
+        track_run(session, failed)
+    except LadingError as error:
+        session.events.emit("warning", stage="train", detail=f"the failed run is not logged: {error.message}")
 
 
 def _start(session: Session, section: Section) -> Run:

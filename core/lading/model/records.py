@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from .options import Json, Options
+
+
+class Shown:
+    """A record that a notebook shows as a table of its fields, those that `repr` shows."""
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        shown = (item.name for item in fields(self) if item.repr)  # type: ignore[arg-type]
+        rows = (f"<tr><th>{escape(name)}</th><td>{escape(str(getattr(self, name)))}</td></tr>" for name in shown)
+        return f"<table>{''.join(rows)}</table>"
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ class TrackedRun:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Shown):
     """One execution of `train`. `state` is running, finished or failed; `inputs` maps a path to its sha256."""
 
     id: str
@@ -66,7 +77,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class ModelVersion:
+class ModelVersion(Shown):
     """A registered, immutable model. `file` is read-only and lies in the store; `sha256` is of its bytes.
 
     `distributions` is what was installed when the model was trained (or, for a finished model, registered): the pins
@@ -87,13 +98,13 @@ class ModelVersion:
     run: str | None = None
     columns: tuple[Column, ...] = ()
     label: Column | None = None
-    distributions: Mapping[str, Distribution] = field(default_factory=dict)
+    distributions: Mapping[str, Distribution] = field(default_factory=dict, repr=False)
     modules: tuple[Path, ...] = ()
     references: tuple[ModelReference, ...] = ()
 
 
 @dataclass(frozen=True)
-class Package:
+class Package(Shown):
     """The deployable bundle of one model version.
 
     `folder` (read-only, in the store) holds `azureml-app/` with the scoring script, `conda.yml`, `requirements.txt`
@@ -122,7 +133,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Release:
+class Release(Shown):
     """A numbered entry in a deployment's history.
 
     `state` is pending, up, superseded, refused (a golden request was answered wrongly, or not at all), failed or
@@ -154,7 +165,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Status:
+class Status(Shown):
     """A deployment as its target sees it; the digests come from the target's own tags, never from the store."""
 
     state: State
