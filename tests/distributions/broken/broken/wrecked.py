@@ -1,0 +1,1 @@
+raise ImportError("libcrane.so.3 is missing")
