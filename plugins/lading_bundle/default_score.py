@@ -1,0 +1,137 @@
+"""Scores a scikit-learn model: `{"data": [[1, 2], ...]}`, or rows by name, `{"data": [{"x": 1, "y": 2}, ...]}`.
+
+The answer is the list of predictions. What is wrong with a request's data is answered with 400 and a message.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from azureml.contrib.services.aml_response import AMLResponse  # type: ignore[import-not-found]
+
+NUMBERS = {int, float}
+KINDS = {bool: "a boolean", dict: "an object", float: "a number", int: "a number", list: "a list", str: "a string"}
+
+
+class BadData(ValueError):
+    """What is wrong with a request."""
+
+
+class Scorer:
+    """A model and the columns that it takes; `width` is None where the model does not say how many."""
+
+    model: Any
+    names: list[str]
+    width: int | None
+    text: set[str]
+    frame: Any = None
+
+    def load(self) -> None:
+        """Read `scoring.json` from beside this script, and the model that it names."""
+        package = json.loads(Path(__file__).with_name("scoring.json").read_text(encoding="utf-8"))
+        self.model = joblib.load(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]))
+        remembered = [str(name) for name in getattr(self.model, "feature_names_in_", ())]
+        self.names = [column["name"] for column in package["columns"]] or remembered
+        self.width = len(self.names) or getattr(self.model, "n_features_in_", None)
+        dtypes = {column["name"]: column["dtype"] for column in package["columns"]}
+        self.text = {name for name in self.names if dtypes.get(name, "object") == "object"}
+        if self.text:
+            import pandas as pd
+
+            self.frame = pd.DataFrame
+
+    def predict(self, rows: Any) -> Any:
+        """The predictions for a list of rows. Raises ValueError for data that the model cannot take."""
+        if not isinstance(rows, list) or not rows:
+            raise BadData("data: a list of rows is expected, such as [[1, 2]]")
+        if isinstance(rows[0], dict):
+            rows = [self._by_name(number, row) for number, row in enumerate(rows)]
+        self._check_shape(rows)
+        answers = np.asarray(self.model.predict(self._frame(rows) if self.text else self._matrix(rows)))
+        if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+            raise BadData("data: the model has no finite answer to these values")
+        return answers.tolist()
+
+    def _by_name(self, number: int, row: Any) -> list[Any]:
+        if not isinstance(row, dict) or row.keys() != set(self.names):
+            raise BadData(f"data[{number}]: an object with {', '.join(self.names) or 'no names'} is expected")
+        return [row[name] for name in self.names]
+
+    def _check_shape(self, rows: list[Any]) -> None:
+        width = self.width or (len(rows[0]) if isinstance(rows[0], list) else 1)
+        if set(map(type, rows)) == {list} and set(map(len, rows)) == {width}:
+            return
+        for number, row in enumerate(rows):
+            if not isinstance(row, list):
+                raise BadData(f"data[{number}] is {kind(row)}, where a list of values is expected")
+            if len(row) != width:
+                raise BadData(f"data[{number}] has {len(row)} values, where {width} are expected")
+
+    def _matrix(self, rows: list[list[Any]]) -> Any:
+        """The rows as a numeric array. Values are looked at one by one only where something is wrong with them."""
+        matrix = np.array(rows) if set(map(type, chain.from_iterable(rows))) <= NUMBERS else None
+        if matrix is None or matrix.dtype.kind not in "if" or not np.isfinite(matrix).all():
+            for number, row in enumerate(rows):
+                check_numbers(row, [f"data[{number}][{place}]" for place in range(len(row))])
+        return matrix
+
+    def _frame(self, rows: list[list[Any]]) -> Any:
+        """The rows as a data frame: text in the columns that were text, or whose kind is not known."""
+        columns = {}
+        for name, *cells in zip(self.names, *rows, strict=True):
+            is_text = name in self.text and str in map(type, cells)
+            numbers = [cell for cell in cells if not isinstance(cell, str)] if is_text else cells
+            check_numbers(numbers, [f"data: {name}"] * len(numbers))
+            columns[name] = np.array(cells, dtype=object) if is_text else np.array(cells)
+        return self.frame(columns)
+
+
+def check_numbers(values: list[Any], names: list[str]) -> None:
+    """Raise BadData for the first of `values` that is no finite number of 64 bits; `names` says where each is."""
+    for name, value in zip(names, values, strict=True):
+        if type(value) not in NUMBERS:
+            raise BadData(f"{name} is {kind(value)}, where a number is expected")
+        if isinstance(value, float) and not np.isfinite(value):
+            raise BadData(f"{name} is not finite")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise BadData(f"{name} is too large")
+
+
+def kind(value: Any) -> str:
+    """What JSON calls a value."""
+    return KINDS.get(type(value), "null")
+
+
+def parse(raw_data: str) -> Any:
+    """The `data` of a request. Raises BadData where there is none."""
+    try:
+        body = json.loads(raw_data)
+    except RecursionError:
+        raise BadData("the body is nested too deeply") from None
+    except ValueError as error:
+        raise BadData(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict) or "data" not in body:
+        raise BadData('the body is expected to be an object with the key data: {"data": [[1, 2]]}')
+    return body["data"]
+
+
+scorer = Scorer()
+
+
+def init() -> None:
+    """Called once, before the first request."""
+    scorer.load()
+
+
+def run(raw_data: str) -> Any:
+    """Called with the body of each request."""
+    try:
+        return scorer.predict(parse(raw_data))
+    except ValueError as error:  # what the model itself refuses is a ValueError too
+        return AMLResponse({"message": str(error)}, 400, json_str=True)

@@ -1,0 +1,93 @@
+"""Estimators by dotted name: found, checked, and made with their params."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from types import ModuleType
+from typing import Any
+
+from lading import BadInput, Json
+
+
+def make_model(estimator: str | None, steps: Iterable[Mapping[str, Json]], params: Mapping[str, Json]) -> Any:
+    """An unfitted estimator, or the pipeline of `steps`. Raises BadInput for what cannot be made."""
+    if estimator:
+        model = make_estimator(estimator, params)
+    else:
+        from sklearn.pipeline import Pipeline
+
+        model = Pipeline([(step["name"], make_estimator(step["estimator"], step["params"])) for step in steps])
+    last = model[-1] if estimator is None else model
+    if not hasattr(last, "predict"):
+        raise BadInput(f"{type(last).__name__} cannot predict", hint="the last step is an estimator with predict()")
+    return model
+
+
+def make_estimator(dotted: str, params: Mapping[str, Json]) -> Any:
+    """An unfitted estimator of the class `dotted`. Raises BadInput where there is none or a param is not its own."""
+    kind = _find(dotted)
+    parameters = inspect.signature(kind).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name in params:
+        if name not in parameters and not open_ended:
+            raise BadInput(f"{dotted} has no parameter {name}", hint=_guess(name, parameters))
+    try:
+        return kind(**{name: _argument(value, parameters.get(name)) for name, value in params.items()})
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{dotted}: {error}") from error
+
+
+def _argument(value: Json, parameter: inspect.Parameter | None) -> Any:
+    """A param as its class wants it: a manifest has neither tuples nor estimators."""
+    if parameter is not None and isinstance(parameter.default, tuple) and isinstance(value, list):
+        return tuple(value)
+    return _nested(value)
+
+
+def _nested(value: Json) -> Any:
+    if isinstance(value, list):
+        return [_nested(item) for item in value]
+    if isinstance(value, dict) and "estimator" in value and value.keys() <= {"estimator", "params"}:
+        return make_estimator(value["estimator"], value.get("params", {}))
+    return value
+
+
+def _find(dotted: str) -> Any:
+    module_name, _dot, name = dotted.rpartition(".")
+    module = _module(dotted, module_name)
+    kind = getattr(module, name, None)
+    if kind is None:
+        raise BadInput(f"no estimator {dotted}", hint=_guess(name, _public(module), f"{module_name}."))
+    if not (inspect.isclass(kind) and hasattr(kind, "fit")):
+        raise BadInput(f"{dotted} is not an estimator", hint="name a class with fit()")
+    return kind
+
+
+def _module(dotted: str, module_name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing != module_name and not module_name.startswith(f"{missing}."):
+            raise  # the module is there; something that it imports is not
+    parent, _dot, name = missing.rpartition(".")
+    hint = _guess(name, _submodules(parent), f"{parent}.") if parent else f"install the distribution that has {missing}"
+    raise BadInput(f"no estimator {dotted}: no module {missing}", hint=hint)
+
+
+def _submodules(package: str) -> list[str]:
+    import pkgutil
+
+    return [module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+
+
+def _public(module: ModuleType) -> list[str]:
+    return [name for name in dir(module) if not name.startswith("_")]
+
+
+def _guess(name: str, known: Iterable[str], prefix: str = "") -> str | None:
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {prefix}{close[0]}?" if close else None

@@ -1,0 +1,107 @@
+"""What a manifest may say under `train:` for the plugin `sklearn`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from lading import InputPath, Json, Options, Range, Text
+
+DottedName = Annotated[str, Text(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Name = Annotated[str, Text(min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True)
+class Step(Options):
+    """One named step of a pipeline."""
+
+    name: Annotated[str, Text(pattern=r"^[A-Za-z]\w*$", max_length=200)]
+    """What the step is called."""
+
+    estimator: DottedName
+    """Dotted name of its class, such as `sklearn.preprocessing.StandardScaler`."""
+
+    params: Mapping[str, Json] = field(default_factory=dict)
+    """Arguments of the class; `{estimator: NAME, params: {...}}` anywhere in them is an estimator of its own."""
+
+
+@dataclass(frozen=True)
+class SklearnOptions(Options):
+    """One of `estimator`, `steps` and `script` says what is trained."""
+
+    data: InputPath | Mapping[str, InputPath]
+    """The CSV file with a header that an estimator is trained on; for a script any path, or a mapping of paths."""
+
+    features: tuple[Name, ...] = ()
+    """The columns that the model predicts from."""
+
+    label: Name | None = None
+    """The column that it predicts."""
+
+    estimator: DottedName | None = None
+    """Dotted name of the estimator's class, such as `sklearn.linear_model.LinearRegression`."""
+
+    steps: tuple[Step, ...] = ()
+    """The named steps of a pipeline, the last of which predicts."""
+
+    script: InputPath | None = None
+    """A Python file with `def train(data, log, **params)` that returns a fitted model; `log(name, value)` keeps a
+    metric. The file goes into every package of the model; modules that it imports are named in `package: include`."""
+
+    params: Mapping[str, Json] = field(default_factory=dict)
+    """Arguments of the estimator or of the script's function."""
+
+    test_size: Annotated[float, Range(gt=0, lt=1)] | None = None
+    """The share of the rows that is held out and scored; without it the model is scored on what it was fitted to."""
+
+    random_state: Annotated[int, Range(ge=0, le=2**32 - 1)] | None = None
+    """The seed of the split."""
+
+    time_limit: Annotated[float, Range(gt=0)] | None = None
+    """Seconds after which the training is stopped."""
+
+    env: tuple[Variable, ...] = ()
+    """Names of the environment variables that the training may see beyond the usual ones (PATH, HOME, ...)."""
+
+    def __post_init__(self) -> None:
+        chosen = [name for name in ("estimator", "steps", "script") if getattr(self, name)]
+        if len(chosen) != 1:
+            raise ValueError(_choose(chosen))
+        rules = _SCRIPT_RULES if self.script else _DECLARED_RULES
+        for broken, message in rules:
+            if broken(self):
+                raise ValueError(message)
+
+
+def _choose(chosen: list[str]) -> str:
+    if not chosen:
+        return "name an estimator, steps or a script"
+    return f"{chosen[-1]}: {' and '.join(chosen)} exclude each other; keep one"
+
+
+def _repeats(names: tuple[str, ...]) -> bool:
+    return len(set(names)) < len(names)
+
+
+_SCRIPT_RULES = (
+    (lambda options: options.features, "features: a script chooses its own columns; pass them under params"),
+    (lambda options: options.label, "label: a script chooses its own columns; pass it under params"),
+    (lambda options: options.test_size, "test_size: a script splits its own data; pass it under params"),
+    (lambda options: options.random_state is not None, "random_state: a script has its own; pass it under params"),
+)
+_DECLARED_RULES = (
+    (lambda options: isinstance(options.data, Mapping), "data: an estimator is trained on one file"),
+    (lambda options: not options.features, "features: name the columns that the model predicts from"),
+    (lambda options: _repeats(options.features), "features: a column is named twice"),
+    (lambda options: not options.label, "label: name the column that the model predicts"),
+    (lambda options: options.label in options.features, "label: the column is also a feature"),
+    (lambda options: options.steps and options.params, "params: each step has its own"),
+    (lambda options: _repeats(tuple(step.name for step in options.steps)), "steps: a name is used twice"),
+    (lambda options: any("__" in step.name for step in options.steps), "steps: a name holds two underscores in a row"),
+    (
+        lambda options: options.random_state is not None and options.test_size is None,
+        "random_state: it seeds the split, so it needs test_size; an estimator takes its own under params",
+    ),
+)

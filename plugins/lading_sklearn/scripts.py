@@ -1,0 +1,75 @@
+"""Training by script: the user's own `train(data, log, **params)`, under the name of its module."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lading import BadInput, Json, StageFailed
+
+from .fitting import Fitted
+
+
+def fit_script(spec: Mapping[str, Json]) -> Fitted:
+    """Run the script. Raises BadInput for one without `train`, StageFailed where it returns no fitted model; what the
+    script itself raises comes through.
+    """
+    script = Path(spec["script"])
+    train = getattr(_load(script), "train", None)
+    if not callable(train):
+        raise BadInput(f"{script} has no function train", hint="def train(data, log, **params): ...")
+    metrics: dict[str, Any] = {}
+
+    def log(name: str, value: Any) -> None:
+        metrics[str(name)] = value
+
+    model = train(_paths(spec["data"]), log, **spec["params"])
+    _check_fitted(script, model)
+    return Fitted(
+        model,
+        parameters={"script": script.name, **{f"params.{name}": value for name, value in spec["params"].items()}},
+        metrics=metrics,
+        columns=_columns(model),
+    )
+
+
+def _load(script: Path) -> ModuleType:
+    """Import a script by its own name, under which its classes are found again where the model is scored."""
+    sys.path.insert(0, str(script.parent))
+    name = script.stem
+    module = importlib.import_module(name)
+    if not module.__file__ or not script.samefile(module.__file__):
+        raise BadInput(f"{script}: a module called {name} is there already", hint="give the script another name")
+    return module
+
+
+def _paths(data: Json) -> Path | dict[str, Path]:
+    return Path(data) if isinstance(data, str) else {name: Path(path) for name, path in data.items()}
+
+
+def _check_fitted(script: Path, model: Any) -> None:
+    if model is None:
+        raise StageFailed(f"{script.name} returned no model", hint="end train() with `return model`")
+    if not hasattr(model, "predict"):
+        raise StageFailed(f"{script.name} returned a {type(model).__name__}, which cannot predict")
+    from sklearn.base import BaseEstimator
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if isinstance(model, BaseEstimator):
+        try:
+            check_is_fitted(model)
+        except NotFittedError:
+            raise StageFailed(f"{script.name} returned a model that is not fitted", hint="call fit() on it") from None
+
+
+def _columns(model: Any) -> tuple[tuple[str, str], ...]:
+    """The columns that a fitted model remembers: those of a data frame by name, whose dtypes it does not keep."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None:
+        return tuple((str(name), "object") for name in names)
+    return tuple((f"x{place}", "float64") for place in range(getattr(model, "n_features_in_", 0)))

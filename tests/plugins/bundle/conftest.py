@@ -1,0 +1,133 @@
+"""Models that were really trained and registered, a way to pack them, and a way to load what was packed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import distributions
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import pytest
+from packaging.utils import canonicalize_name
+
+import lading
+from lading import Context, Distribution, ModelVersion, PackageRequest, PackedFiles, RegisterRequest, TrainRequest
+from lading.store import Store
+from lading_bundle import lading_package
+from lading_bundle.options import BundleOptions
+from lading_sklearn import lading_train
+from lading_sklearn.options import SklearnOptions
+
+SALARY = Path(__file__).parents[3] / "data" / "sal.csv"
+
+
+@dataclass
+class FakeContext:
+    cancelled: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    def progress(self, phase: str, detail: str = "") -> None: ...
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+@dataclass(frozen=True)
+class Packed:
+    folder: Path
+    files: PackedFiles
+    model: ModelVersion
+    warnings: list[str]
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    def lay_out(self, folder: Path) -> Path:
+        """`azureml-app/` and the model, as they are deployed; returns the model's folder."""
+        package = lading.Package("0" * 64, self.folder, self.files.scoring_script, self.model, self.files.python, ())
+        return lading.lay_out(package, folder)
+
+
+@pytest.fixture(scope="session")
+def installed() -> Mapping[str, Distribution]:
+    found = {
+        canonicalize_name(one.name): Distribution(one.version, tuple(one.requires or ())) for one in distributions()
+    }
+    return dict(sorted(found.items()))
+
+
+@pytest.fixture(scope="session")
+def train(
+    tmp_path_factory: pytest.TempPathFactory, installed: Mapping[str, Distribution]
+) -> Callable[..., ModelVersion]:
+    """Train with the given options, and register the model in a store."""
+    store = Store.open(tmp_path_factory.mktemp("store") / ".lading")
+
+    def run(name: str, **options: Any) -> ModelVersion:
+        request = TrainRequest(name, SklearnOptions(**options), tmp_path_factory.mktemp("train"))
+        model = lading_train(request=request, context=cast("Context", FakeContext()))
+        return store.models.register(
+            RegisterRequest(
+                name=name,
+                sha256=hashlib.sha256(model.file.read_bytes()).hexdigest(),
+                file=model.file,
+                file_name=model.file.name,
+                framework=model.framework,
+                framework_version=model.framework_version,
+                python=f"{sys.version_info.major}.{sys.version_info.minor}",
+                columns=model.columns,
+                label=model.label,
+                distributions=installed,
+                modules=model.modules,
+            )
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def salary(train: Callable[..., ModelVersion]) -> ModelVersion:
+    estimator = "sklearn.linear_model.LinearRegression"
+    return train(
+        "sal_model", data=SALARY, features=("x",), label="y", estimator=estimator, test_size=0.25, random_state=10
+    )
+
+
+@pytest.fixture
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Packed]:
+    def run(model: ModelVersion, **options: Any) -> Packed:
+        folder, context = tmp_path_factory.mktemp("package"), FakeContext()
+        request = PackageRequest(model, BundleOptions(**options), folder)
+        return Packed(
+            folder, lading_package(request=request, context=cast("Context", context)), model, context.warnings
+        )
+
+    return run
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Packed], ModuleType]:
+    """Load the scoring script of a package as Azure ML's server does, and call its `init()`."""
+    from azureml_inference_server_http.api import aml_response
+
+    monkeypatch.setitem(sys.modules, "azureml.contrib.services.aml_response", aml_response)
+
+    def run(packed: Packed) -> ModuleType:
+        folder = tmp_path_factory.mktemp("laid-out") / "release"
+        monkeypatch.setenv("AZUREML_MODEL_DIR", str(packed.lay_out(folder)))
+        script = folder / "azureml-app" / packed.files.scoring_script
+        monkeypatch.syspath_prepend(script.parent)
+        spec = importlib.util.spec_from_file_location("entry_module", script)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.init()
+        return module
+
+    return run

@@ -1,0 +1,180 @@
+"""The pins of a package, over a small and known set of installed distributions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+
+import lading
+from lading import Distribution, ModelVersion
+from lading_bundle.options import Environment
+
+Pack = Callable[..., Any]
+
+INSTALLED = {
+    "scikit-learn": Distribution(
+        "1.9.1", ("numpy>=1.24", "joblib", "old; python_version < '3'", "matplotlib; extra == 'plots'")
+    ),
+    "numpy": Distribution("2.4.6"),
+    "joblib": Distribution("1.6.0"),
+    "matplotlib": Distribution("3.10.0", ("numpy",)),
+    "torch": Distribution("2.5.0+cpu", ("Typing_Extensions[more]>=4",)),
+    "typing-extensions": Distribution("4.16.0", ("scikit-learn", "joblib; extra == 'more'")),
+    "msgpack": Distribution("1.1.0", ("not a requirement",)),
+    "broken": Distribution("2004d"),
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ModelVersion:
+    return ModelVersion(
+        name="m",
+        version=1,
+        sha256="0" * 64,
+        file=tmp_path / "model.joblib",
+        file_name="model.joblib",
+        created=datetime.now(UTC),
+        framework="scikit-learn",
+        framework_version="1.9.1",
+        python="3.11",
+        distributions=INSTALLED,
+    )
+
+
+@pytest.fixture
+def pins(pack: Pack, model: ModelVersion, tmp_path: Path) -> Callable[..., str]:
+    script = tmp_path / "score.py"
+    script.touch()
+
+    def run(
+        *, pip: tuple[str, ...] = (), conda: tuple[str, ...] = (), model: ModelVersion = model, **options: Any
+    ) -> str:
+        packed = pack(model, scoring_script=script, environment=Environment(conda, pip), **options)
+        return " ".join(packed.files.requirements)
+
+    return run
+
+
+SKLEARN = "joblib==1.6.0 numpy==2.4.6 scikit-learn==1.9.1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, ""),
+        ({"conda": ("scikit-learn",)}, SKLEARN),
+        ({"pip": ("Scikit_Learn >= 1.5",)}, SKLEARN),
+        ({"conda": ("conda-forge::scikit-learn=1.9", "python=3.11", "pip"), "pip": ("numpy",)}, SKLEARN),
+        ({"conda": ("python=3.11.4",)}, ""),
+        ({"conda": ("python>=3.9,<3.13",)}, ""),
+        ({"pip": ("scikit-learn[plots]",)}, f"joblib==1.6.0 matplotlib==3.10.0 {SKLEARN[14:]}"),
+        ({"conda": ("msgpack-python",)}, "msgpack==1.1.0"),
+        ({"conda": ("pytorch",)}, f"{SKLEARN} torch==2.5.0 typing-extensions==4.16.0"),
+        ({"pip": ("numpy==1.26.4",)}, "numpy==1.26.4"),
+        ({"pip": ("other==1.0", "numpy")}, "numpy==2.4.6 other==1.0"),
+        ({"conda": ("other=1.0=build_0",)}, "other==1.0"),
+        ({"pip": ("other==1.0; python_version < '3'",)}, ""),
+    ],
+)
+def test_the_closure(pins: Callable[..., str], environment: Mapping[str, Any], expected: str) -> None:
+    assert pins(**environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "message", "hint"),
+    [
+        ({"pip": ("other",)}, "other was not installed where the model was trained", "other==VERSION"),
+        ({"pip": ("other>=1",)}, "other>=1 was not installed", "other==VERSION"),
+        ({"pip": ("numpy<2",)}, "numpy<2 excludes 2.4.6", "numpy==VERSION"),
+        ({"pip": ("numpy==1.0", "numpy==2.0")}, "excludes 2.4.6", "numpy==VERSION"),
+        ({"pip": ("broken",)}, "broken has the version '2004d'", "install a release"),
+        ({"conda": ("numpy 1|2",)}, "'numpy 1|2' is no requirement", "NAME==VERSION"),
+        ({"pip": ("numpy @ https://example.org/numpy.whl",)}, "names an address", "NAME==VERSION"),
+        ({"pip": ("-r other.txt",)}, "is no requirement", None),
+        ({"pip": ("--index-url=https://example.org",)}, "is no requirement", None),
+        ({"pip": ("numpy==2.4.6\n-r other.txt",)}, "is no requirement", None),
+        ({"conda": ("numpy\n- evil",)}, "is no requirement", None),
+        ({"conda": ("numpy=1.26\n",)}, "is no requirement", None),
+        ({"pip": ("./folder",)}, "is no requirement", None),
+        ({"pip": ("",)}, "is no requirement", None),
+    ],
+)
+def test_what_cannot_be_pinned(
+    pins: Callable[..., str], environment: Mapping[str, Any], message: str, hint: str | None
+) -> None:
+    with pytest.raises(lading.BadInput) as caught:
+        pins(**environment)
+    assert message in caught.value.message
+    assert hint is None or hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "environment", [{"pip": ("scikit-learn==1.5.0",)}, {"pip": ("scikit-learn<1.9",)}, {"conda": ("python=3.12",)}]
+)
+def test_another_scikit_learn_or_python_is_refused(pins: Callable[..., str], environment: Mapping[str, Any]) -> None:
+    with pytest.raises(lading.Refused, match=r"1\.5\.0|1\.9\.1|3\.11"):
+        pins(**environment)
+
+
+def test_skew_can_be_allowed(pins: Callable[..., str]) -> None:
+    allowed = pins(pip=("scikit-learn==1.5.0",), allow_version_skew=True)
+    assert "scikit-learn==1.5.0" in allowed.split()
+
+
+def test_a_finished_model_of_another_scikit_learn(pins: Callable[..., str], model: ModelVersion) -> None:
+    older = replace(model, framework_version="1.5.0")
+    with pytest.raises(lading.Refused, match=r"made with scikit-learn 1\.5\.0.* pin 1\.9\.1") as caught:
+        pins(conda=("scikit-learn",), model=older)
+    assert "allow_version_skew: true" in (caught.value.hint or "")
+    assert "scikit-learn==1.5.0" in pins(pip=("scikit-learn==1.5.0",), model=older).split()
+    assert "scikit-learn==1.9.1" in pins(pip=("scikit-learn",), model=replace(model, framework_version="")).split()
+
+
+PIECES = (
+    "numpy",
+    "scikit-learn",
+    "==",
+    "=",
+    ">=",
+    "1.0",
+    " ",
+    ";",
+    "@",
+    "[",
+    "]",
+    "::",
+    "#",
+    "*",
+    "\\",
+    "\n",
+    "\r",
+    "\x85",
+)
+OPTIONS = ("-r", "--hash", "file:///")
+ENTRIES = st.text(max_size=30) | st.lists(st.sampled_from(PIECES + OPTIONS), max_size=7).map("".join)
+PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[0-9][A-Za-z0-9.!]*")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(entry=ENTRIES, place=st.sampled_from(["pip", "conda"]))
+def test_any_entry_is_a_pin_or_refused(pack: Pack, model: ModelVersion, tmp_path: Path, entry: str, place: str) -> None:
+    script = tmp_path / "score.py"
+    script.touch()
+    try:
+        packed = pack(model, scoring_script=script, environment=Environment(**{place: (entry,)}))
+    except (lading.BadInput, lading.Refused):
+        return
+    lines = packed.read("requirements.txt").split("\n")
+    assert lines.pop() == ""
+    for line in lines:
+        assert PIN.fullmatch(line), line
+        assert str(Requirement(line)) == line

@@ -1,0 +1,159 @@
+"""The default scoring script, over models that were really trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lading import ModelVersion
+
+Pack = Callable[..., Any]
+Load = Callable[[Any], ModuleType]
+Train = Callable[..., ModelVersion]
+
+
+@pytest.fixture
+def score(salary: ModelVersion, pack: Pack, load: Load) -> Callable[[str], Any]:
+    return load(pack(salary)).run  # type: ignore[no-any-return]
+
+
+DRIVER = """
+import json, runpy, sys
+from azureml_inference_server_http.api import aml_response
+sys.modules["azureml.contrib.services.aml_response"] = aml_response
+script = runpy.run_path(sys.argv[1])
+script["init"]()
+print(json.dumps(script["run"](sys.argv[2])))
+"""
+
+
+def test_the_salary_model_answers_in_a_process_of_its_own(salary: ModelVersion, pack: Pack, tmp_path: Path) -> None:
+    packed = pack(salary)
+    env = {**os.environ, "AZUREML_MODEL_DIR": str(packed.lay_out(tmp_path / "release"))}
+    script = tmp_path / "release" / "azureml-app" / packed.files.scoring_script
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, script, '{"data": [[21], [45]]}'],
+        env=env, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == pytest.approx([141760.56910569107, 185924.79674796748], rel=1e-9)
+    assert done.stderr == ""
+
+
+def test_rows_by_name(score: Callable[[str], Any]) -> None:
+    assert score('{"data": [{"x": 21}]}') == score('{"data": [[21]]}') == score('{"data": [[21.0]]}')
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "the body is not JSON"),
+        ("{", "the body is not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[[21]]", "the key data"),
+        ('{"rows": [[21]]}', "the key data"),
+        ('{"data": null}', "a list of rows is expected"),
+        ('{"data": []}', "a list of rows is expected"),
+        ('{"data": 21}', "a list of rows is expected"),
+        ('{"data": [21]}', "data[0] is a number, where a list of values is expected"),
+        ('{"data": [[]]}', "data[0] has 0 values, where 1 are expected"),
+        ('{"data": [[1], [1, 2]]}', "data[1] has 2 values"),
+        ('{"data": [[[1]]]}', "data[0][0] is a list, where a number is expected"),
+        ('{"data": [[1], ["2"]]}', "data[1][0] is a string"),
+        ('{"data": [[null]]}', "data[0][0] is null"),
+        ('{"data": [[true]]}', "data[0][0] is a boolean"),
+        ('{"data": [[NaN]]}', "data[0][0] is not finite"),
+        ('{"data": [[1], [-Infinity]]}', "data[1][0] is not finite"),
+        ('{"data": [[1e999]]}', "data[0][0] is not finite"),
+        ('{"data": [[1e308]]}', "the model has no finite answer"),
+        ('{"data": [[%s]]}' % ("9" * 5000), "the body is not JSON: Exceeds the limit"),
+        ('{"data": [[%s]]}' % ("9" * 400), "data[0][0] is too large"),
+        ('{"data": [[18446744073709551616, 1]]}', "data[0] has 2 values"),
+        ('{"data": [[9223372036854775808]]}', "data[0][0] is too large"),
+        ('{"data": [{"y": 21}]}', "data[0]: an object with x is expected"),
+        ('{"data": [{"x": 21}, [21]]}', "data[1]: an object with x is expected"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_wrong_data_is_answered_with_400(score: Callable[[str], Any], body: str, message: str) -> None:
+    response = score(body)
+    assert response.status_code == 400
+    assert response.mimetype == "application/json"
+    assert message in json.loads(response.get_data())["message"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["x", "data", "y"]), inner, max_size=2),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@given(data=JSON | st.lists(st.lists(st.floats() | st.integers(), min_size=1, max_size=1), max_size=5))
+def test_any_data_is_predicted_from_or_answered_with_400(score: Callable[[str], Any], data: Any) -> None:
+    answer = score(json.dumps({"data": data}))
+    if isinstance(answer, list):
+        assert len(answer) == len(data)
+        json.dumps(answer, allow_nan=False)
+    else:
+        assert answer.status_code == 400
+
+
+@pytest.fixture(scope="session")
+def homes(train: Train, tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
+    """A classifier of two columns, one of which is text."""
+    from lading_sklearn.options import Step
+
+    file = tmp_path_factory.mktemp("data") / "homes.csv"
+    rows = [f"{city},{n},{'dear' if n > 4 else 'cheap'}" for city in ("Oslo", "Bergen") for n in range(9)]
+    file.write_text("\n".join(["city,rooms,price", *rows]))
+    encoders = [["city", {"estimator": "sklearn.preprocessing.OneHotEncoder"}, ["city"]]]
+    steps = (
+        Step("columns", "sklearn.compose.ColumnTransformer", {"transformers": encoders, "remainder": "passthrough"}),
+        Step("model", "sklearn.tree.DecisionTreeClassifier"),
+    )
+    return train("homes", data=file, features=("city", "rooms"), label="price", steps=steps)
+
+
+def test_columns_and_labels_of_text(homes: ModelVersion, pack: Pack, load: Load) -> None:
+    packed = pack(homes)
+    score = load(packed).run
+    assert score('{"data": [["Oslo", 8], ["Bergen", 1]]}') == ["dear", "cheap"]
+    assert score('{"data": [{"rooms": 8, "city": "Oslo"}]}') == ["dear"]
+    assert any(line.startswith("pandas==") for line in packed.files.requirements)
+    for wrong, message in (
+        ([["Oslo", "8"]], "data: rooms is a string"),
+        ([["Oslo", None]], "data: rooms is null"),
+        ([[None, 8]], "data: city is null"),
+        ([["Paris", 8]], "unknown categories"),
+    ):
+        response = score(json.dumps({"data": wrong}))
+        assert response.status_code == 400
+        assert message in json.loads(response.get_data())["message"]
+
+
+def test_a_model_and_its_classes_from_a_script(
+    train: Train, pack: Pack, load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "my_training.py"
+    script.write_text(
+        "from sklearn.base import BaseEstimator\n"
+        "class Twice(BaseEstimator):\n"
+        "    def fit(self): self.n_features_in_ = 1; return self\n"
+        "    def predict(self, rows): return [[2 * value for value in row] for row in rows.tolist()]\n"
+        "def train(data, log): return Twice().fit()\n"
+    )
+    packed = pack(train("twice", data=script, script=script))
+    assert packed.read("azureml-app/my_training.py") == script.read_text()
+    assert load(packed).run('{"data": [[21]]}') == [[42]]
+    del sys.modules["my_training"]

@@ -1,0 +1,54 @@
+"""A context and a way to train, as the host does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lading import TrainedModel, TrainRequest
+from lading_sklearn import lading_train
+from lading_sklearn.options import SklearnOptions
+
+
+@dataclass
+class FakeContext:
+    work: Path
+    cancelled: bool = False
+    lines: list[str] = field(default_factory=list)
+    on_line: Callable[[str], None] = lambda _line: None
+
+    def progress(self, phase: str, detail: str = "") -> None:
+        assert phase == "training"
+        self.lines.append(detail)
+        self.on_line(detail)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> FakeContext:
+    return FakeContext(tmp_path)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Iterator[Path]:
+    """Fresh folders, one after another."""
+
+    def fresh() -> Iterator[Path]:
+        for number in range(1000):
+            folder = tmp_path / f"train-{number}"
+            folder.mkdir()
+            yield folder
+
+    return fresh()
+
+
+@pytest.fixture
+def train(context: Any, folders: Iterator[Path]) -> Callable[..., TrainedModel]:
+    def run(**options: Any) -> TrainedModel:
+        request = TrainRequest("a-service", SklearnOptions(**options), next(folders))
+        return lading_train(request=request, context=context)
+
+    return run

@@ -1,0 +1,229 @@
+"""Training by script: what it is given, what it may return, and every way in which it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lading
+from lading import Column, TrainedModel
+from lading_sklearn.scripts import fit_script
+
+Train = Callable[..., TrainedModel]
+DATA = Path(__file__).parents[3] / "data" / "sal.csv"
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[..., Path]:
+    def write(body: str, name: str = "my_training.py") -> Path:
+        file = tmp_path / name
+        file.write_text(textwrap.dedent(body))
+        return file
+
+    return write
+
+
+GOOD = """
+    import helper_of_mine
+    from sklearn.base import BaseEstimator, RegressorMixin
+
+    class Mean(RegressorMixin, BaseEstimator):
+        def fit(self, rows, answers):
+            self.n_features_in_, self.mean_ = 1, sum(answers) / len(answers)
+            return self
+        def predict(self, rows):
+            return [self.mean_ for _row in rows]
+
+    def train(data, log, *, scale):
+        print("reading", data.name)
+        rows = [line.split(",") for line in data.read_text().splitlines()[1:]]
+        model = Mean().fit(rows, [scale * float(y) for _x, y in rows])
+        log("mean", model.mean_)
+        log("bad", float("nan"))
+        return model
+"""
+
+
+def test_a_script_trains(train: Train, script: Callable[..., Path], context: Any, tmp_path: Path) -> None:
+    script("", "helper_of_mine.py")
+    file = script(GOOD)
+    model = train(data=DATA, script=file, params={"scale": 2})
+    assert model.metrics == {"mean": pytest.approx(2 * 2552000 / 21), "bad": None}
+    assert model.parameters["script"] == "my_training.py"
+    assert model.parameters["params.scale"] == 2
+    assert model.modules == (file,)
+    assert model.columns == (Column("x0", "float64"),)
+    assert "reading sal.csv" in context.lines
+    program = "import joblib, sys; print(type(joblib.load(sys.argv[1])).__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, model.file], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "my_training"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise RuntimeError('no luck')", r"(?s)my_training.py ended with exit code 1; its last lines:.*no luck"),
+        ("import sys; sys.exit(0)", "ended before it returned a model"),
+        ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
+        (
+            "from sklearn.dummy import DummyRegressor as D; m = D().fit([[0]], [0]); m.f = lambda: 0; return m",
+            "cannot be kept in a file",
+        ),
+        (
+            "from sklearn.dummy import DummyRegressor as D; log('m', object()); return D().fit([[0]], [0])",
+            "the metric m is a object",
+        ),
+    ],
+)
+def test_a_script_that_fails_says_how(train: Train, script: Callable[..., Path], body: str, message: str) -> None:
+    with pytest.raises(lading.StageFailed, match=message):
+        train(data=DATA, script=script(f"def train(data, log):\n    {body}\n"))
+
+
+@pytest.fixture
+def fit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Run a script here, without the child process, and forget it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield lambda script, data=str(DATA): fit_script({"script": str(script), "data": data, "params": {}})
+    sys.modules.pop("my_training", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("def train(data, log): return None", "my_training.py returned no model"),
+        ("def train(data, log): return 42", "returned a int, which cannot predict"),
+        ("from sklearn.dummy import DummyRegressor\ndef train(data, log): return DummyRegressor()", "is not fitted"),
+    ],
+)
+def test_what_is_no_fitted_model(fit: Callable[..., Any], script: Callable[..., Path], body: str, message: str) -> None:
+    with pytest.raises(lading.StageFailed, match=message):
+        fit(script(body))
+
+
+def test_a_script_gets_a_mapping_of_paths(fit: Callable[..., Any], script: Callable[..., Path]) -> None:
+    file = script("""
+        from sklearn.dummy import DummyRegressor
+        def train(data, log):
+            log("names", sorted(data))
+            log("lines", [len(path.read_text().splitlines()) for path in data.values()])
+            return DummyRegressor().fit([[0]], [0])
+    """)
+    assert fit(file, {"a": str(DATA), "b": str(DATA)}).metrics == {"names": ["a", "b"], "lines": [22, 22]}
+
+
+def test_a_script_without_the_function(fit: Callable[..., Any], script: Callable[..., Path]) -> None:
+    with pytest.raises(lading.BadInput, match="has no function train"):
+        fit(script("def fit(): pass"))
+
+
+def test_a_script_named_like_a_module_that_is_in_use(fit: Callable[..., Any], script: Callable[..., Path]) -> None:
+    with pytest.raises(lading.BadInput, match="a module called json is there already"):
+        fit(script("def train(data, log): pass", "json.py"))
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
+
+
+def wait_until_gone(pid: int) -> None:
+    wait_until(lambda: gone(pid))
+
+
+SLOW = """
+    import os, pathlib, subprocess, sys, time
+    def train(data, log, folder):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        file = pathlib.Path(folder, "pids")
+        file.with_suffix(".new").write_text(f"{os.getpid()} {child.pid}")
+        file.with_suffix(".new").rename(file)
+        print("hanging")
+        time.sleep(600)
+"""
+
+
+def pids_in(folder: Path) -> list[int]:
+    return [int(pid) for pid in (folder / "pids").read_text().split()]
+
+
+def test_the_time_limit_ends_a_script_and_its_children(
+    train: Train, script: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(lading.StageFailed, match=r"(?s)passed its time limit of 5 s; its last lines:\s+hanging"):
+        train(data=DATA, script=script(SLOW), params={"folder": str(tmp_path)}, time_limit=5.0)
+    for pid in pids_in(tmp_path):
+        wait_until_gone(pid)
+
+
+def test_cancelling_ends_a_script_and_its_children(
+    train: Train, script: Callable[..., Path], context: Any, tmp_path: Path
+) -> None:
+    context.on_line = lambda _line: setattr(context, "cancelled", True)
+    with pytest.raises(lading.Interrupted):
+        train(data=DATA, script=script(SLOW), params={"folder": str(tmp_path)})
+    for pid in pids_in(tmp_path):
+        wait_until_gone(pid)
+
+
+HOST = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from conftest import FakeContext
+from lading import TrainRequest
+from lading_sklearn import lading_train
+from lading_sklearn.options import SklearnOptions
+
+folder = Path(sys.argv[3])
+options = SklearnOptions(data=Path(sys.argv[2]), script=Path(sys.argv[2]), params={"folder": str(folder)})
+lading_train(request=TrainRequest("a", options, folder), context=FakeContext(folder))
+"""
+
+
+def test_a_training_dies_with_its_host(script: Callable[..., Path], tmp_path: Path) -> None:
+    arguments = [Path(__file__).parent, script(SLOW), tmp_path]
+    host = subprocess.Popen([sys.executable, "-c", HOST, *map(str, arguments)])
+    try:
+        wait_until((tmp_path / "pids").exists)
+    finally:
+        host.send_signal(signal.SIGKILL)
+        host.wait()
+    for pid in pids_in(tmp_path):
+        wait_until_gone(pid)
+
+
+def test_the_environment_is_an_allow_list(
+    train: Train, script: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_SECRET", "hush")
+    monkeypatch.setenv("MY_SETTING", "loud")
+    file = script("""
+        import os
+        from sklearn.dummy import DummyRegressor
+        def train(data, log):
+            log("seen", [os.environ.get("MY_SECRET"), os.environ.get("MY_SETTING")])
+            return DummyRegressor().fit([[0]], [0])
+    """)
+    assert train(data=DATA, script=file, env=("MY_SETTING",)).metrics["seen"] == [None, "loud"]
