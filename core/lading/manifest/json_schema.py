@@ -1,0 +1,133 @@
+"""The JSON Schema of a manifest, for completion and descriptions in an editor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..model import Json, Options
+from .words import BLOCK_NAME
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_REFERENCE = {"type": "string", "pattern": r"\$\{"}
+_CONSTRAINTS = frozenset(("pattern", "maxLength", "enum", "const"))
+
+_Key = tuple[str, str]
+_Schema = dict[str, Any]
+
+
+def options_schema(options: type[Options]) -> _Schema:
+    """The JSON Schema (draft 2020-12) of the options of one plugin."""
+    from pydantic import TypeAdapter
+
+    return {"$schema": DIALECT, **_or_reference(TypeAdapter(options).json_schema())}
+
+
+def schema(plugins: Mapping[str, Mapping[str, type[Options]]]) -> _Schema:
+    """The JSON Schema (draft 2020-12) of a manifest whose blocks are read by `plugins`: options types by role and name.
+
+    A block has the options of the plugin that its `plugin` key names; without one a target or connection has those of
+    the plugin that it is named after, `train` those of sklearn and `package` those of bundle. A block of a plugin that
+    is not in `plugins` may hold anything.
+    """
+    return _Manifest(plugins).schema()
+
+
+class _Manifest:
+    def __init__(self, plugins: Mapping[str, Mapping[str, type[Options]]]) -> None:
+        from .core import BLOCKS, Core
+
+        self._plugins = plugins
+        types: dict[_Key, type[Options]] = {
+            (role, name): plugins[role][name] for role in plugins for name in plugins[role]
+        }
+        blocks: dict[_Key, type[Options]] = {(role, ""): block for role, block in BLOCKS.items()}
+        self._objects, self._definitions = _objects({**types, **blocks, ("", ""): Core})
+
+    def schema(self) -> _Schema:
+        core = self._objects["", ""]
+        described = {key: {"description": core["properties"][key]["description"]} for key in core["properties"]}
+        properties = {key: {**described[key], **block} for key, block in self._blocks().items()}
+        options = {
+            f"{role}.{name}": self._options(role, name) for role, names in self._plugins.items() for name in names
+        }
+        return {
+            "$schema": DIALECT,
+            **core,
+            "title": "Lading manifest",
+            "properties": {**core["properties"], **properties},
+            "$defs": {**self._definitions, **options},
+        }
+
+    def _blocks(self) -> dict[str, _Schema]:
+        return {
+            "train": self._block("train", "sklearn"),
+            "package": self._block("package", "bundle"),
+            "connections": self._named("connection"),
+            "targets": self._named("target"),
+            "observers": {"items": self._block("observer")},
+            "gates": {"items": self._block("gate")},
+        }
+
+    def _named(self, role: str) -> _Schema:
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": BLOCK_NAME},
+            "properties": {name: self._block(role, name) for name in self._plugins.get(role, {})},
+            "additionalProperties": self._block(role),
+        }
+
+    def _block(self, role: str, default: str = "") -> _Schema:
+        """A block: its reserved keys, and the options of the plugin that it names or, naming none, of the default."""
+        names = self._plugins.get(role, {})
+        choices = [
+            _choice({"required": ["plugin"], "properties": {"plugin": {"const": name}}}, role, name) for name in names
+        ]
+        if default in names:
+            choices.append(_choice({"not": {"required": ["plugin"]}}, role, default))
+        reserved = self._objects[role, ""]
+        required = {"required": reserved["required"]} if "required" in reserved else {}
+        conditions = {"allOf": choices} if choices else {}
+        return {"type": ["object", "null"], "properties": reserved["properties"], **required, **conditions}
+
+    def _options(self, role: str, name: str) -> _Schema:
+        options = self._objects[role, name]
+        reserved = dict.fromkeys(self._objects[role, ""]["properties"], True)
+        return {**options, "properties": {**options.get("properties", {}), **reserved}}
+
+
+def _choice(condition: _Schema, role: str, name: str) -> _Schema:
+    return {"if": {"type": "object", **condition}, "then": {"$ref": f"#/$defs/{role}.{name}"}}
+
+
+def _objects(types: Mapping[_Key, type[Options]]) -> tuple[dict[_Key, _Schema], _Schema]:
+    """The schema of each type, and the definitions that they share."""
+    from pydantic import TypeAdapter
+
+    found, shared = TypeAdapter.json_schemas([(key, "validation", TypeAdapter(type_)) for key, type_ in types.items()])
+    definitions = _or_reference(shared.get("$defs", {}))
+    objects = {}
+    for (key, _), found_schema in found.items():
+        reference = found_schema.get("$ref", "").rpartition("/")[2]
+        objects[key] = definitions[reference] if reference else _or_reference(found_schema)
+    return objects, definitions
+
+
+def _or_reference(node: Json) -> Json:
+    """The schema, where a constrained text may also be a reference to a variable, whose value is checked later."""
+    if isinstance(node, list):
+        return [_or_reference(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    constraints = {key: node[key] for key in node if key in _CONSTRAINTS}
+    if not constraints or not _is_text(node):
+        return {key: _or_reference(item) for key, item in node.items()}
+    rest = {key: item for key, item in node.items() if key not in ("type", "minLength", *_CONSTRAINTS)}
+    return {**rest, "anyOf": [{key: item for key, item in node.items() if key not in rest}, _REFERENCE]}
+
+
+def _is_text(node: Mapping[str, Json]) -> bool:
+    choices = node.get("enum")
+    return node.get("type") == "string" or (
+        isinstance(choices, list) and any(isinstance(item, str) for item in choices)
+    )
