@@ -1,13 +1,10 @@
-"""Lading takes a model from a manifest to a scoring URI, on any target.
-
-Names are loaded when they are first used, so that a command imports only what it needs.
-"""
+"""Lading takes a model from a manifest to a scoring URI, on any target."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ._lazy import lazily
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -43,37 +40,78 @@ if TYPE_CHECKING:
     from .hookspecs import hookimpl as hookimpl
     from .layout import lay_out as lay_out
     from .live import LiveDeployment as LiveDeployment
-    from .model import *  # noqa: F403
+    from .model.context import Connection as Connection
+    from .model.context import Context as Context
+    from .model.context import Models as Models
+    from .model.deploying import Candidate as Candidate
+    from .model.deploying import DeployRequest as DeployRequest
+    from .model.deploying import DeployStep as DeployStep
+    from .model.deploying import Failed as Failed
+    from .model.deploying import Pending as Pending
+    from .model.deploying import Ready as Ready
+    from .model.deploying import Verdict as Verdict
+    from .model.description import API_VERSION as API_VERSION
+    from .model.description import Capability as Capability
+    from .model.description import Description as Description
+    from .model.description import Secret as Secret
+    from .model.options import InputPath as InputPath
+    from .model.options import IsInput as IsInput
+    from .model.options import Json as Json
+    from .model.options import Options as Options
+    from .model.options import Range as Range
+    from .model.options import Text as Text
+    from .model.records import Column as Column
+    from .model.records import Deployment as Deployment
+    from .model.records import Distribution as Distribution
+    from .model.records import Event as Event
+    from .model.records import ModelReference as ModelReference
+    from .model.records import ModelVersion as ModelVersion
+    from .model.records import Package as Package
+    from .model.records import Release as Release
+    from .model.records import Run as Run
+    from .model.records import Shown as Shown
+    from .model.records import State as State
+    from .model.records import Status as Status
+    from .model.records import TrackedRun as TrackedRun
+    from .model.services import GoldenRequest as GoldenRequest
+    from .model.services import Keys as Keys
+    from .model.services import Logs as Logs
+    from .model.services import LogsRequest as LogsRequest
+    from .model.services import NoScoringUri as NoScoringUri
+    from .model.services import ScoringUri as ScoringUri
+    from .model.stages import ConnectRequest as ConnectRequest
+    from .model.stages import GateRequest as GateRequest
+    from .model.stages import InspectRequest as InspectRequest
+    from .model.stages import PackageRequest as PackageRequest
+    from .model.stages import PackedFiles as PackedFiles
+    from .model.stages import RegisterRequest as RegisterRequest
+    from .model.stages import TrainedModel as TrainedModel
+    from .model.stages import TrainRequest as TrainRequest
     from .process import Command as Command
     from .process import Finished as Finished
     from .process import child_environment as child_environment
     from .process import run_command as run_command
 
-_MODULES = {
-    "api": "Outcome Standing check deploy deploy_each deployment get_model get_run list_models list_runs package"
-    " register statuses train",
-    "catalogue": "describe_model describe_target manifest_schema",
-    "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem Refused"
-    " StageFailed Transient",
-    "hookspecs": "hookimpl",
-    "layout": "lay_out",
-    "live": "LiveDeployment",
-    "process": "Command Finished child_environment run_command",
-}
-_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    module = importlib.import_module(f".{_HOME.get(name, 'model')}", __name__)
-    try:
-        value = getattr(module, name)
-    except AttributeError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    from .model import __all__ as model_names
-
-    return sorted([*_HOME, *model_names, "__version__"])
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "api": "Outcome Standing check deploy deploy_each deployment get_model get_run list_models list_runs "
+        "package register statuses train",
+        "catalogue": "describe_model describe_target manifest_schema",
+        "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "
+        "Refused StageFailed Transient",
+        "hookspecs": "hookimpl",
+        "layout": "lay_out",
+        "live": "LiveDeployment",
+        "model.context": "Connection Context Models",
+        "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
+        "model.description": "API_VERSION Capability Description Secret",
+        "model.options": "InputPath IsInput Json Options Range Text",
+        "model.records": "Column Deployment Distribution Event ModelReference ModelVersion Package Release Run Shown "
+        "State Status TrackedRun",
+        "model.services": "GoldenRequest Keys Logs LogsRequest NoScoringUri ScoringUri",
+        "model.stages": "ConnectRequest GateRequest InspectRequest PackageRequest PackedFiles RegisterRequest "
+        "TrainRequest TrainedModel",
+        "process": "Command Finished child_environment run_command",
+    },
+)

@@ -6,47 +6,13 @@ never silences another.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import pluggy
 
-from . import hookspecs
+from . import hookspecs, model
 from .errors import LadingError, PluginError
-from .model import (
-    API_VERSION,
-    Candidate,
-    Capability,
-    ConnectRequest,
-    Context,
-    Deployment,
-    DeployRequest,
-    DeployStep,
-    Description,
-    Event,
-    Failed,
-    GateRequest,
-    InspectRequest,
-    Keys,
-    Logs,
-    LogsRequest,
-    ModelReference,
-    NoScoringUri,
-    Options,
-    PackageRequest,
-    PackedFiles,
-    Pending,
-    Ready,
-    RegisterRequest,
-    Run,
-    ScoringUri,
-    Status,
-    TrackedRun,
-    TrainedModel,
-    TrainRequest,
-)
 from .plugins import PLUGINS, TARGETS, Installed, find, load
-
-Answer = TypeVar("Answer")
 
 # The hooks that make a plugin what a manifest asks it to be.
 _ROLES = {
@@ -60,10 +26,10 @@ _ROLES = {
     "gate": ("lading_gate",),
 }
 _CAPABILITY_HOOKS = {
-    Capability.STATUS: "lading_status",
-    Capability.LOGS: "lading_logs",
-    Capability.KEYS: "lading_keys",
-    Capability.DELETE: "lading_delete",
+    model.Capability.STATUS: "lading_status",
+    model.Capability.LOGS: "lading_logs",
+    model.Capability.KEYS: "lading_keys",
+    model.Capability.DELETE: "lading_delete",
 }
 
 
@@ -93,10 +59,10 @@ class BoundPlugin:
         except pluggy.PluginValidationError as error:
             message = str(error).replace("\n", " ")
             raise PluginError(f"{installed} breaks the contract: {message}", hint=self._repair()) from error
-        self.description = self._call("lading_describe", Description)
-        if self.description.api > API_VERSION:
+        self.description = self._call("lading_describe", model.Description)
+        if self.description.api > model.API_VERSION:
             raise PluginError(
-                f"{installed} needs version {self.description.api} of the plugin contract; this is {API_VERSION}",
+                f"{installed} needs version {self.description.api} of the plugin contract; this is {model.API_VERSION}",
                 hint="pip install --upgrade lading",
             )
 
@@ -111,7 +77,7 @@ class BoundPlugin:
         """The roles that the plugin can fill."""
         return tuple(role for role, hooks in _ROLES.items() if set(hooks) <= set(self.hooks))
 
-    def can(self, capability: Capability) -> bool:
+    def can(self, capability: model.Capability) -> bool:
         return capability in self.description.capabilities
 
     def require(self, role: str) -> None:
@@ -121,46 +87,50 @@ class BoundPlugin:
         if missing:
             raise PluginError(f"{self.installed} does not implement {', '.join(missing)}", hint=self._repair())
 
-    def connect(self, request: ConnectRequest, context: Context) -> Any:
+    def connect(self, request: model.ConnectRequest, context: model.Context) -> Any:
         return self._call("lading_connect", object, request=request, context=context)
 
-    def train(self, request: TrainRequest, context: Context) -> TrainedModel:
-        return self._call("lading_train", TrainedModel, request=request, context=context)
+    def train(self, request: model.TrainRequest, context: model.Context) -> model.TrainedModel:
+        return self._call("lading_train", model.TrainedModel, request=request, context=context)
 
-    def inspect(self, request: InspectRequest) -> TrainedModel:
-        return self._call("lading_inspect", TrainedModel, request=request)
+    def inspect(self, request: model.InspectRequest) -> model.TrainedModel:
+        return self._call("lading_inspect", model.TrainedModel, request=request)
 
-    def register(self, request: RegisterRequest, context: Context) -> ModelReference:
-        return self._call("lading_register", ModelReference, request=request, context=context)
+    def register(self, request: model.RegisterRequest, context: model.Context) -> model.ModelReference:
+        return self._call("lading_register", model.ModelReference, request=request, context=context)
 
-    def package(self, request: PackageRequest, context: Context) -> PackedFiles:
-        return self._call("lading_package", PackedFiles, request=request, context=context)
+    def package(self, request: model.PackageRequest, context: model.Context) -> model.PackedFiles:
+        return self._call("lading_package", model.PackedFiles, request=request, context=context)
 
-    def deploy(self, request: DeployRequest, context: Context) -> DeployStep:
-        return self._call("lading_deploy", Pending, Candidate, Ready, Failed, request=request, context=context)
+    def deploy(self, request: model.DeployRequest, context: model.Context) -> model.DeployStep:
+        steps = (model.Pending, model.Candidate, model.Ready, model.Failed)
+        return self._call("lading_deploy", *steps, request=request, context=context)
 
-    def scoring_uri(self, deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri:
-        return self._call("lading_scoring_uri", ScoringUri, NoScoringUri, deployment=deployment, context=context)
+    def scoring_uri(
+        self, deployment: model.Deployment, context: model.Context
+    ) -> model.ScoringUri | model.NoScoringUri:
+        answers = (model.ScoringUri, model.NoScoringUri)
+        return self._call("lading_scoring_uri", *answers, deployment=deployment, context=context)
 
-    def status(self, deployment: Deployment, context: Context) -> Status:
-        return self._call("lading_status", Status, deployment=deployment, context=context)
+    def status(self, deployment: model.Deployment, context: model.Context) -> model.Status:
+        return self._call("lading_status", model.Status, deployment=deployment, context=context)
 
-    def logs(self, request: LogsRequest, context: Context) -> Logs:
-        return self._call("lading_logs", Logs, request=request, context=context)
+    def logs(self, request: model.LogsRequest, context: model.Context) -> model.Logs:
+        return self._call("lading_logs", model.Logs, request=request, context=context)
 
-    def keys(self, deployment: Deployment, context: Context) -> Keys:
-        return self._call("lading_keys", Keys, deployment=deployment, context=context)
+    def keys(self, deployment: model.Deployment, context: model.Context) -> model.Keys:
+        return self._call("lading_keys", model.Keys, deployment=deployment, context=context)
 
-    def delete(self, deployment: Deployment, context: Context) -> Status:
-        return self._call("lading_delete", Status, deployment=deployment, context=context)
+    def delete(self, deployment: model.Deployment, context: model.Context) -> model.Status:
+        return self._call("lading_delete", model.Status, deployment=deployment, context=context)
 
-    def track(self, request: Run, options: Options, context: Context) -> TrackedRun:
-        return self._call("lading_track", TrackedRun, request=request, options=options, context=context)
+    def track(self, request: model.Run, options: model.Options, context: model.Context) -> model.TrackedRun:
+        return self._call("lading_track", model.TrackedRun, request=request, options=options, context=context)
 
-    def observe(self, event: Event, options: Options, context: Context) -> None:
+    def observe(self, event: model.Event, options: model.Options, context: model.Context) -> None:
         self._relay("lading_observe", event=event, options=options, context=context)
 
-    def gate(self, request: GateRequest, context: Context) -> None:
+    def gate(self, request: model.GateRequest, context: model.Context) -> None:
         self._relay("lading_gate", request=request, context=context)
 
     def _call(self, hook: str, *types: type[Any], **arguments: object) -> Any:

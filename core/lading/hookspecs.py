@@ -8,36 +8,37 @@ an implementation may leave out those it does not need. Every hook but `lading_o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from .model import (
-    Connection,
-    ConnectRequest,
-    Context,
-    Deployment,
-    DeployRequest,
-    DeployStep,
-    Description,
-    Event,
-    GateRequest,
-    InspectRequest,
-    Keys,
-    Logs,
-    LogsRequest,
-    ModelReference,
-    NoScoringUri,
-    PackageRequest,
-    PackedFiles,
-    RegisterRequest,
-    Run,
-    ScoringUri,
-    Status,
-    TrackedRun,
-    TrainedModel,
-    TrainRequest,
-)
+if TYPE_CHECKING:
+    from .model import (
+        Connection,
+        ConnectRequest,
+        Context,
+        Deployment,
+        DeployRequest,
+        DeployStep,
+        Description,
+        Event,
+        GateRequest,
+        InspectRequest,
+        Keys,
+        Logs,
+        LogsRequest,
+        ModelReference,
+        NoScoringUri,
+        PackageRequest,
+        PackedFiles,
+        RegisterRequest,
+        Run,
+        ScoringUri,
+        Status,
+        TrackedRun,
+        TrainedModel,
+        TrainRequest,
+    )
 
 PROJECT = "lading"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -10,6 +10,8 @@ from .. import scoring
 from ..errors import LadingError
 from ..model import GoldenRequest, Json, Secret, Verdict
 
+GOLDEN_LIMIT = 60.0  # seconds for one golden request
+
 
 def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, timeout: float) -> Verdict:
     """Ask every golden request, and say which answer differs and by how much."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
+from .. import model
 from ..errors import LadingError
 from ..manifest import Section
-from ..model import ModelVersion, Package, PackageRequest
+from ..model import ModelVersion, Package
 from . import keys
 from .session import Session
 
@@ -45,7 +46,7 @@ def _make(session: Session, section: Section, version: ModelVersion) -> Package:
         with session.store.scratch() as scratch:
             folder = scratch / "package"
             folder.mkdir(mode=0o700)
-            request = PackageRequest(version, section.options, folder)
+            request = model.PackageRequest(version, section.options, folder)
             context = session.context(scratch, stage="package", end=end)
             packed = session.run_hook("packaging", lambda: plugin.package(request, context), end=end)
             made = session.store.packages.put(folder, packed, version)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .. import model
 from ..errors import StageFailed
 from ..hooks import BoundPlugin, bind
-from ..model import Json, ModelReference, ModelVersion, RegisterRequest
+from ..model import Json, ModelReference, ModelVersion
 from . import keys
 from .distributions import recorded
 from .session import Session
@@ -64,7 +65,7 @@ def _register(session: Session, trained: Trained) -> ModelVersion:
     session.events.emit("stage.started", stage="register")
     section, store = session.manifest.register, session.store
     base = session.manifest.file.parent.resolve()
-    request = RegisterRequest(
+    request = model.RegisterRequest(
         name=section.model,
         sha256=trained.sha256,
         file=store.files.path(trained.sha256),
@@ -89,7 +90,7 @@ def _register(session: Session, trained: Trained) -> ModelVersion:
 
 
 def _call(
-    session: Session, plugin: BoundPlugin, request: RegisterRequest, connection: str | None = None
+    session: Session, plugin: BoundPlugin, request: model.RegisterRequest, connection: str | None = None
 ) -> ModelReference:
     end = session.end()
     work = session.store.work("registries", connection or STORE_REGISTRY)
@@ -97,9 +98,9 @@ def _call(
     return session.run_hook("registering", lambda: plugin.register(request, context), end=end)
 
 
-def _request(session: Session, version: ModelVersion) -> RegisterRequest:
+def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
     """The request that registers a version of the store somewhere else."""
-    return RegisterRequest(
+    return model.RegisterRequest(
         name=version.name,
         sha256=version.sha256,
         file=version.file,

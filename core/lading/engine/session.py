@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .. import model
 from ..errors import OutcomeUnknown
 from ..hooks import BoundPlugin
 from ..manifest import Manifest, Path_, Section, read
-from ..model import ConnectRequest, GateRequest
 from ..store import Store, find_store
 from .binding import bind_manifest
 from .context import HookContext
@@ -112,7 +112,7 @@ class Session:
         if name not in self._connections:
             section = self.manifest.connections[name]
             context = self.context(self.store.work("connections", name), stage="connect")
-            request = ConnectRequest(name, section.options)
+            request = model.ConnectRequest(name, section.options)
             plugin = self.plugin(section)
             self._connections[name] = self.run_hook(f"connection '{name}'", lambda: plugin.connect(request, context))
         return self._connections[name]
@@ -120,9 +120,10 @@ class Session:
     def gate(self, stage: str, *, target: str = "", package_digest: str | None = None) -> None:
         """Ask every gate of the manifest; the first that refuses raises."""
         for section in self.manifest.gates:
-            self._ask_gate(section, GateRequest(self.manifest.name, stage, section.options, target, package_digest))
+            request = model.GateRequest(self.manifest.name, stage, section.options, target, package_digest)
+            self._ask_gate(section, request)
 
-    def _ask_gate(self, section: Section, request: GateRequest) -> None:
+    def _ask_gate(self, section: Section, request: model.GateRequest) -> None:
         plugin = self.plugin(section)
         context = self.context(self.store.work("gates", section.plugin), stage=request.stage, target=request.target)
         self.run_hook(f"gate '{section.plugin}'", lambda: plugin.gate(request, context))

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .. import model
 from ..catalogue import describe_model
 from ..errors import Interrupted, LadingError, StageFailed
 from ..manifest import Section
-from ..model import Column, Json, Run, TrainedModel, TrainRequest
+from ..model import Column, Json, Run
 from . import keys
 from .distributions import snapshot
 from .recorded import with_references
@@ -78,8 +79,8 @@ def _run(session: Session, section: Section) -> Trained:
     session.events.emit("stage.started", stage="train", run=run.id)
     try:
         with session.store.scratch() as folder:
-            model = _call_trainer(session, section, folder)
-            trained = _keep(session, model, run.id)
+            made = _call_trainer(session, section, folder)
+            trained = _keep(session, made, run.id)
     except BaseException as error:
         reason = error.message if isinstance(error, LadingError) else f"{type(error).__name__}: {error}"
         failed = replace(run, state="failed", ended=datetime.now(UTC), error=session.events.masked(reason))
@@ -92,14 +93,12 @@ def _run(session: Session, section: Section) -> Trained:
         run,
         state="finished",
         ended=datetime.now(UTC),
-        parameters=with_references(dict(model.parameters), section),
-        metrics=model.metrics,
+        parameters=with_references(dict(made.parameters), section),
+        metrics=made.metrics,
         model_sha256=trained.sha256,
     )
     session.store.runs.save(finished)
-    session.events.emit(
-        "stage.finished", stage="train", detail=f"run {run.id}", run=run.id, metrics=dict(model.metrics)
-    )
+    session.events.emit("stage.finished", stage="train", detail=f"run {run.id}", run=run.id, metrics=dict(made.metrics))
     return trained
 
 
@@ -130,30 +129,30 @@ def _start(session: Session, section: Section) -> Run:
     return run
 
 
-def _call_trainer(session: Session, section: Section, folder: Path) -> TrainedModel:
+def _call_trainer(session: Session, section: Section, folder: Path) -> model.TrainedModel:
     plugin, end = session.plugin(section), session.end()
-    request = TrainRequest(session.manifest.name, section.options, folder)
+    request = model.TrainRequest(session.manifest.name, section.options, folder)
     context = session.context(folder, stage="train", end=end)
-    model = session.run_hook("training", lambda: plugin.train(request, context), end=end)
-    if not model.file.is_file():
-        raise StageFailed(f"{plugin.installed} returned no model: {model.file.name} does not exist")
-    return model
+    made = session.run_hook("training", lambda: plugin.train(request, context), end=end)
+    if not made.file.is_file():
+        raise StageFailed(f"{plugin.installed} returned no model: {made.file.name} does not exist")
+    return made
 
 
-def _keep(session: Session, model: TrainedModel, run: str | None) -> Trained:
-    sha256, _path = session.store.files.put(model.file)
+def _keep(session: Session, made: model.TrainedModel, run: str | None) -> Trained:
+    sha256, _path = session.store.files.put(made.file)
     base = session.manifest.file.parent.resolve()
     return Trained(
         sha256=sha256,
-        file_name=model.file.name,
-        framework=model.framework,
-        framework_version=model.framework_version,
+        file_name=made.file.name,
+        framework=made.framework,
+        framework_version=made.framework_version,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         distributions=snapshot(session.store),
         run=run,
-        columns=model.columns,
-        label=model.label,
-        modules=tuple(os.path.relpath(path.resolve(), base) for path in model.modules),
+        columns=made.columns,
+        label=made.label,
+        modules=tuple(os.path.relpath(path.resolve(), base) for path in made.modules),
     )
 
 
@@ -165,8 +164,8 @@ def _finished_model(session: Session) -> Trained:
     known = session.store.reuse.get(key)
     if known is not None:
         return Trained.known(known)
-    model = session.run_hook("inspecting the model", lambda: describe_model(file))
-    trained = _keep(session, model, None)
+    made = session.run_hook("inspecting the model", lambda: describe_model(file))
+    trained = _keep(session, made, None)
     session.store.reuse.put(key, "inspect", trained.output())
     return trained
 

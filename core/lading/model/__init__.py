@@ -1,98 +1,71 @@
 """The frozen types that cross the hooks."""
 
-from .calls import (
-    API_VERSION,
-    Candidate,
-    Capability,
-    Connection,
-    ConnectRequest,
-    Context,
-    DeployRequest,
-    DeployStep,
-    Description,
-    Failed,
-    GateRequest,
-    GoldenRequest,
-    InspectRequest,
-    Keys,
-    Logs,
-    LogsRequest,
-    Models,
-    NoScoringUri,
-    PackageRequest,
-    PackedFiles,
-    Pending,
-    Ready,
-    RegisterRequest,
-    ScoringUri,
-    Secret,
-    TrainedModel,
-    TrainRequest,
-    Verdict,
-)
-from .options import InputPath, IsInput, Json, Options, Range, Text
-from .records import (
-    Column,
-    Deployment,
-    Distribution,
-    Event,
-    ModelReference,
-    ModelVersion,
-    Package,
-    Release,
-    Run,
-    Shown,
-    State,
-    Status,
-    TrackedRun,
-)
+from __future__ import annotations
 
-__all__ = [
-    "API_VERSION",
-    "Candidate",
-    "Capability",
-    "Column",
-    "ConnectRequest",
-    "Connection",
-    "Context",
-    "DeployRequest",
-    "DeployStep",
-    "Deployment",
-    "Description",
-    "Distribution",
-    "Event",
-    "Failed",
-    "GateRequest",
-    "GoldenRequest",
-    "InputPath",
-    "InspectRequest",
-    "IsInput",
-    "Json",
-    "Keys",
-    "Logs",
-    "LogsRequest",
-    "ModelReference",
-    "ModelVersion",
-    "Models",
-    "NoScoringUri",
-    "Options",
-    "Package",
-    "PackageRequest",
-    "PackedFiles",
-    "Pending",
-    "Range",
-    "Ready",
-    "RegisterRequest",
-    "Release",
-    "Run",
-    "ScoringUri",
-    "Secret",
-    "Shown",
-    "State",
-    "Status",
-    "Text",
-    "TrackedRun",
-    "TrainRequest",
-    "TrainedModel",
-    "Verdict",
-]
+from typing import TYPE_CHECKING
+
+from .._lazy import lazily
+
+if TYPE_CHECKING:
+    from .context import Connection as Connection
+    from .context import Context as Context
+    from .context import Models as Models
+    from .deploying import Candidate as Candidate
+    from .deploying import DeployRequest as DeployRequest
+    from .deploying import DeployStep as DeployStep
+    from .deploying import Failed as Failed
+    from .deploying import Pending as Pending
+    from .deploying import Ready as Ready
+    from .deploying import Verdict as Verdict
+    from .description import API_VERSION as API_VERSION
+    from .description import Capability as Capability
+    from .description import Description as Description
+    from .description import Secret as Secret
+    from .options import InputPath as InputPath
+    from .options import IsInput as IsInput
+    from .options import Json as Json
+    from .options import Options as Options
+    from .options import Range as Range
+    from .options import Text as Text
+    from .records import Column as Column
+    from .records import Deployment as Deployment
+    from .records import Distribution as Distribution
+    from .records import Event as Event
+    from .records import ModelReference as ModelReference
+    from .records import ModelVersion as ModelVersion
+    from .records import Package as Package
+    from .records import Release as Release
+    from .records import Run as Run
+    from .records import Shown as Shown
+    from .records import State as State
+    from .records import Status as Status
+    from .records import TrackedRun as TrackedRun
+    from .services import GoldenRequest as GoldenRequest
+    from .services import Keys as Keys
+    from .services import Logs as Logs
+    from .services import LogsRequest as LogsRequest
+    from .services import NoScoringUri as NoScoringUri
+    from .services import ScoringUri as ScoringUri
+    from .stages import ConnectRequest as ConnectRequest
+    from .stages import GateRequest as GateRequest
+    from .stages import InspectRequest as InspectRequest
+    from .stages import PackageRequest as PackageRequest
+    from .stages import PackedFiles as PackedFiles
+    from .stages import RegisterRequest as RegisterRequest
+    from .stages import TrainedModel as TrainedModel
+    from .stages import TrainRequest as TrainRequest
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "context": "Connection Context Models",
+        "deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
+        "description": "API_VERSION Capability Description Secret",
+        "options": "InputPath IsInput Json Options Range Text",
+        "records": "Column Deployment Distribution Event ModelReference ModelVersion Package Release Run Shown "
+        "State Status TrackedRun",
+        "services": "GoldenRequest Keys Logs LogsRequest NoScoringUri ScoringUri",
+        "stages": "ConnectRequest GateRequest InspectRequest PackageRequest PackedFiles RegisterRequest "
+        "TrainRequest TrainedModel",
+    },
+)

@@ -1,0 +1,59 @@
+"""What a plugin says of itself, and secrets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from .options import Options
+
+API_VERSION = 1
+"""Version of the contract between host and plugins."""
+
+
+class Capability(StrEnum):
+    """What a target can do beyond `lading_deploy` and `lading_scoring_uri`; each but the last two names its hook."""
+
+    STATUS = "status"
+    LOGS = "logs"
+    KEYS = "keys"
+    DELETE = "delete"
+    SCORING_URI = "scoring_uri"
+    KEEPS_OLD_RELEASE = "keeps_old_release"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a plugin says of itself.
+
+    `cache_version` changes when the same inputs would give another output, and `libraries` are the distributions whose
+    version shapes it; `connection` is the name of the connection plugin of its family; `api` is the contract that it
+    was written against.
+    """
+
+    summary: str
+    options: type[Options] = Options
+    capabilities: frozenset[Capability] = frozenset()
+    connection: str | None = None
+    cache_version: str = "1"
+    libraries: tuple[str, ...] = ()
+    api: int = API_VERSION
+
+
+class Secret:
+    """A secret value: it shows itself as `***`, and only `reveal()` gives it away. It cannot be pickled."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret is never serialised")
