@@ -10,10 +10,10 @@ demo: $(VENV)/.demo
 	@$(BIN)/lading deploy manifests/salary.yaml
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto -m slow
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference.py

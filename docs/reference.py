@@ -109,19 +109,16 @@ def _value(default: object) -> str:
 
 
 def _kind(item: dict[str, Any]) -> str:
-    if "enum" in item:
-        return ", ".join(f"`{choice}`" for choice in item["enum"])
-    if "const" in item:
-        return f"`{item['const']}`"
+    if "enum" in item or "const" in item:
+        return ", ".join(f"`{choice}`" for choice in item.get("enum", [item.get("const")]))
     if "anyOf" in item:
         kinds = (_kind(kind) for kind in item["anyOf"] if kind.get("type") != "null")
         return " or ".join(dict.fromkeys(kinds))
-    if item.get("type") == "array":
-        return f"list of {_kind(item.get('items', {}))}"
-    if item.get("type") == "object" and isinstance(item.get("additionalProperties"), dict):
-        return f"mapping to {_kind(item['additionalProperties'])}"
     if "$ref" in item:
-        return item["$ref"].rpartition("/")[2]
+        return str(item["$ref"]).rpartition("/")[2]
+    inner = item.get("items") or item.get("additionalProperties")
+    if isinstance(inner, dict):
+        return f"{'list of' if item['type'] == 'array' else 'mapping to'} {_kind(inner)}"
     return "path" if item.get("format") == "path" else str(item.get("type", "any"))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of every room share: the command line in a process of its own, and distributions that are installed."""
+"""What the tests of every room share: the command line in a process of its own, and installed distributions."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ class Shell:
 
     folder: Path
     env: dict[str, str]
+    lading: Path = LADING
 
     def __call__(self, *argv: str | Path, code: int | None = 0, stdin: str | None = None, **env: str) -> Done:
         finished = subprocess.run(
-            [LADING, *map(str, argv)],
+            [self.lading, *map(str, argv)],
             cwd=self.folder,
             env={**self.env, **env},
             input=stdin,
             capture_output=True,
             text=True,
             timeout=120,
+            check=False,
         )
         done = Done(finished.returncode, finished.stdout, finished.stderr)
         assert "Traceback" not in done.err, done.err
@@ -56,7 +58,7 @@ class Shell:
     def start(self, *argv: str | Path, **env: str) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
         return subprocess.Popen(
-            [LADING, *map(str, argv)],
+            [self.lading, *map(str, argv)],
             cwd=self.folder,
             env={**self.env, **env},
             stdin=subprocess.DEVNULL,

@@ -10,10 +10,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.conftest import ROOT
 
 import lading
 from lading import hookspecs
-from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import joblib
 import numpy as np
-from azureml.contrib.services.aml_response import AMLResponse  # type: ignore[import-not-found]
+from azureml.contrib.services.aml_response import AMLResponse
 
 NUMBERS = {int, float}
 KINDS = {bool: "a boolean", dict: "an object", float: "a number", int: "a number", list: "a list", str: "a string"}

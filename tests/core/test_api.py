@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import ROOT
 
 import lading
-from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,12 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
+from tests.conftest import LADING, ROOT, Shell
 
 from lading.cli.commands import COMMANDS, lading
-from tests.conftest import LADING, ROOT, Shell
 
 SALARY = "manifests/salary.yaml"
 ANSWER = 141760.56910569107
@@ -150,7 +149,10 @@ def test_the_starter_project_deploys(shell: Shell) -> None:
 
 
 def test_a_starter_for_a_finished_model_deploys(shell: Shell) -> None:
-    code = "import joblib, sklearn.linear_model as m; joblib.dump(m.LinearRegression().fit([[0],[1]],[1,3]), 'two.joblib')"
+    code = (
+        "import joblib, sklearn.linear_model as m; "
+        "joblib.dump(m.LinearRegression().fit([[0], [1]], [1, 3]), 'two.joblib')"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=shell.folder, check=True, timeout=60)
     shell("init", "--model", "two.joblib")
     shell("deploy")
@@ -200,7 +202,7 @@ def test_a_live_line_per_stage_on_a_terminal(salary: Shell) -> None:
 
 
 # What a command may import, beyond the standard library's light parts.
-HEAVY = {"sklearn", "numpy", "pandas", "scipy", "joblib", "pydantic", "rich", "azureml", "starlette", "uvicorn", "asyncio"}
+HEAVY = {"sklearn", "numpy", "pandas", "scipy", "joblib", "pydantic", "rich", "azureml", "httptools", "asyncio"}
 LIGHT = {"importlib.metadata", "http.client", "email", "tempfile", "logging"}
 
 
@@ -252,3 +254,19 @@ def deployed_salary(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     shell("status", SALARY)
     yield shell  # type: ignore[misc]
     shell("delete", SALARY)
+
+
+def test_a_model_of_another_scikit_learn_is_refused_with_both_versions(shell: Shell) -> None:
+    """The file says 0.1.0 of itself, and is never loaded."""
+    import pickle
+
+    shell.write("lading.yaml", "version: 1\nname: old-model\nregister: {file: old.pkl}\n")
+    (shell.folder / "old.pkl").write_bytes(pickle.dumps({"_sklearn_version": "0.1.0"}))
+    done = shell("deploy", code=3)
+    assert "0.1.0" in done.err
+    assert re.search(r"scikit-learn==0\.1\.0|allow_version_skew", done.err)
+    pinned = "package: {environment: {pip: [scikit-learn==0.1.0]}}\n"
+    shell.write("lading.yaml", f"version: 1\nname: old-model\nregister: {{file: old.pkl}}\n{pinned}")
+    done = shell("deploy", code=3)
+    assert "pinned to scikit-learn 0.1.0, and this Python has" in done.err
+    assert "python: isolated" in done.err

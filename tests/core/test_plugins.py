@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import Shell
 
 MANIFEST = "version: 1\nname: wreck\nregister: {file: model.bin}\ntargets: {TARGET: {}}\n"

@@ -29,8 +29,7 @@ def deploy(session: Session, target: Section, package: Package, *, force: bool =
     another command deploys the same service, and OutcomeUnknown where the time is up first.
     """
     service = Service(session, target)
-    lock = f"{target.name}/{target.service_name}"
-    with session.store.lock(lock, command=session.order.command, wait=session.order.lock_wait):
+    with service.locked():
         key = _key(service, package)
         found = None if force else _served(service, package, key)
         if found is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from .. import scoring
@@ -55,6 +56,17 @@ class Service:
             work, stage="deploy", target=target.name, connection=target.connection, end=end, journal=journal
         )
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the service's lock. Raises Locked where another command has it."""
+        session, name = self.session, f"{self.target.name}/{self.target.service_name}"
+        with session.store.lock(name, command=session.order.command, wait=session.order.lock_wait) as died:
+            if died:
+                session.events.emit(
+                    "progress", stage="deploy", target=self.target.name, phase="taking over", detail=died
+                )
+            yield
+
     def scoring_uri(self) -> ScoringUri | NoScoringUri:
         return self._ask("the scoring URI", lambda context: self.plugin.scoring_uri(self.deployment, context))
 
@@ -92,15 +104,15 @@ class Service:
     def delete(self) -> bool:
         """Remove the service; False where there was none. The target's steps are repeated until it is gone."""
         self._require(Capability.DELETE, "cannot delete")
-        session, name = self.session, self.target.service_name
-        with session.store.lock(
-            f"{self.target.name}/{name}", command=session.order.command, wait=session.order.lock_wait
-        ):
+        session = self.session
+        with self.locked():
             existed = self.status().state is not State.ABSENT
             self._delete_until_absent(session.end(DELETE_LIMIT))
             existed = self._record_deletion() or existed
         if existed:
-            session.events.emit("release.deleted", stage="deploy", target=self.target.name, detail=name)
+            session.events.emit(
+                "release.deleted", stage="deploy", target=self.target.name, detail=self.target.service_name
+            )
         return existed
 
     def _delete_until_absent(self, end: float | None) -> None:

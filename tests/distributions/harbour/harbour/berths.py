@@ -1,5 +1,6 @@
 """Two targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room."""
 
+import contextlib
 import json
 import os
 import signal
@@ -135,10 +136,8 @@ def moor(request, folder, record):
 
 def sink(record):
     if record.exists():
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(json.loads(record.read_text())["pid"], signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         record.unlink()
 
 

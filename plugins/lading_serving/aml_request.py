@@ -1,0 +1,62 @@
+"""`azureml.contrib.services.aml_request` for scoring scripts, where no distribution brings it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .messages import Request
+
+_Run = TypeVar("_Run", bound=Callable[..., Any])
+
+# The name that Azure ML's own module gives to the mark, so that either module can have set it.
+_rawHttpRequested = False  # noqa: N816
+
+
+def rawhttp(run: _Run) -> _Run:
+    """Mark `run` as one that takes the HTTP request itself."""
+    global _rawHttpRequested  # noqa: PLW0603
+    _rawHttpRequested = True
+    return run
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AMLRequest":
+        return flask_request()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def flask_request() -> Any:
+    """The type that `@rawhttp` scripts are written for. Raises ImportError where Flask is not installed."""
+    try:
+        from flask import Request as FlaskRequest
+    except ImportError as error:
+        raise ImportError("@rawhttp gives run() a Flask request: add flask to the package's environment") from error
+    return FlaskRequest
+
+
+def environ(request: Request) -> dict[str, Any]:
+    """A request as WSGI has it, which a Flask request is made from."""
+    host, _, port = request.headers.get("host", "localhost").partition(":")
+    fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+    return {
+        **fields,
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": request.path.encode().decode("latin-1"),  # as WSGI wants it
+        "QUERY_STRING": request.query,
+        "CONTENT_TYPE": fields.pop("HTTP_CONTENT_TYPE", ""),
+        "CONTENT_LENGTH": str(len(request.body)),
+        "SERVER_NAME": host,
+        "SERVER_PORT": port or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }

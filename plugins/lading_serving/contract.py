@@ -1,0 +1,141 @@
+"""Azure ML's inference contract: routes, headers and error bodies, as azureml-inference-server-http has them."""
+
+from __future__ import annotations
+
+import traceback
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from .cors import Cors
+from .inputs import NoSuchMethod, texts
+from .messages import Refused, Request, Response, failure, json_response
+from .nesting import nests_deeper
+from .script import ScoringTimeout, Script
+from .spec import Limits
+from .swagger import SwaggerError, Swaggers
+
+_HTML = ("content-type", "text/html; charset=utf-8")
+_ID_LIMIT = 100
+_NOT_FOUND = (
+    "The requested URL was not found on the server. If you entered the URL manually please check your spelling"
+    " and try again."
+)
+_BAD_METHOD = "The method is not allowed for the requested URL."
+_SCRIPT_FAILED = "An unexpected error occurred in scoring script. Check the logs for more info."
+_SERVER_FAILED = "An unexpected internal error occurred. Check the logs for more info."
+
+Headers = list[tuple[str, str]]
+
+
+class Contract:
+    """Answers requests by way of a scoring script. `env` is the environment, as Azure ML's server reads it."""
+
+    def __init__(self, script: Script, env: Mapping[str, str], limits: Limits) -> None:
+        self._script = script
+        self._limits = limits
+        self._swaggers = Swaggers(Path(env["AML_APP_ROOT"]), env, script)
+        self._server_version = env.get("HTTP_X_MS_SERVER_VERSION", "")
+        self._cors = Cors(env["AML_CORS_ORIGINS"]) if env.get("AML_CORS_ORIGINS") else None
+        self._routes: dict[str, tuple[frozenset[str], Callable[[Request], Response]]] = {
+            "/score": (frozenset({"GET", "HEAD", "POST", "OPTIONS"}), self._score),
+            "/": (frozenset({"GET", "HEAD", "OPTIONS"}), self._health),
+            "/swagger.json": (frozenset({"GET", "HEAD", "OPTIONS"}), self._swagger),
+        }
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request; never raises."""
+        methods, route = self._routes.get(request.path, (frozenset(), None))
+        if route is None:
+            return failure(404, _NOT_FOUND)
+        if request.method not in methods:
+            return failure(405, _BAD_METHOD)
+        headers: Headers = []
+        try:
+            self._identify(request, headers)
+            response = route(request)
+        except Refused as refusal:
+            response = refusal.response
+        except Exception:
+            traceback.print_exc()
+            response = failure(500, _SERVER_FAILED)
+        response.headers += headers
+        response.headers += self._common(request)
+        return response
+
+    def _identify(self, request: Request, headers: Headers) -> None:
+        """Echo the ids of a request, or give it one. Raises Refused for one that is too long."""
+        given = request.headers
+        request_id = given["x-request-id"] if "x-request-id" in given else str(uuid.uuid4())
+        if len(request_id) > _ID_LIMIT:
+            raise Refused(431, f"x-request-id must not exceed {_ID_LIMIT} characters")
+        _add(headers, "x-request-id", request_id)
+        legacy_id = given.get("x-ms-request-id", "")
+        client_id = given.get("x-ms-client-request-id") or legacy_id
+        legacy_id = legacy_id or client_id or request_id
+        if len(legacy_id) > _ID_LIMIT or len(client_id) > _ID_LIMIT:
+            raise Refused(431, f"x-ms-request-id and x-ms-client-request-id must not exceed {_ID_LIMIT} characters")
+        _add(headers, "x-ms-request-id", legacy_id)
+        _add(headers, "x-ms-client-request-id", client_id)
+
+    def _common(self, request: Request) -> Headers:
+        headers = [("x-ms-server-version", self._server_version)] if self._server_version else []
+        if "traceid" in request.headers:
+            headers.append(("TraceId", request.headers["traceid"]))
+        return headers + self._cors.headers(request) if self._cors else headers
+
+    def _health(self, request: Request) -> Response:
+        return _options("GET, HEAD, OPTIONS") if request.method == "OPTIONS" else Response(200, b"Healthy", [_HTML])
+
+    def _swagger(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return _options("GET, HEAD, OPTIONS")
+        version = parse_qs(request.query, keep_blank_values=True).get("version", ["2"])[0]
+        try:
+            return json_response(self._swaggers.get(version))
+        except SwaggerError as error:
+            return failure(404, str(error))
+
+    def _score(self, request: Request) -> Response:
+        if any(nests_deeper(text, self._limits.max_depth) for text in texts(request)):
+            raise Refused(400, f"the JSON must not nest deeper than {self._limits.max_depth} levels")
+        try:
+            result, milliseconds = self._script.call(request)
+        except NoSuchMethod as refusal:
+            if request.method == "OPTIONS":
+                return Response(200, b"", [_HTML, ("x-ms-run-function-failed", "False")])
+            return refusal.response
+        except Refused:
+            raise
+        except ScoringTimeout:
+            traceback.print_exc()
+            return failure(500, f"Scoring timeout after {self._script.timeout * 1000:.0f} ms", run_failed=True)
+        except BaseException:  # sys.exit() in a script must not take the worker's other clients with it
+            traceback.print_exc()
+            return failure(500, _SCRIPT_FAILED, run_failed=True)
+        response = _response(result)
+        response.headers.append(("x-ms-run-fn-exec-ms", f"{milliseconds:.3f}"))
+        return response
+
+
+def _add(headers: Headers, name: str, value: str) -> None:
+    if value:
+        headers.append((name, value))
+
+
+def _options(allowed: str) -> Response:
+    return Response(200, b"", [_HTML, ("allow", allowed)])
+
+
+def _response(result: Any) -> Response:
+    """What `run` returned as a response: as it is where it is one (AMLResponse, or Flask's), as JSON otherwise."""
+    if not (hasattr(result, "status_code") and hasattr(result, "get_data")):
+        return json_response({} if result is None else result)
+    failed = ("x-ms-run-function-failed", "True")
+    headers = [(name, value) for name, value in result.headers.items() if name.lower() != "content-length"]
+    if result.status_code >= 500:
+        headers = [pair for pair in headers if pair[0].lower() != failed[0]] + [failed]
+    "".join(name + value for name, value in headers).encode("latin-1")  # what HTTP cannot carry fails here
+    return Response(result.status_code, result.get_data(), headers)

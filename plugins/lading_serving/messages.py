@@ -1,0 +1,77 @@
+"""A request and a response, as plain as they can be."""
+
+from __future__ import annotations
+
+import json
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+JSON = "application/json"
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Request(NamedTuple):
+    """A whole request. Names in `headers` are lower case, repeated ones joined by commas; `path` is decoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    keep_alive: bool = True
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class Response:
+    """A whole response; the connection adds `content-length`."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes, headers: list[tuple[str, str]]) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+    def encode(self, *, with_body: bool, close: bool) -> bytes:
+        """The bytes on the wire."""
+        fields = [f"{name}: {value}" for name, value in self.headers]
+        if self.status >= HTTPStatus.OK and self.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+            fields.append(f"content-length: {len(self.body)}")
+        fields.append(f"date: {_date(int(time.time()))}")
+        if close:
+            fields.append("connection: close")
+        head = "\r\n".join((f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, '')}", *fields, "\r\n"))
+        return head.encode("latin-1") + (self.body if with_body else b"")
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+def json_response(content: Any, status: int = 200, *, run_failed: bool = False) -> Response:
+    headers = [("content-type", JSON), ("x-ms-run-function-failed", str(run_failed))]
+    return Response(status, json.dumps(content).encode(), headers)
+
+
+def failure(status: int, message: str, *, run_failed: bool = False) -> Response:
+    """An error as Azure ML words it: `{"message": ...}`."""
+    return json_response({"message": message}, status, run_failed=run_failed)
+
+
+class Refused(Exception):
+    """A request is refused with a 4xx before the scoring script sees it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def response(self) -> Response:
+        return failure(self.status, str(self))

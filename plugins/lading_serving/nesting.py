@@ -1,0 +1,23 @@
+"""How deep a JSON text nests, told without parsing it."""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+
+_OPENS_JSON = re.compile(rb"\s*[\[{]")
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NEUTRAL = bytes(set(range(256)) - set(b"[{]}"))
+
+
+def nests_deeper(text: bytes, limit: int) -> bool:
+    """Whether a JSON array or object in `text` nests deeper than `limit`; linear in its length.
+
+    A parser recurses once per level, so what this lets through cannot exhaust the stack of a scoring script.
+    """
+    if text.count(b"[") + text.count(b"{") <= limit or not _OPENS_JSON.match(text):
+        return False
+    unescaped = text.replace(rb"\\", b"").replace(rb"\"", b"")
+    outside_strings = b"".join(unescaped.split(b'"')[::2])
+    steps = memoryview(outside_strings.translate(_STEPS, _NEUTRAL)).cast("b")
+    return max(accumulate(steps, initial=0)) > limit

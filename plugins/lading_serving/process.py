@@ -1,0 +1,145 @@
+"""One worker process as its supervisor sees it, and the log that it writes into."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from .spec import ReleaseSpec
+
+_LOG_LIMIT = 4 * 1024 * 1024
+
+
+class Loop(Protocol):
+    """What a worker process needs of the supervisor's loop."""
+
+    lifeline: int
+
+    def watch(self, fd: int, callback: Callable[[], None]) -> None: ...
+
+    def unwatch(self, fd: int) -> None: ...
+
+
+class Log:
+    """A file that grows to a bound and then makes way: the older half stays beside it, as `NAME.1`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open()
+
+    def write(self, data: bytes) -> None:
+        with suppress(OSError):  # a full disk costs the log, not the service
+            if self._size + len(data) > _LOG_LIMIT:
+                self._path.replace(f"{self._path}.1")
+                os.close(self._file)
+                self._open()
+            self._size += os.write(self._file, data)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _open(self) -> None:
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._file).st_size
+
+
+class Worker:
+    """One worker process. `phase` is starting, ready, asked, accepting or killed."""
+
+    def __init__(self, spec: ReleaseSpec, spec_file: Path, sockets: list[socket.socket], log: Log, loop: Loop) -> None:
+        self.phase = "starting"
+        self.was_ready = False
+        self.failure = ""  # what it said before it gave up
+        self.started = time.monotonic()
+        self._log = log
+        self._loop = loop
+        self._control, theirs = socket.socketpair()
+        self._control.setblocking(False)
+        self._output, output = os.pipe()
+        os.set_blocking(self._output, False)
+        handed = [theirs.fileno(), loop.lifeline, *(sock.fileno() for sock in sockets)]
+        with theirs, os.fdopen(output, "wb") as stream:
+            self.process = subprocess.Popen(
+                [spec.python, "-P", "-u", "-m", __package__ + ".worker", str(spec_file), *map(str, handed)],
+                cwd=spec.folder,
+                env=spec.env,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                pass_fds=handed,
+            )
+        loop.watch(self._control.fileno(), self._listen)
+        loop.watch(self._output, self._copy_output)
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.started
+
+    def accept(self) -> None:
+        """Let it serve the public socket, too; it is `accepting` once it does."""
+        self.phase = "asked"
+        self._tell("accept")
+
+    def leave(self, command: str) -> None:
+        """`drain` (finish, and wait for silent clients for a moment) or `stop` (finish)."""
+        if self.phase in {"asked", "accepting"}:
+            self._tell(command)
+        else:
+            self.kill()  # nobody but the golden requests has ever asked it
+
+    def kill(self) -> None:
+        self.phase = "killed"
+        self.process.kill()
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone; if so, everything it said has been read."""
+        if self.process.poll() is None:
+            return False
+        self._listen()
+        for _ in range(16):  # more than a pipe holds; a child of the worker may still be writing
+            self._copy_output()
+        for fd in (self._control.fileno(), self._output):
+            self._loop.unwatch(fd)
+        self._control.close()
+        os.close(self._output)
+        return True
+
+    def how_it_ended(self) -> str:
+        if self.failure:
+            return self.failure
+        code = self.process.returncode
+        if code >= 0:
+            return f"a worker ended with exit code {code}"
+        out_of_memory = "; it may have run out of memory" if -code == signal.SIGKILL else ""
+        return f"a worker was killed by {signal.Signals(-code).name}{out_of_memory}"
+
+    def _tell(self, command: str) -> None:
+        with suppress(OSError):  # it has ended, and is buried soon
+            self._control.send(f"{command} ".encode())
+
+    def _listen(self) -> None:
+        for news in self._read(self._control.fileno()).decode().splitlines():
+            if news.startswith("failed: "):
+                self.failure = news.removeprefix("failed: ")
+            elif self.phase != "killed":
+                self.phase = news
+                self.was_ready = True
+
+    def _copy_output(self) -> None:
+        self._log.write(self._read(self._output))
+
+    def _read(self, fd: int) -> bytes:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            return b""
+        if not data:
+            self._loop.unwatch(fd)  # closed, and ready to be read for ever
+        return data

@@ -1,0 +1,119 @@
+"""The user's scoring script: imported, looked at, and called as Azure ML's server calls it."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+from . import aml_request, aml_response
+from .inputs import InputParser, JsonString, Parameters, RawRequest
+from .messages import Request
+
+_PROVIDED = {
+    "azureml.contrib.services.aml_request": aml_request,
+    "azureml.contrib.services.aml_response": aml_response,
+    "azureml_inference_server_http.api.aml_request": aml_request,
+    "azureml_inference_server_http.api.aml_response": aml_response,
+}
+
+
+class ScriptError(Exception):
+    """The scoring script cannot be served; the message says why."""
+
+
+class ScoringTimeout(TimeoutError):
+    """`run` took longer than it may."""
+
+
+class Script:
+    """A loaded scoring script. `timeout` limits one call of `run`, in seconds."""
+
+    def __init__(self, file: Path, timeout: float) -> None:
+        module = _load(file)
+        inner = getattr(module, "driver_module", None)  # Azure's SDKs wrap some scripts in a driver of theirs
+        self.run = inner.run if isinstance(inner, ModuleType) and hasattr(inner, "run") else module.run
+        self.init: Callable[[], object] = module.init
+        self.timeout = timeout
+        self.schemas = _schemas(self.run)
+        self._parser, self._wants_headers = self._analyse()
+        self._running = False
+        signal.signal(signal.SIGALRM, self._on_alarm)
+
+    def call(self, request: Request) -> tuple[Any, float]:
+        """Call `run` and return its result and the milliseconds it took.
+
+        Raises Refused where the request does not fit, ScoringTimeout, and whatever `run` raises.
+        """
+        arguments = self._parser(request)
+        if self._wants_headers:
+            arguments["request_headers"] = _title_case(request.headers)
+        started = time.perf_counter()
+        try:
+            self._running = True
+            signal.setitimer(signal.ITIMER_REAL, self.timeout)
+            result = self.run(**arguments)
+        finally:
+            self._running = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        return result, (time.perf_counter() - started) * 1000
+
+    def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
+        if self._running:
+            raise ScoringTimeout
+
+    def _analyse(self) -> tuple[InputParser, bool]:
+        parameters = list(inspect.signature(self.run).parameters.values())
+        if any(each.kind not in {each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD} for each in parameters):
+            raise ScriptError("run() cannot accept positional-only arguments, *args, or **kwargs")
+        data = [each for each in parameters if each.name != "request_headers"]
+        if not data:
+            raise ScriptError("run() needs an argument for the input data")
+        return self._parser_for(data), len(data) < len(parameters)
+
+    def _parser_for(self, parameters: list[inspect.Parameter]) -> InputParser:
+        raw = any(getattr(sys.modules.get(name), "_rawHttpRequested", False) for name in _PROVIDED)
+        if raw and self.schemas:
+            raise ScriptError("run() cannot be decorated with both @rawhttp and @input_schema")
+        if raw:
+            return RawRequest(parameters[0].name)
+        return Parameters(parameters) if self.schemas else JsonString(parameters[0].name)
+
+
+def _load(file: Path) -> ModuleType:
+    _provide_azure_modules()
+    spec = importlib.util.spec_from_file_location("entry_module", file)  # the name that Azure's server gives it
+    if spec is None or spec.loader is None:
+        raise ScriptError(f"the scoring script {file.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for function in ("init", "run"):
+        if not hasattr(module, function):
+            raise ScriptError(f"the scoring script {file.name} has no {function}()")
+    return module
+
+
+def _provide_azure_modules() -> None:
+    for name, module in _PROVIDED.items():
+        try:
+            found = importlib.util.find_spec(name)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            sys.modules[name] = module
+
+
+def _schemas(run: Callable[..., Any]) -> ModuleType | None:
+    """The part of inference-schema that knows the schemas of `run`, which only a script that uses it has imported."""
+    known = sys.modules.get("inference_schema.schema_util")
+    return known if known and known.is_schema_decorated(run) else None
+
+
+def _title_case(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.title(): value for name, value in headers.items() if "_" not in name}

@@ -1,0 +1,58 @@
+"""What a release is to its supervisor and its workers: one immutable JSON file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from .control import write_json
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one client may ask of a worker. Sizes in bytes, times in seconds of the worker's event loop.
+
+    `drain_timeout` is how long a retired release may finish what it has begun.
+    """
+
+    max_body: int = 16 * 1024 * 1024
+    max_depth: int = 200
+    max_head: int = 32 * 1024
+    max_fields: int = 100
+    max_connections: int = 1000
+    head_timeout: float = 10.0
+    body_timeout: float = 60.0
+    idle_timeout: float = 65.0
+    linger: float = 5.0
+    drain_timeout: float = 60.0
+
+
+@dataclass(frozen=True)
+class ReleaseSpec:
+    """A release to run: `workers` processes of `python` in `folder` with the whole environment `env`.
+
+    They serve on `host` and `port` (0: one that is free, and then always that one). `init()` must end within
+    `start_timeout` seconds. `model_file` is checked against `model_sha256` before the scoring script sees it.
+    """
+
+    number: int
+    python: str
+    folder: str
+    env: dict[str, str]
+    model_file: str
+    model_sha256: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    workers: int = 1
+    start_timeout: float = 60.0
+    tags: dict[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+    def write(self, path: Path) -> None:
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> ReleaseSpec:
+        content = json.loads(path.read_bytes())
+        return cls(**{**content, "limits": Limits(**content["limits"])})

@@ -1,0 +1,188 @@
+"""The supervisor: outlives the command that starts it, holds the public socket, keeps the desired releases running.
+
+`python -m lading_serving.supervisor FOLDER` returns once a supervisor holds the lock of FOLDER, be it this one or one
+that was there before. It leaves when nothing is desired, or on SIGTERM; either way its workers finish first.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from .control import NOTHING, ControlFolder, State
+from .listeners import Listeners
+from .release import Release
+from .spec import ReleaseSpec
+
+_HAUNTED = 2.0  # seconds in which workers of a killed supervisor may still hold its port
+_VIGIL = 10.0  # seconds between looks at whether the folder still exists: nobody could ever stop what has none
+
+
+def main() -> None:
+    folder = ControlFolder(Path(sys.argv[1]).resolve())
+    lock = _acquire(folder)
+    if lock is not None:
+        with suppress(FileExistsError):
+            os.mkfifo(folder.fifo, 0o600)
+        earlier = folder.state()
+        folder.write_state({"pid": 0, "port": earlier["port"], "releases": {}})  # what it says is not so any more
+        _detach(folder)
+        Supervisor(folder, earlier).run()
+
+
+class Supervisor:
+    """Compares what is desired with what is, and does the next thing, whenever something happens."""
+
+    def __init__(self, folder: ControlFolder, earlier: State) -> None:
+        self.listeners = Listeners(kept=earlier["port"])
+        # Workers read the one end; the other closes with this process, however it dies.
+        self.lifeline, self._held = os.pipe()
+        self._folder = folder
+        self._settled = time.monotonic() + (_HAUNTED if earlier["releases"] else 0)
+        self._selector = selectors.DefaultSelector()
+        self._releases: dict[int, Release] = {}
+        self._terminated = False
+        self._written: State | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        return time.monotonic() >= self._settled
+
+    def watch(self, fd: int, callback: Callable[[], None]) -> None:
+        self._selector.register(fd, selectors.EVENT_READ, callback)
+
+    def unwatch(self, fd: int) -> None:
+        with suppress(KeyError):
+            self._selector.unregister(fd)
+
+    def run(self) -> None:
+        self._watch_signals()
+        self._watch_fifo()
+        self._read_desired()
+        while self._steer():
+            for key, _ in self._selector.select(self._patience()):
+                key.data()
+
+    def _steer(self) -> bool:
+        """Take every step that can be taken now; False once there is nothing left to look after."""
+        if not self._folder.fifo.exists():
+            self._terminated = True
+        desired = NOTHING if self._terminated else self._desired
+        for release in self._releases.values():
+            release.tend()
+        self._bury()
+        for number in (desired["serving"], desired["candidate"]):
+            self._begin(number)
+        self._switch(desired["serving"], desired["candidate"])
+        self._bury()
+        self._write_state()
+        return bool(self._releases)
+
+    def _begin(self, number: int | None) -> None:
+        if number is None or number in self._releases:
+            return
+        try:
+            spec = ReleaseSpec.read(self._folder.spec(number))
+        except (OSError, ValueError, TypeError) as error:  # as another version wrote it; the next deploy replaces it
+            sys.stderr.write(f"release {number} cannot be read: {error!r}\n")
+        else:
+            self._releases[number] = Release(spec, self._folder, self)
+            self._releases[number].tend()
+
+    def _switch(self, number: int | None, candidate: int | None) -> None:
+        """Promote the release that should serve; the one before it leaves once this one accepts."""
+        serving = self._releases.get(number) if number is not None else None
+        if serving:
+            serving.promote()
+        for release in self._releases.values():
+            if release.spec.number in {number, candidate}:
+                continue
+            if serving is None:
+                release.retire("stop")
+            elif serving.phase == "serving" or not release.is_promoted:
+                release.retire("drain")
+
+    def _bury(self) -> None:
+        for number, release in list(self._releases.items()):
+            if release.is_gone:
+                release.close()
+                del self._releases[number]
+        self.listeners.keep_only([release.public for release in self._releases.values() if release.public])
+
+    def _patience(self) -> float:
+        due = min(release.next_due() for release in self._releases.values())
+        return min(_VIGIL, max(0.0, due - time.monotonic()))
+
+    def _write_state(self) -> None:
+        releases = {str(number): release.state for number, release in self._releases.items()}
+        state: State = {"pid": os.getpid(), "port": self.listeners.kept, "releases": releases}
+        if state != self._written:
+            with suppress(OSError):  # neither a full disk nor a removed folder ends what still serves
+                self._folder.write_state(state)
+                self._written = state
+
+    def _watch_signals(self) -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        signal.set_wakeup_fd(theirs.detach(), warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        self.watch(ours.fileno(), lambda: self._on_signals(ours))
+
+    def _on_signals(self, wakeup: socket.socket) -> None:
+        if not {signal.SIGTERM, signal.SIGINT}.isdisjoint(wakeup.recv(64)):
+            self._terminated = True
+
+    def _watch_fifo(self) -> None:
+        reader = os.open(self._folder.fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.open(self._folder.fifo, os.O_WRONLY | os.O_CLOEXEC)  # so that the last visitor's close is not the end
+        self.watch(reader, lambda: self._on_wake(reader))
+
+    def _on_wake(self, fifo: int) -> None:
+        os.read(fifo, 4096)
+        self._read_desired()
+
+    def _read_desired(self) -> None:
+        self._desired = self._folder.desired() or NOTHING
+
+
+def _acquire(folder: ControlFolder) -> int | None:
+    lock = os.open(folder.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for _ in range(5):  # whoever only looks whether it is held, holds it for an instant
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.01)
+        else:
+            return lock
+    return None
+
+
+def _detach(folder: ControlFolder) -> None:
+    """Leave the command that started this: the child goes on with the lock, in a session of its own."""
+    ready, held = os.pipe()
+    if os.fork():
+        os.close(held)
+        os.read(ready, 1)  # a parent that ends sooner may take the child with it, being in one session still
+        os._exit(0)
+    os.close(ready)
+    os.setsid()
+    os.chdir(folder.path)
+    null = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(folder.path / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for source, number in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(source, number)
+    os.close(held)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""The service's OpenAPI description, in the three versions that Azure ML's server offers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .messages import JSON
+from .script import Script
+
+_VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
+_ANYTHING = {"type": "object", "example": {}}
+_BEARER = {"type": "apiKey", "name": "Authorization", "in": "header", "description": "For example: Bearer abc123"}
+
+Document = dict[str, Any]
+
+
+class SwaggerError(Exception):
+    """There is no description in the version asked for."""
+
+
+class Swaggers:
+    """The descriptions of one script: a `swagger*.json` in the app's root where there is one, generated otherwise."""
+
+    def __init__(self, root: Path, env: Mapping[str, str], script: Script) -> None:
+        self._root = root
+        self._script = script
+        self._name = env.get("SERVICE_NAME", "ML service")
+        self._service_version = env.get("SERVICE_VERSION", "1.0")
+        prefix = env.get("SERVICE_PATH_PREFIX", "").strip("/")
+        self._prefix = f"/{prefix}" if prefix else ""
+
+    def get(self, version: str) -> Document:
+        """Raises SwaggerError for a version that is unknown, or that the schemas of `run` cannot be said in."""
+        offered = [each for each in ("2", "3", "3.1") if self._offers(each)]
+        if version not in _VERSIONS:
+            raise SwaggerError(f"Swagger version [{version}] is not valid. Supported versions: [{', '.join(offered)}].")
+        if _VERSIONS[version] not in offered:
+            raise SwaggerError(
+                f"Swagger version [{version}] is not supported for the scoring script."
+                f" Supported swagger versions: [{', '.join(offered)}]."
+            )
+        return self._written(_VERSIONS[version]) or self._generated(_VERSIONS[version])
+
+    def _offers(self, version: str) -> bool:
+        schemas = self._script.schemas
+        if schemas is None or self._written(version):
+            return True
+        aliases = {name for name, canonical in _VERSIONS.items() if canonical == version}
+        return not aliases.isdisjoint(schemas.get_supported_versions(self._script.run))
+
+    def _written(self, version: str) -> Document | None:
+        for name in ("swagger.json", "swagger2.json") if version == "2" else (f"swagger{version}.json",):
+            if (file := self._root / name).is_file():
+                document: Document = json.loads(file.read_bytes())
+                return document
+        return None
+
+    def _generated(self, version: str) -> Document:
+        given, answered = self._schemas()
+        schemas = {
+            "ServiceInput": given,
+            "ServiceOutput": answered,
+            "ErrorResponse": {"type": "object", "properties": {"message": {"type": "string"}}},
+        }
+        return self._version_2(schemas) if version == "2" else self._version_3(version, schemas)
+
+    def _schemas(self) -> tuple[Document, Document]:
+        schemas = self._script.schemas
+        if schemas is None:
+            return _ANYTHING, _ANYTHING
+        return schemas.get_input_schema(self._script.run), schemas.get_output_schema(self._script.run)
+
+    def _version_2(self, schemas: Document) -> Document:
+        return {
+            "swagger": "2.0",
+            "info": self._info(),
+            "schemes": ["https"],
+            "consumes": [JSON],
+            "produces": [JSON],
+            "securityDefinitions": {"Bearer": _BEARER},
+            "paths": self._paths(_Version2()),
+            "definitions": schemas,
+        }
+
+    def _version_3(self, version: str, schemas: Document) -> Document:
+        return {
+            "openapi": "3.1.0" if version == "3.1" else "3.0.3",
+            "info": self._info(),
+            "security": [{"Bearer": []}],
+            "paths": self._paths(_Version3()),
+            "components": {"schemas": schemas, "securitySchemes": {"Bearer": _BEARER}},
+        }
+
+    def _info(self) -> Document:
+        return {"title": self._name, "description": f"How to call {self._name}", "version": self._service_version}
+
+    def _paths(self, words: _Version2) -> Document:
+        health = {
+            "operationId": "ServiceHealthCheck",
+            "description": "Answers while the service is up",
+            "responses": words.responses(words.healthy("Always 'Healthy'")),
+        }
+        score = {
+            "operationId": "RunMLService",
+            "description": "Runs the model on the request",
+            "security": [{"Bearer": []}],
+            **words.body("What the model is asked"),
+            "responses": words.responses(words.json("What the model answers", "ServiceOutput")),
+        }
+        swagger = {
+            "operationId": "GetSwaggerSpec",
+            "description": "Gives this description",
+            "parameters": [{"name": "version", "in": "query", "required": False, **words.version([2, 3])}],
+            "responses": words.responses(words.text("This description")),
+        }
+        return {
+            f"{self._prefix}/": {"get": health},
+            f"{self._prefix}/score": {"post": score},
+            f"{self._prefix}/swagger.json": {"get": swagger},
+        }
+
+
+class _Version2:
+    """How Swagger 2 says it."""
+
+    def json(self, description: str, schema: str) -> Document:
+        return {"description": description, "schema": {"$ref": f"#/definitions/{schema}"}}
+
+    def text(self, description: str) -> Document:
+        return {"description": description, "schema": {"type": "string"}}
+
+    def healthy(self, description: str) -> Document:
+        return {**self.text(description), "examples": {JSON: "Healthy"}}
+
+    def body(self, description: str) -> Document:
+        return {"parameters": [{"name": "serviceInputPayload", "in": "body", **self.json(description, "ServiceInput")}]}
+
+    def version(self, known: list[int]) -> Document:
+        return {"type": "integer", "enum": known}
+
+    def responses(self, good: Document) -> Document:
+        return {"200": good, "default": self.json("The service failed", "ErrorResponse")}
+
+
+class _Version3(_Version2):
+    """How OpenAPI 3 says it."""
+
+    def json(self, description: str, schema: str) -> Document:
+        content = {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+        return {"description": description, "content": content}
+
+    def text(self, description: str) -> Document:
+        return {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+
+    def healthy(self, description: str) -> Document:
+        content = {"text/plain": {"schema": {"type": "string", "example": "Healthy"}}}
+        return {"description": description, "content": content}
+
+    def body(self, description: str) -> Document:
+        return {"requestBody": self.json(description, "ServiceInput")}
+
+    def version(self, known: list[int]) -> Document:
+        return {"schema": super().version(known)}

@@ -1,0 +1,153 @@
+"""A worker process: checks the model, loads the scoring script, and serves it on the sockets it was handed.
+
+`python -m lading_serving.worker SPEC CONTROL LIFELINE PRIVATE PUBLIC`; the last four are inherited file descriptors.
+It tells its supervisor `ready`, `accepting` or `failed: REASON`, and is told `accept`, `drain` or `stop`.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import hashlib
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from .spec import ReleaseSpec
+
+FAILED = 3
+"""Exit code where the script cannot be imported or `init()` fails, as Azure ML's server has it."""
+
+
+def main() -> None:
+    spec_file, *numbers = sys.argv[1:]
+    control, lifeline, private, public = map(int, numbers)
+    threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
+    faulthandler.enable()
+    Worker(ReleaseSpec.read(Path(spec_file)), *map(_inherited, (control, private, public))).work()
+
+
+class Worker:
+    """One process of a release."""
+
+    def __init__(
+        self, spec: ReleaseSpec, control: socket.socket, private: socket.socket, public: socket.socket
+    ) -> None:
+        self._spec = spec
+        self._control = control
+        self._private = private
+        self._public = public
+
+    def work(self) -> None:
+        from .contract import Contract
+        from .script import Script
+        from .server import Server
+
+        _raise_file_limit(self._spec.limits.max_connections)
+        try:
+            _check_model(self._spec)
+            script = Script(_entry_script(), _scoring_timeout())
+            script.init()
+        except BaseException as error:  # a script may well call sys.exit()
+            self._give_up(error)
+        self._server = Server(Contract(script, os.environ, self._spec.limits), self._spec.limits)
+        self._signals = _wake_on_signals()
+        self._server.call_when_readable(self._signals, self._terminate)
+        self._server.call_when_readable(self._control, self._obey)
+        self._server.accept_from(self._private)
+        self._tell("ready")
+        log(f"release {self._spec.number} is ready")
+        self._server.run()
+        log(f"release {self._spec.number} has drained")
+
+    def _give_up(self, error: BaseException) -> NoReturn:
+        traceback.print_exception(error)
+        detail = " ".join(str(error).split())
+        self._tell(f"failed: {type(error).__name__}: {detail}" if detail else f"failed: {type(error).__name__}")
+        sys.exit(FAILED)
+
+    def _obey(self) -> None:
+        for command in self._control.recv(1024).decode().split():
+            if command == "accept":
+                self._server.accept_from(self._public)
+                self._tell("accepting")
+            elif command == "drain":
+                self._server.drain(self._spec.limits.linger)
+            elif command == "stop":
+                self._server.drain(0)
+
+    def _terminate(self) -> None:
+        if not {signal.SIGTERM, signal.SIGINT}.isdisjoint(self._signals.recv(64)):  # SIGALRM comes here, too
+            log("terminated: draining")
+            self._server.drain(0)
+
+    def _tell(self, news: str) -> None:
+        with suppress(OSError):  # the supervisor is gone, and this process with it in a moment
+            self._control.send(f"{news[:2000]}\n".encode())
+
+
+def log(message: str) -> None:
+    """Write one line to the release's log."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    sys.stderr.write(f"{stamp} [{os.getpid()}] {message}\n")
+
+
+def _die_with(lifeline: int) -> None:
+    """End this process with its supervisor, whatever `run` is doing: nobody else would ever stop it."""
+    os.read(lifeline, 1)
+    os._exit(1)
+
+
+def _inherited(number: int) -> socket.socket:
+    os.set_inheritable(number, False)
+    sock = socket.socket(fileno=number)
+    sock.setblocking(False)
+    return sock
+
+
+def _raise_file_limit(connections: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 256
+    if soft < wanted and soft != resource.RLIM_INFINITY:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _check_model(spec: ReleaseSpec) -> None:
+    with Path(spec.model_file).open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != spec.model_sha256:
+        raise ValueError(f"the model {spec.model_file} has sha256 {found}, not {spec.model_sha256} as registered")
+
+
+def _entry_script() -> Path:
+    root = Path(os.environ["AML_APP_ROOT"])
+    source = root / os.environ.get("AZUREML_SOURCE_DIRECTORY", "")
+    sys.path += [str(root), str(source)]
+    return root / os.environ["AZUREML_ENTRY_SCRIPT"]
+
+
+def _scoring_timeout() -> float:
+    return int(os.environ.get("SCORING_TIMEOUT_MS", "3600000")) / 1000
+
+
+def _wake_on_signals() -> socket.socket:
+    """A socket that becomes readable when this process is asked to end."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    signal.set_wakeup_fd(theirs.detach(), warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return ours
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""One step of a deploy: write down what is desired, see to it that a supervisor lives, read how far it is.
+
+Each step starts from the files and the lock alone, so a command that was killed is taken up by the next one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import sys
+
+from lading import (
+    Candidate,
+    Command,
+    Context,
+    DeployRequest,
+    DeployStep,
+    Failed,
+    Package,
+    Pending,
+    PluginError,
+    Ready,
+    StageFailed,
+    child_environment,
+    run_command,
+)
+from lading_serving.control import NOTHING, ControlFolder, Desired
+
+from .logs import log_tail
+from .options import LocalOptions
+from .releases import prepare, prune, prune_environments
+from .versions import refuse_other_versions
+
+_SOON = 0.05
+_START_LIMIT = 30.0
+
+
+def step(request: DeployRequest, context: Context) -> DeployStep:
+    """The next step of `request.release`. Raises PluginError where the extra `local` is not installed."""
+    options = request.deployment.options
+    assert isinstance(options, LocalOptions)
+    folder = ControlFolder(context.work.resolve())
+    if request.verdict is not None and not request.verdict.up:
+        return _discard(folder, request.release, request.verdict.reason)
+    if not folder.spec(request.release).exists():
+        _check(options, request.package, context)
+        prune(folder, keep=_in_use(folder))
+        if failed := prepare(request, options, context, folder):
+            return failed
+    _desire(folder, request, context)
+    if not folder.is_supervised():
+        _start_supervisor(folder)
+    return _observe(folder, request.release, promoted=request.verdict is not None)
+
+
+def _check(options: LocalOptions, package: Package, context: Context) -> None:
+    if options.python == "current":
+        refuse_other_versions(package)
+        if importlib.util.find_spec("httptools") is None:
+            raise PluginError("the target 'local' needs a scoring server", hint="pip install 'lading[local]'")
+    if not _is_loopback(options.host):
+        context.warn(f"the service listens on {options.host} and asks for no password: it is open to the network")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _desire(folder: ControlFolder, request: DeployRequest, context: Context) -> None:
+    number, before = request.release, folder.desired() or NOTHING
+    wanted: Desired = {"serving": before["serving"], "candidate": number}
+    if request.verdict is not None or before["serving"] == number:  # a killed command may have promoted it already
+        wanted = {"serving": number, "candidate": None}
+    if wanted == before:
+        folder.wake()  # a command that was killed may have written it down and not said so
+    else:
+        context.intend(f"local/{request.deployment.service}/{number}")
+        folder.desire(wanted)
+
+
+def _start_supervisor(folder: ControlFolder) -> None:
+    """Start a supervisor; it lives, and what it says in `state.json` is of its own time, when this returns."""
+    argv = (sys.executable, "-P", "-m", "lading_serving.supervisor", str(folder.path))
+    finished = run_command(Command(argv, folder.path, child_environment()), timeout=_START_LIMIT)
+    if finished.code != 0:
+        last = finished.tail[-1] if finished.tail else f"exit code {finished.code}"
+        raise StageFailed(f"the supervisor of {folder.path} did not start: {last}")
+
+
+def _observe(folder: ControlFolder, number: int, *, promoted: bool) -> DeployStep:
+    release = folder.state()["releases"].get(str(number))
+    phase = release["phase"] if release else "starting"
+    if release and phase == "failed":
+        return _discard(folder, number, release["reason"])
+    if promoted and phase == "serving":
+        prune(folder, keep=_in_use(folder))
+        prune_environments(folder)
+        return Ready()
+    if release and not promoted and phase in {"ready", "serving"}:
+        return Candidate(release["uri"])
+    return Pending("promoting" if promoted else "starting", f"release {number}", retry_after=_SOON)
+
+
+def _discard(folder: ControlFolder, number: int, reason: str) -> Failed:
+    """Take a release back. Whichever served before it goes on; a supervisor that is left with nothing leaves."""
+    desired = folder.desired() or NOTHING
+    serving = desired["serving"]
+    if serving == number:
+        serving = _still_serving(folder, number)
+    log = log_tail(folder, number)
+    folder.desire({"serving": serving, "candidate": None})
+    prune(folder, keep=_in_use(folder) - {number})
+    return Failed(reason, log)
+
+
+def _still_serving(folder: ControlFolder, number: int) -> int | None:
+    releases = folder.state()["releases"] if folder.is_supervised() else {}
+    return next((int(key) for key, each in releases.items() if each["phase"] == "serving" and int(key) != number), None)
+
+
+def _in_use(folder: ControlFolder) -> set[int]:
+    """The releases that run or should."""
+    desired = folder.desired() or NOTHING
+    running = folder.state()["releases"] if folder.is_supervised() else {}
+    return {*map(int, running)} | {
+        number for number in (desired["serving"], desired["candidate"]) if number is not None
+    }

@@ -1,0 +1,98 @@
+"""Virtual environments for `python: isolated`: one per set of pinned requirements and server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import lading_serving
+from lading import Command, Context, Failed, Package, child_environment, run_command
+
+_NETWORK = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+def ensure_environment(package: Package, context: Context) -> Path | Failed:
+    """The Python of a virtual environment with what a package requires and the server; built where it is not there."""
+    requirements = (*package.requirements, *_server_requirements())
+    folder = context.work.resolve() / "environments" / _key(package.python, requirements)
+    python = folder / "bin" / "python"
+    complete = folder / "complete"
+    if complete.exists():
+        return python
+    base = _interpreter(package.python)
+    if base is None:
+        return Failed(f"python {package.python}, which the package is pinned to, is not on the PATH")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    commands = (
+        ("virtual environment", (base, "-m", "venv", str(folder))),
+        ("requirements", (str(python), "-m", "pip", "install", "--disable-pip-version-check", "--", *requirements)),
+    )
+    for phase, argv in commands:
+        if failed := _run(phase, argv, context):
+            shutil.rmtree(folder, ignore_errors=True)
+            return failed
+    _copy_server(folder)
+    complete.touch()
+    return python
+
+
+def _run(phase: str, argv: tuple[str, ...], context: Context) -> Failed | None:
+    context.progress(phase)
+    finished = run_command(
+        Command(argv, context.work, child_environment(_network_names())),
+        on_line=lambda line: context.progress(phase, line),
+        cancelled=lambda: context.cancelled,
+    )
+    if finished.code == 0:
+        return None
+    how = "was stopped" if finished.code is None else f"ended with exit code {finished.code}"
+    return Failed(f"the installation of the {phase} {how}", "\n".join(finished.tail))
+
+
+def _network_names() -> list[str]:
+    """The variables that tell pip how to reach its index."""
+    return [name for name in os.environ if name.startswith("PIP_") or name.upper() in _NETWORK]
+
+
+def _interpreter(version: str) -> str | None:
+    """A Python of the version, as in `3.11`: the one that runs this, or one on the PATH."""
+    wanted = version.split(".")[:2]
+    if wanted == [str(part) for part in sys.version_info[:2]]:
+        return sys.executable
+    return shutil.which(f"python{'.'.join(wanted)}")
+
+
+def _server_requirements() -> list[str]:
+    """What the extra `local` adds to the core's own requirements."""
+    from importlib.metadata import requires
+
+    from packaging.requirements import Requirement
+
+    found = [Requirement(line) for line in requires("lading") or ()]
+    return [
+        f"{each.name}{each.specifier}" for each in found if each.marker and each.marker.evaluate({"extra": "local"})
+    ]
+
+
+def _server_files() -> list[Path]:
+    return sorted(Path(lading_serving.__path__[0]).glob("*.py"))
+
+
+def _key(python: str, requirements: tuple[str, ...]) -> str:
+    digest = hashlib.sha256("\n".join((python, *requirements)).encode())
+    for file in _server_files():
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _copy_server(environment: Path) -> None:
+    """The server that runs there is this one, not one from an index."""
+    (site,) = environment.glob("lib/python*/site-packages")
+    package = site / lading_serving.__name__
+    package.mkdir()
+    for file in _server_files():
+        shutil.copy(file, package)

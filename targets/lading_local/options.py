@@ -1,0 +1,40 @@
+"""What a manifest may say of the target `local`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from lading import Options, Range, Text
+
+
+@dataclass(frozen=True)
+class LocalOptions(Options):
+    host: Annotated[str, Text(min_length=1, max_length=253)] = "127.0.0.1"
+    """Address to listen on. The service asks for no password: on any other than a loopback address it is open to
+    whoever can reach it.
+    """
+
+    port: Annotated[int, Range(ge=0, le=65535)] = 0
+    """Port to listen on; 0 picks a free one and keeps it from release to release."""
+
+    workers: Annotated[int, Range(ge=1, le=64)] = 1
+    """Processes that score. Each answers one request at a time and holds a model of its own."""
+
+    python: Literal["current", "isolated"] = "current"
+    """`current` scores with the Python that runs lading; `isolated` with a virtual environment of the package's
+    pinned requirements.
+    """
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the scoring script. They are kept on this machine, readable by you alone."""
+
+    scoring_timeout: Annotated[float, Range(gt=0, le=86400)] | None = None
+    """Seconds that one call of `run` may take; an hour where it is not given, as on Azure ML."""
+
+    start_timeout: Annotated[float, Range(gt=0, le=86400)] = 60
+    """Seconds that importing the scoring script and `init` may take together."""
+
+    max_body: Annotated[int, Range(ge=1024, le=2**31)] = 16 * 1024 * 1024
+    """Bytes that the body of one request may have."""

@@ -1,0 +1,89 @@
+"""The folders of releases: laid out once, removed when nothing runs in them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from lading import Context, DeployRequest, Failed, __version__, child_environment, lay_out
+from lading_serving.control import ControlFolder
+from lading_serving.spec import Limits, ReleaseSpec
+
+from .environment import ensure_environment
+from .options import LocalOptions
+
+
+def prepare(request: DeployRequest, options: LocalOptions, context: Context, folder: ControlFolder) -> Failed | None:
+    """Lay a release out and write its spec, which is what says that it is complete."""
+    python: Path | Failed = Path(sys.executable)
+    if options.python == "isolated":
+        python = ensure_environment(request.package, context)
+    if isinstance(python, Failed):
+        return python
+    home = folder.release(request.release)
+    shutil.rmtree(home, ignore_errors=True)
+    folder.releases.mkdir(parents=True, exist_ok=True)
+    model_folder = lay_out(request.package, home)
+    env = _environment(request, options, home, model_folder)
+    if options.python == "isolated":
+        env |= {"VIRTUAL_ENV": str(python.parent.parent), "PATH": f"{python.parent}:{env.get('PATH', '')}"}
+    ReleaseSpec(
+        number=request.release,
+        python=str(python),
+        folder=str(home),
+        env=env,
+        model_file=str(model_folder / request.package.model.file_name),
+        model_sha256=request.package.model.sha256,
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+        start_timeout=options.start_timeout,
+        tags=dict(request.tags),
+        limits=Limits(max_body=options.max_body),
+    ).write(folder.spec(request.release))
+    return None
+
+
+def prune(folder: ControlFolder, keep: set[int]) -> None:
+    """Remove all releases but those in `keep`; the newest log stays, for whoever asks what went wrong."""
+    numbers = {int(path.name.partition(".")[0]) for path in folder.releases.glob("[0-9]*")}
+    for number in numbers - keep:
+        folder.spec(number).unlink(missing_ok=True)
+        shutil.rmtree(folder.release(number), ignore_errors=True)
+        if number != max(numbers):
+            for log in folder.releases.glob(f"{number}.log*"):
+                log.unlink()
+
+
+def prune_environments(folder: ControlFolder) -> None:
+    """Remove the virtual environments that no release runs in."""
+    specs = [path.read_text() for path in folder.releases.glob("*.json")]
+    for environment in folder.path.glob("environments/*"):
+        if not any(str(environment) in spec for spec in specs):
+            shutil.rmtree(environment)
+
+
+def remove_everything(folder: ControlFolder) -> None:
+    """Remove what the service left in its folder; `desired.json` last, so that a cut-off removal is taken up again."""
+    for path in sorted(folder.path.glob("*"), key=lambda path: path.name == "desired.json"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _environment(request: DeployRequest, options: LocalOptions, home: Path, model_folder: Path) -> dict[str, str]:
+    """What the scoring script sees: where it is and how to speak, what the manifest says, Azure ML's variables."""
+    timeout = options.scoring_timeout
+    return child_environment(
+        **{
+            "SERVICE_NAME": request.deployment.service,
+            "SERVICE_VERSION": str(request.release),
+            "HTTP_X_MS_SERVER_VERSION": f"lading/{__version__}",
+            **({"SCORING_TIMEOUT_MS": str(round(timeout * 1000))} if timeout else {}),
+            **options.env,
+            # azureml-core looks for models in AML_APP_ROOT/azureml-models, so that is the root of both
+            "AML_APP_ROOT": str(home),
+            "AZUREML_SOURCE_DIRECTORY": "azureml-app",
+            "AZUREML_ENTRY_SCRIPT": f"azureml-app/{request.package.scoring_script}",
+            "AZUREML_MODEL_DIR": str(model_folder),
+        }
+    )

@@ -1,0 +1,170 @@
+"""A real supervisor with real workers, a client that asks them, and whatever it takes to leave none behind."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lading_serving.control import NOTHING, ControlFolder, ReleaseState
+from lading_serving.spec import Limits, ReleaseSpec
+
+ECHO = """
+    import json
+
+    def init():
+        pass
+
+    def run(raw_data):
+        return json.loads(raw_data)
+"""
+MODEL = b"a model"
+
+
+def eventually(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> Any:
+    """The first truthy value of `condition`; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.01)
+    return value
+
+
+def processes() -> dict[int, str]:
+    """The command lines of all processes that are not zombies, by pid."""
+    done = subprocess.run(["ps", "-Awwo", "pid=,stat=,command="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in done.stdout.splitlines()]
+    return {int(row[0]): row[2] for row in rows if len(row) == 3 and not row[1].startswith("Z")}
+
+
+class Service:
+    """One service in a folder of its own."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir()
+        self.folder = ControlFolder(path)
+
+    def add(self, number: int, script: str = ECHO, env: dict[str, str] | None = None, **options: Any) -> ReleaseSpec:
+        home = self.folder.release(number)
+        (home / "azureml-app").mkdir(parents=True)
+        (home / "azureml-app" / "score.py").write_text(textwrap.dedent(script))
+        (home / "model.bin").write_bytes(MODEL)
+        spec = ReleaseSpec(
+            number=number,
+            python=sys.executable,
+            folder=str(home),
+            env={
+                "PATH": os.environ["PATH"],
+                "AML_APP_ROOT": str(home),
+                "AZUREML_SOURCE_DIRECTORY": "azureml-app",
+                "AZUREML_ENTRY_SCRIPT": "azureml-app/score.py",
+                "HTTP_X_MS_SERVER_VERSION": "lading/test",
+                **(env or {}),
+            },
+            model_file=str(home / "model.bin"),
+            model_sha256=hashlib.sha256(MODEL).hexdigest(),
+        )
+        spec = replace(spec, **{"limits": Limits(linger=0.5), **options})
+        spec.write(self.folder.spec(number))
+        return spec
+
+    def start(self) -> None:
+        argv = [sys.executable, "-P", "-m", "lading_serving.supervisor", str(self.folder.path)]
+        subprocess.run(argv, check=True, timeout=20)
+
+    def desire(self, serving: int | None = None, candidate: int | None = None) -> None:
+        self.folder.desire({"serving": serving, "candidate": candidate})
+        if not self.folder.is_supervised():
+            self.start()
+
+    def serve(self, number: int = 1, script: str = ECHO, env: dict[str, str] | None = None, **options: Any) -> str:
+        """Let a new release serve, and return where."""
+        self.add(number, script, env, **options)
+        self.desire(serving=number)
+        return self.until(number, "serving")["public_uri"]
+
+    def release(self, number: int) -> ReleaseState | None:
+        return self.folder.state()["releases"].get(str(number))
+
+    def until(self, number: int, phase: str, seconds: float = 15.0) -> ReleaseState:
+        def found() -> ReleaseState | None:
+            release = self.release(number)
+            return release if release and release["phase"] == phase else None
+
+        release: ReleaseState = eventually(found, f"release {number} is {phase}", seconds)
+        return release
+
+    def until_gone(self, number: int) -> None:
+        eventually(lambda: self.release(number) is None, f"release {number} is gone")
+
+    def until_restarted(self, number: int, times: int) -> None:
+        def restarted() -> bool:
+            release = self.release(number)
+            return release is not None and (release["restarts"], release["phase"]) == (times, "serving")
+
+        eventually(restarted, f"release {number} serves again after {times} restarts")
+
+    def pid(self) -> int:
+        return int(eventually(lambda: self.folder.state()["pid"], "the supervisor has a pid"))
+
+    def workers(self) -> list[int]:
+        """The pids of all workers of this service, whoever their parent is by now."""
+        ours = [
+            pid
+            for pid, line in processes().items()
+            if "lading_serving.worker" in line and str(self.folder.releases) in line
+        ]
+        return sorted(ours)
+
+    def log(self, number: int) -> str:
+        return self.folder.log(number).read_text()
+
+    def stop(self) -> None:
+        if not self.folder.path.exists():
+            return
+        supervised = self.folder.is_supervised()
+        self.folder.desire(NOTHING)
+        try:
+            eventually(lambda: not self.folder.is_supervised(), "the supervisor leaves", 5)
+        except AssertionError:
+            os.kill(self.folder.state()["pid"], signal.SIGKILL)
+        for pid in self.workers() if supervised else []:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+class Answer:
+    """A response as a client sees it; `headers` by lower-case name."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.body = response.read()
+        self.pairs = [(name.lower(), value) for name, value in response.getheaders()]
+        self.headers = dict(self.pairs)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(
+    uri: str, body: bytes | None = b"{}", method: str = "POST", headers: dict[str, str] | None = None, path: str = ""
+) -> Answer:
+    """Send one request to a scoring URI, or to another path of its server."""
+    parts = urlsplit(uri)
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+        sent = {"content-type": "application/json"} if headers is None else headers
+        connection.request(method, path or parts.path, body, sent)
+        return Answer(connection.getresponse())

@@ -1,0 +1,264 @@
+"""What a client may not do: always a 4xx, never a 5xx, never a worker that is stuck."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from serving_kit import Service, ask
+
+from lading_serving.nesting import nests_deeper
+
+LIMITS = {"max_body": 100_000, "head_timeout": 0.6, "body_timeout": 0.6, "idle_timeout": 1.0, "max_connections": 20}
+HEAD = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+SLOW = """
+    import json, time
+
+    def init():
+        pass
+
+    def run(raw_data):
+        time.sleep(json.loads(raw_data))
+        return "done"
+"""
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(tmp_path_factory.mktemp("limits") / "service")
+    service.serve(limits=LIMITS)
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def uri(echo: Service) -> Iterator[str]:
+    """A service that echoes JSON, within small limits; the same worker must still answer when the test is over."""
+    uri, workers = echo.until(1, "serving")["public_uri"], echo.workers()
+    yield uri
+    assert ask(uri, b"[1]").json == [1]
+    assert echo.workers() == workers
+
+
+def connect(uri: str) -> socket.socket:
+    parts = urlsplit(uri)
+    assert parts.hostname is not None
+    return socket.create_connection((parts.hostname, parts.port or 80), timeout=10)
+
+
+def read_all(sock: socket.socket) -> bytes:
+    return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def exchange(uri: str, data: bytes) -> bytes:
+    """Send bytes, and read until the server ends the connection."""
+    with connect(uri) as sock:
+        sock.sendall(data)
+        return read_all(sock)
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "word"),
+    [
+        (HEAD + b"Content-Length: 100001\r\n\r\n", 413, b"100000 bytes"),
+        (HEAD + b"Content-Length: 99999999999999999999\r\n\r\n", 400, b"HTTP"),
+        (HEAD + b"Content-Length: -1\r\n\r\n", 400, b"HTTP"),
+        (
+            HEAD
+            + b"Transfer-Encoding: chunked\r\n\r\n"
+            + b"10000\r\n"
+            + b"x" * 65536
+            + b"\r\n"
+            + b"10000\r\n"
+            + b"x" * 65536,
+            413,
+            b"100000",
+        ),
+        (HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, b"HTTP"),
+        (HEAD + b"".join(b"X-%d: y\r\n" % n for n in range(200)) + b"\r\n", 431, b"100 header fields"),
+        (HEAD + b"X: " + b"y" * 40_000 + b"\r\n\r\n", 431, b"32768 bytes"),
+        (HEAD + b"X: " + b"y" * 2_000_000, 431, b"32768 bytes"),
+        (b"GET /" + b"y" * 40_000 + b" HTTP/1.1\r\n\r\n", 431, b"32768 bytes"),
+        (b"GET /" + b"y" * 2_000_000, 431, b"32768 bytes"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, b"HTTP"),
+        (b"hello\r\n\r\n", 400, b"HTTP"),
+        (b"CONNECT example.org:80 HTTP/1.1\r\n\r\n", 405, b"proxy"),
+    ],
+)
+def test_a_request_beyond_a_limit_is_refused_with_the_limit(uri: str, request_: bytes, code: int, word: bytes) -> None:
+    answer = exchange(uri, request_)
+    assert status(answer) == code
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"connection: close" in head
+    assert word in body
+    assert json.loads(body)["message"]
+
+
+def test_a_body_at_the_limit_is_answered(uri: str) -> None:
+    assert ask(uri, json.dumps("x" * (100_000 - 2)).encode()).status == 200
+
+
+def test_a_refusal_is_read_even_by_a_client_that_goes_on_sending(uri: str) -> None:
+    answer = ask(uri, b"x" * 20_000_000)
+    assert answer.status == 413
+
+
+@pytest.mark.parametrize(
+    ("start", "phase"), [(HEAD, "head"), (b"P", "head"), (HEAD + b"Content-Length: 10\r\n\r\n123", "body")]
+)
+def test_a_slow_request_is_refused(uri: str, start: bytes, phase: str) -> None:
+    answer = exchange(uri, start)
+    assert status(answer) == 408
+    assert f"the request's {phase} did not arrive within 0.6 s".encode() in answer
+
+
+def test_a_trickle_does_not_buy_time(uri: str) -> None:
+    with connect(uri) as sock:
+        sock.sendall(HEAD + b"X: ")
+        sock.settimeout(0.05)
+        answer, end = b"", time.monotonic() + 5
+        while not answer:
+            assert time.monotonic() < end
+            with suppress(TimeoutError):
+                answer = sock.recv(65536)
+            sock.sendall(b"x")
+    assert status(answer) == 408
+
+
+def test_a_silent_connection_is_let_go(uri: str) -> None:
+    assert exchange(uri, b"") == b""
+
+
+def test_slow_clients_do_not_keep_others_from_being_answered(uri: str) -> None:
+    crowd = [connect(uri) for _ in range(60)]
+    for sock in crowd:
+        sock.sendall(HEAD)
+    started = time.monotonic()
+    assert ask(uri, b"[2]").json == [2]
+    assert time.monotonic() - started < 0.5
+    for sock in crowd:
+        sock.close()
+
+
+def test_a_client_that_never_reads_is_let_go(uri: str) -> None:
+    body = json.dumps("x" * 90_000).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    with connect(uri) as sock:
+        sock.settimeout(10)
+        with pytest.raises(ConnectionError):  # a time-out of our own would mean that the server waits for ever
+            sock.sendall(request * 400)
+
+
+def test_waiting_for_run_is_not_held_against_a_client(service: Service) -> None:
+    uri = service.serve(script=SLOW, limits=LIMITS)
+    with connect(uri) as slow, connect(uri) as other:
+        other.sendall(HEAD[:20])
+        time.sleep(0.1)  # the head has begun, and its time runs
+        slow.sendall(HEAD + b"Content-Length: 1\r\n\r\n2")
+        other.sendall(HEAD[20:] + b"Content-Length: 1\r\nConnection: close\r\n\r\n0")
+        assert b'"done"' in read_all(other)
+
+
+@pytest.mark.parametrize("body", [b"[" * 201 + b"]" * 201, b'{"a":' * 300, b" \n" * 5000 + b"[" * 50_000])
+def test_deep_json_is_refused_before_the_script_sees_it(uri: str, body: bytes) -> None:
+    answer = ask(uri, body)
+    assert answer.status == 400
+    assert answer.json == {"message": "the JSON must not nest deeper than 200 levels"}
+
+
+def test_deep_json_in_a_query_is_refused(uri: str) -> None:
+    assert ask(uri, None, "GET", path="/score?a=" + "[" * 5000).status == 400
+
+
+def test_json_at_the_depth_limit_is_answered(uri: str) -> None:
+    assert ask(uri, b"[" * 200 + b"]" * 200).status == 200
+    assert ask(uri, json.dumps([[n] for n in range(5000)]).encode()).status == 200
+    assert ask(uri, json.dumps(["[" * 5000, '\\"[' * 300]).encode()).status == 200
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])
+def test_a_form_is_refused_with_the_header_to_send(uri: str, kind: str) -> None:
+    answer = ask(uri, b'{"a": 1}', headers={"content-type": kind})
+    assert answer.status == 415
+    assert "content-type: application/json" in answer.json["message"]
+
+
+def test_pipelined_requests_are_answered_in_order_and_in_turn(uri: str) -> None:
+    requests = [HEAD + b"Content-Length: %d\r\n\r\n%d" % (len(str(n)), n) for n in range(500)]
+    last = HEAD + b"Connection: close\r\nContent-Length: 3\r\n\r\n500"
+    answer = exchange(uri, b"".join(requests) + last)
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in answer.split(b"HTTP/1.1 200 OK")[1:]]
+    assert bodies == [b"%d" % n for n in range(501)]
+
+
+def test_a_refusal_waits_its_turn_behind_earlier_answers(uri: str) -> None:
+    answer = exchange(uri, (HEAD + b"Content-Length: 1\r\n\r\n7") * 2 + b"nonsense\r\n\r\n")
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400"]
+
+
+def test_continue_is_said_before_the_body(uri: str) -> None:
+    with connect(uri) as sock:
+        sock.sendall(HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 3\r\n\r\n")
+        assert sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(b"[9]")
+        assert read_all(sock).endswith(b"[9]")
+
+
+def test_an_offer_to_upgrade_is_ignored(uri: str) -> None:
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    with connect(uri) as sock:
+        for _ in range(2):
+            sock.sendall(HEAD + upgrade + b"Content-Length: 3\r\n\r\n[9]")
+            assert sock.recv(65536).endswith(b"[9]")
+
+
+def test_http_1_0_and_a_client_that_stops_talking_are_answered(uri: str) -> None:
+    with connect(uri) as sock:
+        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        assert read_all(sock).endswith(b"\r\n\r\nHealthy")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300), st.booleans())
+def test_no_bytes_bring_a_5xx_or_a_dead_worker(uri: str, data: bytes, with_head: bool) -> None:
+    parts = urlsplit(uri)
+    with closing(connect(uri)) as sock:
+        sock.sendall((b"GET / HTTP/1.1\r\n" if with_head else b"") + data)
+        sock.shutdown(socket.SHUT_WR)
+        answer = read_all(sock)
+    assert parts.port
+    assert not answer or status(answer) < 500
+
+
+JSON_TEXTS = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text('[]{}"\\ a', max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('[]{}"\\', max_size=4), inner, max_size=4),
+    max_leaves=40,
+)
+
+
+def depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
+@given(JSON_TEXTS, st.integers(0, 6))
+def test_nesting_is_what_a_parser_would_find(value: object, limit: int) -> None:
+    assert nests_deeper(json.dumps(value).encode(), limit) == (depth(value) > limit)
+
+
+@given(st.binary(max_size=200), st.integers(0, 5))
+def test_nesting_of_anything_else_is_told_without_an_error(data: bytes, limit: int) -> None:
+    assert nests_deeper(data, limit) in {True, False}
