@@ -1,0 +1,152 @@
+"""The one SQLite database of a store: its tables, its transactions, and its failures as errors of ours."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadInput, LadingError, Locked, Refused, Transient
+from .durable import naming
+
+APPLICATION_ID = 0x4C414447  # "LADG"
+FORMAT = 1
+_BUSY_SECONDS = 30.0
+
+_SETTINGS = "PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA journal_mode=TRUNCATE;"
+_TABLES = """
+CREATE TABLE runs (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, record TEXT NOT NULL);
+CREATE INDEX runs_by_name ON runs (name);
+CREATE TABLE distributions (sha256 TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE models (
+    seq INTEGER PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, content TEXT NOT NULL,
+    distributions TEXT NOT NULL, record TEXT NOT NULL,
+    UNIQUE (name, version), UNIQUE (name, content));
+CREATE TABLE packages (digest TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE releases (
+    seq INTEGER PRIMARY KEY, service TEXT NOT NULL, target TEXT NOT NULL, number INTEGER NOT NULL,
+    state TEXT NOT NULL, record TEXT NOT NULL, UNIQUE (service, target, number));
+CREATE UNIQUE INDEX one_release_up ON releases (service, target) WHERE state = 'up';
+CREATE TABLE reuse (key TEXT PRIMARY KEY, stage TEXT NOT NULL, output TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, target TEXT NOT NULL, name TEXT NOT NULL,
+    at TEXT NOT NULL, outcome TEXT);
+CREATE INDEX open_intents ON journal (service, target) WHERE outcome IS NULL OR outcome = 'unknown';
+CREATE TABLE digests (file TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_OUTSIDE = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+class Database:
+    """One connection, for all threads of a process; a lock of its own keeps their transactions apart.
+
+    A rollback journal and not a write-ahead log: reading touches nothing but the one file, so that a command with
+    nothing to do leaves no `-wal` and `-shm` to create, checkpoint and remove, and file systems without shared memory
+    will do. The journal is truncated and not deleted, because SQLite then syncs it, and a transaction that was
+    acknowledged is not rolled back by a journal that a power loss brought back.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        with naming(path), _explained(path):
+            self._connection = _connect(path)
+            try:
+                self._connection.executescript(_SETTINGS)
+                self._check()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def read(self, query: str, *values: object) -> list[Any]:
+        """The rows that a query gives."""
+        with self._lock, _explained(self._path):
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is on the disk once the block ends, and has not happened if it raises."""
+        with self._lock, _explained(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    def _check(self) -> None:
+        """Refuse what is not a whole database of ours, at the price of a few reads."""
+        self._connection.execute("BEGIN")  # holds writers off, so that the size is that of a finished transaction
+        names = ("application_id", "user_version", "page_count", "page_size")
+        application, version, pages, page_size = (self._connection.execute(f"PRAGMA {n}").fetchone()[0] for n in names)
+        whole = application == APPLICATION_ID and self._path.stat().st_size == pages * page_size
+        self._connection.execute("COMMIT")
+        if not whole:
+            raise _damaged(self._path)
+        if version != FORMAT:
+            raise Refused(
+                f"{self._path} has format {version}, of another version of lading; this one reads format {FORMAT}",
+                hint="use the lading that wrote it, or name another store with --store",
+            )
+
+
+def create_database(path: Path) -> None:
+    """Create a database; `path` must not exist. What it holds is on the disk on return."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    path.chmod(0o600)
+    with _explained(path):
+        connection = _connect(path)
+        try:
+            pragmas = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT};"
+            connection.executescript(f"{_SETTINGS} BEGIN IMMEDIATE; {pragmas} {_TABLES} COMMIT;")
+        finally:
+            connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    address = f"{path.as_uri()}?mode=rw"  # never creates the file
+    return sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _explain(error, path) from error
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise BadInput(f"the store cannot hold such a name or number: {error}") from error
+
+
+def _explain(error: sqlite3.Error, path: Path) -> LadingError | sqlite3.Error:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code
+    if code == sqlite3.SQLITE_BUSY:
+        return Locked(f"{path} has been busy for {_BUSY_SECONDS:.0f} s", hint="run the same command again")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return _damaged(path)
+    if code in _OUTSIDE:
+        return Transient(f"{path}: {error}", hint="free space or make it writable, then run the same command again")
+    return error
+
+
+def _damaged(path: Path) -> Refused:
+    return Refused(
+        f"{path} is damaged, or is no store of lading's",
+        hint="put a copy of it back, or move it away and start an empty store; files and packages stay where they are",
+    )

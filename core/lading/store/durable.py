@@ -1,0 +1,82 @@
+"""File effects that survive a power loss, and what the operating system refuses, as errors of ours."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import Transient
+
+_HINTS = {
+    errno.ENOSPC: "free some space, then run the same command again",
+    errno.EDQUOT: "free some space, then run the same command again",
+    errno.EACCES: "make it accessible, then run the same command again",
+    errno.EPERM: "make it accessible, then run the same command again",
+    errno.EROFS: "name a store on a writable file system with --store",
+}
+_SETTLED_NS = 10_000_000_000
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Raise Transient, with the path named, for what the operating system refuses."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        hint = _HINTS.get(error.errno or 0, "run the same command again")
+        raise Transient(f"{error.filename or path}: {reason}", hint=hint) from error
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's entries, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        sync_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """Wait until what a descriptor names is on the disk."""
+    if sys.platform == "darwin":  # where fsync stops at the drive's cache
+        import fcntl
+
+        with suppress(OSError):  # a file system without it
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    os.fsync(descriptor)
+
+
+def make_folder(path: Path) -> Path:
+    """Create a private folder, and those missing above it; it may exist."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        with suppress(FileExistsError):  # another process was first
+            path.mkdir(0o700)
+            path.chmod(0o700)  # whatever the umask took away
+            sync(path.parent)
+    return path
+
+
+def seal(path: Path) -> None:
+    """Make a file read-only and wait until it is on the disk.
+
+    Its modification time is set back, so that the digest taken next can be trusted: a later write shows in the time.
+    """
+    import time
+
+    status = path.stat()
+    path.chmod(0o500 if status.st_mode & 0o100 else 0o400)
+    past = time.time_ns() - _SETTLED_NS
+    os.utime(path, ns=(past, past))
+    sync(path)
+
+
+def move(source: Path, destination: Path) -> None:
+    """Rename what is on the disk already; it then stands at its new place after a power loss too."""
+    source.rename(destination)
+    sync(destination.parent)

@@ -1,0 +1,53 @@
+"""The journal of outside effects: written before they happen, settled when their outcome is known."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from .database import Database
+
+
+@dataclass(frozen=True)
+class Intent:
+    """An outside effect that may or may not have happened: `name` is the one it has outside, `at` when it was meant."""
+
+    id: int
+    service: str
+    target: str
+    name: str
+    at: datetime
+
+
+class Journal:
+    """The intents of all deployments."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def intend(self, service: str, target: str, name: str) -> int:
+        """Note an effect that is about to be caused; returns the id of the note."""
+        with self._database.write() as connection:
+            noted = connection.execute(
+                "INSERT INTO journal (service, target, name, at) VALUES (?, ?, ?, ?)",
+                (service, target, name, datetime.now(UTC).isoformat()),
+            )
+            assert noted.lastrowid is not None
+            return noted.lastrowid
+
+    def settle(self, id: int, outcome: Literal["done", "failed", "unknown"]) -> None:  # noqa: A002
+        """Note what became of an effect."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE journal SET outcome = ? WHERE id = ?", (outcome, id))
+
+    def open(self, service: str, target: str) -> builtins.list[Intent]:
+        """The effects of a deployment whose outcome is not noted, or noted as unknown; oldest first."""
+        rows = self._database.read(
+            "SELECT id, name, at FROM journal"
+            " WHERE service = ? AND target = ? AND (outcome IS NULL OR outcome = 'unknown') ORDER BY id",
+            service,
+            target,
+        )
+        return [Intent(number, service, target, name, datetime.fromisoformat(at)) for number, name, at in rows]

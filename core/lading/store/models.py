@@ -1,0 +1,148 @@
+"""The model versions: numbered, immutable, each one once."""
+
+from __future__ import annotations
+
+import builtins
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import BadInput
+from ..model import Distribution, ModelReference, ModelVersion
+from .codec import from_json, to_json
+from .database import Database
+from .digests import digest_of
+from .files import Files
+
+if TYPE_CHECKING:
+    from ..model import RegisterRequest
+
+
+class ModelVersions:
+    """The store's registry; the shape is `lading.Models`.
+
+    A record holds paths relative to the store. The distributions, which many versions have in common, are kept once.
+    """
+
+    def __init__(self, root: Path, database: Database, files: Files) -> None:
+        self._root = root
+        self._database = database
+        self._files = files
+        self._distributions: dict[str, Mapping[str, Distribution]] = {}
+
+    def register(self, request: RegisterRequest) -> ModelVersion:
+        """Keep a model and give it the next version of its name.
+
+        The same bytes, of the model file and of its modules, are the same version: what the request says of them is
+        taken over, but for the run that made them first. Raises Refused where the file does not have `request.sha256`.
+        """
+        sha256, file = self._files.put(request.file, request.sha256)
+        modules = tuple(self._files.put(module, name=module.name)[1] for module in request.modules)
+        content = digest_of([sha256, *sorted(str(module.relative_to(self._root)) for module in modules)])
+        model = _first_version(request, file, modules)
+        with self._database.write() as connection:
+            rows = connection.execute(
+                "SELECT record FROM models WHERE name = ? AND content = ?", (request.name, content)
+            ).fetchall()
+            if rows:
+                model = _again(from_json(ModelVersion, rows[0][0]), model)
+            else:
+                model = replace(model, version=_newest(connection, request.name) + 1)
+            self._write(connection, model, content)
+        return model
+
+    def get(self, name: str, version: int | None = None) -> ModelVersion | None:
+        """A version, the newest where none is named; None where there is none."""
+        rows = self._database.read(
+            "SELECT record, distributions FROM models WHERE name = ? AND version = coalesce(?, version)"
+            " ORDER BY version DESC LIMIT 1",
+            name,
+            version,
+        )
+        return self._read(*rows[0]) if rows else None
+
+    def list(self, name: str | None = None) -> builtins.list[ModelVersion]:
+        """The versions of that name, or all, newest first."""
+        rows = self._database.read(
+            "SELECT record, distributions FROM models WHERE name = coalesce(?, name) ORDER BY seq DESC", name
+        )
+        return [self._read(*row) for row in rows]
+
+    def refer(self, name: str, version: int, reference: ModelReference) -> None:
+        """Note what a registry calls a version, in place of its earlier note. Raises BadInput for no such version."""
+        with self._database.write() as connection:
+            where = (name, version)
+            row = connection.execute("SELECT record FROM models WHERE name = ? AND version = ?", where).fetchone()
+            if row is None:
+                raise BadInput(f"no model '{name}:{version}'")
+            model: ModelVersion = from_json(ModelVersion, row[0])
+            others = tuple(other for other in model.references if other.registry != reference.registry)
+            record = to_json(replace(model, references=(*others, reference)))
+            connection.execute("UPDATE models SET record = ? WHERE name = ? AND version = ?", (record, *where))
+
+    def _write(self, connection: sqlite3.Connection, model: ModelVersion, content: str) -> None:
+        document = to_json(model.distributions)
+        distributions = digest_of(document)
+        record = replace(
+            model,
+            file=model.file.relative_to(self._root),
+            modules=tuple(module.relative_to(self._root) for module in model.modules),
+            distributions={},
+        )
+        connection.execute("INSERT OR IGNORE INTO distributions VALUES (?, ?)", (distributions, document))
+        connection.execute(
+            "INSERT INTO models (name, version, content, distributions, record) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (name, version) DO UPDATE"
+            " SET distributions = excluded.distributions, record = excluded.record",
+            (model.name, model.version, content, distributions, to_json(record)),
+        )
+
+    def _read(self, record: str, distributions: str) -> ModelVersion:
+        model: ModelVersion = from_json(ModelVersion, record)
+        return replace(
+            model,
+            file=self._root / model.file,
+            modules=tuple(self._root / module for module in model.modules),
+            distributions=self._installed(distributions),
+        )
+
+    def _installed(self, sha256: str) -> Mapping[str, Distribution]:
+        if sha256 not in self._distributions:
+            ((document,),) = self._database.read("SELECT document FROM distributions WHERE sha256 = ?", sha256)
+            self._distributions[sha256] = from_json(Mapping[str, Distribution], document)
+        return self._distributions[sha256]
+
+
+def _newest(connection: sqlite3.Connection, name: str) -> int:
+    query = "SELECT coalesce(max(version), 0) FROM models WHERE name = ?"
+    newest: int = connection.execute(query, (name,)).fetchone()[0]
+    return newest
+
+
+def _again(known: ModelVersion, model: ModelVersion) -> ModelVersion:
+    run = known.run or model.run
+    return replace(model, version=known.version, created=known.created, run=run, references=known.references)
+
+
+def _first_version(request: RegisterRequest, file: Path, modules: tuple[Path, ...]) -> ModelVersion:
+    return ModelVersion(
+        name=request.name,
+        version=1,
+        sha256=request.sha256,
+        file=file,
+        file_name=request.file_name,
+        created=datetime.now(UTC),
+        framework=request.framework,
+        framework_version=request.framework_version,
+        python=request.python,
+        description=request.description,
+        tags=request.tags,
+        run=request.run.id if request.run else None,
+        columns=request.columns,
+        label=request.label,
+        distributions=request.distributions,
+        modules=modules,
+    )

@@ -1,0 +1,90 @@
+"""The packages: folders by their digest, read-only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Refused
+from ..model import ModelVersion, Package
+from .codec import to_json
+from .database import Database
+from .digests import Digests, digest_of
+from .durable import make_folder, move, naming, seal, sync
+from .scratch import scratch
+
+if TYPE_CHECKING:
+    from ..model import PackedFiles
+
+
+class Packages:
+    """`packages/<digest>/`, where the digest covers the files and the model's name, file name and sha256."""
+
+    def __init__(self, root: Path, database: Database, digests: Digests) -> None:
+        self._root = root
+        self._database = database
+        self._digests = digests
+
+    def put(self, folder: Path, packed: PackedFiles, model: ModelVersion) -> Package:
+        """Adopt a folder, which lies in the store's scratch, and make its files read-only. An intact package is kept.
+
+        Raises Refused where the folder holds anything but regular files and folders.
+        """
+        with naming(folder):
+            for path in folder.rglob("*"):
+                _make_durable(path, folder)
+            sync(folder)
+            digest = self._digest(folder, model)
+            place = self._place(digest)
+            if not self._intact(digest, model):
+                make_folder(place.parent)
+                self._replace(place, folder)
+        with self._database.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO packages VALUES (?, ?)", (digest, to_json(packed)))
+        return Package(digest, place, packed.scoring_script, model, packed.python, packed.requirements)
+
+    def get(self, digest: str, model: ModelVersion) -> Package | None:
+        """The package of that digest; None where it is absent, altered, or not of that model."""
+        rows = self._database.read("SELECT record FROM packages WHERE digest = ?", digest)
+        if not rows or not self._intact(digest, model):
+            return None
+        packed = json.loads(rows[0][0])
+        packed["requirements"] = tuple(packed["requirements"])
+        return Package(digest=digest, folder=self._place(digest), model=model, **packed)
+
+    def _place(self, digest: str) -> Path:
+        return self._root / "packages" / digest
+
+    def _intact(self, digest: str, model: ModelVersion) -> bool:
+        place = self._place(digest)
+        with naming(place):
+            return place.is_dir() and all(map(_plain, place.rglob("*"))) and self._digest(place, model) == digest
+
+    def _digest(self, folder: Path, model: ModelVersion) -> str:
+        files = [
+            [path.relative_to(folder).as_posix(), self._digests.file(path), bool(path.stat().st_mode & 0o100)]
+            for path in folder.rglob("*")
+            if not path.is_dir()
+        ]
+        return digest_of([sorted(files), model.name, model.file_name, model.sha256])
+
+    def _replace(self, place: Path, folder: Path) -> None:
+        with scratch(self._root / "tmp") as away:
+            if place.exists():
+                place.rename(away / "altered")
+            move(folder, place)
+
+
+def _make_durable(path: Path, folder: Path) -> None:
+    if not _plain(path):
+        raise Refused(f"a package holds files and folders only, and {path.relative_to(folder)} is neither")
+    if path.is_dir():
+        path.chmod(0o700)
+        sync(path)
+    else:
+        seal(path)
+
+
+def _plain(path: Path) -> bool:
+    return not path.is_symlink() and (path.is_dir() or path.is_file())

@@ -1,0 +1,93 @@
+"""The history of each deployment: numbered releases, at most one of them up."""
+
+from __future__ import annotations
+
+import builtins
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ..errors import BadInput
+from ..model import Package, Release
+from .codec import from_json, to_json
+from .database import Database
+
+
+class Releases:
+    """The releases of all deployments; a deployment is a service on a target."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, service: str, target: str, package: Package) -> Release:
+        """Give a deployment its next release, pending."""
+        with self._database.write() as connection:
+            number = _newest(connection, service, target) + 1
+            release = Release(
+                service=service,
+                target=target,
+                number=number,
+                package_digest=package.digest,
+                model=package.model.name,
+                model_version=package.model.version,
+                model_sha256=package.model.sha256,
+                state="pending",
+                started=datetime.now(UTC),
+            )
+            connection.execute(
+                "INSERT INTO releases (service, target, number, state, record) VALUES (?, ?, ?, ?, ?)",
+                (service, target, number, release.state, to_json(release)),
+            )
+        return release
+
+    def finish(self, release: Release, state: str, reason: str = "") -> Release:
+        """End a release in a state; `up` makes the one that was up superseded, in the same transaction.
+
+        Raises BadInput where the store has no such release.
+        """
+        ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC))
+        with self._database.write() as connection:
+            if state == "up":
+                _supersede(connection, release)
+            _update(connection, ended)
+        return ended
+
+    def current(self, service: str, target: str) -> Release | None:
+        """The release that is up."""
+        return next(iter(self._in_state(service, target, "up")), None)
+
+    def pending(self, service: str, target: str) -> builtins.list[Release]:
+        """The releases that were begun and not finished, newest first: more than one where commands were killed."""
+        return self._in_state(service, target, "pending")
+
+    def list(self, service: str | None = None, target: str | None = None) -> builtins.list[Release]:
+        """The releases of a service, of a target, or all, newest first."""
+        return self._select("service = coalesce(?, service) AND target = coalesce(?, target)", service, target)
+
+    def _in_state(self, service: str, target: str, state: str) -> builtins.list[Release]:
+        return self._select("service = ? AND target = ? AND state = ?", service, target, state)
+
+    def _select(self, where: str, *values: str | None) -> builtins.list[Release]:
+        rows = self._database.read(f"SELECT record FROM releases WHERE {where} ORDER BY seq DESC", *values)
+        return [from_json(Release, record) for (record,) in rows]
+
+
+def _newest(connection: sqlite3.Connection, service: str, target: str) -> int:
+    query = "SELECT coalesce(max(number), 0) FROM releases WHERE service = ? AND target = ?"
+    newest: int = connection.execute(query, (service, target)).fetchone()[0]
+    return newest
+
+
+def _supersede(connection: sqlite3.Connection, release: Release) -> None:
+    query = "SELECT record FROM releases WHERE service = ? AND target = ? AND state = 'up' AND number != ?"
+    for (record,) in connection.execute(query, (release.service, release.target, release.number)).fetchall():
+        _update(connection, replace(from_json(Release, record), state="superseded"))
+
+
+def _update(connection: sqlite3.Connection, release: Release) -> None:
+    changed = connection.execute(
+        "UPDATE releases SET state = ?, record = ? WHERE service = ? AND target = ? AND number = ?",
+        (release.state, to_json(release), release.service, release.target, release.number),
+    )
+    if changed.rowcount != 1:
+        raise BadInput(f"'{release.service}' on '{release.target}' has no release {release.number}")

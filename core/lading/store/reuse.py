@@ -1,0 +1,26 @@
+"""What the stages gave for the same inputs before."""
+
+from __future__ import annotations
+
+import json
+
+from ..model import Json
+from .codec import to_json
+from .database import Database
+
+
+class Reuse:
+    """Outputs of stages by their keys."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str) -> Json | None:
+        """The output that was put under a key; None where there is none."""
+        rows = self._database.read("SELECT output FROM reuse WHERE key = ?", key)
+        return json.loads(rows[0][0]) if rows else None
+
+    def put(self, key: str, stage: str, output: Json) -> None:
+        """Keep the output of a stage under a key, in place of what is there."""
+        with self._database.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO reuse VALUES (?, ?, ?)", (key, stage, to_json(output)))

@@ -1,0 +1,57 @@
+"""The runs of `train`."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import replace
+
+from ..errors import BadInput
+from ..model import Run, TrackedRun
+from .codec import from_json, to_json
+from .database import Database
+
+
+class Runs:
+    """Every run, whole, under its id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, run: Run) -> None:
+        """Keep a run; one of the same id is replaced."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO runs (id, name, record) VALUES (?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record",
+                (run.id, run.name, to_json(run)),
+            )
+
+    def get(self, id: str) -> Run | None:  # noqa: A002
+        """The run of that id, or the one whose id starts so; None where there is none.
+
+        Raises BadInput, with the ids named, where several start so.
+        """
+        if not id:
+            return None
+        rows = self._database.read("SELECT id, record FROM runs WHERE substr(id, 1, ?) = ? ORDER BY id", len(id), id)
+        ids = [row[0] for row in rows]
+        exact = [row for row in rows if row[0] == id] or rows
+        if len(exact) > 1:
+            raise BadInput(f"several runs start with '{id}'", hint=f"name one of {', '.join(ids[:5])}")
+        return from_json(Run, exact[0][1]) if exact else None
+
+    def list(self, name: str | None = None) -> builtins.list[Run]:
+        """The runs of that name, or all, newest first."""
+        rows = self._database.read("SELECT record FROM runs WHERE name = coalesce(?, name) ORDER BY seq DESC", name)
+        return [from_json(Run, record) for (record,) in rows]
+
+    def add_tracked(self, id: str, tracked: TrackedRun) -> None:  # noqa: A002
+        """Note where a tracker keeps a run, in place of its earlier note. Raises BadInput for no such run."""
+        with self._database.write() as connection:
+            row = connection.execute("SELECT record FROM runs WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                raise BadInput(f"no run '{id}'")
+            run: Run = from_json(Run, row[0])
+            others = tuple(other for other in run.tracked if other.tracker != tracked.tracker)
+            record = to_json(replace(run, tracked=(*others, tracked)))
+            connection.execute("UPDATE runs SET record = ? WHERE id = ?", (record, id))

@@ -1,0 +1,122 @@
+"""The store as a whole: finding it, opening it, and its parts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+from ..errors import BadInput, LadingError, Refused
+from .database import Database, create_database
+from .digests import Digests
+from .durable import make_folder, move, naming
+from .files import Files
+from .journal import Journal
+from .locks import exclusive
+from .models import ModelVersions
+from .names import safe_name
+from .packages import Packages
+from .releases import Releases
+from .reuse import Reuse
+from .runs import Runs
+from .scratch import scratch
+
+_FOLDER = ".lading"
+_ROOT_MARKS = (_FOLDER, "pyproject.toml", ".git")
+_DATABASE = "store.db"
+
+
+def find_store(manifest: Path, environ: Mapping[str, str], option: Path | None = None) -> Path:
+    """Where the store of a manifest lies: where `option` or `LADING_STORE` says, else beside the nearest folder above
+    the manifest that looks like the root of a project, else beside the manifest. It need not exist.
+    """
+    named = option or environ.get("LADING_STORE")
+    if named:
+        return Path(named).absolute()
+    above = manifest.resolve().parents
+    root = next((folder for folder in above if any((folder / mark).exists() for mark in _ROOT_MARKS)), above[0])
+    return root / _FOLDER
+
+
+class Store:
+    """An open store. Its methods may be called from several threads, and by many processes at once.
+
+    Everything in it raises Transient for what the operating system refuses (a full disk, a read-only file system),
+    Refused for a damaged database, and Locked where other processes keep it busy.
+    """
+
+    def __init__(self, root: Path, database: Database) -> None:
+        self.root = root
+        self._database = database
+        self.digests = Digests(root, database)
+        self.files = Files(root, self.digests)
+        self.runs = Runs(database)
+        self.models = ModelVersions(root, database, self.files)
+        self.packages = Packages(root, database, self.digests)
+        self.releases = Releases(database)
+        self.reuse = Reuse(database)
+        self.journal = Journal(database)
+
+    @classmethod
+    def open(cls, root: Path) -> Store:
+        """Open the store in the folder `root`, or create it.
+
+        Raises Refused where others can write to it, and where its database is damaged or of another version.
+        """
+        root = root.absolute()
+        database = root / _DATABASE
+        with naming(root):
+            if not make_folder(root).is_dir():
+                raise BadInput(f"{root} is not a folder", hint="name another store with --store")
+            _refuse_shared(root)
+            if not database.exists():
+                _create(root, database)
+            _refuse_shared(database)
+        return cls(root, Database(database))
+
+    def close(self) -> None:
+        """Keep the digests that were learnt, and close the database."""
+        with suppress(LadingError):  # without them the next command only takes longer
+            self.digests.save()
+        self._database.close()
+
+    def lock(self, name: str, *, command: str, wait: float = 0.0) -> AbstractContextManager[str | None]:
+        """Hold the lock of that name, which the kernel releases if this process dies; wait for it up to `wait` seconds.
+
+        Gives who held it last, where that process died holding it. Raises Locked, with the holder named.
+        """
+        with naming(self.root):
+            path = make_folder(self.root / "locks") / f"{safe_name(name)}.lock"
+        return exclusive(path, name=name, command=command, wait=wait)
+
+    def work(self, *parts: str) -> Path:
+        """A private folder that lasts as long as the store, one for each sequence of parts, whatever is in them."""
+        with naming(self.root):
+            return make_folder(self.root.joinpath("work", *map(safe_name, parts)))
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """An empty private folder, removed afterwards, or by a later command where this process dies."""
+        return scratch(self.root / "tmp")
+
+
+def _refuse_shared(path: Path) -> None:
+    if stat.S_IMODE(path.stat().st_mode) & 0o022:
+        raise Refused(f"others can write to {path}, and so choose what is deployed", hint=f"chmod go-w {path}")
+
+
+def _create(root: Path, database: Path) -> None:
+    """Put a whole database in its place; of several processes, the first one's."""
+    with scratch(root / "tmp") as folder:
+        create_database(folder / _DATABASE)
+        door = os.open(root, os.O_RDONLY)
+        try:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            if not database.exists():
+                # a journal whose database was moved away would be played into this one
+                (root / f"{_DATABASE}-journal").unlink(missing_ok=True)
+                move(folder / _DATABASE, database)
+        finally:
+            os.close(door)

@@ -1,0 +1,66 @@
+"""Many processes, and many threads, at once: distinct versions, none lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import IO
+
+from store_kit import THIS, request_for, written
+
+from lading.store import Store
+
+PROCESSES, EACH = 16, 25
+
+
+def stream(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None
+    return pipe
+
+
+def test_sixteen_processes_register_twenty_five_models_each(root: Path, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, str(THIS), "many", str(root), str(tmp_path / f"process-{number}")],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for number in range(PROCESSES)
+        ]
+        for process in processes:  # all at once, the creation of the store too
+            stream(process.stdin).write("go\n")
+            stream(process.stdin).flush()
+        lines = [line.split() for process in processes for line in stream(process.stdout)]
+        assert [process.wait(timeout=60) for process in processes] == [0] * PROCESSES
+    acknowledged = {int(version): sha256 for version, sha256 in lines}
+    assert len(lines) == PROCESSES * EACH
+    assert sorted(acknowledged) == list(range(1, PROCESSES * EACH + 1))
+    with closing(Store.open(root)) as store:
+        assert {model.version: model.sha256 for model in store.models.list("salary")} == acknowledged
+        assert [model.version for model in store.models.list("shared")] == [1]
+        for sha256 in acknowledged.values():
+            store.files.check(sha256)
+    assert list((root / "tmp").iterdir()) == []
+
+
+def test_threads_share_an_open_store(store: Store, tmp_path: Path) -> None:
+    written(tmp_path / "data" / "sal.csv", b"x,y")
+
+    def register(number: int) -> int:
+        for step in range(10):
+            file = written(tmp_path / f"thread-{number}", f"{number} {step}".encode())
+            model = store.models.register(request_for(file))
+            assert store.models.get("salary", model.version) == model
+            store.digests.tree(tmp_path / "data")
+        return len(store.models.list())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert max(pool.map(register, range(8))) == 80
+    assert [model.version for model in store.models.list()] == list(range(80, 0, -1))
