@@ -73,7 +73,6 @@ def test_the_source_distribution_has_what_the_tests_need(tmp_path: Path) -> None
         cwd=source,
         check=True,
         capture_output=True,
-        env=dict(os.environ),
         timeout=120,
     )
     (archive,) = tmp_path.glob("lading-*.tar.gz")

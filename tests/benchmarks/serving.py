@@ -1,0 +1,159 @@
+"""What a request costs, against Azure ML's own server, and what the server weighs above its model's imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL
+from statistics import median
+from urllib.error import URLError
+
+from .deploying import KIB, ask
+from .environments import Bench, Environment, azureml_environment
+from .measure import ENVIRONMENT, Broken, Row, alternate, ratio, run
+from .processes import PROC, cpu_seconds, processes_of, resident_bytes
+
+CPU = "one-row scoring: CPU per request"
+RATE = "one-row scoring: requests per second"
+MEMORY = "memory of the server, one worker"
+START_LIMIT = 60.0
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A few seconds of load. `seconds` are of the clock, `cpu` of the server's processes."""
+
+    requests: int
+    seconds: float
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def cpu_per_request(self) -> float:
+        return self.cpu / self.requests
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    missing = _missing()
+    if missing:
+        yield Row(CPU, missing, "", None, 0.3)
+        yield Row(RATE, missing, "", None, 3.5, at_least=True)
+        yield Row(MEMORY, missing, "", None, 35, "MB")
+    else:
+        yield from _measured(bench)
+
+
+def _missing() -> str:
+    if not PROC.exists():
+        return "needs Linux"
+    return "" if shutil.which("wrk") else "install wrk"
+
+
+def _measured(bench: Bench) -> Iterator[Row]:
+    peer, folder = azureml_environment(bench), bench.model("small", KIB)
+    with bench.deployment(folder / "lading.yaml", "small") as uri, _azureml(peer, folder) as azureml_uri:
+        ours, theirs = alternate(
+            _load(bench, uri, processes_of(bench.store("small"))),
+            _load(bench, azureml_uri, processes_of(folder)),
+            bench.times(5),
+        )
+        weight = sum(map(resident_bytes, processes_of(bench.store("small"))))
+    yield from _against_azureml(ours, theirs)
+    floor = _floor(bench, folder / "model.joblib")
+    yield Row(MEMORY, _megabytes(weight), _megabytes(floor), (weight - floor) / 1e6, 35, "MB")
+
+
+def _against_azureml(ours: list[Slot], peer: list[Slot]) -> Iterator[Row]:
+    costs, their_costs = [slot.cpu_per_request for slot in ours], [slot.cpu_per_request for slot in peer]
+    yield Row(CPU, _microseconds(costs), _microseconds(their_costs), ratio(costs, their_costs), 0.3)
+    rates, their_rates = [slot.rate for slot in ours], [slot.rate for slot in peer]
+    faster = ratio(rates, their_rates)
+    yield Row(RATE, f"{median(rates):.0f} /s", f"{median(their_rates):.0f} /s", faster, 3.5, at_least=True)
+
+
+def _load(bench: Bench, uri: str, pids: list[int]) -> Callable[[], Slot]:
+    """An action that has 8 connections ask one row at a time for a while. Raises Broken where a request fails."""
+    seconds = bench.times(5)
+
+    def action() -> Slot:
+        before = cpu_seconds(pids)
+        printed = run(["wrk", "-t1", "-c8", f"-d{seconds}s", "-s", bench.programs / "post.lua", uri])
+        cpu = cpu_seconds(pids) - before
+        report = json.loads(printed.splitlines()[-1])
+        if report["failed"]:
+            raise Broken(f"{report['failed']} of {report['requests']} requests to {uri} failed")
+        return Slot(report["requests"], report["microseconds"] / 1e6, cpu)
+
+    return action
+
+
+@contextmanager
+def _azureml(peer: Environment, folder: Path) -> Iterator[str]:
+    """Azure ML's server with one worker, once it answers."""
+    port = _free_port()
+    argv: list[str | Path] = [
+        peer.tool("azmlinfsrv"),
+        "--entry_script",
+        folder / "score.py",
+        "--model_dir",
+        folder,
+        "--port",
+        str(port),
+    ]
+    log = folder / "azureml.log"
+    with (
+        log.open("wb") as stream,
+        subprocess.Popen(argv, env=ENVIRONMENT, stdout=stream, stderr=stream, start_new_session=True) as server,
+    ):
+        try:
+            uri = f"http://127.0.0.1:{port}/score"
+            _wait_for_answer(uri, server, log)
+            yield uri
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, SIGKILL)
+
+
+def _wait_for_answer(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_LIMIT
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            return ask(uri)
+        except (URLError, ConnectionError):
+            time.sleep(0.1)
+    raise Broken(f"azureml-inference-server-http does not answer:\n{log.read_text()[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _floor(bench: Bench, model: Path) -> int:
+    """Bytes that a process takes which has imported scikit-learn, loaded the model and predicted once."""
+    argv = [bench.ours.tool("python"), bench.programs / "floor.py", model]
+    # Leaving closes its stdin, which is what it waits for.
+    with subprocess.Popen(argv, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        return resident_bytes(process.pid)
+
+
+def _microseconds(seconds: list[float]) -> str:
+    return f"{median(seconds) * 1e6:.0f} us"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
