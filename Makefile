@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := sklearn,pandas,local
 
 .PHONY: demo test test-slow docs lint bench clean
 
@@ -32,10 +31,10 @@ clean:
 
 $(VENV)/.demo: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[$(EXTRAS)]'
+	$(BIN)/pip install --quiet --editable '.[sklearn,local]'
 	@touch $@
 
 $(VENV)/.test: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[$(EXTRAS),test,lint]'
+	$(BIN)/pip install --quiet --editable '.[sklearn,pandas,local,test,lint]'
 	@touch $@ $(VENV)/.demo
