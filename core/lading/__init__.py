@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     from .model.options import Options as Options
     from .model.options import Range as Range
     from .model.options import Text as Text
+    from .model.questions import Keys as Keys
+    from .model.questions import Logs as Logs
+    from .model.questions import LogsRequest as LogsRequest
     from .model.records import Column as Column
     from .model.records import Deployment as Deployment
     from .model.records import Distribution as Distribution
@@ -74,9 +77,6 @@ if TYPE_CHECKING:
     from .model.records import Status as Status
     from .model.records import TrackedRun as TrackedRun
     from .model.services import GoldenRequest as GoldenRequest
-    from .model.services import Keys as Keys
-    from .model.services import Logs as Logs
-    from .model.services import LogsRequest as LogsRequest
     from .model.services import NoScoringUri as NoScoringUri
     from .model.services import ScoringUri as ScoringUri
     from .model.stages import ConnectRequest as ConnectRequest
@@ -109,7 +109,8 @@ __getattr__, __dir__ = lazily(
         "model.options": "InputPath IsInput Json Options Range Text",
         "model.records": "Column Deployment Distribution Event ModelReference ModelVersion Package Release Run Shown "
         "State Status TrackedRun",
-        "model.services": "GoldenRequest Keys Logs LogsRequest NoScoringUri ScoringUri",
+        "model.questions": "Keys Logs LogsRequest",
+        "model.services": "GoldenRequest NoScoringUri ScoringUri",
         "model.stages": "ConnectRequest GateRequest InspectRequest PackageRequest PackedFiles RegisterRequest "
         "TrainRequest TrainedModel",
         "process": "Command Finished child_environment run_command",

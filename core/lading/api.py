@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from .engine.service import Service
 from .engine.session import Order, Session, open_session
 from .errors import Interrupted, LadingError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
-from .manifest import read
+from .manifest import parse, read, read_bytes
 from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
 from .plugins import TARGETS, installed
 from .store import Store, find_store
@@ -172,7 +172,10 @@ def statuses(
     manifest: str | Path = MANIFEST, *, targets: Sequence[str] = (), store: str | Path | None = None
 ) -> tuple[Standing, ...]:
     """What each target says of the service; by default every target whose plugin is installed."""
-    refs = [ref for ref in read(Path(manifest), os.environ).sections() if ref.role == "target"]
+    file = Path(manifest)
+    data = read_bytes(file)
+    with _store(manifest, store) as opened:
+        refs = [ref for ref in parse(file, data, os.environ, opened.reuse).sections() if ref.role == "target"]
     known = {plugin.name for plugin in installed(TARGETS)}
     chosen = targets or [ref.name for ref in refs if ref.plugin in known]
     found = (deployment(manifest, target=name, store=store) for name in chosen)
@@ -229,13 +232,8 @@ def _order(
     )
 
 
-@contextmanager
-def _store(manifest: str | Path, store: str | Path | None) -> Iterator[Store]:
-    opened = Store.open(find_store(Path(manifest), os.environ, None if store is None else Path(store)))
-    try:
-        yield opened
-    finally:
-        opened.close()
+def _store(manifest: str | Path, store: str | Path | None) -> AbstractContextManager[Store]:
+    return closing(Store.open(find_store(Path(manifest), os.environ, None if store is None else Path(store))))
 
 
 def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -> Outcome:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from . import model
 from .errors import LadingError
 from .hooks import BoundPlugin, bind
 from .manifest import options_schema, schema
-from .model import InspectRequest, Json, Options, TrainedModel
 from .plugins import GROUPS, installed
+
+if TYPE_CHECKING:
+    from .model import Json, Options
 
 _BLOCKS = frozenset(("train", "package", "connection", "target", "observer", "gate"))  # of a manifest
 DEFAULT_TRAINER = "sklearn"  # describes a finished model, of which the manifest names no trainer
 
 
-def describe_model(file: Path) -> TrainedModel:
+def describe_model(file: Path) -> model.TrainedModel:
     """What a finished model file says of itself; it is read, and never loaded."""
-    return bind("train", DEFAULT_TRAINER).inspect(InspectRequest(file))
+    return bind("train", DEFAULT_TRAINER).inspect(model.InspectRequest(file))
 
 
 def describe_target(name: str) -> dict[str, Json]:

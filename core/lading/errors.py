@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class LadingError(Exception):
@@ -76,8 +75,7 @@ class Interrupted(LadingError):
         self.signal_number = signal_number
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong in a file; `line` and `column` count from 1, and are 0 for the file as a whole."""
 
     file: str

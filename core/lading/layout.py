@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .model import Package
+if TYPE_CHECKING:
+    from .model import Package
 
 
 def lay_out(package: Package, folder: Path) -> Path:

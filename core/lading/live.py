@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .engine.service import Service
 from .engine.session import Order, open_session
 from .errors import StageFailed
 from .model import Event, Json, Logs, NoScoringUri, ScoringUri, Shown, Status
-from .scoring import Answer
+
+if TYPE_CHECKING:
+    from .scoring import Answer
 
 OnEvent = Callable[[Event], None]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .errors import BadInput, StageFailed, Transient
-from .model import Json, Secret
+
+if TYPE_CHECKING:
+    from .model import Json, Secret
 
 _LOOPBACK = ("127.", "localhost", "[::1]")
 

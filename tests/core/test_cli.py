@@ -203,7 +203,7 @@ def test_a_live_line_per_stage_on_a_terminal(salary: Shell) -> None:
 
 # What a command may import, beyond the standard library's light parts.
 HEAVY = {"sklearn", "numpy", "pandas", "scipy", "joblib", "pydantic", "rich", "azureml", "httptools", "asyncio"}
-LIGHT = {"importlib.metadata", "http.client", "email", "tempfile", "logging"}
+LIGHT = {"importlib.metadata", "http.client", "email", "tempfile", "logging", "yaml", "subprocess"}
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,7 @@ LIGHT = {"importlib.metadata", "http.client", "email", "tempfile", "logging"}
         (["uri", SALARY], set()),
         (["deploy", SALARY], set()),
         (["score", SALARY, "-d", '{"data": [[1]]}'], {"http.client", "email", "tempfile"}),
+        (["check", SALARY], {"pydantic", *LIGHT}),
         (["schema"], {"pydantic", *LIGHT}),
     ],
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> None:
     """The `lading` command."""
+    gc.disable()  # a command is short, and what is long (training, scoring) runs in a process of its own
     from .run import run
 
     sys.exit(run(sys.argv[1:]))

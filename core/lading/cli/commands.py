@@ -7,7 +7,7 @@ import importlib
 import click
 
 from .._version import __version__
-from .options import verbose
+from .failure import verbose
 
 # name: (module, what it is for); the second is the first line of the command's own help.
 COMMANDS = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from . import options
+from .failure import verbose
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@options.verbose
+@verbose
 def completion(shell: str) -> None:
     """Print the completion script of a shell.
 

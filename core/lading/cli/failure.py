@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from ..errors import Interrupted, LadingError, ManifestError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 VERBOSE = "lading.verbose"
 JSON = "lading.json"
@@ -16,16 +18,37 @@ JSON = "lading.json"
 _settings: dict[str, bool] = {}
 
 
-def remember(name: str, value: bool) -> None:
-    """Keep how this command wants its failures shown; click's own context is gone by then."""
-    _settings[name] = _settings.get(name, False) or value
+def remembered(name: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
+    """The callback of an option that says how failures are shown; click's own context is gone by then."""
+
+    def callback(_ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+        _settings[name] = _settings.get(name, False) or value
+        return value
+
+    return callback
+
+
+def verbose(command: F) -> F:
+    """`-v`: show tracebacks."""
+    return click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=remembered(VERBOSE),
+        help="Show the traceback of a failure.",
+    )(command)
 
 
 def show(error: LadingError, *, cause: BaseException | None = None) -> None:
     """Tell a failure on stderr: in words, or as one JSON line with `--json`."""
     if _settings.get(VERBOSE):
+        import traceback
+
         traceback.print_exception(cause or error.__cause__ or error, file=sys.stderr)
     if _settings.get(JSON):
+        import json
+
         click.echo(json.dumps(as_json(error)), err=True)
         return
     if isinstance(error, ManifestError):
@@ -46,7 +69,7 @@ def as_json(error: LadingError) -> dict[str, object]:
         "exit_code": exit_code(error),
     }
     if isinstance(error, ManifestError):
-        found["problems"] = [vars(problem) for problem in error.problems]
+        found["problems"] = [problem._asdict() for problem in error.problems]
     return found
 
 

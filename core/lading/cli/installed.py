@@ -8,6 +8,7 @@ import click
 
 from .. import plugins
 from . import options, output
+from .failure import verbose
 
 
 @click.group()
@@ -22,7 +23,7 @@ def target() -> None:
 
 @target.command("list")
 @options.as_json
-@options.verbose
+@verbose
 def target_list(as_json: bool) -> None:
     """List the targets that a manifest can name, without importing any.
 
@@ -36,7 +37,7 @@ def target_list(as_json: bool) -> None:
 @target.command("show")
 @click.argument("name")
 @options.as_json
-@options.verbose
+@verbose
 def target_show(name: str, as_json: bool) -> None:
     """Show what a target can do, and its options.
 
@@ -87,7 +88,7 @@ def plugin() -> None:
 
 @plugin.command("list")
 @options.as_json
-@options.verbose
+@verbose
 def plugin_list(as_json: bool) -> None:
     """List every plugin, from the metadata of its distribution alone.
 
@@ -117,7 +118,7 @@ def _show(found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = 
 
 
 @click.command()
-@options.verbose
+@verbose
 def schema() -> None:
     """Print the JSON Schema of a manifest, for editors.
 

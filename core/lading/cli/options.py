@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from .failure import JSON, VERBOSE, remember
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _remembered(name: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
-    def callback(_ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
-        remember(name, value)
-        return value
-
-    return callback
-
-
-def verbose(command: F) -> F:
-    """`-v`: show tracebacks."""
-    return click.option(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        expose_value=False,
-        callback=_remembered(VERBOSE),
-        help="Show the traceback of a failure.",
-    )(command)
+from .failure import JSON, F, remembered
 
 
 def as_json(command: F) -> F:
@@ -39,7 +15,7 @@ def as_json(command: F) -> F:
         "--json",
         "as_json",
         is_flag=True,
-        callback=_remembered(JSON),
+        callback=remembered(JSON),
         help="Print the result as JSON, and progress as JSON lines on stderr.",
     )(command)
 

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..model import ModelVersion, Run
+if TYPE_CHECKING:
+    from ..model import ModelVersion, Run
 
 
 def document(value: Any) -> None:

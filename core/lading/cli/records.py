@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import BadInput
-from ..model import ModelVersion, Run
 from . import options, output
+from .failure import verbose
+
+if TYPE_CHECKING:
+    from ..model import ModelVersion, Run
 
 
 @click.group()
@@ -25,7 +29,7 @@ def run() -> None:
 @options.manifest
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def run_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     """List every run, newest first.
 
@@ -58,7 +62,7 @@ def run_list(manifest: Path, store: Path | None, as_json: bool) -> None:
 @options.manifest
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def run_show(run: str, manifest: Path, store: Path | None, as_json: bool) -> None:
     """Show one run; the first characters of its id are enough.
 
@@ -79,7 +83,7 @@ def run_show(run: str, manifest: Path, store: Path | None, as_json: bool) -> Non
 @options.manifest
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_json: bool) -> None:
     """Show where two runs differ: parameters, metrics, inputs, libraries.
 
@@ -133,7 +137,7 @@ def model() -> None:
 @options.manifest
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     """List every model version, newest first.
 
@@ -166,7 +170,7 @@ def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
 @options.manifest
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def model_show(model: str, manifest: Path, store: Path | None, as_json: bool) -> None:
     """Show one model version, the newest where none is named.
 

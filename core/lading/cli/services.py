@@ -12,6 +12,7 @@ import click
 from ..errors import BadInput, StageFailed
 from ..model import Json, NoScoringUri
 from . import options, output
+from .failure import verbose
 from .progress import working
 
 _FOLLOW = 0.5  # seconds between two looks at a log
@@ -22,7 +23,7 @@ _FOLLOW = 0.5  # seconds between two looks at a log
 @options.target
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -> None:
     """Print the scoring URI of a deployment.
 
@@ -55,7 +56,7 @@ def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -
 @click.option("--device", metavar="NAME", help="One device of a deployment that has several.")
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def score(manifest: Path, target: str | None, data: str, device: str | None, store: Path | None, as_json: bool) -> None:
     """Send one request to a deployment and print the answer.
 
@@ -99,7 +100,7 @@ def _request(data: str) -> Json:
 @options.targets
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json: bool) -> int:
     """Show what the targets say of a service.
 
@@ -137,7 +138,7 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
 @click.option("-n", "--tail", type=click.IntRange(min=0), default=100, show_default=True, help="Lines from the end.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes.")
 @options.store
-@options.verbose
+@verbose
 def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Path | None) -> None:
     """Show the log of a deployment.
 
@@ -166,7 +167,7 @@ def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Pat
 @options.lock_wait
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def delete(
     manifest: Path,
     target: str | None,

@@ -10,7 +10,7 @@ import click
 from ..model import ScoringUri
 from . import options, output
 from .failure import as_json as failure_json
-from .failure import show
+from .failure import show, verbose
 from .progress import working
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @options.lock_wait
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def deploy(
     manifest: Path,
     targets: tuple[str, ...],
@@ -98,7 +98,7 @@ def _print(outcome: api.Outcome, *, alone: bool) -> None:
 @options.timeout
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def train(manifest: Path, force: bool, timeout: float | None, store: Path | None, as_json: bool) -> None:
     """Train the model, or find the run that the same inputs gave.
 
@@ -124,7 +124,7 @@ def train(manifest: Path, force: bool, timeout: float | None, store: Path | None
 @options.timeout
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def register(manifest: Path, force: bool, timeout: float | None, store: Path | None, as_json: bool) -> None:
     """Train and register the model.
 
@@ -149,7 +149,7 @@ def register(manifest: Path, force: bool, timeout: float | None, store: Path | N
 @options.timeout
 @options.store
 @options.as_json
-@options.verbose
+@verbose
 def package(
     manifest: Path, model: str | None, force: bool, timeout: float | None, store: Path | None, as_json: bool
 ) -> None:
@@ -181,7 +181,7 @@ def package(
 @click.command()
 @options.manifest
 @options.as_json
-@options.verbose
+@verbose
 def check(manifest: Path, as_json: bool) -> None:
     """Check a manifest, every block of it.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..errors import BadInput
-from . import options
+from .failure import verbose
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -22,7 +22,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A finished model (a joblib or pickle file) to serve; it is read, and never loaded.",
 )
-@options.verbose
+@verbose
 def init(folder: Path, model: Path | None) -> None:
     """Write a project that deploys as it is.
 

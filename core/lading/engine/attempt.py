@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import Interrupted, LadingError, NotUp, OutcomeUnknown, Transient
-from ..manifest import Section
 from ..model import (
     Candidate,
     Capability,
@@ -23,7 +22,10 @@ from ..model import (
     Verdict,
 )
 from .golden import GOLDEN_LIMIT, ask_golden
-from .service import Service
+
+if TYPE_CHECKING:
+    from ..manifest import Section
+    from .service import Service
 
 DEPLOY_LIMIT = 1800.0  # seconds: building an image and starting a cluster's service takes many minutes
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from ..hooks import BoundPlugin, bind
 from ..manifest import Draft, Manifest, Path_, SectionRef
-from ..model import Options
-from ..store import Store
+
+if TYPE_CHECKING:
+    from ..model import Options
+    from ..store import Store
 
 Plugins = Mapping[Path_, BoundPlugin]
 

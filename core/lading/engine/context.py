@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput
 from ..model import Models, Secret
-from .events import Events
+
+if TYPE_CHECKING:
+    from .events import Events
 
 
 @dataclass(frozen=True)

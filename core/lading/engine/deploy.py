@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..manifest import Section
 from ..model import NoScoringUri, Package, Release, ScoringUri, State
 from . import keys
 from .golden import GOLDEN_LIMIT, ask_golden
 from .service import Service
-from .session import Session
+
+if TYPE_CHECKING:
+    from ..manifest import Section
+    from .session import Session
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..model import Distribution
-from ..store import Store
+
+if TYPE_CHECKING:
+    from ..store import Store
 
 
 def snapshot(store: Store) -> str:

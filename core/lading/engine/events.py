@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from ..errors import LadingError
 from ..model import Event, Json
+
+if TYPE_CHECKING:
+    from .observer import Observer
 
 Sink = Callable[[Event], None]
 
@@ -22,11 +23,11 @@ class Events:
         self._service = service
         self._sink = sink
         self._secrets: set[str] = set()
-        self._observers: list[_Observer] = []
+        self._observers: list[Observer] = []
 
-    def observe(self, observers: Sequence[tuple[str, Sink]]) -> None:
-        """Deliver every further event to named observers too, each on a thread of its own."""
-        self._observers = [_Observer(name, deliver) for name, deliver in observers]
+    def observe(self, observers: Sequence[Observer]) -> None:
+        """Deliver every further event to observers too."""
+        self._observers = list(observers)
 
     def hide(self, secret: str) -> None:
         """Mask this value in all that is emitted from now on."""
@@ -46,35 +47,8 @@ class Events:
 
     def close(self) -> None:
         """Wait for the observers, and report those that failed."""
-        observers, self._observers = self._observers, []
+        observers, self._observers = self._observers, []  # a warning about one goes to the sink alone
         for observer in observers:
             problem = observer.finish(_OBSERVERS_LIMIT)
             if problem:
                 self.emit("warning", detail=f"observer '{observer.name}': {problem}")
-
-
-class _Observer:
-    """A thread that hands events to one observer; a slow or failing one disturbs nobody."""
-
-    def __init__(self, name: str, deliver: Sink) -> None:
-        self.name = name
-        self._deliver = deliver
-        self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._problem: str | None = None
-        self._thread = threading.Thread(target=self._run, name=f"observer-{name}", daemon=True)
-        self._thread.start()
-
-    def tell(self, event: Event) -> None:
-        self._queue.put(event)
-
-    def finish(self, limit: float) -> str | None:
-        self._queue.put(None)
-        self._thread.join(limit)
-        return f"did not end within {limit:.0f} s" if self._thread.is_alive() else self._problem
-
-    def _run(self) -> None:
-        while (event := self._queue.get()) is not None:
-            try:
-                self._deliver(event)
-            except LadingError as error:
-                self._problem = error.message

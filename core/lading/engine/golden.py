@@ -5,25 +5,28 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from .. import scoring
+from .. import model, scoring
 from ..errors import LadingError
-from ..model import GoldenRequest, Json, Secret, Verdict
+
+if TYPE_CHECKING:
+    from ..model import GoldenRequest, Json, Secret
 
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
 
 
-def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, timeout: float) -> Verdict:
+def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, timeout: float) -> model.Verdict:
     """Ask every golden request, and say which answer differs and by how much."""
     for number, sample in enumerate(samples, 1):
         try:
             answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=timeout).json()
         except LadingError as error:
-            return Verdict(up=False, reason=f"golden request {number}: {error.message}")
+            return model.Verdict(up=False, reason=f"golden request {number}: {error.message}")
         found = difference(decoded(answer, sample.response), sample.response, sample.tolerance)
         if found:
-            return Verdict(up=False, reason=f"golden request {number}: {found}")
-    return Verdict(up=True)
+            return model.Verdict(up=False, reason=f"golden request {number}: {found}")
+    return model.Verdict(up=True)
 
 
 def decoded(answer: Json, expected: Json) -> Json:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from typing import TYPE_CHECKING
 
-from ..hooks import BoundPlugin
-from ..manifest import Section
-from ..model import Json
 from ..plugins import distribution_version
-from ..store import Store
+
+if TYPE_CHECKING:
+    from ..hooks import BoundPlugin
+    from ..manifest import Section
+    from ..model import Json
+    from ..store import Store
 
 
 def key(stage: str, **parts: Json) -> str:

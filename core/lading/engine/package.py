@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from .. import model
 from ..errors import LadingError
-from ..manifest import Section
-from ..model import ModelVersion, Package
 from . import keys
-from .session import Session
+
+if TYPE_CHECKING:
+    from ..manifest import Section
+    from ..model import ModelVersion, Package
+    from .session import Session
 
 
 def package(session: Session, version: ModelVersion, *, force: bool = False) -> Package:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import BadInput
-from ..model import ModelVersion, Package
 from . import package as package_stage
 from . import register as register_stage
-from .session import Session
 from .train import train
+
+if TYPE_CHECKING:
+    from ..model import ModelVersion, Package
+    from .session import Session
 
 
 def registered(session: Session, *, model: str | None = None, force: bool = False) -> ModelVersion:

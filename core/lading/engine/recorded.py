@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from ..manifest import Section
-from ..model import Json
+if TYPE_CHECKING:
+    from ..manifest import Section
+    from ..model import Json
 
 
 def with_references(value: Json, section: Section) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .. import model
 from ..errors import StageFailed
@@ -10,8 +11,10 @@ from ..hooks import BoundPlugin, bind
 from ..model import Json, ModelReference, ModelVersion
 from . import keys
 from .distributions import recorded
-from .session import Session
-from .train import Trained
+
+if TYPE_CHECKING:
+    from .session import Session
+    from .train import Trained
 
 STORE_REGISTRY = "store"
 

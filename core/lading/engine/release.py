@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import LadingError, NotUp
 from ..model import Capability, Package, Release
 from .attempt import RESUMABLE, Attempt
 from .deploy import mark
-from .service import Service
+
+if TYPE_CHECKING:
+    from .service import Service
 
 
 def bring_up(service: Service, package: Package, key: str) -> Release:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from .. import scoring
+from .. import model, scoring
 from ..errors import BadInput, StageFailed
-from ..manifest import Section
 from ..model import (
     Capability,
     Deployment,
     Json,
     Logs,
-    LogsRequest,
     NoScoringUri,
     ScoringUri,
     Secret,
     State,
     Status,
 )
-from .context import HookContext
-from .session import Session
+
+if TYPE_CHECKING:
+    from ..manifest import Section
+    from .context import HookContext
+    from .session import Session
 
 Result = TypeVar("Result")
 
@@ -79,7 +80,7 @@ class Service:
     def logs(self, *, tail: int, cursor: str | None = None) -> Logs:
         """The last `tail` lines, or those after `cursor`. Raises BadInput where the target keeps no log."""
         self._require(Capability.LOGS, "has no logs to show")
-        request = LogsRequest(self.deployment, tail, cursor)
+        request = model.LogsRequest(self.deployment, tail, cursor)
         return self._ask("the logs", lambda context: self.plugin.logs(request, context))
 
     def key(self) -> Secret | None:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import model
 from ..errors import OutcomeUnknown
-from ..hooks import BoundPlugin
-from ..manifest import Manifest, Path_, Section, read
+from ..manifest import Manifest, Path_, Section, parse, read_bytes
 from ..store import Store, find_store
 from .binding import bind_manifest
 from .context import HookContext
 from .events import Events, Sink
 from .worker import call
+
+if TYPE_CHECKING:
+    from ..hooks import BoundPlugin
+    from .observer import Observer
 
 Result = TypeVar("Result")
 
@@ -132,20 +135,20 @@ class Session:
 @contextmanager
 def open_session(order: Order, sink: Sink) -> Iterator[Session]:
     """Read and check the manifest, load the plugins that its chosen blocks name, and open the store."""
-    draft = read(order.file, order.environ)
-    store = Store.open(find_store(order.file, order.environ, order.store))
-    events = Events(draft.name, sink)
-    try:
-        manifest, plugins = bind_manifest(draft, store, targets=order.targets, stages=order.stages)
-        session = Session(order, manifest, plugins, store, events)
-        events.observe([(section.plugin, _observer(session, section)) for section in manifest.observers])
-        yield session
-    finally:
-        events.close()
-        store.close()
+    data = read_bytes(order.file)
+    with closing(Store.open(find_store(order.file, order.environ, order.store))) as store:
+        draft = parse(order.file, data, order.environ, store.reuse)
+        with closing(Events(draft.name, sink)) as events:
+            manifest, plugins = bind_manifest(draft, store, targets=order.targets, stages=order.stages)
+            session = Session(order, manifest, plugins, store, events)
+            if manifest.observers:
+                events.observe([_observer(session, section) for section in manifest.observers])
+            yield session
 
 
-def _observer(session: Session, section: Section) -> Sink:
+def _observer(session: Session, section: Section) -> Observer:
+    from .observer import Observer
+
     plugin = session.plugin(section)
     context = session.context(session.store.work("observers", section.plugin), stage="observe")
-    return lambda event: plugin.observe(event, section.options, context)
+    return Observer(section.plugin, lambda event: plugin.observe(event, section.options, context))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ..model import Run, TrackedRun
 from . import keys
-from .session import Session
+
+if TYPE_CHECKING:
+    from ..model import Run, TrackedRun
+    from .session import Session
 
 
 def track_run(session: Session, run: Run) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import model
 from ..catalogue import describe_model
 from ..errors import Interrupted, LadingError, StageFailed
-from ..manifest import Section
 from ..model import Column, Json, Run
 from . import keys
 from .distributions import snapshot
 from .recorded import with_references
-from .session import Session
 from .track import track_run
+
+if TYPE_CHECKING:
+    from ..manifest import Section
+    from .session import Session
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _start(session: Session, section: Section) -> Run:
     store, base = session.store, session.manifest.file.parent.resolve()
     libraries = keys.section_parts(section, session.plugin(section), store)["libraries"]
     run = Run(
-        id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+        id=f"{started:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}",
         name=session.manifest.name,
         state="running",
         started=started,

@@ -1,8 +1,9 @@
 """The manifest: YAML text to a `Manifest`, or to every problem at once at its line and column."""
 
-from .draft import Draft, find_manifest, read
+from .draft import Draft, parse, read
 from .json_schema import options_schema, schema
 from .records import DEFAULT_TARGET, Manifest, Path_, Register, Section, SectionRef
+from .source import read_bytes
 
 __all__ = [
     "DEFAULT_TARGET",
@@ -12,8 +13,9 @@ __all__ = [
     "Register",
     "Section",
     "SectionRef",
-    "find_manifest",
     "options_schema",
+    "parse",
     "read",
+    "read_bytes",
     "schema",
 ]

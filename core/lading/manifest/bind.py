@@ -13,10 +13,10 @@ from ..errors import ManifestError, PluginError, Problem
 from ..model import GoldenRequest, Json, Options
 from . import references
 from .build import BrokenRule, Builder, Mismatch
-from .document import MAX_PROBLEMS, mapping
 from .records import Manifest, Path_, Register, Section, SectionRef
 from .rules import broken_rules
-from .words import dotted
+from .values import mapping
+from .words import MAX_PROBLEMS, dotted
 
 if TYPE_CHECKING:
     from .draft import Draft
@@ -55,7 +55,7 @@ class _Binding:
         self._problems: dict[tuple[int, int, str], Problem] = {}
 
     def manifest(self) -> Manifest:
-        self._report(self._draft.document.problems)
+        self._report(self._draft.problems)
         core = self._core()
         register, _ = self._build(Register, core.get("register", {}), ("register",))
         samples = mapping(core.get("package")).get("samples", [])

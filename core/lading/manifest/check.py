@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from ..errors import PluginError, Problem
 from ..model import Json
 from .build import hints
-from .document import MAX_PROBLEMS, Document, holds
+from .document import Document
 from .records import Path_
-from .words import PATTERN_WORDS, did_you_mean, either, quoted
+from .values import holds
+from .words import MAX_PROBLEMS, PATTERN_WORDS, did_you_mean, either, quoted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator

@@ -13,12 +13,10 @@ from .compose import CORE_TAG, MAX_DEPTH, MAX_VALUES, TOO_DEEP, TOO_MANY, UNTAGG
 from .records import Path_
 from .scalars import BadScalar, plain_scalar, tagged_scalar
 from .source import forbidden
-from .words import dotted, quoted
+from .words import MAX_PROBLEMS, dotted, quoted
 
 _SCALAR_TAGS = frozenset(CORE_TAG + name for name in ("str", "int", "float", "bool", "null"))
 _MERGE_TAG = CORE_TAG + "merge"
-MAX_PROBLEMS = 100
-"""A hostile document has as many problems as values; of each kind, no more than this are put in words."""
 # A scalar counts as a further value for each so many characters, or aliases of one long text would fill the memory.
 _TEXT_PER_VALUE = 32
 
@@ -188,18 +186,3 @@ def _place(node: Node) -> tuple[int, int]:
 
 def _is_merge(node: Node) -> bool:
     return node.tag == _MERGE_TAG or (node.tag == UNTAGGED and node.value == "<<")
-
-
-def holds(value: Json, part: str | int) -> bool:
-    """Whether a value is a mapping with this key, or a list with this index."""
-    return part in value if isinstance(value, dict) else isinstance(value, list) and part in range(len(value))
-
-
-def mapping(value: Json) -> Mapping[str, Json]:
-    """The value where it is a mapping, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def listing(value: Json) -> list[Json]:
-    """The value where it is a list, else an empty one."""
-    return value if isinstance(value, list) else []

@@ -8,17 +8,26 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from ..errors import BadInput
 from ..model import Json, Options
 from . import references
-from .compose import compose
-from .document import Document, holds, listing, load, mapping
 from .records import DEFAULT_TARGET, Manifest, Path_, SectionRef
 from .source import decode, read_bytes
+from .values import holds, listing, mapping
 from .words import SERVICE_NAME
 
-FILE_NAME = "lading.yaml"
+if TYPE_CHECKING:
+    from ..errors import Problem
+    from .document import Document
+
+
+class Memory(Protocol):
+    """Keeps what documents said, so that one which is known is not parsed again; the store has one."""
+
+    def get(self, key: str) -> Json | None: ...
+
+    def put(self, key: str, stage: str, output: Json) -> None: ...
 
 
 def read(file: Path, environ: Mapping[str, str]) -> Draft:
@@ -26,29 +35,48 @@ def read(file: Path, environ: Mapping[str, str]) -> Draft:
 
     Raises BadInput where the file cannot be read, and ManifestError where its text cannot be parsed at all.
     """
-    data = read_bytes(file)
-    document = load(compose(decode(data, str(file)), str(file)), str(file))
-    return Draft(file, data, document, environ)
+    return parse(file, read_bytes(file), environ)
 
 
-def find_manifest(folder: Path) -> Path:
-    """The manifest of a folder. Raises BadInput where there is none."""
-    file = folder / FILE_NAME
-    if not file.is_file():
-        raise BadInput(f"no {FILE_NAME} in {folder}", hint="name a manifest, or write one with `lading init`")
-    return file
+def parse(file: Path, data: bytes, environ: Mapping[str, str], memory: Memory | None = None) -> Draft:
+    """The draft of a manifest whose bytes were read. Raises ManifestError where they cannot be parsed at all."""
+    key = hashlib.sha256(b"document\0" + data).hexdigest()
+    known = None if memory is None else memory.get(key)
+    if known is not None:
+        return Draft(file, data, known, environ)
+    draft = Draft(file, data, None, environ)
+    if memory is not None and not draft.problems:
+        memory.put(key, "document", draft.document.value)
+    return draft
 
 
 class Draft:
-    """A manifest that was parsed and not yet checked. What it says is a best effort until it is bound."""
+    """A manifest that was parsed and not yet checked. What it says is a best effort until it is bound.
 
-    def __init__(self, file: Path, data: bytes, document: Document, environ: Mapping[str, str]) -> None:
+    `known` is what these bytes are known to say; they are then parsed only to find the place of a problem.
+    """
+
+    def __init__(self, file: Path, data: bytes, known: Json | None, environ: Mapping[str, str]) -> None:
         self.file = file
-        self.document = document
         self.environ = environ
         self._data = data
+        self._known = known
+        value = self.document.value if known is None else known
         # A key without a value is as absent.
-        self.value = {key: value for key, value in document.value.items() if value is not None}
+        self.value = {key: item for key, item in value.items() if item is not None}
+
+    @cached_property
+    def document(self) -> Document:
+        """The values with their places, and what is wrong with the YAML itself."""
+        from .compose import compose
+        from .document import load
+
+        return load(compose(decode(self._data, str(self.file)), str(self.file)), str(self.file))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the YAML itself."""
+        return tuple(self.document.problems) if self._known is None else ()
 
     @cached_property
     def name(self) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
-from .document import listing, mapping
 from .records import Path_, SectionRef
+from .values import listing, mapping
 from .words import did_you_mean, dotted, quoted
 
 if TYPE_CHECKING:

@@ -18,6 +18,9 @@ PATTERN_WORDS = {
     PLUGIN_NAME: "1 to 64 letters, digits, '_', '.' and '-', starting with a letter or digit",
 }
 
+MAX_PROBLEMS = 100
+"""A hostile document has as many problems as values; of each kind, no more than this are put in words."""
+
 _MAX_COMPARED = 50
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .options import Options as Options
     from .options import Range as Range
     from .options import Text as Text
+    from .questions import Keys as Keys
+    from .questions import Logs as Logs
+    from .questions import LogsRequest as LogsRequest
     from .records import Column as Column
     from .records import Deployment as Deployment
     from .records import Distribution as Distribution
@@ -41,9 +44,6 @@ if TYPE_CHECKING:
     from .records import Status as Status
     from .records import TrackedRun as TrackedRun
     from .services import GoldenRequest as GoldenRequest
-    from .services import Keys as Keys
-    from .services import Logs as Logs
-    from .services import LogsRequest as LogsRequest
     from .services import NoScoringUri as NoScoringUri
     from .services import ScoringUri as ScoringUri
     from .stages import ConnectRequest as ConnectRequest
@@ -64,7 +64,8 @@ __getattr__, __dir__ = lazily(
         "options": "InputPath IsInput Json Options Range Text",
         "records": "Column Deployment Distribution Event ModelReference ModelVersion Package Release Run Shown "
         "State Status TrackedRun",
-        "services": "GoldenRequest Keys Logs LogsRequest NoScoringUri ScoringUri",
+        "questions": "Keys Logs LogsRequest",
+        "services": "GoldenRequest NoScoringUri ScoringUri",
         "stages": "ConnectRequest GateRequest InspectRequest PackageRequest PackedFiles RegisterRequest "
         "TrainRequest TrainedModel",
     },

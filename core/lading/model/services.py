@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .description import Secret
 from .options import Json
-from .records import Deployment
 
 
 @dataclass(frozen=True)
@@ -31,24 +29,3 @@ class ScoringUri:
 @dataclass(frozen=True)
 class NoScoringUri:
     reason: str
-
-
-@dataclass(frozen=True)
-class LogsRequest:
-    """`tail` lines from the end, or what came after `cursor`, which an earlier answer gave."""
-
-    deployment: Deployment
-    tail: int = 100
-    cursor: str | None = None
-
-
-@dataclass(frozen=True)
-class Logs:
-    lines: tuple[str, ...]
-    cursor: str | None = None
-
-
-@dataclass(frozen=True)
-class Keys:
-    primary: Secret
-    secondary: Secret | None = None

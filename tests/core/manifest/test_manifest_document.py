@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
+from typing import Any
 
 import pytest
 from manifest_kit import HEAD, bound, problems
 
-from lading import BadInput
-from lading.manifest import find_manifest, read
+from lading import BadInput, ManifestError
+from lading.manifest import parse, read
 
 REFUSED = {
     "empty": (b"", ["empty: a manifest starts with version and name"]),
@@ -199,9 +200,20 @@ def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
         read(tmp_path, {})
 
 
-def test_the_manifest_of_a_folder_is_found_or_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"no lading\.yaml in") as caught:
-        find_manifest(tmp_path)
-    assert "lading init" in str(caught.value.hint)
-    (tmp_path / "lading.yaml").touch()
-    assert find_manifest(tmp_path) == tmp_path / "lading.yaml"
+def test_a_document_that_is_known_is_parsed_again_only_for_the_place_of_a_problem(tmp_path: Path) -> None:
+    class Memory(dict[str, Any]):
+        def put(self, key: str, stage: str, output: Any) -> None:
+            self[key] = output
+
+    file, memory = tmp_path / "lading.yaml", Memory()
+    text = b"version: 1\nname: shop\nregister: {file: nowhere.bin}\n"
+    first = parse(file, text, {}, memory)
+    (known,) = memory.values()
+    assert known == {"version": 1, "name": "shop", "register": {"file": "nowhere.bin"}}
+    again = parse(file, text, {}, memory)
+    assert (again.value, again.sections()) == (first.value, first.sections())
+    with pytest.raises(ManifestError, match=r"lading\.yaml:3:18: register\.file: no such file"):
+        again.bind({}, known_valid=True)
+    with pytest.raises(ManifestError, match="name: duplicate key"):
+        parse(file, text + b"name: shop\n", {}, memory).bind({})
+    assert len(memory) == 1

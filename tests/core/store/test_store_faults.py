@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from store_kit import BEGIN, END, THIS, sha256, ship, written
 
+import lading
 from lading.store import Store
 
 # What changes the disk or a lock, by the names of both x86-64 and arm64; `?`: where the machine has it.
@@ -41,11 +42,14 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._program = folder / "program" / THIS.name  # a copy: an edit meanwhile would shift the count of the calls
+        shutil.copytree(Path(lading.__file__).parent, self._program.parent / "lading")
+        shutil.copy(THIS, self._program)
         self.sources = [written(folder / f"{content.decode()}.py", content) for content in SOURCES]
         self._scenes = 0
 
     def run(self, root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(THIS), "each", str(root), *map(str, self.sources)]
+        command = [sys.executable, str(self._program), "each", str(root), *map(str, self.sources)]
         env = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         traced = ["strace", "-f", "-qq", "-y", "-s", "256", "-o", str(self.log), *options, *command]
         return subprocess.run(traced, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -74,8 +78,11 @@ class Scene:
 
     def inject(self, point: Point, fault: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
         root = self.root()
-        inject = f"inject={point.call}:{fault}:when={point.nth}"
-        return root, self.run(root, "-e", f"trace={point.call}", "-e", inject)
+        run = self.run(root, "-e", f"trace={point.call}", "-e", f"inject={point.call}:{fault}:when={point.nth}")
+        calls = [line for line in self.log.read_text().splitlines() if "+++ killed" not in line]
+        hit = next((line for line in calls if "(INJECTED)" in line), calls[-1])
+        assert place(hit) == place(point.line), "the calls are counted otherwise than before"
+        return root, run
 
     def check_recovery(self, root: Path, run: subprocess.CompletedProcess[str]) -> None:
         """What was acknowledged is there, what is there is whole, and the same command finishes the work."""
@@ -97,6 +104,12 @@ class Scene:
         assert len(list(root.glob("packages/*"))) == len(SOURCES)
         whole = {"files", "modules", "packages", "store.db", "store.db-journal", "tmp"}
         assert {path.name for path in root.iterdir()} <= whole
+
+
+def place(line: str) -> list[str]:
+    """The paths of a call, but for the names that differ from run to run."""
+    arguments = re.sub(r"/tmp/[0-9a-f]{16}", "/tmp/scratch", line.partition(") = ")[0])
+    return re.findall(r"/\.lading[^\">]*", arguments)
 
 
 def check_kept(store: Store, acknowledged: list[str]) -> None:
@@ -167,10 +180,9 @@ UNNOTICED = re.compile(r"fdatasync\(\d+<[^>]*/\.lading(/tmp/\w+)?>\)|fchown|(unl
 def refuse_each(scene: Scene, points: Iterator[Point], error: str) -> None:
     for point in points:
         root, run = scene.inject(point, f"error={error}")
-        line = next(line for line in scene.log.read_text().splitlines() if "(INJECTED)" in line)
-        if run.returncode != 0 or not UNNOTICED.search(line):
-            assert run.returncode == 5, f"{line}: {run.returncode} {run.stderr}"
-            assert re.match(rf"Transient: {re.escape(str(root))}\S*: ", run.stderr), f"{line}: {run.stderr}"
+        if run.returncode != 0 or not UNNOTICED.search(point.line):
+            assert run.returncode == 5, f"{point}: {run.returncode} {run.stderr}"
+            assert re.match(rf"Transient: {re.escape(str(root))}\S*: ", run.stderr), f"{point}: {run.stderr}"
         scene.check_recovery(root, run)
 
 
