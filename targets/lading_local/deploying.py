@@ -94,7 +94,10 @@ def _observe(folder: ControlFolder, number: int, *, promoted: bool) -> DeploySte
     release = folder.state()["releases"].get(str(number))
     phase = release["phase"] if release else "starting"
     if release and phase == "failed":
-        return _discard(folder, number, release["reason"])
+        failed = _discard(folder, number, release["reason"])
+        if not release["public_uri"]:  # it never came to listen: the address is the trouble, not the release
+            raise StageFailed(failed.reason, hint="free it, or name another host or port under the target")
+        return failed
     if promoted and phase == "serving":
         prune(folder, keep=_in_use(folder))
         prune_environments(folder)

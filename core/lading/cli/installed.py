@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from .. import plugins
+from ..manifest import REFERENCE
 from . import options, output
 from .failure import verbose
 
@@ -53,26 +56,32 @@ def target_show(name: str, as_json: bool) -> None:
         return
     output.facts({key: found[key] for key in ("target", "summary", "distribution", "capabilities")})
     click.echo()
+    required = found["options"].get("required", [])
     rows = [
-        {"option": option, "type": _kind(schema), "default": schema.get("default", "(required)"), "": _purpose(schema)}
+        {
+            "option": option,
+            "type": " | ".join(dict.fromkeys(_kinds(schema))),
+            "default": "(required)" if option in required else schema.get("default"),
+            "meaning": _purpose(schema),
+        }
         for option, schema in found["options"].get("properties", {}).items()
     ]
     output.table(rows, empty="it takes no options")
 
 
-def _kind(schema: dict[str, object]) -> str:
-    if "enum" in schema:
-        choices = schema["enum"]
-        assert isinstance(choices, list)
-        return " | ".join(map(str, choices))
+def _kinds(schema: dict[str, Any]) -> Iterator[str]:
+    """The types, or the choices, of an option; that a variable may stand for any of them goes without saying."""
     if "anyOf" in schema:
-        variants = schema["anyOf"]
-        assert isinstance(variants, list)
-        return " | ".join(_kind(variant) for variant in variants if variant.get("type") != "null")
-    return str(schema.get("type", "object"))
+        for variant in schema["anyOf"]:
+            if variant.get("pattern") != REFERENCE and variant.get("type") != "null":
+                yield from _kinds(variant)
+    elif "enum" in schema:
+        yield from map(str, schema["enum"])
+    else:
+        yield str(schema.get("type", "object"))
 
 
-def _purpose(schema: dict[str, object]) -> str:
+def _purpose(schema: dict[str, Any]) -> str:
     return " ".join(str(schema.get("description", "")).split())
 
 

@@ -8,7 +8,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OnEvent = Callable[[Event], None]
 
 _DONE = {"stage.finished": "done", "stage.reused": "unchanged", "release.up": "up"}
-_BAD = {"stage.failed": "failed", "release.refused": "refused"}
+_BAD = {"stage.failed": "failed"}
 _NOTED = {"release.rolled_back": "rolled back", "release.deleted": "deleted"}
 
 
@@ -46,13 +46,16 @@ def working(*, as_json: bool = False) -> Iterator[OnEvent]:
 class Reporter(ABC):
     """Takes events; `done` names the stages that have ended well."""
 
+    left_out: ClassVar[frozenset[str]] = frozenset({"release.refused"})  # a stage.failed follows it
+
     def __init__(self) -> None:
         self.done: list[str] = []
 
     def __call__(self, event: Event) -> None:
         if event.kind in _DONE:
             self.done.append(_subject(event))
-        self.tell(event)
+        if event.kind not in self.left_out:
+            self.tell(event)
 
     @abstractmethod
     def tell(self, event: Event) -> None:
@@ -64,7 +67,9 @@ class Reporter(ABC):
 
 
 class JsonLines(Reporter):
-    """One JSON object per event."""
+    """One JSON object per event, whatever it is."""
+
+    left_out: ClassVar[frozenset[str]] = frozenset()
 
     def tell(self, event: Event) -> None:
         click.echo(json.dumps({**asdict(event), "at": event.at.isoformat()}, default=str), err=True)
@@ -126,8 +131,10 @@ def _line(event: Event) -> str:
         return f"warning: {event.detail}"
     if event.kind == "progress":
         words = [str(event.fields.get("phase", "")), event.detail]
+    elif event.kind in _BAD:
+        words = [_BAD[event.kind]]  # why, is what the command ends with
     else:
-        words = [{**_DONE, **_BAD, **_NOTED}.get(event.kind, "started"), event.detail]
+        words = [{**_DONE, **_NOTED}.get(event.kind, "started"), event.detail]
     return f"{_subject(event)}: {' · '.join(word for word in words if word)}"
 
 

@@ -95,7 +95,8 @@ def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_
     if as_json:
         output.document(rows)
     else:
-        output.table(rows, empty="the runs do not differ")
+        exact = [{name: str(value) for name, value in row.items()} for row in rows]
+        output.table(exact, empty="the runs do not differ")
 
 
 def _run(run: str, manifest: Path, store: Path | None) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 import click
@@ -17,8 +18,13 @@ _BUG = "this is a bug in Lading, not in what you asked for; please report it wit
 
 def run(argv: list[str]) -> int:
     """Run a command line and return its exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    _on_signals(_interrupt)
+    code = _run(argv)
+    _on_signals(signal.SIG_IGN)  # the outcome is known: there is nothing left to interrupt
+    return code
+
+
+def _run(argv: list[str]) -> int:
     try:
         code = lading.main(argv, prog_name="lading", standalone_mode=False)
     except click.ClickException as error:
@@ -34,6 +40,11 @@ def run(argv: list[str]) -> int:
         show(LadingError(f"{type(error).__name__}: {error}", hint=_BUG), cause=error)
         return LadingError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -37,12 +37,13 @@ def call(function: Callable[[], Result], *, what: str, cancel: threading.Event, 
     raised: OutcomeUnknown where the hook hangs on. An interrupt of the calling thread cancels and waits likewise.
     """
     worker = _Call(function)
-    worker.start()
     try:
+        worker.start()
         worker.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
     except BaseException:
         cancel.set()
-        worker.join(_GRACE)
+        if worker.is_alive():
+            worker.join(_GRACE)
         raise
     if worker.is_alive():
         cancel.set()

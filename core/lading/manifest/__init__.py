@@ -4,9 +4,11 @@ from .draft import Draft, parse, read
 from .json_schema import options_schema, schema
 from .records import DEFAULT_TARGET, Manifest, Path_, Register, Section, SectionRef
 from .source import read_bytes
+from .words import REFERENCE
 
 __all__ = [
     "DEFAULT_TARGET",
+    "REFERENCE",
     "Draft",
     "Manifest",
     "Path_",

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model import Json, Options
-from .words import BLOCK_NAME
+from .words import BLOCK_NAME, REFERENCE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_REFERENCE = {"type": "string", "pattern": r"\$\{"}
+_REFERENCE = {"type": "string", "pattern": REFERENCE}
 _CONSTRAINTS = frozenset(("pattern", "maxLength", "enum", "const"))
 
 _Key = tuple[str, str]

@@ -11,6 +11,9 @@ MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$"
 BLOCK_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 PLUGIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
+REFERENCE = r"\$\{"
+"""In a JSON Schema: a variable may stand wherever text of a certain form, or a choice, is expected."""
+
 PATTERN_WORDS = {
     SERVICE_NAME: "3 to 32 lower-case letters, digits and dashes, from a letter to a letter or digit, as in Azure ML",
     MODEL_NAME: "1 to 255 letters, digits, '_', '.' and '-', starting with a letter or digit",

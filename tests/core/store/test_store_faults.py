@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import re
 import shutil
@@ -45,6 +46,7 @@ class Scene:
         self._program = folder / "program" / THIS.name  # a copy: an edit meanwhile would shift the count of the calls
         shutil.copytree(Path(lading.__file__).parent, self._program.parent / "lading")
         shutil.copy(THIS, self._program)
+        compileall.compile_dir(self._program.parent, quiet=1)
         self.sources = [written(folder / f"{content.decode()}.py", content) for content in SOURCES]
         self._scenes = 0
 

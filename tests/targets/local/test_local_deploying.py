@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from local_kit import NAMED, Harbour, eventually
 
-from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, ScoringUri, State, Verdict
+from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, ScoringUri, StageFailed, State, Verdict
 from lading_local import lading_delete, lading_logs, lading_scoring_uri, lading_status
 from lading_serving.control import NOTHING
 
@@ -141,8 +141,8 @@ def test_a_port_in_use_fails_and_the_old_release_serves(harbour: Harbour) -> Non
     harbour.deploy(1)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        failed = harbour.until(harbour.request(2, port=port), Failed)
-    assert failed.reason.startswith(f"port {port} of 127.0.0.1 is in use by ")
+        with pytest.raises(StageFailed, match=f"^port {port} of 127.0.0.1 is in use by "):
+            harbour.until(harbour.request(2, port=port), Failed)
     assert ask(uri_of(harbour)) == "1"
 
 
