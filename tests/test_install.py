@@ -61,6 +61,42 @@ def test_the_wheel_does_the_main_job(
     shell("delete")
 
 
+TUTORIAL = """\
+import json
+import numpy as np
+import joblib
+from azureml.core.model import Model
+
+
+def init():
+    global model
+    model_path = Model.get_model_path('sal_model')
+    model = joblib.load(model_path)
+
+
+def run(raw_data):
+    data = np.array(json.loads(raw_data)['data'])
+    y_hat = model.predict(data)
+    return json.dumps(y_hat.tolist())
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="azureml-core has no release for this Python")
+def test_the_script_of_azure_mls_tutorial_scores_unchanged(wheel: Path, tmp_path: Path, shell: Shell) -> None:
+    """With the real azureml-core, whose Model.get_model_path searches the layout of the release."""
+    python = environment(tmp_path / "venv", f"{wheel}[sklearn,local,azureml]")
+    shell.lading = python.with_name("lading")
+    shutil.copytree(ROOT / "data", shell.folder / "data")
+    manifest = (ROOT / "manifests" / "salary.yaml").read_text()
+    wanted = "environment: {conda: [scikit-learn], pip: [azureml-core]}\n  scoring_script: score.py"
+    shell.write("manifests/salary.yaml", manifest.replace("environment: {conda: [scikit-learn]}", wanted))
+    shell.write("manifests/score.py", TUTORIAL)
+    shell("deploy", "manifests/salary.yaml")
+    answer = shell("score", "manifests/salary.yaml", "-d", '{"data": [[21]]}').json()
+    assert json.loads(answer) == [pytest.approx(141760.56910569107, rel=1e-9)]
+    shell("delete", "manifests/salary.yaml")
+
+
 def test_the_source_distribution_has_what_the_tests_need(tmp_path: Path) -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
     source = tmp_path / "source"
