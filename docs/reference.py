@@ -12,7 +12,7 @@ import click
 from lading import Options
 from lading.cli.commands import lading
 from lading.hooks import BoundPlugin
-from lading.manifest import Register, options_schema
+from lading.manifest import REFERENCE, Register, options_schema
 from lading.manifest.core import Core, Sample, TargetBlock
 from lading.plugins import GROUPS, installed
 
@@ -98,6 +98,8 @@ def _table(schema: dict[str, Any]) -> Iterator[str]:
         return
     yield "| key | type | default | meaning |\n|---|---|---|---|"
     for name, item in properties.items():
+        if name == "plugin":  # told in the introduction, of every block
+            continue
         default = "required" if name in required else _value(item.get("default"))
         meaning = " ".join(item.get("description", "").split()).replace("|", "\\|")
         yield f"| `{name}` | {_kind(item)} | {default} | {meaning} |"
@@ -112,7 +114,8 @@ def _kind(item: dict[str, Any]) -> str:
     if "enum" in item or "const" in item:
         return ", ".join(f"`{choice}`" for choice in item.get("enum", [item.get("const")]))
     if "anyOf" in item:
-        kinds = (_kind(kind) for kind in item["anyOf"] if kind.get("type") != "null")
+        others = (kind for kind in item["anyOf"] if kind.get("type") != "null" and kind.get("pattern") != REFERENCE)
+        kinds = map(_kind, others)
         return " or ".join(dict.fromkeys(kinds))
     if "$ref" in item:
         return str(item["$ref"]).rpartition("/")[2]

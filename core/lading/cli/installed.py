@@ -78,7 +78,7 @@ def _kinds(schema: dict[str, Any]) -> Iterator[str]:
     elif "enum" in schema:
         yield from map(str, schema["enum"])
     else:
-        yield str(schema.get("type", "object"))
+        yield str(schema.get("format") or schema.get("type", "object"))
 
 
 def _purpose(schema: dict[str, Any]) -> str:

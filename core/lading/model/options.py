@@ -73,6 +73,9 @@ class IsInput:
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {"type": "str", "min_length": 1}
 
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {**handler(schema), "format": "path"}
+
 
 InputPath = Annotated[Path, IsInput()]
 """A file or folder named in a manifest, relative to it. A plugin receives it absolute."""
