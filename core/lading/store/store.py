@@ -117,6 +117,13 @@ def _create(root: Path, database: Path) -> None:
             if not database.exists():
                 # a journal whose database was moved away would be played into this one
                 (root / f"{_DATABASE}-journal").unlink(missing_ok=True)
+                _keep_out_of_git(root / ".gitignore")
                 move(folder / _DATABASE, database)
         finally:
             os.close(door)
+
+
+def _keep_out_of_git(file: Path) -> None:
+    """Models do not belong in a repository."""
+    file.write_text("*\n", encoding="utf-8")
+    file.chmod(0o600)

@@ -101,6 +101,10 @@ def test_a_store_may_lie_in_any_folder(tmp_path: Path, name: str) -> None:
         assert again.reuse.get("key") == 1
 
 
+def test_git_is_told_to_leave_the_store_alone(store: Store, root: Path) -> None:
+    assert (root / ".gitignore").read_text() == "*\n"
+
+
 @pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
 def test_a_folder_that_others_can_write_to_is_refused(root: Path, mode: int) -> None:
     Store.open(root).close()
