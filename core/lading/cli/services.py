@@ -151,6 +151,8 @@ def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Pat
     with working():
         deployment = api.deployment(manifest, target=target, store=store)
         found = deployment.logs(tail=tail)
+    if not found.lines:
+        click.echo("the log is empty", err=True)
     while True:
         for line in found.lines:
             click.echo(line)
