@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from .errors import Transient as Transient
     from .hookspecs import hookimpl as hookimpl
     from .layout import lay_out as lay_out
+    from .lifecycle import PastRelease as PastRelease
+    from .lifecycle import gc as gc
+    from .lifecycle import history as history
+    from .lifecycle import rollback as rollback
     from .live import LiveDeployment as LiveDeployment
     from .model.context import Connection as Connection
     from .model.context import Context as Context
@@ -102,6 +106,7 @@ __getattr__, __dir__ = lazily(
         "Refused StageFailed Transient",
         "hookspecs": "hookimpl",
         "layout": "lay_out",
+        "lifecycle": "PastRelease gc history rollback",
         "live": "LiveDeployment",
         "model.context": "Connection Context Models",
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",

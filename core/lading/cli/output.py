@@ -53,6 +53,16 @@ def text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def size(count: int) -> str:
+    """A number of bytes as people read it, in powers of 1000."""
+    number, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < 1000:
+            break
+        number, unit = number / 1000, larger
+    return f"{number:.3g} {unit}"
+
+
 def _rich(rows: Sequence[Mapping[str, object]]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -46,12 +46,10 @@ def tags(target: Section, package: Package) -> dict[str, str]:
 class Attempt:
     """The steps of one release towards being up."""
 
-    def __init__(
-        self, service: Service, package: Package, release: Release, samples: Sequence[GoldenRequest] | None = None
-    ) -> None:
+    def __init__(self, service: Service, package: Package, release: Release, samples: Sequence[GoldenRequest]) -> None:
         session = service.session
         self._service = service
-        self._samples = session.manifest.samples if samples is None else samples
+        self._samples = samples
         self._journal = session.store.journal
         self._intents = [intent.id for intent in self._journal.open(release.service, release.target)]
         self._end = session.end(DEPLOY_LIMIT)

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 Plugins = Mapping[Path_, BoundPlugin]
 
+_STAGES = ("train", "package")
+_GUARDS = ("observer", "gate")
+
 
 def bind_manifest(
-    draft: Draft, store: Store, *, targets: tuple[str, ...] | None, stages: bool
+    draft: Draft, store: Store, *, targets: tuple[str, ...] | None, stages: bool, guards: bool = False
 ) -> tuple[Manifest, Plugins]:
-    """Bind the core sections, the chosen targets with their connections and, for the stages, what these name.
+    """Bind the core sections, the chosen targets with their connections and, for the stages, what these name; the
+    gates and observers for the stages, or where `guards` asks for them alone.
 
     Raises ManifestError with every problem, BadInput for a target that the manifest does not have, and PluginError for
     a plugin that is broken.
@@ -29,7 +33,8 @@ def bind_manifest(
     refs = draft.sections()
     names = () if targets is None else targets or _defaults(draft)
     chosen = [_target(refs, name) for name in names]
-    wanted = [*chosen, *(ref for ref in refs if stages and ref.role not in ("target", "connection"))]
+    roles = (*(_STAGES if stages else ()), *(_GUARDS if stages or guards else ()))
+    wanted = [*chosen, *(ref for ref in refs if ref.role in roles)]
     plugins, types = _load(wanted)
     families = {ref.path: _family(ref, plugins, refs, types) for ref in chosen}
     named = {*filter(None, families.values()), *(draft.accounts() if stages else ())}

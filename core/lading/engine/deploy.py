@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..model import NoScoringUri, Package, Release, ScoringUri, State
+from ..model import GoldenRequest, NoScoringUri, Package, Release, ScoringUri, State
 from . import keys
 from .golden import GOLDEN_LIMIT, ask_golden
 from .service import Service
@@ -13,6 +13,17 @@ from .service import Service
 if TYPE_CHECKING:
     from ..manifest import Section
     from .session import Session
+
+
+class Wanted(NamedTuple):
+    """What a release is to serve. `samples` are its golden requests, `record` the same with references as written;
+    `restores` is the number of the earlier release that it brings back.
+    """
+
+    package: Package
+    samples: tuple[GoldenRequest, ...]
+    record: tuple[GoldenRequest, ...]
+    restores: int | None = None
 
 
 @dataclass(frozen=True)
@@ -33,18 +44,27 @@ def deploy(session: Session, target: Section, package: Package, *, force: bool =
     """
     service = Service(session, target)
     with service.locked():
-        key = _key(service, package)
-        found = None if force else _served(service, package, key)
-        if found is not None:
-            return found
-        session.gate("deploy", target=target.name, package_digest=package.digest)
-        from .release import bring_up  # where there is nothing to do, this is not loaded
-
-        release = bring_up(service, package, key)
-        return Deployed(target.name, release, service.scoring_uri(), reused=False)
+        return ensure_up(
+            service, Wanted(package, session.manifest.samples, session.manifest.samples_record), force=force
+        )
 
 
-def _key(service: Service, package: Package) -> str:
+def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deployed:
+    """The same, for whoever holds the service's lock."""
+    session, target, package = service.session, service.target, wanted.package
+    key = deploy_key(service, package)
+    found = None if force else _served(service, wanted, key)
+    if found is not None:
+        return found
+    session.gate("deploy", target=target.name, package_digest=package.digest)
+    from .release import bring_up  # where there is nothing to do, this is not loaded
+
+    release = bring_up(service, wanted, key)
+    return Deployed(target.name, release, service.scoring_uri(), reused=False)
+
+
+def deploy_key(service: Service, package: Package) -> str:
+    """The key of a package on a target, under the options that the manifest gives it now."""
     parts = keys.section_parts(service.target, service.plugin, service.session.store)
     return keys.key("deploy", **parts, service=service.target.service_name, package=package.digest)
 
@@ -54,7 +74,7 @@ def mark(release: Release) -> str:
     return keys.key("release", service=release.service, target=release.target, number=release.number)
 
 
-def _served(service: Service, package: Package, key: str) -> Deployed | None:
+def _served(service: Service, wanted: Wanted, key: str) -> Deployed | None:
     """The release that is up already with this package and these options, proved by the target itself."""
     session, target = service.session, service.target
     release = session.store.releases.current(target.service_name, target.name)
@@ -62,9 +82,9 @@ def _served(service: Service, package: Package, key: str) -> Deployed | None:
         return None
     status, uri = service.status(), service.scoring_uri()
     if status.state is State.UNKNOWN and isinstance(uri, ScoringUri):
-        alive = ask_golden(uri.uri, session.manifest.samples, key=service.key(), timeout=GOLDEN_LIMIT).up
+        alive = ask_golden(uri.uri, wanted.samples, key=service.key(), timeout=GOLDEN_LIMIT).up
     else:
-        alive = status.state is State.RUNNING and status.package_digest == package.digest
+        alive = status.state is State.RUNNING and status.package_digest == wanted.package.digest
     if not alive:
         return None
     detail = f"release {release.number}"

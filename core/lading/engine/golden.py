@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import model, scoring
 from ..errors import LadingError
+from ..manifest import expand_all
 
 if TYPE_CHECKING:
-    from ..model import GoldenRequest, Json, Secret
+    from ..model import GoldenRequest, Json, Release, Secret
 
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
 
@@ -27,6 +29,18 @@ def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None
         if found:
             return model.Verdict(up=False, reason=f"golden request {number}: {found}")
     return model.Verdict(up=True)
+
+
+def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str], None]) -> tuple[GoldenRequest, ...]:
+    """The golden requests that a release was accepted with, with variables replaced; `report` hears of the unset."""
+    return tuple(
+        replace(
+            golden,
+            request=expand_all(golden.request, environ, lambda _path, message: report(message)),
+            response=expand_all(golden.response, environ, lambda _path, message: report(message)),
+        )
+        for golden in release.golden_requests or ()
+    )
 
 
 def decoded(answer: Json, expected: Json) -> Json:

@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LadingError, NotUp
 from ..model import Capability, Package, Release
 from .attempt import RESUMABLE, Attempt
-from .deploy import mark
+from .deploy import Wanted, deploy_key, mark
+from .golden import accepted
 
 if TYPE_CHECKING:
     from .service import Service
 
 
-def bring_up(service: Service, package: Package, key: str) -> Release:
+def bring_up(service: Service, wanted: Wanted, key: str) -> Release:
     """Bring up a new release and record it.
 
     Raises NotUp where it does not come up: the old one then still serves, or serves again.
     """
     session, target = service.session, service.target
     previous = session.store.releases.current(target.service_name, target.name)
-    release = _begin(service, package, key)
+    _tell_what_goes(service, wanted, previous)
+    release = _begin(service, wanted, key)
     session.events.emit("stage.started", stage="deploy", target=target.name, detail=f"release {release.number}")
     try:
-        Attempt(service, package, release).run()
+        up = _attempt(service, wanted, release)
     except RESUMABLE:
         raise
     except LadingError as error:
-        session.store.releases.finish(release, "failed", session.events.masked(error.message))
         session.events.emit("release.refused", stage="deploy", target=target.name, detail=error.message)
         if previous is not None and not service.plugin.can(Capability.KEEPS_OLD_RELEASE):
             _restore(service, previous)
         raise
-    up = session.store.releases.finish(release, "up")
     detail = f"release {up.number}"
     session.events.emit("release.up", stage="deploy", target=target.name, detail=detail, release=up.number)
     return up
 
 
-def _begin(service: Service, package: Package, key: str) -> Release:
+def _tell_what_goes(service: Service, wanted: Wanted, previous: Release | None) -> None:
+    """Warn where a deploy takes back a rollback: so says the manifest, though its reader may not mean it."""
+    if previous is None or previous.restores is None or wanted.restores is not None:
+        return
+    if previous.package_digest != wanted.package.digest:
+        service.session.events.emit(
+            "warning",
+            stage="deploy",
+            target=service.target.name,
+            detail=f"release {previous.number} of {previous.service} had brought release {previous.restores} back; "
+            "the manifest's package takes its place again",
+        )
+
+
+def _begin(service: Service, wanted: Wanted, key: str) -> Release:
     """A new release, or the pending one of an interrupted command where it was to be the same."""
     session, target = service.session, service.target
     releases = session.store.releases
@@ -48,25 +63,55 @@ def _begin(service: Service, package: Package, key: str) -> Release:
             session.events.emit("progress", stage="deploy", target=target.name, phase="resuming", detail=detail)
             return pending
         releases.finish(pending, "failed", "interrupted, and not asked for again")
-    release = releases.begin(target.service_name, target.name, package)
+    release = releases.begin(target.service_name, target.name, wanted.package)
     session.store.reuse.put(mark(release), "deploy", key)
     return release
+
+
+def _attempt(service: Service, wanted: Wanted, release: Release) -> Release:
+    """Take a release to its end, and record which end that was, with the golden requests that it has answered."""
+    session = service.session
+    try:
+        Attempt(service, wanted.package, release, wanted.samples).run()
+    except RESUMABLE:
+        raise
+    except LadingError as error:
+        session.store.releases.finish(release, "failed", session.events.masked(error.message))
+        raise
+    answered = replace(release, golden_requests=wanted.record, restores=wanted.restores)
+    return session.store.releases.finish(answered, "up")
 
 
 def _restore(service: Service, previous: Release) -> None:
     """Deploy the previous package again, on a target that had to give it up for the new one."""
     session, target = service.session, service.target
-    version = session.store.models.get(previous.model, previous.model_version)
-    package = session.store.packages.get(previous.package_digest, version) if version else None
+    package = kept_package(service, previous)
     if package is None:
         raise NotUp(f"release {previous.number} of {target.service_name} cannot come back: its package is gone")
-    release = session.store.releases.begin(target.service_name, target.name, package)
-    Attempt(service, package, release, samples=()).run()
-    session.store.releases.finish(release, "up")
-    session.store.reuse.put(mark(release), "deploy", session.store.reuse.get(mark(previous)))
+    wanted = as_accepted(service, previous, package)
+    release = _attempt(service, wanted, _begin(service, wanted, deploy_key(service, package)))
     session.events.emit(
         "release.rolled_back",
         stage="deploy",
         target=target.name,
         detail=f"release {previous.number} serves again, as release {release.number}; it was away meanwhile",
     )
+
+
+def kept_package(service: Service, release: Release) -> Package | None:
+    """The package of a release; None where it is gone."""
+    store = service.session.store
+    version = store.models.get(release.model, release.model_version)
+    return store.packages.get(release.package_digest, version) if version else None
+
+
+def as_accepted(service: Service, release: Release, package: Package) -> Wanted:
+    """What brings a release back: its package, with the golden requests that it was accepted with."""
+    session = service.session
+
+    def warn(message: str) -> None:
+        detail = f"a golden request of release {release.number}: {message}"
+        session.events.emit("warning", stage="deploy", target=release.target, detail=detail)
+
+    samples = accepted(release, session.order.environ, warn)
+    return Wanted(package, samples, release.golden_requests or (), release.number)

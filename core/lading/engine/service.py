@@ -50,7 +50,7 @@ class Service:
         return Deployment(target.service_name, target.name, target.options, *known)
 
     def context(self, end: float | None, journal: Callable[[str], None] = lambda _name: None) -> HookContext:
-        """The context of this target's hooks; its folder lasts as long as the store."""
+        """The context of this target's hooks; its folder lasts until it is deleted."""
         target = self.target
         work = self.session.store.work("deployments", target.name, target.service_name)
         return self.session.context(

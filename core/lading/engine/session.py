@@ -29,7 +29,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Order:
-    """What a command asks for, before the manifest is read. `targets` empty means the manifest's own, None none."""
+    """What a command asks for, before the manifest is read.
+
+    `targets` empty means the manifest's own, None none. `stages` binds what the stages need, `guards` the gates and
+    observers alone.
+    """
 
     file: Path
     environ: Mapping[str, str]
@@ -37,6 +41,7 @@ class Order:
     store: Path | None = None
     targets: tuple[str, ...] | None = None
     stages: bool = True
+    guards: bool = False
     timeout: float | None = None
     lock_wait: float = 0.0
 
@@ -136,10 +141,12 @@ class Session:
 def open_session(order: Order, sink: Sink) -> Iterator[Session]:
     """Read and check the manifest, load the plugins that its chosen blocks name, and open the store."""
     data = read_bytes(order.file)
-    with closing(Store.open(find_store(order.file, order.environ, order.store))) as store:
+    with closing(Store.open(find_store(order.file, order.environ, order.store))) as store, store.in_use():
         draft = parse(order.file, data, order.environ, store.reuse)
         with closing(Events(draft.name, sink)) as events:
-            manifest, plugins = bind_manifest(draft, store, targets=order.targets, stages=order.stages)
+            manifest, plugins = bind_manifest(
+                draft, store, targets=order.targets, stages=order.stages, guards=order.guards
+            )
             session = Session(order, manifest, plugins, store, events)
             if manifest.observers:
                 events.observe([_observer(session, section) for section in manifest.observers])

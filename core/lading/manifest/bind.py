@@ -174,7 +174,7 @@ class _Binding:
     def _assembled(self, register: Register, samples: Any, sections: Iterable[Section | None]) -> Manifest:
         bound = [section for section in sections if section]
         by_path = {section.path: section for section in bound}
-        name = self._draft.name
+        name, package = self._draft.name, self._draft.block(("package",))
         return Manifest(
             file=self._draft.file,
             name=name,
@@ -182,6 +182,7 @@ class _Binding:
             register=replace(register, model=register.model or name),
             package=by_path.get(("package",)),
             samples=samples,
+            samples_record=tuple(GoldenRequest(**sample) for sample in package.get("samples") or ()),
             connections={section.name: section for section in bound if section.role == "connection"},
             track=tuple(self._draft.expanded(self._draft.value.get("track", []))),
             observers=tuple(section for section in bound if section.role == "observer"),

@@ -71,7 +71,10 @@ class Register(Options):
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest without problems. It holds the sections that were bound: `train` and `package` are None elsewhere."""
+    """A manifest without problems. It holds the sections that were bound: `train` and `package` are None elsewhere.
+
+    `samples_record` is `samples` with `${NAME}` as written, for whatever is kept or shown.
+    """
 
     file: Path
     name: str
@@ -79,6 +82,7 @@ class Manifest:
     register: Register
     package: Section | None
     samples: tuple[GoldenRequest, ...]
+    samples_record: tuple[GoldenRequest, ...]
     connections: Mapping[str, Section]
     track: tuple[str, ...]
     observers: tuple[Section, ...]

@@ -35,7 +35,7 @@ class Context(Protocol):
 
     @property
     def work(self) -> Path:
-        """A folder of this deployment's (or stage's) own; for a deployment it lasts as long as the store."""
+        """A folder of this deployment's (or stage's) own; for a deployment it lasts until that is deleted."""
 
     @property
     def deadline(self) -> datetime | None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from .options import Json, Options
+from .services import GoldenRequest
 
 
 class Shown:
@@ -137,7 +138,8 @@ class Release(Shown):
     """A numbered entry in a deployment's history.
 
     `state` is pending, up, superseded, refused (a golden request was answered wrongly, or not at all), failed or
-    deleted.
+    deleted. `restores` is the number of the earlier release whose package it brought up again. `golden_requests` are
+    those it was accepted with, with `${NAME}` as the manifest wrote it; None where it never came up.
     """
 
     service: str
@@ -151,6 +153,8 @@ class Release(Shown):
     started: datetime
     ended: datetime | None = None
     reason: str = ""
+    restores: int | None = None
+    golden_requests: tuple[GoldenRequest, ...] | None = field(default=None, repr=False)
 
 
 class State(StrEnum):

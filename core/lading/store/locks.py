@@ -27,12 +27,7 @@ def exclusive(path: Path, *, name: str, command: str, wait: float) -> Iterator[s
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         with naming(path):
-            acquired = _acquire(descriptor, wait)
-        if not acquired:
-            raise Locked(
-                f"'{name}' is locked by {_holder(descriptor) or 'another command'}",
-                hint="wait until it has finished, or let this command wait with --lock-wait SECONDS",
-            )
+            _wait_for(descriptor, name, wait, fcntl.LOCK_EX)
         try:
             yield _enter(descriptor, path, command)
         finally:
@@ -42,22 +37,42 @@ def exclusive(path: Path, *, name: str, command: str, wait: float) -> Iterator[s
         os.close(descriptor)
 
 
-def try_lock(descriptor: int) -> bool:
+@contextmanager
+def shared(path: Path, *, name: str, wait: float) -> Iterator[None]:
+    """Hold the lock file `path` together with others, so that nobody has it `exclusive` meanwhile.
+
+    Raises Locked, with that holder named, after `wait` seconds.
+    """
+    with naming(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with naming(path):
+            _wait_for(descriptor, name, wait, fcntl.LOCK_SH)
+            if os.fstat(descriptor).st_size:  # a holder that died wrote it, and nobody else is to be named so
+                os.ftruncate(descriptor, 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     """Lock an open file or folder, unless another process has it locked."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _acquire(descriptor: int, wait: float) -> bool:
+def _wait_for(descriptor: int, name: str, wait: float, kind: int) -> None:
     end = time.monotonic() + wait
-    while not try_lock(descriptor):
+    while not try_lock(descriptor, kind):
         if time.monotonic() >= end:
-            return False
+            raise Locked(
+                f"'{name}' is locked by {_holder(descriptor) or 'another command'}",
+                hint="wait until it has finished, or let this command wait with --lock-wait SECONDS",
+            )
         time.sleep(_POLL_SECONDS)
-    return True
 
 
 def _enter(descriptor: int, path: Path, command: str) -> str | None:

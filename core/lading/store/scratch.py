@@ -26,6 +26,17 @@ def scratch(tmp: Path) -> Iterator[Path]:
         os.close(lock)
 
 
+def leftovers(tmp: Path) -> list[Path]:
+    """The folders whose process died; the next `scratch` sweeps them away."""
+    return [folder for folder in tmp.glob("*") if _is_left(folder)]
+
+
+def _is_left(folder: Path) -> bool:
+    with suppress(FileNotFoundError), _opened(folder) as lock:
+        return try_lock(lock)
+    return False
+
+
 def _claim(tmp: Path) -> tuple[Path, int]:
     with _opened(tmp) as door:
         fcntl.flock(door, fcntl.LOCK_EX)  # no other process sweeps between the creation and the lock

@@ -6,8 +6,9 @@ import fcntl
 import os
 import stat
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import BadInput, LadingError, Refused
 from .database import Database, create_database
@@ -15,7 +16,7 @@ from .digests import Digests
 from .durable import make_folder, move, naming
 from .files import Files
 from .journal import Journal
-from .locks import exclusive
+from .locks import exclusive, shared
 from .models import ModelVersions
 from .names import safe_name
 from .packages import Packages
@@ -24,9 +25,14 @@ from .reuse import Reuse
 from .runs import Runs
 from .scratch import scratch
 
+if TYPE_CHECKING:
+    from .garbage import Garbage
+
 _FOLDER = ".lading"
 _ROOT_MARKS = (_FOLDER, "pyproject.toml", ".git")
 _DATABASE = "store.db"
+_CLEANING = "store"
+_CLEANING_SECONDS = 30.0  # how long others wait for `clean`, which renames under its lock and removes after it
 
 
 def find_store(manifest: Path, environ: Mapping[str, str], option: Path | None = None) -> Path:
@@ -88,9 +94,38 @@ class Store:
 
         Gives who held it last, where that process died holding it. Raises Locked, with the holder named.
         """
+        return exclusive(self._lock_file(name), name=name, command=command, wait=wait)
+
+    def in_use(self) -> AbstractContextManager[None]:
+        """Keep `clean` away from what is not recorded as needed yet; as many commands as like to hold this at once."""
+        return shared(self._lock_file(_CLEANING), name=_CLEANING, wait=_CLEANING_SECONDS)
+
+    def garbage(self, keep: int) -> list[Garbage]:
+        """What nothing needs: no release that is up or pending, no registered model, no training's newest run, and
+        none of the last `keep` packages that were up on each deployment.
+        """
+        from .garbage import Needs, find
+
+        with self.in_use(), naming(self.root):
+            return find(self.root, Needs(self._database, keep))
+
+    def clean(self, keep: int, *, command: str, wait: float = 0.0) -> list[Garbage]:
+        """Remove the garbage and say what it was. Raises Locked while another command uses the store."""
+        from .garbage import Needs, find, forget
+
+        with ExitStack() as stack, naming(self.root), self.lock(_CLEANING, command=command, wait=wait):
+            needs = Needs(self._database, keep)
+            found = find(self.root, needs)
+            away = stack.enter_context(self.scratch())  # removed once the lock is free, or by a later command
+            forget(self._database, needs)
+            for number, item in enumerate(found):
+                if item.path.exists():  # the scratch of dead processes is swept by now
+                    item.path.rename(away / str(number))
+        return found
+
+    def _lock_file(self, name: str) -> Path:
         with naming(self.root):
-            path = make_folder(self.root / "locks") / f"{safe_name(name)}.lock"
-        return exclusive(path, name=name, command=command, wait=wait)
+            return make_folder(self.root / "locks") / f"{safe_name(name)}.lock"
 
     def work(self, *parts: str) -> Path:
         """A private folder that lasts as long as the store, one for each sequence of parts, whatever is in them."""

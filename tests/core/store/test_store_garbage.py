@@ -1,0 +1,180 @@
+"""Cleaning: any sequence of uses and cleanings, cut off or not, against a model of what is needed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from store_kit import THIS, eventually, packed, request_for, sha256, written
+
+from lading.errors import Locked
+from lading.model import Release, Run
+from lading.store import Store
+from lading.store.database import Database
+from lading.store.garbage import Needs, forget
+
+contents = st.sampled_from([b"aa", b"bb", b"cc", b"dd"])
+deployments = st.sampled_from([("one", "local"), ("two", "local"), ("one", "aci")])
+ENDS = ("up", "up", "up", "failed", "deleted", "pending")
+
+
+class GarbageMachine(RuleBasedStateMachine):
+    """`history` holds the releases of each deployment, newest last; the rest are digests that must stay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.root = self.folder / ".lading"
+        self.store = Store.open(self.root)
+        self.history: dict[tuple[str, str], list[Release]] = {}
+        self.registered: set[str] = set()
+        self.modules: set[Path] = set()
+        self.newest: dict[str, str] = {}
+        self.kept: set[str] = set()
+        self.works: dict[tuple[str, str], Path] = {}
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+    @rule(name=st.sampled_from(["salary", "tons"]), content=contents, known=st.booleans())
+    def train(self, name: str, content: bytes, known: bool) -> None:
+        """Bytes, a run, and (unless its process died) an output to reuse, which names a snapshot."""
+        model, _ = self.store.files.put(written(self.folder / "model", content))
+        snapshot, _ = self.store.files.put(written(self.folder / "snapshot", b"of " + content))
+        now = datetime.now(UTC)
+        self.store.runs.save(Run(f"{now:%f}-{name}", name, "finished", now, ended=now, model_sha256=model))
+        self.newest[name] = model
+        if known:
+            self.store.reuse.put(f"{name} {content!r}", "train", {"sha256": model, "distributions": snapshot})
+
+    @rule(content=contents, module=contents, deployment=deployments, end=st.sampled_from(ENDS), script=contents)
+    def ship(self, content: bytes, module: bytes, deployment: tuple[str, str], end: str, script: bytes) -> None:
+        modules = (written(self.folder / "train.py", module),)
+        model = self.store.models.register(request_for(written(self.folder / "model", content), modules=modules))
+        self.registered.add(model.sha256)
+        self.modules.update(model.modules)
+        package = packed(self.store, model, {"azureml-app/score.py": script})
+        self.store.reuse.put(f"{content!r} {script!r}", "package", package.digest)
+        self.kept.add(package.digest)
+        release = self.store.releases.begin(*deployment, package)
+        self.works[deployment] = written(self.store.work("deployments", *reversed(deployment)) / "spec", b"x")
+        history = self.history.setdefault(deployment, [])
+        if end == "up":
+            release = self.store.releases.finish(replace(release, golden_requests=()), "up")
+            history[:] = [replace(one, state="superseded") if one.state == "up" else one for one in history]
+        elif end != "pending":
+            release = self.store.releases.finish(release, end)
+        history.append(release)
+        if end == "deleted":
+            history[:] = [self._deleted(one) for one in history]
+
+    def _deleted(self, release: Release) -> Release:
+        return self.store.releases.finish(release, "deleted") if release.state in ("up", "pending") else release
+
+    @rule(content=contents)
+    def pack_only(self, content: bytes) -> None:
+        model = self.store.models.register(request_for(written(self.folder / "model", content)))
+        self.registered.add(model.sha256)
+        self.kept.add(packed(self.store, model, {"azureml-app/score.py": b"alone"}).digest)
+
+    @rule()
+    def die(self) -> None:
+        """A process that is killed leaves a scratch folder behind."""
+        written(self.root / "tmp" / "dead" / "half", b"half")
+
+    @rule(keep=st.integers(0, 3))
+    def clean(self, keep: int) -> None:
+        said = self.store.garbage(keep)
+        assert self.store.garbage(keep) == said
+        removed = self.store.clean(keep, command="lading gc")
+        assert removed == said
+        assert not any(item.path.exists() for item in removed)
+        assert self.store.garbage(keep) == []
+        self._expect(keep)
+
+    @rule(keep=st.integers(0, 3))
+    def clean_and_die(self, keep: int) -> None:
+        """Killed after the records and before the bytes: the bytes are found again."""
+        said = self.store.garbage(keep)
+        database = Database(self.root / "store.db")
+        forget(database, Needs(database, keep))
+        database.close()
+        assert self.store.garbage(keep) == said
+        self._expect(keep)
+
+    def _expect(self, keep: int) -> None:
+        self.kept &= self._live() | {digest for one in self.history for digest in self._last(one, keep)}
+        for deployment, history in self.history.items():
+            if history[-1].state == "deleted" and not any(one.state in ("up", "pending") for one in history):
+                self.works.pop(deployment, None)
+
+    def _live(self) -> set[str]:
+        releases = [one for history in self.history.values() for one in history]
+        return {one.package_digest for one in releases if one.state in ("up", "pending")}
+
+    def _last(self, deployment: tuple[str, str], keep: int) -> list[str]:
+        up = [one.package_digest for one in reversed(self.history[deployment]) if one.golden_requests is not None]
+        return list(dict.fromkeys(up))[:keep]
+
+    @invariant()
+    def what_is_needed_is_there(self) -> None:
+        for digest in self.registered | set(self.newest.values()):
+            self.store.files.check(digest)
+        assert all(module.is_file() for module in self.modules)
+        assert all(path.is_file() for path in self.works.values())
+        for release in (one for history in self.history.values() for one in history):
+            version = self.store.models.get(release.model, release.model_version)
+            assert version is not None
+            package = self.store.packages.get(release.package_digest, version)
+            assert (package is not None) == (release.package_digest in self.kept)
+
+    @invariant()
+    def what_is_remembered_is_there(self) -> None:
+        for name in ("salary", "tons"):
+            for content in (b"aa", b"bb", b"cc", b"dd"):
+                output = self.store.reuse.get(f"{name} {content!r}")
+                if output is not None:
+                    self.store.files.check(output["sha256"])
+                    self.store.files.check(output["distributions"])
+
+
+GarbageMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None, database=None)
+TestGarbage = GarbageMachine.TestCase
+
+
+def test_clean_refuses_while_the_store_is_in_use(store: Store) -> None:
+    with store.in_use(), store.in_use(), pytest.raises(Locked, match="'store' is locked by another command"):
+        store.clean(0, command="lading gc")
+    assert store.clean(0, command="lading gc") == []
+
+
+def test_a_scratch_folder_in_use_is_no_garbage(root: Path, store: Store) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, str(THIS), "hold", str(root), ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    folder = Path(holder.stdout.readline().strip())
+    assert store.clean(0, command="lading gc") == []
+    assert folder.is_dir()
+    holder.kill()
+    holder.communicate(timeout=20)
+    eventually(lambda: [item.path for item in store.garbage(0)] == [folder])
+
+
+def test_what_is_not_the_stores_own_stays(root: Path, store: Store, tmp_path: Path) -> None:
+    stored, path = store.files.put(written(tmp_path / "model", b"aa"))
+    stranger = written(root / "files" / "notes.txt", b"mine")
+    unknown = written(store.work("deployments", "local", "of-a-lost-database") / "desired.json", b"{}")
+    (item,) = store.clean(0, command="lading gc")
+    assert (item.kind, item.name, item.bytes, item.path) == ("file", stored, 2, path)
+    assert (stored, path.exists(), stranger.exists(), unknown.exists()) == (sha256(b"aa"), False, True, True)
