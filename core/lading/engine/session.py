@@ -29,7 +29,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Order:
-    """What a command asks for, before the manifest is read. `targets` empty means the manifest's own, None none."""
+    """What a command asks for, before the manifest is read. `targets` empty means the manifest's own, None none.
+
+    `packed` says that it brings a package, so that of the manifest the targets and golden requests are read alone.
+    """
 
     file: Path
     environ: Mapping[str, str]
@@ -39,6 +42,7 @@ class Order:
     stages: bool = True
     timeout: float | None = None
     lock_wait: float = 0.0
+    packed: bool = False
 
 
 @dataclass
@@ -139,7 +143,9 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
     with closing(Store.open(find_store(order.file, order.environ, order.store))) as store:
         draft = parse(order.file, data, order.environ, store.reuse)
         with closing(Events(draft.name, sink)) as events:
-            manifest, plugins = bind_manifest(draft, store, targets=order.targets, stages=order.stages)
+            manifest, plugins = bind_manifest(
+                draft, store, targets=order.targets, stages=order.stages, packed=order.packed
+            )
             session = Session(order, manifest, plugins, store, events)
             if manifest.observers:
                 events.observe([_observer(session, section) for section in manifest.observers])
