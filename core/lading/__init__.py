@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .api import deploy as deploy
     from .api import deploy_each as deploy_each
     from .api import deployment as deployment
+    from .api import export_package as export_package
     from .api import get_model as get_model
     from .api import get_run as get_run
     from .api import list_models as list_models
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .catalogue import describe_model as describe_model
     from .catalogue import describe_target as describe_target
     from .catalogue import manifest_schema as manifest_schema
+    from .engine.archive import Archive as Archive
     from .errors import BadInput as BadInput
     from .errors import Interrupted as Interrupted
     from .errors import LadingError as LadingError
@@ -84,7 +86,9 @@ if TYPE_CHECKING:
     from .model.services import NoScoringUri as NoScoringUri
     from .model.services import ScoringUri as ScoringUri
     from .model.stages import ConnectRequest as ConnectRequest
+    from .model.stages import FileContents as FileContents
     from .model.stages import GateRequest as GateRequest
+    from .model.stages import Import as Import
     from .model.stages import InspectRequest as InspectRequest
     from .model.stages import PackageRequest as PackageRequest
     from .model.stages import PackedFiles as PackedFiles
@@ -99,9 +103,10 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "api": "Outcome Standing check deploy deploy_each deployment get_model get_run list_models list_runs "
-        "package register statuses train",
+        "api": "Outcome Standing check deploy deploy_each deployment export_package get_model get_run "
+        "list_models list_runs package register statuses train",
         "catalogue": "describe_model describe_target manifest_schema",
+        "engine.archive": "Archive",
         "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "
         "Refused StageFailed Transient",
         "hookspecs": "hookimpl",
@@ -116,8 +121,8 @@ __getattr__, __dir__ = lazily(
         "State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",
         "model.services": "GoldenRequest NoScoringUri ScoringUri",
-        "model.stages": "ConnectRequest GateRequest InspectRequest PackageRequest PackedFiles RegisterRequest "
-        "TrainRequest TrainedModel",
+        "model.stages": "ConnectRequest FileContents GateRequest Import InspectRequest PackageRequest PackedFiles "
+        "RegisterRequest TrainRequest TrainedModel",
         "process": "Command Finished child_environment run_command",
     },
 )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .engine import deploy as deploy_stage
 from .engine import pipeline
@@ -20,12 +21,15 @@ from .engine import train as train_stage
 from .engine.binding import bind_all
 from .engine.service import Service
 from .engine.session import Order, Session, open_session
-from .errors import Interrupted, LadingError, StageFailed
+from .errors import BadInput, Interrupted, LadingError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read, read_bytes
 from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
 from .plugins import TARGETS, installed
 from .store import Store, find_store
+
+if TYPE_CHECKING:
+    from .engine.archive import Archive
 
 MANIFEST = "lading.yaml"
 
@@ -60,6 +64,8 @@ def deploy(
     *,
     target: str | None = None,
     model: str | None = None,
+    package: str | Path | None = None,
+    sha256: str | None = None,
     force: bool = False,
     store: str | Path | None = None,
     timeout: float | None = None,
@@ -67,14 +73,17 @@ def deploy(
 ) -> LiveDeployment:
     """Train, register, package and deploy to one target, reusing what the same inputs gave before.
 
-    `target` is one of the manifest's, by default its own; `model` (`NAME:VERSION`) serves an earlier version; `force`
-    deploys anew even where nothing has changed; `timeout` is in seconds. Raises NotUp where the release does not come
-    up: the old one then still serves.
+    `target` is one of the manifest's, by default its own; `model` (`NAME:VERSION`) serves an earlier version; `package`
+    deploys an exported package as it is, and `sha256` is what the bytes of that file must have; `force` deploys anew
+    even where nothing has changed; `timeout` is in seconds. Raises NotUp where the release does not come up: the old
+    one then still serves.
     """
     (outcome,) = deploy_each(
         manifest,
         targets=() if target is None else (target,),
         model=model,
+        package=package,
+        sha256=sha256,
         force=force,
         store=store,
         timeout=timeout,
@@ -90,6 +99,8 @@ def deploy_each(
     *,
     targets: Sequence[str] = (),
     model: str | None = None,
+    package: str | Path | None = None,
+    sha256: str | None = None,
     force: bool = False,
     store: str | Path | None = None,
     timeout: float | None = None,
@@ -97,10 +108,17 @@ def deploy_each(
     on_event: OnEvent = ignore,
 ) -> tuple[Outcome, ...]:
     """Deploy one package to several targets; where one fails, the others still run."""
+    if package is None and sha256 is not None:
+        raise BadInput("a sha256 pins an exported package, and none is named", hint="name its file with --package")
+    if package is not None and model is not None:
+        raise BadInput("a package brings its own model", hint="name a package or a model, not both")
     order = _order("deploy", manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
-    with open_session(order, on_event) as session:
-        package = pipeline.packaged(session, model=model)
-        return tuple(_deploy_one(session, name, package, force=force) for name in session.manifest.targets)
+    with open_session(replace(order, packed=package is not None), on_event) as session:
+        if package is None:
+            packed = pipeline.packaged(session, model=model)
+        else:
+            packed = pipeline.taken_in(session, Path(package), sha256=sha256)
+        return tuple(_deploy_one(session, name, packed, force=force) for name in session.manifest.targets)
 
 
 def train(
@@ -142,6 +160,25 @@ def package(
     """Train, register and package."""
     with open_session(_order("package", manifest, store=store, timeout=timeout), on_event) as session:
         return pipeline.packaged(session, model=model, force=force)
+
+
+def export_package(
+    file: str | Path,
+    manifest: str | Path = MANIFEST,
+    *,
+    model: str | None = None,
+    store: str | Path | None = None,
+    timeout: float | None = None,
+    on_event: OnEvent = ignore,
+) -> Archive:
+    """Train, register and package, and write the package with its model into one file that can be deployed elsewhere.
+
+    A name that ends with `.gz` or `.tgz` makes a compressed one.
+    """
+    from .engine.archive import export
+
+    with open_session(_order("package export", manifest, store=store, timeout=timeout), on_event) as session:
+        return export(session, pipeline.packaged(session, model=model), Path(file))
 
 
 def check(manifest: str | Path = MANIFEST) -> tuple[str, ...]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from lading import BadInput, TrainedModel, Transient
+from lading import BadInput, FileContents, Import, TrainedModel, Transient
+
+from .bytestream import Broken, Stream
+from .judging import judge, named
+from .walking import Findings, Global, walk
 
 _PIECE = 1 << 20
 _MOST_DECOMPRESSED = 256 << 20  # bytes; what a bomb may cost
+_MOST_SEARCHED = 32 << 20  # bytes; as slow as 3 MB/s where a file is made to be
 _OVERLAP = 256  # longer than the longest entry and its value
 
 # scikit-learn keeps its version in the state of every estimator, under this key. In a pickle, a string is its length
@@ -26,26 +32,81 @@ _VERSION = re.compile(rb"\d[\w.+]{0,62}")
 def inspect(file: Path) -> TrainedModel:
     """Describe a model file: `framework` is empty where it is no pickle, and the version where it says none.
 
-    Raw and zlib, gzip, bz2, lzma or xz compressed files, as joblib writes them, are read in bounded memory.
+    Raw and zlib, gzip, bz2, lzma or xz compressed files, as joblib writes them, are read in bounded time and memory.
     Raises BadInput for an empty or damaged file and Transient where it cannot be read.
     """
     try:
-        return _describe(file, _pieces(file))
+        with file.open("rb") as stream:
+            return _describe(file, stream)
     except IsADirectoryError:
         raise BadInput(f"{file} is a folder", hint="name the model file in it") from None
     except OSError as error:
         raise Transient(f"cannot read {file}: {error.strerror or error}") from error
 
 
-def _describe(file: Path, pieces: Iterator[bytes]) -> TrainedModel:
-    window = next(pieces, b"")
-    if not window:
+def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
+    format_, pieces = _opened(file, stream)
+    findings, watch = Findings(), _Watch(pieces)
+    complete = _follow(Stream(watch), findings)
+    for _piece in watch:  # the version may come after what could not be followed
+        pass
+    if not watch.start:
         raise BadInput(f"{file} is empty")
-    pickled, version = window.startswith(b"\x80"), _version(window)
-    while not version and (piece := next(pieces, b"")):
-        window = window[-_OVERLAP:] + piece
-        version = _version(window)
-    return TrainedModel(file=file, framework="scikit-learn" if pickled or version else "", framework_version=version)
+    contents = FileContents(
+        format=format_,
+        protocol=0 if complete and findings.protocol is None else findings.protocol,
+        size=os.fstat(stream.fileno()).st_size,
+        classes=tuple(_printable(f"{found.module}.{found.name}") for found in findings.classes),
+        imports=tuple(_judged(found) for found in {**findings.imports, **watch.named}),
+        complete=complete,
+    )
+    pickled = watch.start == b"\x80" or watch.version
+    return TrainedModel(file, "scikit-learn" if pickled else "", watch.version, contents=contents)
+
+
+def _follow(stream: Stream, findings: Findings) -> bool:
+    """Follow every pickle of a file; False where one cannot be followed to its end."""
+    try:
+        walk(stream, findings)
+        while stream.starts_pickle():
+            walk(stream, findings)
+    except Broken:
+        return False
+    return True
+
+
+def _judged(found: Global) -> Import:
+    return Import(_printable(found.module), _printable(found.name), judge(found))
+
+
+def _printable(name: str) -> str:
+    """A name as a terminal may show it: whoever wrote the file chose it."""
+    return name if name.isprintable() else ascii(name)
+
+
+class _Watch:
+    """The pieces of a file, looked at as they pass: for the version, and for dangerous names outside of any pickle."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.start = b""
+        self.version = ""
+        self.named: dict[Global, None] = {}
+        self._pieces = pieces
+        self._last = b""
+        self._searched = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = next(self._pieces)
+        window, self._last = self._last + piece, piece[-_OVERLAP:]
+        self.start = self.start or piece[:1]
+        self.version = self.version or _version(window)
+        if self._searched < _MOST_SEARCHED:
+            self._searched += len(piece)
+            self.named.update(dict.fromkeys(named(window)))
+        return piece
 
 
 def _version(window: bytes) -> str:
@@ -59,16 +120,15 @@ def _version(window: bytes) -> str:
     return ""
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as stream:
-        start = stream.read(8)
-        stream.seek(0)
-        raw = iter(lambda: stream.read(_PIECE), b"")
-        for prefix, open_stream in _DECOMPRESSORS.items():
-            if start.startswith(prefix):
-                yield from _decompressed(file, raw, open_stream())
-                return
-        yield from raw
+def _opened(file: Path, stream: BinaryIO) -> tuple[str, Iterator[bytes]]:
+    """The name of a file's format, and its bytes, decompressed."""
+    start = stream.read(8)
+    stream.seek(0)
+    raw = iter(lambda: stream.read(_PIECE), b"")
+    for prefix, (name, open_stream) in _DECOMPRESSORS.items():
+        if start.startswith(prefix):
+            return name, _decompressed(file, raw, open_stream())
+    return "raw", raw
 
 
 def _decompressed(file: Path, raw: Iterator[bytes], stream: Any) -> Iterator[bytes]:
@@ -113,10 +173,10 @@ def _lzma() -> Any:
     return lzma.LZMADecompressor(memlimit=128 << 20)
 
 
-_DECOMPRESSORS: dict[bytes, Callable[[], Any]] = {
-    b"\x78": _zlib,
-    b"\x1f\x8b": _zlib,
-    b"BZh": _bz2,
-    b"\xfd7zXZ\0": _lzma,
-    b"\x5d\0": _lzma,
+_DECOMPRESSORS: dict[bytes, tuple[str, Callable[[], Any]]] = {
+    b"\x78": ("zlib", _zlib),
+    b"\x1f\x8b": ("gzip", _zlib),
+    b"BZh": ("bz2", _bz2),
+    b"\xfd7zXZ\0": ("xz", _lzma),
+    b"\x5d\0": ("lzma", _lzma),
 }

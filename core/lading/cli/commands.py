@@ -14,7 +14,7 @@ COMMANDS = {
     "deploy": ("stages", "Train, register, package and deploy; print the scoring URI."),
     "train": ("stages", "Train the model, or find the run that the same inputs gave."),
     "register": ("stages", "Train and register the model."),
-    "package": ("stages", "Train, register and package the model."),
+    "package": ("packaging", "Train, register and package the model."),
     "check": ("stages", "Check a manifest, every block of it."),
     "uri": ("services", "Print the scoring URI of a deployment."),
     "score": ("services", "Send one request to a deployment and print the answer."),

@@ -186,6 +186,53 @@ def model_show(model: str, manifest: Path, store: Path | None, as_json: bool) ->
         output.facts(record)
 
 
+@model.command("inspect")
+@click.argument("model", metavar="FILE|NAME[:VERSION]")
+@options.manifest
+@options.store
+@options.as_json
+@verbose
+def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool) -> int:
+    """Show what a model file would import, without loading it.
+
+    Its opcodes are read and never obeyed. Imports are known (of the framework's
+    own libraries), dangerous (they can run code, or reach files or a network)
+    or other. Exit code 3: something is dangerous, or the file could not be
+    followed to its end. It is an aid and no gate: what looks harmless here may
+    not be, so load no model from someone you do not trust.
+
+    \b
+    Examples:
+      lading model inspect model.joblib
+      lading model inspect sal_model:1 --json
+    """
+    from .. import catalogue
+
+    file = Path(model)
+    found = catalogue.describe_model(file if file.is_file() else _model(model, manifest, store).file)
+    contents = found.contents
+    if contents is None:
+        raise BadInput(f"the trainer '{catalogue.DEFAULT_TRAINER}' cannot say what {model} holds")
+    summary = {
+        "file": found.file,
+        "size": contents.size,
+        "format": contents.format,
+        "protocol": contents.protocol,
+        "framework": found.framework,
+        "framework_version": found.framework_version,
+        "classes": contents.classes,
+        "complete": contents.complete,
+    }
+    rows = [vars(each) for each in sorted(contents.imports, key=lambda each: (each.kind, each.module, each.name))]
+    if as_json:
+        output.document({**summary, "imports": rows})
+    else:
+        output.facts(summary)
+        click.echo()
+        output.table(rows, empty="it imports nothing")
+    return 3 if contents.dangerous or not contents.complete else 0
+
+
 def _model(reference: str, manifest: Path, store: Path | None) -> ModelVersion:
     from .. import api
 

@@ -1,4 +1,4 @@
-"""The commands of the four stages, and `check`."""
+"""The commands of the stages, but for `package`, and `check`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 @options.manifest
 @options.targets
 @click.option("--model", metavar="NAME:VERSION", help="Serve this registered version instead of training one.")
+@click.option(
+    "--package", metavar="FILE", type=click.Path(path_type=Path), help="Deploy this exported package as it is."
+)
+@click.option("--sha256", metavar="DIGEST", help="What the bytes of the exported package must have.")
 @click.option("--force", is_flag=True, help="Deploy anew, even where nothing has changed.")
 @options.timeout
 @options.lock_wait
@@ -31,6 +35,8 @@ def deploy(
     manifest: Path,
     targets: tuple[str, ...],
     model: str | None,
+    package: Path | None,
+    sha256: str | None,
     force: bool,
     timeout: float | None,
     lock_wait: float,
@@ -40,13 +46,16 @@ def deploy(
     """Train, register, package and deploy; print the scoring URI.
 
     What the same inputs gave before is reused. The old release serves until the new one has answered the manifest's
-    samples. Of several targets the others still run when one fails.
+    samples. Of several targets the others still run when one fails. With
+    --package nothing is trained or packaged: of the manifest, the targets and
+    samples are used.
 
     \b
     Examples:
       lading deploy manifests/salary.yaml
       lading deploy manifests/salary.yaml --target local --target aci
       lading deploy --model sal_model:3
+      lading deploy --package salary.tar.gz --sha256 "$DIGEST"
     """
     from .. import api
 
@@ -55,6 +64,8 @@ def deploy(
             manifest,
             targets=targets,
             model=model,
+            package=package,
+            sha256=sha256,
             force=force,
             store=store,
             timeout=timeout,
@@ -140,42 +151,6 @@ def register(manifest: Path, force: bool, timeout: float | None, store: Path | N
         output.document(output.record(model))
     else:
         click.echo(f"{model.name}:{model.version}")
-
-
-@click.command()
-@options.manifest
-@click.option("--model", metavar="NAME:VERSION", help="Package this registered version instead of training one.")
-@click.option("--force", is_flag=True, help="Package anew, even where nothing has changed.")
-@options.timeout
-@options.store
-@options.as_json
-@verbose
-def package(
-    manifest: Path, model: str | None, force: bool, timeout: float | None, store: Path | None, as_json: bool
-) -> None:
-    """Train, register and package the model.
-
-    \b
-    Example:
-      ls "$(lading package manifests/salary.yaml)"
-    """
-    from .. import api
-
-    with working(as_json=as_json) as on_event:
-        made = api.package(manifest, model=model, force=force, store=store, timeout=timeout, on_event=on_event)
-    if as_json:
-        output.document(
-            {
-                "digest": made.digest,
-                "folder": made.folder,
-                "scoring_script": made.scoring_script,
-                "model": f"{made.model.name}:{made.model.version}",
-                "python": made.python,
-                "requirements": made.requirements,
-            }
-        )
-    else:
-        click.echo(made.folder)
 
 
 @click.command()

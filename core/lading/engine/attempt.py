@@ -62,6 +62,7 @@ class Attempt:
         Intents of an earlier, interrupted command are settled with this one's: the target's steps find what those did.
         """
         try:
+            self._service.session.store.models.check(self._request.package.model)
             while not isinstance(step := self._step(), Ready):
                 self._follow(step)
             if self._request.verdict is None:

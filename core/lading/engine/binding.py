@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from ..errors import BadInput
 from ..hooks import BoundPlugin, bind
 from ..manifest import Draft, Manifest, Path_, SectionRef
+from ..model import Options
 
 if TYPE_CHECKING:
-    from ..model import Options
     from ..store import Store
 
 Plugins = Mapping[Path_, BoundPlugin]
@@ -22,24 +22,35 @@ _GUARDS = ("observer", "gate")
 
 
 def bind_manifest(
-    draft: Draft, store: Store, *, targets: tuple[str, ...] | None, stages: bool, guards: bool = False
+    draft: Draft,
+    store: Store,
+    *,
+    targets: tuple[str, ...] | None,
+    stages: bool,
+    guards: bool = False,
+    packed: bool = False,
 ) -> tuple[Manifest, Plugins]:
     """Bind the core sections, the chosen targets with their connections and, for the stages, what these name; the
     gates and observers for the stages, or where `guards` asks for them alone.
 
+    With `packed` there is a package already: the blocks that make one are left out, but for the golden requests.
+
     Raises ManifestError with every problem, BadInput for a target that the manifest does not have, and PluginError for
     a plugin that is broken.
     """
+    draft = draft.packed() if packed else draft
     refs = draft.sections()
     names = () if targets is None else targets or _defaults(draft)
     chosen = [_target(refs, name) for name in names]
-    roles = (*(_STAGES if stages else ()), *(_GUARDS if stages or guards else ()))
+    roles = (*(_STAGES if stages and not packed else ()), *(_GUARDS if stages or guards else ()))
     wanted = [*chosen, *(ref for ref in refs if ref.role in roles)]
     plugins, types = _load(wanted)
     families = {ref.path: _family(ref, plugins, refs, types) for ref in chosen}
     named = {*filter(None, families.values()), *(draft.accounts() if stages else ())}
     more_plugins, more_types = _load(ref for ref in refs if ref.role == "connection" and ref.name in named)
     plugins |= more_plugins
+    if packed:
+        types |= {("package",): Options}
     manifest = _checked(draft, store, plugins, types | more_types)
     bound = {t.name: replace(t, connection=families.get(t.path)) for t in manifest.targets.values()}
     return replace(manifest, targets={ref.name: bound[ref.name] for ref in chosen}), plugins

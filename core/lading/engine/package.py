@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 
 def package(session: Session, version: ModelVersion, *, force: bool = False) -> Package:
-    """Package a model version, or reuse the package that the same inputs gave before."""
+    """Package a model version, or reuse the package that the same inputs gave before.
+
+    Raises Refused where the version's file was altered since it was registered.
+    """
     section, store = session.manifest.package, session.store
     assert section is not None, "a session for the stages binds the packager"
+    store.models.check(version)
     key = keys.key(
         "package",
         **keys.section_parts(section, session.plugin(section), store),

@@ -63,9 +63,19 @@ def register_elsewhere(session: Session, version: ModelVersion) -> ModelVersion:
     return version
 
 
-def _register(session: Session, trained: Trained) -> ModelVersion:
+def keep(session: Session, request: model.RegisterRequest) -> ModelVersion:
+    """Register a model in the store, through its registry plugin."""
     session.gate("register")
     session.events.emit("stage.started", stage="register")
+    reference = _call(session, bind("register", STORE_REGISTRY), request)
+    version = session.store.models.get(reference.name, int(reference.version))
+    if version is None:
+        raise StageFailed(f"the store has no {reference.name} version {reference.version}, which its registry named")
+    session.events.emit("stage.finished", stage="register", detail=label(version), **_fields(version))
+    return version
+
+
+def _register(session: Session, trained: Trained) -> ModelVersion:
     section, store = session.manifest.register, session.store
     base = session.manifest.file.parent.resolve()
     request = model.RegisterRequest(
@@ -84,12 +94,7 @@ def _register(session: Session, trained: Trained) -> ModelVersion:
         distributions=recorded(store, trained.distributions),
         modules=tuple(base / module for module in trained.modules),
     )
-    reference = _call(session, bind("register", STORE_REGISTRY), request)
-    version = store.models.get(reference.name, int(reference.version))
-    if version is None:
-        raise StageFailed(f"the store has no {reference.name} version {reference.version}, which its registry named")
-    session.events.emit("stage.finished", stage="register", detail=label(version), **_fields(version))
-    return version
+    return keep(session, request)
 
 
 def _call(

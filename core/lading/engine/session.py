@@ -32,7 +32,7 @@ class Order:
     """What a command asks for, before the manifest is read.
 
     `targets` empty means the manifest's own, None none. `stages` binds what the stages need, `guards` the gates and
-    observers alone.
+    observers alone; `packed` says that the command brings a package, so that nothing is bound that makes one.
     """
 
     file: Path
@@ -44,6 +44,7 @@ class Order:
     guards: bool = False
     timeout: float | None = None
     lock_wait: float = 0.0
+    packed: bool = False
 
 
 @dataclass
@@ -145,7 +146,7 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
         draft = parse(order.file, data, order.environ, store.reuse)
         with closing(Events(draft.name, sink)) as events:
             manifest, plugins = bind_manifest(
-                draft, store, targets=order.targets, stages=order.stages, guards=order.guards
+                draft, store, targets=order.targets, stages=order.stages, guards=order.guards, packed=order.packed
             )
             session = Session(order, manifest, plugins, store, events)
             if manifest.observers:

@@ -167,6 +167,13 @@ def _finished_model(session: Session) -> Trained:
     if known is not None:
         return Trained.known(known)
     made = session.run_hook("inspecting the model", lambda: describe_model(file))
+    if made.contents is not None and made.contents.dangerous:
+        names = ", ".join(f"{found.module}.{found.name}" for found in made.contents.dangerous[:5])
+        session.events.emit(
+            "warning",
+            stage="train",
+            detail=f"{file.name} imports {names} where it is scored; see `lading model inspect`",
+        )
     trained = _keep(session, made, None)
     session.store.reuse.put(key, "inspect", trained.output())
     return trained

@@ -65,6 +65,17 @@ class Draft:
         # A key without a value is as absent.
         self.value = {key: item for key, item in value.items() if item is not None}
 
+    def packed(self) -> Draft:
+        """The draft for a package that is there already: nothing in it is needed to make one."""
+        draft = Draft(self.file, self._data, self._known, self.environ)
+        register, package = self.block(("register",)), self.block(("package",))
+        draft.value |= {
+            "train": {},
+            "register": {key: value for key, value in register.items() if key != "file"},
+            "package": {key: value for key, value in package.items() if key == "samples"},
+        }
+        return draft
+
     @cached_property
     def document(self) -> Document:
         """The values with their places, and what is wrong with the YAML itself."""

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from .services import NoScoringUri as NoScoringUri
     from .services import ScoringUri as ScoringUri
     from .stages import ConnectRequest as ConnectRequest
+    from .stages import FileContents as FileContents
     from .stages import GateRequest as GateRequest
+    from .stages import Import as Import
     from .stages import InspectRequest as InspectRequest
     from .stages import PackageRequest as PackageRequest
     from .stages import PackedFiles as PackedFiles

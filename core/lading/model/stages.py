@@ -37,8 +37,46 @@ class TrainRequest:
 
 
 @dataclass(frozen=True)
+class Import:
+    """A global that loading a model file would import.
+
+    `kind` is `known` (of the framework's own libraries), `dangerous` (it can run code, or reach files or a network) or
+    `other`.
+    """
+
+    module: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class FileContents:
+    """What a model file holds, read without loading it.
+
+    `format` names its compression (`raw` for none); `protocol` is pickle's, None where the file is no pickle; `size` is
+    in bytes, as stored. `classes` are dotted names. `complete` is False where the file could not be followed to its
+    end: what comes after that place is not known.
+    """
+
+    format: str
+    protocol: int | None
+    size: int
+    classes: tuple[str, ...]
+    imports: tuple[Import, ...]
+    complete: bool
+
+    @property
+    def dangerous(self) -> tuple[Import, ...]:
+        """The imports that can run code, or reach files or a network."""
+        return tuple(found for found in self.imports if found.kind == "dangerous")
+
+
+@dataclass(frozen=True)
 class TrainedModel:
-    """A model file and what was learnt about it. `modules` are source files that scoring needs (a training script)."""
+    """A model file and what was learnt about it. `modules` are source files that scoring needs (a training script).
+
+    `contents` is told by trainers that can read a model file without loading it, and only for a finished one.
+    """
 
     file: Path
     framework: str
@@ -48,6 +86,7 @@ class TrainedModel:
     columns: tuple[Column, ...] = ()
     label: Column | None = None
     modules: tuple[Path, ...] = ()
+    contents: FileContents | None = None
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,9 @@ class Files:
                 move(folder / "file", path)
             return found, path
 
-    def check(self, sha256: str) -> None:
+    def check(self, sha256: str, *, name: str = "") -> None:
         """Raise Refused where the stored bytes are gone or altered."""
-        path = self.path(sha256)
+        path = self.path(sha256, name=name)
         with naming(path):
             if not path.exists():
                 raise Refused(f"{path} is missing", hint=_HINT)

@@ -71,6 +71,12 @@ class ModelVersions:
         )
         return [self._read(*row) for row in rows]
 
+    def check(self, model: ModelVersion) -> None:
+        """Raise Refused where the file of a version, or a module of it, is gone or altered."""
+        self._files.check(model.sha256)
+        for module in model.modules:
+            self._files.check(module.parent.name, name=module.name)
+
     def refer(self, name: str, version: int, reference: ModelReference) -> None:
         """Note what a registry calls a version, in place of its earlier note. Raises BadInput for no such version."""
         with self._database.write() as connection:

@@ -15,7 +15,7 @@ from .durable import make_folder, move, naming, seal, sync
 from .scratch import scratch
 
 if TYPE_CHECKING:
-    from ..model import PackedFiles
+    from ..model import PackedFiles, RegisterRequest
 
 
 class Packages:
@@ -35,7 +35,7 @@ class Packages:
             for path in folder.rglob("*"):
                 _make_durable(path, folder)
             sync(folder)
-            digest = self._digest(folder, model)
+            digest = self.digest(folder, model)
             place = self._place(digest)
             if not self._intact(digest, model):
                 make_folder(place.parent)
@@ -53,21 +53,22 @@ class Packages:
         packed["requirements"] = tuple(packed["requirements"])
         return Package(digest=digest, folder=self._place(digest), model=model, **packed)
 
-    def _place(self, digest: str) -> Path:
-        return self._root / "packages" / digest
-
-    def _intact(self, digest: str, model: ModelVersion) -> bool:
-        place = self._place(digest)
-        with naming(place):
-            return place.is_dir() and all(map(_plain, place.rglob("*"))) and self._digest(place, model) == digest
-
-    def _digest(self, folder: Path, model: ModelVersion) -> str:
+    def digest(self, folder: Path, model: ModelVersion | RegisterRequest) -> str:
+        """The digest that a folder has as the package of a model."""
         files = [
             [path.relative_to(folder).as_posix(), self._digests.file(path), bool(path.stat().st_mode & 0o100)]
             for path in folder.rglob("*")
             if not path.is_dir()
         ]
         return digest_of([sorted(files), model.name, model.file_name, model.sha256])
+
+    def _place(self, digest: str) -> Path:
+        return self._root / "packages" / digest
+
+    def _intact(self, digest: str, model: ModelVersion) -> bool:
+        place = self._place(digest)
+        with naming(place):
+            return place.is_dir() and all(map(_plain, place.rglob("*"))) and self.digest(place, model) == digest
 
     def _replace(self, place: Path, folder: Path) -> None:
         with scratch(self._root / "tmp") as away:

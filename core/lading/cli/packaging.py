@@ -1,0 +1,95 @@
+"""The stage `package`, and packages that travel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options, output
+from .failure import verbose
+from .progress import working
+
+
+class StageGroup(click.Group):
+    """A stage that has commands besides: what does not begin with the name of one is the stage's own."""
+
+    allow_extra_args = False
+    allow_interspersed_args = True
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        command = self.commands.get(args[0]) if args else None
+        if command is None:
+            return super().make_context(info_name, args, parent, **extra)
+        return command.make_context(f"{info_name} {command.name}", args[1:], parent, **extra)
+
+
+@click.group(cls=StageGroup, invoke_without_command=True, subcommand_metavar="")
+@options.manifest
+@click.option("--model", metavar="NAME:VERSION", help="Package this registered version instead of training one.")
+@click.option("--force", is_flag=True, help="Package anew, even where nothing has changed.")
+@options.timeout
+@options.store
+@options.as_json
+@verbose
+def package(
+    manifest: Path, model: str | None, force: bool, timeout: float | None, store: Path | None, as_json: bool
+) -> None:
+    """Train, register and package the model.
+
+    \b
+    Examples:
+      ls "$(lading package manifests/salary.yaml)"
+      lading package export salary.tar.gz manifests/salary.yaml
+    """
+    from .. import api
+
+    with working(as_json=as_json) as on_event:
+        made = api.package(manifest, model=model, force=force, store=store, timeout=timeout, on_event=on_event)
+    if as_json:
+        output.document(
+            {
+                "digest": made.digest,
+                "folder": made.folder,
+                "scoring_script": made.scoring_script,
+                "model": f"{made.model.name}:{made.model.version}",
+                "python": made.python,
+                "requirements": made.requirements,
+            }
+        )
+    else:
+        click.echo(made.folder)
+
+
+@package.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options.manifest
+@click.option("--model", metavar="NAME:VERSION", help="Export the package of this registered version.")
+@options.timeout
+@options.store
+@options.as_json
+@verbose
+def export(
+    file: Path, manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool
+) -> None:
+    """Write the package and its model into one file, and print its sha256.
+
+    Whoever has the file deploys exactly that package: `lading deploy --package
+    FILE --sha256 DIGEST`. A name that ends with .gz or .tgz makes a compressed
+    one. The same package gives the same bytes.
+
+    \b
+    Example:
+      lading package export salary.tar.gz manifests/salary.yaml
+    """
+    from .. import api
+
+    with working(as_json=as_json) as on_event:
+        made = api.export_package(file, manifest, model=model, store=store, timeout=timeout, on_event=on_event)
+    if as_json:
+        output.document({"file": made.file, "sha256": made.sha256, "package": made.package.digest})
+    else:
+        click.echo(f"{made.sha256}  {made.file}")
