@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .engine import deploy as deploy_stage
 from .engine import pipeline
@@ -26,6 +27,9 @@ from .manifest import parse, read, read_bytes
 from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
 from .plugins import TARGETS, installed
 from .store import Store, find_store
+
+if TYPE_CHECKING:
+    from .model.planning import Plan
 
 MANIFEST = "lading.yaml"
 
@@ -94,11 +98,21 @@ def deploy_each(
     store: str | Path | None = None,
     timeout: float | None = None,
     lock_wait: float = 0.0,
+    plan: Plan | None = None,
     on_event: OnEvent = ignore,
 ) -> tuple[Outcome, ...]:
-    """Deploy one package to several targets; where one fails, the others still run."""
+    """Deploy one package to several targets; where one fails, the others still run.
+
+    With a `plan`, its manifest, targets and store are used. Raises Refused where a deploy would not do what it says.
+    """
+    if plan is not None:
+        manifest, targets, store = plan.manifest, plan.targets, plan.store
     order = _order("deploy", manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
     with open_session(order, on_event) as session:
+        if plan is not None:
+            from .engine.plan_file import refuse_stale  # where there is no plan, this is not loaded
+
+            refuse_stale(session, plan)
         package = pipeline.packaged(session, model=model)
         return tuple(_deploy_one(session, name, package, force=force) for name in session.manifest.targets)
 

@@ -6,21 +6,25 @@ from typing import TYPE_CHECKING
 
 from ..errors import LadingError, NotUp
 from ..model import Capability, Package, Release
+from . import keys
 from .attempt import RESUMABLE, Attempt
 from .deploy import mark
+from .portability import tell_first_deploy
 
 if TYPE_CHECKING:
     from .service import Service
 
 
-def bring_up(service: Service, package: Package, key: str) -> Release:
+def bring_up(service: Service, package: Package, made_from: keys.Inputs) -> Release:
     """Bring up a new release and record it.
 
     Raises NotUp where it does not come up: the old one then still serves, or serves again.
     """
     session, target = service.session, service.target
     previous = session.store.releases.current(target.service_name, target.name)
-    release = _begin(service, package, key)
+    if previous is None:
+        tell_first_deploy(session, target)
+    release = _begin(service, package, made_from)
     session.events.emit("stage.started", stage="deploy", target=target.name, detail=f"release {release.number}")
     try:
         Attempt(service, package, release).run()
@@ -38,10 +42,10 @@ def bring_up(service: Service, package: Package, key: str) -> Release:
     return up
 
 
-def _begin(service: Service, package: Package, key: str) -> Release:
+def _begin(service: Service, package: Package, made_from: keys.Inputs) -> Release:
     """A new release, or the pending one of an interrupted command where it was to be the same."""
     session, target = service.session, service.target
-    releases = session.store.releases
+    releases, key = session.store.releases, made_from.key
     for pending in releases.pending(target.service_name, target.name):
         if session.store.reuse.get(mark(pending)) == key:
             detail = f"release {pending.number}"
@@ -49,7 +53,7 @@ def _begin(service: Service, package: Package, key: str) -> Release:
             return pending
         releases.finish(pending, "failed", "interrupted, and not asked for again")
     release = releases.begin(target.service_name, target.name, package)
-    session.store.reuse.put(mark(release), "deploy", key)
+    session.store.reuse.put_all([(mark(release), "deploy", key), keys.record_row(made_from)])
     return release
 
 

@@ -71,12 +71,16 @@ class Register(Options):
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest without problems. It holds the sections that were bound: `train` and `package` are None elsewhere."""
+    """A manifest without problems. It holds the sections that were bound: `train` and `package` are None elsewhere.
+
+    `register_record` is the block of `register` with `${NAME}` as written.
+    """
 
     file: Path
     name: str
     train: Section | None
     register: Register
+    register_record: Mapping[str, Json]
     package: Section | None
     samples: tuple[GoldenRequest, ...]
     connections: Mapping[str, Section]
