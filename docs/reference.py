@@ -53,6 +53,7 @@ def _exit_codes() -> Iterator[str]:
         ("6", "the target, a plugin or a script failed"),
         ("7", "outcome unknown: run the same command again"),
         ("8", "the new release did not come up; the old one still serves, or serves again"),
+        ("10", "`plan --detailed-exitcode`: a deploy would change something"),
         ("130, 143", "interrupted by SIGINT, SIGTERM"),
     ):
         yield f"| {code} | {meaning} |"

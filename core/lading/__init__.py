@@ -66,6 +66,13 @@ if TYPE_CHECKING:
     from .model.options import Options as Options
     from .model.options import Range as Range
     from .model.options import Text as Text
+    from .model.planning import Action as Action
+    from .model.planning import Change as Change
+    from .model.planning import Drift as Drift
+    from .model.planning import Fate as Fate
+    from .model.planning import Plan as Plan
+    from .model.planning import PlannedStage as PlannedStage
+    from .model.planning import Setting as Setting
     from .model.questions import Keys as Keys
     from .model.questions import Logs as Logs
     from .model.questions import LogsRequest as LogsRequest
@@ -95,6 +102,9 @@ if TYPE_CHECKING:
     from .model.stages import RegisterRequest as RegisterRequest
     from .model.stages import TrainedModel as TrainedModel
     from .model.stages import TrainRequest as TrainRequest
+    from .planning import plan as plan
+    from .planning import read_plan as read_plan
+    from .planning import write_plan as write_plan
     from .process import Command as Command
     from .process import Finished as Finished
     from .process import child_environment as child_environment
@@ -109,6 +119,7 @@ __getattr__, __dir__ = lazily(
         "engine.archive": "Archive",
         "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "
         "Refused StageFailed Transient",
+        "planning": "plan read_plan write_plan",
         "hookspecs": "hookimpl",
         "layout": "lay_out",
         "lifecycle": "PastRelease gc history rollback",
@@ -117,6 +128,7 @@ __getattr__, __dir__ = lazily(
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
         "model.description": "API_VERSION Capability Description Secret",
         "model.options": "InputPath IsInput Json Options Range Text",
+        "model.planning": "Action Change Drift Fate Plan PlannedStage Setting",
         "model.records": "Column Deployment Distribution Event ModelReference ModelVersion Package Release Run Shown "
         "State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",

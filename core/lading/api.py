@@ -30,6 +30,7 @@ from .store import Store, find_store
 
 if TYPE_CHECKING:
     from .engine.archive import Archive
+    from .model.planning import Plan
 
 MANIFEST = "lading.yaml"
 
@@ -105,20 +106,37 @@ def deploy_each(
     store: str | Path | None = None,
     timeout: float | None = None,
     lock_wait: float = 0.0,
+    plan: Plan | None = None,
     on_event: OnEvent = ignore,
 ) -> tuple[Outcome, ...]:
-    """Deploy one package to several targets; where one fails, the others still run."""
-    if package is None and sha256 is not None:
-        raise BadInput("a sha256 pins an exported package, and none is named", hint="name its file with --package")
-    if package is not None and model is not None:
-        raise BadInput("a package brings its own model", hint="name a package or a model, not both")
+    """Deploy one package to several targets; where one fails, the others still run.
+
+    `package` is an exported one, which `sha256` pins, deployed as it is. With a `plan`, its manifest, targets and store
+    are used. Raises Refused where a deploy would not do what the plan says.
+    """
+    _refuse_pairs(model=model, package=package, sha256=sha256, plan=plan)
+    if plan is not None:
+        manifest, targets, store = plan.manifest, plan.targets, plan.store
     order = _order("deploy", manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
     with open_session(replace(order, packed=package is not None), on_event) as session:
+        if plan is not None:
+            from .engine.plan_file import refuse_stale  # where there is no plan, this is not loaded
+
+            refuse_stale(session, plan)
         if package is None:
             packed = pipeline.packaged(session, model=model)
         else:
             packed = pipeline.taken_in(session, Path(package), sha256=sha256)
         return tuple(_deploy_one(session, name, packed, force=force) for name in session.manifest.targets)
+
+
+def _refuse_pairs(*, model: str | None, package: str | Path | None, sha256: str | None, plan: Plan | None) -> None:
+    if package is None and sha256 is not None:
+        raise BadInput("a sha256 pins an exported package, and none is named", hint="name its file with --package")
+    if package is not None and model is not None:
+        raise BadInput("a package brings its own model", hint="name a package or a model, not both")
+    if plan is not None and (package is not None or model is not None):
+        raise BadInput("a plan says what is deployed", hint="leave out the package or model, or the plan")
 
 
 def train(

@@ -12,6 +12,7 @@ from .failure import verbose
 # name: (module, what it is for); the second is the first line of the command's own help.
 COMMANDS = {
     "deploy": ("stages", "Train, register, package and deploy; print the scoring URI."),
+    "plan": ("planning", "Show what a deploy would do, and why."),
     "train": ("stages", "Train the model, or find the run that the same inputs gave."),
     "register": ("stages", "Train and register the model."),
     "package": ("packaging", "Train, register and package the model."),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from ..model import ScoringUri
 from . import options, output
@@ -15,6 +16,7 @@ from .progress import working
 
 if TYPE_CHECKING:
     from .. import api
+    from ..model.planning import Plan
 
 
 @click.command()
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 )
 @click.option("--sha256", metavar="DIGEST", help="What the bytes of the exported package must have.")
 @click.option("--force", is_flag=True, help="Deploy anew, even where nothing has changed.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Do exactly what `lading plan --out FILE` said; refused where something has changed since.",
+)
 @options.timeout
 @options.lock_wait
 @options.store
@@ -38,6 +47,7 @@ def deploy(
     package: Path | None,
     sha256: str | None,
     force: bool,
+    plan_file: Path | None,
     timeout: float | None,
     lock_wait: float,
     store: Path | None,
@@ -56,9 +66,11 @@ def deploy(
       lading deploy manifests/salary.yaml --target local --target aci
       lading deploy --model sal_model:3
       lading deploy --package salary.tar.gz --sha256 "$DIGEST"
+      lading deploy --plan today.json
     """
     from .. import api
 
+    plan = None if plan_file is None else _read_plan(plan_file)
     with working(as_json=as_json) as on_event:
         outcomes = api.deploy_each(
             manifest,
@@ -70,6 +82,7 @@ def deploy(
             store=store,
             timeout=timeout,
             lock_wait=lock_wait,
+            plan=plan,
             on_event=on_event,
         )
     if as_json:
@@ -78,6 +91,18 @@ def deploy(
         for outcome in outcomes:
             _print(outcome, alone=len(outcomes) == 1)
     return max((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0)
+
+
+def _read_plan(file: Path) -> Plan:
+    """The plan in a file. Raises UsageError for what a plan says already."""
+    from ..planning import read_plan
+
+    context = click.get_current_context()
+    given = ("manifest", "targets", "model", "force", "store")
+    extra = [name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if extra:
+        raise click.UsageError(f"--plan says already what {extra[0]} is: leave it out")
+    return read_plan(file)
 
 
 def _row(outcome: api.Outcome) -> dict[str, object]:

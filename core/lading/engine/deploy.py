@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..model import GoldenRequest, NoScoringUri, Package, Release, ScoringUri, State
+from ..model import GoldenRequest, NoScoringUri, Package, Release, ScoringUri, State, Status
 from . import keys
 from .golden import GOLDEN_LIMIT, ask_golden
 from .service import Service
@@ -44,29 +44,28 @@ def deploy(session: Session, target: Section, package: Package, *, force: bool =
     """
     service = Service(session, target)
     with service.locked():
-        return ensure_up(
-            service, Wanted(package, session.manifest.samples, session.manifest.samples_record), force=force
-        )
+        samples = session.manifest.samples
+        return ensure_up(service, Wanted(package, samples, session.manifest.samples_record), force=force)
 
 
 def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deployed:
     """The same, for whoever holds the service's lock."""
     session, target, package = service.session, service.target, wanted.package
-    key = deploy_key(service, package)
-    found = None if force else _served(service, wanted, key)
+    made_from = inputs(service, package)
+    found = None if force else _served(service, wanted, made_from)
     if found is not None:
         return found
     session.gate("deploy", target=target.name, package_digest=package.digest)
     from .release import bring_up  # where there is nothing to do, this is not loaded
 
-    release = bring_up(service, wanted, key)
+    release = bring_up(service, wanted, made_from)
     return Deployed(target.name, release, service.scoring_uri(), reused=False)
 
 
-def deploy_key(service: Service, package: Package) -> str:
-    """The key of a package on a target, under the options that the manifest gives it now."""
-    parts = keys.section_parts(service.target, service.plugin, service.session.store)
-    return keys.key("deploy", **parts, service=service.target.service_name, package=package.digest)
+def inputs(service: Service, package: Package | None) -> keys.Inputs:
+    """What a release depends on; without its package where that is not known yet."""
+    upstream = {"package": package.digest} if package else {}
+    return keys.section_inputs(service.session, service.target, service=service.target.service_name, **upstream)
 
 
 def mark(release: Release) -> str:
@@ -74,17 +73,30 @@ def mark(release: Release) -> str:
     return keys.key("release", service=release.service, target=release.target, number=release.number)
 
 
-def _served(service: Service, wanted: Wanted, key: str) -> Deployed | None:
-    """The release that is up already with this package and these options, proved by the target itself."""
+def current(service: Service) -> tuple[Release | None, str | None]:
+    """The release that is up, as the store believes, and the key that it was made from."""
     session, target = service.session, service.target
     release = session.store.releases.current(target.service_name, target.name)
-    if release is None or session.store.reuse.get(mark(release)) != key:
+    return release, session.store.reuse.get(mark(release)) if release else None
+
+
+def serves(status: Status, uri: ScoringUri | NoScoringUri, package: Package) -> bool | None:
+    """Whether the target says that it serves a package; None where only its golden requests can tell."""
+    if status.state is State.UNKNOWN and isinstance(uri, ScoringUri):
+        return None
+    return status.state is State.RUNNING and status.package_digest == package.digest
+
+
+def _served(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Deployed | None:
+    """The release that is up already with this package and these options, proved by the target itself."""
+    session, target = service.session, service.target
+    release, key = current(service)
+    if release is None or key != made_from.key:
         return None
     status, uri = service.status(), service.scoring_uri()
-    if status.state is State.UNKNOWN and isinstance(uri, ScoringUri):
+    alive = serves(status, uri, wanted.package)
+    if alive is None and isinstance(uri, ScoringUri):
         alive = ask_golden(uri.uri, wanted.samples, key=service.key(), timeout=GOLDEN_LIMIT).up
-    else:
-        alive = status.state is State.RUNNING and status.package_digest == wanted.package.digest
     if not alive:
         return None
     detail = f"release {release.number}"

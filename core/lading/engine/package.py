@@ -11,7 +11,7 @@ from . import keys
 
 if TYPE_CHECKING:
     from ..manifest import Section
-    from ..model import ModelVersion, Package
+    from ..model import Json, ModelVersion, Package
     from .session import Session
 
 
@@ -20,24 +20,47 @@ def package(session: Session, version: ModelVersion, *, force: bool = False) -> 
 
     Raises Refused where the version's file was altered since it was registered.
     """
-    section, store = session.manifest.package, session.store
-    assert section is not None, "a session for the stages binds the packager"
-    store.models.check(version)
-    key = keys.key(
-        "package",
-        **keys.section_parts(section, session.plugin(section), store),
-        model=[version.name, version.file_name, version.sha256, version.framework, version.framework_version],
-        pins=[version.python, _pins(version)],
-        modules=[[path.name, store.digests.file(path)] for path in version.modules],
-    )
-    known = None if force else store.reuse.get(key)
-    found = store.packages.get(known, version) if known else None
-    if found is not None:
-        session.events.emit("stage.reused", stage="package", detail=short(found.digest), digest=found.digest)
-        return found
-    made = _make(session, section, version)
-    store.reuse.put(key, "package", made.digest)
+    session.store.models.check(version)
+    made_from = inputs(session, version)
+    made = None if force else found(session, made_from, version)
+    if made is not None:
+        session.events.emit("stage.reused", stage="package", detail=short(made.digest), digest=made.digest)
+    else:
+        made = _make(session, version)
+        session.store.reuse.put(made_from.key, "package", made.digest)
+    keys.remember(session, made_from)
     return made
+
+
+def inputs(session: Session, version: ModelVersion | None) -> keys.Inputs:
+    """What packaging depends on; without the model itself where that is not known yet."""
+    return keys.section_inputs(session, _section(session), **(_model(session, version) if version else {}))
+
+
+def found(session: Session, made_from: keys.Inputs, version: ModelVersion) -> Package | None:
+    """The package that the same inputs gave before."""
+    known = session.store.reuse.get(made_from.key)
+    return session.store.packages.get(known, version) if known else None
+
+
+def _section(session: Session) -> Section:
+    section = session.manifest.package
+    assert section is not None, "a session for the stages binds the packager"
+    return section
+
+
+def _model(session: Session, version: ModelVersion) -> dict[str, Json]:
+    return {
+        "model": {
+            "name": version.name,
+            "file_name": version.file_name,
+            "sha256": version.sha256,
+            "framework": version.framework,
+            "framework_version": version.framework_version,
+        },
+        "pins": {"python": version.python, "distributions": _pins(version)},
+        "modules": {path.name: session.store.digests.file(path) for path in version.modules},
+    }
 
 
 def short(digest: str) -> str:
@@ -45,7 +68,8 @@ def short(digest: str) -> str:
     return digest[:12]
 
 
-def _make(session: Session, section: Section, version: ModelVersion) -> Package:
+def _make(session: Session, version: ModelVersion) -> Package:
+    section = _section(session)
     session.gate("package")
     session.events.emit("stage.started", stage="package")
     plugin, end = session.plugin(section), session.end()

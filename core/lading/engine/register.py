@@ -21,23 +21,36 @@ STORE_REGISTRY = "store"
 
 def register(session: Session, trained: Trained, *, force: bool = False) -> ModelVersion:
     """Register a model, or reuse the version that it is, and see that every registry in use has it."""
-    section, store = session.manifest.register, session.store
-    key = keys.key(
-        "register",
-        model=section.model,
-        sha256=trained.sha256,
-        run=trained.run,
-        description=section.description,
-        tags=dict(section.tags),
-    )
-    known = None if force else store.reuse.get(key)
-    version = store.models.get(known["name"], known["version"]) if known else None
+    made_from = inputs(session, trained)
+    version = None if force else found(session, made_from)
     if version is not None:
         session.events.emit("stage.reused", stage="register", detail=label(version), **_fields(version))
     else:
         version = _register(session, trained)
-        store.reuse.put(key, "register", {"name": version.name, "version": version.version})
+        session.store.reuse.put(made_from.key, "register", {"name": version.name, "version": version.version})
+    keys.remember(session, made_from)
     return register_elsewhere(session, version)
+
+
+def inputs(session: Session, trained: Trained | None) -> keys.Inputs:
+    """What registering depends on; without the model itself where that is not known yet."""
+    section, written = session.manifest.register, session.manifest.register_record
+    return keys.inputs(
+        "register",
+        {"model": section.model, "description": section.description, "tags": dict(section.tags)},
+        {
+            "model": written.get("model") or section.model,
+            "description": written.get("description") or "",
+            "tags": written.get("tags") or {},
+        },
+        **({"model": {"sha256": trained.sha256, "run": trained.run}} if trained else {}),
+    )
+
+
+def found(session: Session, made_from: keys.Inputs) -> ModelVersion | None:
+    """The version that the same inputs gave before."""
+    known = session.store.reuse.get(made_from.key)
+    return session.store.models.get(known["name"], known["version"]) if known else None
 
 
 def label(version: ModelVersion) -> str:
@@ -46,10 +59,7 @@ def label(version: ModelVersion) -> str:
 
 def register_elsewhere(session: Session, version: ModelVersion) -> ModelVersion:
     """Register a version with each registry in use that does not have it yet."""
-    known = {reference.registry for reference in version.references}
-    for name in session.accounts("register", session.manifest.register.to):
-        if name in known:
-            continue
+    for name in lacking(session, version):
         section = session.manifest.connections[name]
         plugin = session.plugin(section)
         own = ModelReference(STORE_REGISTRY, version.name, str(version.version))
@@ -61,6 +71,12 @@ def register_elsewhere(session: Session, version: ModelVersion) -> ModelVersion:
             "progress", stage="register", detail=reference.url or reference.version, phase=f"registered in {name}"
         )
     return version
+
+
+def lacking(session: Session, version: ModelVersion) -> list[str]:
+    """The registries in use that do not have a version yet."""
+    known = {reference.registry for reference in version.references}
+    return [name for name in session.accounts("register", session.manifest.register.to) if name not in known]
 
 
 def keep(session: Session, request: model.RegisterRequest) -> ModelVersion:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from ..errors import LadingError, NotUp
 from ..model import Capability, Package, Release
+from . import keys
 from .attempt import RESUMABLE, Attempt
-from .deploy import Wanted, deploy_key, mark
+from .deploy import Wanted, inputs, mark
 from .golden import accepted
+from .portability import tell_first_deploy
 
 if TYPE_CHECKING:
     from .service import Service
 
 
-def bring_up(service: Service, wanted: Wanted, key: str) -> Release:
+def bring_up(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Release:
     """Bring up a new release and record it.
 
     Raises NotUp where it does not come up: the old one then still serves, or serves again.
@@ -23,7 +25,9 @@ def bring_up(service: Service, wanted: Wanted, key: str) -> Release:
     session, target = service.session, service.target
     previous = session.store.releases.current(target.service_name, target.name)
     _tell_what_goes(service, wanted, previous)
-    release = _begin(service, wanted, key)
+    if previous is None:
+        tell_first_deploy(session, target)
+    release = _begin(service, wanted, made_from)
     session.events.emit("stage.started", stage="deploy", target=target.name, detail=f"release {release.number}")
     try:
         up = _attempt(service, wanted, release)
@@ -53,10 +57,10 @@ def _tell_what_goes(service: Service, wanted: Wanted, previous: Release | None) 
         )
 
 
-def _begin(service: Service, wanted: Wanted, key: str) -> Release:
+def _begin(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Release:
     """A new release, or the pending one of an interrupted command where it was to be the same."""
     session, target = service.session, service.target
-    releases = session.store.releases
+    releases, key = session.store.releases, made_from.key
     for pending in releases.pending(target.service_name, target.name):
         if session.store.reuse.get(mark(pending)) == key:
             detail = f"release {pending.number}"
@@ -64,7 +68,7 @@ def _begin(service: Service, wanted: Wanted, key: str) -> Release:
             return pending
         releases.finish(pending, "failed", "interrupted, and not asked for again")
     release = releases.begin(target.service_name, target.name, wanted.package)
-    session.store.reuse.put(mark(release), "deploy", key)
+    session.store.reuse.put_all([(mark(release), "deploy", key), keys.record_row(made_from)])
     return release
 
 
@@ -89,7 +93,7 @@ def _restore(service: Service, previous: Release) -> None:
     if package is None:
         raise NotUp(f"release {previous.number} of {target.service_name} cannot come back: its package is gone")
     wanted = as_accepted(service, previous, package)
-    release = _attempt(service, wanted, _begin(service, wanted, deploy_key(service, package)))
+    release = _attempt(service, wanted, _begin(service, wanted, inputs(service, package)))
     session.events.emit(
         "release.rolled_back",
         stage="deploy",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,25 +60,37 @@ def train(session: Session, *, force: bool = False) -> Trained:
     """Train, or reuse the run that the same inputs gave before. Returns the model and what is known of it."""
     section = session.manifest.train
     if section is None:
-        return _finished_model(session)
-    key = keys.key("train", **keys.section_parts(section, session.plugin(section), session.store))
-    known = None if force else session.store.reuse.get(key)
-    if known is not None:
-        trained = Trained.known(known)
-        session.store.files.check(trained.sha256)
+        return _inspected(session)
+    made_from, trained = decide(session, section)
+    if trained is not None and not force:
         session.events.emit("stage.reused", stage="train", detail=f"run {trained.run}", run=trained.run)
     else:
-        trained = _run(session, section)
-        session.store.reuse.put(key, "train", trained.output())
+        trained = _run(session, section, made_from)
+        session.store.reuse.put(made_from.key, "train", trained.output())
+    keys.remember(session, made_from)
     run = session.store.runs.get(trained.run or "")
     if run is not None:
         track_run(session, run)
     return trained
 
 
-def _run(session: Session, section: Section) -> Trained:
+def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | None]:
+    """What a training depends on, and what the same inputs gave before.
+
+    Raises Refused where that model's file was altered.
+    """
+    made_from = keys.section_inputs(session, section)
+    known = session.store.reuse.get(made_from.key)
+    if known is None:
+        return made_from, None
+    trained = Trained.known(known)
+    session.store.files.check(trained.sha256)
+    return made_from, trained
+
+
+def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
     session.gate("train")
-    run = _start(session, section)
+    run = _start(session, section, made_from.values["libraries"])
     session.events.emit("stage.started", stage="train", run=run.id)
     try:
         with session.store.scratch() as folder:
@@ -112,10 +125,9 @@ def _track_failure(session: Session, failed: Run) -> None:
         session.events.emit("warning", stage="train", detail=f"the failed run is not logged: {error.message}")
 
 
-def _start(session: Session, section: Section) -> Run:
+def _start(session: Session, section: Section, libraries: Mapping[str, str | None]) -> Run:
     started = datetime.now(UTC)
     store, base = session.store, session.manifest.file.parent.resolve()
-    libraries = keys.section_parts(section, session.plugin(section), store)["libraries"]
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}",
         name=session.manifest.name,
@@ -158,14 +170,11 @@ def _keep(session: Session, made: model.TrainedModel, run: str | None) -> Traine
     )
 
 
-def _finished_model(session: Session) -> Trained:
+def _inspected(session: Session) -> Trained:
     """Describe the file that `register:` names, without loading it."""
-    file = session.manifest.register.file
-    assert file is not None, "a manifest names either a training or a finished model"
-    key = keys.key("inspect", file=file.name, sha256=session.store.digests.file(file))
-    known = session.store.reuse.get(key)
+    file, key, known = finished_model(session)
     if known is not None:
-        return Trained.known(known)
+        return known
     made = session.run_hook("inspecting the model", lambda: describe_model(file))
     if made.contents is not None and made.contents.dangerous:
         names = ", ".join(f"{found.module}.{found.name}" for found in made.contents.dangerous[:5])
@@ -177,6 +186,15 @@ def _finished_model(session: Session) -> Trained:
     trained = _keep(session, made, None)
     session.store.reuse.put(key, "inspect", trained.output())
     return trained
+
+
+def finished_model(session: Session) -> tuple[Path, str, Trained | None]:
+    """The file that `register:` names, its key, and what is known of it from before."""
+    file = session.manifest.register.file
+    assert file is not None, "a manifest names either a training or a finished model"
+    key = keys.key("inspect", file=file.name, sha256=session.store.digests.file(file))
+    known = session.store.reuse.get(key)
+    return file, key, None if known is None else Trained.known(known)
 
 
 def _git_commit(folder: Path) -> str | None:

@@ -180,6 +180,7 @@ class _Binding:
             name=name,
             train=by_path.get(("train",)),
             register=replace(register, model=register.model or name),
+            register_record=self._draft.block(("register",)),
             package=by_path.get(("package",)),
             samples=samples,
             samples_record=tuple(GoldenRequest(**sample) for sample in package.get("samples") or ()),

@@ -73,13 +73,15 @@ class Register(Options):
 class Manifest:
     """A manifest without problems. It holds the sections that were bound: `train` and `package` are None elsewhere.
 
-    `samples_record` is `samples` with `${NAME}` as written, for whatever is kept or shown.
+    `samples_record` is `samples`, and `register_record` the block of `register`, with `${NAME}` as written, for what is
+    kept or shown.
     """
 
     file: Path
     name: str
     train: Section | None
     register: Register
+    register_record: Mapping[str, Json]
     package: Section | None
     samples: tuple[GoldenRequest, ...]
     samples_record: tuple[GoldenRequest, ...]

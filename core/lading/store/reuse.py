@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from ..model import Json
 from .codec import to_json
@@ -22,5 +23,10 @@ class Reuse:
 
     def put(self, key: str, stage: str, output: Json) -> None:
         """Keep the output of a stage under a key, in place of what is there."""
+        self.put_all([(key, stage, output)])
+
+    def put_all(self, rows: Iterable[tuple[str, str, Json]]) -> None:
+        """Keep several outputs, each with its key and stage, in one transaction."""
+        encoded = [(key, stage, to_json(output)) for key, stage, output in rows]
         with self._database.write() as connection:
-            connection.execute("INSERT OR REPLACE INTO reuse VALUES (?, ?, ?)", (key, stage, to_json(output)))
+            connection.executemany("INSERT OR REPLACE INTO reuse VALUES (?, ?, ?)", encoded)

@@ -1,4 +1,6 @@
-"""Two targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room."""
+"""Targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room, and
+`fog` cannot tell what it has.
+"""
 
 import contextlib
 import json
@@ -7,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Annotated
 
 from lading import (
     Candidate,
@@ -17,6 +20,7 @@ from lading import (
     NoScoringUri,
     Options,
     Pending,
+    Range,
     Ready,
     ScoringUri,
     State,
@@ -50,20 +54,36 @@ server.serve_forever()
 class BerthOptions(Options):
     depth: int = 10
     """In metres; a model of more tons runs aground."""
+    crew: int = 0
+    """How many are on land to help."""
+    flag: str = "white"
+    """What is flown."""
+
+
+@dataclass(frozen=True)
+class RaftOptions(Options):
+    depth: Annotated[int, Range(le=12)] = 10
+    """In metres; a model of more tons runs aground."""
+    flag: str = "white"
+    """What is flown."""
 
 
 class Berth:
-    def __init__(self, keeps):
+    def __init__(self, keeps, options, tells=True):
         self.keeps = keeps
+        self.options = options
+        self.tells = tells
 
     @hookimpl
     def lading_describe(self):
-        kept = {Capability.KEEPS_OLD_RELEASE} if self.keeps else set()
+        declared = {Capability.DELETE, Capability.SCORING_URI}
+        declared |= {Capability.KEEPS_OLD_RELEASE} if self.keeps else set()
+        declared |= {Capability.STATUS} if self.tells else set()
         return Description(
             summary="a place for a ship",
-            options=BerthOptions,
+            options=self.options,
             connection="harbour",
-            capabilities=frozenset({Capability.STATUS, Capability.DELETE, Capability.SCORING_URI, *kept}),
+            capabilities=frozenset(declared),
         )
 
     @hookimpl
@@ -141,4 +161,5 @@ def sink(record):
         record.unlink()
 
 
-quay, raft = Berth(keeps=True), Berth(keeps=False)
+quay, raft = Berth(keeps=True, options=BerthOptions), Berth(keeps=False, options=RaftOptions)
+fog = Berth(keeps=True, options=BerthOptions, tells=False)

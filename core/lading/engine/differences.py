@@ -1,0 +1,89 @@
+"""Which inputs of a stage are not what they were."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..manifest.references import expand_all, names
+from ..model import Json
+from ..model.planning import Change
+from . import keys
+
+if TYPE_CHECKING:
+    from .session import Session
+
+Flat = Mapping[tuple[str, ...], Json]
+
+
+def changes(session: Session, made_from: keys.Inputs, last: keys.Made | None, block: str) -> tuple[Change, ...]:
+    """What differs between the inputs of now and those that the stage was last made from, as far as both are known.
+
+    `block` is the dotted path of the stage's options in the manifest.
+    """
+    if last is None:
+        return ()
+    return compared(made_from.stage, last, made_from.record, block, session.order.environ)
+
+
+def reason(last: keys.Made | None, changed: Sequence[Change], waits: str) -> str:
+    """Why a stage that is not reused will run, or may; empty where its inputs do not say."""
+    if last is None:
+        return "for the first time"
+    if changed:
+        return "its inputs changed"
+    return f"known after {waits}; may be reused" if waits else ""
+
+
+def compared(
+    stage: str, last: keys.Made, new: Mapping[str, Json], block: str, environ: Mapping[str, str]
+) -> tuple[Change, ...]:
+    """What differs between the inputs that a stage was made from and other ones, in the parts that both have."""
+    if last.record is None:
+        return ()
+    before, after = _common(last.record, new), _common(new, last.record)
+    changed = [
+        Change(_label(path, block), before.get(path), after.get(path), "content" if path[0] == "inputs" else "")
+        for path in dict.fromkeys((*before, *after))
+        if _text(before, path) != _text(after, path)
+    ]
+    if _has_other_values(stage, last.key, last.record, environ):
+        same = (path for path in after if _text(before, path) == _text(after, path))
+        changed += [
+            Change(_label(path, block), after[path], after[path], "the value of a variable")
+            for path in same
+            if path[0] == "options" and any(names(after[path]))
+        ]
+    return tuple(changed)
+
+
+def _has_other_values(stage: str, key: str, record: Mapping[str, Json], environ: Mapping[str, str]) -> bool:
+    """Whether a variable has another value now: the old inputs, with the values of now, have another key.
+
+    Values are not kept, so that of several variables it is not known which one changed.
+    """
+    options = expand_all(record.get("options", {}), environ, lambda _path, _message: None)
+    return keys.key(stage, **{**record, "options": options}) != key
+
+
+def _common(record: Mapping[str, Json], other: Mapping[str, Json]) -> Flat:
+    """The values of the parts that both records have, by their paths."""
+    return dict(_flat({name: part for name, part in record.items() if name in other}))
+
+
+def _flat(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json]]:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _flat(item, (*path, name))
+    elif value != {} or len(path) > 1:  # a part without anything in it is as none
+        yield path, value
+
+
+def _text(values: Flat, path: tuple[str, ...]) -> str | None:
+    """The value at a path as its key sees it; None where there is none."""
+    return json.dumps(values[path], sort_keys=True) if path in values else None
+
+
+def _label(path: tuple[str, ...], block: str) -> str:
+    return ".".join(filter(None, (block, *path[1:])) if path[0] in ("options", "inputs") else path)

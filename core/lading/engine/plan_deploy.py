@@ -1,0 +1,84 @@
+"""What a deploy to one target would do now, and where the target contradicts the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..model import Capability, NoScoringUri, Release, ScoringUri, State, Status
+from ..model.planning import Action, Drift, PlannedStage
+from . import deploy as deploy_stage
+from . import keys
+from .differences import changes, reason
+
+if TYPE_CHECKING:
+    from ..model import Package
+    from .service import Service
+
+
+def plan_deploy(service: Service, package: Package | None, waits: str) -> PlannedStage:
+    """The deploy stage of one target; `package` is None where it is known only after the stage `waits`."""
+    made_from = deploy_stage.inputs(service, package)
+    release, key = deploy_stage.current(service)
+    status = service.status()
+    drift = tuple(_drift(release, status))
+    planned = PlannedStage(
+        stage="deploy",
+        target=service.target.name,
+        action=Action.REUSE,
+        reason="unchanged",
+        drift=drift,
+        release=release.number if release else None,
+        key=made_from.key,
+        inputs=made_from.record,
+    )
+    if package is not None and release is not None and key == made_from.key:
+        uri = service.scoring_uri()
+        serves = deploy_stage.serves(status, uri, package)
+        if serves is not False:
+            return _reused(planned, release, uri, certain=serves is not None)
+    last = keys.made_from(service.session, key) if key else None
+    changed = changes(service.session, made_from, last, f"targets.{service.target.name}")
+    certain = not waits or bool(drift or changed) or release is None
+    why = "the target contradicts the store" if drift else reason(last, changed, waits)
+    return replace(
+        planned,
+        action=_action(service, release, status),
+        reason=why or "the target does not serve it",
+        known_after="" if certain else waits,
+        changes=changed,
+        outputs={"release": None, "scoring_uri": None},
+    )
+
+
+def _reused(planned: PlannedStage, release: Release, uri: ScoringUri | NoScoringUri, *, certain: bool) -> PlannedStage:
+    address = {"scoring_uri": uri.uri} if isinstance(uri, ScoringUri) else {}
+    outputs = {"release": str(release.number), **address}
+    if certain:
+        return replace(planned, outputs=outputs)
+    why = "unchanged, if it answers its golden requests: the target cannot tell"
+    return replace(planned, outputs=outputs, reason=why, known_after="deploy")
+
+
+def _action(service: Service, release: Release | None, status: Status) -> Action:
+    told = status.state is not State.UNKNOWN
+    exists = status.state is not State.ABSENT if told else release is not None
+    if not exists:
+        return Action.CREATE
+    return Action.UPDATE if service.plugin.can(Capability.KEEPS_OLD_RELEASE) else Action.REPLACE
+
+
+def _drift(release: Release | None, status: Status) -> Iterator[Drift]:
+    """Where the target says something else than the store; a target that cannot tell contradicts nothing."""
+    if status.state is State.UNKNOWN:
+        return
+    believed = State.RUNNING if release else State.ABSENT
+    if status.state is not believed:
+        yield Drift("state", believed, status.state)
+    if release is None or status.state is State.ABSENT:
+        return
+    for name in ("package_digest", "model_sha256"):
+        expected, found = getattr(release, name), getattr(status, name)
+        if found != expected:
+            yield Drift(name, expected, found)
