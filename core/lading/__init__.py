@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from .process import Finished as Finished
     from .process import child_environment as child_environment
     from .process import run_command as run_command
+    from .store.garbage import Garbage as Garbage
 
 __getattr__, __dir__ = lazily(
     __name__,
@@ -136,5 +137,6 @@ __getattr__, __dir__ = lazily(
         "model.stages": "ConnectRequest FileContents GateRequest Import InspectRequest PackageRequest PackedFiles "
         "RegisterRequest TrainRequest TrainedModel",
         "process": "Command Finished child_environment run_command",
+        "store.garbage": "Garbage",
     },
 )

@@ -21,9 +21,6 @@ from .store import Store, find_store
 if TYPE_CHECKING:
     from .store.garbage import Garbage
 
-KEEP = 3
-"""Packages of a deployment that `gc` keeps, besides those of live releases."""
-
 
 @dataclass(frozen=True)
 class PastRelease(Shown):
@@ -93,7 +90,7 @@ def rollback(
 def gc(
     manifest: str | Path = MANIFEST,
     *,
-    keep: int = KEEP,
+    keep: int = 3,
     remove: bool = False,
     store: str | Path | None = None,
     lock_wait: float = 0.0,

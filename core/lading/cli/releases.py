@@ -63,7 +63,7 @@ def _row(past: PastRelease) -> dict[str, object]:
 def _main(metrics: Mapping[str, Json]) -> dict[str, float]:
     """The first metrics; not those of the training part where the same are known of the part that was held out."""
     numbers = {name: value for name, value in metrics.items() if isinstance(value, float)}
-    main = [name for name in numbers if name.removeprefix("train_") == name or name[6:] not in numbers]
+    main = [name for name in numbers if not (name.startswith("train_") and name.removeprefix("train_") in numbers)]
     return {name: numbers[name] for name in main[:_METRICS]}
 
 
