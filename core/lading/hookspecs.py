@@ -100,7 +100,8 @@ def lading_inspect(request: InspectRequest) -> TrainedModel | None:
         ...     return TrainedModel(file=request.file, framework="scikit-learn", framework_version=version)
 
     Returns:
-        What the file says of itself; `framework_version` is empty where it does not say.
+        What the file says of itself; `framework_version` is empty where it does not say, `contents` None where the
+        trainer cannot tell what loading it would import.
     """
 
 

@@ -9,7 +9,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,7 +51,7 @@ def test_a_package_is_deployed_elsewhere_exactly_as_it_is(site: Shell, exported:
     done = site("deploy", "--package", "salary.tar", "--sha256", sha256(exported), "--json").json()
     assert done["deployments"][0]["release"] == 1
     assert site("score", "-d", '{"data": [[21]]}').json() == [pytest.approx(ANSWER)]
-    made, taken = (shell / ".lading" / "packages" for shell in (exported.parent, site.folder))
+    made, taken = (folder / ".lading" / "packages" for folder in (exported.parent / "manifests", site.folder))
     assert [path.name for path in made.iterdir()] == [path.name for path in taken.iterdir()]
     (model,) = site("model", "list", "--json").json()
     assert (model["version"], model["run"], model["description"]) == (1, None, "Salary prediction")
@@ -169,7 +171,7 @@ HOSTILE: dict[str, Callable[[Members], Members]] = {
     "executable-script": lambda found: [
         (info.replace(mode=0o755, deep=False) if info.name.endswith("score.py") else info, data) for info, data in found
     ],
-    "record-no-json": altered("lading.json") if False else (lambda found: [(found[0][0], b"{"), *found[1:]]),
+    "record-no-json": lambda found: [(found[0][0], b"{"), *found[1:]],
     "record-of-another-format": recorded(lambda record: record.update(format=2)),
     "record-with-another-key": recorded(lambda record: record.update(shell="true")),
     "record-leads-out": recorded(lambda record: record.update(scoring_script="../../../../etc/passwd")),
@@ -268,11 +270,8 @@ def test_an_altered_model_is_refused_and_the_old_release_serves(salary: Shell) -
 
 
 def test_a_file_altered_under_a_release_never_reaches_its_script(salary: Shell) -> None:
-    import signal
-    import time
-
     salary("deploy", SALARY)
-    (laid_out,) = (salary.folder / ".lading" / "work").rglob("azureml-models/sal_model/1/model.joblib")
+    (laid_out,) = (salary.folder / "manifests" / ".lading" / "work").rglob("azureml-models/sal_model/1/model.joblib")
     laid_out.chmod(0o600)
     laid_out.write_bytes(laid_out.read_bytes() + b"altered")
     log = salary("logs", SALARY).out
