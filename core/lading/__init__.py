@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from .api import deploy_each as deploy_each
     from .api import deployment as deployment
     from .api import export_package as export_package
-    from .api import get_model as get_model
-    from .api import get_run as get_run
-    from .api import list_models as list_models
-    from .api import list_runs as list_runs
     from .api import package as package
     from .api import register as register
     from .api import statuses as statuses
@@ -109,13 +105,16 @@ if TYPE_CHECKING:
     from .process import Finished as Finished
     from .process import child_environment as child_environment
     from .process import run_command as run_command
+    from .records import get_model as get_model
+    from .records import get_run as get_run
+    from .records import list_models as list_models
+    from .records import list_runs as list_runs
     from .store.garbage import Garbage as Garbage
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "api": "Outcome Standing check deploy deploy_each deployment export_package get_model get_run "
-        "list_models list_runs package register statuses train",
+        "api": "Outcome Standing check deploy deploy_each deployment export_package package register statuses train",
         "catalogue": "describe_model describe_target manifest_schema",
         "engine.archive": "Archive",
         "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "
@@ -138,5 +137,6 @@ __getattr__, __dir__ = lazily(
         "RegisterRequest TrainRequest TrainedModel",
         "process": "Command Finished child_environment run_command",
         "store.garbage": "Garbage",
+        "records": "get_model get_run list_models list_runs",
     },
 )

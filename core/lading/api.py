@@ -10,7 +10,6 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +25,11 @@ from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read, read_bytes
 from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
 from .plugins import TARGETS, installed
-from .store import Store, find_store
+from .records import MANIFEST, open_store
 
 if TYPE_CHECKING:
     from .engine.archive import Archive
     from .model.planning import Plan
-
-MANIFEST = "lading.yaml"
 
 
 @dataclass(frozen=True)
@@ -229,40 +226,12 @@ def statuses(
     """What each target says of the service; by default every target whose plugin is installed."""
     file = Path(manifest)
     data = read_bytes(file)
-    with _store(manifest, store) as opened:
+    with open_store(manifest, store) as opened:
         refs = [ref for ref in parse(file, data, os.environ, opened.reuse).sections() if ref.role == "target"]
     known = {plugin.name for plugin in installed(TARGETS)}
     chosen = targets or [ref.name for ref in refs if ref.plugin in known]
     found = (deployment(manifest, target=name, store=store) for name in chosen)
     return tuple(Standing(one.target, one.service, one.release, one.status()) for one in found)
-
-
-def list_runs(manifest: str | Path = MANIFEST, *, store: str | Path | None = None) -> list[Run]:
-    """Every run in the store, newest first."""
-    with _store(manifest, store) as opened:
-        return opened.runs.list()
-
-
-def get_run(run: str, manifest: str | Path = MANIFEST, *, store: str | Path | None = None) -> Run | None:
-    """A run by its id or a prefix of it. Raises BadInput where several runs begin so."""
-    with _store(manifest, store) as opened:
-        return opened.runs.get(run)
-
-
-def list_models(
-    manifest: str | Path = MANIFEST, *, name: str | None = None, store: str | Path | None = None
-) -> list[ModelVersion]:
-    """Every model version in the store, newest first."""
-    with _store(manifest, store) as opened:
-        return list(opened.models.list(name))
-
-
-def get_model(
-    name: str, version: int | None = None, manifest: str | Path = MANIFEST, *, store: str | Path | None = None
-) -> ModelVersion | None:
-    """A model version, by default the newest of that name."""
-    with _store(manifest, store) as opened:
-        return opened.models.get(name, version)
 
 
 def _order(
@@ -285,10 +254,6 @@ def _order(
         timeout=timeout,
         lock_wait=lock_wait,
     )
-
-
-def _store(manifest: str | Path, store: str | Path | None) -> AbstractContextManager[Store]:
-    return closing(Store.open(find_store(Path(manifest), os.environ, None if store is None else Path(store))))
 
 
 def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -> Outcome:

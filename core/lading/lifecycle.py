@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .api import MANIFEST
 from .engine.binding import bind_manifest
 from .engine.session import Order, open_session
 from .errors import BadInput
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read_bytes
 from .model import Json, Release, Shown
-from .store import Store, find_store
+from .records import MANIFEST, open_store
+from .store import Store
 
 if TYPE_CHECKING:
     from .store.garbage import Garbage
@@ -40,7 +39,7 @@ def history(
     """
     file = Path(manifest)
     data = read_bytes(file)
-    with closing(_open(file, store)) as opened:
+    with open_store(file, store) as opened:
         draft = parse(file, data, os.environ, opened.reuse)
         bind_manifest(draft, opened, targets=None, stages=False)  # what is wrong with the core sections is told
         blocks = {ref.name: draft.block(ref.path) for ref in draft.sections() if ref.role == "target"}
@@ -100,14 +99,10 @@ def gc(
     Kept is what a release needs that is up or pending, the last `keep` packages that were up on each deployment, every
     registered model, and the model of each training's newest run. Raises Locked while another command uses the store.
     """
-    with closing(_open(Path(manifest), store)) as opened:
+    with open_store(manifest, store) as opened:
         if not remove:
             return opened.garbage(keep)
         return opened.clean(keep, command=f"lading gc {manifest}", wait=lock_wait)
-
-
-def _open(manifest: Path, store: str | Path | None) -> Store:
-    return Store.open(find_store(manifest, os.environ, None if store is None else Path(store)))
 
 
 def _past(store: Store, release: Release) -> PastRelease:

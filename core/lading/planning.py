@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from .api import MANIFEST
 from .engine.plan import make_plan, refuse_losses
 from .engine.plan_file import read_plan, write_plan
 from .engine.session import Order, open_session
 from .live import OnEvent, ignore
 from .model.planning import Plan
+from .records import MANIFEST
 
 __all__ = ["plan", "read_plan", "write_plan"]
 

@@ -37,9 +37,9 @@ def run_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     Example:
       lading run list manifests/salary.yaml --json
     """
-    from .. import api
+    from .. import records
 
-    runs = api.list_runs(manifest, store=store)
+    runs = records.list_runs(manifest, store=store)
     if as_json:
         output.document([output.record(found) for found in runs])
         return
@@ -100,9 +100,9 @@ def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_
 
 
 def _run(run: str, manifest: Path, store: Path | None) -> Run:
-    from .. import api
+    from .. import records
 
-    found = api.get_run(run, manifest, store=store)
+    found = records.get_run(run, manifest, store=store)
     if found is None:
         raise BadInput(f"there is no run '{run}'", hint="`lading run list` shows those that there are")
     return found
@@ -146,9 +146,9 @@ def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     Example:
       lading model list --json
     """
-    from .. import api
+    from .. import records
 
-    models = api.list_models(manifest, store=store)
+    models = records.list_models(manifest, store=store)
     if as_json:
         output.document([output.record(found) for found in models])
         return
@@ -234,12 +234,12 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
 
 
 def _model(reference: str, manifest: Path, store: Path | None) -> ModelVersion:
-    from .. import api
+    from .. import records
 
     name, _, number = reference.partition(":")
     if number and not (number.isascii() and number.isdigit()):
         raise BadInput(f"'{reference}' is not NAME:VERSION, such as sal_model:3")
-    found = api.get_model(name, int(number) if number else None, manifest, store=store)
+    found = records.get_model(name, int(number) if number else None, manifest, store=store)
     if found is None:
         raise BadInput(f"there is no model '{reference}'", hint="`lading model list` shows those that there are")
     return found

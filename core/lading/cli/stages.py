@@ -56,9 +56,7 @@ def deploy(
     """Train, register, package and deploy; print the scoring URI.
 
     What the same inputs gave before is reused. The old release serves until the new one has answered the manifest's
-    samples. Of several targets the others still run when one fails. With
-    --package nothing is trained or packaged: of the manifest, the targets and
-    samples are used.
+    samples. Of several targets the others still run when one fails. With --package nothing is trained or packaged.
 
     \b
     Examples:
