@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .engine.service import Service
+from .engine.service import Service, no_address
 from .engine.session import Order, open_session
-from .errors import StageFailed
 from .model import Event, Json, Logs, NoScoringUri, ScoringUri, Shown, Status
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class LiveDeployment(Shown):
         """Where the service answers. Raises StageFailed, with the reason, where it has no address."""
         found = self.address()
         if isinstance(found, NoScoringUri):
-            raise StageFailed(f"{self.service} on '{self.target}' has no scoring URI: {found.reason}")
+            raise no_address(self.service, self.target, found)
         return found.uri
 
     def address(self) -> ScoringUri | NoScoringUri:

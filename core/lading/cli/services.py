@@ -39,10 +39,9 @@ def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -
     if as_json:
         output.document({"service": deployment.service, "target": deployment.target, **vars(found)})
     elif isinstance(found, NoScoringUri):
-        raise StageFailed(
-            f"{deployment.service} on '{deployment.target}' has no scoring URI: {found.reason}",
-            hint="`lading deploy` brings it up",
-        )
+        from ..engine.service import no_address
+
+        raise no_address(deployment.service, deployment.target, found)
     else:
         click.echo(found.uri)
         for device, address in found.devices.items():

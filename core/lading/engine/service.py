@@ -95,10 +95,7 @@ class Service:
         """Send one request. Raises StageFailed where the deployment has no scoring URI."""
         found = self.scoring_uri()
         if isinstance(found, NoScoringUri):
-            raise StageFailed(
-                f"{self.target.service_name} on '{self.target.name}' has no scoring URI: {found.reason}",
-                hint="`lading deploy` brings it up; `lading status` says what the target knows",
-            )
+            raise no_address(self.target.service_name, self.target.name, found)
         uri = found.uri if device is None else _device(found, device)
         return scoring.ask(uri, scoring.encode(body), key=self.key(), timeout=timeout)
 
@@ -145,6 +142,14 @@ class Service:
     def _require(self, capability: Capability, what: str) -> None:
         if not self.plugin.can(capability):
             raise BadInput(f"the target '{self.target.name}' {what}")
+
+
+def no_address(service: str, target: str, found: NoScoringUri) -> StageFailed:
+    """The failure of whoever needs the scoring URI of a deployment that has none."""
+    return StageFailed(
+        f"{service} on '{target}' has no scoring URI: {found.reason}",
+        hint="`lading deploy` brings it up; `lading status` says what the target knows",
+    )
 
 
 def _device(found: ScoringUri, device: str) -> str:

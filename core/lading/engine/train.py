@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,7 +89,7 @@ def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | N
 
 def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
     session.gate("train")
-    run = _start(session, section, made_from.values["libraries"])
+    run = _start(session, section, made_from)
     session.events.emit("stage.started", stage="train", run=run.id)
     try:
         with session.store.scratch() as folder:
@@ -125,20 +124,21 @@ def _track_failure(session: Session, failed: Run) -> None:
         session.events.emit("warning", stage="train", detail=f"the failed run is not logged: {error.message}")
 
 
-def _start(session: Session, section: Section, libraries: Mapping[str, str | None]) -> Run:
+def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
     started = datetime.now(UTC)
-    store, base = session.store, session.manifest.file.parent.resolve()
+    base = session.manifest.file.parent.resolve()
+    digests, libraries = made_from.values["inputs"], made_from.values["libraries"]
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}",
         name=session.manifest.name,
         state="running",
         started=started,
         parameters=section.record,
-        inputs={os.path.relpath(path, base): store.digests.tree(path) for path in section.inputs.values()},
+        inputs={os.path.relpath(path, base): digests[field] for field, path in section.inputs.items()},
         libraries={name: version for name, version in libraries.items() if version},
         git_commit=_git_commit(base),
     )
-    store.runs.save(run)
+    session.store.runs.save(run)
     track_run(session, run)
     return run
 
