@@ -25,7 +25,7 @@ _ROLES = {
     "observer": ("lading_observe",),
     "gate": ("lading_gate",),
 }
-_CAPABILITY_HOOKS = {
+CAPABILITY_HOOKS = {
     model.Capability.STATUS: "lading_status",
     model.Capability.LOGS: "lading_logs",
     model.Capability.KEYS: "lading_keys",
@@ -82,7 +82,7 @@ class BoundPlugin:
 
     def require(self, role: str) -> None:
         """Raise PluginError where the plugin lacks a hook of `role` or of a capability that it declares."""
-        declared = [_CAPABILITY_HOOKS[c] for c in self.description.capabilities if c in _CAPABILITY_HOOKS]
+        declared = [CAPABILITY_HOOKS[c] for c in self.description.capabilities if c in CAPABILITY_HOOKS]
         missing = [hook for hook in (*_ROLES[role], *declared) if hook not in self.hooks]
         if missing:
             raise PluginError(f"{self.installed} does not implement {', '.join(missing)}", hint=self._repair())

@@ -77,7 +77,8 @@ def _desire(folder: ControlFolder, request: DeployRequest, context: Context) -> 
     if wanted == before:
         folder.wake()  # a command that was killed may have written it down and not said so
     else:
-        context.intend(f"local/{request.deployment.service}/{number}")
+        effect = "serve" if wanted["serving"] == number else "start"
+        context.intend(f"local/{request.deployment.service}/{number}/{effect}")
         folder.desire(wanted)
 
 

@@ -102,7 +102,7 @@ def test_each_step_asked_twice_happens_once(harbour: Harbour) -> None:
     harbour.until(replace(request, verdict=Verdict(up=True)), Ready)
     state = harbour.folder.state()
     assert (state["pid"], list(state["releases"])) == (supervisor, ["1"])
-    assert harbour.context.intents == ["local/salary/1"] * 2
+    assert harbour.context.intents == ["local/salary/1/start", "local/salary/1/serve"]
     assert harbour.folder.state()["releases"]["1"]["restarts"] == 0
 
 

@@ -1,0 +1,116 @@
+"""What every check of the kit stands on: the target under test, its projects, and skips by declared capability."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from ..model import Capability, Json
+from .project import Done, Project
+
+PARTS = ("life", "flow", "kill")
+"""Each part of the kit has a service of its own, so that the parts can run at once."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the plugin says of itself, as the probe found it."""
+
+    seen: Mapping[str, Any]
+
+    def can(self, capability: Capability) -> bool:
+        return capability in self.seen["capabilities"]
+
+    def need(self, capability: Capability) -> None:
+        """Skip the check where the target does not declare a capability."""
+        if not self.can(capability):
+            pytest.skip(f"declares no {capability}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a flow, and what answered afterwards; None where nothing did."""
+
+    done: Done
+    answer: int | None = None
+
+    @property
+    def uri(self) -> str | None:
+        found: str | None = self.done.row.get("uri")
+        return found
+
+
+class Base:
+    """The class attributes and fixtures of `TargetConformance`."""
+
+    target: ClassVar[str]
+    """The entry-point name of the target."""
+
+    options: ClassVar[Mapping[str, Json]] = {}
+    """The block under `targets:`, as in a manifest; paths in it are absolute."""
+
+    connections: ClassVar[Mapping[str, Json]] = {}
+    """The block `connections:`, where the target needs one."""
+
+    service: ClassVar[str] = ""
+    """The beginning of the names of the services, at most 26 characters; a new one each time where it is empty."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def target_options(cls) -> Mapping[str, Json]:
+        """`options`; override it where a value is known only at run time. Its scope is the class's or a wider one."""
+        return cls.options
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def target_connections(cls) -> Mapping[str, Json]:
+        """`connections`, likewise."""
+        return cls.connections
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def target_environ(cls) -> Mapping[str, str]:
+        """Environment variables of the deploying processes, on top of those of the tests; likewise."""
+        return {}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def stem(cls) -> str:
+        """The beginning of the names of the services."""
+        return cls.service or f"check-{secrets.token_hex(4)}"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make_project(
+        cls,
+        stem: str,
+        tmp_path_factory: pytest.TempPathFactory,
+        target_options: Mapping[str, Json],
+        target_connections: Mapping[str, Json],
+        target_environ: Mapping[str, str],
+    ) -> Iterator[Callable[[str], Project]]:
+        """Makes the project of a part. At the end its service is deleted; where that fails, so does the last check."""
+        made = []
+
+        def make(part: str) -> Project:
+            folder = tmp_path_factory.mktemp(f"{cls.target}-{part}")
+            environ = {**target_environ, "LADING_STORE": str(folder / ".lading")}
+            made.append(Project(folder, f"{stem}-{part}", cls.target, target_options, target_connections, environ))
+            return made[-1]
+
+        yield make
+        problems = [f"{project.service}: {problem}" for project in made if (problem := project.remove())]
+        assert not problems, f"left on the target: {'; '.join(problems)}"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def described(cls, make_project: Callable[[str], Project]) -> Described:
+        """What the plugin says of itself."""
+        done, seen = make_project("described").probe("describe", cls.target)
+        if "error" in seen or done.code != 0:
+            pytest.fail(f"the plugin cannot be loaded: {seen.get('error', done.problem)}", pytrace=False)
+        return Described(seen)

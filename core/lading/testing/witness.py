@@ -1,0 +1,144 @@
+"""Watches a plugin from inside the deploying process: what its hooks answer, intend, print and sleep.
+
+A `Witnessed` plugin is a bound plugin like any other, so that the engine drives it as it always does.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from ..engine.context import HookContext
+from ..errors import LadingError
+from ..hooks import BoundPlugin
+from ..model import Keys, Ready, Secret
+from ..plugins import Installed
+from ..store.codec import to_json
+
+FIRST_INTENT, FIRST_STEP, LAST_STEP = "first intent", "first step", "last step"
+_SHORTEST_SECRET = 4  # characters; anything shorter is found by chance
+
+
+@dataclass
+class HookCall:
+    """One call of a hook; `slept` names the places in the plugin, `unfit` says why the answer cannot travel."""
+
+    hook: str
+    answer: str = ""
+    intents: list[str] = field(default_factory=list)
+    printed: str = ""
+    slept: list[str] = field(default_factory=list)
+    unfit: str = ""
+    text: str = field(default="", repr=False)
+
+
+class Witness:
+    """All calls of one process. With `stop` the process kills itself, as by kill -9, at that point of a deploy."""
+
+    def __init__(self, stop: str = "") -> None:
+        self.calls: list[HookCall] = []
+        self.secrets: dict[str, str] = {}
+        self._stop = stop
+        self._module = ""
+        sys.addaudithook(self._audit)
+
+    @contextmanager
+    def call(self, plugin: Installed, hook: str) -> Iterator[HookCall]:
+        """Watch one call; what is printed meanwhile is kept from stdout."""
+        self._module = plugin.value.partition(":")[0].partition(".")[0]
+        call = HookCall(hook)
+        self.calls.append(call)
+        printed = io.StringIO()
+        try:
+            with redirect_stdout(printed):
+                yield call
+        finally:
+            call.printed = printed.getvalue()
+
+    def answered(self, call: HookCall, answer: object) -> None:
+        """Look at an answer, and stop where that was asked for."""
+        call.answer = type(answer).__name__
+        if isinstance(answer, Keys):
+            keys = (answer.primary, answer.secondary)
+            self.secrets |= {f"key {number}": key.reveal() for number, key in enumerate(keys, 1) if key}
+        elif call.hook not in ("lading_connect", "lading_describe"):  # neither leaves the process
+            call.unfit, call.text = _unfit(answer), f"{answer!r}"
+        if call.hook == "lading_deploy":
+            self.reached(FIRST_STEP)
+            if isinstance(answer, Ready):
+                self.reached(LAST_STEP)
+
+    def reached(self, point: str) -> None:
+        if point == self._stop:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def leaks(self, place: str, text: str) -> list[str]:
+        """Which secrets a text shows."""
+        known = self.secrets.items()
+        return [f"{place} shows {name}" for name, value in known if len(value) >= _SHORTEST_SECRET and value in text]
+
+    def _audit(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        if event == "time.sleep" and self.calls:
+            caller = sys._getframe(1)  # an audit hook is not told who asks
+            if self._is_the_plugins(caller):
+                code = caller.f_code
+                self.calls[-1].slept.append(f"{code.co_filename}:{caller.f_lineno} in {code.co_name}")
+
+    def _is_the_plugins(self, frame: FrameType) -> bool:
+        name = str(frame.f_globals.get("__name__", ""))
+        return name == self._module or name.startswith(f"{self._module}.")
+
+
+class Witnessed(BoundPlugin):
+    """A bound plugin whose every call a witness sees."""
+
+    def __init__(self, installed: Installed, witness: Witness) -> None:
+        self._witness = witness
+        super().__init__(installed)
+
+    def _relay(self, hook: str, **arguments: object) -> object:
+        with self._witness.call(self.installed, hook) as call:
+            context = arguments.get("context")
+            if isinstance(context, HookContext):
+                arguments["context"] = WitnessedContext(**vars(context), witness=self._witness, call=call)
+            answer = super()._relay(hook, **arguments)
+            self._witness.answered(call, answer)
+        return answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class WitnessedContext(HookContext):
+    """A context that notes which secrets a hook was given, and what it intends."""
+
+    witness: Witness
+    call: HookCall
+
+    def secret(self, name: str) -> Secret:
+        found = super().secret(name)
+        self.witness.secrets[f"${{{name}}}"] = found.reveal()
+        return found
+
+    def intend(self, name: str) -> None:
+        super().intend(name)
+        self.call.intents.append(name)
+        self.witness.reached(FIRST_INTENT)
+
+
+def _unfit(answer: object) -> str:
+    """Why an answer cannot be pickled or written as JSON; empty where it can."""
+    try:
+        same: bool = pickle.loads(pickle.dumps(answer)) == answer
+        to_json(answer)
+    except LadingError as error:
+        return error.message
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "" if same else "it is another one after pickling"
