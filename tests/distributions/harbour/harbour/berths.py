@@ -5,6 +5,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,27 +27,49 @@ from lading import (
     State,
     Status,
     hookimpl,
+    lay_out,
 )
 
 from . import note
 
 SERVER = """
-import http.server, json, pathlib, runpy, sys
-app, address = sys.argv[1:]
-answer = json.dumps([runpy.run_path(app)["ANSWER"]]).encode()
+import http.server, json, os, pathlib, runpy, signal, sys, threading, traceback
+app, model, address, port = sys.argv[1:]
+
+def tell(name, text):
+    pathlib.Path(name + "~").write_text(text)
+    pathlib.Path(name + "~").rename(name)
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        answer = json.dumps(script["run"](body.decode())).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
     def log_message(self, *_):
         pass
-server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-pathlib.Path(address + "~").write_text(f"http://127.0.0.1:{server.server_port}/score")
-pathlib.Path(address + "~").rename(address)
-server.serve_forever()
+
+class Server(http.server.HTTPServer):
+    allow_reuse_port = True
+
+def serve(port, name):
+    server = Server(("127.0.0.1", port), Handler)
+    tell(name, f"http://127.0.0.1:{server.server_port}/score")
+    threading.Thread(target=server.serve_forever).start()
+
+os.environ["AZUREML_MODEL_DIR"] = model
+signal.signal(signal.SIGUSR1, lambda *_: serve(int(port), address + ".berthed"))
+try:
+    script = runpy.run_path(app)
+    script["init"]()
+except Exception:
+    tell(address, "aground: " + traceback.format_exc())
+else:
+    serve(0, address)
+    while True:
+        signal.pause()
 """
 
 
@@ -69,16 +92,15 @@ class RaftOptions(Options):
 
 
 class Berth:
-    def __init__(self, keeps, options, tells=True):
+    def __init__(self, keeps, options):
         self.keeps = keeps
         self.options = options
-        self.tells = tells
 
     @hookimpl
     def lading_describe(self):
         declared = {Capability.DELETE, Capability.SCORING_URI}
         declared |= {Capability.KEEPS_OLD_RELEASE} if self.keeps else set()
-        declared |= {Capability.STATUS} if self.tells else set()
+        declared |= {Capability.STATUS} if isinstance(self, Told) else set()
         return Description(
             summary="a place for a ship",
             options=self.options,
@@ -99,22 +121,18 @@ class Berth:
                 sink(served)
             moor(request, context.work, new)
             return Pending("mooring", retry_after=0.05)
-        ship = json.loads(new.read_text())
         address = context.work / f"{request.release}.address"
         if not address.exists():
             return Pending("mooring", retry_after=0.05)
-        if float(request.package.model.file.read_text()) > request.deployment.options.depth:
+        if problem := aground(request, address.read_text()):
             sink(new)
-            return Failed("ran aground", log="captain: I told you so")
+            return Failed(*problem)
         if self.keeps and request.verdict is None:
             return Candidate(address.read_text())
         if self.keeps and not request.verdict.up:
             sink(new)
             return Failed(request.verdict.reason)
-        if self.keeps:
-            sink(served)
-        served.write_text(json.dumps({**ship, "uri": address.read_text()}))
-        return Ready()
+        return berth(new, served, address)
 
     @hookimpl
     def lading_scoring_uri(self, deployment, context):
@@ -125,6 +143,18 @@ class Berth:
         return ScoringUri(json.loads(served.read_text())["uri"])
 
     @hookimpl
+    def lading_delete(self, deployment, context):
+        note("lading_delete", target=deployment.target)
+        for record in context.work.glob("*.json"):
+            sink(record)
+        (context.work / "uri").unlink(missing_ok=True)
+        return Status(State.ABSENT)
+
+
+class Told(Berth):
+    """A place with somebody who looks at it."""
+
+    @hookimpl
     def lading_status(self, deployment: Deployment, context):
         note("lading_status", target=deployment.target)
         served = context.work / "served.json"
@@ -133,25 +163,46 @@ class Berth:
         tags = json.loads(served.read_text())["tags"]
         return Status(State.RUNNING, package_digest=tags["lading.package"], model_sha256=tags["lading.model"])
 
-    @hookimpl
-    def lading_delete(self, deployment, context):
-        note("lading_delete", target=deployment.target)
-        for record in context.work.glob("*.json"):
-            sink(record)
-        return Status(State.ABSENT)
-
 
 def moor(request, folder, record):
-    app = request.package.folder / "azureml-app" / request.package.scoring_script
-    address = folder / f"{request.release}.address"
+    """A ship of its own for every release; all of them answer at the address of the first, once they are berthed."""
+    home, known = folder / str(request.release), folder / "uri"
+    shutil.rmtree(home, ignore_errors=True)
+    model = lay_out(request.package, home)
+    app = home / "azureml-app" / request.package.scoring_script
+    port = known.read_text().rpartition(":")[2].partition("/")[0] if known.exists() else "0"
     ship = subprocess.Popen(
-        [sys.executable, "-c", SERVER, app, address],
+        [sys.executable, "-c", SERVER, app, model, folder / f"{request.release}.address", port],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     record.write_text(json.dumps({"pid": ship.pid, "tags": dict(request.tags)}))
+
+
+def aground(request, said):
+    """Why a ship will not sail, and what its captain says of it."""
+    if said.startswith("aground"):
+        return "init() failed", said
+    if float(request.package.model.file.read_text()) > request.deployment.options.depth:
+        return "ran aground", "captain: I told you so"
+    return None
+
+
+def berth(new, served, address):
+    """Let a ship answer where the one before it did, and sink that one."""
+    ship, known = json.loads(new.read_text()), new.with_name("uri")
+    if served.exists() and json.loads(served.read_text())["pid"] == ship["pid"]:
+        return Ready()
+    berthed = address.with_name(f"{address.name}.berthed") if known.exists() else address
+    if not berthed.exists():
+        os.kill(ship["pid"], signal.SIGUSR1)
+        return Pending("berthing", retry_after=0.05)
+    sink(served)
+    known.write_text(berthed.read_text())
+    served.write_text(json.dumps({**ship, "uri": known.read_text()}))
+    return Ready()
 
 
 def sink(record):
@@ -161,5 +212,5 @@ def sink(record):
         record.unlink()
 
 
-quay, raft = Berth(keeps=True, options=BerthOptions), Berth(keeps=False, options=RaftOptions)
-fog = Berth(keeps=True, options=BerthOptions, tells=False)
+quay, raft = Told(keeps=True, options=BerthOptions), Told(keeps=False, options=RaftOptions)
+fog = Berth(keeps=True, options=BerthOptions)

@@ -43,5 +43,6 @@ def lading_package(request):
     note("lading_package", model=f"{request.model.name}:{request.model.version}")
     app = request.folder / "azureml-app"
     app.mkdir()
-    (app / "score.py").write_text(f"ANSWER = {json.dumps(float(request.model.file.read_text()))}\n")
+    answer = json.dumps([float(request.model.file.read_text())])
+    (app / "score.py").write_text(f"def init():\n    pass\n\n\ndef run(raw_data):\n    return {answer}\n")
     return PackedFiles(scoring_script="score.py", python=request.model.python, requirements=())
