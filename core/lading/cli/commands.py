@@ -28,7 +28,7 @@ COMMANDS = {
     "run": ("records", "Look at training runs."),
     "model": ("records", "Look at registered models."),
     "target": ("installed", "Look at the targets that are installed."),
-    "plugin": ("installed", "Look at the plugins that are installed."),
+    "plugin": ("installed", "Look at the plugins that are installed, or write one."),
     "schema": ("installed", "Print the JSON Schema of a manifest, for editors."),
     "init": ("starter", "Write a project that deploys as it is."),
     "completion": ("completion", "Print the completion script of a shell."),

@@ -12,6 +12,7 @@ from .. import plugins
 from ..manifest import REFERENCE
 from . import options, output
 from .failure import verbose
+from .scaffold import new
 
 
 @click.group()
@@ -87,12 +88,16 @@ def _purpose(schema: dict[str, Any]) -> str:
 
 @click.group()
 def plugin() -> None:
-    """Look at the plugins that are installed.
+    """Look at the plugins that are installed, or write one.
 
     \b
-    Example:
+    Examples:
       lading plugin list
+      lading plugin new pier
     """
+
+
+plugin.add_command(new)
 
 
 @plugin.command("list")
