@@ -11,6 +11,7 @@ import click
 from .. import plugins
 from ..manifest import REFERENCE
 from . import options, output
+from .conformance import plugin_check
 from .failure import verbose
 
 
@@ -93,6 +94,9 @@ def plugin() -> None:
     Example:
       lading plugin list
     """
+
+
+plugin.add_command(plugin_check)
 
 
 @plugin.command("list")
