@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from lading.testing import TargetConformance
+from lading.testing.card import MARK
 
 
 class Harbour(TargetConformance):
     """What the targets of the harbour share: an account whose password must not be seen again."""
 
-    connections = {"harbour": {"berth": "north"}}
+    connections: ClassVar = {"harbour": {"berth": "north"}}
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -23,7 +29,7 @@ class Harbour(TargetConformance):
 
 class TestQuay(Harbour):
     target = "quay"
-    options = {"depth": 9}
+    options: ClassVar = {"depth": 9}
 
 
 @pytest.mark.slow
@@ -34,3 +40,75 @@ class TestRaft(Harbour):
 @pytest.mark.slow
 class TestFog(Harbour):
     target = "fog"
+
+
+MODULE = """\
+from lading.testing.{module} import {checks}
+
+
+class Leaky({checks}):
+    connections = {{"harbour": {{"berth": "north"}}}}
+
+"""
+DESCRIPTION = {
+    "sleepy": set(),
+    "vague": {"options_are_documented"},
+    "boastful": {"capabilities_match_hooks"},
+    "modest": {"capabilities_match_hooks"},
+}
+LIFE = {
+    "sleepy": {"hooks_do_not_sleep"},
+    "chatty": {"hooks_print_nothing"},
+    "twice": {"effects_are_intended_once"},
+    "tattler": {"secrets_are_not_shown"},
+    "blind": {"status_is_of_what_runs", "what_is_up_is_left_alone"},  # the engine believes it, and deploys again
+    "stiff": {"answers_can_travel"},
+    "ghost": {"absent_after_delete"},
+}
+FLOW = {
+    "careless": {"a_wrong_answer_keeps_what_served"},
+    "drifting": {"update_keeps_the_uri"},
+}
+KILL = {"amnesiac": {"killed_after_its_first_step_resumes", "killed_after_its_last_step_resumes"}}
+
+
+@pytest.mark.parametrize(
+    ("module", "checks", "planted"),
+    [
+        ("description", "DescriptionChecks", DESCRIPTION),
+        ("life", "LifeChecks", LIFE),
+        pytest.param("flow", "FlowChecks", FLOW, marks=pytest.mark.slow),
+        pytest.param("kill", "KillChecks", KILL, marks=pytest.mark.slow),
+    ],
+)
+def test_the_kit_names_the_rule_that_a_target_breaks(
+    module: str, checks: str, planted: dict[str, set[str]], tmp_path: Path, install: Callable[[str], Path]
+) -> None:
+    """A kit that cannot fail proves nothing: each of these targets breaks one rule."""
+    file = tmp_path / "test_leaky.py"
+    classes = (f'class Test{name.title()}(Leaky):\n    target = "{name}"\n' for name in planted)
+    file.write_text(MODULE.format(module=module, checks=checks) + "\n\n".join(classes))
+    paths = f"{install('harbour')}:{install('leaky')}"
+    told = kit(file, PYTHONPATH=paths, HARBOUR_PASSWORD="c4n4ry")
+    failed = {
+        name: {each["check"] for each in told if each["group"] == f"Test{name.title()}" and each["outcome"] == "failed"}
+        for name in planted
+    }
+    assert failed == planted
+    assert all(each["reason"] for each in told if each["outcome"] != "passed")
+
+
+def kit(file: Path, **env: str) -> list[dict[str, str]]:
+    """Run a test module as its author would, and return what the kit tells of each check."""
+    argv = [sys.executable, "-m", "pytest", file, "-p", "lading.testing.report", "--capture=no", "-c", os.devnull]
+    done = subprocess.run(
+        [*argv, "--rootdir", file.parent],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env},
+        timeout=280,
+        check=False,
+    )
+    found = [line.partition(MARK)[2] for line in done.stdout.splitlines() if MARK in line]
+    assert found, done.stdout + done.stderr
+    return [json.loads(line) for line in found]

@@ -11,6 +11,7 @@ import click
 from .. import plugins
 from ..manifest import REFERENCE
 from . import options, output
+from .conformance import plugin_check
 from .failure import verbose
 from .scaffold import new
 
@@ -98,6 +99,7 @@ def plugin() -> None:
 
 
 plugin.add_command(new)
+plugin.add_command(plugin_check)
 
 
 @plugin.command("list")

@@ -12,8 +12,7 @@ import pytest
 from ..model import Capability, Json
 from .project import Done, Project
 
-PARTS = ("life", "flow", "kill")
-"""Each part of the kit has a service of its own, so that the parts can run at once."""
+MakeProject = Callable[[str], Project]
 
 
 @dataclass(frozen=True)
@@ -85,32 +84,45 @@ class Base:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def make_project(
+    def new_project(
         cls,
         stem: str,
         tmp_path_factory: pytest.TempPathFactory,
         target_options: Mapping[str, Json],
         target_connections: Mapping[str, Json],
         target_environ: Mapping[str, str],
-    ) -> Iterator[Callable[[str], Project]]:
-        """Makes the project of a part. At the end its service is deleted; where that fails, so does the last check."""
-        made = []
+    ) -> MakeProject:
+        """Makes the folder of a project."""
 
         def make(part: str) -> Project:
             folder = tmp_path_factory.mktemp(f"{cls.target}-{part}")
             environ = {**target_environ, "LADING_STORE": str(folder / ".lading")}
-            made.append(Project(folder, f"{stem}-{part}", cls.target, target_options, target_connections, environ))
-            return made[-1]
+            return Project(folder, f"{stem}-{part}", cls.target, target_options, target_connections, environ)
 
-        yield make
-        problems = [f"{project.service}: {problem}" for project in made if (problem := project.remove())]
-        assert not problems, f"left on the target: {'; '.join(problems)}"
+        return make
 
     @pytest.fixture(scope="class")
     @classmethod
-    def described(cls, make_project: Callable[[str], Project]) -> Described:
+    def described(cls, new_project: MakeProject) -> Described:
         """What the plugin says of itself."""
-        done, seen = make_project("described").probe("describe", cls.target)
+        done, seen = new_project("description").probe("describe", cls.target)
         if "error" in seen or done.code != 0:
             pytest.fail(f"the plugin cannot be loaded: {seen.get('error', done.problem)}", pytrace=False)
         return Described(seen)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make_project(cls, described: Described, new_project: MakeProject) -> Iterator[MakeProject]:
+        """Makes the project of a part, and deletes its service at the end where the target declares that it can."""
+        if described.seen["unimplemented"]:
+            pytest.fail("not reached: a capability that is declared lacks its hook", pytrace=False)
+        made: list[Project] = []
+
+        def make(part: str) -> Project:
+            made.append(new_project(part))
+            return made[-1]
+
+        yield make
+        deletes = made if described.can(Capability.DELETE) else []
+        problems = [f"{project.service}: {done.problem}" for project in deletes if (done := project.delete()).code]
+        assert not problems, f"left on the target: {'; '.join(problems)}"

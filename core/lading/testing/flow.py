@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from ..model import Capability
-from .base import Base, Described, Step
+from .base import Base, Described, MakeProject, Step
 from .project import BROKEN, Project
 
 
@@ -16,8 +14,8 @@ class FlowChecks(Base):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def flow(cls, described: Described, make_project: Callable[[str], Project]) -> Project:
-        """The project of this part. A capability without its hook stops every command."""
+    def flow(cls, make_project: MakeProject) -> Project:
+        """The project of this part."""
         return make_project("flow")
 
     @pytest.fixture(scope="class")
@@ -58,7 +56,7 @@ class FlowChecks(Base):
     def deleted(cls, flow: Project, described: Described, broken: Step) -> Step:
         """The service removed."""
         described.need(Capability.DELETE)
-        return Step(flow.lading("delete"))
+        return Step(flow.delete())
 
     def test_deploy_answers_a_golden_request(self, described: Described, first: Step) -> None:
         """What was deployed answers at its scoring URI."""
@@ -84,9 +82,9 @@ class FlowChecks(Base):
         described.need(Capability.SCORING_URI)  # without an address nobody can ask
         _serves_on(described, updated, wrong)
 
-    def test_a_failing_init_keeps_what_served(self, described: Described, updated: Step, broken: Step) -> None:
+    def test_a_failing_init_keeps_what_served(self, described: Described, wrong: Step, broken: Step) -> None:
         """A release whose init() fails does not come up; what served before does again."""
-        _serves_on(described, updated, broken)
+        _serves_on(described, wrong, broken)
 
     def test_delete_ends_the_service(self, flow: Project, updated: Step, deleted: Step) -> None:
         """After `lading delete` nothing answers at the address any more."""
@@ -96,7 +94,7 @@ class FlowChecks(Base):
 
     def test_delete_again_is_no_failure(self, flow: Project, deleted: Step) -> None:
         """To delete what is gone is done already."""
-        again = flow.lading("delete")
+        again = flow.delete()
         assert again.code == 0, again.problem
 
 

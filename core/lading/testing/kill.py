@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from ..model import Capability
-from .base import Base, Described, Step
+from .base import Base, Described, MakeProject, Step
 from .project import Project
 from .witness import FIRST_INTENT, FIRST_STEP, LAST_STEP
 
@@ -28,7 +27,7 @@ class KillChecks(Base):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def creating(cls, described: Described, make_project: Callable[[str], Project]) -> tuple[Project, Killed]:
+    def creating(cls, make_project: MakeProject) -> tuple[Project, Killed]:
         """Killed as soon as the first outside effect of a first deploy is intended."""
         project = make_project("kill")
         return project, _killed(project, 1, FIRST_INTENT)
@@ -65,7 +64,7 @@ class KillChecks(Base):
         """After deploys that were killed, one delete leaves nothing that answers."""
         described.need(Capability.DELETE)
         project, killed = creating
-        done = project.lading("delete")
+        done = project.delete()
         assert done.code == 0, done.problem
         answering = [uri for uri in {killed.step.uri, ending.step.uri} if uri and project.answers_at(uri)]
         assert not answering, f"deleted, and still answering: {', '.join(answering)}"

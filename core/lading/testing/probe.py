@@ -119,15 +119,11 @@ def _moment(service: Service) -> dict[str, Any]:
     return {"state": status.state, "package": status.package_digest, "model": status.model_sha256, "uri": uri}
 
 
-def _keys(service: Service) -> dict[str, int]:
-    """The status of an answer to a request with the key, and to one without."""
+def _keys(service: Service) -> int:
+    """The HTTP status of the answer to a request with the key."""
     found = service.scoring_uri()
     assert isinstance(found, ScoringUri), "a service with keys has an address"
-    body = scoring.encode(REQUEST)
-    return {
-        "with": scoring.ask(found.uri, body, key=service.key()).status,
-        "without": scoring.ask(found.uri, body).status,
-    }
+    return scoring.ask(found.uri, scoring.encode(REQUEST), key=service.key()).status
 
 
 def _leaks(witness: Witness, folder: Path) -> list[str]:

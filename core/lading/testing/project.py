@@ -126,6 +126,9 @@ class Project:
     def deploy(self) -> Done:
         return self.lading("deploy")
 
+    def delete(self) -> Done:
+        return self.lading("delete")
+
     def answer(self) -> int | None:
         """The number that the service answers; None where it does not answer."""
         done = self.lading("score", "--data", json.dumps(REQUEST))
@@ -139,13 +142,6 @@ class Project:
     def answers_at(self, uri: str) -> bool:
         """Whether an address still answers with success."""
         return bool(self.probe("ask", uri)[1].get("answered") == 200)
-
-    def remove(self) -> str:
-        """Delete the service where there may be one; what went wrong, empty where nothing did."""
-        if not self.manifest.exists():
-            return ""
-        done = self.lading("delete")
-        return "" if done.code == 0 else done.problem
 
     def _run(self, *argv: str) -> Done:
         """Run Python to its end. Its output goes to files: what it leaves running may keep a pipe open for ever."""

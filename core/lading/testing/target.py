@@ -8,7 +8,7 @@ from .kill import KillChecks
 from .life import LifeChecks
 
 
-class TargetConformance(DescriptionChecks, LifeChecks, FlowChecks, KillChecks):
+class TargetConformance(KillChecks, FlowChecks, LifeChecks, DescriptionChecks):  # pytest begins with the last
     """Subclass it in a test module, and name the target.
 
     Example:

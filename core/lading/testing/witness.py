@@ -10,11 +10,11 @@ import os
 import pickle
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
 
 from ..engine.context import HookContext
 from ..errors import LadingError
@@ -48,7 +48,6 @@ class Witness:
         self.secrets: dict[str, str] = {}
         self._stop = stop
         self._module = ""
-        sys.addaudithook(self._audit)
 
     @contextmanager
     def call(self, plugin: Installed, hook: str) -> Iterator[HookCall]:
@@ -57,10 +56,12 @@ class Witness:
         call = HookCall(hook)
         self.calls.append(call)
         printed = io.StringIO()
+        sys.setprofile(self._profile)  # of this thread; `time.sleep` raises no audit event before Python 3.13
         try:
             with redirect_stdout(printed):
                 yield call
         finally:
+            sys.setprofile(None)
             call.printed = printed.getvalue()
 
     def answered(self, call: HookCall, answer: object) -> None:
@@ -85,12 +86,10 @@ class Witness:
         known = self.secrets.items()
         return [f"{place} shows {name}" for name, value in known if len(value) >= _SHORTEST_SECRET and value in text]
 
-    def _audit(self, event: str, _arguments: tuple[Any, ...]) -> None:
-        if event == "time.sleep" and self.calls:
-            caller = sys._getframe(1)  # an audit hook is not told who asks
-            if self._is_the_plugins(caller):
-                code = caller.f_code
-                self.calls[-1].slept.append(f"{code.co_filename}:{caller.f_lineno} in {code.co_name}")
+    def _profile(self, frame: FrameType, event: str, function: object) -> None:
+        if event == "c_call" and function is time.sleep and self._is_the_plugins(frame):
+            code = frame.f_code
+            self.calls[-1].slept.append(f"{code.co_filename}:{frame.f_lineno} in {code.co_name}")
 
     def _is_the_plugins(self, frame: FrameType) -> bool:
         name = str(frame.f_globals.get("__name__", ""))
