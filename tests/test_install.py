@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def test_the_wheel_does_the_main_job(
 
 TUTORIAL = """\
 import json
+import re
 import numpy as np
 import joblib
 from azureml.core.model import Model
@@ -116,3 +118,37 @@ def test_the_source_distribution_has_what_the_tests_need(tmp_path: Path) -> None
     (unpacked,) = (path for path in tmp_path.glob("lading-*") if path.is_dir())
     for name in ("data/sal.csv", "manifests/salary.yaml", "tests/conftest.py", "docs/reference.py"):
         assert (unpacked / name).is_file(), name
+
+
+@pytest.mark.timeout(900)  # it runs the conformance kit twice
+def test_the_page_on_plugins_leads_to_a_target_that_passes(wheel: Path, tmp_path: Path, shell: Shell) -> None:
+    """Every command of it, in the order of the page, in an environment that has nothing but the wheel."""
+    python = environment(tmp_path / "venv", f"{wheel}[sklearn,local,testing]")
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    commands = "\n".join(re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    assert "lading plugin check" in commands
+    env = {**shell.env, "PATH": f"{python.parent}:{shell.env['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euxc", commands], cwd=shell.folder, env=env, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "[73.0]" in done.stdout
+    assert "failed" not in done.stdout
+    for check in ("ruff", "mypy"):
+        subprocess.run(
+            [python.with_name(check), *(["check", "."] * (check == "ruff"))],
+            cwd=shell.folder / "lading-pier",
+            check=True,
+        )
+
+
+@pytest.mark.parametrize("kind", ["stage", "observer"])
+def test_a_new_plugin_passes_its_own_tests(wheel: Path, tmp_path: Path, shell: Shell, kind: str) -> None:
+    python = environment(tmp_path / "venv", str(wheel))
+    shell.lading = python.with_name("lading")
+    shell("plugin", "new", "gong", "--kind", kind)
+    project = shell.folder / "lading-gong"
+    pip(python, "install", "--editable", f"{project}[test]")
+    for command in (["pytest", "-q"], ["ruff", "check", "."], ["mypy"]):
+        subprocess.run([python.with_name(command[0]), *command[1:]], cwd=project, check=True, timeout=120)
+    assert "gong" in {row["name"] for row in shell("plugin", "list", "--json").json()}

@@ -10,7 +10,6 @@ import faulthandler
 import hashlib
 import os
 import resource
-import signal
 import socket
 import sys
 import threading
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .spec import ReleaseSpec
+from .startup import ended_by, entry_script, scoring_timeout, wake_on_signals
 
 FAILED = 3
 """Exit code where the script cannot be imported or `init()` fails, as Azure ML's server has it."""
@@ -53,12 +53,12 @@ class Worker:
         _raise_file_limit(self._spec.limits.max_connections)
         try:
             _check_model(self._spec)
-            script = Script(_entry_script(), _scoring_timeout())
+            script = Script(entry_script(), scoring_timeout())
             script.init()
         except BaseException as error:  # a script may well call sys.exit()
             self._give_up(error)
         self._server = Server(Contract(script, os.environ, self._spec.limits), self._spec.limits)
-        self._signals = _wake_on_signals()
+        self._signals = wake_on_signals()
         self._server.call_when_readable(self._signals, self._terminate)
         self._server.call_when_readable(self._control, self._obey)
         self._server.accept_from(self._private)
@@ -84,7 +84,7 @@ class Worker:
                 self._server.drain(0)
 
     def _terminate(self) -> None:
-        if not {signal.SIGTERM, signal.SIGINT}.isdisjoint(self._signals.recv(64)):  # SIGALRM comes here, too
+        if ended_by(self._signals):
             log("terminated: draining")
             self._server.drain(0)
 
@@ -125,28 +125,6 @@ def _check_model(spec: ReleaseSpec) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != spec.model_sha256:
         raise ValueError(f"the model {spec.model_file} has sha256 {found}, not {spec.model_sha256} as registered")
-
-
-def _entry_script() -> Path:
-    root = Path(os.environ["AML_APP_ROOT"])
-    source = root / os.environ.get("AZUREML_SOURCE_DIRECTORY", "")
-    sys.path += [str(root), str(source)]
-    return root / os.environ["AZUREML_ENTRY_SCRIPT"]
-
-
-def _scoring_timeout() -> float:
-    return int(os.environ.get("SCORING_TIMEOUT_MS", "3600000")) / 1000
-
-
-def _wake_on_signals() -> socket.socket:
-    """A socket that becomes readable when this process is asked to end."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    theirs.setblocking(False)
-    signal.set_wakeup_fd(theirs.detach(), warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    return ours
 
 
 if __name__ == "__main__":

@@ -66,7 +66,9 @@ def _check(name: str, group: str) -> None:
         )
     taken = next((plugin for plugin in plugins.installed(group) if plugin.name == name), None)
     if taken is not None:
-        raise BadInput(f"{taken} is installed already", hint="choose another name: a manifest could not tell them apart")
+        raise BadInput(
+            f"{taken} is installed already", hint="choose another name: a manifest could not tell them apart"
+        )
 
 
 def _files(name: str, kind: str) -> dict[str, str]:
@@ -80,7 +82,8 @@ def _files(name: str, kind: str) -> dict[str, str]:
         "title": "".join(map(str.capitalize, name.split("-"))),
         "version": __version__,
         "group": plugins.TARGETS if kind == "target" else plugins.PLUGINS,
-        "extras": ",local" if kind == "stage" else "",
+        "needs": "lading[local]" if kind == "target" else "lading",
+        "extras": "testing,local" if kind == "stage" else "testing",
     }
     paths = {_TEMPLATES / "common" / source: path for source, path in _COMMON.items()}
     for source in sorted((_TEMPLATES / kind).iterdir()):

@@ -1,0 +1,63 @@
+"""The scoring server without a supervisor, as a container runs it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from serving_kit import eventually
+
+Start = Callable[[str], "tuple[subprocess.Popen[str], int]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started = []
+
+    def start(script: str) -> tuple[subprocess.Popen[str], int]:
+        (tmp_path / "score.py").write_text(script)
+        with closing(socket.create_server(("127.0.0.1", 0))) as free:
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "lading_serving.alone", "--port", str(port)]
+        env = {"PATH": os.environ["PATH"], "AML_APP_ROOT": str(tmp_path), "AZUREML_ENTRY_SCRIPT": "score.py"}
+        started.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True))
+        return started[-1], port
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+def ask(port: int) -> tuple[int, bytes] | None:
+    with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
+        client.request("POST", "/score", b"[1]", {"content-type": "application/json"})
+        answer = client.getresponse()
+        return answer.status, answer.read()
+    return None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_asked_to_end(start: Start, number: signal.Signals) -> None:
+    process, port = start(
+        "import json\n\ndef init():\n    pass\n\ndef run(raw_data):\n    return json.loads(raw_data)\n"
+    )
+    assert eventually(lambda: ask(port), "an answer") == (200, b"[1]")
+    process.send_signal(number)
+    assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("fault", ["raise ValueError('no model')", "raise SystemExit(0)"])
+def test_a_script_that_does_not_come_up_ends_it(start: Start, fault: str) -> None:
+    process, _port = start(f"def init():\n    {fault}\n\ndef run(raw_data):\n    return 1\n")
+    assert process.stderr is not None
+    assert fault in process.stderr.read()
+    assert process.wait(10) == 3
