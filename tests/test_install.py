@@ -150,5 +150,5 @@ def test_a_new_plugin_passes_its_own_tests(wheel: Path, tmp_path: Path, shell: S
     project = shell.folder / "lading-gong"
     pip(python, "install", "--editable", f"{project}[test]")
     for command in (["pytest", "-q"], ["ruff", "check", "."], ["mypy"]):
-        subprocess.run([python.with_name(command[0]), *command[1:]], cwd=project, check=True, timeout=120)
+        subprocess.run([python.with_name(command[0]), *command[1:]], cwd=project, check=True, timeout=300)
     assert "gong" in {row["name"] for row in shell("plugin", "list", "--json").json()}
