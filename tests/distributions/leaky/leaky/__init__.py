@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from harbour.berths import BerthOptions, Told, moor, sink
 
-from lading import Capability, Failed, Logs, Pending, ScoringUri, State, Status, hookimpl
+from lading import Capability, Failed, InputPath, Logs, Options, Pending, ScoringUri, State, Status, hookimpl
 
 
 class Sleepy(Told):
@@ -44,7 +44,11 @@ class Tattler(Told):
 
 
 @dataclass(frozen=True)
-class VagueOptions(BerthOptions):
+class VagueOptions(Options):
+    depth: int = 10
+    """In metres; a model of more tons runs aground."""
+    chart: InputPath | None = None
+    """Where it is deep enough."""
     berths: int = 1
 
 
