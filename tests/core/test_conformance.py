@@ -66,6 +66,7 @@ MORE_LIFE = {
     "ghost": {"absent_after_delete"},
 }
 FLOW = {
+    "anchored": {"delete_ends_the_service", "delete_again_is_no_failure", "leaves_nothing_behind"},
     "careless": {"a_wrong_answer_keeps_what_served"},
     "drifting": {"update_keeps_the_uri"},
 }

@@ -98,6 +98,15 @@ class Ghost(Told):
         return Status(State.ABSENT)
 
 
+class Anchored(Told):
+    """Cannot be deleted, though it declares so."""
+
+    @hookimpl
+    def lading_delete(self, deployment, context):
+        super().lading_delete(deployment, context)
+        return Status(State.FAILED, detail="the anchor is stuck")
+
+
 class Careless(Told):
     """Sinks what serves when the new one is refused."""
 
@@ -143,6 +152,7 @@ boastful = Boastful(keeps=True, options=BerthOptions)
 modest = Modest(keeps=True, options=BerthOptions)
 stiff = Stiff(keeps=True, options=BerthOptions)
 ghost = Ghost(keeps=True, options=BerthOptions)
+anchored = Anchored(keeps=True, options=BerthOptions)
 careless = Careless(keeps=True, options=BerthOptions)
 drifting = Drifting(keeps=True, options=BerthOptions)
 amnesiac = Amnesiac(keeps=True, options=BerthOptions)
