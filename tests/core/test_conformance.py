@@ -27,6 +27,7 @@ class Harbour(TargetConformance):
         return {"PYTHONPATH": str(install("harbour")), "HARBOUR_PASSWORD": "c4n4ry"}
 
 
+@pytest.mark.slow
 class TestQuay(Harbour):
     target = "quay"
     options: ClassVar = {"depth": 9}
@@ -51,21 +52,21 @@ class Leaky({checks}):
 
 """
 DESCRIPTION = {
-    "sleepy": set(),
+    "sleepy": set(),  # what it does wrong is not in its description
     "vague": {"options_are_documented"},
     "boastful": {"capabilities_match_hooks"},
     "modest": {"capabilities_match_hooks"},
 }
-LIFE = {
-    "sleepy": {"hooks_do_not_sleep"},
+LIFE = {"sleepy": {"hooks_do_not_sleep"}, "tattler": {"secrets_are_not_shown"}}
+MORE_LIFE = {
     "chatty": {"hooks_print_nothing"},
     "twice": {"effects_are_intended_once"},
-    "tattler": {"secrets_are_not_shown"},
     "blind": {"status_is_of_what_runs", "what_is_up_is_left_alone"},  # the engine believes it, and deploys again
     "stiff": {"answers_can_travel"},
     "ghost": {"absent_after_delete"},
 }
 FLOW = {
+    "anchored": {"delete_ends_the_service", "delete_again_is_no_failure", "leaves_nothing_behind"},
     "careless": {"a_wrong_answer_keeps_what_served"},
     "drifting": {"update_keeps_the_uri"},
 }
@@ -77,6 +78,7 @@ KILL = {"amnesiac": {"killed_after_its_first_step_resumes", "killed_after_its_la
     [
         ("description", "DescriptionChecks", DESCRIPTION),
         ("life", "LifeChecks", LIFE),
+        pytest.param("life", "LifeChecks", MORE_LIFE, marks=pytest.mark.slow),
         pytest.param("flow", "FlowChecks", FLOW, marks=pytest.mark.slow),
         pytest.param("kill", "KillChecks", KILL, marks=pytest.mark.slow),
     ],

@@ -56,7 +56,7 @@ class Base:
     """The block `connections:`, where the target needs one."""
 
     service: ClassVar[str] = ""
-    """The beginning of the names of the services, at most 26 characters; a new one each time where it is empty."""
+    """The beginning of the names of the services, at most 27 characters; a new one each time where it is empty."""
 
     @pytest.fixture(scope="class")
     @classmethod

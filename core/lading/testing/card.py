@@ -18,15 +18,15 @@ from ..manifest import Path_, Section
 from ..manifest.words import dotted
 from ..model import Json
 from ..process import Command, run_command
+from .project import PARTS
 
 SUBJECT = "LADING_CHECK_SUBJECT"
 """The variable that tells the kit's own test module what to check."""
 
-PARTS = ("life", "flow", "kill")
-"""Each part of the kit has a service of its own, so that parts can run at once."""
-
 MARK = "lading-check "
 """What a line of the tests begins with that says how a check ended; the rest is a JSON object."""
+
+_PYTEST = ("-P", "-m", "pytest", "-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no", "-c", os.devnull)
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,9 @@ def run_kit(checked: Subject, on_check: Callable[[Check], None]) -> tuple[Check,
             on_check(found)
 
     with TemporaryDirectory() as folder:
-        argv = (
-            sys.executable,
-            "-P",
-            "-m",
-            "pytest",
-            "--pyargs",
-            f"{__package__}.checked",
-            "-p",
-            f"{__package__}.report",
-        )
-        quiet = ("-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no", "--import-mode=importlib")
-        places = ("-c", os.devnull, "--rootdir", folder, "--basetemp", f"{folder}/tests")
-        command = Command((*argv, *quiet, *places), Path(folder), _environ(checked))
+        places = ("--rootdir", folder, "--basetemp", f"{folder}/tests", "--pyargs", f"{__package__}.checked")
+        argv = (sys.executable, *_PYTEST, "-p", f"{__package__}.report", *places)
+        command = Command(argv, Path(folder), _environ(checked))
         finished = run_command(command, on_line=hear)
     if finished.code not in (0, 1) or not checks:
         raise StageFailed(f"the conformance kit could not run: {' '.join(finished.tail[-1:])}")

@@ -6,7 +6,7 @@ import pytest
 
 from ..model import Capability
 from .base import Base, Described, MakeProject, Step
-from .project import BROKEN, Project
+from .project import BROKEN, FLOW, Project
 
 
 class FlowChecks(Base):
@@ -16,7 +16,7 @@ class FlowChecks(Base):
     @classmethod
     def flow(cls, make_project: MakeProject) -> Project:
         """The project of this part."""
-        return make_project("flow")
+        return make_project(FLOW)
 
     @pytest.fixture(scope="class")
     @classmethod

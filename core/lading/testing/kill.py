@@ -8,7 +8,7 @@ import pytest
 
 from ..model import Capability
 from .base import Base, Described, MakeProject, Step
-from .project import Project
+from .project import KILL, Project
 from .witness import FIRST_INTENT, FIRST_STEP, LAST_STEP
 
 
@@ -29,7 +29,7 @@ class KillChecks(Base):
     @classmethod
     def creating(cls, make_project: MakeProject) -> tuple[Project, Killed]:
         """Killed as soon as the first outside effect of a first deploy is intended."""
-        project = make_project("kill")
+        project = make_project(KILL)
         return project, _killed(project, 1, FIRST_INTENT)
 
     @pytest.fixture(scope="class")

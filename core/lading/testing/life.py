@@ -1,4 +1,4 @@
-"""One life of a service, hook by hook: what a plugin answers, intends, prints and shows, and how long it sleeps."""
+"""One life of a service, hook by hook: what a plugin answers, intends, prints and shows, and whether it sleeps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from ..model import Capability
 from .base import Base, Described, MakeProject
+from .project import LIFE
 
 
 class LifeChecks(Base):
@@ -19,7 +20,7 @@ class LifeChecks(Base):
     @classmethod
     def life(cls, make_project: MakeProject) -> Mapping[str, Any]:
         """What the probe saw; `output` is what came to stdout past Python."""
-        project = make_project("life")
+        project = make_project(LIFE)
         project.write(1)
         done, seen = project.probe("observe")
         return {"calls": [], "leaks": [], "error": None, **seen, "output": done.out}
@@ -93,7 +94,9 @@ class LifeChecks(Base):
     def test_hooks_print_nothing(self, life: Mapping[str, Any]) -> None:
         """No hook writes to stdout: it has `context.progress`."""
         _all_or_none(life, "printed", "prints {!r}")
-        assert not life["output"], f"a process that it started wrote to stdout: {life['output'][:200]!r}"
+        assert not life["output"], (
+            f"its import, or a process that it started, wrote to stdout: {life['output'][:200]!r}"
+        )
 
     def test_answers_can_travel(self, life: Mapping[str, Any]) -> None:
         """Every answer can be pickled and written as JSON; keys cannot, on purpose."""

@@ -16,7 +16,7 @@ import yaml
 from ..model import Json
 from .probe import REQUEST
 
-LIMIT = 1800.0  # seconds for one command: a target may build an image
+LIMIT = 4000.0  # seconds for one command: a deploy may take half an hour, and so may what it restores
 
 # What the service answers is in its model, so that an answer tells which release gave it.
 SCRIPT = '''\
@@ -39,6 +39,11 @@ def run(raw_data):
     return [number, json.loads(raw_data)["data"]]
 '''
 BROKEN = -1
+LIFE, FLOW, KILL = PARTS = ("life", "flow", "kill")
+"""Each part of the kit has a service of its own, so that parts can run at once."""
+
+_BLOCK = "checked"  # a plugin may have a name that no block can have
+_KITS = ("plugin", "service_name")  # the keys of a block that are the kit's to say
 _CLI = "from lading.cli import main; main()"
 
 
@@ -95,6 +100,7 @@ class Project:
 
     def write(self, number: int, *, expected: int | None = None) -> None:
         """A project whose model says `number`, and whose golden request expects that, or `expected`."""
+        options = {key: value for key, value in self.options.items() if key not in _KITS}
         response = [number if expected is None else expected, REQUEST["data"]]
         manifest = {
             "version": 1,
@@ -102,8 +108,7 @@ class Project:
             "register": {"model": "conformance", "file": "model.txt"},
             "package": {"scoring_script": "score.py", "samples": [{"request": REQUEST, "response": response}]},
             "connections": dict(self.connections),
-            "target": self.target,
-            "targets": {self.target: {key: v for key, v in self.options.items() if key != "service_name"}},
+            "targets": {_BLOCK: {"plugin": self.target, **options}},
         }
         self.manifest.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
         (self.folder / "score.py").write_text(SCRIPT, encoding="utf-8")

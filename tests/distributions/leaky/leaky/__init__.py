@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from harbour.berths import BerthOptions, Told, moor, sink
 
-from lading import Capability, Failed, Logs, Pending, ScoringUri, State, Status, hookimpl
+from lading import Capability, Failed, InputPath, Logs, Options, Pending, ScoringUri, State, Status, hookimpl
 
 
 class Sleepy(Told):
@@ -44,7 +44,11 @@ class Tattler(Told):
 
 
 @dataclass(frozen=True)
-class VagueOptions(BerthOptions):
+class VagueOptions(Options):
+    depth: int = 10
+    """In metres; a model of more tons runs aground."""
+    chart: InputPath | None = None
+    """Where it is deep enough."""
     berths: int = 1
 
 
@@ -94,6 +98,15 @@ class Ghost(Told):
         return Status(State.ABSENT)
 
 
+class Anchored(Told):
+    """Cannot be deleted, though it declares so."""
+
+    @hookimpl
+    def lading_delete(self, deployment, context):
+        super().lading_delete(deployment, context)
+        return Status(State.FAILED, detail="the anchor is stuck")
+
+
 class Careless(Told):
     """Sinks what serves when the new one is refused."""
 
@@ -139,6 +152,7 @@ boastful = Boastful(keeps=True, options=BerthOptions)
 modest = Modest(keeps=True, options=BerthOptions)
 stiff = Stiff(keeps=True, options=BerthOptions)
 ghost = Ghost(keeps=True, options=BerthOptions)
+anchored = Anchored(keeps=True, options=BerthOptions)
 careless = Careless(keeps=True, options=BerthOptions)
 drifting = Drifting(keeps=True, options=BerthOptions)
 amnesiac = Amnesiac(keeps=True, options=BerthOptions)
