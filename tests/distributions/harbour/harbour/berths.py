@@ -118,7 +118,9 @@ class Berth:
 
     @hookimpl
     def lading_scoring_uri(self, deployment, context):
-        note("lading_scoring_uri", target=deployment.target)
+        misbehaviour = note("lading_scoring_uri", target=deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
         served = context.work / "served.json"
         if not served.exists():
             return NoScoringUri("no ship is moored")
@@ -126,7 +128,9 @@ class Berth:
 
     @hookimpl
     def lading_status(self, deployment: Deployment, context):
-        note("lading_status", target=deployment.target)
+        misbehaviour = note("lading_status", target=deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
         served = context.work / "served.json"
         if not served.exists():
             return Status(State.ABSENT)
@@ -135,7 +139,9 @@ class Berth:
 
     @hookimpl
     def lading_delete(self, deployment, context):
-        note("lading_delete", target=deployment.target)
+        misbehaviour = note("lading_delete", target=deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
         for record in context.work.glob("*.json"):
             sink(record)
         return Status(State.ABSENT)
