@@ -8,7 +8,7 @@ from lading import LadingError
 
 
 def note(hook, **facts):
-    """Write one call to HARBOUR_LOG, and fail, hang or misbehave where HARBOUR_FAULT says so (`hook:fault`).
+    """Write one call to HARBOUR_LOG, and misbehave where HARBOUR_FAULT says so: `hook:fault` or `hook@target:fault`.
 
     Returns what the hook is to answer then, None where it is to go on.
     """
@@ -17,7 +17,7 @@ def note(hook, **facts):
         with Path(log).open("a") as file:
             file.write(json.dumps([hook, facts]) + "\n")
     wanted, _, fault = os.environ.get("HARBOUR_FAULT", "").partition(":")
-    if wanted == hook:
+    if wanted in (hook, f"{hook}@{facts.get('target')}"):
         return FAULTS[fault]()
     return None
 
