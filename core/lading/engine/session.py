@@ -15,7 +15,7 @@ from .. import model
 from ..errors import OutcomeUnknown, PluginError
 from ..manifest import Manifest, Path_, Section, parse, read_bytes
 from ..store import Store, find_store
-from .binding import bind_manifest
+from .binding import bind_manifest, retiring
 from .context import HookContext
 from .events import Events, Sink
 from .worker import call
@@ -161,8 +161,8 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
             manifest, plugins = bind_manifest(
                 draft, store, targets=order.targets, stages=order.stages, guards=order.guards, packed=order.packed
             )
-            for retiring in dict.fromkeys(each for plugin in plugins.values() for each in plugin.retiring):
-                events.emit("warning", detail=retiring)
+            for told in retiring(plugins):
+                events.emit("warning", detail=told)
             session = Session(order, manifest, plugins, store, events)
             if manifest.observers:
                 events.observe([_observer(session, section) for section in manifest.observers])

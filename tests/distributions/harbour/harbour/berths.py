@@ -1,5 +1,5 @@
-"""Targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room, and
-`fog` cannot tell what it has.
+"""Targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room, `fog`
+cannot tell what it has, and `beacon` has a key and a log.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from lading import (
@@ -17,12 +17,15 @@ from lading import (
     Deployment,
     Description,
     Failed,
+    Keys,
+    Logs,
     NoScoringUri,
     Options,
     Pending,
     Range,
     Ready,
     ScoringUri,
+    Secret,
     State,
     Status,
     hookimpl,
@@ -31,13 +34,17 @@ from lading import (
 from . import note
 
 SERVER = """
-import http.server, json, pathlib, runpy, sys
+import http.server, json, os, pathlib, runpy, sys
+key = os.environ.get("BERTH_KEY")
 app, address = sys.argv[1:]
 answer = json.dumps([runpy.run_path(app)["ANSWER"]]).encode()
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
+        allowed = key is None or self.headers["authorization"] == f"Bearer {key}"
+        with pathlib.Path(address).with_suffix(".log").open("a") as log:
+            print("answered" if allowed else "refused", file=log)
+        self.send_response(200 if allowed else 401)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -69,6 +76,8 @@ class RaftOptions(Options):
 
 
 class Berth:
+    key = None
+
     def __init__(self, keeps, options, tells=True):
         self.keeps = keeps
         self.options = options
@@ -97,7 +106,7 @@ class Berth:
             context.intend(f"ship/{request.release}")
             if not self.keeps:
                 sink(served)
-            moor(request, context.work, new)
+            moor(request, context.work, new, self.key)
             return Pending("mooring", retry_after=0.05)
         ship = json.loads(new.read_text())
         address = context.work / f"{request.release}.address"
@@ -147,11 +156,34 @@ class Berth:
         return Status(State.ABSENT)
 
 
-def moor(request, folder, record):
+class Beacon(Berth):
+    key = "s3same"
+
+    @hookimpl
+    def lading_describe(self):
+        description = super().lading_describe()
+        return replace(description, capabilities=description.capabilities | {Capability.LOGS, Capability.KEYS})
+
+    @hookimpl
+    def lading_keys(self, deployment):
+        return note("lading_keys", target=deployment.target) or Keys(primary=Secret(self.key))
+
+    @hookimpl
+    def lading_logs(self, request, context):
+        misbehaviour = note("lading_logs", target=request.deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
+        lines = (context.work / f"{request.deployment.release}.log").read_text().splitlines()
+        start = int(request.cursor) if request.cursor else max(0, len(lines) - request.tail)
+        return Logs(lines=tuple(lines[start:]), cursor=str(len(lines)))
+
+
+def moor(request, folder, record, key):
     app = request.package.folder / "azureml-app" / request.package.scoring_script
     address = folder / f"{request.release}.address"
     ship = subprocess.Popen(
         [sys.executable, "-c", SERVER, app, address],
+        env={**os.environ, **({"BERTH_KEY": key} if key else {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -168,4 +200,5 @@ def sink(record):
 
 
 quay, raft = Berth(keeps=True, options=BerthOptions), Berth(keeps=False, options=RaftOptions)
+beacon = Beacon(keeps=True, options=BerthOptions)
 fog = Berth(keeps=True, options=BerthOptions, tells=False)
