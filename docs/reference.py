@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import click
 
-from lading import Options
-from lading.cli.commands import lading
+import lading
+from lading import Options, hookspecs
+from lading.cli.commands import lading as command_line
 from lading.hooks import BoundPlugin
 from lading.manifest import REFERENCE, Register, options_schema
 from lading.manifest.core import Core, Sample, TargetBlock
@@ -28,7 +34,8 @@ GENERATED = "<!-- written by docs/reference.py: change the code, not this page -
 
 def pages() -> dict[str, str]:
     """File name to text."""
-    return {"cli.md": "\n".join(_cli()) + "\n", "manifest.md": "\n".join(_manifest()) + "\n"}
+    pages = {"cli.md": _cli(), "manifest.md": _manifest(), "hooks.md": _hooks()}
+    return {name: "\n".join(blocks) + "\n" for name, blocks in pages.items()}
 
 
 def _cli() -> Iterator[str]:
@@ -36,7 +43,7 @@ def _cli() -> Iterator[str]:
     yield "Results go to stdout, progress and messages to stderr. Exit codes:\n"
     yield from _exit_codes()
     yield ""
-    for path, command in _commands(lading, "lading"):
+    for path, command in _commands(command_line, "lading"):
         context = click.Context(command, info_name=path)
         yield f"## `{path}`\n\n```text\n{command.get_help(context)}\n```\n"
 
@@ -79,6 +86,93 @@ def _manifest() -> Iterator[str]:
         described = ", ".join(f"`{role}`" for role in bound.roles)
         yield f"## Plugin `{plugin.name}`: {described}\n\n{bound.description.summary}\n"
         yield from _section("", bound.description.options)
+
+
+def _hooks() -> Iterator[str]:
+    yield f"# Hooks\n\n{GENERATED}\n"
+    yield (HERE / "hooks-intro.md").read_text(encoding="utf-8")
+    hooks = [hook for name, hook in vars(hookspecs).items() if name.startswith("lading_")]
+    for hook in hooks:
+        yield from _hook(hook)
+    yield "## Types\n\nNames of `lading`. What has fields is a frozen dataclass.\n"
+    for kind in sorted(_kinds(hooks), key=lambda kind: kind.__name__):
+        yield from _type(kind)
+
+
+def _hook(hook: Callable[..., object]) -> Iterator[str]:
+    """One hook: its signature as the heading, its docstring as the text, its types as links."""
+    signature = _signature(hook).removesuffix(" | None")  # it is an error, which the page does not offer
+    purpose, example, returns, history = re.split(r"\n+(?:Example|Returns|History):\n", inspect.getdoc(hook) or "")
+    yield f"## `{hook.__name__}{signature}`\n\n{purpose}\n"
+    links = (f"[`{kind.__name__}`](#{kind.__name__.lower()})" for kind in _named(str(signature)))
+    yield f"Types: {', '.join(links)}.\n"
+    code = (line[4:] for line in inspect.cleandoc(example).splitlines())  # without the prompts
+    yield f"```python\n{chr(10).join(code)}\n```\n"
+    yield f"Returns: {inspect.cleandoc(returns)}\n"
+    yield f"History: {inspect.cleandoc(history)}.\n"
+
+
+def _signature(function: Callable[..., object]) -> str:
+    """As it is written, without the quotes that annotations have at run time."""
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
+
+
+def _named(text: str) -> Iterator[type]:
+    """The public types of Lading that an annotation names; a union by its parts."""
+    for name in re.findall(r"\w+", text):
+        found = getattr(lading, name, None) if name in dir(lading) else None
+        if isinstance(found, UnionType):
+            yield from get_args(found)
+        elif isinstance(found, type) and found is not Any and not issubclass(found, Exception):
+            yield found
+
+
+def _kinds(hooks: Iterable[Callable[..., object]]) -> set[type]:
+    """The types that cross hooks, and those that they are made of."""
+    known: set[type] = set()
+    waiting = [kind for hook in hooks for kind in _named(_signature(hook))]
+    while waiting:
+        kind = waiting.pop()
+        if kind not in known:
+            known.add(kind)
+            waiting += _named(_shape(kind))
+    return known
+
+
+def _type(kind: type) -> Iterator[str]:
+    yield f"### {kind.__name__}\n"
+    doc = inspect.getdoc(kind) or ""
+    if not doc.startswith(f"{kind.__name__}("):  # what a dataclass is given that has none
+        yield f"{doc}\n"
+    if shape := _shape(kind):
+        yield f"```python\n{shape}\n```\n"
+
+
+def _shape(kind: type) -> str:
+    """The choices of an enumeration, the fields of a record, or the members of what the framework gives."""
+    if issubclass(kind, Enum):
+        return " | ".join(repr(member.value) for member in kind)
+    if is_dataclass(kind):
+        return "\n".join(f"{field.name}: {field.type}{_default(field)}" for field in fields(kind))
+    members = ((name, member) for name, member in vars(kind).items() if not name.startswith("_"))
+    return "\n".join(_member(name, member) for name, member in members)
+
+
+def _default(field: Field[Any]) -> str:
+    if field.default_factory is not MISSING:
+        return f" = {field.default_factory()!r}"
+    if field.default is MISSING:
+        return ""
+    return f" = {getattr(field.default, '__name__', repr(field.default))}"
+
+
+def _member(name: str, member: Any) -> str:
+    purpose = (inspect.getdoc(member) or "").partition("\n")[0]
+    if isinstance(member, property):
+        shown = f"{name}: {inspect.signature(member.fget).return_annotation}"  # type: ignore[arg-type]
+    else:
+        shown = f"{name}{_signature(member)}".replace("(self, ", "(").replace("(self)", "()")
+    return f"{shown}  # {purpose}" if purpose else shown
 
 
 def _section(heading: str, options: type[Options]) -> Iterator[str]:

@@ -62,6 +62,45 @@ def test_the_wheel_does_the_main_job(
     shell("delete")
 
 
+STRANGERS = """\
+version: 1
+name: ferry
+train: {plugin: winch, data: tons.txt}
+package: {plugin: winch, samples: [{request: 1, response: [7]}]}
+connections: {harbour: {berth: north}}
+targets: {quay: {}, wrecked: {}}
+"""
+
+
+def test_strangers_packages_are_driven_by_the_command_line_alone(wheel: Path, tmp_path: Path, shell: Shell) -> None:
+    """A target, a stage and a broken plugin, each from a wheel of its own."""
+    for name in ("harbour", "winch", "broken"):
+        source = tmp_path / "sources" / name
+        shutil.copytree(ROOT / "tests" / "distributions" / name, source)
+        pip(Path(sys.executable), "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, source)
+    wheels = [str(file) for file in tmp_path.glob("*.whl")]
+    assert len(wheels) == 3
+    shell.lading = environment(tmp_path / "venv", str(wheel), *wheels).with_name("lading")
+    shell.env["HARBOUR_PASSWORD"] = "c4n4ry"
+    listed = {(row["name"], row["distribution"], row["version"]) for row in shell("plugin", "list", "--json").json()}
+    assert {("quay", "lading-harbour", "2.1"), ("winch", "lading-winch", "3.0")} <= listed
+    assert ("wrecked", "lading-broken", "0.1") in listed
+    probed = {row["name"]: row for row in shell("plugin", "list", "--probe", "--json").json()}
+    assert (probed["winch"]["status"], probed["winch"]["roles"]) == ("working", ["train", "package"])
+    assert (probed["quay"]["status"], probed["quay"]["roles"]) == ("working", ["target"])
+    assert probed["wrecked"]["status"] == "broken"
+    shell.write("lading.yaml", STRANGERS)
+    shell.write("tons.txt", "6\n8\n")
+    assert shell("deploy", "--target", "quay").out.startswith("http://127.0.0.1:")
+    assert shell("score", "--target", "quay", "-d", "1").json() == [7.0]
+    broken = shell("deploy", "--target", "wrecked", code=6)
+    assert "target 'wrecked' (lading-broken 0.1) cannot be imported: ImportError: libcrane.so.3" in broken.err
+    assert "repair or uninstall lading-broken" in broken.err
+    shell("delete", "--target", "quay")
+    (standing,) = shell("status", "--target", "quay", "--json").json()["deployments"]
+    assert standing["state"] == "absent"
+
+
 TUTORIAL = """\
 import json
 import re

@@ -24,7 +24,7 @@ from .errors import BadInput, Interrupted, LadingError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read, read_bytes
 from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
-from .plugins import TARGETS, installed
+from .plugins import TARGETS, installed, permitted
 from .records import MANIFEST, open_store
 
 if TYPE_CHECKING:
@@ -223,12 +223,12 @@ def deployment(
 def statuses(
     manifest: str | Path = MANIFEST, *, targets: Sequence[str] = (), store: str | Path | None = None
 ) -> tuple[Standing, ...]:
-    """What each target says of the service; by default every target whose plugin is installed."""
+    """What each target says of the service; by default every target whose plugin can be loaded."""
     file = Path(manifest)
     data = read_bytes(file)
     with open_store(manifest, store) as opened:
         refs = [ref for ref in parse(file, data, os.environ, opened.reuse).sections() if ref.role == "target"]
-    known = {plugin.name for plugin in installed(TARGETS)}
+    known = {plugin.name for plugin in installed(TARGETS) if permitted(plugin)}
     chosen = targets or [ref.name for ref in refs if ref.plugin in known]
     found = (deployment(manifest, target=name, store=store) for name in chosen)
     return tuple(Standing(one.target, one.service, one.release, one.status()) for one in found)

@@ -9,7 +9,7 @@ from . import model
 from .errors import LadingError
 from .hooks import BoundPlugin, bind
 from .manifest import options_schema, schema
-from .plugins import GROUPS, installed
+from .plugins import GROUPS, installed, permitted
 
 if TYPE_CHECKING:
     from .model import Json, Options
@@ -39,7 +39,7 @@ def manifest_schema() -> tuple[dict[str, Json], tuple[str, ...]]:
     """The JSON Schema of a manifest for what is installed, and a note on each plugin that is broken."""
     found: dict[str, dict[str, type[Options]]] = {}
     notes = []
-    for plugin in (plugin for group in GROUPS for plugin in installed(group)):
+    for plugin in filter(permitted, (plugin for group in GROUPS for plugin in installed(group))):
         try:
             bound = BoundPlugin(plugin)
         except LadingError as error:

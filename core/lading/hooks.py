@@ -6,13 +6,15 @@ never silences another.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pluggy
 
 from . import hookspecs, model
 from .errors import LadingError, PluginError
-from .plugins import PLUGINS, TARGETS, Installed, find, load
+from .faults import misfit, reason, remedy
+from .plugins import PLUGINS, TARGETS, Installed, find, load, speaking
 
 # The hooks that make a plugin what a manifest asks it to be.
 _ROLES = {
@@ -47,24 +49,19 @@ class BoundPlugin:
     """One plugin and its hooks, each with its own types checked.
 
     Every method raises PluginError where the plugin breaks the contract, and lets a LadingError of the plugin pass.
+    `retiring` says which of the things that the plugin asks for will go.
     """
 
     def __init__(self, installed: Installed) -> None:
         self.installed = installed
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
-        try:
-            self._manager.register(load(installed), name=installed.name)
-            self._manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            message = str(error).replace("\n", " ")
-            raise PluginError(f"{installed} breaks the contract: {message}", hint=self._repair()) from error
+        self.retiring = self._take_up(load(installed))
         self.description = self._call("lading_describe", model.Description)
+        if not issubclass(self.description.options, model.Options):
+            raise self._broken("describes options that are no lading.Options")
         if self.description.api > model.API_VERSION:
-            raise PluginError(
-                f"{installed} needs version {self.description.api} of the plugin contract; this is {model.API_VERSION}",
-                hint="pip install --upgrade lading",
-            )
+            raise self._too_new(self.description.api)
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -80,12 +77,15 @@ class BoundPlugin:
     def can(self, capability: model.Capability) -> bool:
         return capability in self.description.capabilities
 
-    def require(self, role: str) -> None:
-        """Raise PluginError where the plugin lacks a hook of `role` or of a capability that it declares."""
+    def require(self, *roles: str) -> None:
+        """Raise PluginError where no role is given, or a hook of one or of a declared capability is lacking."""
+        if not roles:
+            raise self._broken("fills no role: it implements no hook but lading_describe")
         declared = [CAPABILITY_HOOKS[c] for c in self.description.capabilities if c in CAPABILITY_HOOKS]
-        missing = [hook for hook in (*_ROLES[role], *declared) if hook not in self.hooks]
+        wanted = [hook for role in roles for hook in _ROLES[role]]
+        missing = [hook for hook in (*wanted, *declared) if hook not in self.hooks]
         if missing:
-            raise PluginError(f"{self.installed} does not implement {', '.join(missing)}", hint=self._repair())
+            raise self._broken(f"does not implement {', '.join(missing)}")
 
     def connect(self, request: model.ConnectRequest, context: model.Context) -> Any:
         return self._call("lading_connect", object, request=request, context=context)
@@ -128,32 +128,80 @@ class BoundPlugin:
         return self._call("lading_track", model.TrackedRun, request=request, options=options, context=context)
 
     def observe(self, event: model.Event, options: model.Options, context: model.Context) -> None:
-        self._relay("lading_observe", event=event, options=options, context=context)
+        self._tell("lading_observe", event=event, options=options, context=context)
 
     def gate(self, request: model.GateRequest, context: model.Context) -> None:
-        self._relay("lading_gate", request=request, context=context)
+        self._tell("lading_gate", request=request, context=context)
+
+    def _take_up(self, loaded: object) -> tuple[str, ...]:
+        """Register the hooks. Returns what the contract warns of, for the user, who cannot see Python's warnings."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                self._manager.register(loaded, name=self.installed.name)
+            except pluggy.PluginValidationError as error:
+                raise self._foreign(loaded, f"breaks the contract: {' '.join(str(error).split())}") from error
+            except Exception as error:  # pluggy looks at every attribute, and any of them can raise
+                raise self._foreign(loaded, f"cannot be looked at: {reason(error)}") from error
+        for hook in self.hooks:
+            if not getattr(self._manager.hook, hook).has_spec():
+                raise self._foreign(loaded, f"implements {hook}, which is no hook{_meant(hook)}")
+        return tuple(f"{self.installed} must be changed: {warning.message}" for warning in caught)
+
+    def _foreign(self, loaded: object, what: str) -> PluginError:
+        """The failure of a plugin that does not fit the contract, because it is wrong or of a later one."""
+        api = _declared_api(loaded)
+        return self._too_new(api) if api > model.API_VERSION else self._broken(what)
 
     def _call(self, hook: str, *types: type[Any], **arguments: object) -> Any:
         answer = self._relay(hook, **arguments)
         if answer is None:
-            raise PluginError(f"{self.installed} gave no answer to {hook}", hint=self._repair())
-        if not isinstance(answer, types):
+            raise self._broken(f"gave no answer to {hook}")
+        kind = next((kind for kind in types if isinstance(answer, kind)), None)
+        if kind is None:
             expected = " or ".join(kind.__name__ for kind in types)
-            raise PluginError(
-                f"{self.installed} answered {hook} with {type(answer).__name__}, not {expected}", hint=self._repair()
-            )
+            raise self._broken(f"answered {hook} with {type(answer).__name__}, not {expected}")
+        if wrong := misfit(answer, kind):
+            raise self._broken(f"answered {hook} wrongly: {wrong}")
         return answer
 
-    def _relay(self, hook: str, **arguments: object) -> object:
+    def _tell(self, hook: str, **arguments: object) -> None:
+        """Call a hook that answers nothing: a gate that returns False means to refuse, and must not be passed."""
+        answers = self._relay(hook, **arguments)
+        if answers:
+            raise self._broken(f"answered {hook} with {type(answers[0]).__name__}, where only raising counts")
+
+    def _relay(self, hook: str, **arguments: object) -> Any:
         try:
-            return getattr(self._manager.hook, hook)(**arguments)
-        except LadingError:
-            raise
-        except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
+            with speaking(self.installed):
+                return getattr(self._manager.hook, hook)(**arguments)
+        except BaseException as error:  # a hook can raise what it likes, SystemExit and CancelledError among it
+            if isinstance(error, LadingError) and error.exit_code != LadingError.exit_code:
+                raise
             raise PluginError(
-                f"{self.installed} failed in {hook}: {reason}", hint=f"-v shows where; {self._repair()}"
+                f"{self.installed} failed in {hook}: {reason(error)}", hint=remedy(self.installed.distribution, error)
             ) from error
 
-    def _repair(self) -> str:
-        return f"tell the authors of {self.installed.distribution}"
+    def _broken(self, what: str) -> PluginError:
+        return PluginError(f"{self.installed} {what}", hint=f"tell the authors of {self.installed.distribution}")
+
+    def _too_new(self, api: int) -> PluginError:
+        return PluginError(
+            f"{self.installed} needs version {api} of the plugin contract; this is {model.API_VERSION}",
+            hint="pip install --upgrade lading",
+        )
+
+
+def _meant(hook: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(hook, [name for name in vars(hookspecs) if name.startswith("lading_")], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _declared_api(loaded: Any) -> int:
+    """The contract of a plugin whose hooks are not ours, asked past pluggy; 0 where it does not say."""
+    try:
+        return int(loaded.lading_describe().api)
+    except Exception:
+        return 0

@@ -2,8 +2,12 @@
 
 A plugin is a module (or any object) named by an entry point in the group `lading.targets` or `lading.plugins`. It
 implements `lading_describe` and the hooks of its role, marked with `@lading.hookimpl`. Arguments are passed by name:
-an implementation may leave out those it does not need. Every hook but `lading_observe` answers with exactly one value;
-`None` is an error that names the hook and the plugin. Raise a `lading.LadingError` for an expected failure.
+an implementation may leave out those it does not need. Every hook but `lading_observe` and `lading_gate` answers with
+exactly one value; `None` is an error that names the hook and the plugin. Raise a `lading.LadingError` for an expected
+failure.
+
+An argument is added here without a default, for pluggy offers to implementations only those that have none. One that
+is to go is given to `warn_on_impl_args` first, with a warning that says what to do instead and names its last version.
 """
 
 from __future__ import annotations
@@ -56,6 +60,9 @@ def lading_describe() -> Description | None:
 
     Returns:
         The description; it must not depend on anything but the code.
+
+    History:
+        since api 1
     """
 
 
@@ -70,6 +77,9 @@ def lading_connect(request: ConnectRequest, context: Context) -> Connection | No
 
     Returns:
         Any object; the plugins of the family find it as `context.connection`.
+
+    History:
+        since api 1
     """
 
 
@@ -86,6 +96,9 @@ def lading_train(request: TrainRequest, context: Context) -> TrainedModel | None
 
     Returns:
         The file and what was learnt about it. The engine digests and keeps the file.
+
+    History:
+        since api 1
     """
 
 
@@ -102,6 +115,9 @@ def lading_inspect(request: InspectRequest) -> TrainedModel | None:
     Returns:
         What the file says of itself; `framework_version` is empty where it does not say, `contents` None where the
         trainer cannot tell what loading it would import.
+
+    History:
+        since api 1
     """
 
 
@@ -118,6 +134,9 @@ def lading_register(request: RegisterRequest, context: Context) -> ModelReferenc
 
     Returns:
         The version; the same for the same bytes under the same name.
+
+    History:
+        since api 1
     """
 
 
@@ -135,6 +154,9 @@ def lading_package(request: PackageRequest, context: Context) -> PackedFiles | N
 
     Returns:
         The scoring script and the pins. The engine digests and keeps the folder.
+
+    History:
+        since api 1
     """
 
 
@@ -158,6 +180,9 @@ def lading_deploy(request: DeployRequest, context: Context) -> DeployStep | None
 
     Returns:
         Pending, Candidate, Ready or Failed.
+
+    History:
+        since api 1
     """
 
 
@@ -173,6 +198,9 @@ def lading_scoring_uri(deployment: Deployment, context: Context) -> ScoringUri |
 
     Returns:
         The address, or the reason why there is none. It never raises for a deployment that does not exist.
+
+    History:
+        since api 1
     """
 
 
@@ -188,6 +216,9 @@ def lading_status(deployment: Deployment, context: Context) -> Status | None:
 
     Returns:
         The state, with the digests from the target's own tags.
+
+    History:
+        since api 1
     """
 
 
@@ -202,6 +233,9 @@ def lading_logs(request: LogsRequest, context: Context) -> Logs | None:
 
     Returns:
         The lines, and the cursor to go on from.
+
+    History:
+        since api 1
     """
 
 
@@ -216,6 +250,9 @@ def lading_keys(deployment: Deployment, context: Context) -> Keys | None:
 
     Returns:
         The keys, as secrets.
+
+    History:
+        since api 1
     """
 
 
@@ -231,6 +268,9 @@ def lading_delete(deployment: Deployment, context: Context) -> Status | None:
 
     Returns:
         The state after the step; it is called again until that is `absent`.
+
+    History:
+        since api 1
     """
 
 
@@ -246,6 +286,9 @@ def lading_track(request: Run, options: Any, context: Context) -> TrackedRun | N
 
     Returns:
         The id there and the page to open.
+
+    History:
+        since api 1
     """
 
 
@@ -261,6 +304,9 @@ def lading_observe(event: Event, options: Any, context: Context) -> None:
 
     Returns:
         Nothing.
+
+    History:
+        since api 1
     """
 
 
@@ -276,4 +322,7 @@ def lading_gate(request: GateRequest, context: Context) -> None:
 
     Returns:
         Nothing.
+
+    History:
+        since api 1
     """

@@ -1,4 +1,4 @@
-"""Which plugins are installed, and loading one by its name.
+"""Which plugins are installed, which of them may be loaded, and loading one by its name.
 
 Listing reads the entry points of every distribution on `sys.path` without importing anything, importlib.metadata
 included: that module alone would cost a command that has nothing to do a third of its time.
@@ -10,15 +10,24 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .errors import BadInput, PluginError
+from .errors import BadInput, Interrupted, PluginError
 
 PLUGINS = "lading.plugins"
 TARGETS = "lading.targets"
 GROUPS = (PLUGINS, TARGETS)
+RESTRICTION = "LADING_PLUGINS"
+"""The variable that names, with commas between, the plugins that may be loaded beside Lading's own."""
+
+speaker: ContextVar[str] = ContextVar("speaker", default="a plugin")
+"""Whose code runs in this thread: what is printed meanwhile comes from there."""
+
+_OWN = "lading"  # the distribution that reads the restriction can hold nobody off from itself
 
 
 @dataclass(frozen=True)
@@ -32,8 +41,7 @@ class Installed:
     version: str
 
     def __str__(self) -> str:
-        kind = "target" if self.group == TARGETS else "plugin"
-        return f"{kind} '{self.name}' ({self.distribution} {self.version})"
+        return f"{_kind(self.group)} '{self.name}' ({self.distribution} {self.version})"
 
 
 def installed(group: str) -> tuple[Installed, ...]:
@@ -46,42 +54,98 @@ def distribution_version(name: str) -> str | None:
     return _scan()[1].get(_canonical(name))
 
 
+def permitted(plugin: Installed) -> bool:
+    """Whether a plugin may be loaded: by default all, else those of Lading itself and those that LADING_PLUGINS names.
+
+    A name is the entry point's, which is the word that a manifest uses, in either group and whoever offers it.
+    """
+    names = os.environ.get(RESTRICTION)
+    return names is None or plugin.distribution == _OWN or plugin.name in map(str.strip, names.split(","))
+
+
 def find(group: str, name: str) -> Installed:
-    """The one plugin of that name.
+    """The one plugin of that name; one that may not be loaded is no rival.
 
     Raises BadInput where there is none, and PluginError where several distributions offer it.
     """
     found = [plugin for plugin in installed(group) if plugin.name == name]
     if not found:
         raise BadInput(_unknown(group, name))
-    if len(found) > 1:
-        owners = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in found)
-        raise PluginError(f"'{name}' is offered by {owners}", hint="uninstall one of them")
-    return found[0]
+    rivals = [plugin for plugin in found if permitted(plugin)] or found[:1]
+    if len(rivals) > 1:
+        owners = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in rivals)
+        raise PluginError(f"{_kind(group)} '{name}' is offered by {owners}", hint="uninstall one of them")
+    return rivals[0]
 
 
 def load(plugin: Installed) -> object:
-    """Import a plugin. Raises PluginError, naming its distribution, where that fails."""
-    module, _, attribute = plugin.value.partition(":")
+    """Import a plugin.
+
+    Raises BadInput where it may not be loaded, and PluginError, naming its distribution, where that fails.
+    """
+    if not permitted(plugin):
+        raise BadInput(_restricted(plugin))
     try:
-        loaded: object = importlib.import_module(module)
-        for part in filter(None, attribute.split(".")):
-            loaded = getattr(loaded, part)
-    except PluginError:
+        with speaking(plugin):
+            return _import(plugin)
+    except (PluginError, Interrupted, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
+    except BaseException as error:  # SystemExit among them: a module can raise what it likes
+        from .faults import reason, remedy  # where nothing breaks, this is not loaded
+
         raise PluginError(
-            f"{plugin} cannot be imported: {reason}",
-            hint=f"repair or uninstall {plugin.distribution}; -v shows where it fails",
+            f"{plugin} cannot be imported: {reason(error)}", hint=remedy(plugin.distribution, error)
         ) from error
+
+
+@contextmanager
+def speaking(plugin: Installed) -> Iterator[None]:
+    """Lay what is printed in this thread at the plugin's door."""
+    token = speaker.set(str(plugin))
+    try:
+        yield
+    finally:
+        speaker.reset(token)
+
+
+def _import(plugin: Installed) -> object:
+    name, _, attribute = plugin.value.partition(":")
+    try:
+        loaded: object = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise _leads_nowhere(plugin, name) from error
+        raise
+    for part in filter(None, attribute.split(".")):
+        if not hasattr(loaded, part):
+            raise _leads_nowhere(plugin, f"'{part}' in {name}")
+        loaded = getattr(loaded, part)
     return loaded
+
+
+def _leads_nowhere(plugin: Installed, missing: str) -> PluginError:
+    return PluginError(
+        f"{plugin} leads nowhere: {missing}, which its entry point names, does not exist",
+        hint=f"pip install --force-reinstall {plugin.distribution}, or tell its authors",
+    )
+
+
+def _restricted(plugin: Installed) -> str:
+    names = os.environ.get(RESTRICTION)
+    if not names:
+        lift = f"leave that out, or set {RESTRICTION}={plugin.name}"
+        return f"{plugin} may not be loaded: --no-plugins, or an empty {RESTRICTION}, allows Lading's own alone; {lift}"
+    return f"{plugin} may not be loaded: {RESTRICTION} is {names}; add {plugin.name} to it, or unset it"
+
+
+def _kind(group: str) -> str:
+    return "target" if group == TARGETS else "plugin"
 
 
 def _unknown(group: str, name: str) -> str:
     import difflib
 
-    kind = "target" if group == TARGETS else "plugin"
+    kind = _kind(group)
     names = sorted({plugin.name for plugin in installed(group)})
     close = difflib.get_close_matches(name, names, n=1)
     if close:

@@ -30,7 +30,7 @@ class Broken(click.ClickException):
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `figure` is a ratio, or megabytes where `unit` says so; None where it was not measured."""
+    """One line of the table. `figure` is a ratio, or what `unit` says; None where it was not measured."""
 
     what: str
     ours: str
@@ -114,3 +114,11 @@ def timing(what: str, limit: float, ours: Callable[[], float], peer: Callable[[]
     taken, theirs = alternate(ours, peer, rounds)
     shown = [f"{median(each) * 1000:.0f} ms" for each in (taken, theirs)]
     return Row(what, shown[0], shown[1], ratio(taken, theirs), limit)
+
+
+def added(what: str, limit: float, ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> Row:
+    """The row of two actions that return seconds: how many milliseconds ours takes longer."""
+    taken, theirs = alternate(ours, peer, rounds)
+    shown = [f"{median(each) * 1000:.0f} ms" for each in (taken, theirs)]
+    longer = median(a - b for a, b in zip(taken, theirs, strict=True)) * 1000
+    return Row(what, shown[0], shown[1], longer, limit, unit="ms")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .crowd import crowd
 from .environments import Bench
-from .measure import Row, stopwatch, timing
+from .measure import Row, added, stopwatch, timing
+
+PLUGINS = 50
+ADDED = 10  # milliseconds that these may add
 
 
 def rows(bench: Bench) -> Iterator[Row]:
@@ -17,3 +21,18 @@ def rows(bench: Bench) -> Iterator[Row]:
     ):
         what = " ".join(("lading", *arguments))
         yield timing(what, limit, stopwatch(lading, *arguments), stopwatch(bare, peer), bench.times(40))
+    yield from _crowded(bench)
+
+
+def _crowded(bench: Bench) -> Iterator[Row]:
+    """The same commands with many plugins installed that they do not need, against none of them."""
+    folder, empty = crowd(bench, PLUGINS), bench.work / "nobody"
+    empty.mkdir(exist_ok=True)
+    manifest = bench.project / "manifests" / "salary.yaml"
+    with bench.deployment(manifest, "crowded"):
+        for what, command in (
+            ("lading --help", [bench.ours.tool("lading"), "--help"]),
+            ("lading deploy, nothing to do", bench.deploy(manifest, "crowded")),
+        ):
+            ours, peer = (stopwatch("env", f"PYTHONPATH={path}", *command) for path in (folder, empty))
+            yield added(f"{what}, {PLUGINS} plugins against none", ADDED, ours, peer, bench.times(40))

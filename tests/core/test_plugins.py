@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +24,20 @@ def broken(shell: Shell, install: Callable[[str], Path]) -> Shell:
     ("target", "message"),
     [
         ("wrecked", "cannot be imported: ImportError: libcrane.so.3 is missing"),
-        ("nowhere", "cannot be imported: ModuleNotFoundError: No module named 'broken.nowhere'"),
-        ("misspelt", "breaks the contract: unknown hook 'lading_delpoy'"),
-        ("greedy", "weather"),
+        ("leaver", "cannot be imported: SystemExit: the crew has left"),
+        ("nowhere", "leads nowhere: broken.nowhere, which its entry point names, does not exist"),
+        ("nameless", "leads nowhere: 'nameless' in broken.targets, which its entry point names, does not exist"),
+        ("lacking", "No module named 'lading_broken_steel'\n  pip install 'lading-broken[steel]'"),
+        ("early", "cannot import name 'Weather' from 'lading'"),
+        ("misspelt", "implements lading_delpoy, which is no hook (did you mean lading_deploy?)"),
+        (
+            "greedy",
+            "lading_deploy(request, weather) Argument(s) {'weather'} are declared in the hookimpl but can not be",
+        ),
         ("modern", "needs version 99 of the plugin contract; this is 1"),
+        ("foreign", "needs version 2 of the plugin contract; this is 1\n  pip install --upgrade lading"),
+        ("undated", "answered lading_describe wrongly: Description.api is str, not int"),
+        ("unchecked", "describes options that are no lading.Options"),
         ("silent", "gave no answer to lading_describe"),
         ("partial", "does not implement lading_deploy, lading_scoring_uri"),
         ("boastful", "does not implement lading_logs"),
@@ -60,6 +72,121 @@ def test_a_name_that_two_distributions_offer_is_refused(shell: Shell, install: C
     shell.env["PYTHONPATH"] = f"{install('harbour')}:{install('rival')}"
     shell.write("lading.yaml", "version: 1\nname: ferry\ntrain: {plugin: crane}\n")
     done = shell("train", code=6)
-    assert "'crane' is offered by lading-harbour 2.1 and lading-rival 1.0" in done.err
+    assert "plugin 'crane' is offered by lading-harbour 2.1 and lading-rival 1.0" in done.err
     rows = {(row["name"], row["status"]) for row in shell("plugin", "list", "--json").json()}
     assert {("crane", "offered twice"), ("bell", "installed")} <= rows
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "message"),
+    [
+        (["--no-plugins"], None, "an empty LADING_PLUGINS, allows Lading's own alone; leave that out, or set LADING_"),
+        ([], "", "set LADING_PLUGINS=talker"),
+        ([], "bell, late", "LADING_PLUGINS is bell, late; add talker to it, or unset it"),
+    ],
+)
+def test_a_restriction_is_named_and_how_to_lift_it(
+    broken: Shell, words: list[str], variable: str | None, message: str
+) -> None:
+    broken.write("lading.yaml", MANIFEST.replace("{TARGET: {}}", "{local: {}, talker: {}}"))
+    if variable is not None:
+        broken.env["LADING_PLUGINS"] = variable
+    done = broken(*words, "uri", "--target", "talker", code=2)
+    assert "lading.yaml:4:22: targets.talker: target 'talker' (lading-broken 0.1) may not be loaded: " in done.err
+    assert message in done.err
+    assert "no scoring URI" in broken(*words, "uri", "--target", "local", code=6).err  # Lading's own always may
+    assert "targets.talker is not checked" in broken(*words, "check").err
+    assert [row["target"] for row in broken(*words, "status", "--json").json()["deployments"]] == ["local"]
+    assert "talker" not in broken(*words, "schema").out
+
+
+def test_a_restriction_leaves_out_what_it_does_not_name(broken: Shell, install: Callable[[str], Path]) -> None:
+    broken.env |= {"LADING_PLUGINS": " talker ,crane", "PYTHONPATH": f"{install('broken')}:{install('harbour')}"}
+    rows = broken("plugin", "list", "--json").json()
+    installed = {row["name"] for row in rows if row["status"] == "installed"}
+    assert installed == {"bundle", "crane", "sklearn", "store", "local", "talker"}
+    assert {row["status"] for row in rows if row["name"] not in installed} == {"restricted"}
+
+
+@pytest.mark.slow
+def test_a_probe_imports_each_plugin_in_a_process_of_its_own(broken: Shell, install: Callable[[str], Path]) -> None:
+    broken.env["PYTHONPATH"] = f"{install('broken')}:{install('rival')}"
+    broken.env["LADING_PLUGINS"] = "idle,late,lacking,sleeper,talker,nowhere"
+    rows = broken("plugin", "list", "--probe", "--timeout", "10", "--json").json()
+    found = {row["name"]: row for row in rows}
+    assert {name for name, row in found.items() if row["status"] == "working"} == {
+        "bundle",
+        "sklearn",
+        "store",
+        "local",
+        "late",
+        "talker",
+    }
+    assert found["late"] | {"summary": ""} == {
+        "group": "lading.targets",
+        "name": "late",
+        "distribution": "lading-broken",
+        "version": "0.1",
+        "status": "working",
+        "summary": "",
+        "api": 1,
+        "roles": ["target"],
+        "capabilities": ["status"],
+        "hooks": ["lading_deploy", "lading_describe", "lading_scoring_uri", "lading_status"],
+        "problem": None,
+        "retiring": [],
+        "printed": [],
+    }
+    assert found["talker"]["printed"] == ["ahoy"]
+    assert found["sleeper"]["problem"].endswith("could not be imported within 10 s")
+    assert found["idle"]["problem"].endswith("fills no role: it implements no hook but lading_describe")
+    assert found["lacking"]["hint"] == "pip install 'lading-broken[steel]'"
+    assert found["wrecked"]["status"] == "restricted"
+    assert found["wrecked"]["problem"] is None
+    table = broken("plugin", "list", "--probe", LADING_PLUGINS="idle").out
+    assert "fills no role" in table
+    assert "lading_describe, lading_inspect, lading_train" in table
+
+
+AUDIT = """
+import pathlib, sys
+
+run_files = []
+sys.addaudithook(lambda event, facts: run_files.append(facts[0].co_filename) if event == "exec" else None)
+from lading.cli.run import run
+
+run(sys.argv[1:])
+strangers = (file for file in map(pathlib.Path, run_files) if file.parent.name in ("harbour", "broken"))
+print(*sorted({file.stem for file in strangers}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--help"], ""),
+        (["plugin", "list"], ""),
+        (["target", "list"], ""),
+        (["target", "show", "local"], ""),
+        (["run", "list"], ""),
+        (["status", "--target", "local"], ""),
+        (["uri", "--target", "quay"], "__init__ berths"),
+        (["train"], "__init__ bell stages"),
+    ],
+)
+def test_a_plugin_is_imported_where_the_manifest_names_it_for_the_command_and_not_before(
+    broken: Shell, install: Callable[[str], Path], argv: list[str], expected: str
+) -> None:
+    broken.env["PYTHONPATH"] = f"{install('harbour')}:{install('broken')}"
+    blocks = "observers: [{plugin: bell}]\ntargets: {local: {}, quay: {connection: none}, wrecked: {}}\n"
+    broken.write("lading.yaml", f"version: 1\nname: ferry\ntrain: {{plugin: crane, data: model.bin}}\n{blocks}")
+    done = subprocess.run(
+        [sys.executable, "-c", AUDIT, *argv],
+        cwd=broken.folder,
+        env=broken.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == expected

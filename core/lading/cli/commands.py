@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
@@ -68,12 +69,18 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lading")
+@click.option("--no-plugins", is_flag=True, help="Load no plugin but Lading's own.")
 @verbose
-def lading() -> None:
+def lading(no_plugins: bool) -> None:
     """Take a model from a manifest to a scoring URI, on any target.
+
+    LADING_PLUGINS=NAME,NAME names the plugins that may be loaded beside
+    Lading's own, by the words that a manifest uses; by default all may.
 
     \b
     Example:
       lading init salary && cd salary
       lading deploy
     """
+    if no_plugins:
+        os.environ["LADING_PLUGINS"] = ""  # for the processes that a command starts as well

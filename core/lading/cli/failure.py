@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from ..errors import Interrupted, LadingError, ManifestError
+from ..masking import masked
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,31 +41,31 @@ def verbose(command: F) -> F:
 
 
 def show(error: LadingError, *, cause: BaseException | None = None) -> None:
-    """Tell a failure on stderr: in words, or as one JSON line with `--json`."""
+    """Tell a failure on stderr, without secrets: in words, or as one JSON line with `--json`."""
     if _settings.get(VERBOSE):
         import traceback
 
-        traceback.print_exception(cause or error.__cause__ or error, file=sys.stderr)
+        click.echo(masked("".join(traceback.format_exception(cause or error.__cause__ or error))), nl=False, err=True)
     if _settings.get(JSON):
         import json
 
         click.echo(json.dumps(as_json(error)), err=True)
         return
     if isinstance(error, ManifestError):
-        click.echo(error.message, err=True)
+        click.echo(masked(error.message), err=True)
     else:
         click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-        click.echo(error.message, err=True)
+        click.echo(masked(error.message), err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        click.echo(f"  {masked(error.hint)}", err=True)
 
 
 def as_json(error: LadingError) -> dict[str, object]:
     """A failure as a JSON object."""
     found: dict[str, object] = {
         "kind": "error",
-        "message": error.message,
-        "hint": error.hint,
+        "message": masked(error.message),
+        "hint": error.hint and masked(error.hint),
         "exit_code": exit_code(error),
     }
     if isinstance(error, ManifestError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -14,6 +14,8 @@ from . import options, output
 from .conformance import plugin_check
 from .failure import verbose
 from .scaffold import new
+
+Probe = Callable[[plugins.Installed, str], dict[str, object]]
 
 
 @click.group()
@@ -51,8 +53,10 @@ def target_show(name: str, as_json: bool) -> None:
       lading target show local
     """
     from .. import catalogue
+    from .progress import working
 
-    found = catalogue.describe_target(name)
+    with working(as_json=as_json):
+        found = catalogue.describe_target(name)
     if as_json:
         output.document(found)
         return
@@ -103,30 +107,64 @@ plugin.add_command(plugin_check)
 
 
 @plugin.command("list")
+@click.option("--probe", is_flag=True, help="Import each, in a process of its own, and show what it says of itself.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a probe may take to import a plugin.",
+)
 @options.as_json
 @verbose
-def plugin_list(as_json: bool) -> None:
+def plugin_list(probe: bool, timeout: float, as_json: bool) -> None:
     """List every plugin, from the metadata of its distribution alone.
 
+    The status is `installed`, `restricted` where it may not be loaded, or
+    `offered twice` where two distributions offer the name. With --probe one
+    that is installed is found to be `working` or `broken`.
+
     \b
-    Example:
+    Examples:
       lading plugin list
+      lading plugin list --probe
     """
-    _show(tuple(found for group in plugins.GROUPS for found in plugins.installed(group)), as_json=as_json, group=True)
+    found = tuple(plugin for group in plugins.GROUPS for plugin in plugins.installed(group))
+    _show(found, as_json=as_json, group=True, probe=_probe(timeout, as_json=as_json) if probe else None)
 
 
-def _show(found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = False) -> None:
-    offered = Counter((plugin.group, plugin.name) for plugin in found)
-    rows = [
-        {
-            **({"group": plugin.group} if group else {}),
-            "name": plugin.name,
-            "distribution": plugin.distribution,
-            "version": plugin.version,
-            "status": "offered twice" if offered[plugin.group, plugin.name] > 1 else "installed",
-        }
-        for plugin in found
-    ]
+def _probe(timeout: float, *, as_json: bool) -> Probe:
+    """How a plugin is probed: with all that was found, or with what fits into a table."""
+    from ..probing import probe
+
+    def row(plugin: plugins.Installed, status: str) -> dict[str, object]:
+        found = {} if status == "restricted" else probe(plugin, timeout=timeout)
+        if found and status == "installed":
+            status = "broken" if found["problem"] else "working"
+        shown = {name: found.get(name) for name in ("api", "roles", "capabilities", "hooks", "problem")}
+        return {"status": status, **shown, **(found if as_json else {})}
+
+    return row
+
+
+def _show(
+    found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = False, probe: Probe | None = None
+) -> None:
+    offered = Counter((plugin.group, plugin.name) for plugin in found if plugins.permitted(plugin))
+    rows = []
+    for plugin in found:
+        several = offered[plugin.group, plugin.name] > 1
+        status = "restricted" if not plugins.permitted(plugin) else "offered twice" if several else "installed"
+        rows.append(
+            {
+                **({"group": plugin.group} if group else {}),
+                "name": plugin.name,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                **(probe(plugin, status) if probe else {"status": status}),
+            }
+        )
     if as_json:
         output.document(rows)
     else:
@@ -145,8 +183,10 @@ def schema() -> None:
       lading schema > lading.schema.json
     """
     from .. import catalogue
+    from .progress import working
 
-    found, notes = catalogue.manifest_schema()
+    with working():
+        found, notes = catalogue.manifest_schema()
     for note in notes:
         click.echo(f"note: {note}", err=True)
     output.document(found)

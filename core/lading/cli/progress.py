@@ -8,12 +8,14 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 import click
 
 from ..errors import Interrupted
 from ..model import Event
+from .printed import overheard
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -27,13 +29,13 @@ _NOTED = {"release.rolled_back": "rolled back", "release.deleted": "deleted"}
 
 @contextlib.contextmanager
 def working(*, as_json: bool = False) -> Iterator[OnEvent]:
-    """Report events while the block runs. What a plugin prints goes to stderr, so that stdout carries the result alone.
+    """Report events while the block runs, and what a plugin prints, so that stdout carries the result alone.
 
     An interrupt says which stages are done.
     """
     reporter: Reporter = JsonLines() if as_json else LiveLines() if sys.stderr.isatty() else PlainLines()
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with overheard(reporter.warn):
             yield reporter
     except Interrupted as error:
         done = ", ".join(reporter.done) or "nothing"
@@ -56,6 +58,10 @@ class Reporter(ABC):
             self.done.append(_subject(event))
         if event.kind not in self.left_out:
             self.tell(event)
+
+    def warn(self, message: str) -> None:
+        """Tell what no event of the engine tells."""
+        self(Event("warning", datetime.now(UTC), "", detail=message))
 
     @abstractmethod
     def tell(self, event: Event) -> None:

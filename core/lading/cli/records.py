@@ -207,9 +207,11 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
       lading model inspect sal_model:1 --json
     """
     from .. import catalogue
+    from .progress import working
 
     file = Path(model)
-    found = catalogue.describe_model(file if file.is_file() else _model(model, manifest, store).file)
+    with working(as_json=as_json):
+        found = catalogue.describe_model(file if file.is_file() else _model(model, manifest, store).file)
     contents = found.contents
     if contents is None:
         raise BadInput(f"the trainer '{catalogue.DEFAULT_TRAINER}' cannot say what {model} holds")

@@ -158,7 +158,8 @@ def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Pat
         if not follow:
             return
         time.sleep(_FOLLOW)
-        found = deployment.logs(tail=tail, cursor=found.cursor)
+        with working():
+            found = deployment.logs(tail=tail, cursor=found.cursor)
 
 
 @click.command()

@@ -76,7 +76,7 @@ class Attempt:
     def _step(self) -> DeployStep:
         plugin = self._service.plugin
         return self._service.session.run_hook(
-            "the deploy", lambda: plugin.deploy(self._request, self._context), end=self._end
+            plugin, "lading_deploy", lambda: plugin.deploy(self._request, self._context), end=self._end
         )
 
     def _follow(self, step: Pending | Candidate | Failed) -> None:

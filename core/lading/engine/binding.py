@@ -58,10 +58,15 @@ def bind_manifest(
 
 def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
     """Check every block; a target or connection whose plugin is not installed is left out, and noted."""
-    _plugins, types = _load(draft.sections())
+    plugins, types = _load(draft.sections())
     missing = [path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections")]
     notes = tuple(f"{'.'.join(map(str, path))} is not checked: {types.pop(path)}" for path in missing)
-    return draft.bind(types), notes
+    return draft.bind(types), (*notes, *retiring(plugins))
+
+
+def retiring(plugins: Plugins) -> tuple[str, ...]:
+    """What these plugins ask for that will go, each told once."""
+    return tuple(dict.fromkeys(told for plugin in plugins.values() for told in plugin.retiring))
 
 
 def _defaults(draft: Draft) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ..masking import hide, masked
 from ..model import Event, Json
 
 if TYPE_CHECKING:
@@ -19,36 +21,29 @@ _OBSERVERS_LIMIT = 10.0  # seconds that observers may still take once the comman
 class Events:
     """Emits events for one command. Secrets that were revealed to a plugin are masked in every text."""
 
+    hide = staticmethod(hide)
+    masked = staticmethod(masked)
+
     def __init__(self, service: str, sink: Sink) -> None:
         self._service = service
         self._sink = sink
-        self._secrets: set[str] = set()
         self._observers: list[Observer] = []
 
     def observe(self, observers: Sequence[Observer]) -> None:
         """Deliver every further event to observers too."""
         self._observers = list(observers)
 
-    def hide(self, secret: str) -> None:
-        """Mask this value in all that is emitted from now on."""
-        if secret:
-            self._secrets.add(secret)
-
     def emit(self, kind: str, *, stage: str = "", target: str = "", detail: str = "", **fields: Json) -> None:
-        event = Event(kind, datetime.now(UTC), self._service, stage, target, self.masked(detail), fields)
+        event = Event(kind, datetime.now(UTC), self._service, stage, target, masked(detail), fields)
         self._sink(event)
         for observer in self._observers:
             observer.tell(event)
 
-    def masked(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
     def close(self) -> None:
         """Wait for the observers, and report those that failed."""
         observers, self._observers = self._observers, []  # a warning about one goes to the sink alone
+        end = time.monotonic() + _OBSERVERS_LIMIT
         for observer in observers:
-            problem = observer.finish(_OBSERVERS_LIMIT)
+            problem = observer.finish(max(0.0, end - time.monotonic()))
             if problem:
                 self.emit("warning", detail=f"observer '{observer.name}': {problem}")

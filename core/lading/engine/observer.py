@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Delivers events in their order, beside the work."""
+    """Delivers events in their order, beside the work. `plugin` names it and its distribution."""
 
-    def __init__(self, name: str, deliver: Callable[[Event], None]) -> None:
+    def __init__(self, name: str, plugin: str, deliver: Callable[[Event], None]) -> None:
         self.name = name
+        self._plugin = plugin
         self._deliver = deliver
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._problem: str | None = None
@@ -28,9 +29,10 @@ class Observer:
         self._queue.put(event)
 
     def finish(self, limit: float) -> str | None:
+        """Let it end within `limit` seconds; returns what went wrong."""
         self._queue.put(None)
         self._thread.join(limit)
-        return f"did not end within {limit:.0f} s" if self._thread.is_alive() else self._problem
+        return f"{self._plugin} did not end lading_observe in time" if self._thread.is_alive() else self._problem
 
     def _run(self) -> None:
         while (event := self._queue.get()) is not None:

@@ -79,7 +79,7 @@ def _make(session: Session, version: ModelVersion) -> Package:
             folder.mkdir(mode=0o700)
             request = model.PackageRequest(version, section.options, folder)
             context = session.context(scratch, stage="package", end=end)
-            packed = session.run_hook("packaging", lambda: plugin.package(request, context), end=end)
+            packed = session.run_hook(plugin, "lading_package", lambda: plugin.package(request, context), end=end)
             made = session.store.packages.put(folder, packed, version)
     except LadingError as error:
         session.events.emit("stage.failed", stage="package", detail=error.message)

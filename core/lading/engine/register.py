@@ -119,7 +119,7 @@ def _call(
     end = session.end()
     work = session.store.work("registries", connection or STORE_REGISTRY)
     context = session.context(work, stage="register", connection=connection, end=end)
-    return session.run_hook("registering", lambda: plugin.register(request, context), end=end)
+    return session.run_hook(plugin, "lading_register", lambda: plugin.register(request, context), end=end)
 
 
 def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:

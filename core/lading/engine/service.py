@@ -69,25 +69,25 @@ class Service:
             yield
 
     def scoring_uri(self) -> ScoringUri | NoScoringUri:
-        return self._ask("the scoring URI", lambda context: self.plugin.scoring_uri(self.deployment, context))
+        return self._ask("lading_scoring_uri", lambda context: self.plugin.scoring_uri(self.deployment, context))
 
     def status(self) -> Status:
         """What the target says; unknown where it cannot say anything."""
         if not self.plugin.can(Capability.STATUS):
             return Status(State.UNKNOWN, detail=f"the target '{self.target.name}' cannot tell")
-        return self._ask("the status", lambda context: self.plugin.status(self.deployment, context))
+        return self._ask("lading_status", lambda context: self.plugin.status(self.deployment, context))
 
     def logs(self, *, tail: int, cursor: str | None = None) -> Logs:
         """The last `tail` lines, or those after `cursor`. Raises BadInput where the target keeps no log."""
         self._require(Capability.LOGS, "has no logs to show")
         request = model.LogsRequest(self.deployment, tail, cursor)
-        return self._ask("the logs", lambda context: self.plugin.logs(request, context))
+        return self._ask("lading_logs", lambda context: self.plugin.logs(request, context))
 
     def key(self) -> Secret | None:
         """The key that requests must carry; None where the target has none."""
         if not self.plugin.can(Capability.KEYS):
             return None
-        keys = self._ask("the keys", lambda context: self.plugin.keys(self.deployment, context))
+        keys = self._ask("lading_keys", lambda context: self.plugin.keys(self.deployment, context))
         self.session.events.hide(keys.primary.reveal())
         return keys.primary
 
@@ -116,7 +116,7 @@ class Service:
     def _delete_until_absent(self, end: float | None) -> None:
         context = self.context(end)
         while True:
-            step = self.session.run_hook("deleting", lambda: self.plugin.delete(self.deployment, context), end=end)
+            step = self._run("lading_delete", lambda: self.plugin.delete(self.deployment, context), end)
             if step.state is State.ABSENT:
                 return
             if step.state is State.FAILED:
@@ -134,10 +134,13 @@ class Service:
             releases.finish(release, "deleted")
         return bool(found)
 
-    def _ask(self, what: str, hook: Callable[[HookContext], Result]) -> Result:
+    def _ask(self, hook: str, question: Callable[[HookContext], Result]) -> Result:
         end = self.session.end(READ_LIMIT)
         context = self.context(end)
-        return self.session.run_hook(what, lambda: hook(context), end=end)
+        return self._run(hook, lambda: question(context), end)
+
+    def _run(self, hook: str, function: Callable[[], Result], end: float | None) -> Result:
+        return self.session.run_hook(self.plugin, hook, function, end=end)
 
     def _require(self, capability: Capability, what: str) -> None:
         if not self.plugin.can(capability):

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import model
-from ..errors import OutcomeUnknown
+from ..errors import OutcomeUnknown, PluginError
 from ..manifest import Manifest, Path_, Section, parse, read_bytes
 from ..store import Store, find_store
-from .binding import bind_manifest
+from .binding import bind_manifest, retiring
 from .context import HookContext
 from .events import Events, Sink
 from .worker import call
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .observer import Observer
 
 Result = TypeVar("Result")
+
+ACCOUNT_LIMIT = 900.0  # seconds for a connection, a gate or a tracker: a person may have to sign in, or to approve
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,16 @@ class Session:
     def plugin(self, section: Section) -> BoundPlugin:
         return self.plugins[section.path]
 
-    def run_hook(self, what: str, hook: Callable[[], Result], *, end: float | None = None) -> Result:
-        """Run a hook in a worker thread, until it ends or the monotonic clock passes `end`."""
-        return call(hook, what=what, cancel=self.cancel, deadline=end)
+    def run_hook(
+        self, plugin: BoundPlugin, hook: str, function: Callable[[], Result], *, end: float | None = None
+    ) -> Result:
+        """Run a hook of a plugin in a worker thread, until it ends or the monotonic clock passes `end`."""
+        try:
+            return call(function, plugin=plugin.installed, hook=hook, cancel=self.cancel, deadline=end)
+        except (OutcomeUnknown, PluginError):
+            if self.cancel.is_set():  # this hook was late; what comes next, another target say, was not told to stop
+                self.cancel = threading.Event()
+            raise
 
     def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:
         """Wait before the next step. Raises OutcomeUnknown, with the last state, where the time is up."""
@@ -120,10 +129,13 @@ class Session:
         """The open connection of that name; opened once per command."""
         if name not in self._connections:
             section = self.manifest.connections[name]
-            context = self.context(self.store.work("connections", name), stage="connect")
+            end = self.end(ACCOUNT_LIMIT)
+            context = self.context(self.store.work("connections", name), stage="connect", end=end)
             request = model.ConnectRequest(name, section.options)
             plugin = self.plugin(section)
-            self._connections[name] = self.run_hook(f"connection '{name}'", lambda: plugin.connect(request, context))
+            self._connections[name] = self.run_hook(
+                plugin, "lading_connect", lambda: plugin.connect(request, context), end=end
+            )
         return self._connections[name]
 
     def gate(self, stage: str, *, target: str = "", package_digest: str | None = None) -> None:
@@ -133,9 +145,10 @@ class Session:
             self._ask_gate(section, request)
 
     def _ask_gate(self, section: Section, request: model.GateRequest) -> None:
-        plugin = self.plugin(section)
-        context = self.context(self.store.work("gates", section.plugin), stage=request.stage, target=request.target)
-        self.run_hook(f"gate '{section.plugin}'", lambda: plugin.gate(request, context))
+        plugin, end = self.plugin(section), self.end(ACCOUNT_LIMIT)
+        work = self.store.work("gates", section.plugin)
+        context = self.context(work, stage=request.stage, target=request.target, end=end)
+        self.run_hook(plugin, "lading_gate", lambda: plugin.gate(request, context), end=end)
 
 
 @contextmanager
@@ -148,6 +161,8 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
             manifest, plugins = bind_manifest(
                 draft, store, targets=order.targets, stages=order.stages, guards=order.guards, packed=order.packed
             )
+            for told in retiring(plugins):
+                events.emit("warning", detail=told)
             session = Session(order, manifest, plugins, store, events)
             if manifest.observers:
                 events.observe([_observer(session, section) for section in manifest.observers])
@@ -159,4 +174,6 @@ def _observer(session: Session, section: Section) -> Observer:
 
     plugin = session.plugin(section)
     context = session.context(session.store.work("observers", section.plugin), stage="observe")
-    return Observer(section.plugin, lambda event: plugin.observe(event, section.options, context))
+    return Observer(
+        section.plugin, str(plugin.installed), lambda event: plugin.observe(event, section.options, context)
+    )

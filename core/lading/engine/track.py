@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import keys
+from .session import ACCOUNT_LIMIT
 
 if TYPE_CHECKING:
     from ..model import Run, TrackedRun
@@ -34,6 +35,7 @@ def _mark(run: Run, tracker: str) -> str:
 def _track(session: Session, run: Run, name: str) -> TrackedRun:
     section = session.manifest.connections[name]
     plugin = session.plugin(section)
-    context = session.context(session.store.work("trackers", name), stage="train", connection=name)
-    tracked = session.run_hook(f"tracker '{name}'", lambda: plugin.track(run, section.options, context))
+    end = session.end(ACCOUNT_LIMIT)
+    context = session.context(session.store.work("trackers", name), stage="train", connection=name, end=end)
+    tracked = session.run_hook(plugin, "lading_track", lambda: plugin.track(run, section.options, context), end=end)
     return replace(tracked, tracker=name)

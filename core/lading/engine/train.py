@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import model
-from ..catalogue import describe_model
+from ..catalogue import DEFAULT_TRAINER
 from ..errors import Interrupted, LadingError, StageFailed
+from ..hooks import bind
 from ..model import Column, Json, Run
 from . import keys
 from .distributions import snapshot
@@ -96,10 +97,7 @@ def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
             made = _call_trainer(session, section, folder)
             trained = _keep(session, made, run.id)
     except BaseException as error:
-        reason = error.message if isinstance(error, LadingError) else f"{type(error).__name__}: {error}"
-        failed = replace(run, state="failed", ended=datetime.now(UTC), error=session.events.masked(reason))
-        session.store.runs.save(failed)
-        session.events.emit("stage.failed", stage="train", detail=reason, run=run.id)
+        failed = _fail(session, run, error)
         if isinstance(error, LadingError) and not isinstance(error, Interrupted):
             _track_failure(session, failed)
         raise
@@ -114,6 +112,15 @@ def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
     session.store.runs.save(finished)
     session.events.emit("stage.finished", stage="train", detail=f"run {run.id}", run=run.id, metrics=dict(made.metrics))
     return trained
+
+
+def _fail(session: Session, run: Run, error: BaseException) -> Run:
+    """Record that a run failed, and why."""
+    reason = error.message if isinstance(error, LadingError) else f"{type(error).__name__}: {error}"
+    failed = replace(run, state="failed", ended=datetime.now(UTC), error=session.events.masked(reason))
+    session.store.runs.save(failed)
+    session.events.emit("stage.failed", stage="train", detail=reason, run=run.id)
+    return failed
 
 
 def _track_failure(session: Session, failed: Run) -> None:
@@ -139,7 +146,11 @@ def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
         git_commit=_git_commit(base),
     )
     session.store.runs.save(run)
-    track_run(session, run)
+    try:
+        track_run(session, run)
+    except BaseException as error:  # a tracker that breaks must not leave a run that seems to go on
+        _fail(session, run, error)
+        raise
     return run
 
 
@@ -147,7 +158,7 @@ def _call_trainer(session: Session, section: Section, folder: Path) -> model.Tra
     plugin, end = session.plugin(section), session.end()
     request = model.TrainRequest(session.manifest.name, section.options, folder)
     context = session.context(folder, stage="train", end=end)
-    made = session.run_hook("training", lambda: plugin.train(request, context), end=end)
+    made = session.run_hook(plugin, "lading_train", lambda: plugin.train(request, context), end=end)
     if not made.file.is_file():
         raise StageFailed(f"{plugin.installed} returned no model: {made.file.name} does not exist")
     return made
@@ -175,7 +186,9 @@ def _inspected(session: Session) -> Trained:
     file, key, known = finished_model(session)
     if known is not None:
         return known
-    made = session.run_hook("inspecting the model", lambda: describe_model(file))
+    trainer = bind("train", DEFAULT_TRAINER)
+    request = model.InspectRequest(file)
+    made = session.run_hook(trainer, "lading_inspect", lambda: trainer.inspect(request), end=session.end())
     if made.contents is not None and made.contents.dangerous:
         names = ", ".join(f"{found.module}.{found.name}" for found in made.contents.dangerous[:5])
         session.events.emit(

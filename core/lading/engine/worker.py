@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..errors import LadingError, OutcomeUnknown, StageFailed
+from ..errors import LadingError, OutcomeUnknown, PluginError
+
+if TYPE_CHECKING:
+    from ..plugins import Installed
 
 Result = TypeVar("Result")
 
+_OUTSIDE = frozenset({"lading_deploy", "lading_delete", "lading_register", "lading_track"})
 _GRACE = 10.0  # seconds that a hook may take to end once it has been told to
 
 
@@ -30,11 +34,19 @@ class _Call(threading.Thread, Generic[Result]):
             self.error = error
 
 
-def call(function: Callable[[], Result], *, what: str, cancel: threading.Event, deadline: float | None) -> Result:
+def call(
+    function: Callable[[], Result],
+    *,
+    plugin: Installed,
+    hook: str,
+    cancel: threading.Event,
+    deadline: float | None,
+) -> Result:
     """Call a hook in a worker thread and return its result, or raise what it raised.
 
-    `deadline` is on the monotonic clock; past it `cancel` is set and, once the hook has had its grace, StageFailed is
-    raised: OutcomeUnknown where the hook hangs on. An interrupt of the calling thread cancels and waits likewise.
+    `deadline` is on the monotonic clock; past it `cancel` is set and, once the hook has had its grace, PluginError is
+    raised: OutcomeUnknown where the hook works on something outside. An interrupt of the calling thread cancels and
+    waits likewise.
     """
     worker = _Call(function)
     try:
@@ -48,18 +60,15 @@ def call(function: Callable[[], Result], *, what: str, cancel: threading.Event, 
     if worker.is_alive():
         cancel.set()
         worker.join(_GRACE)
-        raise _late(what, hangs=worker.is_alive())
+        raise _late(plugin, hook, hangs=worker.is_alive())
     if worker.error is not None:
         raise worker.error
     return worker.result
 
 
-def _late(what: str, *, hangs: bool) -> LadingError:
-    if hangs:
-        return OutcomeUnknown(
-            f"{what} did not end in time and does not react",
-            hint="run the same command again: it finds out what was done",
-        )
-    return StageFailed(
-        f"{what} did not end in time", hint="run the same command again, or give it more time with --timeout"
-    )
+def _late(plugin: Installed, hook: str, *, hangs: bool) -> LadingError:
+    message = f"{plugin} did not end {hook} in time{' and does not react' if hangs else ''}"
+    if hook in _OUTSIDE:
+        return OutcomeUnknown(message, hint="run the same command again: it finds out what was done")
+    more = "run the same command again, or give it more time with --timeout"
+    return PluginError(message, hint=f"{more}; where that does not help, tell the authors of {plugin.distribution}")

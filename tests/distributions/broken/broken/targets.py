@@ -1,6 +1,8 @@
 """Targets that break the contract, each in one way."""
 
-from lading import Capability, Description, NoScoringUri, Ready, hookimpl
+from dataclasses import dataclass
+
+from lading import Capability, Description, NoScoringUri, Options, Pending, Ready, Status, hookimpl
 
 
 class Whole:
@@ -53,4 +55,53 @@ class Boastful(Whole):
         return Description(summary="says more than it does", capabilities=frozenset({Capability.LOGS}))
 
 
+class Undated(Whole):
+    @hookimpl
+    def lading_describe(self):
+        return Description(summary="says its api in words", api="one")
+
+
+class Unchecked(Whole):
+    @hookimpl
+    def lading_describe(self):
+        return Description(summary="takes anything", options=dict)
+
+
+class Foreign(Whole):
+    """Written against a contract to come, with hooks and arguments that are not here yet."""
+
+    @hookimpl
+    def lading_describe(self):
+        return Description(summary="from the future as well", api=2)
+
+    @hookimpl
+    def lading_forecast(self, weather):
+        return "storm"
+
+
+@dataclass(frozen=True)
+class LateOptions(Options):
+    step: str = "1"
+    """How long to wait, in words."""
+
+
+class Late(Whole):
+    @hookimpl
+    def lading_describe(self):
+        return Description(
+            summary="answers with records that hold the wrong things",
+            options=LateOptions,
+            capabilities=frozenset({Capability.STATUS}),
+        )
+
+    @hookimpl
+    def lading_deploy(self, request):
+        return Pending("waiting", retry_after=request.deployment.options.step)
+
+    @hookimpl
+    def lading_status(self):
+        return Status("running")
+
+
 misspelt, greedy, modern, silent, partial, boastful = Misspelt(), Greedy(), Modern(), Silent(), Partial(), Boastful()
+undated, unchecked, foreign, late = Undated(), Unchecked(), Foreign(), Late()

@@ -22,18 +22,17 @@ def lading_describe():
 
 @hookimpl
 def lading_connect(request, context):
-    note("lading_connect", name=request.name, berth=request.options.berth)
     context.progress("signing in", f"with {context.secret(request.options.password).reveal()}")
-    return {"berth": request.options.berth}
+    return note("lading_connect", name=request.name, berth=request.options.berth) or {"berth": request.options.berth}
 
 
 @hookimpl
 def lading_track(request, options, context):
-    note("lading_track", state=request.state, berth=context.connection["berth"])
-    return TrackedRun(tracker="harbour", id=f"h-{request.id}", url=f"https://{options.berth}.example/{request.id}")
+    kept = TrackedRun(tracker="harbour", id=f"h-{request.id}", url=f"https://{options.berth}.example/{request.id}")
+    return note("lading_track", state=request.state, berth=context.connection["berth"]) or kept
 
 
 @hookimpl
 def lading_register(request, context):
-    note("lading_register", model=request.name, reference=request.reference.version, berth=context.connection["berth"])
-    return ModelReference(registry="harbour", name=request.name, version="A7")
+    facts = {"model": request.name, "reference": request.reference.version, "berth": context.connection["berth"]}
+    return note("lading_register", **facts) or ModelReference(registry="harbour", name=request.name, version="A7")

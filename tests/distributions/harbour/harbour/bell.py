@@ -13,4 +13,5 @@ def lading_describe():
 @hookimpl
 def lading_observe(event):
     if event.kind != "progress":
-        note("lading_observe", kind=event.kind, stage=event.stage, target=event.target)
+        return note("lading_observe", kind=event.kind, stage=event.stage, target=event.target)
+    return None

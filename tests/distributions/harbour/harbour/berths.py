@@ -1,15 +1,14 @@
-"""Targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room, and
-`fog` cannot tell what it has.
+"""Targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room, `fog`
+cannot tell what it has, and `beacon` has a key and a log.
 """
 
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from lading import (
@@ -18,12 +17,15 @@ from lading import (
     Deployment,
     Description,
     Failed,
+    Keys,
+    Logs,
     NoScoringUri,
     Options,
     Pending,
     Range,
     Ready,
     ScoringUri,
+    Secret,
     State,
     Status,
     hookimpl,
@@ -35,6 +37,7 @@ from . import note
 SERVER = """
 import http.server, json, os, pathlib, runpy, signal, sys, threading, traceback
 app, model, address, port = sys.argv[1:]
+key = os.environ.get("BERTH_KEY")
 
 def tell(name, text):
     pathlib.Path(name + "~").write_text(text)
@@ -43,8 +46,11 @@ def tell(name, text):
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
+        allowed = key is None or self.headers["authorization"] == f"Bearer {key}"
+        with pathlib.Path(address).with_suffix(".log").open("a") as log:
+            print("answered" if allowed else "refused", file=log)
         answer = json.dumps(script["run"](body.decode())).encode()
-        self.send_response(200)
+        self.send_response(200 if allowed else 401)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -92,6 +98,8 @@ class RaftOptions(Options):
 
 
 class Berth:
+    key = None
+
     def __init__(self, keeps, options):
         self.keeps = keeps
         self.options = options
@@ -119,7 +127,7 @@ class Berth:
             context.intend(f"ship/{request.release}")
             if not self.keeps:
                 sink(served)
-            moor(request, context.work, new)
+            moor(request, context.work, new, self.key)
             return Pending("mooring", retry_after=0.05)
         address = context.work / f"{request.release}.address"
         if not address.exists():
@@ -136,7 +144,9 @@ class Berth:
 
     @hookimpl
     def lading_scoring_uri(self, deployment, context):
-        note("lading_scoring_uri", target=deployment.target)
+        misbehaviour = note("lading_scoring_uri", target=deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
         served = context.work / "served.json"
         if not served.exists():
             return NoScoringUri("no ship is moored")
@@ -144,7 +154,9 @@ class Berth:
 
     @hookimpl
     def lading_delete(self, deployment, context):
-        note("lading_delete", target=deployment.target)
+        misbehaviour = note("lading_delete", target=deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
         for record in context.work.glob("*.json"):
             sink(record)
         (context.work / "uri").unlink(missing_ok=True)
@@ -156,7 +168,9 @@ class Told(Berth):
 
     @hookimpl
     def lading_status(self, deployment: Deployment, context):
-        note("lading_status", target=deployment.target)
+        misbehaviour = note("lading_status", target=deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
         served = context.work / "served.json"
         if not served.exists():
             return Status(State.ABSENT)
@@ -164,7 +178,29 @@ class Told(Berth):
         return Status(State.RUNNING, package_digest=tags["lading.package"], model_sha256=tags["lading.model"])
 
 
-def moor(request, folder, record):
+class Beacon(Told):
+    key = "s3same"
+
+    @hookimpl
+    def lading_describe(self):
+        description = super().lading_describe()
+        return replace(description, capabilities=description.capabilities | {Capability.LOGS, Capability.KEYS})
+
+    @hookimpl
+    def lading_keys(self, deployment):
+        return note("lading_keys", target=deployment.target) or Keys(primary=Secret(self.key))
+
+    @hookimpl
+    def lading_logs(self, request, context):
+        misbehaviour = note("lading_logs", target=request.deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
+        lines = (context.work / f"{request.deployment.release}.log").read_text().splitlines()
+        start = int(request.cursor) if request.cursor else max(0, len(lines) - request.tail)
+        return Logs(lines=tuple(lines[start:]), cursor=str(len(lines)))
+
+
+def moor(request, folder, record, key):
     """A ship of its own for every release; all of them answer at the address of the first, once they are berthed."""
     home, known = folder / str(request.release), folder / "uri"
     shutil.rmtree(home, ignore_errors=True)
@@ -173,6 +209,7 @@ def moor(request, folder, record):
     port = known.read_text().rpartition(":")[2].partition("/")[0] if known.exists() else "0"
     ship = subprocess.Popen(
         [sys.executable, "-c", SERVER, app, model, folder / f"{request.release}.address", port],
+        env={**os.environ, **({"BERTH_KEY": key} if key else {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -213,4 +250,5 @@ def sink(record):
 
 
 quay, raft = Told(keeps=True, options=BerthOptions), Told(keeps=False, options=RaftOptions)
+beacon = Beacon(keeps=True, options=BerthOptions)
 fog = Berth(keeps=True, options=BerthOptions)

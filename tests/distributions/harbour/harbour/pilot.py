@@ -20,6 +20,7 @@ def lading_describe():
 
 @hookimpl
 def lading_gate(request):
-    note("lading_gate", stage=request.stage, target=request.target)
+    misbehaviour = note("lading_gate", stage=request.stage, target=request.target)
     if request.target in request.options.closed:
         raise Refused(f"{request.target} is closed")
+    return misbehaviour

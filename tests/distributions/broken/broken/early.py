@@ -1,0 +1,1 @@
+from lading import Weather  # noqa: F401 - which there may be one day

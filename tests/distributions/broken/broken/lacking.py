@@ -1,0 +1,1 @@
+import lading_broken_steel  # noqa: F401 - of the extra `steel`

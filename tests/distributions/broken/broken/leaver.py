@@ -1,0 +1,3 @@
+import sys
+
+sys.exit("the crew has left")

@@ -1,0 +1,6 @@
+"""Prints while it is imported, and is fine otherwise."""
+
+from .targets import Whole
+
+print("ahoy")
+talker = Whole()

@@ -1,0 +1,6 @@
+"""Sleeps while it is imported."""
+
+import time
+
+while True:
+    time.sleep(60)
