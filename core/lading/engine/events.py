@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ..model import Event, Json
+from ..model import Event, EventKind, Json
 
 if TYPE_CHECKING:
     from .observer import Observer
@@ -34,8 +34,9 @@ class Events:
         if secret:
             self._secrets.add(secret)
 
-    def emit(self, kind: str, *, stage: str = "", target: str = "", detail: str = "", **fields: Json) -> None:
-        event = Event(kind, datetime.now(UTC), self._service, stage, target, self.masked(detail), fields)
+    def emit(self, kind: EventKind, *, stage: str = "", target: str = "", detail: str = "", **fields: Json) -> None:
+        shown = {name: self.masked(value) if isinstance(value, str) else value for name, value in fields.items()}
+        event = Event(kind, datetime.now(UTC), self._service, stage, target, self.masked(detail), shown)
         self._sink(event)
         for observer in self._observers:
             observer.tell(event)

@@ -32,8 +32,7 @@ def _mark(run: Run, tracker: str) -> str:
 
 
 def _track(session: Session, run: Run, name: str) -> TrackedRun:
-    section = session.manifest.connections[name]
-    plugin = session.plugin(section)
+    plugin = session.plugin(session.manifest.connections[name])
     context = session.context(session.store.work("trackers", name), stage="train", connection=name)
-    tracked = session.run_hook(f"tracker '{name}'", lambda: plugin.track(run, section.options, context))
+    tracked = session.run_hook(f"tracker '{name}'", lambda: plugin.track(run, context))
     return replace(tracked, tracker=name)

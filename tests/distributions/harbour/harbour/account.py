@@ -28,9 +28,10 @@ def lading_connect(request, context):
 
 
 @hookimpl
-def lading_track(request, options, context):
-    note("lading_track", state=request.state, berth=context.connection["berth"])
-    return TrackedRun(tracker="harbour", id=f"h-{request.id}", url=f"https://{options.berth}.example/{request.id}")
+def lading_track(request, context):
+    berth = context.connection["berth"]
+    note("lading_track", state=request.state, berth=berth)
+    return TrackedRun(tracker="harbour", id=f"h-{request.id}", url=f"https://{berth}.example/{request.id}")
 
 
 @hookimpl

@@ -1,0 +1,65 @@
+"""What the client of MLflow is told: it reads all of it from the environment, again at each call."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from lading import Context
+
+from .options import MlflowOptions
+
+# Named in mlflow/environment_variables.py. Its own defaults are 7 tries with 120 s each, and pauses of up to 2 minutes.
+_FIXED = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+_LOGGERS = ("mlflow", "urllib3.connectionpool", "alembic")
+_lock = threading.RLock()
+
+
+def credentials(options: MlflowOptions, context: Context) -> Mapping[str, str]:
+    """The variables that sign a client in; empty where the manifest names none, and the user's own then hold.
+
+    Raises BadInput for a variable that is not set.
+    """
+    found = {}
+    if options.token_from is not None:
+        found["MLFLOW_TRACKING_TOKEN"] = context.secret(options.token_from).reveal()
+    if options.username is not None and options.password_from is not None:
+        found["MLFLOW_TRACKING_USERNAME"] = options.username
+        found["MLFLOW_TRACKING_PASSWORD"] = context.secret(options.password_from).reveal()
+    return found
+
+
+@contextmanager
+def told(uri: str, signed_in: Mapping[str, str], *, retries: int) -> Iterator[None]:
+    """Run calls of the client with these, and put the environment back."""
+    wanted: dict[str, str | None] = dict.fromkeys(_CREDENTIALS) if signed_in else {}
+    wanted |= {**_FIXED, **signed_in, _RETRIES: str(retries), "MLFLOW_TRACKING_URI": uri}
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with _lock:
+        before = {name: os.environ.get(name) for name in wanted}
+        _set(wanted)
+        try:
+            yield
+        finally:
+            _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
