@@ -132,8 +132,8 @@ __getattr__, __dir__ = lazily(
         "model.description": "API_VERSION Capability Description Secret",
         "model.options": "InputPath IsInput IsPath Json ManifestPath Options Range Text",
         "model.planning": "Action Change Drift Fate Plan PlannedStage Setting",
-        "model.records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release Run "
-        "Shown State Status TrackedRun",
+        "model.records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release "
+        "Run Shown State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",
         "model.services": "GoldenRequest NoScoringUri ScoringUri",
         "model.stages": "ConnectRequest FileContents GateRequest Import InspectRequest PackageRequest PackedFiles "

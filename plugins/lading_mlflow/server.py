@@ -57,9 +57,7 @@ class MlflowServer:
         try:
             return str(self._client.create_experiment(name))
         except MlflowException:
-            found = self._find_experiment(
-                name
-            )  # made by somebody else at the same time, or by a call whose reply was lost
+            found = self._find_experiment(name)  # somebody else made it, or a call of ours whose reply was lost
             if found is None:
                 raise
             return found
@@ -187,11 +185,11 @@ class MlflowServer:
         return "".join(c for c in text if c.isprintable())[:300]
 
 
-def _status(error: MlflowException | RequestException) -> int:
-    """The HTTP status; 503 where no reply came."""
+def _status(error: Any) -> int:
+    """The HTTP status; of the server errors where no reply came."""
     if isinstance(error, MlflowException):
         return int(error.get_http_status_code())
-    return 503 if error.response is None else error.response.status_code
+    return 503 if error.response is None else int(error.response.status_code)
 
 
 def _milliseconds(at: datetime) -> int:

@@ -27,7 +27,7 @@ class WebhookOptions(Options):
     )
     """The kinds of events to send."""
     headers_from: Mapping[str, str] = field(default_factory=dict)
-    """Further headers, each with the name of the environment variable that has its value: `Authorization: HOOK_TOKEN`."""
+    """Further headers, each with the name of the environment variable of its value: `Authorization: HOOK_TOKEN`."""
     deadline: Annotated[float, Range(gt=0, le=60)] = 8.0
     """Seconds that one event may take, with all its tries. A command waits ten seconds for its observers."""
 

@@ -9,8 +9,8 @@ import json
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage
-from typing import IO, NamedTuple
+from http.client import HTTPException
+from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -70,7 +70,8 @@ def body(event: Event, style: str) -> Json:
 def _request(event: Event, options: WebhookOptions, context: Context) -> Request:
     url = context.secret(options.url_from).reveal().strip()
     headers = {name: context.secret(variable).reveal().strip() for name, variable in options.headers_from.items()}
-    for variable, value in ((options.url_from, url), *zip(options.headers_from.values(), headers.values())):
+    sent = {options.url_from: url} | {options.headers_from[name]: value for name, value in headers.items()}
+    for variable, value in sent.items():
         if not value.isascii() or not value.isprintable():
             raise BadInput(f"{variable} has characters that cannot be sent")
     if not _is_web_address(url):
@@ -91,9 +92,7 @@ def _is_web_address(url: str) -> bool:
 class _NoRedirect(HTTPRedirectHandler):
     """A redirected POST would be sent as a GET, and its headers to whom the user did not name."""
 
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
+    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
         return None
 
 
