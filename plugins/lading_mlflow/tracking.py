@@ -38,7 +38,7 @@ def keep_run(server: Server, run: Run) -> str:
 
 def _notes(run: Run) -> Notes:
     tags = {"lading.service": run.name, "lading.model": run.model_sha256, "mlflow.source.git.commit": run.git_commit}
-    tags |= {f"lading.input.{path}": sha256 for path, sha256 in run.inputs.items()}
+    tags |= {f"lading.input.{path.replace('../', '')}": sha256 for path, sha256 in run.inputs.items()}
     tags |= {f"lading.library.{name}": version for name, version in run.libraries.items()}
     tags |= {"lading.error": run.error}
     measured = dict(_leaves(run.metrics))

@@ -104,8 +104,14 @@ def _try(request: Request, timeout: float) -> Reply:
         with error:
             return Reply(error.code, error.reason, _retry_after(error.headers.get("Retry-After")))
     except (OSError, HTTPException) as error:
-        cause = getattr(error, "reason", error)
-        return Reply(0, (getattr(cause, "strerror", None) or type(cause).__name__).lower())
+        return Reply(0, _why(getattr(error, "reason", error)))
+
+
+def _why(cause: object) -> str:
+    """In words that cannot hold the URL."""
+    if isinstance(cause, TimeoutError):
+        return "it does not answer"
+    return str(getattr(cause, "strerror", None) or type(cause).__name__).lower()
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from .session import Session
 
 
+def reach_trackers(session: Session) -> None:
+    """Open the connections that a run will be logged to: where one fails, there is no run yet to be left behind."""
+    for name in session.accounts("track", session.manifest.track):
+        session.connection(name)
+
+
 def track_run(session: Session, run: Run) -> None:
     """Log a run, as it stands, to every tracker in use that has not had it in this state, and record its page."""
     for name in lacking(session, run):
