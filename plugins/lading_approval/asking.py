@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 
 from lading import BadInput, Command, Context, GateRequest, StageFailed, child_environment, run_command
 
@@ -28,7 +29,7 @@ def objection(request: GateRequest, options: ApprovalOptions, context: Context) 
         text = os.environ.get(options.variable, "")
         return _words(text, digest, f"variable {options.variable}", f"export {options.variable}={digest}")
     text = _text(options)
-    return _words(text, digest, f"{options.file}", f"echo {digest} >> '{options.file}'")
+    return _words(text, digest, f"{options.file}", f"echo {digest} >> {shlex.quote(str(options.file))}")
 
 
 def _words(text: str, digest: str, place: str, how: str) -> Objection:

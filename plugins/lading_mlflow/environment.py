@@ -23,7 +23,7 @@ _FIXED = {
 }
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-_LOGGERS = ("mlflow", "urllib3.connectionpool", "alembic")
+_LOGGERS = ("mlflow", "urllib3.connectionpool")  # they tell every try on stderr
 _lock = threading.RLock()
 
 
@@ -43,18 +43,21 @@ def credentials(options: MlflowOptions, context: Context) -> Mapping[str, str]:
 
 @contextmanager
 def told(uri: str, signed_in: Mapping[str, str], *, retries: int) -> Iterator[None]:
-    """Run calls of the client with these, and put the environment back."""
+    """Run calls of the client with these, and quietly; then put everything back."""
     wanted: dict[str, str | None] = dict.fromkeys(_CREDENTIALS) if signed_in else {}
     wanted |= {**_FIXED, **signed_in, _RETRIES: str(retries), "MLFLOW_TRACKING_URI": uri}
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     with _lock:
-        before = {name: os.environ.get(name) for name in wanted}
+        before, levels = {name: os.environ.get(name) for name in wanted}, [logger.level for logger in loggers]
         _set(wanted)
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         try:
             yield
         finally:
             _set(before)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
 def _set(variables: Mapping[str, str | None]) -> None:

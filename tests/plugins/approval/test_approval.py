@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -49,35 +48,28 @@ def script(shell: Shell, text: str) -> None:
 
 
 def test_a_file_approves_one_package_and_not_the_next(ferry: Ferry) -> None:
-    shell = ferry("{plugin: approval, file: approved.txt}")
+    shell = ferry("{plugin: approval, file: it's approved.txt}")
     done = shell("deploy", code=3)
-    assert f"to 'quay' is not approved: {shell.folder}/approved.txt approves nothing" in done.err
+    assert f"to 'quay' is not approved: {shell.folder}/it's approved.txt approves nothing" in done.err
     how = re.search(r"to approve this package: (.*)", done.err)
     assert how is not None
     subprocess.run(["/bin/sh", "-c", how[1]], check=True, cwd="/")  # what it says works as it stands
     assert shell("deploy").out.startswith("http://")
     shell("deploy", code=0)  # nothing to do: nobody is asked
     shell.write("tons.txt", "8")
-    assert "approved.txt approves other packages alone" in shell("deploy", code=3).err
+    assert "approves other packages alone" in shell("deploy", code=3).err
     assert shell("score", "-d", "1").out.strip() == "[7.0]"
 
 
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("yes\n", 0),
-        ("# yes\n", 3),
-        ("no, not yes-terday\n", 3),
-        ("0000\n{}  # the harbour master, by phone\n", 0),
-        ("{:.12}", 0),
-        ("{:.11}", 3),
-        ("", 3),
-    ],
-)
-def test_what_a_file_may_say(ferry: Ferry, text: str, code: int) -> None:
+def test_what_a_file_may_say(ferry: Ferry) -> None:
     shell = ferry("{plugin: approval, file: approved.txt}")
-    shell.write("approved.txt", text.format(digest(shell)))
-    shell("deploy", code=code)
+    package = digest(shell)
+    for text in ("", "# yes\n", "no, not yes-terday\n", package[:11], f"# {package}\n", package[1:]):
+        shell.write("approved.txt", text)
+        shell("deploy", code=3)
+    for text in ("yes\n", f"0000\n{package}  # the harbour master, by phone\n", package[:12].upper()):
+        shell.write("approved.txt", text)
+        shell("deploy", "--force")
 
 
 def test_a_file_that_cannot_be_read(ferry: Ferry) -> None:
@@ -166,9 +158,3 @@ def test_bad_options_are_told_at_their_line(ferry: Ferry, gate: str, problem: st
     err = ferry(gate)("check", code=2).err
     assert re.match(r"lading\.yaml:8:\d+: ", err), err
     assert problem in err
-
-
-def test_the_refusal_is_one_document_with_json(ferry: Ferry) -> None:
-    done = ferry("{plugin: approval, variable: APPROVED}")("deploy", "--json", code=3)
-    (row,) = json.loads(done.out)["deployments"]
-    assert "is not approved" in row["error"]["message"]

@@ -10,7 +10,6 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-
 IN_TWO_SECONDS = "in two seconds"
 """A header that is sent as a date, which counts whole seconds."""
 
@@ -60,7 +59,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, date if value == IN_TWO_SECONDS else value)
             self.end_headers()
 
-        def log_message(self, format: str, *arguments: object) -> None:
+        def log_message(self, *_: object) -> None:
             pass
 
     return Handler
