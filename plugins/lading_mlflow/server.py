@@ -188,7 +188,7 @@ class MlflowServer:
 def _status(error: Any) -> int:
     """The HTTP status; of the server errors where no reply came."""
     if isinstance(error, MlflowException):
-        return int(error.get_http_status_code())
+        return int(error.get_http_status_code())  # type: ignore[no-untyped-call]
     return 503 if error.response is None else int(error.response.status_code)
 
 

@@ -9,7 +9,7 @@ from tests.conftest import Shell
 
 sys.path.insert(0, str(Path(__file__).parent))  # for receiver
 
-from receiver import Receiver
+from receiver import Answer, Receiver
 
 MANIFEST = """\
 version: 1
@@ -18,19 +18,18 @@ train: {{plugin: crane, data: tons.txt}}
 register: {{model: hull}}
 package: {{plugin: crane, samples: [{{request: 1, response: [7]}}]}}
 connections: {{harbour: {{berth: north}}}}
-observers:
-  - {observer}
+observers: [{observers}]
 targets: {{quay: {{}}}}
 """
 
 
 @pytest.fixture
 def ferry(shell: Shell, install: Callable[[str], Path]) -> Callable[[str], Shell]:
-    """A project over a stranger's trainer and target, with the observer that is given."""
+    """A project over a stranger's trainer and target, with the observers that are given."""
 
-    def ferry(observer: str) -> Shell:
+    def ferry(*observers: str) -> Shell:
         shell.env |= {"PYTHONPATH": str(install("harbour")), "HARBOUR_PASSWORD": "c4n4ry"}
-        shell.write("lading.yaml", MANIFEST.format(observer=observer))
+        shell.write("lading.yaml", MANIFEST.format(observers=", ".join(observers)))
         shell.write("tons.txt", "7")
         return shell
 
@@ -38,7 +37,14 @@ def ferry(shell: Shell, install: Callable[[str], Path]) -> Callable[[str], Shell
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
+def receiver() -> Iterator[Callable[..., Receiver]]:
+    """Starts receivers, each with the answers that it gives first."""
+    started: list[Receiver] = []
+
+    def start(*answers: Answer) -> Receiver:
+        started.append(Receiver(list(answers)))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

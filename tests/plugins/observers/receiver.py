@@ -21,12 +21,16 @@ class Posted(NamedTuple):
     at: float
 
 
-class Receiver:
-    """`answers` are used up one by one: a status with its headers, or None to say nothing; then it is 200 always."""
+Answer = tuple[int, dict[str, str]] | None
+"""A status with its headers; None says nothing, and keeps the connection."""
 
-    def __init__(self) -> None:
+
+class Receiver:
+    """Gives its answers one by one, and 200 after that."""
+
+    def __init__(self, answers: list[Answer]) -> None:
         self.posted: list[Posted] = []
-        self.answers: list[tuple[int, dict[str, str]] | None] = []
+        self.answers = answers
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
