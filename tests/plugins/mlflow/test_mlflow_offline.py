@@ -65,6 +65,7 @@ def test_a_server_that_is_not_there_is_named_and_no_run_is_begun(ferry: Ferry) -
     assert shell("run", "list", "--json").json() == []
 
 
+@pytest.mark.slow
 def test_mlflow_is_loaded_for_a_command_that_uses_it_and_says_nothing_home() -> None:
     code = """
 import os, sys

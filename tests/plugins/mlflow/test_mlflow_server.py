@@ -140,9 +140,11 @@ def test_a_lost_reply_while_logging_leaves_one_run_each(
     front.rules = [Rule(lost, None)]
     shell("train", code=None)  # the client may try again what can be repeated
     shell("train")
-    assert all(len(observed.runs(run["id"])) == 1 for run in shell("run", "list", "--json").json())
-    (run,) = observed.runs(shell("run", "list", "--json").json()[0]["id"])
-    assert (run["status"], run["metrics"]) == ("FINISHED", {"tons": 7.0})
+    ours = shell("run", "list", "--json").json()
+    assert ours[0]["state"] == "finished"
+    for run in ours:
+        (theirs,) = observed.runs(run["id"])
+        assert theirs["status"] == run["state"].upper()
 
 
 @pytest.mark.parametrize("lost", ["model-versions/create", "registered-models/create", "mlflow-artifacts"])

@@ -23,7 +23,8 @@ def lading_describe():
 @hookimpl
 def lading_connect(request, context):
     note("lading_connect", name=request.name, berth=request.options.berth)
-    context.progress("signing in", f"with {context.secret(request.options.password).reveal()}")
+    password = context.secret(request.options.password).reveal()
+    context.progress(f"signing in as {password}", f"with {password}")
     return {"berth": request.options.berth}
 
 
