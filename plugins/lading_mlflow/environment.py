@@ -22,7 +22,7 @@ _FIXED = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-_CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+_TOKEN, _USERNAME, _PASSWORD = "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 _LOGGERS = ("mlflow", "urllib3.connectionpool")  # they tell every try on stderr
 _lock = threading.RLock()
 
@@ -34,17 +34,24 @@ def credentials(options: MlflowOptions, context: Context) -> Mapping[str, str]:
     """
     found = {}
     if options.token_from is not None:
-        found["MLFLOW_TRACKING_TOKEN"] = context.secret(options.token_from).reveal()
+        found[_TOKEN] = context.secret(options.token_from).reveal()
     if options.username is not None and options.password_from is not None:
-        found["MLFLOW_TRACKING_USERNAME"] = options.username
-        found["MLFLOW_TRACKING_PASSWORD"] = context.secret(options.password_from).reveal()
+        found[_USERNAME] = options.username
+        found[_PASSWORD] = context.secret(options.password_from).reveal()
     return found
+
+
+def masked(text: str, signed_in: Mapping[str, str]) -> str:
+    """The text without what signs a client in."""
+    for name in (_TOKEN, _PASSWORD):
+        text = text.replace(signed_in[name], "***") if name in signed_in else text
+    return text
 
 
 @contextmanager
 def told(uri: str, signed_in: Mapping[str, str], *, retries: int) -> Iterator[None]:
     """Run calls of the client with these, and quietly; then put everything back."""
-    wanted: dict[str, str | None] = dict.fromkeys(_CREDENTIALS) if signed_in else {}
+    wanted: dict[str, str | None] = dict.fromkeys((_TOKEN, _USERNAME, _PASSWORD)) if signed_in else {}
     wanted |= {**_FIXED, **signed_in, _RETRIES: str(retries), "MLFLOW_TRACKING_URI": uri}
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     with _lock:

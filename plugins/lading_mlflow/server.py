@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from lading import Context, LadingError, PluginError, StageFailed, Transient
 
-from .environment import credentials, told
+from .environment import credentials, masked, told
 from .options import MlflowOptions
 from .port import Notes
 
@@ -179,9 +179,7 @@ class MlflowServer:
 
     def _shown(self, error: Exception) -> str:
         """One line of what the client says, without control characters and without what signs it in."""
-        text = " ".join(str(error).split())
-        for secret in self._signed_in.values():
-            text = text.replace(secret, "***")
+        text = masked(" ".join(str(error).split()), self._signed_in)
         return "".join(c for c in text if c.isprintable())[:300]
 
 

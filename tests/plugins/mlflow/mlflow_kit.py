@@ -65,7 +65,7 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             rule = front.rule(self.path)
             if rule is not None and rule.answer is not None:
-                self.reply(rule.answer, "text/plain", b"so said the front")
+                self.reply(rule.answer, "text/plain", f"so said the front to {front.headers[-1]}".encode())
                 return
             headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
             server = http.client.HTTPConnection("127.0.0.1", front.port, timeout=60)

@@ -65,6 +65,15 @@ def test_a_server_that_is_not_there_is_named_and_no_run_is_begun(ferry: Ferry) -
     assert shell("run", "list", "--json").json() == []
 
 
+def test_without_the_extra_its_name_is_told(ferry: Ferry, tmp_path: Path) -> None:
+    shell = ferry("http://127.0.0.1:1")
+    (tmp_path / "mlflow.py").write_text("raise ModuleNotFoundError('No module named mlflow', name='mlflow')\n")
+    shell.env["PYTHONPATH"] = f"{tmp_path}:{shell.env['PYTHONPATH']}"
+    err = shell("train", code=6).err
+    assert "the plugin 'mlflow' needs mlflow" in err
+    assert "pip install 'lading[mlflow]'" in err
+
+
 @pytest.mark.slow
 def test_mlflow_is_loaded_for_a_command_that_uses_it_and_says_nothing_home() -> None:
     code = """
