@@ -58,7 +58,9 @@ if TYPE_CHECKING:
     from .model.description import Secret as Secret
     from .model.options import InputPath as InputPath
     from .model.options import IsInput as IsInput
+    from .model.options import IsPath as IsPath
     from .model.options import Json as Json
+    from .model.options import ManifestPath as ManifestPath
     from .model.options import Options as Options
     from .model.options import Range as Range
     from .model.options import Text as Text
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from .model.records import Deployment as Deployment
     from .model.records import Distribution as Distribution
     from .model.records import Event as Event
+    from .model.records import EventKind as EventKind
     from .model.records import ModelReference as ModelReference
     from .model.records import ModelVersion as ModelVersion
     from .model.records import Package as Package
@@ -127,10 +130,10 @@ __getattr__, __dir__ = lazily(
         "model.context": "Connection Context Models",
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
         "model.description": "API_VERSION Capability Description Secret",
-        "model.options": "InputPath IsInput Json Options Range Text",
+        "model.options": "InputPath IsInput IsPath Json ManifestPath Options Range Text",
         "model.planning": "Action Change Drift Fate Plan PlannedStage Setting",
-        "model.records": "Column Deployment Distribution Event ModelReference ModelVersion Package Release Run Shown "
-        "State Status TrackedRun",
+        "model.records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release "
+        "Run Shown State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",
         "model.services": "GoldenRequest NoScoringUri ScoringUri",
         "model.stages": "ConnectRequest FileContents GateRequest Import InspectRequest PackageRequest PackedFiles "

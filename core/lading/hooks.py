@@ -124,8 +124,8 @@ class BoundPlugin:
     def delete(self, deployment: model.Deployment, context: model.Context) -> model.Status:
         return self._call("lading_delete", model.Status, deployment=deployment, context=context)
 
-    def track(self, request: model.Run, options: model.Options, context: model.Context) -> model.TrackedRun:
-        return self._call("lading_track", model.TrackedRun, request=request, options=options, context=context)
+    def track(self, request: model.Run, context: model.Context) -> model.TrackedRun:
+        return self._call("lading_track", model.TrackedRun, request=request, context=context)
 
     def observe(self, event: model.Event, options: model.Options, context: model.Context) -> None:
         self._tell("lading_observe", event=event, options=options, context=context)

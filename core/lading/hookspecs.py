@@ -275,7 +275,7 @@ def lading_delete(deployment: Deployment, context: Context) -> Status | None:
 
 
 @hookspec(firstresult=True)
-def lading_track(request: Run, options: Any, context: Context) -> TrackedRun | None:
+def lading_track(request: Run, context: Context) -> TrackedRun | None:
     """Keep a run where people look at runs. Called at its start and at its end with the whole run; idempotent.
 
     Example:

@@ -193,7 +193,7 @@ def test_a_connection_can_be_used_always(harbour: Shell) -> None:
 
 def test_secrets_are_masked_and_kept_nowhere(harbour: Shell) -> None:
     done = harbour("deploy")
-    assert "signing in · with ***" in done.err
+    assert "signing in as *** · with ***" in done.err
     assert "c4n4ry" not in done.err + done.out
     for file in (harbour.folder / ".lading").rglob("*"):
         assert not file.is_file() or b"c4n4ry" not in file.read_bytes(), file

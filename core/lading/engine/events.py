@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..masking import hide, masked
-from ..model import Event, Json
+from ..model import Event, EventKind, Json
 
 if TYPE_CHECKING:
     from .observer import Observer
@@ -33,8 +33,9 @@ class Events:
         """Deliver every further event to observers too."""
         self._observers = list(observers)
 
-    def emit(self, kind: str, *, stage: str = "", target: str = "", detail: str = "", **fields: Json) -> None:
-        event = Event(kind, datetime.now(UTC), self._service, stage, target, masked(detail), fields)
+    def emit(self, kind: EventKind, *, stage: str = "", target: str = "", detail: str = "", **fields: Json) -> None:
+        shown = {name: masked(value) if isinstance(value, str) else value for name, value in fields.items()}
+        event = Event(kind, datetime.now(UTC), self._service, stage, target, masked(detail), shown)
         self._sink(event)
         for observer in self._observers:
             observer.tell(event)

@@ -140,8 +140,9 @@ class Session:
 
     def gate(self, stage: str, *, target: str = "", package_digest: str | None = None) -> None:
         """Ask every gate of the manifest; the first that refuses raises."""
+        folder = self.manifest.file.parent.resolve()
         for section in self.manifest.gates:
-            request = model.GateRequest(self.manifest.name, stage, section.options, target, package_digest)
+            request = model.GateRequest(self.manifest.name, stage, section.options, target, package_digest, folder)
             self._ask_gate(section, request)
 
     def _ask_gate(self, section: Section, request: model.GateRequest) -> None:

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from .session import Session
 
 
+def reach_trackers(session: Session) -> None:
+    """Open the connections that a run will be logged to: where one fails, there is no run yet to be left behind."""
+    for name in session.accounts("track", session.manifest.track):
+        session.connection(name)
+
+
 def track_run(session: Session, run: Run) -> None:
     """Log a run, as it stands, to every tracker in use that has not had it in this state, and record its page."""
     for name in lacking(session, run):
@@ -33,9 +39,7 @@ def _mark(run: Run, tracker: str) -> str:
 
 
 def _track(session: Session, run: Run, name: str) -> TrackedRun:
-    section = session.manifest.connections[name]
-    plugin = session.plugin(section)
-    end = session.end(ACCOUNT_LIMIT)
+    plugin, end = session.plugin(session.manifest.connections[name]), session.end(ACCOUNT_LIMIT)
     context = session.context(session.store.work("trackers", name), stage="train", connection=name, end=end)
-    tracked = session.run_hook(plugin, "lading_track", lambda: plugin.track(run, section.options, context), end=end)
+    tracked = session.run_hook(plugin, "lading_track", lambda: plugin.track(run, context), end=end)
     return replace(tracked, tracker=name)

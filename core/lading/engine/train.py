@@ -17,7 +17,7 @@ from ..model import Column, Json, Run
 from . import keys
 from .distributions import snapshot
 from .recorded import with_references
-from .track import track_run
+from .track import reach_trackers, track_run
 
 if TYPE_CHECKING:
     from ..manifest import Section
@@ -90,9 +90,11 @@ def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | N
 
 def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
     session.gate("train")
+    reach_trackers(session)
     run = _start(session, section, made_from)
-    session.events.emit("stage.started", stage="train", run=run.id)
     try:
+        track_run(session, run)
+        session.events.emit("stage.started", stage="train", run=run.id)
         with session.store.scratch() as folder:
             made = _call_trainer(session, section, folder)
             trained = _keep(session, made, run.id)
@@ -146,11 +148,6 @@ def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
         git_commit=_git_commit(base),
     )
     session.store.runs.save(run)
-    try:
-        track_run(session, run)
-    except BaseException as error:  # a tracker that breaks must not leave a run that seems to go on
-        _fail(session, run, error)
-        raise
     return run
 
 

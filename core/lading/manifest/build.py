@@ -13,7 +13,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ..errors import PluginError
-from ..model import IsInput, Json
+from ..model import IsInput, IsPath, Json
 from .records import Path_
 
 
@@ -65,10 +65,13 @@ class Builder:
                 self.build(hints(options)[name], block[name], (name,))
 
     def _annotated(self, hint: Any, value: Json, path: Path_) -> Any:
-        if any(isinstance(mark, IsInput) for mark in hint.__metadata__):
-            self.inputs[path] = self._absolute(_expect(str, value))
-            return self.inputs[path]
-        return self.build(hint.__origin__, value, path)
+        mark = next((mark for mark in hint.__metadata__ if isinstance(mark, IsPath)), None)
+        if mark is None:
+            return self.build(hint.__origin__, value, path)
+        file = self._absolute(_expect(str, value))
+        if isinstance(mark, IsInput):
+            self.inputs[path] = file
+        return file
 
     def _absolute(self, value: str) -> Path:
         # The folder's links are resolved, so that `..` means what it means to the system; the file keeps its own name.

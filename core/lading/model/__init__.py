@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from .description import Secret as Secret
     from .options import InputPath as InputPath
     from .options import IsInput as IsInput
+    from .options import IsPath as IsPath
     from .options import Json as Json
+    from .options import ManifestPath as ManifestPath
     from .options import Options as Options
     from .options import Range as Range
     from .options import Text as Text
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from .records import Deployment as Deployment
     from .records import Distribution as Distribution
     from .records import Event as Event
+    from .records import EventKind as EventKind
     from .records import ModelReference as ModelReference
     from .records import ModelVersion as ModelVersion
     from .records import Package as Package
@@ -63,9 +66,9 @@ __getattr__, __dir__ = lazily(
         "context": "Connection Context Models",
         "deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
         "description": "API_VERSION Capability Description Secret",
-        "options": "InputPath IsInput Json Options Range Text",
-        "records": "Column Deployment Distribution Event ModelReference ModelVersion Package Release Run Shown "
-        "State Status TrackedRun",
+        "options": "InputPath IsInput IsPath Json ManifestPath Options Range Text",
+        "records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release Run "
+        "Shown State Status TrackedRun",
         "questions": "Keys Logs LogsRequest",
         "services": "GoldenRequest NoScoringUri ScoringUri",
         "stages": "ConnectRequest GateRequest InspectRequest PackageRequest PackedFiles RegisterRequest "

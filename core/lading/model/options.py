@@ -67,8 +67,8 @@ class Text:
         return {**handler(source), **self.rules}
 
 
-class IsInput:
-    """Marks a path that a stage reads: resolved against the manifest, required to exist, digested into the key."""
+class IsPath:
+    """Marks a path that is resolved against the manifest."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {"type": "str", "min_length": 1}
@@ -77,5 +77,12 @@ class IsInput:
         return {**handler(schema), "format": "path"}
 
 
+class IsInput(IsPath):
+    """Marks a path that a stage reads: required to exist, and digested into the key."""
+
+
+ManifestPath = Annotated[Path, IsPath()]
+"""A file or folder named in a manifest, relative to it, that need not exist. A plugin receives it absolute."""
+
 InputPath = Annotated[Path, IsInput()]
-"""A file or folder named in a manifest, relative to it. A plugin receives it absolute."""
+"""The same, for one that must exist and that a stage reads."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from .options import Json, Options
 from .services import GoldenRequest
@@ -178,15 +179,26 @@ class Status(Shown):
     detail: str = ""
 
 
+EventKind = Literal[
+    "stage.started",
+    "stage.reused",
+    "stage.finished",
+    "stage.failed",
+    "progress",
+    "warning",
+    "release.up",
+    "release.refused",
+    "release.rolled_back",
+    "release.deleted",
+]
+"""What can happen."""
+
+
 @dataclass(frozen=True)
 class Event:
-    """Something the engine did.
+    """Something the engine did; `fields` is JSON."""
 
-    `kind` is stage.started, stage.reused, stage.finished, stage.failed, progress, warning, release.up,
-    release.refused, release.rolled_back or release.deleted; `fields` is JSON.
-    """
-
-    kind: str
+    kind: EventKind
     at: datetime
     service: str
     stage: str = ""

@@ -18,13 +18,14 @@ class ConnectRequest:
 
 @dataclass(frozen=True)
 class GateRequest:
-    """A stage that is about to start, on a target where the stage is `deploy`."""
+    """A stage that is about to start; for `deploy` with its target and package. `folder` is the manifest's."""
 
     service: str
     stage: str
     options: Options
     target: str = ""
     package_digest: str | None = None
+    folder: Path = Path()
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,16 @@ def lading_describe():
 
 @hookimpl
 def lading_connect(request, context):
-    context.progress("signing in", f"with {context.secret(request.options.password).reveal()}")
+    password = context.secret(request.options.password).reveal()
+    context.progress(f"signing in as {password}", f"with {password}")
     return note("lading_connect", name=request.name, berth=request.options.berth) or {"berth": request.options.berth}
 
 
 @hookimpl
-def lading_track(request, options, context):
-    kept = TrackedRun(tracker="harbour", id=f"h-{request.id}", url=f"https://{options.berth}.example/{request.id}")
-    return note("lading_track", state=request.state, berth=context.connection["berth"]) or kept
+def lading_track(request, context):
+    berth = context.connection["berth"]
+    kept = TrackedRun(tracker="harbour", id=f"h-{request.id}", url=f"https://{berth}.example/{request.id}")
+    return note("lading_track", state=request.state, berth=berth) or kept
 
 
 @hookimpl

@@ -5,6 +5,7 @@ cannot tell what it has, and `beacon` has a key and a log.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys

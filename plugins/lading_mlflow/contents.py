@@ -1,0 +1,112 @@
+"""A model as MLflow lays one out: `MLmodel`, the environments, the file itself, and the code that loads it.
+
+The layout is that of mlflow.org/docs/latest/ml/model (storage format, and the `python_function` flavor with a
+`loader_module`). It is written without mlflow or the model's framework, and the model is never loaded: the flavor
+`mlflow.sklearn` reads plain pickles alone, while a file of joblib's needs joblib.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lading import Column, Distribution, Json, RegisterRequest
+
+from . import loader
+
+_LOADER = "lading_mlflow_loader"
+_TYPES = {  # NumPy's names to those of an MLflow signature
+    "bool": "boolean",
+    "int32": "integer",
+    "int64": "long",
+    "float32": "float",
+    "float64": "double",
+    "object": "string",
+    "str": "string",
+}
+
+
+def write_contents(folder: Path, request: RegisterRequest, run: str) -> None:
+    """Write all that belongs to a model into `folder`; `run` is the id of MLflow's run."""
+    shutil.copyfile(request.file, folder / request.file_name)
+    pins = requirements(request)
+    (folder / "requirements.txt").write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")
+    _write(folder / "conda.yaml", _conda(request, pins))
+    environment = {"python": request.python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
+    _write(folder / "python_env.yaml", environment)
+    flavors: dict[str, Json] = {
+        "lading": {"data": request.file_name, "framework": request.framework, "version": request.framework_version}
+    }
+    if request.framework == "scikit-learn":
+        flavors["python_function"] = _python_function(request)
+        _write_code(folder / "code", request)
+    _write(folder / "MLmodel", _model(request, run, flavors))
+
+
+def requirements(request: RegisterRequest) -> tuple[str, ...]:
+    """The framework and what it requires itself, at the versions that the model was trained with, and mlflow."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    framework = canonicalize_name(request.framework)
+    wanted = [framework]
+    for text in request.distributions.get(framework, Distribution("")).requires:
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            wanted.append(canonicalize_name(requirement.name))
+    versions = {name: found.version for name, found in request.distributions.items()}
+    pins = [f"{name}=={versions[name]}" for name in dict.fromkeys(wanted) if name in versions]
+    return ("mlflow", *pins)
+
+
+def _model(request: RegisterRequest, run: str, flavors: Json) -> Json:
+    found: dict[str, Json] = {
+        "artifact_path": "model",
+        "run_id": run,
+        "utc_time_created": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}",
+        "flavors": flavors,
+    }
+    columns = _schema(request.columns)
+    if columns:
+        outputs = _schema((request.label,)) if request.label else None
+        found["signature"] = {"inputs": columns, "outputs": outputs, "params": None}
+    return found
+
+
+def _python_function(request: RegisterRequest) -> Json:
+    return {
+        "loader_module": _LOADER,
+        "code": "code",
+        "data": request.file_name,
+        "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+        "python_version": request.python,
+    }
+
+
+def _write_code(folder: Path, request: RegisterRequest) -> None:
+    folder.mkdir()
+    assert loader.__file__ is not None
+    shutil.copyfile(loader.__file__, folder / f"{_LOADER}.py")
+    for module in request.modules:
+        shutil.copyfile(module, folder / module.name)
+
+
+def _schema(columns: tuple[Column, ...]) -> str | None:
+    """The columns in the JSON of a signature; None where MLflow has no type for one of them."""
+    if not all(column.dtype in _TYPES for column in columns):
+        return None
+    found = [{"type": _TYPES[column.dtype], "name": column.name, "required": True} for column in columns]
+    return json.dumps(found) if found else None
+
+
+def _conda(request: RegisterRequest, pins: tuple[str, ...]) -> Json:
+    dependencies = [f"python={request.python}", "pip", {"pip": list(pins)}]
+    return {"name": "mlflow-env", "channels": ["conda-forge"], "dependencies": dependencies}
+
+
+def _write(file: Path, content: Json) -> None:
+    import yaml
+
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
