@@ -19,6 +19,7 @@ from ..model import (
     State,
     Status,
 )
+from ..store.names import service_lock
 
 if TYPE_CHECKING:
     from ..manifest import Section
@@ -60,7 +61,7 @@ class Service:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the service's lock. Raises Locked where another command has it."""
-        session, name = self.session, f"{self.target.name}/{self.target.service_name}"
+        session, name = self.session, service_lock(self.target.service_name, self.target.name)
         with session.store.lock(name, command=session.order.command, wait=session.order.lock_wait) as died:
             if died:
                 session.events.emit(

@@ -19,8 +19,9 @@ class Runs:
 
     def save(self, run: Run) -> None:
         """Keep a run; one of the same id is replaced."""
-        with self._database.write() as connection:
-            connection.execute(
+        with self._database.write():
+            self._database.keep(
+                "runs",
                 "INSERT INTO runs (id, name, record) VALUES (?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record",
                 (run.id, run.name, to_json(run)),
@@ -45,6 +46,11 @@ class Runs:
         rows = self._database.read("SELECT record FROM runs WHERE name = coalesce(?, name) ORDER BY seq DESC", name)
         return [from_json(Run, record) for (record,) in rows]
 
+    def running(self) -> builtins.list[Run]:
+        """The runs that have not ended, as far as the store knows."""
+        rows = self._database.read("SELECT record FROM runs WHERE json_extract(record, '$.state') = 'running'")
+        return [from_json(Run, record) for (record,) in rows]
+
     def add_tracked(self, id: str, tracked: TrackedRun) -> None:  # noqa: A002
         """Note where a tracker keeps a run, in place of its earlier note. Raises BadInput for no such run."""
         with self._database.write() as connection:
@@ -54,4 +60,4 @@ class Runs:
             run: Run = from_json(Run, row[0])
             others = tuple(other for other in run.tracked if other.tracker != tracked.tracker)
             record = to_json(replace(run, tracked=(*others, tracked)))
-            connection.execute("UPDATE runs SET record = ? WHERE id = ?", (record, id))
+            self._database.keep("runs", "UPDATE runs SET record = ? WHERE id = ?", (record, id))
