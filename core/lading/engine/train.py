@@ -16,7 +16,7 @@ from ..model import Column, Json, Run
 from . import keys
 from .distributions import snapshot
 from .recorded import with_references
-from .track import track_run
+from .track import track_failure, track_run
 
 if TYPE_CHECKING:
     from ..manifest import Section
@@ -61,16 +61,44 @@ def train(session: Session, *, force: bool = False) -> Trained:
     if section is None:
         return _inspected(session)
     made_from, trained = decide(session, section)
-    if trained is not None and not force:
-        session.events.emit("stage.reused", stage="train", detail=f"run {trained.run}", run=trained.run)
+    if force:
+        trained = None
+    if trained is None or session.store.runs.running(session.manifest.name):
+        trained = _alone(session, section, trained, force=force)
     else:
-        trained = _run(session, section, made_from)
-        session.store.reuse.put(made_from.key, "train", trained.output())
+        _tell_reused(session, trained)
     keys.remember(session, made_from)
+    _track(session, trained)
+    return trained
+
+
+def _track(session: Session, trained: Trained) -> None:
     run = session.store.runs.get(trained.run or "")
     if run is not None:
         track_run(session, run)
+    if session.accounts("track", session.manifest.track):
+        from .training import tell_trackers
+
+        tell_trackers(session)
+
+
+def _alone(session: Session, section: Section, trained: Trained | None, *, force: bool) -> Trained:
+    """Train while no other command does, unless one has done so meanwhile; or keep what is `trained`."""
+    from .training import training  # where there is nothing to do, this is not loaded
+
+    with training(session, wait=trained is None):
+        if trained is None:
+            made_from, trained = decide(session, section)
+            if trained is None or force:
+                trained = _run(session, section, made_from)
+                session.store.reuse.put(made_from.key, "train", trained.output())
+                return trained
+    _tell_reused(session, trained)
     return trained
+
+
+def _tell_reused(session: Session, trained: Trained) -> None:
+    session.events.emit("stage.reused", stage="train", detail=f"run {trained.run}", run=trained.run)
 
 
 def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | None]:
@@ -101,7 +129,7 @@ def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
         session.store.runs.save(failed)
         session.events.emit("stage.failed", stage="train", detail=reason, run=run.id)
         if isinstance(error, LadingError) and not isinstance(error, Interrupted):
-            _track_failure(session, failed)
+            track_failure(session, failed)
         raise
     finished = replace(
         run,
@@ -114,14 +142,6 @@ def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
     session.store.runs.save(finished)
     session.events.emit("stage.finished", stage="train", detail=f"run {run.id}", run=run.id, metrics=dict(made.metrics))
     return trained
-
-
-def _track_failure(session: Session, failed: Run) -> None:
-    """Log a failed run; a tracker that fails as well must not hide why the training did."""
-    try:
-        track_run(session, failed)
-    except LadingError as error:
-        session.events.emit("warning", stage="train", detail=f"the failed run is not logged: {error.message}")
 
 
 def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:

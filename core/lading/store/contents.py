@@ -7,8 +7,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -22,8 +20,6 @@ from .locks import is_free
 from .names import lock_file, service_lock, train_lock
 from .packages import Packages
 from .runs import Runs
-
-INTERRUPTED = "interrupted: its process died"
 
 _TRAINED = ("train", "inspect")
 """The stages whose outputs name stored files."""
@@ -139,9 +135,8 @@ class Contents:
         runs = Runs(self._database)
         for run in runs.running():
             if is_free(lock_file(self._root, train_lock(run.name))):
-                ended = replace(run, state="failed", ended=datetime.now(UTC), error=INTERRUPTED)
                 finding = Finding("run", run.id, "running, and its process is dead", "record it as failed")
-                yield Repair(finding, lambda ended=ended: runs.save(ended))  # type: ignore[misc]
+                yield Repair(finding, lambda run=run: runs.interrupt(run))  # type: ignore[misc]
 
     def _effects(self) -> Iterator[Repair]:
         """What commands that died have begun at a target. Only the target knows what became of it."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from ..errors import BadInput
 from ..model import Run, TrackedRun
 from .codec import from_json, to_json
 from .database import Database
+
+_INTERRUPTED = "interrupted: its process died"
 
 
 class Runs:
@@ -46,10 +49,21 @@ class Runs:
         rows = self._database.read("SELECT record FROM runs WHERE name = coalesce(?, name) ORDER BY seq DESC", name)
         return [from_json(Run, record) for (record,) in rows]
 
-    def running(self) -> builtins.list[Run]:
-        """The runs that have not ended, as far as the store knows."""
-        rows = self._database.read("SELECT record FROM runs WHERE json_extract(record, '$.state') = 'running'")
-        return [from_json(Run, record) for (record,) in rows]
+    def running(self, name: str | None = None) -> builtins.list[Run]:
+        """The runs of that name, or all, that have not ended as far as the store knows."""
+        return self._where("state", "running", name)
+
+    def interrupted(self, name: str) -> builtins.list[Run]:
+        """The runs of that name that ended with their process."""
+        return self._where("error", _INTERRUPTED, name)
+
+    def interrupt(self, run: Run) -> None:
+        """Record that the process of a run died."""
+        self.save(replace(run, state="failed", ended=datetime.now(UTC), error=_INTERRUPTED))
+
+    def _where(self, field: str, value: str, name: str | None) -> builtins.list[Run]:
+        query = "SELECT record FROM runs WHERE name = coalesce(?, name) AND json_extract(record, ?) = ?"
+        return [from_json(Run, record) for (record,) in self._database.read(query, name, f"$.{field}", value)]
 
     def add_tracked(self, id: str, tracked: TrackedRun) -> None:  # noqa: A002
         """Note where a tracker keeps a run, in place of its earlier note. Raises BadInput for no such run."""
