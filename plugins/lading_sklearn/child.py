@@ -76,6 +76,7 @@ def _answer(fitted: Fitted, file: Path, version: str) -> dict[str, Json]:
         "parameters": {**fitted.parameters, **_parameters(fitted.model)},
         "metrics": {name: _json(value, name) for name, value in fitted.metrics.items()},
         "columns": [{"name": name, "dtype": dtype} for name, dtype in fitted.columns],
+        "samples": fitted.samples,
         "label": dict(zip(("name", "dtype"), fitted.label, strict=True)) if fitted.label else None,
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import lading
-from lading import Column, Context, Finished, Json, TrainedModel, TrainRequest
+from lading import BadInput, Column, Context, Finished, GoldenRequest, Json, TrainedModel, TrainRequest
 
 from .options import SklearnOptions
 
@@ -23,7 +23,11 @@ def train(request: TrainRequest, context: Context) -> TrainedModel:
     """
     options = cast("SklearnOptions", request.options)
     spec, result = request.folder / "spec.json", request.folder / "result.json"
-    spec.write_text(json.dumps(asdict(options), default=str), encoding="utf-8")
+    if request.samples and options.script:
+        raise BadInput(
+            "a training script chooses its own rows, so that none can be recorded", hint="write a list of samples"
+        )
+    spec.write_text(json.dumps({**asdict(options), "samples": request.samples}, default=str), encoding="utf-8")
     finished = lading.run_command(
         _command(options, spec, result),
         timeout=options.time_limit,
@@ -80,4 +84,5 @@ def _trained(folder: Path, options: SklearnOptions, answer: dict[str, Json]) -> 
         columns=tuple(Column(**column) for column in answer["columns"]),
         label=Column(**answer["label"]) if answer["label"] else None,
         modules=(options.script,) if options.script else (),
+        samples=tuple(GoldenRequest(**sample) for sample in answer["samples"]),
     )

@@ -109,6 +109,7 @@ def _register(session: Session, trained: Trained) -> ModelVersion:
         label=trained.label,
         distributions=recorded(store, trained.distributions),
         modules=tuple(base / module for module in trained.modules),
+        samples=trained.samples,
     )
     return keep(session, request)
 
@@ -139,6 +140,7 @@ def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
         label=version.label,
         distributions=version.distributions,
         modules=version.modules,
+        samples=version.samples,
     )
 
 

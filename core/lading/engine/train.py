@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .. import model
 from ..catalogue import describe_model
 from ..errors import Interrupted, LadingError, StageFailed
-from ..model import Column, Json, Run
+from ..model import Column, GoldenRequest, Json, Run
 from . import keys
 from .distributions import snapshot
 from .recorded import with_references
@@ -40,19 +40,23 @@ class Trained:
     columns: tuple[Column, ...] = ()
     label: Column | None = None
     modules: tuple[str, ...] = ()
+    samples: tuple[GoldenRequest, ...] = ()
 
     @classmethod
     def known(cls, output: Json) -> Trained:
         """Rebuild from what the store kept."""
         columns = tuple(Column(*pair) for pair in output["columns"])
         label = Column(*output["label"]) if output["label"] else None
-        return cls(**{**output, "columns": columns, "label": label, "modules": tuple(output["modules"])})
+        samples = tuple(GoldenRequest(*pair) for pair in output["samples"])
+        modules = tuple(output["modules"])
+        return cls(**{**output, "columns": columns, "label": label, "modules": modules, "samples": samples})
 
     def output(self) -> Json:
         """What the store keeps."""
         columns = [[column.name, column.dtype] for column in self.columns]
         label = [self.label.name, self.label.dtype] if self.label else None
-        return {**vars(self), "columns": columns, "label": label, "modules": list(self.modules)}
+        samples = [[sample.request, sample.response] for sample in self.samples]
+        return {**vars(self), "columns": columns, "label": label, "modules": list(self.modules), "samples": samples}
 
 
 def train(session: Session, *, force: bool = False) -> Trained:
@@ -106,7 +110,8 @@ def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | N
 
     Raises Refused where that model's file was altered.
     """
-    made_from = keys.section_inputs(session, section)
+    recorded = session.manifest.recorded
+    made_from = keys.section_inputs(session, section, **({"samples": recorded} if recorded else {}))
     known = session.store.reuse.get(made_from.key)
     if known is None:
         return made_from, None
@@ -165,11 +170,14 @@ def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
 
 def _call_trainer(session: Session, section: Section, folder: Path) -> model.TrainedModel:
     plugin, end = session.plugin(section), session.end()
-    request = model.TrainRequest(session.manifest.name, section.options, folder)
+    recorded = session.manifest.recorded
+    request = model.TrainRequest(session.manifest.name, section.options, folder, recorded)
     context = session.context(folder, stage="train", end=end)
     made = session.run_hook("training", lambda: plugin.train(request, context), end=end)
     if not made.file.is_file():
         raise StageFailed(f"{plugin.installed} returned no model: {made.file.name} does not exist")
+    if recorded and not made.samples:
+        raise StageFailed(f"{plugin.installed} records no golden requests", hint="write a list of samples instead")
     return made
 
 
@@ -187,6 +195,7 @@ def _keep(session: Session, made: model.TrainedModel, run: str | None) -> Traine
         columns=made.columns,
         label=made.label,
         modules=tuple(os.path.relpath(path.resolve(), base) for path in made.modules),
+        samples=made.samples,
     )
 
 

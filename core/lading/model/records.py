@@ -83,6 +83,7 @@ class ModelVersion(Shown):
 
     `distributions` is what was installed when the model was trained (or, for a finished model, registered): the pins
     of every package of this model come from it. `modules` are source files that the model needs where it is scored.
+    `samples` are golden requests that were recorded when it was trained.
     """
 
     name: str
@@ -102,6 +103,7 @@ class ModelVersion(Shown):
     distributions: Mapping[str, Distribution] = field(default_factory=dict, repr=False)
     modules: tuple[Path, ...] = ()
     references: tuple[ModelReference, ...] = ()
+    samples: tuple[GoldenRequest, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

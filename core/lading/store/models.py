@@ -154,4 +154,5 @@ def _first_version(request: RegisterRequest, file: Path, modules: tuple[Path, ..
         label=request.label,
         distributions=request.distributions,
         modules=modules,
+        samples=request.samples,
     )
