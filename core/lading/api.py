@@ -262,6 +262,7 @@ def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -
     except Interrupted:
         raise
     except LadingError as error:
+        session.events.mask_failure(error)
         session.events.emit("stage.failed", stage="deploy", target=name, detail=error.message)
         return Outcome(name, error=error)
     live = _live(session, name, done.release.number)

@@ -28,7 +28,7 @@ from lading_serving.control import NOTHING, ControlFolder, Desired
 
 from .logs import log_tail
 from .options import LocalOptions
-from .releases import prepare, prune, prune_environments
+from .releases import handed_values, prepare, prune, prune_environments
 from .versions import refuse_other_versions
 
 _SOON = 0.05
@@ -47,6 +47,9 @@ def step(request: DeployRequest, context: Context) -> DeployStep:
         prune(folder, keep=_in_use(folder))
         if failed := prepare(request, options, context, folder):
             return failed
+    values = handed_values(request)
+    if values and str(request.release) not in folder.state()["releases"]:
+        folder.hand(values)  # before it is desired, so that a supervisor begins it with these and not with earlier ones
     _desire(folder, request, context)
     if not folder.is_supervised():
         _start_supervisor(folder)

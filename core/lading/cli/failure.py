@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from ..errors import Interrupted, LadingError, ManifestError
+from .plain import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,19 +45,19 @@ def show(error: LadingError, *, cause: BaseException | None = None) -> None:
     if _settings.get(VERBOSE):
         import traceback
 
-        traceback.print_exception(cause or error.__cause__ or error, file=sys.stderr)
+        click.echo(plain("".join(traceback.format_exception(cause or error.__cause__ or error))), err=True, nl=False)
     if _settings.get(JSON):
         import json
 
         click.echo(json.dumps(as_json(error)), err=True)
         return
     if isinstance(error, ManifestError):
-        click.echo(error.message, err=True)
+        click.echo(plain(error.message), err=True)
     else:
         click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-        click.echo(error.message, err=True)
+        click.echo(plain(error.message), err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        click.echo(f"  {plain(error.hint)}", err=True)
 
 
 def as_json(error: LadingError) -> dict[str, object]:

@@ -19,7 +19,7 @@ def track_run(session: Session, run: Run) -> None:
         tracked = _track(session, run, name)
         session.store.runs.add_tracked(run.id, tracked)
         session.store.reuse.put(_mark(run, name), "track", tracked.id)
-        session.events.emit("progress", stage="train", detail=tracked.url or tracked.id, phase=f"logged to {name}")
+        session.events.emit("progress", stage="train", detail=tracked.id, phase=f"logged to {name}", url=tracked.url)
 
 
 def track_failure(session: Session, failed: Run) -> None:

@@ -140,8 +140,8 @@ def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
         run,
         state="finished",
         ended=datetime.now(UTC),
-        parameters=with_references(dict(made.parameters), section),
-        metrics=made.metrics,
+        parameters=session.events.masked(with_references(dict(made.parameters), section)),
+        metrics=session.events.masked(made.metrics),
         model_sha256=trained.sha256,
     )
     session.store.runs.save(finished)

@@ -125,7 +125,10 @@ class Package(Shown):
 
 @dataclass(frozen=True)
 class Deployment:
-    """One service on one target block. `service` is its remote name; `release` is None before the first one."""
+    """One service on one target block. `service` is its remote name; `release` is None before the first one.
+
+    `written` is the block of its options with `${NAME}` as the manifest has it, for what a target keeps.
+    """
 
     service: str
     target: str
@@ -133,6 +136,7 @@ class Deployment:
     release: int | None = None
     package_digest: str | None = None
     model_sha256: str | None = None
+    written: Mapping[str, Json] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
