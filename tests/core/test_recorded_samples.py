@@ -59,6 +59,7 @@ def records(shell: Shell, table: str) -> list[dict[str, Any]]:
         return [json.loads(row) for (row,) in database.execute(f"SELECT record FROM {table}")]
 
 
+@pytest.mark.slow
 def test_rows_spread_over_the_data_are_what_a_deployment_must_answer(salary: Shell) -> None:
     salary("deploy")
     (model,) = records(salary, "models")
@@ -92,6 +93,7 @@ def test_another_number_trains_again_and_the_plan_says_so(salary: Shell) -> None
     assert [sample["request"] for sample in model["samples"]] == [{"data": [[0]]}, {"data": [[20]]}]
 
 
+@pytest.mark.slow
 def test_text_columns_and_fewer_rows_than_asked_for(shell: Shell) -> None:
     shell.write("lading.yaml", TOWNS)
     rows = [("Ulm", 2, 500), ("${HOME}", 3, 900), ("$${Bonn}", 2, 600), ("Ulm", 4, 800)]
@@ -104,6 +106,7 @@ def test_text_columns_and_fewer_rows_than_asked_for(shell: Shell) -> None:
     assert "golden request" not in done.err.replace("golden requests", "")
 
 
+@pytest.mark.slow
 def test_an_exported_package_brings_them_along(salary: Shell, tmp_path: Path) -> None:
     salary("package", "export", "salary.tar")
     bare = SALARY.replace("data: sal.csv", "data: gone.csv")

@@ -85,6 +85,7 @@ def test_the_second_of_two_trainings_waits_and_takes_the_result(slow: Shell) -> 
     assert states(slow) == ["finished"]
 
 
+@pytest.mark.slow
 def test_who_waits_no_longer_than_its_time_names_the_other(slow: Shell) -> None:
     first = slow.start("train")
     until((slow.folder / "gate" / "entered").exists)
@@ -94,6 +95,7 @@ def test_who_waits_no_longer_than_its_time_names_the_other(slow: Shell) -> None:
     assert states(slow) == ["finished"]
 
 
+@pytest.mark.slow
 def test_a_waiting_command_can_be_interrupted(slow: Shell) -> None:
     first = slow.start("train")
     until((slow.folder / "gate" / "entered").exists)
@@ -133,6 +135,7 @@ def test_a_run_whose_process_died_is_ended_where_it_was_tracked_too(ferry: Shell
     assert len(tracked(ferry)) == 4
 
 
+@pytest.mark.slow
 def test_repair_ends_it_and_the_next_command_with_the_tracker_tells_it(ferry: Shell) -> None:
     killed_in_training(ferry)
     ferry("repair", "--yes")
