@@ -7,7 +7,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,22 +32,26 @@ def repair(root: Path, *, fix: bool, command: str, wait: float) -> list[Finding]
     if not root.is_dir():
         raise BadInput(f"there is no store in {root}", hint="`lading deploy` makes one; --store names another place")
     with ExitStack() as stack, naming(root):
-        make_folder(root / "locks")
-        lock = lock_file(root, "store")
-        held = (
-            exclusive(lock, name="store", command=command, wait=wait) if fix else shared(lock, name="store", wait=wait)
-        )
-        stack.enter_context(held)
         ward = _Ward(root)
-        found = _done([*ward.modes(), *ward.scratch()], fix=fix)
+        modes = list(ward.modes())  # before the lock, which closes its own file to others
+        stack.enter_context(_held(root, fix=fix, command=command, wait=wait))
+        found = _done([*modes, *ward.scratch()], fix=fix)
         folder = stack.enter_context(scratch(root / "tmp") if fix else _outside())
-        rebuilt = list(ward.database(folder))
-        found += _done(rebuilt, fix=fix)
+        found += _done(list(ward.database(folder)), fix=fix)
         path = folder / _DATABASE if (folder / _DATABASE).exists() else root / _DATABASE
         if path.exists():
             database = stack.enter_context(closing(Database(path)))
             found += _done(Contents(root, database, folder, ward.set_aside).repairs(), fix=fix)
     return found
+
+
+def _held(root: Path, *, fix: bool, command: str, wait: float) -> AbstractContextManager[object]:
+    """Whoever only looks does so beside other commands."""
+    make_folder(root / "locks")
+    lock = lock_file(root, "store")
+    if fix:
+        return exclusive(lock, name="store", command=command, wait=wait)
+    return shared(lock, name="store", wait=wait)
 
 
 @contextmanager
