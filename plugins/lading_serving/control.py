@@ -96,7 +96,7 @@ class ControlFolder:
         self._send(b"\n")
 
     def hand(self, values: Mapping[str, str]) -> None:
-        """Give the supervisor, where there is one, the values that no file may hold; it is woken too."""
+        """Give the supervisor, where there is one, the values that no file may hold, by name; it is woken too."""
         self._send(b"\n" + json.dumps(values).encode() + b"\n")
 
     def _send(self, message: bytes) -> None:

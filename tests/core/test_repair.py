@@ -130,3 +130,20 @@ def test_what_it_says_in_words_and_as_json(shell: Shell) -> None:
     (kept,) = shell.folder.glob(".lading/damaged/*/store.db")
     assert str(kept.parent.relative_to(shell.folder / ".lading")) in found["findings"][0]["remedy"]
     assert kept.read_bytes() == b"garbage"
+
+
+@pytest.mark.slow
+def test_a_history_that_is_lost_for_good_is_not_mistaken_for_the_next_one(deployed: Shell) -> None:
+    for name in ("store.db", "store.ledger"):
+        (deployed.folder / ".lading" / name).unlink()
+    deployed("repair", "--yes")
+    deployed("deploy")  # the same package is the same release
+    for name in ("store.db", "store.ledger"):
+        (deployed.folder / ".lading" / name).unlink()
+    deployed("repair", "--yes")
+    deployed.write("sal.csv", "x,y\n" + "".join(f"{x},{2 * x + 1 + 1e-9 * x}\n" for x in range(21)))
+    refused = deployed("deploy", code=3)
+    assert "has another release 1, of a history that the store has lost" in refused.err
+    assert deployed("score", "-d", '{"data": [[45]]}').out.startswith("[9")
+    deployed("delete")
+    deployed("deploy")
