@@ -19,13 +19,14 @@ from lading import Options, hookspecs
 from lading.cli.commands import lading as command_line
 from lading.hooks import BoundPlugin
 from lading.manifest import REFERENCE, Register, options_schema
-from lading.manifest.core import Core, Sample, TargetBlock
+from lading.manifest.core import Core, Recorded, Sample, TargetBlock
 from lading.plugins import GROUPS, installed
 
 CORE: dict[str, type[Options]] = {
     "Top level": Core,
     "`register`": Register,
-    "`package.samples`": Sample,
+    "Each of `package.samples`": Sample,
+    "`package.samples`, recorded": Recorded,
     "Every block of `targets`": TargetBlock,
 }
 HERE = Path(__file__).parent

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .lifecycle import PastRelease as PastRelease
     from .lifecycle import gc as gc
     from .lifecycle import history as history
+    from .lifecycle import repair as repair
     from .lifecycle import rollback as rollback
     from .live import LiveDeployment as LiveDeployment
     from .model.context import Connection as Connection
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     from .records import get_run as get_run
     from .records import list_models as list_models
     from .records import list_runs as list_runs
+    from .store.findings import Finding as Finding
     from .store.garbage import Garbage as Garbage
 
 __getattr__, __dir__ = lazily(
@@ -125,7 +127,7 @@ __getattr__, __dir__ = lazily(
         "planning": "plan read_plan write_plan",
         "hookspecs": "hookimpl",
         "layout": "lay_out",
-        "lifecycle": "PastRelease gc history rollback",
+        "lifecycle": "PastRelease gc history repair rollback",
         "live": "LiveDeployment",
         "model.context": "Connection Context Models",
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
@@ -139,6 +141,7 @@ __getattr__, __dir__ = lazily(
         "model.stages": "ConnectRequest FileContents GateRequest Import InspectRequest PackageRequest PackedFiles "
         "RegisterRequest TrainRequest TrainedModel",
         "process": "Command Finished child_environment run_command",
+        "store.findings": "Finding",
         "store.garbage": "Garbage",
         "records": "get_model get_run list_models list_runs",
     },

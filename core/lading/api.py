@@ -23,7 +23,7 @@ from .engine.session import Order, Session, open_session
 from .errors import BadInput, Interrupted, LadingError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read, read_bytes
-from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
+from .model import GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
 from .plugins import TARGETS, installed, permitted
 from .records import MANIFEST, open_store
 
@@ -262,14 +262,15 @@ def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -
     except Interrupted:
         raise
     except LadingError as error:
+        session.events.mask_failure(error)
         session.events.emit("stage.failed", stage="deploy", target=name, detail=error.message)
         return Outcome(name, error=error)
     live = _live(session, name, done.release.number)
-    return Outcome(name, live, done.uri, _example(session, done.uri), reused=done.reused)
+    samples = deploy_stage.wanted(session, package).samples
+    return Outcome(name, live, done.uri, _example(samples, done.uri), reused=done.reused)
 
 
-def _example(session: Session, uri: ScoringUri | NoScoringUri) -> str | None:
-    samples = session.manifest.samples
+def _example(samples: Sequence[GoldenRequest], uri: ScoringUri | NoScoringUri) -> str | None:
     if not samples or isinstance(uri, NoScoringUri):
         return None
     body = shlex.quote(json.dumps(samples[0].request))

@@ -95,7 +95,8 @@ def lading_train(request: TrainRequest, context: Context) -> TrainedModel | None
         ...     return TrainedModel(file=file, framework="scikit-learn", framework_version="1.7.2")
 
     Returns:
-        The file and what was learnt about it. The engine digests and keeps the file.
+        The file and what was learnt about it, with golden requests where `request.samples` asks for them. The engine
+        digests and keeps the file.
 
     History:
         since api 1

@@ -15,9 +15,10 @@ from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read_bytes
 from .model import Json, Release, Shown
 from .records import MANIFEST, open_store
-from .store import Store
+from .store import Store, find_store
 
 if TYPE_CHECKING:
+    from .store.findings import Finding
     from .store.garbage import Garbage
 
 
@@ -103,6 +104,20 @@ def gc(
         if not remove:
             return opened.garbage(keep)
         return opened.clean(keep, command=f"lading gc {manifest}", wait=lock_wait)
+
+
+def repair(
+    manifest: str | Path = MANIFEST, *, fix: bool = False, store: str | Path | None = None, lock_wait: float = 0.0
+) -> list[Finding]:
+    """What is wrong with the store of a manifest; put right from what is still there where `fix` says so.
+
+    What is damaged is moved aside, into `damaged/` in the store. Raises BadInput where there is no store, Refused for
+    one that a newer version of Lading wrote, and Locked while another command uses it.
+    """
+    from .store.repair import repair as put_right
+
+    root = find_store(Path(manifest), os.environ, None if store is None else Path(store)).absolute()
+    return put_right(root, fix=fix, command=f"lading repair {manifest}", wait=lock_wait)
 
 
 def _past(store: Store, release: Release) -> PastRelease:

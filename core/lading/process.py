@@ -33,11 +33,15 @@ _ALLOWED_PREFIXES = ("MKL_", "OMP_", "OPENBLAS_")
 
 @dataclass(frozen=True)
 class Command:
-    """A command to run. `env` is the whole environment of the child; start from `child_environment()`."""
+    """A command to run. `env` is the whole environment of the child; start from `child_environment()`.
+
+    `stdin` is what the child can read there at once; a secret belongs there, and neither in `argv` nor in a file.
+    """
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
+    stdin: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,18 @@ def run_command(
     ) as child:
         reader = threading.Thread(target=_read, args=(child, lines, on_line), daemon=True)
         reader.start()
+        threading.Thread(target=_feed, args=(child, command.stdin.encode()), daemon=True).start()
         code = _wait(child, timeout, cancelled)
         kill_session(child.pid)  # what the child started and left behind
         reader.join(timeout=5)
     return Finished(code, tuple(lines))
+
+
+def _feed(child: Popen[str], data: bytes) -> None:
+    assert child.stdin is not None
+    with suppress(OSError, ValueError):  # it has ended without reading all of it
+        while data:
+            data = data[os.write(child.stdin.fileno(), data) :]
 
 
 def _read(child: Popen[str], lines: deque[str], on_line: Callable[[str], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
@@ -92,10 +93,19 @@ class ControlFolder:
         return False
 
     def wake(self) -> None:
+        self._send(b"\n")
+
+    def hand(self, values: Mapping[str, str]) -> None:
+        """Give the supervisor, where there is one, the values that no file may hold, by name; it is woken too."""
+        self._send(b"\n" + json.dumps(values).encode() + b"\n")
+
+    def _send(self, message: bytes) -> None:
         with suppress(OSError):  # nobody reads: there is nobody to wake
             fifo = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.set_blocking(fifo, True)
             try:
-                os.write(fifo, b"!")
+                while message:
+                    message = message[os.write(fifo, message) :]
             finally:
                 os.close(fifo)
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,8 @@ from typing import Protocol
 from .spec import ReleaseSpec
 
 _LOG_LIMIT = 4 * 1024 * 1024
+_LONGEST_LINE = 64 * 1024
+_SHORTEST = 6  # characters of a value that is worth hiding
 
 
 class Loop(Protocol):
@@ -28,13 +30,36 @@ class Loop(Protocol):
 
 
 class Log:
-    """A file that grows to a bound and then makes way: the older half stays beside it, as `NAME.1`."""
+    """A file that grows to a bound and then makes way: the older half stays beside it, as `NAME.1`.
 
-    def __init__(self, path: Path) -> None:
+    The values in `hidden`, by their names, are written as `${NAME}`.
+    """
+
+    def __init__(self, path: Path, hidden: Mapping[str, str]) -> None:
         self._path = path
+        self._hidden = {value: f"${{{name}}}" for name, value in hidden.items() if len(value) >= _SHORTEST}
+        self._line = b""
         self._open()
 
+    def masked(self, text: str) -> str:
+        """A text without the values that must not be seen."""
+        for value in sorted(self._hidden, key=len, reverse=True):
+            text = text.replace(value, self._hidden[value])
+        return text
+
     def write(self, data: bytes) -> None:
+        """Write what is complete of the lines so far: a value may come in two parts."""
+        if self._hidden:
+            whole, feed, self._line = (self._line + data).rpartition(b"\n")
+            if len(self._line) > _LONGEST_LINE:
+                whole, feed, self._line = whole + feed + self._line, b"", b""
+            data = self._masked(whole + feed)
+        self._append(data)
+
+    def _masked(self, data: bytes) -> bytes:
+        return self.masked(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+    def _append(self, data: bytes) -> None:
         with suppress(OSError):  # a full disk costs the log, not the service
             if self._size + len(data) > _LOG_LIMIT:
                 self._path.replace(f"{self._path}.1")
@@ -43,6 +68,7 @@ class Log:
             self._size += os.write(self._file, data)
 
     def close(self) -> None:
+        self._append(self._masked(self._line))
         os.close(self._file)
 
     def _open(self) -> None:
@@ -127,7 +153,7 @@ class Worker:
     def _listen(self) -> None:
         for news in self._read(self._control.fileno()).decode().splitlines():
             if news.startswith("failed: "):
-                self.failure = news.removeprefix("failed: ")
+                self.failure = self._log.masked(news.removeprefix("failed: "))
             elif self.phase != "killed":
                 self.phase = news
                 self.was_ready = True

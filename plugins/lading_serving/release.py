@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import socket
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from .control import ControlFolder, ReleaseState
@@ -28,13 +30,13 @@ class Host(Loop, Protocol):
 class Release:
     """Keeps `workers` processes running. It is a candidate until it is promoted, and leaves once it is retired."""
 
-    def __init__(self, spec: ReleaseSpec, folder: ControlFolder, host: Host) -> None:
-        self.spec = spec
+    def __init__(self, spec: ReleaseSpec, values: Mapping[str, str], folder: ControlFolder, host: Host) -> None:
+        self.spec = replace(spec, env={**spec.env, **values})
         self.is_promoted = False
         self.public: socket.socket | None = None
         self._folder = folder
         self._host = host
-        self._log = Log(folder.log(spec.number))
+        self._log = Log(folder.log(spec.number), values)
         self._private: socket.socket | None = None
         self._workers: list[Worker] = []
         self._failed = False

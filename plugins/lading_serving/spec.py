@@ -30,7 +30,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class ReleaseSpec:
-    """A release to run: `workers` processes of `python` in `folder` with the whole environment `env`.
+    """A release to run: `workers` processes of `python` in `folder` with the environment `env`: the whole of it
+    but for the variables in `handed`: their values are handed to the supervisor, and never written down.
 
     They serve on `host` and `port` (0: one that is free, and then always that one). `init()` must end within
     `start_timeout` seconds. `model_file` is checked against `model_sha256` before the scoring script sees it.
@@ -48,6 +49,7 @@ class ReleaseSpec:
     start_timeout: float = 60.0
     tags: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    handed: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -55,4 +57,4 @@ class ReleaseSpec:
     @classmethod
     def read(cls, path: Path) -> ReleaseSpec:
         content = json.loads(path.read_bytes())
-        return cls(**{**content, "limits": Limits(**content["limits"])})
+        return cls(**{**content, "limits": Limits(**content["limits"]), "handed": tuple(content["handed"])})

@@ -7,6 +7,8 @@ that was there before. It leaves when nothing is desired, or on SIGTERM; either 
 from __future__ import annotations
 
 import fcntl
+import json
+import math
 import os
 import selectors
 import signal
@@ -51,6 +53,9 @@ class Supervisor:
         self._releases: dict[int, Release] = {}
         self._terminated = False
         self._written: State | None = None
+        self._awaited: set[int] = set()  # releases that begin once the values of their environment are handed over
+        self._handed: dict[str, str] = {}
+        self._message = b""
 
     @property
     def is_settled(self) -> bool:
@@ -76,6 +81,7 @@ class Supervisor:
         if not self._folder.fifo.exists():
             self._terminated = True
         desired = NOTHING if self._terminated else self._desired
+        self._awaited.clear()
         for release in self._releases.values():
             release.tend()
         self._bury()
@@ -84,18 +90,26 @@ class Supervisor:
         self._switch(desired["serving"], desired["candidate"])
         self._bury()
         self._write_state()
-        return bool(self._releases)
+        return bool(self._releases or self._awaited)
 
     def _begin(self, number: int | None) -> None:
         if number is None or number in self._releases:
             return
         try:
             spec = ReleaseSpec.read(self._folder.spec(number))
-        except (OSError, ValueError, TypeError) as error:  # as another version wrote it; the next deploy replaces it
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            # as another version wrote it; the next deploy replaces it
             sys.stderr.write(f"release {number} cannot be read: {error!r}\n")
         else:
-            self._releases[number] = Release(spec, self._folder, self)
-            self._releases[number].tend()
+            self._begin_with_values(number, spec)
+
+    def _begin_with_values(self, number: int, spec: ReleaseSpec) -> None:
+        if not self._handed.keys() >= set(spec.handed):
+            self._awaited.add(number)
+            return
+        values = {name: self._handed[name] for name in spec.handed}
+        self._releases[number] = Release(spec, values, self._folder, self)
+        self._releases[number].tend()
 
     def _switch(self, number: int | None, candidate: int | None) -> None:
         """Promote the release that should serve; the one before it leaves once this one accepts."""
@@ -118,7 +132,7 @@ class Supervisor:
         self.listeners.keep_only([release.public for release in self._releases.values() if release.public])
 
     def _patience(self) -> float:
-        due = min(release.next_due() for release in self._releases.values())
+        due = min((release.next_due() for release in self._releases.values()), default=math.inf)
         return min(_VIGIL, max(0.0, due - time.monotonic()))
 
     def _write_state(self) -> None:
@@ -148,7 +162,10 @@ class Supervisor:
         self.watch(reader, lambda: self._on_wake(reader))
 
     def _on_wake(self, fifo: int) -> None:
-        os.read(fifo, 4096)
+        *messages, self._message = (self._message + os.read(fifo, 65536)).split(b"\n")
+        for message in filter(None, messages):
+            with suppress(ValueError):  # the command that sent it was killed over it
+                self._handed = json.loads(message)
         self._read_desired()
 
     def _read_desired(self) -> None:

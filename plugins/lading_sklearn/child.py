@@ -1,7 +1,7 @@
-"""The training process: `python -m lading_sklearn.child SPEC RESULT`.
+"""The training process: `python -m lading_sklearn.child RESULT`.
 
-It reads the options from SPEC and writes the model beside RESULT, and into RESULT what is known of it, or the expected
-failure that stopped it. It ends, and what it started with it, as soon as its stdin closes: then the host has died.
+It reads the options from one line of stdin and writes the model beside RESULT, and into RESULT what is known of it, or
+the failure that stopped it. It ends, and what it started with it, as soon as its stdin closes: then the host has died.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from .fitting import Fitted
 
 
-def main(spec: Path, result: Path) -> int:
+def main(result: Path) -> int:
+    spec = sys.stdin.readline()
     _end_with_the_host()
     try:
-        answer = _train(json.loads(spec.read_text(encoding="utf-8")), result.with_name("model.joblib"))
+        answer = _train(json.loads(spec), result.with_name("model.joblib"))
     except LadingError as error:
         answer = {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}
     result.write_text(json.dumps(answer), encoding="utf-8")
@@ -76,6 +77,7 @@ def _answer(fitted: Fitted, file: Path, version: str) -> dict[str, Json]:
         "parameters": {**fitted.parameters, **_parameters(fitted.model)},
         "metrics": {name: _json(value, name) for name, value in fitted.metrics.items()},
         "columns": [{"name": name, "dtype": dtype} for name, dtype in fitted.columns],
+        "samples": fitted.samples,
         "label": dict(zip(("name", "dtype"), fitted.label, strict=True)) if fitted.label else None,
     }
 
@@ -105,4 +107,4 @@ def _json(value: Any, name: str) -> Json:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1])))

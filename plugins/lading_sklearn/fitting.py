@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lading import BadInput, Json, PluginError
 
 from .estimators import make_model
+from .recording import record
 from .table import read_columns
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Fitted:
     metrics: dict[str, Any]
     columns: tuple[tuple[str, str], ...]
     label: tuple[str, str] | None = None
+    samples: list[dict[str, Json]] = field(default_factory=list)
 
 
 def fit_declared(spec: Mapping[str, Json]) -> Fitted:
@@ -47,6 +49,7 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
         metrics=metrics | coefficients(model, features),
         columns=tuple((name, data[name].dtype.name) for name in features),
         label=(label, answers.dtype.name),
+        samples=record(model, inputs, spec["samples"]) if spec["samples"] else [],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import lading
-from lading import Column, Context, Finished, Json, TrainedModel, TrainRequest
+from lading import BadInput, Column, Context, Finished, GoldenRequest, Json, TrainedModel, TrainRequest
 
 from .options import SklearnOptions
 
@@ -22,8 +23,15 @@ def train(request: TrainRequest, context: Context) -> TrainedModel:
     training fails, passes its time limit or is killed, and Interrupted once `context.cancelled`.
     """
     options = cast("SklearnOptions", request.options)
-    spec, result = request.folder / "spec.json", request.folder / "result.json"
-    spec.write_text(json.dumps(asdict(options), default=str), encoding="utf-8")
+    result = request.folder / "result.json"
+    if request.samples and options.script:
+        raise BadInput(
+            "a training script chooses its own rows, so that none can be recorded", hint="write a list of samples"
+        )
+    for name in options.env:
+        if name in os.environ:
+            context.secret(name)  # whatever of it the training prints is masked
+    spec = json.dumps({**asdict(options), "samples": request.samples}, default=str)
     finished = lading.run_command(
         _command(options, spec, result),
         timeout=options.time_limit,
@@ -40,10 +48,11 @@ def train(request: TrainRequest, context: Context) -> TrainedModel:
     return _trained(request.folder, options, answer)
 
 
-def _command(options: SklearnOptions, spec: Path, result: Path) -> lading.Command:
+def _command(options: SklearnOptions, spec: str, result: Path) -> lading.Command:
     # A fixed hash seed gives sets one order, and so the same training the same bytes.
     env = lading.child_environment(options.env, PYTHONHASHSEED="0", PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8")
-    return lading.Command((sys.executable, "-m", "lading_sklearn.child", str(spec), str(result)), spec.parent, env)
+    argv = (sys.executable, "-m", "lading_sklearn.child", str(result))
+    return lading.Command(argv, result.parent, env, stdin=f"{spec}\n")
 
 
 def _raised(error: dict[str, str | None]) -> lading.LadingError:
@@ -80,4 +89,5 @@ def _trained(folder: Path, options: SklearnOptions, answer: dict[str, Json]) -> 
         columns=tuple(Column(**column) for column in answer["columns"]),
         label=Column(**answer["label"]) if answer["label"] else None,
         modules=(options.script,) if options.script else (),
+        samples=tuple(GoldenRequest(**sample) for sample in answer["samples"]),
     )

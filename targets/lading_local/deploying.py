@@ -20,15 +20,17 @@ from lading import (
     Pending,
     PluginError,
     Ready,
+    Refused,
     StageFailed,
     child_environment,
     run_command,
 )
 from lading_serving.control import NOTHING, ControlFolder, Desired
+from lading_serving.spec import ReleaseSpec
 
 from .logs import log_tail
 from .options import LocalOptions
-from .releases import prepare, prune, prune_environments
+from .releases import handed_values, prepare, prune, prune_environments
 from .versions import refuse_other_versions
 
 _SOON = 0.05
@@ -42,15 +44,29 @@ def step(request: DeployRequest, context: Context) -> DeployStep:
     folder = ControlFolder(context.work.resolve())
     if request.verdict is not None and not request.verdict.up:
         return _discard(folder, request.release, request.verdict.reason)
-    if not folder.spec(request.release).exists():
+    if not _is_laid_out(folder, request):
         _check(options, request.package, context)
         prune(folder, keep=_in_use(folder))
         if failed := prepare(request, options, context, folder):
             return failed
+    values = handed_values(request)
+    if values and str(request.release) not in folder.state()["releases"]:
+        folder.hand(values)  # before it is desired, so that a supervisor begins it with these and not with earlier ones
     _desire(folder, request, context)
     if not folder.is_supervised():
         _start_supervisor(folder)
     return _observe(folder, request.release, promoted=request.verdict is not None)
+
+
+def _is_laid_out(folder: ControlFolder, request: DeployRequest) -> bool:
+    """Whether an earlier step has laid this release out. Raises Refused where the number is another one's."""
+    file = folder.spec(request.release)
+    if file.exists() and ReleaseSpec.read(file).tags != request.tags:
+        raise Refused(
+            f"{request.deployment.service} has another release {request.release}, of a history that the store has lost",
+            hint="`lading delete` removes it, and `lading deploy` then begins anew",
+        )
+    return file.exists()
 
 
 def _check(options: LocalOptions, package: Package, context: Context) -> None:

@@ -26,13 +26,14 @@ def prepare(request: DeployRequest, options: LocalOptions, context: Context, fol
     folder.releases.mkdir(parents=True, exist_ok=True)
     model_folder = lay_out(request.package, home)
     env = _environment(request, options, home, model_folder)
+    handed = tuple(handed_values(request))
     if options.python == "isolated":
         env |= {"VIRTUAL_ENV": str(python.parent.parent), "PATH": f"{python.parent}:{env.get('PATH', '')}"}
     ReleaseSpec(
         number=request.release,
         python=str(python),
         folder=str(home),
-        env=env,
+        env={name: value for name, value in env.items() if name not in handed},
         model_file=str(model_folder / request.package.model.file_name),
         model_sha256=request.package.model.sha256,
         host=options.host,
@@ -41,8 +42,16 @@ def prepare(request: DeployRequest, options: LocalOptions, context: Context, fol
         start_timeout=options.start_timeout,
         tags=dict(request.tags),
         limits=Limits(max_body=options.max_body),
+        handed=handed,
     ).write(folder.spec(request.release))
     return None
+
+
+def handed_values(request: DeployRequest) -> dict[str, str]:
+    """The variables of `env` whose values come from our own environment, and are handed over without being written."""
+    options, written = request.deployment.options, request.deployment.written
+    assert isinstance(options, LocalOptions)
+    return {name: value for name, value in options.env.items() if written.get("env", {}).get(name) != value}
 
 
 def prune(folder: ControlFolder, keep: set[int]) -> None:

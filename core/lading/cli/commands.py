@@ -26,6 +26,7 @@ COMMANDS = {
     "history": ("releases", "List the releases of a service, newest first."),
     "rollback": ("releases", "Bring an earlier release up again; print the scoring URI."),
     "gc": ("releases", "Remove what nothing in the store needs."),
+    "repair": ("releases", "Say what is wrong with the store, and put it right."),
     "run": ("records", "Look at training runs."),
     "model": ("records", "Look at registered models."),
     "target": ("installed", "Look at the targets that are installed."),

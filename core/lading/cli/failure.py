@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import Interrupted, LadingError, ManifestError
-from ..masking import masked
+from .plain import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,27 +45,27 @@ def show(error: LadingError, *, cause: BaseException | None = None) -> None:
     if _settings.get(VERBOSE):
         import traceback
 
-        click.echo(masked("".join(traceback.format_exception(cause or error.__cause__ or error))), nl=False, err=True)
+        click.echo(plain("".join(traceback.format_exception(cause or error.__cause__ or error))), err=True, nl=False)
     if _settings.get(JSON):
         import json
 
         click.echo(json.dumps(as_json(error)), err=True)
         return
     if isinstance(error, ManifestError):
-        click.echo(masked(error.message), err=True)
+        click.echo(plain(error.message), err=True)
     else:
         click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-        click.echo(masked(error.message), err=True)
+        click.echo(plain(error.message), err=True)
     if error.hint:
-        click.echo(f"  {masked(error.hint)}", err=True)
+        click.echo(f"  {plain(error.hint)}", err=True)
 
 
 def as_json(error: LadingError) -> dict[str, object]:
     """A failure as a JSON object."""
     found: dict[str, object] = {
         "kind": "error",
-        "message": masked(error.message),
-        "hint": error.hint and masked(error.hint),
+        "message": error.message,
+        "hint": error.hint,
         "exit_code": exit_code(error),
     }
     if isinstance(error, ManifestError):

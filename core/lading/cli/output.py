@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .plain import plain
+
 if TYPE_CHECKING:
     from ..model import ModelVersion, Run
 
@@ -50,7 +52,7 @@ def text(value: object) -> str:
         return ", ".join(text(item) for item in value)
     if is_dataclass(value):
         return text(vars(value))
-    return "" if value is None else str(value)
+    return "" if value is None else plain(str(value))
 
 
 def size(count: int) -> str:

@@ -15,6 +15,7 @@ import click
 
 from ..errors import Interrupted
 from ..model import Event
+from .plain import plain
 from .printed import overheard
 
 if TYPE_CHECKING:
@@ -134,14 +135,14 @@ def _mark(event: Event) -> tuple[str, str]:
 
 def _line(event: Event) -> str:
     if event.kind == "warning":
-        return f"warning: {event.detail}"
+        return plain(f"warning: {event.detail}")
     if event.kind == "progress":
-        words = [str(event.fields.get("phase", "")), event.detail]
+        words = [str(event.fields.get("phase", "")), str(event.fields.get("url") or event.detail)]
     elif event.kind in _BAD:
         words = [_BAD[event.kind]]  # why, is what the command ends with
     else:
         words = [{**_DONE, **_NOTED}.get(event.kind, "started"), event.detail]
-    return f"{_subject(event)}: {' · '.join(word for word in words if word)}"
+    return plain(f"{_subject(event)}: {' · '.join(word for word in words if word)}")
 
 
 def _subject(event: Event) -> str:

@@ -16,6 +16,7 @@ from .progress import working
 if TYPE_CHECKING:
     from ..lifecycle import PastRelease
     from ..model import Json
+    from ..store.findings import Finding
 
 _METRICS = 5  # that a table has room for
 
@@ -152,3 +153,38 @@ def gc(manifest: Path, keep: int, yes: bool, lock_wait: float, store: Path | Non
     if found:
         what = f"removed {output.size(total)}" if yes else f"--yes would remove {output.size(total)}"
         click.echo(what, err=True)
+
+
+@click.command()
+@options.manifest
+@click.option("--yes", is_flag=True, help="Do it; without this the command only says what it would do.")
+@options.lock_wait
+@options.store
+@options.as_json
+@verbose
+def repair(manifest: Path, yes: bool, lock_wait: float, store: Path | None, as_json: bool) -> None:
+    """Say what is wrong with the store, and put it right.
+
+    The database is rebuilt from the store's own second record of everything; what is damaged is moved into `damaged`
+    in the store, and nothing is lost of it. What only training or packaging can make again, the next deploy makes.
+
+    \b
+    Examples:
+      lading repair
+      lading repair --yes
+    """
+    from .. import lifecycle
+
+    found = lifecycle.repair(manifest, fix=yes, store=store, lock_wait=lock_wait)
+    if as_json:
+        output.document({"repaired": yes, "findings": [vars(finding) for finding in found]})
+        return
+    output.table([_found(finding) for finding in found], empty="nothing is wrong with the store")
+    able = sum(finding.repairs for finding in found)
+    if found:
+        what = f"put right: {able}" if yes else f"--yes would put right: {able}"
+        click.echo(f"{what} of {len(found)}", err=True)
+
+
+def _found(finding: Finding) -> dict[str, object]:
+    return {name: value for name, value in vars(finding).items() if name != "repairs"}

@@ -13,6 +13,7 @@ from ..errors import BadInput, StageFailed
 from ..model import Json, NoScoringUri
 from . import options, output
 from .failure import verbose
+from .plain import plain
 from .progress import working
 
 _FOLLOW = 0.5  # seconds between two looks at a log
@@ -154,7 +155,7 @@ def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Pat
         click.echo("the log is empty", err=True)
     while True:
         for line in found.lines:
-            click.echo(line)
+            click.echo(plain(line))
         if not follow:
             return
         time.sleep(_FOLLOW)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from ..errors import BadInput, Refused
 from ..manifest.words import MODEL_NAME
-from ..model import Column, Distribution, Options, Package, PackedFiles, RegisterRequest, Text
+from ..model import Column, Distribution, GoldenRequest, Options, Package, PackedFiles, RegisterRequest, Text
 from ..store.durable import naming
 from . import register as register_stage
 from .package import short
@@ -61,6 +61,7 @@ class _Model(Options):
     label: Column | None = None
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     modules: tuple[_Module, ...] = ()
+    samples: tuple[GoldenRequest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def _of(model: ModelVersion) -> _Model:
         label=model.label,
         distributions=model.distributions,
         modules=tuple(_Module(module.name, module.parent.name) for module in sorted(model.modules)),
+        samples=model.samples,
     )
 
 
@@ -217,4 +219,5 @@ def _request(folder: Path, model: _Model) -> RegisterRequest:
         label=model.label,
         distributions=model.distributions,
         modules=tuple(folder / "modules" / module.sha256 / module.name for module in model.modules),
+        samples=model.samples,
     )

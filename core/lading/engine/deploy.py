@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..errors import Refused
 from ..model import GoldenRequest, NoScoringUri, Package, Release, ScoringUri, State, Status
 from . import keys
-from .golden import GOLDEN_LIMIT, ask_golden
+from .golden import GOLDEN_LIMIT, ask_golden, literally
 from .service import Service
 
 if TYPE_CHECKING:
@@ -44,8 +45,23 @@ def deploy(session: Session, target: Section, package: Package, *, force: bool =
     """
     service = Service(session, target)
     with service.locked():
-        samples = session.manifest.samples
-        return ensure_up(service, Wanted(package, samples, session.manifest.samples_record), force=force)
+        return ensure_up(service, wanted(session, package), force=force)
+
+
+def wanted(session: Session, package: Package) -> Wanted:
+    """A package, with the golden requests that the manifest gives, or has had recorded when its model was trained.
+
+    Raises Refused where these are wanted and the model has none.
+    """
+    manifest, model = session.manifest, package.model
+    if not manifest.recorded:
+        return Wanted(package, manifest.samples, manifest.samples_record)
+    if not model.samples:
+        raise Refused(
+            f"no golden requests were recorded of {model.name}:{model.version}, and package.samples asks for them",
+            hint="train it again with --force, or write a list of samples",
+        )
+    return Wanted(package, model.samples, tuple(map(literally, model.samples)))
 
 
 def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deployed:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ..masking import hide, masked
+from ..masking import Hidden
 from ..model import Event, EventKind, Json
 
 if TYPE_CHECKING:
@@ -19,26 +19,34 @@ _OBSERVERS_LIMIT = 10.0  # seconds that observers may still take once the comman
 
 
 class Events:
-    """Emits events for one command. Secrets that were revealed to a plugin are masked in every text."""
+    """Emits events for one command, without what is `hidden` in any of their texts.
 
-    hide = staticmethod(hide)
-    masked = staticmethod(masked)
+    Only a `url` is told as it came: an address is of no use otherwise.
+    """
 
     def __init__(self, service: str, sink: Sink) -> None:
         self._service = service
         self._sink = sink
         self._observers: list[Observer] = []
+        self.hidden = Hidden()
+        self.hide, self.masked = self.hidden.hide, self.hidden.masked
 
     def observe(self, observers: Sequence[Observer]) -> None:
         """Deliver every further event to observers too."""
         self._observers = list(observers)
 
     def emit(self, kind: EventKind, *, stage: str = "", target: str = "", detail: str = "", **fields: Json) -> None:
-        shown = {name: masked(value) if isinstance(value, str) else value for name, value in fields.items()}
-        event = Event(kind, datetime.now(UTC), self._service, stage, target, masked(detail), shown)
+        shown = {name: value if name == "url" else self.masked(value) for name, value in fields.items()}
+        event = Event(kind, datetime.now(UTC), self._service, stage, target, self.masked(detail), shown)
         self._sink(event)
         for observer in self._observers:
             observer.tell(event)
+
+    def mask_failure(self, error: BaseException) -> None:
+        """Mask a failure and what caused it, before whoever asked gets to see it."""
+        from .failures import mask
+
+        mask(error, self.masked)
 
     def close(self) -> None:
         """Wait for the observers, and report those that failed."""
@@ -48,3 +56,4 @@ class Events:
             problem = observer.finish(max(0.0, end - time.monotonic()))
             if problem:
                 self.emit("warning", detail=f"observer '{observer.name}': {problem}")
+        self.hidden.close()

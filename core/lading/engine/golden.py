@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import model, scoring
 from ..errors import LadingError
-from ..manifest import expand_all
+from ..manifest import escaped, expand_all
 
 if TYPE_CHECKING:
     from ..model import GoldenRequest, Json, Release, Secret
@@ -41,6 +41,11 @@ def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str
         )
         for golden in release.golden_requests or ()
     )
+
+
+def literally(golden: GoldenRequest) -> GoldenRequest:
+    """A golden request, written so that nothing in it is taken for a variable."""
+    return replace(golden, request=escaped(golden.request), response=escaped(golden.response))
 
 
 def decoded(answer: Json, expected: Json) -> Json:

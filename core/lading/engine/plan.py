@@ -74,7 +74,7 @@ def _surroundings(session: Session) -> keys.Inputs:
         {name: section.value for name, section in sections.items()},
         {name: section.record for name, section in sections.items()},
         plugins={name: section.plugin for name, section in sections.items()},
-        package={"samples": keys.key("samples", of=samples)},
+        package={"samples": manifest.recorded or keys.key("samples", of=samples)},
         register={"to": list(manifest.register.to)},
         track=list(manifest.track),
     )

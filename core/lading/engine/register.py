@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import model
 from ..errors import StageFailed
@@ -38,13 +38,30 @@ def inputs(session: Session, trained: Trained | None) -> keys.Inputs:
     return keys.inputs(
         "register",
         {"model": section.model, "description": section.description, "tags": dict(section.tags)},
-        {
-            "model": written.get("model") or section.model,
-            "description": written.get("description") or "",
-            "tags": written.get("tags") or {},
-        },
+        {"model": written.get("model") or section.model, **_as_written(session)},
         **({"model": {"sha256": trained.sha256, "run": trained.run}} if trained else {}),
     )
+
+
+def _as_written(session: Session) -> dict[str, Any]:
+    """The description and the tags, with `${NAME}` as the manifest has it: so the store keeps them."""
+    written = session.manifest.register_record
+    return {"description": written.get("description") or "", "tags": written.get("tags") or {}}
+
+
+def _with_values(session: Session, version: ModelVersion) -> dict[str, Any]:
+    """The description and the tags of a version for another registry.
+
+    Variables are replaced where this manifest says the same: a text from elsewhere, as of an exported package that was
+    taken in, reaches no variable of this machine.
+    """
+    section, written = session.manifest.register, _as_written(session)
+    values = {name: section.tags[name] for name, text in written["tags"].items() if version.tags.get(name) == text}
+    same = version.description == written["description"]
+    return {
+        "description": section.description if same else version.description,
+        "tags": {**version.tags, **values},
+    }
 
 
 def found(session: Session, made_from: keys.Inputs) -> ModelVersion | None:
@@ -68,7 +85,7 @@ def register_elsewhere(session: Session, version: ModelVersion) -> ModelVersion:
         session.store.models.refer(version.name, version.version, reference)
         version = replace(version, references=(*version.references, reference))
         session.events.emit(
-            "progress", stage="register", detail=reference.url or reference.version, phase=f"registered in {name}"
+            "progress", stage="register", detail=reference.version, phase=f"registered in {name}", url=reference.url
         )
     return version
 
@@ -102,13 +119,13 @@ def _register(session: Session, trained: Trained) -> ModelVersion:
         framework=trained.framework,
         framework_version=trained.framework_version,
         python=trained.python,
-        description=section.description,
-        tags=section.tags,
+        **_as_written(session),
         run=store.runs.get(trained.run) if trained.run else None,
         columns=trained.columns,
         label=trained.label,
         distributions=recorded(store, trained.distributions),
         modules=tuple(base / module for module in trained.modules),
+        samples=trained.samples,
     )
     return keep(session, request)
 
@@ -132,13 +149,13 @@ def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
         framework=version.framework,
         framework_version=version.framework_version,
         python=version.python,
-        description=version.description,
-        tags=version.tags,
+        **_with_values(session, version),
         run=session.store.runs.get(version.run) if version.run else None,
         columns=version.columns,
         label=version.label,
         distributions=version.distributions,
         modules=version.modules,
+        samples=version.samples,
     )
 
 

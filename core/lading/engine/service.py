@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import model, scoring
@@ -19,6 +20,7 @@ from ..model import (
     State,
     Status,
 )
+from ..store.names import service_lock
 
 if TYPE_CHECKING:
     from ..manifest import Section
@@ -46,8 +48,15 @@ class Service:
         """The deployment as the store knows it."""
         target, releases = self.target, self.session.store.releases
         release = releases.current(target.service_name, target.name)
-        known = (release.number, release.package_digest, release.model_sha256) if release else (None, None, None)
-        return Deployment(target.service_name, target.name, target.options, *known)
+        bare = Deployment(target.service_name, target.name, target.options, written=target.record)
+        if release is None:
+            return bare
+        return replace(
+            bare,
+            release=release.number,
+            package_digest=release.package_digest,
+            model_sha256=release.model_sha256,
+        )
 
     def context(self, end: float | None, journal: Callable[[str], None] = lambda _name: None) -> HookContext:
         """The context of this target's hooks; its folder lasts until it is deleted."""
@@ -60,7 +69,7 @@ class Service:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the service's lock. Raises Locked where another command has it."""
-        session, name = self.session, f"{self.target.name}/{self.target.service_name}"
+        session, name = self.session, service_lock(self.target.service_name, self.target.name)
         with session.store.lock(name, command=session.order.command, wait=session.order.lock_wait) as died:
             if died:
                 session.events.emit(

@@ -158,7 +158,8 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
     data = read_bytes(order.file)
     with closing(Store.open(find_store(order.file, order.environ, order.store))) as store, store.in_use():
         draft = parse(order.file, data, order.environ, store.reuse)
-        with closing(Events(draft.name, sink)) as events:
+        with closing(Events(draft.name, sink)) as events, _masking(events):
+            events.hidden.hide_variables(draft.variables)
             manifest, plugins = bind_manifest(
                 draft, store, targets=order.targets, stages=order.stages, guards=order.guards, packed=order.packed
             )
@@ -168,6 +169,15 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
             if manifest.observers:
                 events.observe([_observer(session, section) for section in manifest.observers])
             yield session
+
+
+@contextmanager
+def _masking(events: Events) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        events.mask_failure(error)
+        raise
 
 
 def _observer(session: Session, section: Section) -> Observer:

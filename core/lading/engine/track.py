@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..errors import LadingError
 from . import keys
 from .session import ACCOUNT_LIMIT
 
@@ -25,7 +26,15 @@ def track_run(session: Session, run: Run) -> None:
         tracked = _track(session, run, name)
         session.store.runs.add_tracked(run.id, tracked)
         session.store.reuse.put(_mark(run, name), "track", tracked.id)
-        session.events.emit("progress", stage="train", detail=tracked.url or tracked.id, phase=f"logged to {name}")
+        session.events.emit("progress", stage="train", detail=tracked.id, phase=f"logged to {name}", url=tracked.url)
+
+
+def track_failure(session: Session, failed: Run) -> None:
+    """Log a failed run; a tracker that fails as well must not hide why the training did."""
+    try:
+        track_run(session, failed)
+    except LadingError as error:
+        session.events.emit("warning", stage="train", detail=f"the failed run is not logged: {error.message}")
 
 
 def lacking(session: Session, run: Run | None) -> list[str]:

@@ -13,11 +13,11 @@ from .. import model
 from ..catalogue import DEFAULT_TRAINER
 from ..errors import Interrupted, LadingError, StageFailed
 from ..hooks import bind
-from ..model import Column, Json, Run
+from ..model import Column, GoldenRequest, Json, Run
 from . import keys
 from .distributions import snapshot
 from .recorded import with_references
-from .track import reach_trackers, track_run
+from .track import reach_trackers, track_failure, track_run
 
 if TYPE_CHECKING:
     from ..manifest import Section
@@ -41,19 +41,23 @@ class Trained:
     columns: tuple[Column, ...] = ()
     label: Column | None = None
     modules: tuple[str, ...] = ()
+    samples: tuple[GoldenRequest, ...] = ()
 
     @classmethod
     def known(cls, output: Json) -> Trained:
         """Rebuild from what the store kept."""
         columns = tuple(Column(*pair) for pair in output["columns"])
         label = Column(*output["label"]) if output["label"] else None
-        return cls(**{**output, "columns": columns, "label": label, "modules": tuple(output["modules"])})
+        samples = tuple(GoldenRequest(*pair) for pair in output["samples"])
+        modules = tuple(output["modules"])
+        return cls(**{**output, "columns": columns, "label": label, "modules": modules, "samples": samples})
 
     def output(self) -> Json:
         """What the store keeps."""
         columns = [[column.name, column.dtype] for column in self.columns]
         label = [self.label.name, self.label.dtype] if self.label else None
-        return {**vars(self), "columns": columns, "label": label, "modules": list(self.modules)}
+        samples = [[sample.request, sample.response] for sample in self.samples]
+        return {**vars(self), "columns": columns, "label": label, "modules": list(self.modules), "samples": samples}
 
 
 def train(session: Session, *, force: bool = False) -> Trained:
@@ -62,16 +66,44 @@ def train(session: Session, *, force: bool = False) -> Trained:
     if section is None:
         return _inspected(session)
     made_from, trained = decide(session, section)
-    if trained is not None and not force:
-        session.events.emit("stage.reused", stage="train", detail=f"run {trained.run}", run=trained.run)
+    if force:
+        trained = None
+    if trained is None or session.store.runs.running(session.manifest.name):
+        trained = _alone(session, section, trained, force=force)
     else:
-        trained = _run(session, section, made_from)
-        session.store.reuse.put(made_from.key, "train", trained.output())
+        _tell_reused(session, trained)
     keys.remember(session, made_from)
+    _track(session, trained)
+    return trained
+
+
+def _track(session: Session, trained: Trained) -> None:
     run = session.store.runs.get(trained.run or "")
     if run is not None:
         track_run(session, run)
+    if session.accounts("track", session.manifest.track):
+        from .training import tell_trackers
+
+        tell_trackers(session)
+
+
+def _alone(session: Session, section: Section, trained: Trained | None, *, force: bool) -> Trained:
+    """Train while no other command does, unless one has done so meanwhile; or keep what is `trained`."""
+    from .training import training  # where there is nothing to do, this is not loaded
+
+    with training(session, wait=trained is None):
+        if trained is None:
+            made_from, trained = decide(session, section)
+            if trained is None or force:
+                trained = _run(session, section, made_from)
+                session.store.reuse.put(made_from.key, "train", trained.output())
+                return trained
+    _tell_reused(session, trained)
     return trained
+
+
+def _tell_reused(session: Session, trained: Trained) -> None:
+    session.events.emit("stage.reused", stage="train", detail=f"run {trained.run}", run=trained.run)
 
 
 def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | None]:
@@ -79,7 +111,8 @@ def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | N
 
     Raises Refused where that model's file was altered.
     """
-    made_from = keys.section_inputs(session, section)
+    recorded = session.manifest.recorded
+    made_from = keys.section_inputs(session, section, **({"samples": recorded} if recorded else {}))
     known = session.store.reuse.get(made_from.key)
     if known is None:
         return made_from, None
@@ -101,14 +134,14 @@ def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
     except BaseException as error:
         failed = _fail(session, run, error)
         if isinstance(error, LadingError) and not isinstance(error, Interrupted):
-            _track_failure(session, failed)
+            track_failure(session, failed)
         raise
     finished = replace(
         run,
         state="finished",
         ended=datetime.now(UTC),
-        parameters=with_references(dict(made.parameters), section),
-        metrics=made.metrics,
+        parameters=session.events.masked(with_references(dict(made.parameters), section)),
+        metrics=session.events.masked(made.metrics),
         model_sha256=trained.sha256,
     )
     session.store.runs.save(finished)
@@ -123,14 +156,6 @@ def _fail(session: Session, run: Run, error: BaseException) -> Run:
     session.store.runs.save(failed)
     session.events.emit("stage.failed", stage="train", detail=reason, run=run.id)
     return failed
-
-
-def _track_failure(session: Session, failed: Run) -> None:
-    """Log a failed run; a tracker that fails as well must not hide why the training did."""
-    try:
-        track_run(session, failed)
-    except LadingError as error:
-        session.events.emit("warning", stage="train", detail=f"the failed run is not logged: {error.message}")
 
 
 def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
@@ -153,11 +178,14 @@ def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
 
 def _call_trainer(session: Session, section: Section, folder: Path) -> model.TrainedModel:
     plugin, end = session.plugin(section), session.end()
-    request = model.TrainRequest(session.manifest.name, section.options, folder)
+    recorded = session.manifest.recorded
+    request = model.TrainRequest(session.manifest.name, section.options, folder, recorded)
     context = session.context(folder, stage="train", end=end)
     made = session.run_hook(plugin, "lading_train", lambda: plugin.train(request, context), end=end)
     if not made.file.is_file():
         raise StageFailed(f"{plugin.installed} returned no model: {made.file.name} does not exist")
+    if recorded and not made.samples:
+        raise StageFailed(f"{plugin.installed} records no golden requests", hint="write a list of samples instead")
     return made
 
 
@@ -175,6 +203,7 @@ def _keep(session: Session, made: model.TrainedModel, run: str | None) -> Traine
         columns=made.columns,
         label=made.label,
         modules=tuple(os.path.relpath(path.resolve(), base) for path in made.modules),
+        samples=made.samples,
     )
 
 

@@ -3,7 +3,7 @@
 from .draft import Draft, parse, read
 from .json_schema import options_schema, schema
 from .records import DEFAULT_TARGET, Manifest, Path_, Register, Section, SectionRef
-from .references import expand_all
+from .references import escaped, expand_all
 from .source import read_bytes
 from .words import REFERENCE
 
@@ -16,6 +16,7 @@ __all__ = [
     "Register",
     "Section",
     "SectionRef",
+    "escaped",
     "expand_all",
     "options_schema",
     "parse",

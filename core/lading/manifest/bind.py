@@ -15,7 +15,7 @@ from . import references
 from .build import BrokenRule, Builder, Mismatch
 from .records import Manifest, Path_, Register, Section, SectionRef
 from .rules import broken_rules
-from .values import mapping
+from .values import listing, mapping
 from .words import MAX_PROBLEMS, dotted
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ class _Binding:
         self._report(self._draft.problems)
         core = self._core()
         register, _ = self._build(Register, core.get("register", {}), ("register",))
-        samples = mapping(core.get("package")).get("samples", [])
-        samples, _ = self._build(tuple[GoldenRequest, ...], samples, ("package", "samples"))
+        samples, _ = self._build(tuple[GoldenRequest, ...], _written(core), ("package", "samples"))
         sections = [self._section(ref) for ref in self._draft.sections() if ref.path in self._types]
         if register and register.file and self._is_clean(("register", "file")) and register.file.is_dir():
             self._add(("register", "file"), "a folder: name the model file in it")
@@ -174,7 +173,7 @@ class _Binding:
     def _assembled(self, register: Register, samples: Any, sections: Iterable[Section | None]) -> Manifest:
         bound = [section for section in sections if section]
         by_path = {section.path: section for section in bound}
-        name, package = self._draft.name, self._draft.block(("package",))
+        name = self._draft.name
         return Manifest(
             file=self._draft.file,
             name=name,
@@ -183,7 +182,8 @@ class _Binding:
             register_record=self._draft.block(("register",)),
             package=by_path.get(("package",)),
             samples=samples,
-            samples_record=tuple(GoldenRequest(**sample) for sample in package.get("samples") or ()),
+            samples_record=tuple(GoldenRequest(**sample) for sample in _written(self._draft.value)),
+            recorded=self._draft.block(("package", "samples")).get("record", 0),
             connections={section.name: section for section in bound if section.role == "connection"},
             track=tuple(self._draft.expanded(self._draft.value.get("track", []))),
             observers=tuple(section for section in bound if section.role == "observer"),
@@ -191,3 +191,8 @@ class _Binding:
             default_targets=self._draft.default_targets(),
             targets={section.name: section for section in bound if section.role == "target"},
         )
+
+
+def _written(core: Mapping[str, Json]) -> list[Json]:
+    """The golden requests that are written down; none where they are to be recorded."""
+    return listing(mapping(core.get("package")).get("samples"))

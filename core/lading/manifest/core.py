@@ -26,6 +26,12 @@ class Sample(Options):
 
 
 @dataclass(frozen=True)
+class Recorded(Options):
+    record: Annotated[int, Range(ge=1, le=1000)]
+    """How many rows of the training data to ask; the answers are the model's own, right after training."""
+
+
+@dataclass(frozen=True)
 class Block(Options):
     plugin: _Plugin = ""
     """The plugin that reads the rest of the block."""
@@ -39,8 +45,10 @@ class Listed(Options):
 
 @dataclass(frozen=True)
 class PackageBlock(Block):
-    samples: tuple[Sample, ...] = ()
-    """Golden requests: a deployment is up when it has answered all of them."""
+    samples: tuple[Sample, ...] | Recorded = ()
+    """Golden requests: a deployment is up when it has answered all of them. A list, or `{record: N}`: N rows spread
+    over the training data, which the trained model answers when it is trained, so that a deployment which answers
+    otherwise does not come up. They are sent as `{"data": [[…]]}`. Another N trains again."""
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,12 @@ class Draft:
         names = [self.value.get("track"), self.block(("register",)).get("to")]
         return tuple(name for some in self.expanded(names) for name in listing(some) if isinstance(name, str))
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The values of the variables that are referred to anywhere, as far as they are set."""
+        wanted = references.names(self.value) if b"${" in self._data else ()
+        return {name: self.environ[name] for name in wanted if name in self.environ}
+
     def fingerprint(self, paths: Iterable[Path_]) -> str:
         """What a check of the core sections and `paths` depends on, as a sha256: the bytes and the variables used.
 

@@ -74,7 +74,7 @@ class Manifest:
     """A manifest without problems. It holds the sections that were bound: `train` and `package` are None elsewhere.
 
     `samples_record` is `samples`, and `register_record` the block of `register`, with `${NAME}` as written, for what is
-    kept or shown.
+    kept or shown. `recorded` is how many golden requests the training is to record, instead of `samples`.
     """
 
     file: Path
@@ -85,6 +85,7 @@ class Manifest:
     package: Section | None
     samples: tuple[GoldenRequest, ...]
     samples_record: tuple[GoldenRequest, ...]
+    recorded: int
     connections: Mapping[str, Section]
     track: tuple[str, ...]
     observers: tuple[Section, ...]

@@ -51,6 +51,15 @@ def expand_all(value: Json, environ: Mapping[str, str], report: Callable[[Path_,
         return value
 
 
+def escaped(value: Json) -> Json:
+    """The value that `expand_all` makes this one of."""
+    if isinstance(value, dict):
+        return {key: escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [escaped(item) for item in value]
+    return value.replace("${", "$${") if isinstance(value, str) else value
+
+
 def names(value: Json) -> Iterator[str]:
     """The variables that a value refers to."""
     if isinstance(value, str):

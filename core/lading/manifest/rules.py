@@ -27,6 +27,8 @@ def _one_model(draft: Draft) -> _Broken:
     trained, finished = "train" in draft.value, "file" in draft.block(("register",))
     if trained and finished:
         yield ("register", "file"), "a manifest with train has no finished model: remove one of the two"
+    if finished and draft.block(("package", "samples")):
+        yield ("package", "samples"), "nothing is trained here that could record them: write a list of samples"
     if not trained and not finished:
         yield ("train",), "no model: give train, or register.file for a finished one"
 

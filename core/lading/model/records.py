@@ -84,6 +84,7 @@ class ModelVersion(Shown):
 
     `distributions` is what was installed when the model was trained (or, for a finished model, registered): the pins
     of every package of this model come from it. `modules` are source files that the model needs where it is scored.
+    `samples` are golden requests that were recorded when it was trained.
     """
 
     name: str
@@ -103,6 +104,7 @@ class ModelVersion(Shown):
     distributions: Mapping[str, Distribution] = field(default_factory=dict, repr=False)
     modules: tuple[Path, ...] = ()
     references: tuple[ModelReference, ...] = ()
+    samples: tuple[GoldenRequest, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,10 @@ class Package(Shown):
 
 @dataclass(frozen=True)
 class Deployment:
-    """One service on one target block. `service` is its remote name; `release` is None before the first one."""
+    """One service on one target block. `service` is its remote name; `release` is None before the first one.
+
+    `written` is the block of its options with `${NAME}` as the manifest has it, for what a target keeps.
+    """
 
     service: str
     target: str
@@ -132,6 +137,7 @@ class Deployment:
     release: int | None = None
     package_digest: str | None = None
     model_sha256: str | None = None
+    written: Mapping[str, Json] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .options import Json, Options
 from .records import Column, Distribution, ModelReference, ModelVersion, Run
+from .services import GoldenRequest
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,16 @@ class GateRequest:
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """`folder` is empty and the trainer's own; `name` is the manifest's."""
+    """`folder` is empty and the trainer's own; `name` is the manifest's.
+
+    `samples` is how many golden requests to record: rows of the training data, spread over it, at most as many as it
+    has, each with the answer that the model gives to it right after training.
+    """
 
     name: str
     options: Options
     folder: Path
+    samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ class TrainedModel:
     """A model file and what was learnt about it. `modules` are source files that scoring needs (a training script).
 
     `contents` is told by trainers that can read a model file without loading it, and only for a finished one.
+    `samples` are the golden requests that were asked for: one each of the form `{"data": [[…]]}`, with the list of one
+    prediction as its response.
     """
 
     file: Path
@@ -88,6 +96,7 @@ class TrainedModel:
     label: Column | None = None
     modules: tuple[Path, ...] = ()
     contents: FileContents | None = None
+    samples: tuple[GoldenRequest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ class RegisterRequest:
     label: Column | None = None
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     modules: tuple[Path, ...] = ()
+    samples: tuple[GoldenRequest, ...] = ()
     reference: ModelReference | None = None
 
 

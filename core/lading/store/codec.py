@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ..errors import StageFailed
+from ..errors import Refused, StageFailed
 
 
 def to_json(value: Any) -> str:
@@ -20,8 +20,14 @@ def to_json(value: Any) -> str:
 
 
 def from_json(kind: Any, text: str) -> Any:
-    """Read what `to_json` wrote back as `kind`: a dataclass, or a mapping or tuple of them."""
-    return _reader(kind)(json.loads(text))
+    """Read what `to_json` wrote back as `kind`: a dataclass, or a mapping or tuple of them, or `object` for any JSON.
+
+    Raises Refused for what it cannot have written.
+    """
+    try:
+        return _reader(kind)(json.loads(text))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise Refused("a record in the store is damaged", hint="`lading repair` says what it can rebuild") from error
 
 
 def _plain(value: Any) -> Any:

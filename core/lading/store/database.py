@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, LadingError, Locked, Refused, Transient
 from .durable import naming
 
+if TYPE_CHECKING:
+    from .ledger import Ledger, Row
+
 APPLICATION_ID = 0x4C414447  # "LADG"
 FORMAT = 1
+KEPT = ("runs", "distributions", "models", "packages", "releases", "reuse")
+"""The tables that the ledger has a second time."""
+
 _BUSY_SECONDS = 30.0
 
 _SETTINGS = "PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA journal_mode=TRUNCATE;"
@@ -48,6 +54,10 @@ _OUTSIDE = (
 )
 
 
+class Damaged(Refused):
+    """The file is not a whole database of ours."""
+
+
 class Database:
     """One connection, for all threads of a process; a lock of its own keeps their transactions apart.
 
@@ -60,6 +70,8 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
+        self._noted: list[Row] = []
+        self._anew = False
         with naming(path), _explained(path):
             self._connection = _connect(path)
             try:
@@ -83,12 +95,43 @@ class Database:
         """A transaction that is on the disk once the block ends, and has not happened if it raises."""
         with self._lock, _explained(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
+            self._noted, self._anew = [], False
             try:
                 yield self._connection
+                self._enter()
                 self._connection.execute("COMMIT")
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+    def keep(self, table: str, statement: str, values: Sequence[object]) -> int:
+        """Within `write`, change rows of a table and have them noted in the ledger; returns how many they are."""
+        rows = self._connection.execute(f"{statement} RETURNING *", values).fetchall()
+        self._noted += [(table, *row) for row in rows]
+        return len(rows)
+
+    def renew_ledger(self) -> None:
+        """Within `write`, have the ledger say what is in the tables by then, and nothing else."""
+        self._anew = True
+
+    def rows(self, table: str) -> list[Any]:
+        """All rows of a table, whole."""
+        return self.read(f"SELECT * FROM {table}")
+
+    @property
+    def ledger(self) -> Ledger:
+        from .ledger import Ledger  # most commands write nothing
+
+        return Ledger(self._path.with_suffix(".ledger"))
+
+    def _enter(self) -> None:
+        """Note the rows of this transaction before they are committed: what was acknowledged is in both places."""
+        if not (self._noted or self._anew):
+            return
+        if self._anew or not self.ledger.path.exists():
+            self.ledger.rewrite((table, *row) for table in KEPT for row in self.rows(table) if is_kept(table, row))
+        else:
+            self.ledger.append(self._noted)
 
     def _check(self) -> None:
         """Refuse what is not a whole database of ours, at the price of a few reads."""
@@ -102,8 +145,14 @@ class Database:
         if version != FORMAT:
             raise Refused(
                 f"{self._path} has format {version}, of another version of lading; this one reads format {FORMAT}",
-                hint="use the lading that wrote it, or name another store with --store",
+                hint="use the lading that wrote it (`pip install --upgrade lading` gives the newest), or name another "
+                "store with --store",
             )
+
+
+def is_kept(table: str, row: Sequence[object]) -> bool:
+    """Whether the ledger has a row: not what is only remembered of a manifest's text, which is read again as fast."""
+    return table != "reuse" or row[1] not in ("check", "document")
 
 
 def create_database(path: Path) -> None:
@@ -138,15 +187,15 @@ def _explain(error: sqlite3.Error, path: Path) -> LadingError | sqlite3.Error:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code
     if code == sqlite3.SQLITE_BUSY:
         return Locked(f"{path} has been busy for {_BUSY_SECONDS:.0f} s", hint="run the same command again")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "decode to UTF-8" in str(error):
         return _damaged(path)
     if code in _OUTSIDE:
         return Transient(f"{path}: {error}", hint="free space or make it writable, then run the same command again")
     return error
 
 
-def _damaged(path: Path) -> Refused:
-    return Refused(
+def _damaged(path: Path) -> Damaged:
+    return Damaged(
         f"{path} is damaged, or is no store of lading's",
-        hint="put a copy of it back, or move it away and start an empty store; files and packages stay where they are",
+        hint="put a copy of it back, or let `lading repair` say what it can rebuild",
     )

@@ -34,7 +34,7 @@ class Files:
         `name` keeps it under a file name, which a module needs. Raises BadInput where there is no such file, and
         Refused where its bytes do not have the digest `sha256`.
         """
-        if sha256 and self._intact(sha256, name) and self._digests.file(source) == sha256:
+        if sha256 and self.is_intact(sha256, name) and self._digests.file(source) == sha256:
             return sha256, self.path(sha256, name=name)
         with naming(source):
             if not source.is_file():
@@ -44,7 +44,7 @@ class Files:
             if sha256 not in (None, found):
                 raise Refused(f"{source} was altered: its sha256 is {found}, not {sha256}", hint=_HINT)
             path = self.path(found, name=name)
-            if not self._intact(found, name):
+            if not self.is_intact(found, name):
                 make_folder(path.parent)
                 move(folder / "file", path)
             return found, path
@@ -59,7 +59,8 @@ class Files:
         if found != sha256:
             raise Refused(f"{path} was altered: its sha256 is {found}, not {sha256}", hint=_HINT)
 
-    def _intact(self, sha256: str, name: str) -> bool:
+    def is_intact(self, sha256: str, name: str) -> bool:
+        """Whether the stored bytes are there, and unaltered."""
         path = self.path(sha256, name=name)
         with naming(path):
             return path.exists() and self._digests.file(path) == sha256

@@ -82,6 +82,7 @@ def forget(database: Database, needs: Needs) -> None:
         with database.write() as connection:
             connection.executemany("DELETE FROM packages WHERE digest = ?", packages)
             connection.executemany("DELETE FROM reuse WHERE key = ?", needs.stale)
+            database.renew_ledger()
 
 
 def _kept(releases: Iterable[Release], keep: int) -> Iterator[Release]:

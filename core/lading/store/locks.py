@@ -64,6 +64,18 @@ def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
+def is_free(path: Path) -> bool:
+    """Whether nobody holds the lock file `path`; it need not exist."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        return try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _wait_for(descriptor: int, name: str, wait: float, kind: int) -> None:
     end = time.monotonic() + wait
     while not try_lock(descriptor, kind):

@@ -51,7 +51,7 @@ class ModelVersions:
                 model = _again(from_json(ModelVersion, rows[0][0]), model)
             else:
                 model = replace(model, version=_newest(connection, request.name) + 1)
-            self._write(connection, model, content)
+            self._write(model, content)
         return model
 
     def get(self, name: str, version: int | None = None) -> ModelVersion | None:
@@ -87,9 +87,10 @@ class ModelVersions:
             model: ModelVersion = from_json(ModelVersion, row[0])
             others = tuple(other for other in model.references if other.registry != reference.registry)
             record = to_json(replace(model, references=(*others, reference)))
-            connection.execute("UPDATE models SET record = ? WHERE name = ? AND version = ?", (record, *where))
+            update = "UPDATE models SET record = ? WHERE name = ? AND version = ?"
+            self._database.keep("models", update, (record, *where))
 
-    def _write(self, connection: sqlite3.Connection, model: ModelVersion, content: str) -> None:
+    def _write(self, model: ModelVersion, content: str) -> None:
         document = to_json(model.distributions)
         distributions = digest_of(document)
         record = replace(
@@ -98,8 +99,10 @@ class ModelVersions:
             modules=tuple(module.relative_to(self._root) for module in model.modules),
             distributions={},
         )
-        connection.execute("INSERT OR IGNORE INTO distributions VALUES (?, ?)", (distributions, document))
-        connection.execute(
+        insert = "INSERT OR IGNORE INTO distributions VALUES (?, ?)"
+        self._database.keep("distributions", insert, (distributions, document))
+        self._database.keep(
+            "models",
             "INSERT INTO models (name, version, content, distributions, record) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (name, version) DO UPDATE"
             " SET distributions = excluded.distributions, record = excluded.record",
@@ -151,4 +154,5 @@ def _first_version(request: RegisterRequest, file: Path, modules: tuple[Path, ..
         label=request.label,
         distributions=request.distributions,
         modules=modules,
+        samples=request.samples,
     )

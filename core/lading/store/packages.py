@@ -36,22 +36,22 @@ class Packages:
                 _make_durable(path, folder)
             sync(folder)
             digest = self.digest(folder, model)
-            place = self._place(digest)
-            if not self._intact(digest, model):
+            place = self.place(digest)
+            if not self.is_intact(digest, model):
                 make_folder(place.parent)
                 self._replace(place, folder)
-        with self._database.write() as connection:
-            connection.execute("INSERT OR REPLACE INTO packages VALUES (?, ?)", (digest, to_json(packed)))
+        with self._database.write():
+            self._database.keep("packages", "INSERT OR REPLACE INTO packages VALUES (?, ?)", (digest, to_json(packed)))
         return Package(digest, place, packed.scoring_script, model, packed.python, packed.requirements)
 
     def get(self, digest: str, model: ModelVersion) -> Package | None:
         """The package of that digest; None where it is absent, altered, or not of that model."""
         rows = self._database.read("SELECT record FROM packages WHERE digest = ?", digest)
-        if not rows or not self._intact(digest, model):
+        if not rows or not self.is_intact(digest, model):
             return None
         packed = json.loads(rows[0][0])
         packed["requirements"] = tuple(packed["requirements"])
-        return Package(digest=digest, folder=self._place(digest), model=model, **packed)
+        return Package(digest=digest, folder=self.place(digest), model=model, **packed)
 
     def digest(self, folder: Path, model: ModelVersion | RegisterRequest) -> str:
         """The digest that a folder has as the package of a model."""
@@ -62,11 +62,13 @@ class Packages:
         ]
         return digest_of([sorted(files), model.name, model.file_name, model.sha256])
 
-    def _place(self, digest: str) -> Path:
+    def place(self, digest: str) -> Path:
+        """Where the package of that digest lies, once it is kept."""
         return self._root / "packages" / digest
 
-    def _intact(self, digest: str, model: ModelVersion) -> bool:
-        place = self._place(digest)
+    def is_intact(self, digest: str, model: ModelVersion) -> bool:
+        """Whether the folder of a package is there, and unaltered as that of a model."""
+        place = self.place(digest)
         with naming(place):
             return place.is_dir() and all(map(_plain, place.rglob("*"))) and self.digest(place, model) == digest
 

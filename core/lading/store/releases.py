@@ -34,7 +34,8 @@ class Releases:
                 state="pending",
                 started=datetime.now(UTC),
             )
-            connection.execute(
+            self._database.keep(
+                "releases",
                 "INSERT INTO releases (service, target, number, state, record) VALUES (?, ?, ?, ?, ?)",
                 (service, target, number, release.state, to_json(release)),
             )
@@ -48,8 +49,8 @@ class Releases:
         ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC))
         with self._database.write() as connection:
             if state == "up":
-                _supersede(connection, release)
-            _update(connection, ended)
+                self._supersede(connection, release)
+            self._update(ended)
         return ended
 
     def current(self, service: str, target: str) -> Release | None:
@@ -71,23 +72,19 @@ class Releases:
         rows = self._database.read(f"SELECT record FROM releases WHERE {where} ORDER BY seq DESC", *values)
         return [from_json(Release, record) for (record,) in rows]
 
+    def _supersede(self, connection: sqlite3.Connection, release: Release) -> None:
+        query = "SELECT record FROM releases WHERE service = ? AND target = ? AND state = 'up' AND number != ?"
+        for (record,) in connection.execute(query, (release.service, release.target, release.number)).fetchall():
+            self._update(replace(from_json(Release, record), state="superseded"))
+
+    def _update(self, release: Release) -> None:
+        update = "UPDATE releases SET state = ?, record = ? WHERE service = ? AND target = ? AND number = ?"
+        where = (release.service, release.target, release.number)
+        if not self._database.keep("releases", update, (release.state, to_json(release), *where)):
+            raise BadInput(f"'{release.service}' on '{release.target}' has no release {release.number}")
+
 
 def _newest(connection: sqlite3.Connection, service: str, target: str) -> int:
     query = "SELECT coalesce(max(number), 0) FROM releases WHERE service = ? AND target = ?"
     newest: int = connection.execute(query, (service, target)).fetchone()[0]
     return newest
-
-
-def _supersede(connection: sqlite3.Connection, release: Release) -> None:
-    query = "SELECT record FROM releases WHERE service = ? AND target = ? AND state = 'up' AND number != ?"
-    for (record,) in connection.execute(query, (release.service, release.target, release.number)).fetchall():
-        _update(connection, replace(from_json(Release, record), state="superseded"))
-
-
-def _update(connection: sqlite3.Connection, release: Release) -> None:
-    changed = connection.execute(
-        "UPDATE releases SET state = ?, record = ? WHERE service = ? AND target = ? AND number = ?",
-        (release.state, to_json(release), release.service, release.target, release.number),
-    )
-    if changed.rowcount != 1:
-        raise BadInput(f"'{release.service}' on '{release.target}' has no release {release.number}")

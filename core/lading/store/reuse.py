@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from ..model import Json
-from .codec import to_json
-from .database import Database
+from .codec import from_json, to_json
+from .database import Database, is_kept
 
 
 class Reuse:
@@ -19,7 +18,7 @@ class Reuse:
     def get(self, key: str) -> Json | None:
         """The output that was put under a key; None where there is none."""
         rows = self._database.read("SELECT output FROM reuse WHERE key = ?", key)
-        return json.loads(rows[0][0]) if rows else None
+        return from_json(object, rows[0][0]) if rows else None
 
     def put(self, key: str, stage: str, output: Json) -> None:
         """Keep the output of a stage under a key, in place of what is there."""
@@ -28,5 +27,10 @@ class Reuse:
     def put_all(self, rows: Iterable[tuple[str, str, Json]]) -> None:
         """Keep several outputs, each with its key and stage, in one transaction."""
         encoded = [(key, stage, to_json(output)) for key, stage, output in rows]
+        insert = "INSERT OR REPLACE INTO reuse VALUES (?, ?, ?)"
         with self._database.write() as connection:
-            connection.executemany("INSERT OR REPLACE INTO reuse VALUES (?, ?, ?)", encoded)
+            for row in encoded:
+                if is_kept("reuse", row):
+                    self._database.keep("reuse", insert, row)
+                else:
+                    connection.execute(insert, row)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from ..errors import BadInput
 from ..model import Run, TrackedRun
 from .codec import from_json, to_json
 from .database import Database
+
+_INTERRUPTED = "interrupted: its process died"
 
 
 class Runs:
@@ -19,8 +22,9 @@ class Runs:
 
     def save(self, run: Run) -> None:
         """Keep a run; one of the same id is replaced."""
-        with self._database.write() as connection:
-            connection.execute(
+        with self._database.write():
+            self._database.keep(
+                "runs",
                 "INSERT INTO runs (id, name, record) VALUES (?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record",
                 (run.id, run.name, to_json(run)),
@@ -45,6 +49,22 @@ class Runs:
         rows = self._database.read("SELECT record FROM runs WHERE name = coalesce(?, name) ORDER BY seq DESC", name)
         return [from_json(Run, record) for (record,) in rows]
 
+    def running(self, name: str | None = None) -> builtins.list[Run]:
+        """The runs of that name, or all, that have not ended as far as the store knows."""
+        return self._where("state", "running", name)
+
+    def interrupted(self, name: str) -> builtins.list[Run]:
+        """The runs of that name that ended with their process."""
+        return self._where("error", _INTERRUPTED, name)
+
+    def interrupt(self, run: Run) -> None:
+        """Record that the process of a run died."""
+        self.save(replace(run, state="failed", ended=datetime.now(UTC), error=_INTERRUPTED))
+
+    def _where(self, field: str, value: str, name: str | None) -> builtins.list[Run]:
+        query = "SELECT record FROM runs WHERE name = coalesce(?, name) AND json_extract(record, ?) = ?"
+        return [from_json(Run, record) for (record,) in self._database.read(query, name, f"$.{field}", value)]
+
     def add_tracked(self, id: str, tracked: TrackedRun) -> None:  # noqa: A002
         """Note where a tracker keeps a run, in place of its earlier note. Raises BadInput for no such run."""
         with self._database.write() as connection:
@@ -54,4 +74,4 @@ class Runs:
             run: Run = from_json(Run, row[0])
             others = tuple(other for other in run.tracked if other.tracker != tracked.tracker)
             record = to_json(replace(run, tracked=(*others, tracked)))
-            connection.execute("UPDATE runs SET record = ? WHERE id = ?", (record, id))
+            self._database.keep("runs", "UPDATE runs SET record = ? WHERE id = ?", (record, id))

@@ -18,7 +18,7 @@ from .files import Files
 from .journal import Journal
 from .locks import exclusive, shared
 from .models import ModelVersions
-from .names import safe_name
+from .names import lock_file, safe_name
 from .packages import Packages
 from .releases import Releases
 from .reuse import Reuse
@@ -70,7 +70,7 @@ class Store:
     def open(cls, root: Path) -> Store:
         """Open the store in the folder `root`, or create it.
 
-        Raises Refused where others can write to it, and where its database is damaged or of another version.
+        Raises Refused where others can write to it, and where its database is damaged, of another version, or gone.
         """
         root = root.absolute()
         database = root / _DATABASE
@@ -79,6 +79,7 @@ class Store:
                 raise BadInput(f"{root} is not a folder", hint="name another store with --store")
             _refuse_shared(root)
             if not database.exists():
+                _refuse_loss(root, database)
                 _create(root, database)
             _refuse_shared(database)
         return cls(root, Database(database))
@@ -125,7 +126,8 @@ class Store:
 
     def _lock_file(self, name: str) -> Path:
         with naming(self.root):
-            return make_folder(self.root / "locks") / f"{safe_name(name)}.lock"
+            make_folder(self.root / "locks")
+            return lock_file(self.root, name)
 
     def work(self, *parts: str) -> Path:
         """A private folder that lasts as long as the store, one for each sequence of parts, whatever is in them."""
@@ -140,6 +142,17 @@ class Store:
 def _refuse_shared(path: Path) -> None:
     if stat.S_IMODE(path.stat().st_mode) & 0o022:
         raise Refused(f"others can write to {path}, and so choose what is deployed", hint=f"chmod go-w {path}")
+
+
+def _refuse_loss(root: Path, database: Path) -> None:
+    """An empty database beside what another one knew would number its models and releases anew."""
+    if database.with_suffix(".ledger").exists() or any((root / "files").glob("*")):
+        if database.exists():  # another process has just created it
+            return
+        raise Refused(
+            f"{database} is missing, and the store holds what it knew of",
+            hint="put a copy of it back, or let `lading repair` say what it can rebuild",
+        )
 
 
 def _create(root: Path, database: Path) -> None:

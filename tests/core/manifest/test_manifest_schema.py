@@ -62,7 +62,7 @@ WRONG = [
     ("targets: {local: {port: 70000}}\n", "$.targets.local.port"),
     ("targets: {local: {python: other}}\n", "$.targets.local.python"),
     ("targets: {3x: {}}\n", "$.targets"),
-    ("package: {samples: [{request: 1}]}\n", "$.package.samples[0]"),
+    ("package: {samples: [{request: 1}]}\n", "$.package.samples"),
     ("package: {includes: []}\n", "$.package"),
     ("connections: {azureml: {}}\n", "$.connections.azureml"),
     ("observers: [{}]\n", "$.observers[0]"),

@@ -104,7 +104,7 @@ class Scene:
             == set(map(sha256, SOURCES))
         )
         assert len(list(root.glob("packages/*"))) == len(SOURCES)
-        whole = {".gitignore", "files", "modules", "packages", "store.db", "store.db-journal", "tmp"}
+        whole = {".gitignore", "files", "modules", "packages", "store.db", "store.db-journal", "store.ledger", "tmp"}
         assert {path.name for path in root.iterdir()} <= whole
 
 

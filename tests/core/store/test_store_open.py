@@ -133,7 +133,7 @@ def test_garbage_is_refused_and_kept(root: Path, content: bytes) -> None:
     (root / "store.db").write_bytes(content)
     with pytest.raises(Refused, match=r"store\.db is damaged") as refused:
         Store.open(root)
-    assert "put a copy of it back" in (refused.value.hint or "")
+    assert "`lading repair`" in (refused.value.hint or "")
     assert (root / "store.db").read_bytes() == content
 
 
@@ -174,7 +174,7 @@ def test_a_newer_format_is_refused_with_both_named(root: Path) -> None:
         newer.execute("PRAGMA user_version = 7")
     with pytest.raises(Refused, match=r"has format 7, .*reads format 1") as refused:
         Store.open(root)
-    assert "use the lading that wrote it" in (refused.value.hint or "")
+    assert "pip install --upgrade lading" in (refused.value.hint or "")
 
 
 def test_a_database_that_was_moved_away_takes_its_journal_with_it(store: Store, root: Path) -> None:
@@ -185,6 +185,7 @@ def test_a_database_that_was_moved_away_takes_its_journal_with_it(store: Store, 
         dying.execute("UPDATE runs SET record = hex(zeroblob(300000))")  # too much for the cache
         journal = (root / "store.db-journal").read_bytes()
     (root / "store.db").unlink()
+    (root / "store.ledger").unlink()
     (root / "store.db-journal").write_bytes(journal)
     with closing(Store.open(root)) as again:
         assert again.runs.list() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lading import TrainedModel, TrainRequest
+from lading import Secret, TrainedModel, TrainRequest
 from lading_sklearn import lading_train
 from lading_sklearn.options import SklearnOptions
 
@@ -25,6 +26,9 @@ class FakeContext:
         assert phase == "training"
         self.lines.append(detail)
         self.on_line(detail)
+
+    def secret(self, name: str) -> Secret:
+        return Secret(os.environ[name])
 
 
 @pytest.fixture

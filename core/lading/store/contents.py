@@ -1,0 +1,155 @@
+"""What can be wrong in a store whose database is whole: bytes, and records of what processes left unfinished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+
+from ..model import ModelVersion
+from .codec import from_json
+from .database import Database, create_database
+from .digests import Digests
+from .files import Files
+from .findings import Finding, Repair
+from .locks import is_free
+from .names import lock_file, service_lock, train_lock
+from .packages import Packages
+from .runs import Runs
+
+_TRAINED = ("train", "inspect")
+"""The stages whose outputs name stored files."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Contents:
+    """Looks at every byte anew: what is remembered of digests is not believed here.
+
+    `folder` is scratch; `set_aside` moves something damaged away.
+    """
+
+    def __init__(self, root: Path, database: Database, folder: Path, set_aside: Callable[[Path], object]) -> None:
+        self._root = root
+        self._database = database
+        self._folder = folder
+        self._set_aside = set_aside
+        self._models = [from_json(ModelVersion, record) for record in self._records("models")]
+
+    def repairs(self) -> Iterator[Repair]:
+        create_database(self._folder / "digests.db")
+        with closing(Database(self._folder / "digests.db")) as nothing:
+            digests = Digests(self._root, nothing)
+            self._files = Files(self._root, digests)
+            packages = Packages(self._root, self._database, digests)
+            for sha256, name in sorted(self._wanted() | self._present()):
+                if not self._files.is_intact(sha256, name):
+                    yield self._file(sha256, name)
+            for (digest,) in self._database.read("SELECT digest FROM packages"):
+                if not any(packages.is_intact(digest, model) for model in self._models):
+                    yield self._package(packages.place(digest), digest)
+        yield from self._runs()
+        yield from self._effects()
+
+    def _records(self, table: str) -> list[str]:
+        return [row[-1] for row in self._database.rows(table)]
+
+    def _wanted(self) -> set[tuple[str, str]]:
+        """What the records speak of, by digest and, for modules, file name."""
+        files = {(model.sha256, "") for model in self._models}
+        modules = {(module.parent.name, module.name) for model in self._models for module in model.modules}
+        outputs = [json.loads(output) for _, stage, output in self._database.rows("reuse") if stage in _TRAINED]
+        return files | modules | {(output[name], "") for output in outputs for name in ("sha256", "distributions")}
+
+    def _present(self) -> set[tuple[str, str]]:
+        files = {(path.name, "") for path in self._root.glob("files/*")}
+        modules = {(path.parent.name, path.name) for path in self._root.glob("modules/*/*")}
+        return {(sha256, name) for sha256, name in files | modules if _SHA256.fullmatch(sha256)}
+
+    def _file(self, sha256: str, name: str) -> Repair:
+        path, copy = self._files.path(sha256, name=name), self._copies.get(sha256)
+        missing = not path.exists()
+        reused = self._database.read(
+            "SELECT key FROM reuse WHERE stage IN (?, ?) AND instr(output, ?)", *_TRAINED, sha256
+        )
+        away = "" if missing else "move it aside and "
+        if copy:
+            remedy = f"{away}put back the copy in {copy.parent.relative_to(self._root)}"
+        elif reused:
+            remedy = f"{away}forget the result it belongs to: the next `lading deploy` makes it again"
+        elif missing:
+            remedy = "put a copy of it back: nothing in this store has its bytes"
+        else:
+            remedy = "move it aside"
+
+        def act() -> None:
+            if not missing:
+                self._set_aside(path)
+            if copy:
+                self._files.put(copy, sha256, name=name)
+            else:
+                self._forget("reuse", "key", [key for (key,) in reused])
+
+        problem = "missing" if missing else "altered"
+        finding = Finding(
+            "file", self._label(path, sha256), problem, remedy, repairs=bool(copy or reused or not missing)
+        )
+        return Repair(finding, act)
+
+    def _label(self, path: Path, sha256: str) -> str:
+        versions = [f"{model.name}:{model.version}" for model in self._models if model.sha256 == sha256]
+        return f"{path.relative_to(self._root)}" + (f" ({', '.join(versions)})" if versions else "")
+
+    @cached_property
+    def _copies(self) -> dict[str, Path]:
+        """Where else the bytes of models and modules may lie: laid out for a release, or in a package."""
+        found: dict[str, Path] = {}
+        for path in (*self._root.glob("work/**/azureml-models/**/*"), *self._root.glob("packages/**/*")):
+            if path.is_file() and not path.is_symlink():
+                with path.open("rb") as file:
+                    found.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+        return found
+
+    def _package(self, place: Path, digest: str) -> Repair:
+        exists = place.exists()
+
+        def act() -> None:
+            if exists:
+                self._set_aside(place)
+            made = self._database.read(
+                "SELECT key FROM reuse WHERE stage = 'package' AND output = ?", json.dumps(digest)
+            )
+            self._forget("reuse", "key", [key for (key,) in made])
+            self._forget("packages", "digest", [digest])
+
+        away = "move it aside: " if exists else ""
+        remedy = f"{away}`lading deploy` makes it again; until then no release goes back to it"
+        name = f"packages/{digest}"
+        return Repair(Finding("package", name, "altered" if exists else "missing", remedy), act)
+
+    def _runs(self) -> Iterator[Repair]:
+        runs = Runs(self._database)
+        for run in runs.running():
+            if is_free(lock_file(self._root, train_lock(run.name))):
+                finding = Finding("run", run.id, "running, and its process is dead", "record it as failed")
+                yield Repair(finding, lambda run=run: runs.interrupt(run))  # type: ignore[misc]
+
+    def _effects(self) -> Iterator[Repair]:
+        """What commands that died have begun at a target. Only the target knows what became of it."""
+        rows = self._database.read(
+            "SELECT service, target, name FROM journal WHERE outcome IS NULL OR outcome = 'unknown' ORDER BY id"
+        )
+        for service, target, name in rows:
+            if is_free(lock_file(self._root, service_lock(service, target))):
+                remedy = f"`lading deploy --target {target}` asks the target, and finishes or undoes it"
+                problem = f"begun for {service} on '{target}' by a command that died"
+                yield Repair(Finding("effect", name, problem, remedy, repairs=False))
+
+    def _forget(self, table: str, column: str, keys: list[str]) -> None:
+        with self._database.write() as connection:
+            connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(key,) for key in keys])
+            self._database.renew_ledger()

@@ -1,0 +1,25 @@
+"""Golden requests, recorded: rows of the training data, and what the model that was just fitted says to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lading import Json, StageFailed
+
+
+def record(model: Any, inputs: Any, wanted: int) -> list[dict[str, Json]]:
+    """Requests and responses, in the form that the default scoring script takes, for `wanted` rows of `inputs`.
+
+    The rows are spread evenly over the data, from the first to the last; all of them where there are not so many.
+    `inputs` has shape (rows, features). Raises StageFailed for an answer that is no finite number, text or list.
+    """
+    import numpy as np
+
+    places = np.unique(np.linspace(0, len(inputs) - 1, wanted).round().astype(int))
+    chosen = inputs.iloc[places] if hasattr(inputs, "iloc") else inputs[places]
+    answers = np.asarray(model.predict(chosen))
+    if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+        raise StageFailed("the model has no finite answer to a row that it was trained on", hint="look at its data")
+    rows = chosen.to_numpy(dtype=object) if hasattr(chosen, "iloc") else chosen
+    pairs = zip(rows.tolist(), answers.tolist(), strict=True)
+    return [{"request": {"data": [row]}, "response": [answer]} for row, answer in pairs]

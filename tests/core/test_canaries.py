@@ -1,0 +1,254 @@
+"""Canaries: values of every variable that a manifest refers to, which nothing that is written or shown may hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.conftest import Shell
+
+from lading.cli.commands import COMMANDS
+
+CANARY = "c4n4ry"
+NAMES = ("PARAM", "TRAIN_ENV", "DESCRIPTION", "TAG", "TOKEN", "PASSWORD", "TARGET")
+MANIFEST = """\
+version: 1
+name: canary
+train:
+  data: sal.csv
+  script: train.py
+  params: {token: "${CANARY_PARAM}"}
+  env: [CANARY_TRAIN_ENV]
+register:
+  model: canary
+  description: "for ${CANARY_DESCRIPTION}"
+  tags: {key: "${CANARY_TAG}"}
+  to: [vault]
+package:
+  scoring_script: score.py
+  environment: {conda: [scikit-learn]}
+  samples: [{request: 1, response: [1]}]
+connections:
+  vault: {plugin: smuggler, token: "${CANARY_TOKEN}", password: CANARY_PASSWORD}
+track: [vault]
+targets:
+  local: {env: {TOKEN: "${CANARY_TARGET}"}}
+"""
+TRAIN = """\
+import os, sys, time
+from sklearn.dummy import DummyRegressor
+
+def train(data, log, token):
+    print(dict(os.environ), token, flush=True)
+    print(token, file=sys.stderr, flush=True)
+    log("token", f"it is {token}")
+    FAULT
+    return DummyRegressor().fit([[0]], [1])
+"""
+SCORE = """\
+import os, sys
+
+def init():
+    print(dict(os.environ), flush=True)
+    sys.stderr.write(os.environ["TOKEN"])  # without a line feed
+    INIT
+
+def run(raw_data):
+    print(os.environ["TOKEN"], flush=True)
+    return ANSWER
+"""
+
+# A command line for each command; a new command without one fails a test.
+CASES: dict[str, list[str]] = {
+    "check": ["check"],
+    "schema": ["schema"],
+    "plugin": ["plugin", "list"],
+    "target": ["target", "show", "local"],
+    "completion": ["completion", "bash"],
+    "init": ["init", "starter"],
+    "train": ["train"],
+    "register": ["register"],
+    "package": ["package", "export", "canary.tar"],
+    "plan": ["plan", "--out", "plan.json"],
+    "deploy": ["deploy", "--force"],
+    "uri": ["uri"],
+    "score": ["score", "-d", "1"],
+    "status": ["status"],
+    "logs": ["logs"],
+    "history": ["history"],
+    "run": ["run", "list"],
+    "model": ["model", "show", "canary:1"],
+    "rollback": ["rollback", "--to", "1"],
+    "gc": ["gc", "--keep", "0", "--yes"],
+    "repair": ["repair", "--yes"],
+    "delete": ["delete"],
+}
+AS_JSON = set(COMMANDS) - {"logs", "schema", "completion", "init"}
+
+
+@dataclass
+class Cage:
+    """A project whose variables are canaries, and all that was shown or seen of its processes."""
+
+    shell: Shell
+    shown: str = ""
+
+    def run(self, *argv: str, code: int | None = 0, **env: str) -> str:
+        """Run a command with `-v`, which may show tracebacks."""
+        process = self.shell.start(*argv, "-v", **env)
+        shown = "".join(process.communicate(timeout=120))
+        assert code in (None, process.returncode), shown
+        self.shown += shown
+        return shown
+
+    def hits(self) -> list[str]:
+        """Where a canary was found: on a stream, or in any file of the project, the store's and archives included."""
+        files = (path for path in self.shell.folder.rglob("*") if path.is_file() and not path.is_symlink())
+        found = [str(path) for path in files if CANARY.encode() in path.read_bytes()]
+        return found + [line for line in self.shown.splitlines() if CANARY in line]
+
+
+@pytest.fixture
+def cage(shell: Shell, install: Callable[[str], Path], tmp_path: Path) -> Cage:
+    shell.env |= {f"CANARY_{name}": f"{CANARY}-{name.lower()}-{os.urandom(6).hex()}" for name in NAMES}
+    shell.env |= {"PYTHONPATH": str(install("smuggler")), "SMUGGLER_LOG": str(tmp_path / "told")}
+    shell.write("lading.yaml", MANIFEST)
+    shell.write("sal.csv", "x,y\n1,2\n")
+    write(shell)
+    return Cage(shell)
+
+
+def write(shell: Shell, *, train: str = "pass", init: str = "pass", answer: str = "[1]") -> None:
+    shell.write("train.py", TRAIN.replace("FAULT", train))
+    shell.write("score.py", SCORE.replace("INIT", init).replace("ANSWER", answer))
+
+
+@pytest.fixture
+def command_lines() -> Iterator[list[str]]:
+    """The command lines with a canary in them, of any process that is seen meanwhile (on Linux)."""
+    found: list[str] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.005):
+            for file in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    line = file.read_bytes()
+                except OSError:  # it has ended
+                    continue
+                if CANARY.encode() in line:
+                    found.append(line.decode(errors="replace"))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    yield found
+    done.set()
+    watcher.join()
+
+
+def test_every_command_has_a_case() -> None:
+    assert set(CASES) == set(COMMANDS)
+
+
+def test_no_command_shows_or_keeps_a_secret(cage: Cage, command_lines: list[str], tmp_path: Path) -> None:
+    for name, argv in CASES.items():
+        cage.run(*argv, *(["--json"] if name in AS_JSON else []), *(["--force"] if name == "train" else []))
+        assert cage.hits() == [], name
+        if name == "plan":
+            cage.run("deploy")  # in words
+    assert command_lines == []
+    told = (tmp_path / "told").read_text()
+    assert cage.shell.env["CANARY_TAG"] in told  # the registry alone has the values
+    assert f"for {cage.shell.env['CANARY_DESCRIPTION']}" in told
+
+
+FAULTS: dict[str, dict[str, str]] = {
+    "a training that fails": {"train": "raise ValueError(token, os.environ['CANARY_TRAIN_ENV'])"},
+    "a training that ends": {"train": "sys.exit(token)"},
+    "a failing init": {"init": "raise RuntimeError(os.environ['TOKEN'])"},
+    "an init that ends": {"init": "sys.exit(os.environ['TOKEN'])"},
+    "a wrong answer": {"answer": "[os.environ['TOKEN']]"},
+    "an answer that fails": {"answer": "1 / len(os.environ['TOKEN'], '')"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_fault_of_a_script_shows_or_keeps_a_secret(cage: Cage, fault: str, as_json: bool) -> None:
+    write(cage.shell, **FAULTS[fault])
+    shown = cage.run("deploy", *(["--json"] if as_json else []), code=None)
+    assert "rror" in shown
+    for argv in (["logs"], ["history", "--json"], ["run", "list", "--json"], ["status"]):
+        cage.run(*argv, code=None)
+    assert cage.hits() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("fault", ["connect", "track", "register", "connect-expected", "register-expected"])
+def test_no_fault_of_a_plugin_shows_or_keeps_a_secret(cage: Cage, fault: str, as_json: bool) -> None:
+    shown = cage.run("deploy", *(["--json"] if as_json else []), code=6, SMUGGLER_FAULT=fault)
+    assert "cannot do it with" in shown or "refused: " in shown
+    assert "***" in shown  # and what is hidden is seen to be
+    cage.run("run", "list", "--json")
+    assert cage.hits() == []
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_killed_training_leaves_no_secret(cage: Cage) -> None:
+    write(cage.shell, train="open(os.path.dirname(__file__) + '/entered', 'w').close(); time.sleep(60)")
+    command = cage.shell.start("deploy")
+    until((cage.shell.folder / "entered").exists)
+    command.kill()
+    cage.shown += "".join(command.communicate(timeout=60))
+    assert cage.hits() == []
+    assert "its process is dead" in cage.run("repair", "--yes")
+    assert cage.hits() == []
+
+
+@pytest.mark.slow
+def test_a_killed_deploy_leaves_no_secret_and_the_next_one_brings_it_up(cage: Cage) -> None:
+    write(cage.shell, init="import time; time.sleep(1)")
+    command = cage.shell.start("deploy")
+    until(lambda: any(cage.shell.folder.glob(".lading/work/deployments/local/canary/releases/1.log")))
+    command.kill()
+    cage.shown += "".join(command.communicate(timeout=60))
+    assert cage.hits() == []
+    cage.run("deploy")
+    assert "1" in cage.run("score", "-d", "1")
+    assert cage.hits() == []
+
+
+@pytest.mark.slow
+def test_after_the_death_of_a_supervisor_a_deploy_hands_the_values_over_again(cage: Cage) -> None:
+    write(cage.shell, answer="[len(os.environ['TOKEN'])]")
+    length = len(cage.shell.env["CANARY_TARGET"])
+    cage.shell.write("lading.yaml", MANIFEST.replace("response: [1]", f"response: [{length}]"))
+    cage.run("deploy")
+    work = cage.shell.folder / ".lading" / "work" / "deployments" / "local" / "canary"
+    kill = "import json, os, sys; os.kill(json.load(open(sys.argv[1]))['pid'], 9)"
+    subprocess.run([sys.executable, "-c", kill, work / "state.json"], check=True)
+    until(lambda: "stopped" in cage.run("status"))
+    cage.run("deploy")
+    assert cage.run("score", "-d", "1").startswith(f"[{length}]")
+    assert cage.hits() == []
+
+
+def test_the_suite_sees_a_secret_that_gets_out(cage: Cage) -> None:
+    planted = cage.shell.write("leak.bin", f"\0{cage.shell.env['CANARY_TAG']}\0")
+    cage.shown = f"fine\nsee {cage.shell.env['CANARY_TOKEN']}\n"
+    assert cage.hits() == [str(planted), f"see {cage.shell.env['CANARY_TOKEN']}"]

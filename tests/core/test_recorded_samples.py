@@ -1,0 +1,159 @@
+"""Golden requests recorded from the training data: what the model said in training is what a deployment must say."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import Shell
+
+SALARY = """\
+version: 1
+name: salary-svc
+train:
+  data: sal.csv
+  features: [x]
+  label: y
+  estimator: sklearn.linear_model.LinearRegression
+package: {samples: {record: 5}, environment: {conda: [scikit-learn]}}
+"""
+TOWNS = """\
+version: 1
+name: towns
+train:
+  data: towns.csv
+  features: [town, rooms]
+  label: rent
+  steps:
+    - name: encode
+      estimator: sklearn.compose.ColumnTransformer
+      params: {transformers: [[town, {estimator: sklearn.preprocessing.OneHotEncoder}, [town]]], remainder: passthrough}
+    - {name: fit, estimator: sklearn.linear_model.LinearRegression}
+package: {samples: {record: 100}}
+"""
+# as the tutorial's: JSON in a string
+SCORE = """\
+import json, os, pathlib, joblib
+def init():
+    global model
+    model = joblib.load(next(pathlib.Path(os.environ["AZUREML_MODEL_DIR"]).iterdir()))
+def run(raw_data):
+    return json.dumps((model.predict(json.loads(raw_data)["data"]) * FACTOR).tolist())
+"""
+
+
+@pytest.fixture
+def salary(shell: Shell) -> Shell:
+    shell.write("lading.yaml", SALARY)
+    shell.write("sal.csv", "x,y\n" + "".join(f"{x},{3 * x + 7}\n" for x in range(21)))
+    return shell
+
+
+def records(shell: Shell, table: str) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(shell.folder / ".lading" / "store.db")) as database:
+        return [json.loads(row) for (row,) in database.execute(f"SELECT record FROM {table}")]
+
+
+@pytest.mark.slow
+def test_rows_spread_over_the_data_are_what_a_deployment_must_answer(salary: Shell) -> None:
+    salary("deploy")
+    (model,) = records(salary, "models")
+    assert [sample["request"] for sample in model["samples"]] == [{"data": [[x]]} for x in (0, 5, 10, 15, 20)]
+    assert [sample["response"] for sample in model["samples"]] == [
+        [pytest.approx(3 * x + 7)] for x in (0, 5, 10, 15, 20)
+    ]
+    (release,) = records(salary, "releases")
+    assert release["golden_requests"] == model["samples"]
+
+    # A script that answers as the tutorial's does is asked the same; one that is off does not come up.
+    script = SALARY.replace("package: {", "package: {scoring_script: score.py, ")
+    salary.write("lading.yaml", script)
+    salary.write("score.py", SCORE.replace("FACTOR", "1"))
+    salary("deploy")
+    salary.write("score.py", SCORE.replace("FACTOR", "1.001"))
+    failed = salary("deploy", code=8)
+    assert "golden request 1: response[0] is 7.00" in failed.err
+    assert "off by 0.001 of it" in failed.err
+    assert json.loads(json.loads(salary("score", "-d", '{"data": [[1]]}').out)) == [pytest.approx(10)]
+    assert salary("rollback", "--json").json()["release"] == 4  # and that has answered what release 1 had to
+
+
+def test_another_number_trains_again_and_the_plan_says_so(salary: Shell) -> None:
+    salary("register")
+    salary.write("lading.yaml", SALARY.replace("record: 5", "record: 2"))
+    (train, *_) = salary("plan", "--json").json()["stages"]
+    assert [(change["field"], change["old"], change["new"]) for change in train["changes"]] == [("samples", 5, 2)]
+    assert salary("register").out == "salary-svc:1\n"  # the same bytes
+    (model,) = records(salary, "models")
+    assert [sample["request"] for sample in model["samples"]] == [{"data": [[0]]}, {"data": [[20]]}]
+
+
+@pytest.mark.slow
+def test_text_columns_and_fewer_rows_than_asked_for(shell: Shell) -> None:
+    shell.write("lading.yaml", TOWNS)
+    rows = [("Ulm", 2, 500), ("${HOME}", 3, 900), ("$${Bonn}", 2, 600), ("Ulm", 4, 800)]
+    shell.write("towns.csv", "town,rooms,rent\n" + "".join(f"{t},{r},{p}\n" for t, r, p in rows))
+    shell("deploy")
+    (model,) = records(shell, "models")
+    assert [sample["request"]["data"] for sample in model["samples"]] == [[[t, r]] for t, r, _ in rows]
+    shell("deploy", "--force")
+    done = shell("rollback", "--to", "1", "--json")  # which asks what the release was accepted with, word for word
+    assert "golden request" not in done.err.replace("golden requests", "")
+
+
+@pytest.mark.slow
+def test_an_exported_package_brings_them_along(salary: Shell, tmp_path: Path) -> None:
+    salary("package", "export", "salary.tar")
+    bare = SALARY.replace("data: sal.csv", "data: gone.csv")
+    salary.write("bare.yaml", bare)
+    salary("deploy", "bare.yaml", "--package", "salary.tar", "--store", tmp_path / "elsewhere")
+    with closing(sqlite3.connect(tmp_path / "elsewhere" / "store.db")) as database:
+        ((release,),) = database.execute("SELECT record FROM releases")
+    assert len(json.loads(release)["golden_requests"]) == 5
+    salary("delete", "bare.yaml", "--store", tmp_path / "elsewhere")
+
+
+def test_a_version_without_recorded_ones_is_refused_where_they_are_wanted(salary: Shell) -> None:
+    salary.write("lading.yaml", SALARY.replace("samples: {record: 5}, ", ""))
+    salary("register")
+    salary.write("lading.yaml", SALARY)
+    failed = salary("deploy", "--model", "salary-svc:1", code=3)
+    assert "no golden requests were recorded of salary-svc:1" in failed.err
+
+
+def test_a_finished_model_records_nothing(shell: Shell) -> None:
+    shell.write("m.joblib", "")
+    shell.write("lading.yaml", "version: 1\nname: some\nregister: {file: m.joblib}\npackage:\n  samples: {record: 2}\n")
+    failed = shell("check", code=2)
+    assert failed.err.startswith("lading.yaml:5:3: package.samples: nothing is trained here that could record them")
+
+
+@pytest.mark.parametrize("value", ["0", "1001", "-1", "1.5", "'5'", "true", "[1]"])
+def test_a_number_that_cannot_be_is_told_at_its_place(salary: Shell, value: str) -> None:
+    salary.write("lading.yaml", SALARY.replace("record: 5", f"record: {value}"))
+    told = salary("check", code=2).err
+    assert told.startswith("lading.yaml:8:2")
+    assert ": package.samples.record: " in told
+
+
+def test_a_training_script_chooses_its_own_rows(salary: Shell) -> None:
+    salary.write("train.py", "def train(data, log): ...\n")
+    manifest = SALARY.replace("  features: [x]\n  label: y\n  estimator: sklearn.linear_model.LinearRegression\n", "")
+    salary.write("lading.yaml", manifest.replace("data: sal.csv", "data: sal.csv\n  script: train.py"))
+    failed = salary("train", code=2)
+    assert "a training script chooses its own rows" in failed.err
+
+
+def test_a_trainer_that_records_none_is_told_on(shell: Shell, install: Callable[[str], Path]) -> None:
+    shell.env["PYTHONPATH"] = str(install("harbour"))
+    shell.write("tons.txt", "7")
+    manifest = "version: 1\nname: ferry\ntrain: {plugin: crane, data: tons.txt}\npackage: {samples: {record: 1}}\n"
+    shell.write("lading.yaml", manifest)
+    failed = shell("train", code=6)
+    assert "crane" in failed.err
+    assert "records no golden requests" in failed.err
