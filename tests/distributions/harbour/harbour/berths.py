@@ -100,7 +100,7 @@ class Berth:
     def lading_describe(self):
         declared = {Capability.DELETE, Capability.SCORING_URI}
         declared |= {Capability.KEEPS_OLD_RELEASE} if self.keeps else set()
-        declared |= {Capability.STATUS} if isinstance(self, Told) else set()
+        declared |= {Capability.STATUS} if self.lading_status else set()
         return Description(
             summary="a place for a ship",
             options=self.options,
@@ -143,6 +143,15 @@ class Berth:
         return ScoringUri(json.loads(served.read_text())["uri"])
 
     @hookimpl
+    def lading_status(self, deployment: Deployment, context):
+        note("lading_status", target=deployment.target)
+        served = context.work / "served.json"
+        if not served.exists():
+            return Status(State.ABSENT)
+        tags = json.loads(served.read_text())["tags"]
+        return Status(State.RUNNING, package_digest=tags["lading.package"], model_sha256=tags["lading.model"])
+
+    @hookimpl
     def lading_delete(self, deployment, context):
         note("lading_delete", target=deployment.target)
         for record in context.work.glob("*.json"):
@@ -151,17 +160,10 @@ class Berth:
         return Status(State.ABSENT)
 
 
-class Told(Berth):
-    """A place with somebody who looks at it."""
+class Foggy(Berth):
+    """A place that nobody can see."""
 
-    @hookimpl
-    def lading_status(self, deployment: Deployment, context):
-        note("lading_status", target=deployment.target)
-        served = context.work / "served.json"
-        if not served.exists():
-            return Status(State.ABSENT)
-        tags = json.loads(served.read_text())["tags"]
-        return Status(State.RUNNING, package_digest=tags["lading.package"], model_sha256=tags["lading.model"])
+    lading_status = None
 
 
 def moor(request, folder, record):
@@ -212,5 +214,5 @@ def sink(record):
         record.unlink()
 
 
-quay, raft = Told(keeps=True, options=BerthOptions), Told(keeps=False, options=RaftOptions)
-fog = Berth(keeps=True, options=BerthOptions)
+quay, raft = Berth(keeps=True, options=BerthOptions), Berth(keeps=False, options=RaftOptions)
+fog = Foggy(keeps=True, options=BerthOptions)
