@@ -109,7 +109,7 @@ class Berth:
     def lading_describe(self):
         declared = {Capability.DELETE, Capability.SCORING_URI}
         declared |= {Capability.KEEPS_OLD_RELEASE} if self.keeps else set()
-        declared |= {Capability.STATUS} if isinstance(self, Told) else set()
+        declared |= {Capability.STATUS} if self.lading_status else set()
         return Description(
             summary="a place for a ship",
             options=self.options,
@@ -154,20 +154,6 @@ class Berth:
         return ScoringUri(json.loads(served.read_text())["uri"])
 
     @hookimpl
-    def lading_delete(self, deployment, context):
-        misbehaviour = note("lading_delete", target=deployment.target)
-        if misbehaviour is not None:
-            return misbehaviour
-        for record in context.work.glob("*.json"):
-            sink(record)
-        (context.work / "uri").unlink(missing_ok=True)
-        return Status(State.ABSENT)
-
-
-class Told(Berth):
-    """A place with somebody who looks at it."""
-
-    @hookimpl
     def lading_status(self, deployment: Deployment, context):
         misbehaviour = note("lading_status", target=deployment.target)
         if misbehaviour is not None:
@@ -178,8 +164,24 @@ class Told(Berth):
         tags = json.loads(served.read_text())["tags"]
         return Status(State.RUNNING, package_digest=tags["lading.package"], model_sha256=tags["lading.model"])
 
+    @hookimpl
+    def lading_delete(self, deployment, context):
+        misbehaviour = note("lading_delete", target=deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
+        for record in context.work.glob("*.json"):
+            sink(record)
+        (context.work / "uri").unlink(missing_ok=True)
+        return Status(State.ABSENT)
 
-class Beacon(Told):
+
+class Foggy(Berth):
+    """A place that nobody can see."""
+
+    lading_status = None
+
+
+class Beacon(Berth):
     key = "s3same"
 
     @hookimpl
@@ -250,6 +252,6 @@ def sink(record):
         record.unlink()
 
 
-quay, raft = Told(keeps=True, options=BerthOptions), Told(keeps=False, options=RaftOptions)
+quay, raft = Berth(keeps=True, options=BerthOptions), Berth(keeps=False, options=RaftOptions)
 beacon = Beacon(keeps=True, options=BerthOptions)
-fog = Berth(keeps=True, options=BerthOptions)
+fog = Foggy(keeps=True, options=BerthOptions)

@@ -5,26 +5,26 @@ import time
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from harbour.berths import BerthOptions, Told, moor, sink
+from harbour.berths import Berth, BerthOptions, moor, sink
 
 from lading import Capability, Failed, InputPath, Logs, Options, Pending, ScoringUri, State, Status, hookimpl
 
 
-class Sleepy(Told):
+class Sleepy(Berth):
     @hookimpl
     def lading_status(self, deployment, context):
         time.sleep(0.01)
         return super().lading_status(deployment, context)
 
 
-class Chatty(Told):
+class Chatty(Berth):
     @hookimpl
     def lading_scoring_uri(self, deployment, context):
         print("looking for it")
         return super().lading_scoring_uri(deployment, context)
 
 
-class Twice(Told):
+class Twice(Berth):
     """Moors a second ship where it should wait for the first."""
 
     @hookimpl
@@ -37,7 +37,7 @@ class Twice(Told):
         return step
 
 
-class Tattler(Told):
+class Tattler(Berth):
     @hookimpl
     def lading_status(self, deployment, context):
         return replace(super().lading_status(deployment, context), detail=f"with {os.environ['HARBOUR_PASSWORD']}")
@@ -52,7 +52,7 @@ class VagueOptions(Options):
     berths: int = 1
 
 
-class Blind(Told):
+class Blind(Berth):
     """Says that nothing is there while it serves."""
 
     @hookimpl
@@ -60,7 +60,7 @@ class Blind(Told):
         return Status(State.ABSENT)
 
 
-class Boastful(Told):
+class Boastful(Berth):
     """Declares logs and has none."""
 
     @hookimpl
@@ -69,7 +69,7 @@ class Boastful(Told):
         return replace(found, capabilities=found.capabilities | {Capability.LOGS})
 
 
-class Modest(Told):
+class Modest(Berth):
     """Has logs and does not say so."""
 
     @hookimpl
@@ -77,7 +77,7 @@ class Modest(Told):
         return Logs(lines=())
 
 
-class Stiff(Told):
+class Stiff(Berth):
     """Answers with what cannot be pickled."""
 
     @hookimpl
@@ -86,7 +86,7 @@ class Stiff(Told):
         return replace(found, devices=MappingProxyType({})) if isinstance(found, ScoringUri) else found
 
 
-class Ghost(Told):
+class Ghost(Berth):
     """Sinks a ship and keeps its papers."""
 
     @hookimpl
@@ -98,7 +98,7 @@ class Ghost(Told):
         return Status(State.ABSENT)
 
 
-class Anchored(Told):
+class Anchored(Berth):
     """Cannot be deleted, though it declares so."""
 
     @hookimpl
@@ -107,7 +107,7 @@ class Anchored(Told):
         return Status(State.FAILED, detail="the anchor is stuck")
 
 
-class Careless(Told):
+class Careless(Berth):
     """Sinks what serves when the new one is refused."""
 
     @hookimpl
@@ -117,7 +117,7 @@ class Careless(Told):
         return super().lading_deploy(request, context)
 
 
-class Drifting(Told):
+class Drifting(Berth):
     """Forgets where it answered."""
 
     @hookimpl
@@ -127,7 +127,7 @@ class Drifting(Told):
         return super().lading_deploy(request, context)
 
 
-class Amnesiac(Told):
+class Amnesiac(Berth):
     """Does not take up what another process has begun."""
 
     def __init__(self, **options):
@@ -146,7 +146,7 @@ sleepy = Sleepy(keeps=True, options=BerthOptions)
 chatty = Chatty(keeps=True, options=BerthOptions)
 twice = Twice(keeps=True, options=BerthOptions)
 tattler = Tattler(keeps=True, options=BerthOptions)
-vague = Told(keeps=True, options=VagueOptions)
+vague = Berth(keeps=True, options=VagueOptions)
 blind = Blind(keeps=True, options=BerthOptions)
 boastful = Boastful(keeps=True, options=BerthOptions)
 modest = Modest(keeps=True, options=BerthOptions)
