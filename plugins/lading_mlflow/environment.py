@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -42,9 +43,11 @@ def credentials(options: MlflowOptions, context: Context) -> Mapping[str, str]:
 
 
 def masked(text: str, signed_in: Mapping[str, str]) -> str:
-    """The text without what signs a client in."""
-    for name in (_TOKEN, _PASSWORD):
-        text = text.replace(signed_in[name], "***") if name in signed_in else text
+    """The text without what signs a client in, plain or as a header has it."""
+    token, password = signed_in.get(_TOKEN, ""), signed_in.get(_PASSWORD, "")
+    header = b64encode(f"{signed_in.get(_USERNAME, '')}:{password}".encode()).decode()
+    for secret in filter(None, (token, password, header)):
+        text = text.replace(secret, "***")
     return text
 
 
