@@ -146,7 +146,7 @@ def _type(kind: type) -> Iterator[str]:
     if not doc.startswith(f"{kind.__name__}("):  # what a dataclass is given that has none
         yield f"{doc}\n"
     if shape := _shape(kind):
-        yield f"```python\n{shape}\n```\n"
+        yield f"```text\n{shape}\n```\n"
 
 
 def _shape(kind: type) -> str:

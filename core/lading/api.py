@@ -20,10 +20,10 @@ from .engine import train as train_stage
 from .engine.binding import bind_all
 from .engine.service import Service
 from .engine.session import Order, Session, open_session
-from .errors import BadInput, Interrupted, LadingError, StageFailed
+from .errors import BadInput, Interrupted, LadingError, PluginError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read, read_bytes
-from .model import GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
+from .model import GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri, State, Status
 from .plugins import TARGETS, installed, permitted
 from .records import MANIFEST, open_store
 
@@ -223,15 +223,25 @@ def deployment(
 def statuses(
     manifest: str | Path = MANIFEST, *, targets: Sequence[str] = (), store: str | Path | None = None
 ) -> tuple[Standing, ...]:
-    """What each target says of the service; by default every target whose plugin can be loaded."""
+    """What each target says of the service; by default every target whose plugin is installed."""
     file = Path(manifest)
     data = read_bytes(file)
     with open_store(manifest, store) as opened:
         refs = [ref for ref in parse(file, data, os.environ, opened.reuse).sections() if ref.role == "target"]
     known = {plugin.name for plugin in installed(TARGETS) if permitted(plugin)}
     chosen = targets or [ref.name for ref in refs if ref.plugin in known]
-    found = (deployment(manifest, target=name, store=store) for name in chosen)
-    return tuple(Standing(one.target, one.service, one.release, one.status()) for one in found)
+    return tuple(_standing(manifest, name, store, asked=name in targets) for name in chosen)
+
+
+def _standing(manifest: str | Path, name: str, store: str | Path | None, *, asked: bool) -> Standing:
+    """A service on one target; where a plugin breaks that was not asked for, the others are shown all the same."""
+    try:
+        found = deployment(manifest, target=name, store=store)
+        return Standing(found.target, found.service, found.release, found.status())
+    except PluginError as error:
+        if asked:
+            raise
+        return Standing(name, "", None, Status(State.UNKNOWN, detail=error.message))
 
 
 def _order(

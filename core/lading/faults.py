@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -37,22 +38,23 @@ def remedy(distribution: str, error: BaseException) -> str:
 
 
 def misfit(answer: object, kind: type) -> str | None:
-    """The first field of a record that is not of the type which `kind` declares for it, in words."""
+    """The first field of a record that is not of the type which `kind` declares for it, in words.
+
+    What a sequence or a mapping holds is left open.
+    """
     if not is_dataclass(kind):
         return None
+    names = {**vars(builtins), **vars(sys.modules[kind.__module__]), "None": type(None)}
     for field in fields(kind):
-        value, types = getattr(answer, field.name), tuple(_types(str(field.type), kind))
-        if not isinstance(value, types):
-            return f"{kind.__name__}.{field.name} is {type(value).__name__}, not {field.type}"
+        value, declared = getattr(answer, field.name), str(field.type)
+        if not isinstance(value, tuple(_classes(declared, names))):
+            return f"{kind.__name__}.{field.name} is {type(value).__name__}, not {declared}"
     return None
 
 
-def _types(annotation: str, kind: type) -> Iterator[type]:
-    """The classes that an annotation allows; what its items are is left open."""
-    names = {**vars(sys.modules["builtins"]), **vars(sys.modules[kind.__module__])}
-    for alternative in annotation.split(" | "):
-        name = alternative.partition("[")[0]
-        found = type(None) if name == "None" else names[name]
+def _classes(declared: str, names: dict[str, Any]) -> Iterator[type]:
+    for alternative in declared.split(" | "):
+        found = names.get(alternative.partition("[")[0], Any)
         yield object if found is Any else found
         if found is float:
             yield int

@@ -35,4 +35,4 @@ def _crowded(bench: Bench) -> Iterator[Row]:
             ("lading deploy, nothing to do", bench.deploy(manifest, "crowded")),
         ):
             ours, peer = (stopwatch("env", f"PYTHONPATH={path}", *command) for path in (folder, empty))
-            yield added(f"{what}, {PLUGINS} plugins against none", ADDED, ours, peer, bench.times(40))
+            yield added(f"{what}, {PLUGINS} plugins or none", ADDED, ours, peer, bench.times(40))

@@ -146,7 +146,7 @@ def test_a_record_with_a_wrong_field_is_refused_where_it_is_answered(
     shell.write("tons.txt", "7")
     done = shell("deploy", code=6)
     assert "target 'late' (lading-broken 0.1) answered lading_deploy wrongly: Pending.retry_after is str" in done.err
-    done = shell("status", code=6)
+    done = shell("status", "--target", "late", code=6)
     assert (
         "target 'late' (lading-broken 0.1) answered lading_status wrongly: Status.state is str, not State" in done.err
     )

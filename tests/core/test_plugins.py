@@ -66,6 +66,10 @@ def test_a_broken_plugin_disturbs_nobody_else(broken: Shell) -> None:
     done = broken("schema")
     assert "note: target 'wrecked' (lading-broken 0.1) cannot be imported" in done.err
     assert "target.local" in done.json()["$defs"]
+    broken.write("lading.yaml", MANIFEST.replace("{TARGET: {}}", "{wrecked: {}, local: {}}"))
+    wrecked, local = broken("status", "--json").json()["deployments"]
+    assert (wrecked["state"], local["state"]) == ("unknown", "absent")
+    assert "libcrane.so.3 is missing" in wrecked["detail"]
 
 
 def test_a_name_that_two_distributions_offer_is_refused(shell: Shell, install: Callable[[str], Path]) -> None:

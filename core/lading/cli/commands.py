@@ -84,4 +84,6 @@ def lading(no_plugins: bool) -> None:
       lading deploy
     """
     if no_plugins:
-        os.environ["LADING_PLUGINS"] = ""  # for the processes that a command starts as well
+        from ..plugins import RESTRICTION
+
+        os.environ[RESTRICTION] = ""  # for the processes that a command starts as well

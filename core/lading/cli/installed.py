@@ -15,7 +15,8 @@ from .conformance import plugin_check
 from .failure import verbose
 from .scaffold import new
 
-Probe = Callable[[plugins.Installed, str], dict[str, object]]
+# From a plugin and its status by the metadata to the last columns of its row.
+Tell = Callable[[plugins.Installed, str], dict[str, object]]
 
 
 @click.group()
@@ -131,10 +132,10 @@ def plugin_list(probe: bool, timeout: float, as_json: bool) -> None:
       lading plugin list --probe
     """
     found = tuple(plugin for group in plugins.GROUPS for plugin in plugins.installed(group))
-    _show(found, as_json=as_json, group=True, probe=_probe(timeout, as_json=as_json) if probe else None)
+    _show(found, as_json=as_json, group=True, tell=_probe(timeout, as_json=as_json) if probe else _untold)
 
 
-def _probe(timeout: float, *, as_json: bool) -> Probe:
+def _probe(timeout: float, *, as_json: bool) -> Tell:
     """How a plugin is probed: with all that was found, or with what fits into a table."""
     from ..probing import probe
 
@@ -148,23 +149,28 @@ def _probe(timeout: float, *, as_json: bool) -> Probe:
     return row
 
 
-def _show(
-    found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = False, probe: Probe | None = None
-) -> None:
+def _status(plugin: plugins.Installed, offered: Counter[tuple[str, str]]) -> str:
+    if not plugins.permitted(plugin):
+        return "restricted"
+    return "offered twice" if offered[plugin.group, plugin.name] > 1 else "installed"
+
+
+def _untold(_plugin: plugins.Installed, status: str) -> dict[str, object]:
+    return {"status": status}
+
+
+def _show(found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = False, tell: Tell = _untold) -> None:
     offered = Counter((plugin.group, plugin.name) for plugin in found if plugins.permitted(plugin))
-    rows = []
-    for plugin in found:
-        several = offered[plugin.group, plugin.name] > 1
-        status = "restricted" if not plugins.permitted(plugin) else "offered twice" if several else "installed"
-        rows.append(
-            {
-                **({"group": plugin.group} if group else {}),
-                "name": plugin.name,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                **(probe(plugin, status) if probe else {"status": status}),
-            }
-        )
+    rows = [
+        {
+            **({"group": plugin.group} if group else {}),
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            **tell(plugin, _status(plugin, offered)),
+        }
+        for plugin in found
+    ]
     if as_json:
         output.document(rows)
     else:
