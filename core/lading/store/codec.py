@@ -20,12 +20,14 @@ def to_json(value: Any) -> str:
 
 
 def from_json(kind: Any, text: str) -> Any:
-    """Read what `to_json` wrote back as `kind`: a dataclass, or a mapping or tuple of them, or `object` for any JSON.
+    """Read what `to_json` wrote back as `kind`: a dataclass, a mapping or tuple of them, or `object` for any JSON."""
+    return _reader(kind)(json.loads(text))
 
-    Raises Refused for what it cannot have written.
-    """
+
+def from_record(kind: Any, text: str) -> Any:
+    """The same, of what is in the store. Raises Refused for what it cannot have written."""
     try:
-        return _reader(kind)(json.loads(text))
+        return from_json(kind, text)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise Refused("a record in the store is damaged", hint="`lading repair` says what it can rebuild") from error
 

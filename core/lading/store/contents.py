@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..model import ModelVersion
-from .codec import from_json
+from .codec import from_record
 from .database import Database, create_database
 from .digests import Digests
 from .files import Files
@@ -38,7 +38,7 @@ class Contents:
         self._database = database
         self._folder = folder
         self._set_aside = set_aside
-        self._models = [from_json(ModelVersion, record) for record in self._records("models")]
+        self._models = [from_record(ModelVersion, record) for record in self._records("models")]
 
     def repairs(self) -> Iterator[Repair]:
         create_database(self._folder / "digests.db")

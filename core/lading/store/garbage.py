@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..model import Release, Shown
-from .codec import from_json
+from .codec import from_record
 from .database import Database
 from .names import safe_name
 from .scratch import leftovers
@@ -45,7 +45,7 @@ class Needs:
 
     def __init__(self, database: Database, keep: int) -> None:
         rows = database.read("SELECT record FROM releases ORDER BY seq DESC")
-        self.releases: list[Release] = [from_json(Release, record) for (record,) in rows]
+        self.releases: list[Release] = [from_record(Release, record) for (record,) in rows]
         kept = list(_kept(self.releases, keep))
         self.packages = {release.package_digest for release in kept}
         models = _digests(record for (record,) in database.read("SELECT record FROM models"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from ..model import Distribution, ModelReference, ModelVersion
-from .codec import from_json, to_json
+from .codec import from_record, to_json
 from .database import Database
 from .digests import digest_of
 from .files import Files
@@ -48,7 +48,7 @@ class ModelVersions:
                 "SELECT record FROM models WHERE name = ? AND content = ?", (request.name, content)
             ).fetchall()
             if rows:
-                model = _again(from_json(ModelVersion, rows[0][0]), model)
+                model = _again(from_record(ModelVersion, rows[0][0]), model)
             else:
                 model = replace(model, version=_newest(connection, request.name) + 1)
             self._write(model, content)
@@ -84,7 +84,7 @@ class ModelVersions:
             row = connection.execute("SELECT record FROM models WHERE name = ? AND version = ?", where).fetchone()
             if row is None:
                 raise BadInput(f"no model '{name}:{version}'")
-            model: ModelVersion = from_json(ModelVersion, row[0])
+            model: ModelVersion = from_record(ModelVersion, row[0])
             others = tuple(other for other in model.references if other.registry != reference.registry)
             record = to_json(replace(model, references=(*others, reference)))
             update = "UPDATE models SET record = ? WHERE name = ? AND version = ?"
@@ -110,7 +110,7 @@ class ModelVersions:
         )
 
     def _read(self, record: str, distributions: str) -> ModelVersion:
-        model: ModelVersion = from_json(ModelVersion, record)
+        model: ModelVersion = from_record(ModelVersion, record)
         return replace(
             model,
             file=self._root / model.file,
@@ -121,7 +121,7 @@ class ModelVersions:
     def _installed(self, sha256: str) -> Mapping[str, Distribution]:
         if sha256 not in self._distributions:
             ((document,),) = self._database.read("SELECT document FROM distributions WHERE sha256 = ?", sha256)
-            self._distributions[sha256] = from_json(Mapping[str, Distribution], document)
+            self._distributions[sha256] = from_record(Mapping[str, Distribution], document)
         return self._distributions[sha256]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import Refused
 from ..model import Distribution, ModelVersion, Release, Run
-from .codec import from_json
+from .codec import from_record
 from .database import KEPT, Damaged, Database, create_database, is_kept
 from .ledger import Ledger, Row
 
@@ -120,7 +120,7 @@ def _salvaged(path: Path) -> Iterator[Row]:
 
 def _decodes(table: str, row: tuple[Any, ...]) -> bool:
     try:
-        from_json(_RECORDS[table], row[-1])
+        from_record(_RECORDS[table], row[-1])
     except Refused:
         return False
     return True

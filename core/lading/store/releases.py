@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from ..errors import BadInput
 from ..model import Package, Release
-from .codec import from_json, to_json
+from .codec import from_record, to_json
 from .database import Database
 
 
@@ -70,12 +70,12 @@ class Releases:
 
     def _select(self, where: str, *values: str | None) -> builtins.list[Release]:
         rows = self._database.read(f"SELECT record FROM releases WHERE {where} ORDER BY seq DESC", *values)
-        return [from_json(Release, record) for (record,) in rows]
+        return [from_record(Release, record) for (record,) in rows]
 
     def _supersede(self, connection: sqlite3.Connection, release: Release) -> None:
         query = "SELECT record FROM releases WHERE service = ? AND target = ? AND state = 'up' AND number != ?"
         for (record,) in connection.execute(query, (release.service, release.target, release.number)).fetchall():
-            self._update(replace(from_json(Release, record), state="superseded"))
+            self._update(replace(from_record(Release, record), state="superseded"))
 
     def _update(self, release: Release) -> None:
         update = "UPDATE releases SET state = ?, record = ? WHERE service = ? AND target = ? AND number = ?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..model import Json
-from .codec import from_json, to_json
+from .codec import from_record, to_json
 from .database import Database, is_kept
 
 
@@ -18,7 +18,7 @@ class Reuse:
     def get(self, key: str) -> Json | None:
         """The output that was put under a key; None where there is none."""
         rows = self._database.read("SELECT output FROM reuse WHERE key = ?", key)
-        return from_json(object, rows[0][0]) if rows else None
+        return from_record(object, rows[0][0]) if rows else None
 
     def put(self, key: str, stage: str, output: Json) -> None:
         """Keep the output of a stage under a key, in place of what is there."""

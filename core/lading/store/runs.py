@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ..errors import BadInput
 from ..model import Run, TrackedRun
-from .codec import from_json, to_json
+from .codec import from_record, to_json
 from .database import Database
 
 _INTERRUPTED = "interrupted: its process died"
@@ -42,12 +42,12 @@ class Runs:
         exact = [row for row in rows if row[0] == id] or rows
         if len(exact) > 1:
             raise BadInput(f"several runs start with '{id}'", hint=f"name one of {', '.join(ids[:5])}")
-        return from_json(Run, exact[0][1]) if exact else None
+        return from_record(Run, exact[0][1]) if exact else None
 
     def list(self, name: str | None = None) -> builtins.list[Run]:
         """The runs of that name, or all, newest first."""
         rows = self._database.read("SELECT record FROM runs WHERE name = coalesce(?, name) ORDER BY seq DESC", name)
-        return [from_json(Run, record) for (record,) in rows]
+        return [from_record(Run, record) for (record,) in rows]
 
     def running(self, name: str | None = None) -> builtins.list[Run]:
         """The runs of that name, or all, that have not ended as far as the store knows."""
@@ -63,7 +63,7 @@ class Runs:
 
     def _where(self, field: str, value: str, name: str | None) -> builtins.list[Run]:
         query = "SELECT record FROM runs WHERE name = coalesce(?, name) AND json_extract(record, ?) = ?"
-        return [from_json(Run, record) for (record,) in self._database.read(query, name, f"$.{field}", value)]
+        return [from_record(Run, record) for (record,) in self._database.read(query, name, f"$.{field}", value)]
 
     def add_tracked(self, id: str, tracked: TrackedRun) -> None:  # noqa: A002
         """Note where a tracker keeps a run, in place of its earlier note. Raises BadInput for no such run."""
@@ -71,7 +71,7 @@ class Runs:
             row = connection.execute("SELECT record FROM runs WHERE id = ?", (id,)).fetchone()
             if row is None:
                 raise BadInput(f"no run '{id}'")
-            run: Run = from_json(Run, row[0])
+            run: Run = from_record(Run, row[0])
             others = tuple(other for other in run.tracked if other.tracker != tracked.tracker)
             record = to_json(replace(run, tracked=(*others, tracked)))
             self._database.keep("runs", "UPDATE runs SET record = ? WHERE id = ?", (record, id))
