@@ -66,7 +66,11 @@ def ship(store: Store, source: Path) -> Iterator[str]:
     model = store.models.register(request_for(source, modules=(source,)))
     yield f"model {model.version} {model.sha256}"
     package = packed(store, model, {"azureml-app/score.py": b"run = print"})
-    release = store.releases.finish(store.releases.begin("salary-svc", "local", package), "up")
+    release = store.releases.begin("salary-svc", "local", package)
+    intent = store.journal.intend("salary-svc", "local", f"local/{release.number}")
+    yield f"intent local/{release.number}"
+    release = store.releases.finish(release, "up")
+    store.journal.settle(intent, "done")
     yield f"release {release.number} {release.package_digest}"
 
 
