@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import store_gates
+from . import deploy_gates, store_gates
 from .gate import Gate
 
-GATES: dict[str, Gate] = {gate.name: gate for gate in store_gates.GATES}
+GATES: dict[str, Gate] = {gate.name: gate for module in (store_gates, deploy_gates) for gate in module.GATES}
