@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import deploy_gates, store_gates
+from . import deploy_gates, power_gate, store_gates
 from .gate import Gate
 
-GATES: dict[str, Gate] = {gate.name: gate for module in (store_gates, deploy_gates) for gate in module.GATES}
+GATES: dict[str, Gate] = {
+    gate.name: gate for module in (store_gates, power_gate, deploy_gates) for gate in module.GATES
+}
