@@ -1,4 +1,4 @@
-"""A whole deploy, from training to the scoring URI, with a fault at its boundaries: files, locks, sockets, processes."""
+"""A whole deploy, from training to the scoring URI, and a fault where it touches files, locks, sockets, processes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .project import Project, answers, children, eventually
 from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, run_to, was_killed
 
 HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
+PATIENCE = "30"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
 MOST = 100  # boundaries of one kind that are tried in a full run, of the many hundreds that there are
 
 
@@ -110,7 +111,7 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
             with scenario.project(f"attempt-{number:04}") as (project, uri):
                 witness = Witness(uri)
                 with witness.watching():
-                    ended = run_to(project, point, fault.action, "deploy")
+                    ended = run_to(project, point, fault.action, "deploy", "--timeout", PATIENCE)
                     hits.append(ended.was_hit)
                     yield from _resumed(project, ended, where, old=uri)
                 yield from _left(project, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -80,7 +81,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Gate:
-    """One row of the table. `promise` says what the figures mean; `needs` names a program that it cannot do without."""
+    """One row of the table. `promise` says what the figures mean; `needs` names a program, if any, that it needs."""
 
     name: str
     promise: str
@@ -91,3 +92,7 @@ class Gate:
         started = time.monotonic()
         figures = self.run(trial)
         return Figures(figures.points, figures.tried, figures.found, time.monotonic() - started)
+
+    @property
+    def is_runnable(self) -> bool:
+        return not self.needs or shutil.which(self.needs) is not None

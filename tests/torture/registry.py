@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from . import deploy_gates, power_gate, store_gates
+from . import crowd_gates, deploy_gates, machine_gate, power_gate, store_gates
 from .gate import Gate
 
-GATES: dict[str, Gate] = {
-    gate.name: gate for module in (store_gates, power_gate, deploy_gates) for gate in module.GATES
-}
+MODULES = (store_gates, power_gate, deploy_gates, crowd_gates, machine_gate)
+GATES: dict[str, Gate] = {gate.name: gate for module in MODULES for gate in module.GATES}
