@@ -88,6 +88,8 @@ def _two_deployers(project: Project, dice: random.Random) -> Iterator[Found]:
     codes = sorted(code for code, _, _ in ended)
     if codes not in ([0, 0], [0, 4]) or any("Traceback" in err for _, _, err in ended):
         yield Found(Harm.UNTRUE, f"two deployers ended with {ended}")
+    if sum("deploy to local: started" in err for _, _, err in ended) != 1:
+        yield Found(Harm.UNTRUE, f"two deployers wrote at once: {ended}")
     if not all(answers(out.strip()) for code, out, _ in ended if code == 0):
         yield Found(Harm.GAP, f"a deployer was done, and its address does not answer: {ended}")
     yield from _history(project)
@@ -121,7 +123,7 @@ GATES = (
         "registrations",
         "16 processes that register 100 models each in one store, all at once",
         _registrations,
-        sys.executable,
+        "",
     ),
     Gate("deployers", "two deploys of one service at once, each paused at random", _deployers, ""),
 )

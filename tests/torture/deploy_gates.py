@@ -154,10 +154,25 @@ def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterato
         yield Found(Harm.UNTRUE, f"{where}: exit {ended.code}: {ended.err[-600:]}")
     if ended.code == 0 and not answers(ended.out.strip()):
         yield Found(Harm.UNTRUE, f"{where}: done, and {ended.out.strip()} does not answer")
-    again = project.run("deploy")
+    yield from _unannounced(project, where)
+    again = project.run("deploy", "--timeout", PATIENCE)
     if again.returncode != 0 or not answers(again.stdout.strip()) or (old and again.stdout.strip() != old):
         yield Found(Harm.STUCK, f"{where}: run again: exit {again.returncode}: {again.stderr[-600:]}")
     yield from _judge_store(project, where, models=2 if old else 1)
+
+
+def _unannounced(project: Project, where: str) -> Iterator[Found]:
+    """An effect on the target was in the journal before it happened, and stays there until its outcome is known."""
+    if not project.is_begun:
+        return
+    desired = ControlFolder(project.work).desired()
+    numbers = set(desired.values()) if desired else set()
+    with closing(Store.open(project.store)) as store:
+        pending = store.releases.pending("salary-svc", "local")
+        names = {intent.name for intent in store.journal.open("salary-svc", "local")}
+    for release in pending:
+        if release.number in numbers and f"local/salary-svc/{release.number}" not in names:
+            yield Found(Harm.ORPHAN, f"{where}: release {release.number} is desired, and no intent says so")
 
 
 def _left(project: Project, where: str) -> Iterator[Found]:

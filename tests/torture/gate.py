@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections import Counter
@@ -54,13 +55,15 @@ class Figures:
 class Trial:
     """What a gate works with: a build of the product, an empty folder, and how much of its work it is to do.
 
-    `share` is 1 for all of it; `lanes` is how many attempts run side by side.
+    `share` is 1 for all of it; `lanes` is how many attempts run side by side; `focus` is a pattern of the points that
+    are tried.
     """
 
     build: Build
     folder: Path
     share: float = 1.0
     lanes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    focus: str = ""
 
     def size(self, full: int) -> int:
         """How many attempts of `full` are made."""
@@ -68,6 +71,7 @@ class Trial:
 
     def sample(self, points: Sequence[T], most: int | None = None) -> list[T]:
         """All points, or as many as the share and `most` allow, evenly spread."""
+        points = [point for point in points if re.search(self.focus, str(point))] if self.focus else points
         size = min(len(points), self.size(len(points) if most is None else min(most, len(points))))
         return [points[index * len(points) // size] for index in range(size)]
 

@@ -95,6 +95,11 @@ class Project:
         """Where the service's supervisor is steered."""
         return next((self.store / "work" / "deployments").glob("*/*"))
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was ever asked of the target."""
+        return any((self.store / "work" / "deployments").glob("*/*/desired.json"))
+
     def describe(self) -> str:
         return "; ".join(_command(pid) for pid in self.processes())
 

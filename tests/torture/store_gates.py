@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -55,7 +56,7 @@ def judged(scene: Scene, root: Path, acknowledged: list[str], where: str) -> Ite
     yield from _judged(root, acknowledged, where)
     try:
         scene.check_resumed(root)
-    except (AssertionError, LadingError) as error:
+    except (AssertionError, LadingError, sqlite3.Error) as error:
         yield Found(Harm.STUCK, f"{where}: {error!r}")
 
 
@@ -66,7 +67,7 @@ def _judged(root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
             check_kept(store, acknowledged)
     except AssertionError as error:
         yield Found(Harm.LOST, f"{where}: {error!r}")
-    except LadingError as error:
+    except (LadingError, sqlite3.Error) as error:
         yield Found(Harm.CORRUPT, f"{where}: {error!r}")
 
 
