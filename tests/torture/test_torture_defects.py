@@ -48,19 +48,19 @@ PLANTED = [
     Planted(
         "power-loss",
         {Harm.CORRUPT, Harm.LOST},
-        0.2,
+        0.04,
         Defect("no fsync of files and folders", DURABLE, "    os.fsync(descriptor)", "    pass"),
     ),
     Planted(
         "power-loss",
         {Harm.CORRUPT, Harm.LOST},
-        0.2,
+        0.04,
         Defect("no fsync of the folder after a rename", DURABLE, "    sync(destination.parent)", "    pass"),
     ),
     Planted(
         "power-loss",
         {Harm.CORRUPT, Harm.LOST},
-        0.2,
+        0.04,
         Defect("transactions that are not synced", DATABASE, "synchronous=FULL", "synchronous=OFF"),
     ),
     Planted(
