@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow docs lint bench clean
+.PHONY: demo test test-slow docs lint bench torture clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/lading deploy manifests/salary.yaml
@@ -25,6 +25,9 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
+
+torture: $(VENV)/.test
+	$(BIN)/python -m tests.torture
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .lading

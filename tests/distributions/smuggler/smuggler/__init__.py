@@ -30,7 +30,7 @@ def lading_connect(request, context):
 
 
 @hookimpl
-def lading_track(request, options, context):
+def lading_track(request, context):
     fail("track", **context.connection)
     return TrackedRun(tracker="smuggler", id=request.id)
 

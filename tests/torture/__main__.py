@@ -1,0 +1,67 @@
+"""`python -m tests.torture`: kill, starve and crowd a copy of the product, and count what it loses.
+
+Prints one row per gate, each as soon as it is known, and below it what was found and where. Exits 1 where a figure that
+must be 0 is not, 2 where a gate could not run. `--quick` makes a small sample of each gate's attempts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+sys.path.append(str(Path(__file__).parents[1] / "core" / "store"))  # its kits are programs too
+
+from .builds import Build
+from .gate import Figures, Gate, Harm, Trial
+from .registry import GATES
+
+QUICK = 0.04
+HEADINGS = ("gate", "tried", "of", *Harm, "seconds")
+
+
+@click.command(help=__doc__)
+@click.option("--only", multiple=True, type=click.Choice(list(GATES)), help="A gate to run; may be repeated.")
+@click.option("--quick", is_flag=True, help="A small sample of each gate's attempts.")
+def main(only: tuple[str, ...], quick: bool) -> None:
+    gates = [GATES[name] for name in only or GATES]
+    for gate in gates:
+        if not gate.is_runnable:
+            raise click.ClickException(f"the gate {gate.name} needs Linux and {gate.needs} on the PATH")
+    click.echo(_line(HEADINGS))
+    with tempfile.TemporaryDirectory() as temporary:
+        build = Build.make(Path(temporary) / "build")
+        harmless = [_run(gate, Trial(build, _folder(temporary, gate), QUICK if quick else 1.0)) for gate in gates]
+    click.echo(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs", err=True)
+    sys.exit(0 if all(harmless) else 1)
+
+
+def _run(gate: Gate, trial: Trial) -> bool:
+    figures = gate.timed(trial)
+    click.echo(_line(_cells(gate, figures)))
+    for found in figures.found:
+        click.echo(f"  {found.harm}: {found.where}", err=True)
+    return not figures.found
+
+
+def _folder(temporary: str, gate: Gate) -> Path:
+    folder = Path(temporary).resolve() / gate.name
+    folder.mkdir()
+    return folder
+
+
+def _cells(gate: Gate, figures: Figures) -> tuple[str, ...]:
+    counts = (figures.tried, figures.points, *map(figures.count, Harm), round(figures.seconds))
+    return (gate.name, *map(str, counts))
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    """A row of a Markdown table, as docs/reliability.md keeps it."""
+    return f"| {cells[0]:<18} | " + " | ".join(f"{cell:>7}" for cell in cells[1:]) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""A whole deploy, from training to the scoring URI, and a fault where it touches files, locks, sockets, processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from lading.errors import LadingError
+from lading.store import Store
+from lading_serving.control import ControlFolder
+
+from .gate import Figures, Found, Gate, Harm, Trial
+from .project import Project, answers, children, eventually
+from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, run_to, was_killed
+
+HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
+PATIENCE = "45"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
+MOST = 50  # boundaries of one kind that are tried in a full run, of the many hundreds that there are
+
+
+class Fault(NamedTuple):
+    """What strace does, and to which calls; none named are all."""
+
+    action: str
+    calls: frozenset[str] = frozenset()
+
+
+KILL = (Fault("signal=KILL"),)
+REFUSALS = (
+    Fault("error=ENOSPC", frozenset({"write", "pwrite64", "mkdir", "mkdirat", "link", "linkat"})),
+    Fault("error=EIO", frozenset({"write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "renameat"})),
+    Fault("error=EACCES", frozenset({"openat", "mkdir", "mkdirat", "rename", "chmod", "fchmodat", "bind", "execve"})),
+)
+
+
+@dataclass
+class Witness:
+    """Asks a scoring URI again and again, from another thread, and notes what it did not answer."""
+
+    uri: str
+    missed: int = 0
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            self.missed += not answers(self.uri)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Where a deploy starts from: nothing, or a live release that it is to replace."""
+
+    trial: Trial
+    folder: Path
+    before: Project | None
+
+    @classmethod
+    def first(cls, trial: Trial) -> Scenario:
+        return cls(trial, trial.folder, None)
+
+    @classmethod
+    def update(cls, trial: Trial) -> Scenario:
+        before = Project.make(trial.build, trial.folder / "before")
+        for command in ("deploy", "delete"):
+            ended = before.run(command)
+            assert ended.returncode == 0, ended.stderr
+        return cls(trial, trial.folder, before)
+
+    @contextmanager
+    def project(self, name: str) -> Iterator[tuple[Project, str]]:
+        """A project in that state, and the scoring URI of the live release; nothing of it runs afterwards."""
+        project = Project.make(self.trial.build, self.folder / name, self.before)
+        try:
+            yield project, self._live(project) if self.before else ""
+        finally:
+            project.end()
+
+    def _live(self, project: Project) -> str:
+        ended = project.run("deploy")
+        assert ended.returncode == 0, ended.stderr
+        project.change()
+        return ended.stdout.strip()
+
+
+def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Callable[[Trial], Figures]:
+    def run(trial: Trial) -> Figures:
+        scenario = start(trial)
+        with scenario.project("record") as (project, _):
+            known = boundaries(project, "deploy")
+        points = [(fault, point) for fault in faults for point in known if not fault.calls or point.call in fault.calls]
+        tried = list(enumerate(trial.sample(points, MOST)))
+        hits = []
+
+        def attempt(numbered: tuple[int, tuple[Fault, Boundary]]) -> Iterator[Found]:
+            number, (fault, point) = numbered
+            where = f"{fault.action} at {point.line}"
+            with scenario.project(f"attempt-{number:04}") as (project, uri):
+                witness = Witness(uri)
+                with witness.watching():
+                    ended = run_to(project, point, fault.action, "deploy", "--timeout", PATIENCE)
+                    hits.append(ended.was_hit)
+                    yield from _resumed(project, ended, where, old=uri)
+                yield from _left(project, where)
+                if uri and witness.missed and ended.code == -9:
+                    yield Found(Harm.GAP, f"{where}: {witness.missed} requests")
+
+        found = trial.each(attempt, tried)
+        return Figures(len(points), sum(hits), found)
+
+    return run
+
+
+def _supervisor(trial: Trial) -> Figures:
+    """The supervisor alone is traced, from the moment at which an update of its live release begins."""
+    scenario = Scenario.update(trial)
+    with scenario.project("record") as (project, _):
+        with attached(project, _supervisor_of(project)):
+            assert project.run("deploy").returncode == 0
+        points = attached_boundaries(project)
+    tried = list(enumerate(trial.sample(points, MOST)))
+    hits = []
+
+    def attempt(numbered: tuple[int, Boundary]) -> Iterator[Found]:
+        number, point = numbered
+        with scenario.project(f"attempt-{number:04}") as (project, uri):
+            with attached(project, _supervisor_of(project), *point.fault(project, "signal=KILL")):
+                ended = project.run("deploy")
+            hits.append(was_killed(project))
+            where = f"supervisor killed at {point.line}"
+            yield from _resumed(project, Ended(ended.returncode, ended.stdout, ended.stderr, True), where, old=uri)
+            yield from _left(project, where)
+
+    found = trial.each(attempt, tried)
+    return Figures(len(points), sum(hits), found)
+
+
+def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterator[Found]:
+    """What a deploy that met a fault said was true, and the same command brings everything to its end."""
+    if ended.code not in HONEST or "Traceback" in ended.err:
+        yield Found(Harm.UNTRUE, f"{where}: exit {ended.code}: {ended.err[-600:]}")
+    if ended.code == 0 and not answers(ended.out.strip()):
+        yield Found(Harm.UNTRUE, f"{where}: done, and {ended.out.strip()} does not answer")
+    yield from _unannounced(project, where)
+    again = project.run("deploy", "--timeout", PATIENCE)
+    if again.returncode != 0 or not answers(again.stdout.strip()) or (old and again.stdout.strip() != old):
+        yield Found(Harm.STUCK, f"{where}: run again: exit {again.returncode}: {again.stderr[-600:]}")
+    yield from _judge_store(project, where, models=2 if old else 1)
+
+
+def _unannounced(project: Project, where: str) -> Iterator[Found]:
+    """An effect on the target was in the journal before it happened, and stays there until its outcome is known."""
+    if not project.is_begun:
+        return
+    desired = ControlFolder(project.work).desired()
+    numbers = set(desired.values()) if desired else set()
+    with closing(Store.open(project.store)) as store:
+        pending = store.releases.pending("salary-svc", "local")
+        names = {intent.name for intent in store.journal.open("salary-svc", "local")}
+    for release in pending:
+        if release.number in numbers and f"local/salary-svc/{release.number}" not in names:
+            yield Found(Harm.ORPHAN, f"{where}: release {release.number} is desired, and no intent says so")
+
+
+def _left(project: Project, where: str) -> Iterator[Found]:
+    """One service runs, and nothing once it is deleted."""
+    if not eventually(lambda: _is_one_service(project)):
+        yield Found(Harm.ORPHAN, f"{where}: {len(project.processes())} processes: {project.describe()}")
+    deleted = project.run("delete")
+    if deleted.returncode != 0 or not eventually(lambda: not project.processes()):
+        yield Found(Harm.ORPHAN, f"{where}: after delete ({deleted.returncode}): {project.describe()}")
+
+
+def _judge_store(project: Project, where: str, models: int) -> Iterator[Found]:
+    try:
+        with closing(Store.open(project.store)) as store:
+            versions = store.models.list()
+            for version in versions:
+                store.models.check(version)
+            states = [release.state for release in store.releases.list()]
+            intents = store.journal.open("salary-svc", "local")
+    except LadingError as error:
+        yield Found(Harm.CORRUPT, f"{where}: {error.message}")
+        return
+    if [version.version for version in versions] != list(range(models, 0, -1)):
+        yield Found(Harm.LOST, f"{where}: model versions {versions}")
+    if states.count("up") != 1 or "pending" in states or intents:
+        yield Found(Harm.STUCK, f"{where}: releases {states}, open intents {intents}")
+
+
+def _is_one_service(project: Project) -> bool:
+    """One supervisor and one worker of its own run, and nothing else."""
+    found = project.processes()
+    supervisor = _supervisor_of(project)
+    return len(found) == 2 and supervisor in found and children(supervisor) == [*{*found} - {supervisor}]
+
+
+def _supervisor_of(project: Project) -> int:
+    return ControlFolder(project.work).state()["pid"]
+
+
+GATES = (
+    Gate("deploy-kill", "a first deploy, killed at its boundaries", _gate(Scenario.first, KILL)),
+    Gate("update-kill", "a deploy onto a live release, killed at its boundaries", _gate(Scenario.update, KILL)),
+    Gate("supervisor-kill", "the supervisor, killed at its boundaries while it changes releases", _supervisor),
+    Gate("update-refuse", "a deploy onto a live release whose calls are refused", _gate(Scenario.update, REFUSALS)),
+)

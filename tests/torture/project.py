@@ -1,0 +1,153 @@
+"""A project with the salary manifest, its commands, and what can be seen of it from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .builds import Build
+
+ROOT = Path(__file__).parents[2]
+SALARY = 141760.56910569107  # after 21 years
+REQUEST = b'{"data": [[21]]}'
+LIMIT = 120.0  # seconds that a command may take, on a machine with much else to do
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a manifest, its data and a store."""
+
+    build: Build
+    folder: Path
+
+    @classmethod
+    def make(cls, build: Build, folder: Path, copied: Project | None = None) -> Project:
+        """The salary project as this repository ships it, or a copy of another one with nothing running."""
+        if copied is not None:
+            shutil.copytree(copied.folder, folder)
+            return cls(build, folder)
+        for name in ("manifests/salary.yaml", "data/sal.csv"):
+            (folder / name).parent.mkdir(parents=True)
+            shutil.copy(ROOT / name, folder / name)
+        return cls(build, folder)
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifests" / "salary.yaml"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / ".lading"
+
+    def command(self, *argv: str) -> list[str]:
+        return [str(self.build.lading), *argv, str(self.manifest)]
+
+    def environment(self) -> dict[str, str]:
+        return {**self.build.environment(), "LADING_STORE": str(self.store)}
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            self.command(*argv),
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*argv),
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+
+    def change(self) -> None:
+        """Ask for another model that answers the same."""
+        text = self.manifest.read_text(encoding="utf-8")
+        params = "LinearRegression\n  params: {copy_X: false}\n"
+        self.manifest.write_text(text.replace("LinearRegression\n", params), encoding="utf-8")
+
+    def processes(self) -> list[int]:
+        """Everything that runs in the folder, or was told of it."""
+        return [pid for pid, traits in _processes() if str(self.folder).encode() in traits]
+
+    @property
+    def work(self) -> Path:
+        """Where the service's supervisor is steered."""
+        return next((self.store / "work" / "deployments").glob("*/*"))
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was ever asked of the target."""
+        return any((self.store / "work" / "deployments").glob("*/*/desired.json"))
+
+    def describe(self) -> str:
+        return "; ".join(_command(pid) for pid in self.processes())
+
+    def end(self) -> None:
+        """Kill whatever still runs there."""
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def answers(uri: str) -> bool:
+    """Whether a service answers with the salary, to a new connection."""
+    parts = urlsplit(uri)
+    with suppress(OSError, HTTPException, ValueError), closing(HTTPConnection(parts.netloc, timeout=10)) as connection:
+        connection.request("POST", parts.path, REQUEST, {"content-type": "application/json"})
+        found: Any = json.loads(connection.getresponse().read())
+        return isinstance(found, list) and len(found) == 1 and abs(found[0] / SALARY - 1) < 1e-9
+    return False
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
+    """Whether a condition came true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _processes() -> Iterator[tuple[int, bytes]]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            with suppress(OSError):  # it has ended since, or is another user's
+                cwd = bytes(entry.joinpath("cwd").readlink())
+                yield (
+                    int(entry.name),
+                    b"\n".join((cwd, (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes())),
+                )
+
+
+def _command(pid: int) -> str:
+    with suppress(OSError):
+        return f"{pid} " + Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return f"{pid}"

@@ -1,0 +1,9 @@
+"""All gates, in the order of the table. A gate is one entry in the `GATES` of a module that is named here."""
+
+from __future__ import annotations
+
+from . import crowd_gates, deploy_gates, machine_gate, power_gate, store_gates
+from .gate import Gate
+
+MODULES = (store_gates, power_gate, deploy_gates, crowd_gates, machine_gate)
+GATES: dict[str, Gate] = {gate.name: gate for module in MODULES for gate in module.GATES}

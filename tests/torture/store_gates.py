@@ -1,0 +1,75 @@
+"""A process that registers, packages and releases, cut off or refused at each system call that touches its store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from faults_kit import FAULTS, UNNOTICED, Point, Scene, changing, check_kept, writing
+
+from lading.store import Store
+
+from .gate import Figures, Found, Gate, Harm, Trial
+
+
+def _kills(trial: Trial) -> Figures:
+    scene = scene_of(trial)
+    points = changing(scene.points())
+    tried = trial.sample(points)
+
+    def attempt(point: Point) -> Iterator[Found]:
+        root, run = scene.inject(point, "signal=KILL")
+        yield from judged(scene, root, run.stdout.splitlines(), f"killed at {point.line}")
+
+    return Figures(len(points), len(tried), trial.each(attempt, tried))
+
+
+def _refusals(trial: Trial) -> Figures:
+    scene = scene_of(trial)
+    changes = changing(scene.points())
+    points = [(error, point) for error, calls in FAULTS for point in writing(changes, *calls)]
+    tried = trial.sample(points)
+
+    def attempt(refusal: tuple[str, Point]) -> Iterator[Found]:
+        error, point = refusal
+        root, run = scene.inject(point, f"error={error}")
+        where = f"{error} at {point.line}"
+        if run.returncode != 0 or not UNNOTICED.search(point.line):
+            named = re.match(rf"Transient: {re.escape(str(root))}\S*: ", run.stderr)
+            if run.returncode != 5 or not named:
+                yield Found(Harm.UNTRUE, f"{where}: {run.returncode} {run.stderr}")
+        yield from judged(scene, root, run.stdout.splitlines(), where)
+
+    return Figures(len(points), len(tried), trial.each(attempt, tried))
+
+
+def scene_of(trial: Trial) -> Scene:
+    return Scene(trial.folder, trial.build.packages / "lading")
+
+
+def judged(scene: Scene, root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
+    """What is left in the store is whole and holds all that was acknowledged; the same work then ends as ever."""
+    yield from _judged(root, acknowledged, where)
+    try:
+        scene.check_resumed(root)
+    except Exception as error:
+        yield Found(Harm.STUCK, f"{where}: {error!r}")
+
+
+def _judged(root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
+    """What was acknowledged is in the store, and what is in it is whole."""
+    try:
+        with closing(Store.open(root)) as store:
+            check_kept(store, acknowledged)
+    except AssertionError as error:
+        yield Found(Harm.LOST, f"{where}: {error!r}")
+    except Exception as error:  # whatever a reader comes upon
+        yield Found(Harm.CORRUPT, f"{where}: {error!r}")
+
+
+GATES = (
+    Gate("store-kill", "a store, killed at each system call of register, package and release", _kills),
+    Gate("store-refuse", "the same calls refused: no space, input/output error, no permission, read-only", _refusals),
+)
