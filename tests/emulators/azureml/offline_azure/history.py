@@ -21,7 +21,7 @@ STATUS = {
     "Microsoft.MachineLearning.Run.Canceled": "Canceled",
 }
 ENDED = ("Completed", "Failed", "Canceled")
-CONDITION = re.compile(r'\((?:(Tags|Properties)/)?(\S+) (eq|ne) ("(?:[^"\\]|\\.)*"|null)(?: or \S+ eq null)?\)')
+CONDITION = re.compile(r'\((?:(Tags|Properties)/)?([^\s()]+) (eq|ne) ("(?:[^"\\]|\\.)*"|null)(?: or \S+ eq null)?\)')
 EDITABLE = ("name", "runTypeV2", "target", "description", "status", "hidden", "inputDatasets", "outputDatasets")
 
 
