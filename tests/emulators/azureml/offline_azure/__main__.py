@@ -24,7 +24,7 @@ def main(azurite: str) -> None:
         folder = Path(name)
         machines = Machines(Path(azurite), folder)
         try:
-            app = App(World(), machines)
+            app = machines.app = App(World(), machines)
             authority = Authority(folder)
             proxy, control = Listener(app, authority), Listener(Control(app))
             ready = {"proxy": proxy.address, "control": control.address, "bundle": str(authority.bundle)}

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from . import arm, artifacts, discovery, history, metrics, sign_in
+from . import arm, artifacts, computes, discovery, history, images, metrics, models, operations, services, sign_in
 from .blobs import BLOB_HOST
 from .calls import Call, CallLog, summary
 from .faults import Faults, Rule
 from .machines import Machines
 from .messages import Answer, HangUp, Head, Refusal, Request, WrongShape, as_json
-from .routing import Route, Visit, find, refused
+from .routing import Later, Route, Visit, find, refused
 from .state import World
 from .wire import Body
 
 T = TypeVar("T")
 
-ROUTES: list[Route] = [
-    route
-    for part in (sign_in, arm, discovery, history, metrics, artifacts)
-    for routes in part.ROUTES
-    for route in routes.routes
-]
+PARTS = (sign_in, arm, computes, discovery, history, metrics, artifacts, models, operations, services, images)
+ROUTES: list[Route] = [route for part in PARTS for routes in part.ROUTES for route in routes.routes]
 
 
 class App:
@@ -36,7 +31,6 @@ class App:
         self.machines = machines
         self.calls = CallLog()
         self.faults = Faults()
-        self._lock = threading.RLock()
 
     def __call__(self, head: Head, body: Body) -> Answer:
         rule = self.faults.meet(head)
@@ -53,7 +47,7 @@ class App:
 
     def reset(self, world: World) -> None:
         """Forget everything, and go on with `world`."""
-        with self._lock:
+        with self.machines.lock:
             self.faults.reset()
             self.machines.reset()
             self.calls.reset()
@@ -61,7 +55,7 @@ class App:
 
     def snapshot(self, read: Callable[[World], T]) -> T:
         """What `read` makes of the world while nothing else happens in it."""
-        with self._lock:
+        with self.machines.lock:
             return read(self.world)
 
     def _before(self, rule: Rule, head: Head, body: Body) -> None:
@@ -74,21 +68,25 @@ class App:
         if rule.effect == "drop_before":
             raise HangUp
         if rule.effect == "expire_tokens":
-            with self._lock:
+            with self.machines.lock:
                 self.world.expire_tokens()
 
     def _effect(self, request: Request, call: Call, rule: Rule | None) -> Answer:
         if request.head.host.endswith(BLOB_HOST):
             return self.machines.blobs.forward(request)
+        front = self.machines.fronts.get(request.head.host)
+        if front is not None:
+            return front.answer(request)
         try:
-            with self._lock:
-                return self._route(request, rule)
+            with self.machines.lock:
+                answer = self._route(request, rule)
+            return answer if isinstance(answer, Answer) else answer()
         except Refusal as refusal:
             if isinstance(refusal, WrongShape) or refusal.status == 501:
                 self.calls.fail(call, refusal.message)
             return refused(request.head.host, refusal)
 
-    def _route(self, request: Request, rule: Rule | None) -> Answer:
+    def _route(self, request: Request, rule: Rule | None) -> Answer | Later:
         found = find(ROUTES, request)
         if found is None:
             raise Refusal(501, "NotImplemented", "the offline azure does not know this route")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .discovery import discovery_url
+from .images import registry
 from .messages import Answer, Refusal, WrongShape, as_json
 from .routing import MANAGEMENT, WORKSPACE, Routes, Visit
 from .state import Record, Workspace
@@ -76,10 +77,10 @@ def list_workspaces(visit: Visit) -> Answer:
 
 @routes.on("POST", WORKSPACE + "/listKeys")
 def registry_keys(visit: Visit) -> Answer:
-    name = visit.workspace.container.replace("-", "")
+    location = registry(visit)
     credentials = {
-        "location": f"{name}.azurecr.io",
-        "username": name,
+        "location": location,
+        "username": location.partition(".")[0],
         "passwords": [{"name": "password", "value": "canary-registry-password"}],
     }
     return as_json({"containerRegistryCredentials": credentials})

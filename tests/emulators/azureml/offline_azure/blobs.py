@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from .kept import Kept
 from .messages import Answer, Request
 
 BLOB_HOST = ".blob.core.windows.net"
@@ -65,8 +66,7 @@ class Blobs:
             raise OSError(f"azurite answered {answer.status}: {answer.body!r}")
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
+        self._process.stop()
 
     def _target(self, container: str, name: str, permissions: str) -> str:
         return self.url(container, name, permissions).removeprefix(f"https://{self.host}")
@@ -99,28 +99,20 @@ class Blobs:
         digest = hmac.new(base64.b64decode(self._key), text.encode(), hashlib.sha256).digest()
         return base64.b64encode(digest).decode()
 
-    def _start(self, azurite: Path, folder: Path) -> subprocess.Popen[str]:
+    def _start(self, azurite: Path, folder: Path) -> Kept:
         node = shutil.which("node")
         if node is None:
             raise FileNotFoundError("node")
         options = ["--blobPort", "0", "--blobHost", "127.0.0.1", "--inMemoryPersistence"]
-        return subprocess.Popen(
-            [node, azurite, *options, "--skipApiVersionCheck", "--disableTelemetry"],
-            cwd=folder,
-            env={**os.environ, "AZURITE_ACCOUNTS": f"{self.account}:{self._key}"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        options += ["--skipApiVersionCheck", "--disableTelemetry"]
+        env = {**os.environ, "AZURITE_ACCOUNTS": f"{self.account}:{self._key}"}
+        return Kept([node, azurite, *options], env, folder, subprocess.PIPE)
 
     def _listening(self) -> int:
-        if self._process.stdout is None:
-            raise OSError("azurite has no output")
         said = []
-        for line in self._process.stdout:
-            said.append(line)
-            if "listen" in line and "http://127.0.0.1:" in line:
-                threading.Thread(target=self._process.stdout.read, daemon=True).start()
-                return int(line.rsplit(":", 1)[1].strip().rstrip("."))
+        for line in self._process.output:
+            said.append(line.decode())
+            if b"listen" in line and b"http://127.0.0.1:" in line:
+                threading.Thread(target=self._process.output.read, daemon=True).start()
+                return int(line.rsplit(b":", 1)[1])
         raise OSError(f"azurite ended: {''.join(said)}")

@@ -209,6 +209,11 @@ class Azure:
         """Change the way things go: see `state.Settings`."""
         self._emulator.ask("POST", "/settings", fields)
 
+    def release(self) -> int:
+        """Let the operations that are stuck go on; how many they were."""
+        released: int = self._emulator.ask("POST", "/operations/release")
+        return released
+
     def expire_tokens(self) -> None:
         """All tokens issued so far are expired from now on."""
         self._emulator.ask("POST", "/tokens/expire")

@@ -29,6 +29,7 @@ class Control:
             ("GET", "/secrets"): lambda _: app.snapshot(_secrets),
             ("GET", "/faults"): lambda _: app.faults.as_json(),
             ("POST", "/faults"): app.faults.add,
+            ("POST", "/operations/release"): lambda _: app.machines.release(),
             ("POST", "/settings"): lambda fields: app.snapshot(lambda world: _set(world, fields)),
             ("POST", "/tokens/expire"): lambda _: app.snapshot(World.expire_tokens),
         }

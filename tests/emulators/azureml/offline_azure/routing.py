@@ -49,7 +49,8 @@ class Visit:
         return self.world.workspace(self["subscription"], self["group"], self["workspace"])
 
 
-Handler = Callable[[Visit], Answer]
+Later = Callable[[], Answer]  # an answer that waits for something, without the lock
+Handler = Callable[[Visit], Answer | Later]
 
 
 @dataclass(frozen=True)
