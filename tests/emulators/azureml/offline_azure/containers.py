@@ -1,7 +1,8 @@
 """A deployed service, for real: its files laid out as Azure lays them out, and Azure's own inference server on them.
 
-`azureml-app/` holds the unpacked sources and the driver, `azureml-models/{name}/{version}/` each model's files, and the
-variables are those of the image: `AZUREML_MODEL_DIR` is the version's folder of one model, or the root above several.
+`azureml-app/` is where the server runs; it holds the unpacked sources, the driver, and each model's files in
+`azureml-models/{name}/{version}/`, where `Model.get_model_path` looks. The variables are those of the image:
+`AZUREML_MODEL_DIR` is the version's folder of one model, or the root above several.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Container:
         for asset in self._request["assets"]:
             content = blobs.get(workspace.container, asset["url"].removeprefix("aml://artifact/"))
             _place(asset, content, self._app)
-        folders = [_place_model(blobs, workspace, name, self._folder) for name in self._request["modelIds"]]
-        self._models = folders[0] if len(folders) == 1 else self._folder / "azureml-models"
+        folders = [_place_model(blobs, workspace, name, self._app) for name in self._request["modelIds"]]
+        self._models = folders[0] if len(folders) == 1 else self._app / "azureml-models"
         self.port = _free_port()
         with self._log.open("wb") as log:
             self._process = Kept(self._argv(), self._environment(workspace, service), self._app, log)
@@ -111,9 +112,9 @@ def _place(asset: Record, content: bytes, app: Path) -> None:
         (app / Path(asset["id"]).name).write_bytes(content)
 
 
-def _place_model(blobs: Blobs, workspace: Workspace, identifier: str, folder: Path) -> Path:
+def _place_model(blobs: Blobs, workspace: Workspace, identifier: str, app: Path) -> Path:
     model = workspace.models[identifier]
-    home: Path = folder / "azureml-models" / model["name"] / str(model["version"])
+    home: Path = app / "azureml-models" / model["name"] / str(model["version"])
     for place, artifact in models.files(workspace, model).items():
         file = home / place
         file.parent.mkdir(parents=True, exist_ok=True)
