@@ -97,6 +97,7 @@ def _record(visit: Visit, location: str | None, given: Record) -> Record:
                 "sslConfiguration": None,
                 "aksNetworkingConfiguration": None,
                 "loadBalancerType": "PublicIp",
+                "loadBalancerSubnet": None,
                 **cluster,
             },
         },
