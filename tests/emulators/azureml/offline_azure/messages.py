@@ -40,11 +40,11 @@ class Request:
     body: bytes
 
     def json(self) -> Any:
-        """The body; raises Refusal where it is no JSON."""
+        """The body; raises WrongShape where it is no JSON."""
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise Refusal(400, "BadRequest", f"the body is no JSON: {error}") from error
+            raise WrongShape(f"the body is no JSON: {error}") from error
 
 
 @dataclass(frozen=True)
