@@ -195,6 +195,7 @@ WRONG: list[tuple[str, Any]] = [
     ("/services", {"name": "salary-svc", "computeType": "IOT"}),
     ("/services", {"name": "Salary", "computeType": "ACI", "environmentImageRequest": {}}),
     ("/services", b"no json"),
+    ("/services/validate", []),
 ]
 
 

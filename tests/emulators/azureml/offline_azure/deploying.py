@@ -24,16 +24,14 @@ def deploy(visit: Visit, service: Record, front: Front, before: Record | None) -
     service.update(state="Transitioning", error=None, updatedTime=now())
 
     def work() -> None:
-        if service["computeType"] == "ACI":
-            front.replace(None)
-        container = Container(machines.blobs, workspace, copy.deepcopy(service))
-        front.starting = container
+        container = Container(machines.blobs, machines.folder, workspace, copy.deepcopy(service))
+        front.begin(container, in_place=service["computeType"] == "ACI")
         try:
             container.wait(seconds)
         except Failure:
             front.give_up(container)
             raise
-        front.replace(container)
+        front.take_over(container)
         with machines.lock:
             service.update(state="Healthy", scoringUri=front.scoring_uri, publicIp="127.0.0.1")
 
