@@ -254,3 +254,24 @@ def test_an_image_is_built_or_its_log_says_why_not(salary: Sdk) -> None:
     assert list(salary.azure.state["images"]) == [said["location"]]
     assert "pip ended with 1" in said["error"]
     assert said["log"] == "no matching distribution"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("phase", "status"), [("BuildImage", 200), ("DeployService", 503)])
+def test_a_forced_failure_takes_away_what_its_phase_would(salary: Sdk, phase: str, status: int) -> None:
+    error = {"code": "Forced", "statusCode": 400, "message": "as the rule says", "details": []}
+    salary.azure.faults.fail_operation(error, phase, method="PATCH", path="/services/salary-svc$")
+    said = salary(
+        REGISTER
+        + ACI
+        + """
+    service.update(inference_config=config)
+    try:
+        service.wait_for_deployment()
+    except Exception as error:
+        say(state=service.state, uri=service.scoring_uri, key=service.get_keys()[0], error=str(error))
+    """
+    )
+    assert said["state"] == ("Healthy" if phase == "BuildImage" else "Failed")
+    assert "as the rule says" in said["error"]
+    assert score(said["uri"], said["key"])[0] == status

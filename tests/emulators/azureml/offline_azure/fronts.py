@@ -64,8 +64,8 @@ class Front:
                 self._end(self.container)
                 self.container = container
 
-    def give_up(self, container: Container) -> None:
-        """A container that did not come up: its log stays."""
+    def give_up(self, container: Container | None) -> None:
+        """A container that did not come up, or is in the way of one: its log stays."""
         with self._lock:
             self._end(container)
 
@@ -78,10 +78,11 @@ class Front:
             self.container = None
 
     def _end(self, container: Container | None) -> None:
-        if container is self._latest and container is not None:
+        if container is None:
+            return
+        if container is self._latest:
             self._last_log, self._latest = container.log(), None
-        if container is not None:
-            container.stop()
+        container.stop()
 
     def log(self) -> str:
         """Of what was started last."""

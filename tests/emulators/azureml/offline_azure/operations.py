@@ -19,7 +19,7 @@ from .state import Record, now
 routes = Routes(DATA_PLANE, prefix=f"/modelmanagement/v1.0{WORKSPACE}")
 ROUTES = (routes,)
 
-LONGEST = 120.0
+LONGEST = 120.0  # seconds that an answer waits for the end of the work
 Error = Record  # code, statusCode, message, details
 
 
@@ -88,7 +88,7 @@ def read(visit: Visit) -> Answer | Later:
     if record is None:
         raise Refusal(404, "OperationNotFound", f"Operation {visit['operation']} was not found")
     record["polls"] += 1
-    if (record["stuck"] and visit.machines.held) or record["polls"] <= visit.world.settings.polls:
+    if record["stuck"] or record["polls"] <= visit.world.settings.polls:
         return as_json({**record, "state": "Running", "error": None, "endTime": None})
     finished = visit.machines.finished[record["id"]]
 
