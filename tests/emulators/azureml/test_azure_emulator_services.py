@@ -152,6 +152,7 @@ def test_the_tutorial_on_aci(salary: Sdk) -> None:
         say()
     """)
     assert salary.azure.state["services"] == {}
+    assert {*said["keys"], *said["rotated"]} <= {*salary.azure.secrets}
     with pytest.raises(urllib.error.URLError):
         score(said["uri"], None)
 

@@ -71,7 +71,7 @@ class Emulator:
 
     def close(self) -> None:
         self._input.close()
-        self._process.wait(30)
+        self._process.wait(120)  # services end in order
         self._output.close()
 
 

@@ -19,7 +19,7 @@ from .state import Record, now
 routes = Routes(DATA_PLANE, prefix=f"/modelmanagement/v1.0{WORKSPACE}")
 ROUTES = (routes,)
 
-LONGEST = 120.0  # seconds that an answer waits for the end of the work
+LONGEST = 15.0  # seconds that an answer waits for the end of the work: clients have deadlines
 Error = Record  # code, statusCode, message, details
 
 
