@@ -77,16 +77,17 @@ class Front:
                 self._end(container)
             self.container = None
 
+    def log(self) -> str:
+        """Of what was started last."""
+        with self._lock:
+            return self._latest.log() if self._latest else self._last_log
+
     def _end(self, container: Container | None) -> None:
         if container is None:
             return
         if container is self._latest:
             self._last_log, self._latest = container.log(), None
         container.stop()
-
-    def log(self) -> str:
-        """Of what was started last."""
-        return self._latest.log() if self._latest else self._last_log
 
     def _admits(self, head: Head) -> bool:
         given = head.headers.get("authorization", "").removeprefix("Bearer ")
