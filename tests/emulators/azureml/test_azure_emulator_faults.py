@@ -9,6 +9,7 @@ import re
 import signal
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -242,14 +243,48 @@ def running(pids: set[int]) -> str:
     ).stdout
 
 
+def assert_gone(pids: set[int]) -> None:
+    end = time.monotonic() + 20
+    while (alive := running(pids)).strip():
+        assert time.monotonic() < end, alive
+        time.sleep(0.05)
+
+
+KEEPS = """
+import os, subprocess, sys
+from pathlib import Path
+from offline_azure.kept import Kept
+kept = Kept(["sleep", "1000"], os.environ, Path.cwd(), subprocess.DEVNULL)
+print("kept", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_what_is_kept_ends_with_the_whole_group(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", KEEPS],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"kept\n"
+        end = time.monotonic() + 20
+        while "sleep 1000" not in running(started := descendants(parent.pid)):
+            assert time.monotonic() < end, "nothing was started"
+            time.sleep(0.05)
+        os.killpg(parent.pid, number)
+        assert_gone(started)
+
+
 def test_nothing_outlives_a_killed_emulator(azure: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # where a killed process leaves its files
     emulator = Emulator(azurite())
     started = descendants(emulator.pid)
     assert "azurite" in running(started)
     os.kill(emulator.pid, signal.SIGKILL)
-    end = time.monotonic() + 20
-    while (alive := running(started)).strip():
-        assert time.monotonic() < end, alive
-        time.sleep(0.05)
+    assert_gone(started)
     emulator.close()

@@ -24,6 +24,7 @@ class Kept:
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # what ends the emulator's whole group must not end its keepers
         )
 
     @property
