@@ -39,5 +39,5 @@ $(VENV)/.demo: setup.py pyproject.toml
 
 $(VENV)/.test: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[sklearn,pandas,local,mlflow,test,lint]'
+	$(BIN)/pip install --quiet --editable '.[sklearn,pandas,local,azureml,mlflow,test,lint]'
 	@touch $@ $(VENV)/.demo
