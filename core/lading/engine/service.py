@@ -12,6 +12,7 @@ from ..model import (
     Capability,
     Deployment,
     Json,
+    Keys,
     Logs,
     NoScoringUri,
     ScoringUri,
@@ -84,12 +85,24 @@ class Service:
         return self._ask("the logs", lambda context: self.plugin.logs(request, context))
 
     def key(self) -> Secret | None:
-        """The key that requests must carry; None where the target has none."""
-        if not self.plugin.can(Capability.KEYS):
-            return None
-        keys = self._ask("the keys", lambda context: self.plugin.keys(self.deployment, context))
-        self.session.events.hide(keys.primary.reveal())
-        return keys.primary
+        """The key that requests must carry; None where there is none."""
+        return self._keys(None).primary if self.plugin.can(Capability.KEYS) else None
+
+    def keys(self, *, rotate: str | None = None) -> Keys:
+        """The keys, with the one that `rotate` names made anew first. Raises BadInput where the target has none."""
+        self._require(Capability.KEYS, "has no keys")
+        if rotate is None:
+            return self._keys(None)
+        self._require(Capability.ROTATE_KEYS, "cannot make its keys anew")
+        with self.locked():
+            return self._keys(rotate)
+
+    def _keys(self, rotate: str | None) -> Keys:
+        keys = self._ask("the keys", lambda context: self.plugin.keys(self.deployment, context, rotate=rotate))
+        for secret in (keys.primary, keys.secondary):
+            if secret is not None:
+                self.session.events.hide(secret.reveal())
+        return keys
 
     def score(self, body: Json, *, device: str | None = None, timeout: float = 60.0) -> scoring.Answer:
         """Send one request. Raises StageFailed where the deployment has no scoring URI."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import model
-from ..errors import OutcomeUnknown
+from ..errors import OutcomeUnknown, Transient
 from ..manifest import Manifest, Path_, Section, parse, read_bytes
 from ..store import Store, find_store
 from .binding import bind_manifest
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .observer import Observer
 
 Result = TypeVar("Result")
+
+CONNECT_LIMIT = 600.0  # seconds to sign in, or to make the account
+
+_TRIES = 5  # calls of one hook that asks to be called again
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,19 @@ class Session:
         return self.plugins[section.path]
 
     def run_hook(self, what: str, hook: Callable[[], Result], *, end: float | None = None) -> Result:
-        """Run a hook in a worker thread, until it ends or the monotonic clock passes `end`."""
+        """Run a hook in a worker thread, until it ends or the monotonic clock passes `end`.
+
+        A Transient that says when to come back is waited for, as long as it says and a few times at most.
+        """
+        for _ in range(_TRIES - 1):
+            try:
+                return call(hook, what=what, cancel=self.cancel, deadline=end)
+            except Transient as error:
+                wait = error.retry_after
+                if wait is None or (end is not None and time.monotonic() + wait > end):
+                    raise
+                self.events.emit("progress", phase="waiting", detail=f"{wait:g} s: {error.message}")
+                self.cancel.wait(wait)
         return call(hook, what=what, cancel=self.cancel, deadline=end)
 
     def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:
@@ -120,10 +136,13 @@ class Session:
         """The open connection of that name; opened once per command."""
         if name not in self._connections:
             section = self.manifest.connections[name]
-            context = self.context(self.store.work("connections", name), stage="connect")
+            end = self.end(CONNECT_LIMIT)
+            context = self.context(self.store.work("connections", name), stage="connect", end=end)
             request = model.ConnectRequest(name, section.options)
             plugin = self.plugin(section)
-            self._connections[name] = self.run_hook(f"connection '{name}'", lambda: plugin.connect(request, context))
+            self._connections[name] = self.run_hook(
+                f"connection '{name}'", lambda: plugin.connect(request, context), end=end
+            )
         return self._connections[name]
 
     def gate(self, stage: str, *, target: str = "", package_digest: str | None = None) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ..model import Run, TrackedRun
     from .session import Session
 
+TRACK_LIMIT = 600.0  # seconds to log one run
+
 
 def track_run(session: Session, run: Run) -> None:
     """Log a run, as it stands, to every tracker in use that has not had it in this state, and record its page."""
@@ -34,6 +36,7 @@ def _mark(run: Run, tracker: str) -> str:
 def _track(session: Session, run: Run, name: str) -> TrackedRun:
     section = session.manifest.connections[name]
     plugin = session.plugin(section)
-    context = session.context(session.store.work("trackers", name), stage="train", connection=name)
-    tracked = session.run_hook(f"tracker '{name}'", lambda: plugin.track(run, section.options, context))
+    end = session.end(TRACK_LIMIT)
+    context = session.context(session.store.work("trackers", name), stage="train", connection=name, end=end)
+    tracked = session.run_hook(f"tracker '{name}'", lambda: plugin.track(run, section.options, context), end=end)
     return replace(tracked, tracker=name)
