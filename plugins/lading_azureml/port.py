@@ -13,7 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from lading import Json
+from lading import Json, StageFailed
+
+
+class Taken(StageFailed):
+    """There is something of that name already."""
 
 
 @dataclass(frozen=True)

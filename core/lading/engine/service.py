@@ -31,7 +31,8 @@ Result = TypeVar("Result")
 READ_LIMIT = 120.0  # seconds for a question to a target
 DELETE_LIMIT = 900.0  # seconds for a service to be gone
 
-_POLL = 0.2  # seconds between two steps of a delete
+_POLL = 0.2  # seconds between the first two steps of a delete; each wait is half as long again, up to the last
+_SLOWEST = 5.0
 
 
 class Service:
@@ -127,14 +128,15 @@ class Service:
         return existed
 
     def _delete_until_absent(self, end: float | None) -> None:
-        context = self.context(end)
+        context, wait = self.context(end), _POLL
         while True:
             step = self.session.run_hook("deleting", lambda: self.plugin.delete(self.deployment, context), end=end)
             if step.state is State.ABSENT:
                 return
             if step.state is State.FAILED:
                 raise StageFailed(f"{self.target.service_name} could not be deleted: {step.detail}")
-            self.session.pause(_POLL, "deleting", step.detail, end)
+            self.session.pause(wait, "deleting", step.detail, end)
+            wait = min(1.5 * wait, _SLOWEST)
 
     def _record_deletion(self) -> bool:
         releases = self.session.store.releases

@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError as BrokenConnection
 
 from lading import Json, LadingError, StageFailed, Transient
 
-from ..port import Place
+from ..port import Place, Taken
 
 _NO_ANSWER = (
     NoConnection,
@@ -87,7 +87,7 @@ def explain(error: Exception, what: str, place: Place) -> LadingError:
     return StageFailed(f"{what} failed: {kind}{failure.message}")
 
 
-def _sign_in(failure: Failure, what: str, place: Place) -> LadingError:
+def _sign_in(failure: Failure, what: str, _place: Place) -> LadingError:
     return StageFailed(
         f"Azure does not accept the sign-in: {failure.message.splitlines()[0] if failure.message else what}",
         hint="sign in again with `az login`, or check the service principal's tenant, id and secret",
@@ -124,7 +124,7 @@ def _workspace(_failure: Failure, _what: str, place: Place) -> LadingError:
 
 
 def _conflict(failure: Failure, what: str, _place: Place) -> LadingError:
-    return StageFailed(f"{what} failed, it is in conflict with what is there: {failure.message}")
+    return Taken(f"{what} failed, it is in conflict with what is there: {failure.message}")
 
 
 def _later(failure: Failure, what: str, _place: Place) -> LadingError:
@@ -144,7 +144,7 @@ _RULES: tuple[tuple[Callable[[Failure, Exception], bool], Callable[[Failure, str
     (lambda failure, _: "quota" in f"{failure.code} {failure.message}".lower(), _quota),
     (lambda failure, _: failure.status == 403 or "AuthorizationFailed" in failure.message, _role),
     (lambda failure, _: "workspace not found" in failure.message.lower(), _workspace),
-    (lambda failure, _: failure.status == 409, _conflict),
+    (lambda failure, _: failure.status == 409 or "already exists" in failure.message, _conflict),
     (lambda failure, _: failure.status in _COME_BACK, _later),
     (lambda failure, _: not failure.answered, _silence),
 )

@@ -19,7 +19,7 @@ from lading import Json
 
 from ..port import Operation, Service, ServiceKeys, ServiceSpec
 from .calls import Part
-from .failures import clean, read
+from .failures import clean
 from .images import inference_config
 
 _KINDS = {"ACI": AciWebservice, "AKS": AksWebservice}

@@ -64,7 +64,7 @@ class Identity(AbstractAuthentication):  # type: ignore[misc]
 def sign_in(options: AzureOptions, context: Context) -> Identity:
     """The identity that the options name, or the first that this machine has.
 
-    Raises StageFailed where `interactive` is asked for without a terminal, or a service principal without its variables.
+    Raises StageFailed for `interactive` without a terminal, and for a service principal without its variables.
     """
     return Identity(_maker(options.auth, context), options.cloud)
 
