@@ -23,7 +23,7 @@ from .engine.session import Order, Session, open_session
 from .errors import BadInput, Interrupted, LadingError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read, read_bytes
-from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, Status
+from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, State, Status
 from .plugins import TARGETS, installed
 from .records import MANIFEST, open_store
 
@@ -223,15 +223,31 @@ def deployment(
 def statuses(
     manifest: str | Path = MANIFEST, *, targets: Sequence[str] = (), store: str | Path | None = None
 ) -> tuple[Standing, ...]:
-    """What each target says of the service; by default every target whose plugin is installed."""
+    """What each target says of the service; by default every target whose plugin is installed.
+
+    A target that cannot be asked is then shown as unknown, with the reason; one that is named in `targets` raises it.
+    """
+    if targets:
+        return tuple(_standing(manifest, name, store) for name in targets)
     file = Path(manifest)
     data = read_bytes(file)
     with open_store(manifest, store) as opened:
-        refs = [ref for ref in parse(file, data, os.environ, opened.reuse).sections() if ref.role == "target"]
+        draft = parse(file, data, os.environ, opened.reuse)
     known = {plugin.name for plugin in installed(TARGETS)}
-    chosen = targets or [ref.name for ref in refs if ref.plugin in known]
-    found = (deployment(manifest, target=name, store=store) for name in chosen)
-    return tuple(Standing(one.target, one.service, one.release, one.status()) for one in found)
+    found = []
+    for ref in draft.sections():
+        if ref.role == "target" and ref.plugin in known:
+            try:
+                found.append(_standing(manifest, ref.name, store))
+            except LadingError as error:
+                status = Status(State.UNKNOWN, detail=error.message)
+                found.append(Standing(ref.name, draft.service_name(draft.block(ref.path)), None, status))
+    return tuple(found)
+
+
+def _standing(manifest: str | Path, target: str, store: str | Path | None) -> Standing:
+    one = deployment(manifest, target=target, store=store)
+    return Standing(one.target, one.service, one.release, one.status())
 
 
 def _order(

@@ -42,3 +42,9 @@ class Part:
     def __init__(self, workspace: Any, call: Caller) -> None:
         self._workspace = workspace
         self._call = call
+
+    def _client(self, kind: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """A REST client of the SDK that asks once: these count their retries each for itself."""
+        client = kind(self._workspace.service_context, *arguments, **named)
+        client.retries = 0
+        return client

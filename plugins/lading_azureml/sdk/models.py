@@ -15,20 +15,20 @@ from typing import Any
 
 from azureml._restclient.assets_client import AssetsClient
 from azureml._restclient.models_client import ModelsClient
-from azureml.core import Experiment, Model, Run
+from azureml.core import Model
 
 from ..port import NewModel, RegisteredModel
 from ..registering import SHA256
-from .calls import Part
+from .runs import Runs
 
 _OUTPUTS = "outputs"
 
 
-class Models(Part):
+class Models(Runs):
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
         found = self._call(
             f"looking for model {name}",
-            lambda: Model.list(self._workspace, name=name, properties=[[SHA256, sha256]], expand=False),
+            lambda: list(self._client(ModelsClient).query(name=name, properties=f"{SHA256}={sha256}")),
         )
         same = [_registered(model) for model in found if model.name == name and _sha256(model) == sha256]
         return min(same, key=lambda model: model.version, default=None)
@@ -38,27 +38,30 @@ class Models(Part):
         return self._call(f"registering model {model.name}", lambda: self._register(model, prefix))
 
     def download_model(self, model: RegisteredModel, folder: Path) -> Path:
-        what = f"downloading model {model.id}"
-        found = self._call(what, lambda: Model(self._workspace, id=model.id, expand=False))
-        return Path(self._call(what, lambda: found.download(target_dir=str(folder), exist_ok=True)))
+        def download() -> str:
+            return str(self._model(model.id).download(target_dir=str(folder), exist_ok=True))
+
+        return Path(self._call(f"downloading model {model.id}", download))
+
+    def _model(self, model_id: str) -> Any:
+        """The SDK's object for a model version, without its run and data sets."""
+        found = self._client(ModelsClient).get_by_id(model_id)
+        return Model(self._workspace, _model_dto=found, expand=False)
 
     def _upload(self, model: NewModel) -> str:
         """Upload the file to the outputs of its run, where it has one, and return the prefix of the artifact."""
         if model.run is None or model.experiment is None:
             with _named(model) as path:
                 return str(Model._create_artifacts(self._workspace.service_context, str(path), model.name))
-        run = Run(Experiment(self._workspace, model.experiment), model.run, outputs=None, clean_up=False)
+        run = self._run(model.experiment, model.run)
         name = f"{_OUTPUTS}/{model.file_name}"
         if name not in run.get_file_names():
             run.upload_file(name, str(model.file))
         return f"ExperimentRun/{run._container}/{name}"
 
     def _register(self, model: NewModel, prefix: str) -> RegisteredModel:
-        context: Any = self._workspace.service_context
-        assets, models = AssetsClient(context), ModelsClient(context)
-        assets.retries = models.retries = 0
-        asset = assets.create_asset(model.name, [{"prefix": prefix}], None, run_id=model.run)
-        made = models.register_model(
+        asset = self._client(AssetsClient).create_asset(model.name, [{"prefix": prefix}], None, run_id=model.run)
+        made = self._client(ModelsClient).register_model(
             name=model.name,
             tags=dict(model.tags),
             properties=dict(model.properties),

@@ -7,22 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from azureml._restclient.exceptions import ServiceException
+from azureml._restclient.run_client import RunClient
+from azureml._restclient.workspace_client import WorkspaceClient
 from azureml.core import Experiment, Run
 
 from lading import Json
 
 from ..port import LoggedRun
-from .calls import Part
+from .calls import Caller, Part
 from .failures import clean, read
 
+_NOT_STARTED = (None, "NotStarted")
 _LONGEST = 1000  # characters of a value that is logged as text
 
 
 class Runs(Part):
+    def __init__(self, workspace: Any, call: Caller) -> None:
+        super().__init__(workspace, call)
+        self._experiments: dict[str, Any] = {}
+
     def begin_run(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> LoggedRun:
         what = f"logging run {run_id} to experiment {experiment}"
-        run = self._call(what, lambda: self._found(experiment, run_id) or self._started(experiment, run_id, name, tags))
-        status = str(run.get_status())
+        self._call(what, lambda: self._start(experiment, run_id, name, tags))
+        run = self._call(what, lambda: self._run(experiment, run_id))
+        status = str(run._run_dto["status"])
         metrics = self._call(what, run.get_metrics) if status == "Running" else {}
         return LoggedRun(run_id, status, str(run.get_portal_url()), frozenset(metrics))
 
@@ -46,21 +54,27 @@ class Runs(Part):
 
         self._call(f"ending run {run_id}", send)
 
-    def _run(self, experiment: str, run_id: str) -> Any:
-        return Run(Experiment(self._workspace, experiment), run_id, outputs=None, clean_up=False)
-
-    def _found(self, experiment: str, run_id: str) -> Any:
+    def _start(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> None:
+        """Create and start the run where it does not exist; a run that was started is left as it is."""
+        client = self._client(RunClient, experiment, run_id, experiment_id=self._experiment(experiment).id)
         try:
-            return self._run(experiment, run_id)
+            status = client.get_run().status
         except ServiceException as error:
-            if read(error).status == 404:
-                return None
-            raise
+            if read(error).status != 404:
+                raise
+            status = client.create_run(run_id=run_id, target="local", display_name=name, tags=dict(tags)).status
+        if status in _NOT_STARTED:
+            client.post_event_start()
 
-    def _started(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> Any:
-        return Experiment(self._workspace, experiment).start_logging(
-            run_id=run_id, display_name=name, tags=dict(tags), outputs=False, snapshot_directory=None, clean_up=False
-        )
+    def _experiment(self, name: str) -> Any:
+        found = self._client(WorkspaceClient).get_or_create_experiment(name)
+        return Experiment(self._workspace, name, _id=found.experiment_id, _create_in_cloud=False, _experiment_dto=found)
+
+    def _run(self, experiment: str, run_id: str) -> Any:
+        run = Run(self._experiment(experiment), run_id, outputs=None, clean_up=False)
+        for client in (run._client.run, run._client.metrics, run._client.artifacts):
+            client.retries = 0
+        return run
 
 
 def _log(run: Any, name: str, value: Json) -> None:

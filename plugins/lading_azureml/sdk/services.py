@@ -18,14 +18,14 @@ from azureml.exceptions import WebserviceException
 from lading import Json
 
 from ..port import Operation, Service, ServiceKeys, ServiceSpec
-from .calls import Part
 from .failures import clean
 from .images import inference_config
+from .models import Models
 
 _KINDS = {"ACI": AciWebservice, "AKS": AksWebservice}
 
 
-class Services(Part):
+class Services(Models):
     def find_service(self, name: str) -> Service | None:
         found = self._call(f"reading service {name}", lambda: Webservice._get(self._workspace, name))
         return None if found is None else _service(found)
@@ -38,7 +38,7 @@ class Services(Part):
                 service = Model.deploy(
                     self._workspace,
                     spec.name,
-                    [self._model(spec)],
+                    [self._model(spec.image.model.id)],
                     inference_config(spec.image),
                     configuration,
                 )
@@ -54,7 +54,7 @@ class Services(Part):
         def update() -> str | None:
             service = Webservice(self._workspace, spec.name)
             service.update(
-                models=[self._model(spec)],
+                models=[self._model(spec.image.model.id)],
                 inference_config=inference_config(spec.image),
                 tags=dict(spec.tags),
                 **spec.settings,
@@ -111,9 +111,6 @@ class Services(Part):
 
     def _mms(self, method: str, path: str, body: Json = None, params: Mapping[str, Json] | None = None) -> Any:
         return make_mms_request(self._workspace, method, path, body, dict(params or {}))
-
-    def _model(self, spec: ServiceSpec) -> Any:
-        return Model(self._workspace, id=spec.image.model.id, expand=False)
 
 
 def clean_lines(text: str) -> tuple[str, ...]:

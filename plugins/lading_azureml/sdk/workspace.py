@@ -14,13 +14,11 @@ from ..port import Place
 from .calls import Caller
 from .computes import Computes
 from .failures import read
-from .models import Models
-from .runs import Runs
 from .services import Services
 from .signing_in import Identity, sign_in
 
 
-class OpenWorkspace(Runs, Models, Services, Computes):
+class OpenWorkspace(Services, Computes):
     """A workspace through the SDK; the shape is `port.AzureWorkspace`."""
 
 
