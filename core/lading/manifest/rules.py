@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
 from .records import Path_, SectionRef
@@ -60,14 +60,6 @@ def _services_differ(draft: Draft) -> _Broken:
     for ref in draft.sections():
         if ref.role == "target":
             service = draft.service_name(draft.block(ref.path))
-            other = first.setdefault((ref.plugin, _connection(ref, draft.sections()), service), ref)
+            other = first.setdefault((ref.plugin, ref.connection, service), ref)
             if other is not ref:
                 yield ref.path, f"the same service as {dotted(other.path)}: give it a service_name of its own"
-
-
-def _connection(ref: SectionRef, refs: Sequence[SectionRef]) -> str | None:
-    """The connection of a target; where it names none, its family's only one, as far as others of its plugin tell."""
-    named = {other.connection for other in refs if other.role == "target" and other.plugin == ref.plugin}
-    family = {other.plugin for other in refs if other.role == "connection" and other.name in named}
-    names = [other.name for other in refs if other.role == "connection" and other.plugin in family]
-    return ref.connection or (names[0] if len(names) == 1 else None)
