@@ -15,6 +15,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "emulators" / "azureml"))
+
+from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401 - fixtures for every room
+
 LADING = Path(sys.executable).with_name("lading")
 
 

@@ -1,0 +1,219 @@
+"""The emulator as a test sees it: started, pointed at, told what goes wrong, asked what happened."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .calls import Call
+from .sign_in import IDENTITY_HEADER
+
+PACKAGES = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Where the test's own workspace is."""
+
+    subscription_id: str
+    resource_group: str
+    workspace: str
+    location: str
+
+
+class Emulator:
+    """The process. It ends with its standard input, so also when this process dies."""
+
+    def __init__(self, azurite: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "offline_azure", azurite],
+            env={**os.environ, "PYTHONPATH": str(PACKAGES)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise OSError("the emulator has no pipes")
+        self._input, self._output = self._process.stdin, self._process.stdout
+        line = self._output.readline()
+        if not line:
+            raise OSError(f"the emulator ended with {self._process.wait()}")
+        ready = json.loads(line)
+        self.proxy: str = ready["proxy"]
+        self.bundle: str = ready["bundle"]
+        self._control = urlsplit(ready["control"]).netloc
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """One call of the control API; raises ValueError where it is refused."""
+        connection = http.client.HTTPConnection(self._control, timeout=60)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        self._input.close()
+        self._process.wait(30)
+        self._output.close()
+
+
+class Calls:
+    """The call log, oldest first, as it is when asked."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter([Call(**fields) for fields in self._emulator.ask("GET", "/calls")["calls"]])
+
+    def __len__(self) -> int:
+        return len(list(self))
+
+    def like(self, method: str = ".*", path: str = "") -> list[Call]:
+        """Those whose method is `method` and whose host and path hold `path`, both regular expressions."""
+        return [call for call in self if re.fullmatch(method, call.method) and re.search(path, call.host + call.path)]
+
+    @property
+    def failures(self) -> list[str]:
+        """Unknown routes and wrong shapes."""
+        failures: list[str] = self._emulator.ask("GET", "/calls")["failures"]
+        return failures
+
+    def accept_failures(self) -> list[str]:
+        """Those so far, which the test expected: the fixture lets them pass."""
+        failures: list[str] = self._emulator.ask("POST", "/failures/accept")
+        return failures
+
+
+class Faults:
+    """Adds rules. Each takes `method` and `path` (regular expressions, the path searched in host and path), `skip`
+    (how many such calls pass first) and `times` (how many are struck then; None: all)."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def answer(self, status: int, body: Any = None, headers: dict[str, str] | None = None, **where: Any) -> None:
+        """The call has no effect and gets this answer; `body` is JSON, or text as it stands."""
+        self._add("answer", status=status, body=body, headers=headers or {}, **where)
+
+    def drop_before(self, **where: Any) -> None:
+        """The connection closes; the call has no effect."""
+        self._add("drop_before", **where)
+
+    def drop_after(self, **where: Any) -> None:
+        """The call has its effect, then the connection closes without an answer."""
+        self._add("drop_after", **where)
+
+    def black_hole(self, **where: Any) -> None:
+        """The call has no effect and is never answered."""
+        self._add("black_hole", **where)
+
+    def cut_upload(self, **where: Any) -> None:
+        """The connection closes when half of the body has come."""
+        self._add("cut_upload", **where)
+
+    def expire_tokens(self, **where: Any) -> None:
+        """All tokens issued so far expire just before the call."""
+        self._add("expire_tokens", **where)
+
+    def fail_operation(self, error: dict[str, Any], phase: str = "", log: str = "", **where: Any) -> None:
+        """The long-running operation that the call begins ends as Failed, with `error` as
+        `{code, statusCode, message, details}`; `phase` is its subOperationType (BuildImage, DeployService), `log` its
+        log's text."""
+        self._add("operation", operation={"error": error, "phase": phase, "log": log}, **where)
+
+    def stick(self, **where: Any) -> None:
+        """The long-running operation that the call begins never ends."""
+        self._add("operation", operation={"stuck": True}, **where)
+
+    @property
+    def met(self) -> list[int]:
+        """How many calls fitted each rule, in the order in which the rules were added."""
+        return [rule["met"] for rule in self._emulator.ask("GET", "/faults")]
+
+    def _add(self, effect: str, **fields: Any) -> None:
+        self._emulator.ask("POST", "/faults", {"effect": effect, **fields})
+
+
+class Azure:
+    """One test's view of the emulator: an empty workspace of its own and what it takes to reach it."""
+
+    def __init__(self, emulator: Emulator, home: Path) -> None:
+        self._emulator = emulator
+        world = emulator.ask("POST", "/reset")
+        self._home = home
+        self.tenant_id: str = world.pop("tenant_id")
+        self.client_id: str = world.pop("client_id")
+        self.client_secret: str = world.pop("client_secret")
+        self.workspace = Coordinates(**world)
+        self.calls = Calls(emulator)
+        self.faults = Faults(emulator)
+
+    @property
+    def network(self) -> dict[str, str]:
+        """The variables that point a process at the emulator, without any sign-in."""
+        proxies = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), self._emulator.proxy)
+        direct = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+        trusted = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), self._emulator.bundle)
+        return {**proxies, **direct, **trusted, "HOME": str(self._home)}
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """`network`, and a service principal whose secret is a canary."""
+        return {
+            **self.network,
+            "AZURE_TENANT_ID": self.tenant_id,
+            "AZURE_CLIENT_ID": self.client_id,
+            "AZURE_CLIENT_SECRET": self.client_secret,
+        }
+
+    @property
+    def managed_identity(self) -> dict[str, str]:
+        """`network`, and the managed identity of an App Service instead of a secret."""
+        address = f"{self._emulator.proxy}/msi/token"
+        return {**self.network, "IDENTITY_ENDPOINT": address, "IDENTITY_HEADER": IDENTITY_HEADER}
+
+    @property
+    def world(self) -> dict[str, Any]:
+        """Everything, as JSON: see `state.World`."""
+        world: dict[str, Any] = self._emulator.ask("GET", "/state")
+        return world
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The test's own workspace, as JSON: see `state.Workspace`."""
+        workspaces: dict[str, dict[str, Any]] = self.world["workspaces"]
+        return next(item for item in workspaces.values() if item["name"] == self.workspace.workspace)
+
+    @property
+    def secrets(self) -> list[str]:
+        """All credentials that were ever issued: none may be seen in output, files or errors."""
+        issued: list[str] = self._emulator.ask("GET", "/secrets")
+        return issued
+
+    def settings(self, **fields: Any) -> None:
+        """Change the way things go: see `state.Settings`."""
+        self._emulator.ask("POST", "/settings", fields)
+
+    def release(self) -> int:
+        """Let the operations that are stuck go on; how many they were."""
+        released: int = self._emulator.ask("POST", "/operations/release")
+        return released
+
+    def expire_tokens(self) -> None:
+        """All tokens issued so far are expired from now on."""
+        self._emulator.ask("POST", "/tokens/expire")

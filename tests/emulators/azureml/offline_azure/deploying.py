@@ -1,0 +1,48 @@
+"""The work behind a service's operations: a container is started, and takes over where it answers.
+
+On ACI the container is replaced in place: the old one ends first, and a failure leaves nothing that serves. On AKS the
+old one serves until the new one answers.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from .containers import Container
+from .fronts import Front
+from .messages import Answer
+from .operations import Failure, Work, begin
+from .routing import Visit
+from .state import Record, now
+
+BEFORE_THE_SERVICE = ("BuildImage", "BuildEnvironment")
+
+
+def deploy(visit: Visit, service: Record, front: Front, before: Record | None) -> Answer:
+    """Answer 202 and start a container for the service as it is recorded; `before` is its record until now."""
+    machines, workspace, seconds = visit.machines, visit.workspace, visit.world.settings.start_seconds
+    service.update(state="Transitioning", error=None, updatedTime=now())
+
+    def work() -> None:
+        if service["computeType"] == "ACI":
+            front.replace(None)
+        container = Container(machines.blobs, workspace, copy.deepcopy(service))
+        front.starting = container
+        try:
+            container.wait(seconds)
+        except Failure:
+            front.give_up(container)
+            raise
+        front.replace(container)
+        with machines.lock:
+            service.update(state="Healthy", scoringUri=front.scoring_uri, publicIp="127.0.0.1")
+
+    def undone(failure: Failure) -> None:
+        with machines.lock:
+            if before is not None and failure.phase in BEFORE_THE_SERVICE:
+                service.clear()
+                service.update(before)
+            else:
+                service.update(state="Failed", error=failure.error)
+
+    return begin(visit, "Service", f"/services/{service['name']}", Work(work, undone))

@@ -1,0 +1,36 @@
+"""The fixture `azure`: one emulator per test process, one empty workspace per test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .azurite import Missing, azurite
+from .client import Azure, Emulator
+
+
+@pytest.fixture(scope="session")
+def azure_emulator() -> Iterator[Emulator]:
+    """The process; use `azure`, which asks it for a workspace."""
+    try:
+        script = azurite()
+    except Missing as missing:
+        reason = str(missing)
+        pytest.fail(reason) if os.environ.get("LADING_TEST_REQUIRE") == "all" else pytest.skip(reason)
+    emulator = Emulator(script)
+    yield emulator
+    emulator.close()
+
+
+@pytest.fixture
+def azure(azure_emulator: Emulator, tmp_path: Path) -> Iterator[Azure]:
+    """An empty workspace; the test fails where anything asked for an unknown route, or in a wrong shape."""
+    home = tmp_path / "home"
+    home.mkdir()
+    azure = Azure(azure_emulator, home)
+    yield azure
+    failures = azure.calls.failures
+    assert not failures, "\n".join(failures)

@@ -1,0 +1,62 @@
+"""What runs beside the emulator for it: storage, and the services that were deployed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from .blobs import Blobs
+from .fronts import Front
+from .proxy import App, Listener
+
+
+class Machines:
+    """Everything that is not plain state. `lock` guards the state of the world; `held` are stuck operations."""
+
+    def __init__(self, azurite: Path, folder: Path) -> None:
+        self.blobs = Blobs(azurite, folder)
+        self.lock = threading.RLock()
+        self.finished: dict[str, threading.Event] = {}
+        self.held: list[Callable[[], None]] = []
+        self.fronts: dict[str, Front] = {}
+        self.app: App | None = None
+        self._listeners: dict[str, Listener] = {}
+
+    def open(self, front: Front) -> None:
+        """Give a service its address, at which every call goes through the app."""
+        if self.app is None:
+            raise RuntimeError("the app comes first")
+        listener = Listener(self.app)
+        front.address = listener.address
+        host = listener.address.removeprefix("http://")
+        self.fronts[host] = front
+        self._listeners[host] = listener
+
+    def close_front(self, front: Front) -> None:
+        host = front.address.removeprefix("http://")
+        self.fronts.pop(host, None)
+        self._listeners.pop(host).close()
+        front.replace(None)
+
+    def front(self, scope: str, name: str) -> Front:
+        """Of a service in a workspace."""
+        return next(item for item in self.fronts.values() if item.service["id"] == f"{scope}/services/{name}")
+
+    def release(self) -> int:
+        """Let the stuck operations go on; how many they were."""
+        held, self.held = self.held, []
+        for start in held:
+            start()
+        return len(held)
+
+    def reset(self) -> None:
+        """Stop everything that belongs to a workspace."""
+        self.held = []
+        self.finished = {}
+        for front in list(self.fronts.values()):
+            self.close_front(front)
+
+    def close(self) -> None:
+        self.reset()
+        self.blobs.close()

@@ -1,0 +1,126 @@
+"""Which function answers which call. A module of routes declares them on a `Routes` of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from .messages import Answer, Refusal, Request, as_json
+from .state import Record, Workspace, World
+
+if TYPE_CHECKING:
+    from .faults import Rule
+    from .machines import Machines
+
+MANAGEMENT = r"management\.azure\.com"
+LOGIN = r"login\.microsoftonline\.com"
+DATA_PLANE = r"[a-z0-9]+\.(api\.azureml\.ms|experiments\.azureml\.net|modelmanagement\.azureml\.net)"
+WORKSPACE = (
+    "/subscriptions/{subscription}/resourceGroups/{group}"
+    "/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
+)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One call on its way through a handler: what was asked, and all that can answer it."""
+
+    request: Request
+    segments: dict[str, str]
+    world: World
+    machines: Machines
+    fault: Rule | None = None
+
+    def __getitem__(self, name: str) -> str:
+        """A segment of the path, unquoted."""
+        return self.segments[name]
+
+    @property
+    def query(self) -> dict[str, str]:
+        return self.request.head.query
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The one that the path names; raises Refusal where there is none."""
+        return self.world.workspace(self["subscription"], self["group"], self["workspace"])
+
+
+Later = Callable[[], Answer]  # an answer that waits for something, without the lock
+Handler = Callable[[Visit], Answer | Later]
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    host: re.Pattern[str]
+    path: re.Pattern[str]
+    signed_in: bool
+    handler: Handler
+
+
+class Routes:
+    """The routes of one part of Azure."""
+
+    def __init__(self, host: str, *, prefix: str = "", signed_in: bool = True) -> None:
+        self._host = re.compile(host)
+        self._prefix = prefix
+        self._signed_in = signed_in
+        self.routes: list[Route] = []
+
+    def on(self, method: str, path: str) -> Callable[[Handler], Handler]:
+        """Declares a route. `{name}` is one segment of the path, `{name*}` the rest of it."""
+
+        def declare(handler: Handler) -> Handler:
+            pattern = _pattern(self._prefix + path)
+            self.routes.append(Route(method, self._host, pattern, self._signed_in, handler))
+            return handler
+
+        return declare
+
+
+def find(routes: list[Route], request: Request) -> tuple[Route, dict[str, str]] | None:
+    """The first route that fits, and the segments of its path."""
+    head = request.head
+    for route in routes:
+        if route.method == head.method and route.host.fullmatch(head.host):
+            match = route.path.fullmatch(head.path.rstrip("/"))
+            if match:
+                return route, {name: unquote(text) for name, text in match.groupdict().items()}
+    return None
+
+
+def refused(host: str, refusal: Refusal) -> Answer:
+    """A refusal in the words of the service that lives on `host`."""
+    return as_json(_error(host, refusal), refusal.status)
+
+
+def _error(host: str, refusal: Refusal) -> Record:
+    if re.fullmatch(LOGIN, host):
+        return {"error": refusal.code, "error_description": refusal.message, "error_codes": [7000215]}
+    if "modelmanagement" in host:
+        return flat_error(refusal)
+    return {"error": {"code": refusal.code, "message": refusal.message, "details": []}}
+
+
+def flat_error(refusal: Refusal) -> Record:
+    """As model management writes it."""
+    return {
+        "code": refusal.code,
+        "statusCode": refusal.status,
+        "message": refusal.message,
+        "details": [],
+        "correlation": {"RequestId": "offline"},
+    }
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    quoted = re.sub(r"\\\{(\w+)(\\\*)?\\\}", _group, re.escape(path))
+    return re.compile(quoted, re.IGNORECASE)
+
+
+def _group(match: re.Match[str]) -> str:
+    return f"(?P<{match[1]}>{'.+' if match[2] else '[^/]+'})"

@@ -1,0 +1,113 @@
+"""Microsoft Entra ID: discovery, a client with a secret, and the managed identity of a machine.
+
+Tokens are unsigned JWTs: the SDK reads `exp`, `tid` and the like from them and verifies no signature, but wants the
+third part to be base64url.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import secrets
+import time
+from urllib.parse import parse_qsl
+
+from .messages import Answer, Refusal, WrongShape, as_json
+from .routing import LOGIN, Routes, Visit
+from .state import Record
+
+METADATA = r"169\.254\.169\.254"
+IDENTITY_HEADER = "canary-identity-header"
+MACHINE = r"127\.0\.0\.1:\d+"
+login = Routes(LOGIN, signed_in=False)
+metadata = Routes(METADATA, signed_in=False)
+machine = Routes(MACHINE, signed_in=False)
+ROUTES = (login, metadata, machine)
+
+
+@login.on("GET", "/common/discovery/instance")
+def instance(visit: Visit) -> Answer:
+    host = visit.request.head.host
+    endpoint = f"https://{host}/{visit.world.tenant_id}/v2.0/.well-known/openid-configuration"
+    aliases = [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}]
+    return as_json({"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": aliases})
+
+
+@login.on("GET", "/{tenant}/v2.0/.well-known/openid-configuration")
+def configuration(visit: Visit) -> Answer:
+    base = f"https://{visit.request.head.host}/{visit['tenant']}"
+    return as_json(
+        {
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "issuer": f"{base}/v2.0",
+        }
+    )
+
+
+@login.on("POST", "/{tenant}/oauth2/v2.0/token")
+def token(visit: Visit) -> Answer:
+    form = dict(parse_qsl(visit.request.body.decode()))
+    if form.get("grant_type") != "client_credentials":
+        raise WrongShape(f"no sign-in with the grant type {form.get('grant_type')!r}")
+    world = visit.world
+    if visit["tenant"] != world.tenant_id:
+        raise Refusal(400, "invalid_request", f"AADSTS90002: Tenant '{visit['tenant']}' not found.")
+    if form.get("client_id") != world.client_id:
+        message = f"AADSTS700016: Application with identifier '{form.get('client_id')}' was not found."
+        raise Refusal(400, "unauthorized_client", message)
+    if not hmac.compare_digest(form.get("client_secret", ""), world.client_secret):
+        raise Refusal(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
+    seconds = world.settings.token_seconds
+    audience = form.get("scope", "").removesuffix("/.default")
+    return as_json({"token_type": "Bearer", "expires_in": seconds, "access_token": _issue(visit, audience)})
+
+
+@metadata.on("GET", "/metadata/identity/oauth2/token")
+def machine_token(visit: Visit) -> Answer:
+    if not visit.world.settings.managed_identity:
+        raise Refusal(403, "Forbidden", "the metadata address is unreachable: no managed identity here")
+    if visit.request.head.headers.get("metadata") != "true":
+        raise Refusal(400, "bad_request", "Required metadata header not specified")
+    return as_json(machine_answer(visit))
+
+
+@machine.on("GET", "/msi/token")
+def app_service_token(visit: Visit) -> Answer:
+    if visit.request.head.headers.get("x-identity-header") != IDENTITY_HEADER:
+        raise Refusal(401, "unauthorized", "the identity header is wrong")
+    return as_json(machine_answer(visit))
+
+
+def machine_answer(visit: Visit) -> Record:
+    """A token for the managed identity, as IMDS and App Service write it."""
+    seconds = visit.world.settings.token_seconds
+    resource = visit.query.get("resource", "")
+    return {
+        "access_token": _issue(visit, resource),
+        "client_id": visit.world.client_id,
+        "expires_in": str(seconds),
+        "expires_on": str(int(time.time()) + seconds),
+        "resource": resource,
+        "token_type": "Bearer",
+    }
+
+
+def _issue(visit: Visit, audience: str) -> str:
+    world = visit.world
+    expiry = time.time() + world.settings.token_seconds
+    claims = {
+        "aud": audience,
+        "iss": f"https://sts.windows.net/{world.tenant_id}/",
+        "iat": int(time.time()),
+        "exp": int(expiry),
+        "appid": world.client_id,
+        "oid": world.client_id,
+        "tid": world.tenant_id,
+    }
+    parts = (json.dumps({"alg": "RS256", "typ": "JWT"}).encode(), json.dumps(claims).encode(), secrets.token_bytes(24))
+    issued = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    world.tokens[issued] = expiry
+    return issued

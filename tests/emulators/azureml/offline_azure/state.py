@@ -1,0 +1,113 @@
+"""All that the emulator knows, as plain values: what a test may read back as JSON."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from .messages import Refusal
+
+Record = dict[str, Any]  # an object as it goes over the wire
+
+
+@dataclass
+class Settings:
+    """What a test may change about the way things go."""
+
+    polls: int = 0  # of an operation, before it is finished
+    token_seconds: int = 3600
+    managed_identity: bool = False
+    start_seconds: float = 60.0  # for a service to answer, before its deployment has failed
+    subscriptions_hidden: bool = False
+
+
+@dataclass
+class Workspace:
+    """One workspace and everything in it, by name or id."""
+
+    subscription_id: str
+    resource_group: str
+    name: str
+    location: str
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    experiments: dict[str, Record] = field(default_factory=dict)
+    runs: dict[str, Record] = field(default_factory=dict)
+    metrics: dict[str, list[Record]] = field(default_factory=dict)
+    artifacts: dict[str, Record] = field(default_factory=dict)
+    assets: dict[str, Record] = field(default_factory=dict)
+    models: dict[str, Record] = field(default_factory=dict)
+    images: dict[str, Record] = field(default_factory=dict)
+    services: dict[str, Record] = field(default_factory=dict)
+    keys: dict[str, Record] = field(default_factory=dict)
+    computes: dict[str, Record] = field(default_factory=dict)
+    operations: dict[str, Record] = field(default_factory=dict)
+    counter: int = 0
+
+    @property
+    def scope(self) -> str:
+        return workspace_scope(self.subscription_id, self.resource_group, self.name)
+
+    @property
+    def container(self) -> str:
+        """Of its blobs."""
+        return f"azureml-{self.id}"
+
+    def next(self) -> int:
+        """A number that was not given before."""
+        self.counter += 1
+        return self.counter
+
+
+@dataclass
+class World:
+    """One tenant, one client with a secret, one subscription, its resource groups and workspaces."""
+
+    tenant_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    client_secret: str = field(default_factory=lambda: f"canary-client-secret-{secrets.token_hex(8)}")
+    subscription_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    settings: Settings = field(default_factory=Settings)
+    tokens: dict[str, float] = field(default_factory=dict)  # when each expires, in epoch seconds
+    groups: dict[str, Record] = field(default_factory=dict)
+    workspaces: dict[str, Workspace] = field(default_factory=dict)
+    operations: dict[str, Record] = field(default_factory=dict)
+
+    def add_workspace(self, group: str, name: str, location: str) -> Workspace:
+        workspace = Workspace(self.subscription_id, group, name, location)
+        self.workspaces[workspace.scope.lower()] = workspace
+        return workspace
+
+    def add_group(self, name: str, location: str) -> Record:
+        record = {
+            "id": f"/subscriptions/{self.subscription_id}/resourceGroups/{name}",
+            "name": name,
+            "location": location,
+            "properties": {"provisioningState": "Succeeded"},
+        }
+        self.groups[name.lower()] = record
+        return record
+
+    def expire_tokens(self) -> None:
+        self.tokens = dict.fromkeys(self.tokens, 0.0)
+
+    def workspace(self, subscription: str, group: str, name: str) -> Workspace:
+        found = self.workspaces.get(workspace_scope(subscription, group, name).lower())
+        if found is None:
+            kind = f"Microsoft.MachineLearningServices/workspaces/{name}"
+            raise Refusal(
+                404, "ResourceNotFound", f"The Resource '{kind}' under resource group '{group}' was not found."
+            )
+        return found
+
+
+def workspace_scope(subscription: str, group: str, name: str) -> str:
+    provider = "providers/Microsoft.MachineLearningServices/workspaces"
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/{provider}/{name}"
+
+
+def now() -> str:
+    """This moment, as the service writes it."""
+    return datetime.now(UTC).isoformat()
