@@ -23,7 +23,7 @@ from .engine.session import Order, Session, open_session
 from .errors import BadInput, Interrupted, LadingError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read, read_bytes
-from .model import ModelVersion, NoScoringUri, Package, Run, ScoringUri, State, Status
+from .model import Capability, ModelVersion, NoScoringUri, Package, Run, ScoringUri, State, Status
 from .plugins import TARGETS, installed
 from .records import MANIFEST, open_store
 
@@ -281,14 +281,16 @@ def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -
         session.events.emit("stage.failed", stage="deploy", target=name, detail=error.message)
         return Outcome(name, error=error)
     live = _live(session, name, done.release.number)
-    return Outcome(name, live, done.uri, _example(session, done.uri), reused=done.reused)
+    return Outcome(name, live, done.uri, _example(session, name, done.uri), reused=done.reused)
 
 
-def _example(session: Session, uri: ScoringUri | NoScoringUri) -> str | None:
-    samples = session.manifest.samples
+def _example(session: Session, target: str, uri: ScoringUri | NoScoringUri) -> str | None:
+    samples, manifest = session.manifest.samples, session.manifest
     if not samples or isinstance(uri, NoScoringUri):
         return None
     body = shlex.quote(json.dumps(samples[0].request))
+    if session.plugin(manifest.targets[target]).can(Capability.KEYS):  # which finds the key by itself
+        return f"lading score {shlex.quote(str(manifest.file))} --target {target} -d {body}"
     return f"curl -H 'content-type: application/json' -d {body} {shlex.quote(uri.uri)}"
 
 

@@ -38,8 +38,12 @@ def _log(workspace: AzureWorkspace, service: Service, operation: Operation | Non
 def _reason(error: Mapping[str, Json]) -> str:
     """The message of an error of Azure's, with those of its details that say more."""
     details = [item for item in error.get("details") or () if isinstance(item, Mapping)]
-    messages = [str(part.get("message") or "").strip() for part in (error, *details)]
-    return ": ".join(dict.fromkeys(filter(None, messages)))
+    said: list[str] = []
+    for part in (error, *details):
+        message = str(part.get("message") or "").strip()
+        if not any(message in earlier for earlier in said):
+            said.append(message)
+    return ": ".join(said)
 
 
 def culprit(log: Sequence[str]) -> str:

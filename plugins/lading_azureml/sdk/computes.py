@@ -9,8 +9,8 @@ from azureml.core.compute import AksCompute, ComputeTarget
 from azureml.exceptions import ComputeTargetException
 
 from ..port import Compute
+from ..text import clean
 from .calls import Part
-from .failures import clean
 
 
 class Computes(Part):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from urllib3.exceptions import HTTPError as BrokenConnection
 from lading import Json, LadingError, StageFailed, Transient
 
 from ..port import Place, Taken
+from ..text import clean
 
 _NO_ANSWER = (
     NoConnection,
@@ -35,12 +35,9 @@ _NO_ANSWER = (
 _NO_SIGN_IN = (ClientAuthenticationError, AuthenticationException)
 _COME_BACK = {408: 2.0, 429: 10.0, 500: 5.0, 502: 5.0, 503: 5.0, 504: 5.0}  # seconds, where Azure names none
 _LOST = 2.0  # seconds until it is read whether a call that nobody answered had its effect
-_LONGEST = 2000  # characters of a message from outside
 
 # How the SDK writes a response that it did not like into the text of its exception.
 _RESPONSE = re.compile(r"Response Code: (\d+)\s+Headers: (\{.*?\})\s+Content: (.*)", re.DOTALL)
-_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_SIGNATURE = re.compile(r"([?&](?:sig|sv|se|st|sp)=)[^&\s\"']+")
 
 
 @dataclass(frozen=True)
@@ -52,13 +49,6 @@ class Failure:
     message: str
     retry_after: float | None
     answered: bool = True
-
-
-def clean(text: str) -> str:
-    """Text from outside without control characters, escapes and signatures, and not too long."""
-    text = _SIGNATURE.sub(r"\1***", _ESCAPE.sub("", text))
-    kept = (c for c in text.replace("\r\n", "\n") if c in "\n\t" or unicodedata.category(c)[0] != "C")
-    return "".join(kept).strip()[:_LONGEST]
 
 
 def read(error: BaseException) -> Failure:

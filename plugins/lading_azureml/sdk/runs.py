@@ -14,8 +14,9 @@ from azureml.core import Experiment, Run
 from lading import Json
 
 from ..port import LoggedRun
+from ..text import clean
 from .calls import Caller, Part
-from .failures import clean, read
+from .failures import read
 
 _NOT_STARTED = (None, "NotStarted")
 _LONGEST = 1000  # characters of a value that is logged as text

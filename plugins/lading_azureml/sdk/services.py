@@ -18,7 +18,7 @@ from azureml.exceptions import WebserviceException
 from lading import Json
 
 from ..port import Operation, Service, ServiceKeys, ServiceSpec
-from .failures import clean
+from ..text import clean, clean_json, clean_lines
 from .images import inference_config
 from .models import Models
 
@@ -74,7 +74,7 @@ class Services(Models):
         return Operation(
             state=str(found.get("state")),
             part=str(details.get("subOperationType") or ""),
-            error=found.get("error") or {},
+            error=clean_json(found.get("error") or {}),
             lines=tuple(clean(record.rpartition("|")[2]) for record in log.split("#") if record.strip()),
             length=len(log),
             log_url=found.get("operationLog"),
@@ -113,18 +113,13 @@ class Services(Models):
         return make_mms_request(self._workspace, method, path, body, dict(params or {}))
 
 
-def clean_lines(text: str) -> tuple[str, ...]:
-    """The lines of a log, without control characters."""
-    return tuple(clean(line) for line in text.splitlines())
-
-
 def _service(found: Mapping[str, Any]) -> Service:
     auth = "token" if found.get("aadAuthEnabled") else "key" if found.get("authEnabled") else "none"
     return Service(
         name=str(found.get("name")),
         kind=str(found.get("computeType")),
         state=str(found.get("state") or "unknown").lower(),
-        error=found.get("error") or {},
+        error=clean_json(found.get("error") or {}),
         tags=found.get("kvTags") or {},
         scoring_uri=found.get("scoringUri"),
         auth=auth,
