@@ -148,9 +148,6 @@ class AzureWorkspace(Protocol):
     def register_model(self, model: NewModel) -> RegisteredModel:
         """Upload a model and register it as the next version. It is asked for once, and never repeated unseen."""
 
-    def download_model(self, model: RegisteredModel, folder: Path) -> Path:
-        """Download a model version into a folder, and return where it lies."""
-
     def begin_run(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> LoggedRun:
         """The run of that id; started where it does not exist."""
 

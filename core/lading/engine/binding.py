@@ -60,10 +60,9 @@ def bind_manifest(
 def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
     """Check every block; a target or connection whose plugin is not installed is left out, and noted."""
     plugins, types = _load(draft.sections())
-    types |= _twins(draft, plugins)
     missing = [path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections")]
     notes = tuple(f"{'.'.join(map(str, path))} is not checked: {types.pop(path)}" for path in missing)
-    return draft.bind(types), notes
+    return draft.bind(types | _twins(draft, plugins)), notes
 
 
 def _defaults(draft: Draft) -> tuple[str, ...]:

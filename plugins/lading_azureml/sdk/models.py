@@ -37,12 +37,6 @@ class Models(Runs):
         prefix = self._call(f"uploading {model.file_name}", lambda: self._upload(model))
         return self._call(f"registering model {model.name}", lambda: self._register(model, prefix))
 
-    def download_model(self, model: RegisteredModel, folder: Path) -> Path:
-        def download() -> str:
-            return str(self._model(model.id).download(target_dir=str(folder), exist_ok=True))
-
-        return Path(self._call(f"downloading model {model.id}", download))
-
     def _model(self, model_id: str) -> Any:
         """The SDK's object for a model version, without its run and data sets."""
         found = self._client(ModelsClient).get_by_id(model_id)
