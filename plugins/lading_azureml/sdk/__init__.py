@@ -1,8 +1,9 @@
 """The Azure ML SDK v1 behind the port: the only package that imports azureml and azure.
 
 The SDK's habits are dealt with here. It repeats POSTs that nobody answered, and with waits of its own instead of those
-that Azure asks for: its number of retries is put to none, and the framework calls again. It warns of its deprecation on
-every use, prints on stdout from some of its methods (which are not called), and logs through loggers without handlers.
+that Azure asks for: its number of retries is put to none, for the whole process, and the framework calls again. It
+warns of its deprecation on every use, prints on stdout from some of its methods (which are not called), and logs through
+loggers without handlers, which Python would print.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from typing import TYPE_CHECKING
 
 os.environ.setdefault("AZUREML_LOG_DEPRECATION_WARNING_ENABLED", "False")
 with warnings.catch_warnings():
@@ -19,16 +19,8 @@ with warnings.catch_warnings():
 
     from .workspace import open_workspace as open_workspace
 
-if TYPE_CHECKING:
-    from logging import Logger
-
 clientbase.DEFAULT_RETRIES = 0  # the SDK reads it, with this name, from a variable when it is first imported
 
 
-def _quiet(logger: Logger) -> None:
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-
-
 for _name in ("azureml", "azure", "msrest", "msal", "cli", "urllib3"):
-    _quiet(logging.getLogger(_name))
+    logging.getLogger(_name).addHandler(logging.NullHandler())

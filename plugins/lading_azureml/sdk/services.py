@@ -19,6 +19,7 @@ from lading import Json
 
 from ..port import Operation, Service, ServiceKeys, ServiceSpec
 from ..text import clean, clean_json, clean_lines
+from .failures import read
 from .images import inference_config
 from .models import Models
 
@@ -31,9 +32,8 @@ class Services(Models):
         return None if found is None else _service(found)
 
     def create_service(self, spec: ServiceSpec) -> str | None:
-        configuration = _KINDS[spec.kind].deploy_configuration(**spec.settings, tags=dict(spec.tags))
-
         def create() -> str | None:
+            configuration = _KINDS[spec.kind].deploy_configuration(**spec.settings, tags=dict(spec.tags))
             try:
                 service = Model.deploy(
                     self._workspace,
@@ -64,7 +64,14 @@ class Services(Models):
         return self._call(f"updating service {spec.name}", update)
 
     def delete_service(self, name: str) -> None:
-        self._call(f"deleting service {name}", lambda: self._mms("DELETE", f"/services/{name}"))
+        def delete() -> None:
+            try:
+                self._mms("DELETE", f"/services/{name}")
+            except WebserviceException as error:
+                if read(error).status != 404:  # gone meanwhile
+                    raise
+
+        self._call(f"deleting service {name}", delete)
 
     def operation(self, operation_id: str, offset: int) -> Operation:
         path = f"/operations/{operation_id}"

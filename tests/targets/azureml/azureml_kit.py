@@ -40,6 +40,7 @@ class Cloud:
     def script(self, text: str) -> None:
         """Give the package a scoring script."""
         self.shell.write("score.py", text)
+        self.shell.fails = "raise" in text
         if "scoring_script" not in self.manifest.read_text(encoding="utf-8"):
             self.edit("package:\n", "package:\n  scoring_script: score.py\n")
 
