@@ -2,8 +2,8 @@
 
 The SDK's habits are dealt with here. It repeats POSTs that nobody answered, and with waits of its own instead of those
 that Azure asks for: its number of retries is put to none, for the whole process, and the framework calls again. It
-warns of its deprecation on every use, prints on stdout from some of its methods (which are not called), and logs through
-loggers without handlers, which Python would print.
+warns of its deprecation on every use, prints on stdout from some of its methods (which are not called), and logs
+through loggers without handlers, which Python would print.
 """
 
 from __future__ import annotations

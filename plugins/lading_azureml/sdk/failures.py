@@ -105,14 +105,6 @@ def _role(failure: Failure, what: str, place: Place) -> LadingError:
     )
 
 
-def _workspace(_failure: Failure, _what: str, place: Place) -> LadingError:
-    return StageFailed(
-        f"no workspace {place.workspace} in resource group {place.resource_group} of subscription "
-        f"{place.subscription_id}",
-        hint="check the names, or let the connection say `create: true` and a location",
-    )
-
-
 def _conflict(failure: Failure, what: str, _place: Place) -> LadingError:
     return Taken(f"{what} failed, it is in conflict with what is there: {failure.message}")
 
@@ -133,7 +125,6 @@ _RULES: tuple[tuple[Callable[[Failure, Exception], bool], Callable[[Failure, str
     (lambda failure, _: "don't have access to" in failure.message and "subscription" in failure.message, _subscription),
     (lambda failure, _: "quota" in f"{failure.code} {failure.message}".lower(), _quota),
     (lambda failure, _: failure.status == 403 or "AuthorizationFailed" in failure.message, _role),
-    (lambda failure, _: "workspace not found" in failure.message.lower(), _workspace),
     (lambda failure, _: failure.status == 409 or "already exists" in failure.message, _conflict),
     (lambda failure, _: failure.status in _COME_BACK, _later),
     (lambda failure, _: not failure.answered, _silence),

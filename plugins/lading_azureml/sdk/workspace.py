@@ -7,13 +7,12 @@ from typing import Any
 from azureml.core import Workspace
 from azureml.exceptions import ProjectSystemException
 
-from lading import Context, Transient
+from lading import Context, StageFailed, Transient
 
 from ..options import AzureOptions
 from ..port import Place
 from .calls import Caller
 from .computes import Computes
-from .failures import read
 from .services import Services
 from .signing_in import Identity, sign_in
 
@@ -42,9 +41,15 @@ def _get(place: Place, identity: Identity, options: AzureOptions) -> Any:
     try:
         found = Workspace(place.subscription_id, place.resource_group, place.workspace, auth=identity)
     except ProjectSystemException as error:
-        if options.create and read(error).message == "Workspace not found.":
+        if error.message != "Workspace not found.":
+            raise
+        if options.create:
             return None
-        raise
+        raise StageFailed(
+            f"no workspace {place.workspace} in resource group {place.resource_group} of subscription "
+            f"{place.subscription_id}",
+            hint="check the names, or let the connection say `create: true` and a location",
+        ) from error
     if found._workspace_autorest_object is None:  # the SDK swallows a failure to reach Azure here
         raise Transient("opening the workspace: nobody answers", hint="check the network", retry_after=2.0)
     return found

@@ -31,7 +31,7 @@ def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud)
     assert (model["runId"], model["experimentName"]) == (run["runId"], "salexp")
     assert model["framework"] == "ScikitLearn"
     assert model["kvTags"] == {"key": "1"}
-    assert json.loads(model["properties"]["lading.columns"]) == {"x": "float64"}
+    assert json.loads(model["properties"]["lading.columns"]) == {"x": "int64"}
     shown = cloud.shell("model", "show", "sal_model:1", "salary.yaml", "--json").json()
     assert {"registry": "azureml", "name": "sal_model", "version": "1"}.items() <= shown["references"][-1].items()
     assert model["properties"]["lading.sha256"] == shown["sha256"]
@@ -43,6 +43,7 @@ def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud)
 def test_a_training_that_fails_is_a_run_that_failed(cloud: Cloud) -> None:
     cloud.edit("  test_size: 0.25\n", "  test_size: 0.25\n  params: {fit_intercept: 3}\n")
     cloud.edit("target: local", "track: [azureml]\ntarget: local")
+    cloud.shell.fails = True
     cloud.shell("train", "salary.yaml", code=6)
     run = only(cloud.azure.state["runs"])
     assert run["status"] == "Failed"
