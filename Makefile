@@ -36,5 +36,5 @@ $(VENV)/.demo: setup.py pyproject.toml
 
 $(VENV)/.test: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[sklearn,pandas,local,test,lint]'
+	$(BIN)/pip install --quiet --editable '.[sklearn,pandas,local,azureml,test,lint]'
 	@touch $@ $(VENV)/.demo

@@ -8,6 +8,7 @@ from azureml_kit import CREATE, SERVICE, Cloud
 pytestmark = pytest.mark.slow
 
 ANSWER = "[141760.56910569107]\n"
+OTHER = "  other: {plugin: aci, service_name: salary-svc-b, cpu_cores: 1, memory_gb: 1}\n"
 BROKEN = "def init():\n    raise RuntimeError('no tide today')\n\n\ndef run(raw_data):\n    return 1\n"
 
 
@@ -39,10 +40,10 @@ def test_a_release_that_answers_wrongly_gives_way_too(cloud: Cloud) -> None:
 
 
 def test_a_service_of_somebody_else_is_left_alone(cloud: Cloud) -> None:
-    cloud.edit("targets:\n", "targets:\n  other: {plugin: aci, service_name: salary-svc-b}\n")
+    cloud.edit("targets:\n", f"targets:\n{OTHER}")
     cloud("deploy", target="other")
     cloud.edit("  aci:\n", "  aci:\n    service_name: salary-svc-b\n")
-    cloud.edit("  other: {plugin: aci, service_name: salary-svc-b}\n", "")
+    cloud.edit(OTHER, "")
     before = len(list(cloud.azure.calls.like("PATCH|DELETE|POST", "/services")))
     for command in ("deploy", "delete"):
         done = cloud(command, code=6)

@@ -93,7 +93,10 @@ class App:
         route, segments = found
         if route.signed_in:
             self._check_token(request.head)
-        return route.handler(Visit(request, segments, self.world, self.machines, rule))
+        try:
+            return route.handler(Visit(request, segments, self.world, self.machines, rule))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise WrongShape(f"the request is not understood: {type(error).__name__}: {error}") from error
 
     def _check_token(self, head: Head) -> None:
         token = head.headers.get("authorization", "").removeprefix("Bearer ")

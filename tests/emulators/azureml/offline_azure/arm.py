@@ -13,6 +13,7 @@ public = Routes(MANAGEMENT, signed_in=False)
 ROUTES = (routes, public)
 
 GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
+REGISTRY_PASSWORD = "canary-registry-password"
 LOCATIONS = ["East US", "West Europe", "Southeast Asia"]
 
 
@@ -81,7 +82,7 @@ def registry_keys(visit: Visit) -> Answer:
     credentials = {
         "location": location,
         "username": location.partition(".")[0],
-        "passwords": [{"name": "password", "value": "canary-registry-password"}],
+        "passwords": [{"name": "password", "value": REGISTRY_PASSWORD}],
     }
     return as_json({"containerRegistryCredentials": credentials})
 

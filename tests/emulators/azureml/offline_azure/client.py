@@ -52,6 +52,10 @@ class Emulator:
         self.bundle: str = ready["bundle"]
         self._control = urlsplit(ready["control"]).netloc
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the control API; raises ValueError where it is refused."""
         connection = http.client.HTTPConnection(self._control, timeout=60)
@@ -67,7 +71,7 @@ class Emulator:
 
     def close(self) -> None:
         self._input.close()
-        self._process.wait(30)
+        self._process.wait(120)  # services end in order
         self._output.close()
 
 

@@ -38,7 +38,7 @@ def create(visit: Visit) -> Answer:
 @manager.on("DELETE", WORKSPACE + "/computes/{compute}")
 def delete(visit: Visit) -> Answer:
     record = _compute(visit)
-    if visit.query.get("underlyingResourceAction") not in ("Delete", "Detach"):
+    if visit.query.get("underlyingResourceAction") not in ("delete", "detach"):
         raise WrongShape("what becomes of the cluster is not said")
     del visit.workspace.computes[visit["compute"]]
     return _begun(visit, record, 202)
@@ -97,6 +97,7 @@ def _record(visit: Visit, location: str | None, given: Record) -> Record:
                 "sslConfiguration": None,
                 "aksNetworkingConfiguration": None,
                 "loadBalancerType": "PublicIp",
+                "loadBalancerSubnet": None,
                 **cluster,
             },
         },

@@ -1,7 +1,8 @@
 """A deployed service, for real: its files laid out as Azure lays them out, and Azure's own inference server on them.
 
-`azureml-app/` holds the unpacked sources and the driver, `azureml-models/{name}/{version}/` each model's files, and the
-variables are those of the image: `AZUREML_MODEL_DIR` is the version's folder of one model, or the root above several.
+`azureml-app/` is where the server runs; it holds the unpacked sources, the driver, and each model's files in
+`azureml-models/{name}/{version}/`, where `Model.get_model_path` looks. The variables are those of the image:
+`AZUREML_MODEL_DIR` is the version's folder of one model, or the root above several.
 """
 
 from __future__ import annotations
@@ -17,41 +18,51 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import models
 from .blobs import Blobs
 from .kept import Kept
+from .models import files
 from .operations import Failure
 from .state import Record, Workspace
 
+CRASHED = "Your container application crashed. This may be caused by errors in your scoring file's init() function."
 EVERY = 0.05  # seconds between two questions whether it answers
 
 
 class Container:
-    """One start of one service; `stop` ends it and removes its files."""
+    """One image of one service, laid out in a folder of its own; `start` runs it, `stop` ends it and removes it."""
 
-    def __init__(self, blobs: Blobs, workspace: Workspace, service: Record) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="container-"))
+    def __init__(self, blobs: Blobs, folder: Path, workspace: Workspace, service: Record) -> None:
+        """Raises Failure where the image cannot be built."""
+        self._folder = Path(tempfile.mkdtemp(prefix="container-", dir=folder))
         self._log = self._folder / "log.txt"
         self._app = self._folder / "azureml-app"
         self._request = service["environmentImageRequest"]
-        for asset in self._request["assets"]:
-            content = blobs.get(workspace.container, asset["url"].removeprefix("aml://artifact/"))
-            _place(asset, content, self._app)
-        folders = [_place_model(blobs, workspace, name, self._folder) for name in self._request["modelIds"]]
-        self._models = folders[0] if len(folders) == 1 else self._folder / "azureml-models"
-        self.port = _free_port()
+        self._process: Kept | None = None
+        try:
+            for asset in self._request["assets"]:
+                _place(asset, blobs.get(workspace.container, asset["url"].removeprefix("aml://artifact/")), self._app)
+            models = [_place_model(blobs, workspace, name, self._app) for name in self._request["modelIds"]]
+        except (OSError, tarfile.TarError) as error:
+            raise _failure(
+                "ImageBuildFailed", "BuildImage", "BuildImage", f"The image build failed: {error}"
+            ) from error
+        model_folder = models[0] if len(models) == 1 else self._app / "azureml-models"
+        self._env = self._environment(workspace, service, model_folder)
+        self._port = _free_port()
+
+    def start(self) -> None:
         with self._log.open("wb") as log:
-            self._process = Kept(self._argv(), self._environment(workspace, service), self._app, log)
+            self._process = Kept(self._argv(), self._env, self._app, log)
 
     def wait(self, seconds: float) -> None:
         """Until it answers; raises Failure where it ends before, or does not within `seconds`."""
         end = time.monotonic() + seconds
         while not self.answers():
-            if self._process.ended:
-                raise _crash("Your container application crashed. This may be caused by errors in your scoring file's "
-                             "init() function.", "CrashLoopBackOff")  # fmt: skip
+            if self._process is None or self._process.ended:
+                raise _failure("DeploymentFailed", "DeployService", "CrashLoopBackOff", CRASHED)
             if time.monotonic() > end:
-                raise _crash(f"Your container did not answer within {seconds} s.", "DeploymentTimedOut")
+                message = f"Your container did not answer within {seconds} s."
+                raise _failure("DeploymentFailed", "DeployService", "DeploymentTimedOut", message)
             time.sleep(EVERY)
 
     def answers(self) -> bool:
@@ -63,7 +74,7 @@ class Container:
     def ask(
         self, method: str, target: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
             connection.request(method, target, body, headers)
             response = connection.getresponse()
@@ -77,18 +88,19 @@ class Container:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def stop(self) -> None:
-        self._process.stop()
+        if self._process is not None:
+            self._process.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _argv(self) -> list[str]:
         script = self._app / self._variables().get("AZUREML_ENTRY_SCRIPT", self._request["driverProgram"])
         server = [sys.executable, "-m", "azureml_inference_server_http"]
-        return [*server, "--port", str(self.port), "--entry_script", str(script)]
+        return [*server, "--port", str(self._port), "--entry_script", str(script)]
 
     def _variables(self) -> dict[str, str]:
         return dict(self._request["environment"].get("environmentVariables") or {})
 
-    def _environment(self, workspace: Workspace, service: Record) -> dict[str, str]:
+    def _environment(self, workspace: Workspace, service: Record, models: Path) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self._folder),
@@ -97,7 +109,7 @@ class Container:
             **self._variables(),
             "AML_APP_ROOT": str(self._app),
             "AZUREML_APP_ROOT": str(self._app),
-            "AZUREML_MODEL_DIR": str(self._models),
+            "AZUREML_MODEL_DIR": str(models),
             "SERVICE_NAME": service["name"],
             "WORKSPACE_NAME": workspace.name,
         }
@@ -111,10 +123,10 @@ def _place(asset: Record, content: bytes, app: Path) -> None:
         (app / Path(asset["id"]).name).write_bytes(content)
 
 
-def _place_model(blobs: Blobs, workspace: Workspace, identifier: str, folder: Path) -> Path:
+def _place_model(blobs: Blobs, workspace: Workspace, identifier: str, app: Path) -> Path:
     model = workspace.models[identifier]
-    home: Path = folder / "azureml-models" / model["name"] / str(model["version"])
-    for place, artifact in models.files(workspace, model).items():
+    home: Path = app / "azureml-models" / model["name"] / str(model["version"])
+    for place, artifact in files(workspace, model).items():
         file = home / place
         file.parent.mkdir(parents=True, exist_ok=True)
         content = blobs.get(workspace.container, artifact)
@@ -130,14 +142,14 @@ def _unpack(content: bytes, folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
-def _crash(message: str, code: str) -> Failure:
+def _failure(code: str, phase: str, detail: str, message: str) -> Failure:
     error = {
-        "code": "DeploymentFailed",
+        "code": code,
         "statusCode": 400,
-        "message": f"Deployment failed. {message}",
-        "details": [{"code": code, "message": message}],
+        "message": message,
+        "details": [{"code": detail, "message": message}],
     }
-    return Failure(error, "DeployService")
+    return Failure(error, phase, message)
 
 
 def _free_port() -> int:

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from .app import App
+from .arm import REGISTRY_PASSWORD
 from .messages import Answer, Head, as_json
+from .sign_in import IDENTITY_HEADER
 from .state import Workspace, World
 from .wire import Body
 
@@ -67,8 +69,7 @@ def _coordinates(world: World, workspace: Workspace) -> dict[str, Any]:
 
 def _secrets(world: World) -> list[str]:
     """Everything that must never be seen in a log, a file or an error."""
-    keys = [key for workspace in world.workspaces.values() for pair in workspace.keys.values() for key in pair.values()]
-    return [world.client_secret, *world.tokens, *keys]
+    return [world.client_secret, IDENTITY_HEADER, REGISTRY_PASSWORD, *world.issued]
 
 
 def _set(world: World, fields: dict[str, Any]) -> None:

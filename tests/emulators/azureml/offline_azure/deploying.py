@@ -21,25 +21,27 @@ BEFORE_THE_SERVICE = ("BuildImage", "BuildEnvironment")
 def deploy(visit: Visit, service: Record, front: Front, before: Record | None) -> Answer:
     """Answer 202 and start a container for the service as it is recorded; `before` is its record until now."""
     machines, workspace, seconds = visit.machines, visit.workspace, visit.world.settings.start_seconds
+    in_place = service["computeType"] == "ACI"
     service.update(state="Transitioning", error=None, updatedTime=now())
 
     def work() -> None:
-        if service["computeType"] == "ACI":
-            front.replace(None)
-        container = Container(machines.blobs, workspace, copy.deepcopy(service))
-        front.starting = container
+        container = Container(machines.blobs, machines.folder, workspace, copy.deepcopy(service))
+        front.begin(container, in_place=in_place)
         try:
             container.wait(seconds)
         except Failure:
             front.give_up(container)
             raise
-        front.replace(container)
+        front.take_over(container)
         with machines.lock:
             service.update(state="Healthy", scoringUri=front.scoring_uri, publicIp="127.0.0.1")
 
     def undone(failure: Failure) -> None:
+        untouched = failure.phase in BEFORE_THE_SERVICE
+        if in_place and not untouched:
+            front.give_up(front.container)
         with machines.lock:
-            if before is not None and failure.phase in BEFORE_THE_SERVICE:
+            if before is not None and untouched:
                 service.clear()
                 service.update(before)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -20,9 +21,11 @@ class Front:
     keys: Record
     tokens: dict[str, float] = field(default_factory=dict)
     container: Container | None = None
-    starting: Container | None = None
     address: str = ""
-    last_log: str = ""
+    _latest: Container | None = None
+    _last_log: str = ""
+    _closed: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def scoring_uri(self) -> str:
@@ -43,22 +46,48 @@ class Front:
             return Answer(503, b"Service Unavailable", {"Content-Type": "text/plain"})
         return Answer(status, body, {name: text for name, text in headers if name.lower() not in HOP_BY_HOP})
 
-    def replace(self, container: Container | None) -> None:
-        """From now on `container` answers; the one before it ends."""
-        before, self.container, self.starting = self.container, container, None
-        if before is not None:
-            self.last_log = before.log()
-            before.stop()
+    def begin(self, container: Container, *, in_place: bool) -> None:
+        """Start a container; in place, the one before it ends first."""
+        with self._lock:
+            if self._closed:
+                return
+            if in_place:
+                self._end(self.container)
+                self.container = None
+            self._latest = container
+            container.start()
 
-    def give_up(self, container: Container) -> None:
-        """A container that did not come up: its log stays."""
-        self.starting, self.last_log = None, container.log()
-        container.stop()
+    def take_over(self, container: Container) -> None:
+        """From now on `container` answers; the one before it ends."""
+        with self._lock:
+            if not self._closed:
+                self._end(self.container)
+                self.container = container
+
+    def give_up(self, container: Container | None) -> None:
+        """A container that did not come up, or is in the way of one: its log stays."""
+        with self._lock:
+            self._end(container)
+
+    def close(self) -> None:
+        """Nothing answers any more, nor will what is starting."""
+        with self._lock:
+            self._closed = True
+            for container in {self.container, self._latest}:
+                self._end(container)
+            self.container = None
 
     def log(self) -> str:
         """Of what was started last."""
-        latest = self.starting or self.container
-        return latest.log() if latest else self.last_log
+        with self._lock:
+            return self._latest.log() if self._latest else self._last_log
+
+    def _end(self, container: Container | None) -> None:
+        if container is None:
+            return
+        if container is self._latest:
+            self._last_log, self._latest = container.log(), None
+        container.stop()
 
     def _admits(self, head: Head) -> bool:
         given = head.headers.get("authorization", "").removeprefix("Bearer ")

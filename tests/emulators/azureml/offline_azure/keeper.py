@@ -11,7 +11,8 @@ PATIENCE = 5.0  # seconds between asking it to end and ending it
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1):
+        pass
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, number)

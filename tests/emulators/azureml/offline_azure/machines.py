@@ -15,6 +15,7 @@ class Machines:
     """Everything that is not plain state. `lock` guards the state of the world; `held` are stuck operations."""
 
     def __init__(self, azurite: Path, folder: Path) -> None:
+        self.folder = folder
         self.blobs = Blobs(azurite, folder)
         self.lock = threading.RLock()
         self.finished: dict[str, threading.Event] = {}
@@ -37,7 +38,7 @@ class Machines:
         host = front.address.removeprefix("http://")
         self.fronts.pop(host, None)
         self._listeners.pop(host).close()
-        front.replace(None)
+        front.close()
 
     def front(self, scope: str, name: str) -> Front:
         """Of a service in a workspace."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,15 @@ class Head:
 
     @cached_property
     def path(self) -> str:
-        """Still quoted, so that a quoted slash or colon stays within its segment."""
-        return urlsplit(self.target).path
+        """Still quoted, so that a quoted slash or colon stays within its segment.
+
+        The SDK begins some with two slashes.
+        """
+        return "/" + self.target.partition("?")[0].lstrip("/")
 
     @cached_property
     def query(self) -> dict[str, str]:
-        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,11 @@ class Request:
     body: bytes
 
     def json(self) -> Any:
-        """The body; raises Refusal where it is no JSON."""
+        """The body; raises WrongShape where it is no JSON."""
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise Refusal(400, "BadRequest", f"the body is no JSON: {error}") from error
+            raise WrongShape(f"the body is no JSON: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
 def _to_origin(head: Head) -> Head:
     """A plain request through a proxy names its host in its target."""
-    url = urlsplit(head.target)
-    if not url.scheme:
+    if head.target.startswith("/"):
         return head
+    url = urlsplit(head.target)
     return replace(head, host=url.netloc, target=url._replace(scheme="", netloc="").geturl())

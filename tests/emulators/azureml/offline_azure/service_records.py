@@ -15,7 +15,14 @@ COMMON: Record = {
     "authEnabled": False,
     "sslEnabled": False,
 }
-ACI: Record = {**COMMON, "cname": None, "publicIp": None, "sslCertificate": None, "sslKey": None}
+ACI: Record = {
+    **COMMON,
+    "cname": None,
+    "containerResourceRequirements": {"cpu": 0.1, "memoryInGB": 0.5},
+    "publicIp": None,
+    "sslCertificate": None,
+    "sslKey": None,
+}
 AKS: Record = {
     **COMMON,
     "authEnabled": True,
@@ -49,10 +56,7 @@ AKS: Record = {
     "scoringTimeoutMs": 60000,
 }
 DEFAULTS = {"ACI": ACI, "AKS": AKS}
-EDITABLE = tuple(
-    {*ACI, *AKS, "environmentImageRequest", "location", "containerResourceRequirements", "dataCollection"}
-    - {"publicIp"}
-)
+EDITABLE = tuple({*ACI, *AKS, "environmentImageRequest"} - {"publicIp"})
 PLAIN = {"kvTags", "properties", "description"}  # change without a new container
 
 

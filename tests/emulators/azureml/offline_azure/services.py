@@ -111,7 +111,7 @@ def regenerate_keys(visit: Visit) -> Answer:
     if body.get("keyType") not in ("Primary", "Secondary"):
         raise WrongShape(f"no key is called {body.get('keyType')!r}")
     which = f"{body['keyType'].lower()}Key"
-    visit.workspace.keys[visit["service"]][which] = body.get("keyValue") or secrets.token_urlsafe(24)
+    visit.workspace.keys[visit["service"]][which] = visit.world.issue(body.get("keyValue") or secrets.token_urlsafe(24))
     return begin(visit, "RegenerateKeys", f"/services/{visit['service']}", Work(lambda: None))
 
 
@@ -119,9 +119,8 @@ def regenerate_keys(visit: Visit) -> Answer:
 def token(visit: Visit) -> Answer:
     if not _service(visit).get("aadAuthEnabled"):
         raise Refusal(400, "TokenAuthNotEnabled", "Token authentication is not enabled for this service")
-    issued, expiry = secrets.token_urlsafe(32), int(time.time()) + visit.world.settings.token_seconds
+    issued, expiry = visit.world.issue(secrets.token_urlsafe(32)), int(time.time()) + visit.world.settings.token_seconds
     _front(visit).tokens[issued] = expiry
-    visit.world.tokens[issued] = 0.0  # a secret like the others, which opens nothing but this service
     refresh = expiry - visit.world.settings.token_seconds // 5
     answer = {"accessToken": issued, "tokenType": "Bearer", "refreshAfter": refresh, "expiryOn": expiry}
     return as_json(answer, 201)
@@ -140,6 +139,8 @@ def _create(visit: Visit, service: Record, body: Record) -> Answer:
     workspace = visit.workspace
     workspace.services[service["name"]] = service
     keys = workspace.keys[service["name"]] = new_keys(body.get("keys"))
+    for key in keys.values():
+        visit.world.issue(key)
     front = Front(service, keys)
     visit.machines.open(front)
     return deploy(visit, service, front, None)

@@ -9,7 +9,7 @@ from typing import Any
 from .messages import WrongShape
 from .state import Record, Workspace
 
-NUMBER = (int, float)
+AMOUNT = (int, float, type(None))  # null is the service's own default
 SERVICE_NAME = re.compile("[a-z][a-z0-9-]{1,30}[a-z0-9]")
 COMMON = {"name": str, "computeType": str, "environmentImageRequest": dict}
 ACI = {**COMMON, "containerResourceRequirements": dict}
@@ -36,7 +36,7 @@ def check_service(workspace: Workspace, body: Any) -> None:
     if not SERVICE_NAME.fullmatch(body["name"]):
         raise WrongShape(f"no service can be called {body['name']!r}")
     if body["computeType"] == "ACI":
-        check("service's resources", body["containerResourceRequirements"], {"cpu": NUMBER, "memoryInGB": NUMBER})
+        check("service's resources", body["containerResourceRequirements"], {"cpu": AMOUNT, "memoryInGB": AMOUNT})
     if body.get("autoScaler") and set(AUTOSCALER) - body["autoScaler"].keys():
         raise WrongShape(f"the autoScaler has {sorted(body['autoScaler'])}")
     check_image(workspace, body["environmentImageRequest"])

@@ -108,6 +108,6 @@ def _issue(visit: Visit, audience: str) -> str:
         "tid": world.tenant_id,
     }
     parts = (json.dumps({"alg": "RS256", "typ": "JWT"}).encode(), json.dumps(claims).encode(), secrets.token_bytes(24))
-    issued = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    issued = world.issue(".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts))
     world.tokens[issued] = expiry
     return issued

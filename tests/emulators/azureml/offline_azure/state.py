@@ -20,7 +20,7 @@ class Settings:
     polls: int = 0  # of an operation, before it is finished
     token_seconds: int = 3600
     managed_identity: bool = False
-    start_seconds: float = 60.0  # for a service to answer, before its deployment has failed
+    start_seconds: float = 120.0  # for a service to answer, before its deployment has failed
     subscriptions_hidden: bool = False
 
 
@@ -71,6 +71,7 @@ class World:
     subscription_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     settings: Settings = field(default_factory=Settings)
     tokens: dict[str, float] = field(default_factory=dict)  # when each expires, in epoch seconds
+    issued: list[str] = field(default_factory=list)  # all credentials, the expired and replaced ones too
     groups: dict[str, Record] = field(default_factory=dict)
     workspaces: dict[str, Workspace] = field(default_factory=dict)
     operations: dict[str, Record] = field(default_factory=dict)
@@ -89,6 +90,11 @@ class World:
         }
         self.groups[name.lower()] = record
         return record
+
+    def issue(self, secret: str) -> str:
+        """Remember a credential as one that nobody may see."""
+        self.issued.append(secret)
+        return secret
 
     def expire_tokens(self) -> None:
         self.tokens = dict.fromkeys(self.tokens, 0.0)
