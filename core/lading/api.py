@@ -20,10 +20,10 @@ from .engine import train as train_stage
 from .engine.binding import bind_all
 from .engine.service import Service
 from .engine.session import Order, Session, open_session
-from .errors import BadInput, Interrupted, LadingError, PluginError, StageFailed
+from .errors import BadInput, Interrupted, LadingError, StageFailed
 from .live import LiveDeployment, OnEvent, ignore
 from .manifest import parse, read, read_bytes
-from .model import GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri, State, Status
+from .model import Capability, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri, State, Status
 from .plugins import TARGETS, installed, permitted
 from .records import MANIFEST, open_store
 
@@ -223,25 +223,28 @@ def deployment(
 def statuses(
     manifest: str | Path = MANIFEST, *, targets: Sequence[str] = (), store: str | Path | None = None
 ) -> tuple[Standing, ...]:
-    """What each target says of the service; by default every target whose plugin is installed."""
+    """What each target says of the service; by default every target whose plugin is installed.
+
+    A target that cannot be asked is then shown as unknown, with the reason; one that is named in `targets` raises it.
+    """
     file = Path(manifest)
     data = read_bytes(file)
     with open_store(manifest, store) as opened:
-        refs = [ref for ref in parse(file, data, os.environ, opened.reuse).sections() if ref.role == "target"]
+        draft = parse(file, data, os.environ, opened.reuse)
+    refs = {ref.name: ref for ref in draft.sections() if ref.role == "target"}
     known = {plugin.name for plugin in installed(TARGETS) if permitted(plugin)}
-    chosen = targets or [ref.name for ref in refs if ref.plugin in known]
-    return tuple(_standing(manifest, name, store, asked=name in targets) for name in chosen)
-
-
-def _standing(manifest: str | Path, name: str, store: str | Path | None, *, asked: bool) -> Standing:
-    """A service on one target; where a plugin breaks that was not asked for, the others are shown all the same."""
-    try:
-        found = deployment(manifest, target=name, store=store)
-        return Standing(found.target, found.service, found.release, found.status())
-    except PluginError as error:
-        if asked:
-            raise
-        return Standing(name, "", None, Status(State.UNKNOWN, detail=error.message))
+    chosen = targets or [name for name, ref in refs.items() if ref.plugin in known]
+    found = []
+    for name in chosen:
+        try:
+            one = deployment(manifest, target=name, store=store)
+            found.append(Standing(one.target, one.service, one.release, one.status()))
+        except LadingError as error:
+            if name in targets:
+                raise
+            service = draft.service_name(draft.block(refs[name].path))
+            found.append(Standing(name, service, None, Status(State.UNKNOWN, detail=error.message)))
+    return tuple(found)
 
 
 def _order(
@@ -277,13 +280,18 @@ def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -
         return Outcome(name, error=error)
     live = _live(session, name, done.release.number)
     samples = deploy_stage.wanted(session, package).samples
-    return Outcome(name, live, done.uri, _example(samples, done.uri), reused=done.reused)
+    return Outcome(name, live, done.uri, _example(session, name, samples, done.uri), reused=done.reused)
 
 
-def _example(samples: Sequence[GoldenRequest], uri: ScoringUri | NoScoringUri) -> str | None:
+def _example(
+    session: Session, target: str, samples: Sequence[GoldenRequest], uri: ScoringUri | NoScoringUri
+) -> str | None:
     if not samples or isinstance(uri, NoScoringUri):
         return None
     body = shlex.quote(json.dumps(samples[0].request))
+    manifest = session.manifest
+    if session.plugin(manifest.targets[target]).can(Capability.KEYS):  # which finds the key by itself
+        return f"lading score {shlex.quote(str(manifest.file))} --target {target} -d {body}"
     return f"curl -H 'content-type: application/json' -d {body} {shlex.quote(uri.uri)}"
 
 

@@ -38,9 +38,16 @@ class Locked(LadingError):
 
 
 class Transient(LadingError):
-    """Something outside may work later: a full disk, a service that is down, retries used up."""
+    """Something outside may work later: a full disk, a service that is down, retries used up.
+
+    With `retry_after` (seconds) a hook asks to be called again after that time, a few times at most.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class StageFailed(LadingError):

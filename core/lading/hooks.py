@@ -118,8 +118,8 @@ class BoundPlugin:
     def logs(self, request: model.LogsRequest, context: model.Context) -> model.Logs:
         return self._call("lading_logs", model.Logs, request=request, context=context)
 
-    def keys(self, deployment: model.Deployment, context: model.Context) -> model.Keys:
-        return self._call("lading_keys", model.Keys, deployment=deployment, context=context)
+    def keys(self, deployment: model.Deployment, context: model.Context, *, rotate: str | None = None) -> model.Keys:
+        return self._call("lading_keys", model.Keys, deployment=deployment, context=context, rotate=rotate)
 
     def delete(self, deployment: model.Deployment, context: model.Context) -> model.Status:
         return self._call("lading_delete", model.Status, deployment=deployment, context=context)

@@ -241,8 +241,11 @@ def lading_logs(request: LogsRequest, context: Context) -> Logs | None:
 
 
 @hookspec(firstresult=True)
-def lading_keys(deployment: Deployment, context: Context) -> Keys | None:
+def lading_keys(deployment: Deployment, context: Context, rotate: str | None) -> Keys | None:
     """Read the keys that a request must carry as `Authorization: Bearer`. Capability `keys`.
+
+    `rotate` is `primary` or `secondary` where that one is to be made anew first, and is only asked of a target with the
+    capability `rotate_keys`.
 
     Example:
         >>> @hookimpl

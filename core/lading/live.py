@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .engine.service import Service, no_address
 from .engine.session import Order, open_session
-from .model import Event, Json, Logs, NoScoringUri, ScoringUri, Shown, Status
+from .model import Event, Json, Keys, Logs, NoScoringUri, ScoringUri, Shown, Status
 
 if TYPE_CHECKING:
     from .scoring import Answer
@@ -61,6 +61,11 @@ class LiveDeployment(Shown):
         """The last lines of the service's log, or those after `cursor`."""
         with self._open() as service:
             return service.logs(tail=tail, cursor=cursor)
+
+    def keys(self, *, rotate: str | None = None) -> Keys:
+        """The keys of the service, as secrets; `rotate` (`primary` or `secondary`) makes that one anew first."""
+        with self._open() as service:
+            return service.keys(rotate=rotate)
 
     def delete(self, *, on_event: OnEvent = ignore) -> bool:
         """Remove the service; False where there was none."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import threading
+from contextlib import suppress
 
 
 def main() -> None:
@@ -11,4 +14,10 @@ def main() -> None:
     gc.disable()  # a command is short, and what is long (training, scoring) runs in a process of its own
     from .run import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if threading.active_count() > 1:  # a hook that hangs on, or threads that its library left, must not keep us here
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -22,6 +22,7 @@ COMMANDS = {
     "score": ("services", "Send one request to a deployment and print the answer."),
     "status": ("services", "Show what the targets say of a service."),
     "logs": ("services", "Show the log of a deployment."),
+    "keys": ("services", "Show the keys of a deployment, or make one anew."),
     "delete": ("services", "Remove a deployment from its target."),
     "history": ("releases", "List the releases of a service, newest first."),
     "rollback": ("releases", "Bring an earlier release up again; print the scoring URI."),

@@ -142,7 +142,8 @@ def _line(event: Event) -> str:
         words = [_BAD[event.kind]]  # why, is what the command ends with
     else:
         words = [{**_DONE, **_NOTED}.get(event.kind, "started"), event.detail]
-    return plain(f"{_subject(event)}: {' · '.join(word for word in words if word)}")
+    said = " · ".join(word for word in words if word)
+    return plain(f"{_subject(event)}: {said}" if event.stage else said)
 
 
 def _subject(event: Event) -> str:

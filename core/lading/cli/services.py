@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..errors import BadInput, StageFailed
-from ..model import Json, NoScoringUri
+from ..model import Json, NoScoringUri, Secret
 from . import options, output
 from .failure import verbose
 from .plain import plain
@@ -161,6 +161,51 @@ def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Pat
         time.sleep(_FOLLOW)
         with working():
             found = deployment.logs(tail=tail, cursor=found.cursor)
+
+
+@click.command()
+@options.manifest
+@options.target
+@click.option("--rotate", type=click.Choice(["primary", "secondary"]), help="Make this key anew first.")
+@click.option("--show", is_flag=True, help="Print the keys themselves.")
+@options.lock_wait
+@options.store
+@options.as_json
+@verbose
+def keys(
+    manifest: Path,
+    target: str | None,
+    rotate: str | None,
+    show: bool,
+    lock_wait: float,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the keys of a deployment, or make one anew.
+
+    A key is masked unless --show is given. `lading score` and golden requests find the key by themselves.
+
+    \b
+    Examples:
+      lading keys manifests/salary.yaml --target aci --show
+      lading keys manifests/salary.yaml --target aci --rotate secondary
+    """
+    from .. import api
+
+    with working(as_json=as_json):
+        deployment = api.deployment(manifest, target=target, store=store, lock_wait=lock_wait)
+        found = deployment.keys(rotate=rotate)
+    shown = {name: _key(getattr(found, name), show) for name in ("primary", "secondary")}
+    if as_json:
+        output.document({**shown, "expires": found.expires})
+    elif found.primary is None:
+        click.echo(f"{deployment.service} on '{deployment.target}' asks for no key", err=True)
+    else:
+        output.facts({**shown, "expires": found.expires})
+
+
+def _key(secret: Secret | None, show: bool) -> str | None:
+    return None if secret is None else secret.reveal() if show else "***"
 
 
 @click.command()

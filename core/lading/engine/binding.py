@@ -46,6 +46,7 @@ def bind_manifest(
     wanted = [*chosen, *(ref for ref in refs if ref.role in roles)]
     plugins, types = _load(wanted)
     families = {ref.path: _family(ref, plugins, refs, types) for ref in chosen}
+    types |= _twins(draft, plugins)
     named = {*filter(None, families.values()), *(draft.accounts() if stages else ())}
     more_plugins, more_types = _load(ref for ref in refs if ref.role == "connection" and ref.name in named)
     plugins |= more_plugins
@@ -61,7 +62,7 @@ def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
     plugins, types = _load(draft.sections())
     missing = [path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections")]
     notes = tuple(f"{'.'.join(map(str, path))} is not checked: {types.pop(path)}" for path in missing)
-    return draft.bind(types), (*notes, *retiring(plugins))
+    return draft.bind(types | _twins(draft, plugins)), (*notes, *retiring(plugins))
 
 
 def retiring(plugins: Plugins) -> tuple[str, ...]:
@@ -110,6 +111,26 @@ def _family(
     why = f"has several of {family}; name one with `connection:`" if names else f"has none: add `{family}:` under it"
     types[ref.path] = f"'{ref.name}' needs a connection, and `connections:` {why}"
     return None
+
+
+def _twins(draft: Draft, plugins: Plugins) -> dict[Path_, str]:
+    """Targets that are the same service as an earlier one, because one of the two leaves its connection to be found.
+
+    Of those that both say it, or both do not, the manifest's own rule tells.
+    """
+    refs, first, found = draft.sections(), dict[tuple[str, str | None, str], SectionRef](), dict[Path_, str]()
+    families = {ref.plugin: plugins[ref.path].description.connection for ref in refs if ref.path in plugins}
+    for ref in refs:
+        if ref.role == "target" and families.get(ref.plugin) is not None:
+            names = [
+                other.name for other in refs if other.role == "connection" and other.plugin == families[ref.plugin]
+            ]
+            connection = ref.connection or (names[0] if len(names) == 1 else None)
+            service = draft.service_name(draft.block(ref.path))
+            other = first.setdefault((ref.plugin, connection, service), ref)
+            if other.connection != ref.connection:
+                found[ref.path] = f"the same service as targets.{other.name}: give it a service_name of its own"
+    return found
 
 
 def _checked(draft: Draft, store: Store, plugins: Plugins, types: Mapping[Path_, type[Options] | str]) -> Manifest:

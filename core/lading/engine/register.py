@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .train import Trained
 
 STORE_REGISTRY = "store"
+REGISTER_LIMIT = 3600.0  # seconds: a large model takes its time to upload
 
 
 def register(session: Session, trained: Trained, *, force: bool = False) -> ModelVersion:
@@ -133,7 +134,7 @@ def _register(session: Session, trained: Trained) -> ModelVersion:
 def _call(
     session: Session, plugin: BoundPlugin, request: model.RegisterRequest, connection: str | None = None
 ) -> ModelReference:
-    end = session.end()
+    end = session.end(REGISTER_LIMIT)
     work = session.store.work("registries", connection or STORE_REGISTRY)
     context = session.context(work, stage="register", connection=connection, end=end)
     return session.run_hook(plugin, "lading_register", lambda: plugin.register(request, context), end=end)

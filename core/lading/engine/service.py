@@ -13,6 +13,7 @@ from ..model import (
     Capability,
     Deployment,
     Json,
+    Keys,
     Logs,
     NoScoringUri,
     ScoringUri,
@@ -32,7 +33,8 @@ Result = TypeVar("Result")
 READ_LIMIT = 120.0  # seconds for a question to a target
 DELETE_LIMIT = 900.0  # seconds for a service to be gone
 
-_POLL = 0.2  # seconds between two steps of a delete
+_POLL = 0.2  # seconds between the first two steps of a delete; each wait is half as long again, up to the last
+_SLOWEST = 5.0
 
 
 class Service:
@@ -93,12 +95,24 @@ class Service:
         return self._ask("lading_logs", lambda context: self.plugin.logs(request, context))
 
     def key(self) -> Secret | None:
-        """The key that requests must carry; None where the target has none."""
-        if not self.plugin.can(Capability.KEYS):
-            return None
-        keys = self._ask("lading_keys", lambda context: self.plugin.keys(self.deployment, context))
-        self.session.events.hide(keys.primary.reveal())
-        return keys.primary
+        """The key that requests must carry; None where there is none."""
+        return self._keys(None).primary if self.plugin.can(Capability.KEYS) else None
+
+    def keys(self, *, rotate: str | None = None) -> Keys:
+        """The keys, with the one that `rotate` names made anew first. Raises BadInput where the target has none."""
+        self._require(Capability.KEYS, "has no keys")
+        if rotate is None:
+            return self._keys(None)
+        self._require(Capability.ROTATE_KEYS, "cannot make its keys anew")
+        with self.locked():
+            return self._keys(rotate)
+
+    def _keys(self, rotate: str | None) -> Keys:
+        keys = self._ask("lading_keys", lambda context: self.plugin.keys(self.deployment, context, rotate=rotate))
+        for secret in (keys.primary, keys.secondary):
+            if secret is not None:
+                self.session.events.hide(secret.reveal())
+        return keys
 
     def score(self, body: Json, *, device: str | None = None, timeout: float = 60.0) -> scoring.Answer:
         """Send one request. Raises StageFailed where the deployment has no scoring URI."""
@@ -123,14 +137,15 @@ class Service:
         return existed
 
     def _delete_until_absent(self, end: float | None) -> None:
-        context = self.context(end)
+        context, wait = self.context(end), _POLL
         while True:
             step = self._run("lading_delete", lambda: self.plugin.delete(self.deployment, context), end)
             if step.state is State.ABSENT:
                 return
             if step.state is State.FAILED:
                 raise StageFailed(f"{self.target.service_name} could not be deleted: {step.detail}")
-            self.session.pause(_POLL, "deleting", step.detail, end)
+            self.session.pause(wait, "deleting", step.detail, end)
+            wait = min(1.5 * wait, _SLOWEST)
 
     def _record_deletion(self) -> bool:
         releases = self.session.store.releases

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import model
-from ..errors import OutcomeUnknown, PluginError
+from ..errors import OutcomeUnknown, PluginError, Transient
 from ..manifest import Manifest, Path_, Section, parse, read_bytes
 from ..store import Store, find_store
 from .binding import bind_manifest, retiring
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 ACCOUNT_LIMIT = 900.0  # seconds for a connection, a gate or a tracker: a person may have to sign in, or to approve
+
+_TRIES = 5  # calls of one hook that asks to be called again
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,24 @@ class Session:
     def run_hook(
         self, plugin: BoundPlugin, hook: str, function: Callable[[], Result], *, end: float | None = None
     ) -> Result:
-        """Run a hook of a plugin in a worker thread, until it ends or the monotonic clock passes `end`."""
-        try:
-            return call(function, plugin=plugin.installed, hook=hook, cancel=self.cancel, deadline=end)
-        except (OutcomeUnknown, PluginError):
-            if self.cancel.is_set():  # this hook was late; what comes next, another target say, was not told to stop
-                self.cancel = threading.Event()
-            raise
+        """Run a hook of a plugin in a worker thread, until it ends or the monotonic clock passes `end`.
+
+        A Transient that says when to come back is waited for, as long as it says and a few times at most.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return call(function, plugin=plugin.installed, hook=hook, cancel=self.cancel, deadline=end)
+            except (OutcomeUnknown, PluginError):
+                if self.cancel.is_set():  # this hook was late; what comes next was not told to stop
+                    self.cancel = threading.Event()
+                raise
+            except Transient as error:
+                wait = error.retry_after
+                if not tries_left or wait is None or (end is not None and time.monotonic() + wait > end):
+                    raise
+                self.events.emit("progress", phase="waiting", detail=f"{wait:g} s: {error.message}")
+                self.cancel.wait(wait)
+        raise AssertionError("the last try returns or raises")
 
     def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:
         """Wait before the next step. Raises OutcomeUnknown, with the last state, where the time is up."""

@@ -13,12 +13,13 @@ API_VERSION = 1
 
 
 class Capability(StrEnum):
-    """What a target can do beyond `lading_deploy` and `lading_scoring_uri`; each but the last two names its hook."""
+    """What a target can do beyond `lading_deploy` and `lading_scoring_uri`; the first four name their hooks."""
 
     STATUS = "status"
     LOGS = "logs"
     KEYS = "keys"
     DELETE = "delete"
+    ROTATE_KEYS = "rotate_keys"
     SCORING_URI = "scoring_uri"
     KEEPS_OLD_RELEASE = "keeps_old_release"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from .description import Secret
 from .records import Deployment
@@ -25,5 +26,11 @@ class Logs:
 
 @dataclass(frozen=True)
 class Keys:
-    primary: Secret
+    """What a request must carry; no primary one where the deployment asks for none.
+
+    `expires` is set for a token, which is asked for anew each time (UTC).
+    """
+
+    primary: Secret | None
     secondary: Secret | None = None
+    expires: datetime | None = None

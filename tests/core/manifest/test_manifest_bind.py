@@ -115,7 +115,9 @@ def test_problems_name_the_file_as_the_user_did(tmp_path: Path, monkeypatch: pyt
 
 def test_the_salary_manifest_is_read_for_the_local_target() -> None:
     found = read(SALARY, {})
-    manifest = found.bind(types_of(found, without=(("train",), ("connections", "azureml"), ("targets", "aci"))))
+    manifest = found.bind(
+        types_of(found, without=(("train",), ("connections", "azureml"), ("targets", "aci"), ("targets", "aks")))
+    )
     assert (manifest.name, manifest.register.model) == ("salary-svc", "sal_model")
     assert manifest.register.tags == {"key": "1"}
     assert manifest.samples == (GoldenRequest({"data": [[21]]}, [141760.56910569107]),)
@@ -132,6 +134,7 @@ def test_sections_name_the_plugins_that_a_manifest_asks_for() -> None:
         SectionRef(("connections", "azureml"), "connection", "azureml", "azureml"),
         SectionRef(("targets", "local"), "target", "local", "local"),
         SectionRef(("targets", "aci"), "target", "aci", "aci"),
+        SectionRef(("targets", "aks"), "target", "aks", "aks"),
     )
 
 

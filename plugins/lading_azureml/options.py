@@ -1,0 +1,62 @@
+"""What a manifest may say of a connection to an Azure ML workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from lading import InputPath, Options, Text
+
+Name = Annotated[str, Text(min_length=1, max_length=260)]
+_PLACE = ("subscription_id", "resource_group", "workspace")
+
+
+@dataclass(frozen=True)
+class AzureOptions(Options):
+    """The workspace is named by `subscription_id`, `resource_group` and `workspace`, or by `config`."""
+
+    subscription_id: Name | None = None
+    """Id of the subscription; a reference such as `${AZURE_SUBSCRIPTION_ID}` keeps it out of the file."""
+
+    resource_group: Name | None = None
+    """The resource group that holds the workspace."""
+
+    workspace: Name | None = None
+    """Name of the workspace."""
+
+    config: InputPath | None = None
+    """The `config.json` that the Azure portal hands out for a workspace, instead of the three names above."""
+
+    location: Name | None = None
+    """Azure region of a workspace that `create` makes, such as `southeastasia`."""
+
+    create: bool = False
+    """Make the workspace where it does not exist."""
+
+    create_resource_group: bool = False
+    """Make its resource group as well where that does not exist."""
+
+    experiment: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$")] | None = None
+    """The experiment that runs are logged to; by default it bears the name of the service."""
+
+    auth: Literal["service-principal", "managed-identity", "cli", "interactive"] | None = None
+    """How to sign in. Without it: a service principal in `AZURE_*` variables, one in `AZUREML_SERVICE_PRINCIPAL_*`
+    variables, managed identity, then `az login`. `interactive` opens a browser, on a terminal alone.
+    """
+
+    cloud: Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"] = "AzureCloud"
+    """The Azure cloud that has the workspace."""
+
+    def __post_init__(self) -> None:
+        given = [name for name in _PLACE if getattr(self, name)]
+        if self.config and given:
+            raise ValueError(f"{given[0]}: config names the workspace; keep one of the two")
+        if not self.config and len(given) < len(_PLACE):
+            missing = " and ".join(name for name in _PLACE if name not in given)
+            raise ValueError(f"a workspace needs {missing}, or config with the portal's config.json")
+        if self.create and not self.location:
+            raise ValueError("create: a new workspace needs a location")
+        if self.create and self.config:
+            raise ValueError("create: a new workspace is named by its parts, not by config")
+        if self.create_resource_group and not self.create:
+            raise ValueError("create_resource_group: it goes with create")

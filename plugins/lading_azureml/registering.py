@@ -1,0 +1,64 @@
+"""The registry: a model version of the store as a model version of the workspace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lading import Column, Context, ModelReference, ModelVersion, RegisterRequest, Run
+
+from .port import NewModel, RegisteredModel
+
+if TYPE_CHECKING:
+    from .connection import AzureConnection
+
+SHA256 = "lading.sha256"
+VERSION = "lading.version"
+COLUMNS = "lading.columns"
+_FRAMEWORKS = {"scikit-learn": "ScikitLearn", "onnx": "Onnx", "tensorflow": "TensorFlow"}
+
+
+def register(request: RegisterRequest, context: Context) -> ModelReference:
+    """Register a model once: the same bytes under the same name are the same version."""
+    connection: AzureConnection = context.connection
+    version = request.reference.version if request.reference else ""
+    model = ensure_registered(connection, request, request.run, version, context)
+    return ModelReference(connection.name, model.name, str(model.version))
+
+
+def ensure_registered(
+    connection: AzureConnection, model: RegisterRequest | ModelVersion, run: Run | None, version: str, context: Context
+) -> RegisteredModel:
+    """The workspace's version of a model; uploaded and registered where it has none. `version` is the store's own."""
+    known = connection.workspace.find_model(model.name, model.sha256)
+    if known is not None:
+        return known
+    context.intend(f"model/{model.name}/{model.sha256}")
+    context.progress("registering", f"{model.name} in workspace {connection.place.workspace}")
+    tracked = _tracked(run, connection.name)
+    experiment = connection.experiment or (run.name if run else None)
+    return connection.workspace.register_model(
+        NewModel(
+            name=model.name,
+            file=model.file,
+            file_name=model.file_name,
+            framework=_FRAMEWORKS.get(model.framework, "Custom"),
+            framework_version=model.framework_version,
+            description=model.description,
+            tags=model.tags,
+            properties={SHA256: model.sha256, VERSION: version, COLUMNS: _columns(model.columns)},
+            run=tracked,
+            experiment=experiment if tracked else None,
+        )
+    )
+
+
+def _tracked(run: Run | None, connection: str) -> str | None:
+    """The id of the run in the workspace, where it was logged there."""
+    ids = [tracked.id for tracked in run.tracked if tracked.tracker == connection] if run else []
+    return ids[-1] if ids else None
+
+
+def _columns(columns: Sequence[Column]) -> str:
+    return json.dumps({column.name: column.dtype for column in columns})

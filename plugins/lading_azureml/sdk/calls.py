@@ -1,0 +1,50 @@
+"""One call of the SDK: its failure told in our words, and one new sign-in where a token has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..port import Place
+from .failures import explain, read
+from .signing_in import Identity
+
+Result = TypeVar("Result")
+
+
+class Caller:
+    """Calls the SDK for an identity."""
+
+    def __init__(self, identity: Identity, place: Place) -> None:
+        self.identity = identity
+        self.place = place
+
+    def __call__(self, what: str, ask: Callable[[], Result]) -> Result:
+        """What `ask` returns. Raises the LadingError that says why `what` failed.
+
+        A call that was answered with 401 has had no effect, so it is safe to ask once more.
+        """
+        try:
+            return ask()
+        except Exception as error:
+            if read(error).status != 401:
+                raise explain(error, what, self.place) from error
+        self.identity.renew()
+        try:
+            return ask()
+        except Exception as error:
+            raise explain(error, what, self.place) from error
+
+
+class Part:
+    """A part of what an open workspace can do."""
+
+    def __init__(self, workspace: Any, call: Caller) -> None:
+        self._workspace = workspace
+        self._call = call
+
+    def _client(self, kind: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """A REST client of the SDK that asks once: these count their retries each for itself."""
+        client = kind(self._workspace.service_context, *arguments, **named)
+        client.retries = 0
+        return client

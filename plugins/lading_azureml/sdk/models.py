@@ -1,0 +1,90 @@
+"""Models of a workspace.
+
+`Model.register` is not used: it wants the file under the working directory, prints, and repeats a POST that nobody
+answered, which would register the same bytes twice. The same calls are made here one by one, the last one once.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from azureml._restclient.assets_client import AssetsClient
+from azureml._restclient.models_client import ModelsClient
+from azureml.core import Model
+
+from ..port import NewModel, RegisteredModel
+from ..registering import SHA256
+from .runs import Runs
+
+_OUTPUTS = "outputs"
+
+
+class Models(Runs):
+    def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
+        found = self._call(
+            f"looking for model {name}",
+            lambda: list(self._client(ModelsClient).query(name=name, properties=f"{SHA256}={sha256}")),
+        )
+        same = [_registered(model) for model in found if model.name == name and _sha256(model) == sha256]
+        return min(same, key=lambda model: model.version, default=None)
+
+    def register_model(self, model: NewModel) -> RegisteredModel:
+        prefix = self._call(f"uploading {model.file_name}", lambda: self._upload(model))
+        return self._call(f"registering model {model.name}", lambda: self._register(model, prefix))
+
+    def _model(self, model_id: str) -> Any:
+        """The SDK's object for a model version, without its run and data sets."""
+        found = self._client(ModelsClient).get_by_id(model_id)
+        return Model(self._workspace, _model_dto=found, expand=False)
+
+    def _upload(self, model: NewModel) -> str:
+        """Upload the file to the outputs of its run, where it has one, and return the prefix of the artifact."""
+        if model.run is None or model.experiment is None:
+            with _named(model) as path:
+                return str(Model._create_artifacts(self._workspace.service_context, str(path), model.name))
+        run = self._run(model.experiment, model.run)
+        name = f"{_OUTPUTS}/{model.file_name}"
+        if name not in run.get_file_names():
+            run.upload_file(name, str(model.file))
+        return f"ExperimentRun/{run._container}/{name}"
+
+    def _register(self, model: NewModel, prefix: str) -> RegisteredModel:
+        asset = self._client(AssetsClient).create_asset(model.name, [{"prefix": prefix}], None, run_id=model.run)
+        made = self._client(ModelsClient).register_model(
+            name=model.name,
+            tags=dict(model.tags),
+            properties=dict(model.properties),
+            description=model.description or None,
+            url=f"aml://asset/{asset.id}",
+            framework=model.framework,
+            framework_version=model.framework_version or None,
+            experiment_name=model.experiment,
+            run_id=model.run,
+            datasets=[],
+        )
+        return RegisteredModel(made.name, int(made.version), model.properties[SHA256])
+
+
+@contextmanager
+def _named(model: NewModel) -> Iterator[Path]:
+    """The file under its own name, which the artifact bears; the store's files are named by their digests."""
+    with tempfile.TemporaryDirectory(prefix="lading-") as folder:
+        path = Path(folder) / model.file_name
+        try:
+            path.hardlink_to(model.file)
+        except OSError:
+            shutil.copyfile(model.file, path)
+        yield path
+
+
+def _registered(model: Any) -> RegisteredModel:
+    return RegisteredModel(model.name, int(model.version), _sha256(model))
+
+
+def _sha256(model: Any) -> str | None:
+    return (model.properties or {}).get(SHA256)

@@ -1,0 +1,141 @@
+"""Services of a workspace.
+
+Nothing waits here: `wait_for_deployment`, `delete` and `regen_key` of the SDK wait for ever and print on stdout, so
+operations are read one at a time, through the SDK's own call of the model management service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from azureml._model_management._util import make_mms_request
+from azureml.core import Model
+from azureml.core.webservice import AciWebservice, AksWebservice, Webservice
+from azureml.exceptions import WebserviceException
+
+from lading import Json
+
+from ..port import Operation, Service, ServiceKeys, ServiceSpec
+from ..text import clean, clean_json, clean_lines
+from .failures import read
+from .images import inference_config
+from .models import Models
+
+_KINDS = {"ACI": AciWebservice, "AKS": AksWebservice}
+
+
+class Services(Models):
+    def find_service(self, name: str) -> Service | None:
+        found = self._call(f"reading service {name}", lambda: Webservice._get(self._workspace, name))
+        return None if found is None else _service(found)
+
+    def create_service(self, spec: ServiceSpec) -> str | None:
+        def create() -> str | None:
+            configuration = _KINDS[spec.kind].deploy_configuration(**spec.settings, tags=dict(spec.tags))
+            try:
+                service = Model.deploy(
+                    self._workspace,
+                    spec.name,
+                    [self._model(spec.image.model.id)],
+                    inference_config(spec.image),
+                    configuration,
+                )
+            except WebserviceException as error:
+                if "WebserviceNotFound" in str(error.message):  # created, and not visible yet
+                    return None
+                raise
+            return _operation_id(service)
+
+        return self._call(f"creating service {spec.name}", create)
+
+    def update_service(self, spec: ServiceSpec) -> str | None:
+        def update() -> str | None:
+            service = Webservice(self._workspace, spec.name)
+            service.update(
+                models=[self._model(spec.image.model.id)],
+                inference_config=inference_config(spec.image),
+                tags=dict(spec.tags),
+                **spec.settings,
+            )
+            return _operation_id(service)
+
+        return self._call(f"updating service {spec.name}", update)
+
+    def delete_service(self, name: str) -> None:
+        def delete() -> None:
+            try:
+                self._mms("DELETE", f"/services/{name}")
+            except WebserviceException as error:
+                if read(error).status != 404:  # gone meanwhile
+                    raise
+
+        self._call(f"deleting service {name}", delete)
+
+    def operation(self, operation_id: str, offset: int) -> Operation:
+        path = f"/operations/{operation_id}"
+        found = self._call("reading the operation", lambda: self._mms("GET", path, params={"offset": offset}).json())
+        details = found.get("operationDetails") or {}
+        log = found.get("streamingOperationLog") or ""
+        return Operation(
+            state=str(found.get("state")),
+            part=str(details.get("subOperationType") or ""),
+            error=clean_json(found.get("error") or {}),
+            lines=tuple(clean(record.rpartition("|")[2]) for record in log.split("#") if record.strip()),
+            length=len(log),
+            log_url=found.get("operationLog"),
+        )
+
+    def build_log(self, url: str) -> Sequence[str]:
+        import requests
+
+        answer = self._call("reading the log of the image build", lambda: requests.get(url, timeout=30))
+        return clean_lines(answer.text) if answer.ok else ()
+
+    def service_log(self, name: str, tail: int) -> Sequence[str]:
+        params = {"tail": tail, "init": False}
+        answer = self._call(
+            f"reading the log of {name}", lambda: self._mms("GET", f"/services/{name}/logs", params=params).json()
+        )
+        return clean_lines(answer.get("content") or "")
+
+    def service_keys(self, service: Service) -> ServiceKeys | None:
+        if service.auth == "none":
+            return None
+        what, path = f"reading the keys of {service.name}", f"/services/{service.name}"
+        if service.auth == "token":
+            token = self._call(what, lambda: self._mms("POST", f"{path}/token").json())
+            return ServiceKeys(token["accessToken"], expires=datetime.fromtimestamp(token["expiryOn"], UTC))
+        keys = self._call(what, lambda: self._mms("POST", f"{path}/listkeys").json())
+        return ServiceKeys(keys["primaryKey"], keys["secondaryKey"])
+
+    def rotate_key(self, service: Service, which: str) -> str | None:
+        body = {"keyType": which.capitalize(), "keyValue": None}
+        path = f"/services/{service.name}/regenerateKeys"
+        answer = self._call(f"making a new {which} key", lambda: self._mms("POST", path, body))
+        return _last_part(answer.headers.get("Operation-Location"))
+
+    def _mms(self, method: str, path: str, body: Json = None, params: Mapping[str, Json] | None = None) -> Any:
+        return make_mms_request(self._workspace, method, path, body, dict(params or {}))
+
+
+def _service(found: Mapping[str, Any]) -> Service:
+    auth = "token" if found.get("aadAuthEnabled") else "key" if found.get("authEnabled") else "none"
+    return Service(
+        name=str(found.get("name")),
+        kind=str(found.get("computeType")),
+        state=str(found.get("state") or "unknown").lower(),
+        error=clean_json(found.get("error") or {}),
+        tags=found.get("kvTags") or {},
+        scoring_uri=found.get("scoringUri"),
+        auth=auth,
+    )
+
+
+def _operation_id(service: Any) -> str | None:
+    return _last_part(service._operation_endpoint)
+
+
+def _last_part(url: str | None) -> str | None:
+    return url.rstrip("/").rpartition("/")[2] if url else None

@@ -1,0 +1,112 @@
+"""Signing in: a credential of azure-identity, as the SDK wants it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from azure.core.credentials import TokenCredential
+from azure.identity import (
+    AzureCliCredential,
+    ClientSecretCredential,
+    DefaultAzureCredential,
+    EnvironmentCredential,
+    InteractiveBrowserCredential,
+    ManagedIdentityCredential,
+)
+from azureml.core.authentication import AbstractAuthentication, ArmTokenAuthentication
+
+from lading import Context, StageFailed
+
+from ..options import AzureOptions
+
+_PRINCIPAL = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+_CERTIFICATE = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_CERTIFICATE_PATH")
+_OLDER = (
+    "AZUREML_SERVICE_PRINCIPAL_TENANT_ID",
+    "AZUREML_SERVICE_PRINCIPAL_ID",
+    "AZUREML_SERVICE_PRINCIPAL_PASSWORD",
+)
+_LEFT_OUT = ("environment", "workload_identity", "developer_cli", "powershell", "visual_studio_code", "broker")
+
+
+class Identity(AbstractAuthentication):  # type: ignore[misc]
+    """A sign-in that the SDK asks for tokens; azure-identity keeps these and renews them before they end.
+
+    The cloud is always named: without a name the SDK fetches the list of clouds and waits half a minute for it.
+    """
+
+    def __init__(self, make: Callable[[str], TokenCredential], cloud: str) -> None:
+        super().__init__(cloud=cloud)
+        self._make = make
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget every token: the next call signs in anew."""
+        self._credential = self._make(self._cloud_type.endpoints.active_directory)
+
+    def _get_arm_token(self) -> str:
+        return self._token(self._cloud_type.endpoints.active_directory_resource_id)
+
+    def _get_graph_token(self) -> str:
+        return self._token(self._cloud_type.endpoints.active_directory_graph_resource_id)
+
+    def _get_all_subscription_ids(self) -> Any:
+        arm = ArmTokenAuthentication(self._get_arm_token(), self._cloud_type.name)
+        return arm._get_all_subscription_ids()
+
+    def _token(self, resource: str) -> str:
+        return self._credential.get_token(f"{resource.rstrip('/')}/.default").token
+
+
+def sign_in(options: AzureOptions, context: Context) -> Identity:
+    """The identity that the options name, or the first that this machine has.
+
+    Raises StageFailed for `interactive` without a terminal, and for a service principal without its variables.
+    """
+    return Identity(_maker(options.auth, context), options.cloud)
+
+
+def _maker(auth: str | None, context: Context) -> Callable[[str], TokenCredential]:
+    if auth == "managed-identity":
+        return lambda _authority: ManagedIdentityCredential()
+    if auth == "cli":
+        return lambda _authority: AzureCliCredential()
+    if auth == "interactive":
+        _require_terminal()
+        return lambda authority: InteractiveBrowserCredential(authority=authority)
+    found = _principal(context)
+    if found is None and auth == "service-principal":
+        raise StageFailed(
+            "auth: service-principal needs a service principal, and no variable names one",
+            hint=f"export {', '.join(_PRINCIPAL)}",
+        )
+    return found or _machine
+
+
+def _principal(context: Context) -> Callable[[str], TokenCredential] | None:
+    if all(map(os.environ.get, _PRINCIPAL)):
+        context.secret(_PRINCIPAL[-1])  # from now on it is masked
+        return lambda authority: EnvironmentCredential(authority=authority)
+    if all(map(os.environ.get, _CERTIFICATE)):
+        return lambda authority: EnvironmentCredential(authority=authority)
+    if all(map(os.environ.get, _OLDER)):
+        tenant, client, secret = (context.secret(name).reveal() for name in _OLDER)
+        return lambda authority: ClientSecretCredential(tenant, client, secret, authority=authority)
+    return None
+
+
+def _machine(authority: str) -> TokenCredential:
+    """Managed identity where the machine has one, then `az login`; never a browser."""
+    left_out: dict[str, Any] = {f"exclude_{name}_credential": True for name in (*_LEFT_OUT, "shared_token_cache")}
+    return DefaultAzureCredential(authority=authority, **left_out)
+
+
+def _require_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("CI"):
+        raise StageFailed(
+            "auth: interactive opens a browser, and nobody is at a terminal here",
+            hint="use another auth, such as cli or service-principal",
+        )

@@ -1,0 +1,68 @@
+"""Opening a workspace, and everything that is asked of an open one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azureml.core import Workspace
+from azureml.exceptions import ProjectSystemException
+
+from lading import Context, StageFailed, Transient
+
+from ..options import AzureOptions
+from ..port import Place
+from .calls import Caller
+from .computes import Computes
+from .services import Services
+from .signing_in import Identity, sign_in
+
+
+class OpenWorkspace(Services, Computes):
+    """A workspace through the SDK; the shape is `port.AzureWorkspace`."""
+
+
+def open_workspace(place: Place, options: AzureOptions, context: Context) -> OpenWorkspace:
+    """Sign in and find the workspace; make it where there is none and the options say so.
+
+    Raises StageFailed, with the next step, where the sign-in, the subscription, the workspace or a role is missing.
+    """
+    identity = sign_in(options, context)
+    call = Caller(identity, place)
+    workspace = call("opening the workspace", lambda: _get(place, identity, options))
+    if workspace is None:
+        context.intend(f"workspace/{place.workspace}")
+        context.progress("creating the workspace", f"{place.workspace} in {options.location}")
+        workspace = call("creating the workspace", lambda: _create(place, identity, options))
+    return OpenWorkspace(workspace, call)
+
+
+def _get(place: Place, identity: Identity, options: AzureOptions) -> Any:
+    """The workspace; None where there is none and one is to be made."""
+    try:
+        found = Workspace(place.subscription_id, place.resource_group, place.workspace, auth=identity)
+    except ProjectSystemException as error:
+        if error.message != "Workspace not found.":
+            raise
+        if options.create:
+            return None
+        raise StageFailed(
+            f"no workspace {place.workspace} in resource group {place.resource_group} of subscription "
+            f"{place.subscription_id}",
+            hint="check the names, or let the connection say `create: true` and a location",
+        ) from error
+    if found._workspace_autorest_object is None:  # the SDK swallows a failure to reach Azure here
+        raise Transient("opening the workspace: nobody answers", hint="check the network", retry_after=2.0)
+    return found
+
+
+def _create(place: Place, identity: Identity, options: AzureOptions) -> Any:
+    return Workspace.create(
+        place.workspace,
+        auth=identity,
+        subscription_id=place.subscription_id,
+        resource_group=place.resource_group,
+        location=options.location,
+        create_resource_group=options.create_resource_group,
+        exist_ok=True,
+        show_output=False,
+    )

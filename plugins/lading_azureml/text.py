@@ -1,0 +1,33 @@
+"""Text that comes from Azure: without control characters, and without the signatures of its addresses."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from lading import Json
+
+_LONGEST = 2000  # characters of one text
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_SIGNATURE = re.compile(r"([?&](?:sig|sv|se|st|sp)=)[^&\s\"']+")
+
+
+def clean(text: str) -> str:
+    """The text without control characters and escapes, signatures masked, and not too long."""
+    text = _SIGNATURE.sub(r"\1***", _ESCAPE.sub("", text)).replace("\r\n", "\n")
+    kept = (c for c in text if c in "\n\t" or unicodedata.category(c)[0] != "C")
+    return "".join(kept).strip("\n").rstrip()[:_LONGEST]
+
+
+def clean_lines(text: str) -> tuple[str, ...]:
+    """The lines of a log, each clean."""
+    return tuple(clean(line) for line in text.splitlines())
+
+
+def clean_json(value: Json) -> Json:
+    """The value with every text in it clean."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(key): clean_json(item) for key, item in value.items()}
+    return [clean_json(item) for item in value] if isinstance(value, list) else value

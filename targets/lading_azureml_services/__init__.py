@@ -1,0 +1,1 @@
+"""Services of Azure ML: the targets `aci` (Azure Container Instances) and `aks` (Azure Kubernetes Service)."""

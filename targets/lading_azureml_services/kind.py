@@ -1,0 +1,69 @@
+"""What tells one kind of service from another, and its options in the SDK's words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lading import Capability, Context, Options
+
+CAPABILITIES = frozenset(
+    {
+        Capability.STATUS,
+        Capability.LOGS,
+        Capability.KEYS,
+        Capability.ROTATE_KEYS,
+        Capability.DELETE,
+        Capability.SCORING_URI,
+    }
+)
+
+_SECRETS = ("primary_key", "secondary_key")
+_OWN = ("tags", "base_image", "dockerfile")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of service: its name in Azure ML, the options that cannot change in place, and those that only we read."""
+
+    name: str
+    fixed: tuple[str, ...]
+    own: tuple[str, ...] = ()
+
+    def settings(self, options: Options, context: Context, *, update: bool = False) -> dict[str, Any]:
+        """The options that are set, as arguments of the SDK; for an update those that can change in place."""
+        left_out = {*_OWN, *self.own, *(self.fixed if update else ())}
+        given = {name: value for name, value in _given(options).items() if name not in left_out}
+        secrets = {name: context.secret(given[name]).reveal() for name in _SECRETS if name in given}
+        paths = {name: str(value) for name, value in given.items() if isinstance(value, Path)}
+        return {**given, **paths, **secrets, **_authentication(options)}
+
+    def digests(self, options: Options) -> tuple[str, str]:
+        """A digest of all options, and one of those that cannot change in place. Secrets count by their names."""
+        given = _given(options)
+        return _digest(given), _digest({name: given[name] for name in self.fixed if name in given})
+
+
+def _given(options: Options) -> dict[str, Any]:
+    values = {item.name: getattr(options, item.name) for item in fields(options)}
+    return {name: value for name, value in values.items() if value is not None and value != {}}
+
+
+def _authentication(options: Options) -> dict[str, bool]:
+    """Keys are asked for unless the options say otherwise; a token takes their place."""
+    token, keys = getattr(options, "token_auth_enabled", None), getattr(options, "auth_enabled", None)
+    return {"auth_enabled": not token if keys is None else keys}
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    content = {name: _content(value) for name, value in values.items()}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=vars).encode()).hexdigest()
+
+
+def _content(value: Any) -> Any:
+    """A file counts by what is in it."""
+    return hashlib.sha256(value.read_bytes()).hexdigest() if isinstance(value, Path) else value

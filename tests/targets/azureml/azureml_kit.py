@@ -1,0 +1,70 @@
+"""A project that deploys to the offline Azure."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from offline_azure.client import Azure
+from tests.conftest import Done, Shell
+
+CREATE = r"/services$"
+SERVICE = r"/services/salary-svc$"
+
+
+@dataclass
+class Cloud:
+    """A project with the salary manifest, and `lading` in it, signed in to the offline Azure."""
+
+    shell: Shell
+    azure: Azure
+    seen: list[str] = field(default_factory=list)
+    shown: set[str] = field(default_factory=set)
+
+    @property
+    def manifest(self) -> Path:
+        return self.shell.folder / "salary.yaml"
+
+    def __call__(self, command: str, *argv: str, code: int | None = 0, target: str = "aci", **env: str) -> Done:
+        where = () if target == "all" else ("--target", target)
+        done = self.shell(command, "salary.yaml", *where, *argv, code=code, **env)
+        self.seen.append(done.out + done.err)
+        return done
+
+    def edit(self, old: str, new: str) -> None:
+        text = self.manifest.read_text(encoding="utf-8")
+        assert text.count(old) == 1, old
+        self.manifest.write_text(text.replace(old, new), encoding="utf-8")
+
+    def script(self, text: str) -> None:
+        """Give the package a scoring script."""
+        self.shell.write("score.py", text)
+        self.shell.fails = "raise" in text
+        if "scoring_script" not in self.manifest.read_text(encoding="utf-8"):
+            self.edit("package:\n", "package:\n  scoring_script: score.py\n")
+
+    def count(self, method: str, path: str) -> int:
+        """How many such calls had their effect."""
+        return len([call for call in self.azure.calls.like(method, path) if call.status and call.status < 300])
+
+    @property
+    def service(self) -> dict[str, object] | None:
+        found: dict[str, object] | None = self.azure.state["services"].get("salary-svc")
+        return found
+
+    def scores(self, target: str = "aci") -> str:
+        return self("score", "-d", '{"data": [[21]]}', target=target).out
+
+    def forget(self) -> None:
+        """An empty store, as on a machine that builds."""
+        shutil.rmtree(self.shell.folder / ".lading")
+
+    def leaks(self) -> list[str]:
+        """Where a credential can be read: in what was shown, or in a file."""
+        secrets = [secret for secret in self.azure.secrets if secret and secret not in self.shown]
+        places = {"output": "".join(self.seen).encode()}
+        for path in self.shell.folder.rglob("*"):
+            if path.is_file():
+                places[str(path)] = path.read_bytes()
+        return [place for place, data in places.items() for secret in secrets if secret.encode() in data]

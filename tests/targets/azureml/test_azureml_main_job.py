@@ -1,0 +1,24 @@
+"""The tutorial's flow through the command line, the real SDK and the offline Azure."""
+
+from __future__ import annotations
+
+from azureml_kit import CREATE, SERVICE, Cloud
+
+ANSWER = "[141760.56910569107]\n"
+
+
+def test_aci_from_the_manifest_to_the_answer_and_back(cloud: Cloud) -> None:
+    done = cloud("deploy")
+    assert done.out == f"{cloud.service['scoringUri']}\n"  # type: ignore[index]
+    for phase in ("validating", "registering", "creating the service", "health", "logged to azureml"):
+        assert phase in done.err, phase
+    assert "asked over plain HTTP" in done.err
+    assert cloud.scores() == ANSWER
+    cloud.forget()
+    again = cloud("deploy")
+    assert again.out == done.out
+    assert cloud.count("POST", CREATE) == 1
+    assert cloud.count("PATCH", SERVICE) == 0
+    assert len(cloud.azure.state["models"]) == 1
+    cloud("delete")
+    assert cloud.service is None

@@ -1,0 +1,118 @@
+"""Runs and models in the workspace, and the ways to sign in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from azureml_kit import Cloud
+
+pytestmark = pytest.mark.slow
+
+
+def only(things: dict[str, Any]) -> Any:
+    (thing,) = things.values()
+    return thing
+
+
+def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud) -> None:
+    cloud("deploy", target="local")
+    cloud("delete", target="local")
+    assert cloud.azure.calls.like(".*", "") == []
+    cloud("deploy")
+    state = cloud.azure.state
+    run, (model,) = only(state["runs"]), [*state["models"].values()]
+    assert run["status"] == "Completed"
+    names = {metric["name"] for metric in state["metrics"][run["runId"]]}
+    assert {"intercept", "coef_x", "r2", "start", "end"} <= names
+    assert run["tags"]["lading.run"] == run["runId"]
+    assert (model["runId"], model["experimentName"]) == (run["runId"], "salexp")
+    assert model["framework"] == "ScikitLearn"
+    assert model["kvTags"] == {"key": "1"}
+    assert json.loads(model["properties"]["lading.columns"]) == {"x": "int64"}
+    shown = cloud.shell("model", "show", "sal_model:1", "salary.yaml", "--json").json()
+    assert {"registry": "azureml", "name": "sal_model", "version": "1"}.items() <= shown["references"][-1].items()
+    assert model["properties"]["lading.sha256"] == shown["sha256"]
+    cloud.forget()
+    cloud("deploy")
+    assert len(cloud.azure.state["models"]) == 1
+
+
+def test_a_training_that_fails_is_a_run_that_failed(cloud: Cloud) -> None:
+    cloud.edit("  test_size: 0.25\n", "  test_size: 0.25\n  params: {fit_intercept: 3}\n")
+    cloud.edit("target: local", "track: [azureml]\ntarget: local")
+    cloud.shell.fails = True
+    cloud.shell("train", "salary.yaml", code=6)
+    run = only(cloud.azure.state["runs"])
+    assert run["status"] == "Failed"
+
+
+@pytest.mark.parametrize("way", ["older", "managed", "nothing"])
+def test_the_ways_to_sign_in(cloud: Cloud, way: str) -> None:
+    azure, env = cloud.azure, cloud.shell.env
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        del env[name]
+    if way == "older":
+        env["AZUREML_SERVICE_PRINCIPAL_TENANT_ID"] = azure.tenant_id
+        env["AZUREML_SERVICE_PRINCIPAL_ID"] = azure.client_id
+        env["AZUREML_SERVICE_PRINCIPAL_PASSWORD"] = azure.client_secret
+    elif way == "managed":
+        env.update(azure.managed_identity)
+    if way == "nothing":
+        done = cloud("status", code=6)
+        assert "Azure does not accept the sign-in" in done.err
+        assert "az login" in done.err
+    else:
+        assert "absent" in cloud("status").out
+
+
+def test_a_browser_is_never_opened_without_a_terminal(cloud: Cloud) -> None:
+    cloud.edit("    experiment: salexp\n", "    experiment: salexp\n    auth: interactive\n")
+    assert "nobody is at a terminal" in cloud("status", code=6).err
+
+
+def test_the_portals_file_names_the_workspace(cloud: Cloud) -> None:
+    place = cloud.azure.workspace
+    parts = {"subscription_id": place.subscription_id, "resource_group": place.resource_group}
+    file = cloud.shell.write("config.json", json.dumps({**parts, "workspace_name": place.workspace}))
+    lines = cloud.manifest.read_text(encoding="utf-8").splitlines(keepends=True)
+    start = lines.index("  azureml:\n") + 1
+    lines[start : start + 5] = ["    config: config.json\n"]
+    cloud.manifest.write_text("".join(lines), encoding="utf-8")
+    assert "absent" in cloud("status").out
+    file.write_text('{"subscription_id": "s"}', encoding="utf-8")
+    assert "config.json names no workspace" in cloud("status", code=2).err
+
+
+def test_what_is_wrong_with_the_account_is_named(cloud: Cloud) -> None:
+    right = cloud.azure.workspace.workspace
+    cloud.edit(f"    workspace: {right}\n", "    workspace: nowhere\n")
+    done = cloud("status", code=6)
+    assert "no workspace nowhere in resource group" in done.err
+    assert "create: true" in done.err
+    cloud.azure.settings(subscriptions_hidden=True)
+    assert f"subscription {cloud.azure.workspace.subscription_id} is not among" in cloud("status", code=6).err
+
+
+def test_a_workspace_is_made_where_the_manifest_says_so(cloud: Cloud) -> None:
+    right = cloud.azure.workspace.workspace
+    cloud.edit(f"    workspace: {right}\n", "    workspace: fresh-one\n    create: true\n")
+    assert "absent" in cloud("status").out
+    assert "fresh-one" in {item["name"] for item in cloud.azure.world["workspaces"].values()}
+
+
+def test_a_missing_sdk_names_the_extra(cloud: Cloud) -> None:
+    cloud.shell.write("hidden/azureml/__init__.py", "")
+    done = cloud("status", code=6, PYTHONPATH=str(cloud.shell.folder / "hidden"))
+    assert "pip install 'lading[azureml]'" in done.err
+
+
+def test_a_model_is_registered_without_a_run(cloud: Cloud) -> None:
+    cloud.edit("register:\n", "register:\n  to: [azureml]\n")
+    cloud.shell("register", "salary.yaml")
+    model = only(cloud.azure.state["models"])
+    stored = cloud.shell.folder / ".lading" / "files"
+    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in stored.rglob("*") if path.is_file()}
+    assert model["properties"]["lading.sha256"] in digests

@@ -1,0 +1,105 @@
+"""Services on ACI and AKS: replaced, refused, left alone; keys; clusters."""
+
+from __future__ import annotations
+
+import pytest
+from azureml_kit import CREATE, SERVICE, Cloud
+
+pytestmark = pytest.mark.slow
+
+ANSWER = "[141760.56910569107]\n"
+OTHER = "  other: {plugin: aci, service_name: salary-svc-b, cpu_cores: 1, memory_gb: 1}\n"
+BROKEN = "def init():\n    raise RuntimeError('no tide today')\n\n\ndef run(raw_data):\n    return 1\n"
+
+
+def test_a_release_that_does_not_come_up_gives_way_to_the_one_before_it(cloud: Cloud) -> None:
+    first = cloud("deploy")
+    cloud.script(BROKEN)
+    done = cloud("deploy", code=8)
+    assert "score.py:2: RuntimeError: no tide today" in done.err
+    assert "release 1 serves again, as release 3" in done.err
+    assert cloud("uri").out == first.out
+    assert cloud.scores() == ANSWER
+    assert cloud.count("POST", CREATE) == 1
+
+
+def test_a_first_release_that_does_not_come_up_can_be_repaired(cloud: Cloud) -> None:
+    cloud.script(BROKEN)
+    assert "no tide today" in cloud("deploy", code=8).err
+    cloud.script("def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n")
+    cloud("deploy")
+    assert cloud.scores() == ANSWER
+    assert cloud.count("POST", CREATE) == 1
+
+
+def test_a_release_that_answers_wrongly_gives_way_too(cloud: Cloud) -> None:
+    cloud("deploy")
+    cloud.script("def init():\n    pass\n\n\ndef run(raw_data):\n    return [7.0]\n")
+    assert "golden request 1" in cloud("deploy", code=8).err
+    assert cloud.scores() == ANSWER
+
+
+def test_a_service_of_somebody_else_is_left_alone(cloud: Cloud) -> None:
+    cloud.edit("targets:\n", f"targets:\n{OTHER}")
+    cloud("deploy", target="other")
+    cloud.edit("  aci:\n", "  aci:\n    service_name: salary-svc-b\n")
+    cloud.edit(OTHER, "")
+    before = len(list(cloud.azure.calls.like("PATCH|DELETE|POST", "/services")))
+    for command in ("deploy", "delete"):
+        done = cloud(command, code=6)
+        assert "it is the target 'other' of Lading's: it is left alone" in done.err
+        assert "service_name" in done.err
+    assert "unknown" in cloud("status").out
+    assert len(list(cloud.azure.calls.like("PATCH|DELETE|POST", "/services"))) == before
+
+
+def test_what_azure_cannot_change_in_place_is_refused(cloud: Cloud) -> None:
+    cloud("deploy")
+    cloud.edit("    memory_gb: 1\n    tags", "    memory_gb: 2\n    tags")
+    assert "memory_gb" in cloud("deploy", code=3).err
+    assert cloud.count("PATCH", SERVICE) == 0
+    assert cloud.scores() == ANSWER
+
+
+def test_keys_are_masked_unless_asked_for_and_made_anew(cloud: Cloud) -> None:
+    cloud("deploy")
+    assert cloud("keys").out == "primary    ***\nsecondary  ***\n"
+    cloud.shown = {*cloud.azure.secrets}
+    first = cloud("keys", "--show", "--json").json()
+    second = cloud("keys", "--rotate", "secondary", "--json", "--show").json()
+    cloud.shown |= {*second.values()}
+    assert first["primary"] == second["primary"]
+    assert first["secondary"] != second["secondary"]
+    assert cloud.scores() == ANSWER
+
+
+def test_one_package_goes_to_local_and_to_azure(cloud: Cloud) -> None:
+    done = cloud("deploy", "--target", "local")
+    assert len(done.out.splitlines()) == 2
+    assert done.err.count("train: started") == 1
+    rows = {row["target"]: row for row in cloud("status", "--json", target="all").json()["deployments"]}
+    assert rows["aci"]["package"] == rows["local"]["package"] != ""
+    assert rows["aks"]["state"] == "absent"
+    cloud("delete", target="local")
+
+
+def test_aks_needs_a_cluster_and_creates_one_where_it_is_told_to(cloud: Cloud) -> None:
+    assert "has no cluster aks" in cloud("deploy", target="aks", code=6).err
+    cloud.edit("    compute_target_name: aks\n", "    provision: {agent_count: 3, vm_size: Standard_D3_v2}\n")
+    done = cloud("deploy", target="aks")
+    assert "creating the cluster" in done.err
+    assert cloud.azure.state["services"]["salary-svc-aks"]["computeName"] == "aks"
+    assert cloud.scores("aks") == ANSWER
+    cloud.script(BROKEN)
+    assert "score.py:2" in cloud("deploy", target="aks", code=8).err
+    assert cloud.scores("aks") == ANSWER
+    cloud("delete", target="aks")
+    assert cloud.azure.state["services"] == {}
+
+
+def test_aks_with_tokens_is_asked_with_one(cloud: Cloud) -> None:
+    cloud.edit("    compute_target_name: aks\n", "    provision: {agent_count: 3}\n    token_auth_enabled: true\n")
+    cloud("deploy", target="aks")
+    assert cloud.scores("aks") == ANSWER
+    assert "expires" in cloud("keys", target="aks").out
+    assert "carry no key" in cloud("keys", "--rotate", "primary", target="aks", code=2).err
