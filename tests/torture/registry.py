@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import deploy_gates, store_gates
+from . import crowd_gates, deploy_gates, serving_gates, store_gates
 from .gate import Gate
 
-GATES: dict[str, Gate] = {gate.name: gate for module in (store_gates, deploy_gates) for gate in module.GATES}
+MODULES = (store_gates, deploy_gates, serving_gates, crowd_gates)
+
+GATES: dict[str, Gate] = {gate.name: gate for module in MODULES for gate in module.GATES}
