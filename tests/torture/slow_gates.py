@@ -111,5 +111,5 @@ def _memory(pid: int, name: str) -> int:
 
 GATES = (
     # It needs no strace, but Linux: what a worker weighs is read from /proc.
-    Gate("crowd", f"{CROWD} slow clients: a good one's p99 stays under {MOST:g} times, nobody gets a 5xx", _crowded),
+    Gate("slow-clients", f"{CROWD} slow clients: a good one's p99 stays under {MOST:g} times, nobody gets a 5xx", _crowded),
 )
