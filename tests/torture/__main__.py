@@ -7,7 +7,6 @@ must be 0 is not, 2 where a gate could not run. `--quick` makes a small sample o
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -30,7 +29,7 @@ HEADINGS = ("gate", "tried", "of", *Harm, "seconds")
 def main(only: tuple[str, ...], quick: bool) -> None:
     gates = [GATES[name] for name in only or GATES]
     for gate in gates:
-        if shutil.which(gate.needs) is None:
+        if not gate.is_runnable:
             raise click.ClickException(f"the gate {gate.name} needs {gate.needs}, which is not on the PATH")
     click.echo(_line(HEADINGS))
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,4 +1,4 @@
-"""A whole deploy, from training to the scoring URI, with a fault at its boundaries: files, locks, sockets, processes."""
+"""A whole deploy, from training to the scoring URI, and a fault where it touches files, locks, sockets, processes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .project import Project, answers, children, eventually
 from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, run_to, was_killed
 
 HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
+PATIENCE = "30"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
 MOST = 100  # boundaries of one kind that are tried in a full run, of the many hundreds that there are
 
 
@@ -110,7 +111,7 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
             with scenario.project(f"attempt-{number:04}") as (project, uri):
                 witness = Witness(uri)
                 with witness.watching():
-                    ended = run_to(project, point, fault.action, "deploy")
+                    ended = run_to(project, point, fault.action, "deploy", "--timeout", PATIENCE)
                     hits.append(ended.was_hit)
                     yield from _resumed(project, ended, where, old=uri)
                 yield from _left(project, where)
@@ -153,10 +154,25 @@ def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterato
         yield Found(Harm.UNTRUE, f"{where}: exit {ended.code}: {ended.err[-600:]}")
     if ended.code == 0 and not answers(ended.out.strip()):
         yield Found(Harm.UNTRUE, f"{where}: done, and {ended.out.strip()} does not answer")
-    again = project.run("deploy")
+    yield from _unannounced(project, where)
+    again = project.run("deploy", "--timeout", PATIENCE)
     if again.returncode != 0 or not answers(again.stdout.strip()) or (old and again.stdout.strip() != old):
         yield Found(Harm.STUCK, f"{where}: run again: exit {again.returncode}: {again.stderr[-600:]}")
     yield from _judge_store(project, where, models=2 if old else 1)
+
+
+def _unannounced(project: Project, where: str) -> Iterator[Found]:
+    """An effect on the target was in the journal before it happened, and stays there until its outcome is known."""
+    if not project.is_begun:
+        return
+    desired = ControlFolder(project.work).desired()
+    numbers = set(desired.values()) if desired else set()
+    with closing(Store.open(project.store)) as store:
+        pending = store.releases.pending("salary-svc", "local")
+        names = {intent.name for intent in store.journal.open("salary-svc", "local")}
+    for release in pending:
+        if release.number in numbers and f"local/salary-svc/{release.number}" not in names:
+            yield Found(Harm.ORPHAN, f"{where}: release {release.number} is desired, and no intent says so")
 
 
 def _left(project: Project, where: str) -> Iterator[Found]:

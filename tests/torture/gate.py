@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -55,13 +57,15 @@ class Figures:
 class Trial:
     """What a gate works with: a build of the product, an empty folder, and how much of its work it is to do.
 
-    `share` is 1 for all of it; `lanes` is how many attempts run side by side.
+    `share` is 1 for all of it; `lanes` is how many attempts run side by side; `focus` is a pattern of the points that
+    are tried.
     """
 
     build: Build
     folder: Path
     share: float = 1.0
     lanes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    focus: str = ""
 
     def size(self, full: int) -> int:
         """How many attempts of `full` are made."""
@@ -69,6 +73,7 @@ class Trial:
 
     def sample(self, points: Sequence[T], most: int | None = None) -> list[T]:
         """All points, or as many as the share and `most` allow, evenly spread."""
+        points = [point for point in points if re.search(self.focus, str(point))] if self.focus else points
         size = min(len(points), self.size(len(points) if most is None else min(most, len(points))))
         return [points[index * len(points) // size] for index in range(size)]
 
@@ -82,7 +87,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Gate:
-    """One row of the table. `promise` says what the figures mean; `needs` names a program that it cannot do without."""
+    """One row of the table. `promise` says what the figures mean; `needs` names a program, if any, that it needs."""
 
     name: str
     promise: str
@@ -93,3 +98,7 @@ class Gate:
         started = time.monotonic()
         figures = self.run(trial)
         return Figures(figures.points, figures.tried, figures.found, time.monotonic() - started)
+
+    @property
+    def is_runnable(self) -> bool:
+        return not self.needs or shutil.which(self.needs) is not None

@@ -56,6 +56,18 @@ class Project:
     def environment(self) -> dict[str, str]:
         return {**self.build.environment(), "LADING_STORE": str(self.store)}
 
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            self.command(*argv),
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*argv),
@@ -82,6 +94,11 @@ class Project:
     def work(self) -> Path:
         """Where the service's supervisor is steered."""
         return next((self.store / "work" / "deployments").glob("*/*"))
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was ever asked of the target."""
+        return any((self.store / "work" / "deployments").glob("*/*/desired.json"))
 
     def describe(self) -> str:
         return "; ".join(_command(pid) for pid in self.processes())

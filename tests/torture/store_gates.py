@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,19 +17,19 @@ from .gate import Figures, Found, Gate, Harm, Trial
 
 
 def _kills(trial: Trial) -> Figures:
-    scene = _scene(trial)
+    scene = scene_of(trial)
     points = changing(scene.points())
     tried = trial.sample(points)
 
     def attempt(point: Point) -> Iterator[Found]:
         root, run = scene.inject(point, "signal=KILL")
-        yield from _judged(scene, root, run, f"killed at {point.line}")
+        yield from judged(scene, root, run.stdout.splitlines(), f"killed at {point.line}")
 
     return Figures(len(points), len(tried), trial.each(attempt, tried))
 
 
 def _refusals(trial: Trial) -> Figures:
-    scene = _scene(trial)
+    scene = scene_of(trial)
     changes = changing(scene.points())
     points = [(error, point) for error, calls in FAULTS for point in writing(changes, *calls)]
     tried = trial.sample(points)
@@ -42,32 +42,32 @@ def _refusals(trial: Trial) -> Figures:
             named = re.match(rf"Transient: {re.escape(str(root))}\S*: ", run.stderr)
             if run.returncode != 5 or not named:
                 yield Found(Harm.UNTRUE, f"{where}: {run.returncode} {run.stderr}")
-        yield from _judged(scene, root, run, where)
+        yield from judged(scene, root, run.stdout.splitlines(), where)
 
     return Figures(len(points), len(tried), trial.each(attempt, tried))
 
 
-def _scene(trial: Trial) -> Scene:
+def scene_of(trial: Trial) -> Scene:
     return Scene(trial.folder, trial.build.packages / "lading")
 
 
-def _judged(scene: Scene, root: Path, run: subprocess.CompletedProcess[str], where: str) -> Iterator[Found]:
+def judged(scene: Scene, root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
     """What is left in the store is whole and holds all that was acknowledged; the same work then ends as ever."""
-    yield from judge_store(root, run.stdout.splitlines(), where)
+    yield from _judged(root, acknowledged, where)
     try:
         scene.check_resumed(root)
-    except (AssertionError, LadingError) as error:
+    except (AssertionError, LadingError, sqlite3.Error) as error:
         yield Found(Harm.STUCK, f"{where}: {error!r}")
 
 
-def judge_store(root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
+def _judged(root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
     """What was acknowledged is in the store, and what is in it is whole."""
     try:
         with closing(Store.open(root)) as store:
             check_kept(store, acknowledged)
     except AssertionError as error:
         yield Found(Harm.LOST, f"{where}: {error!r}")
-    except LadingError as error:
+    except (LadingError, sqlite3.Error) as error:
         yield Found(Harm.CORRUPT, f"{where}: {error!r}")
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 from tests.torture.builds import Build
 from tests.torture.gate import Trial
 from tests.torture.registry import GATES
+from tests.torture.requirement import require
 
 
 @pytest.fixture(scope="module")
@@ -17,17 +16,11 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return Build.make(tmp_path_factory.mktemp("build"))
 
 
-def needed(program: str) -> None:
-    if shutil.which(program) is None:
-        missing = f"{program} is missing"
-        pytest.fail(missing) if os.environ.get("LADING_TEST_REQUIRE") == "all" else pytest.skip(missing)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", GATES)
 def test_a_sample_of_each_gate_finds_nothing(build: Build, tmp_path: Path, name: str) -> None:
-    needed(GATES[name].needs)
+    require(GATES[name])
     figures = GATES[name].run(Trial(build, tmp_path, share=0.03))
     assert figures.tried > 1
     assert figures.found == ()

@@ -19,7 +19,7 @@ FILES = (
     "?link,?linkat,?unlink,?unlinkat,?rmdir,flock,fcntl,?mknod,?mknodat"
 )
 OUTSIDE = "socket,bind,listen,?accept4,connect,sendto,execve,?fork,?vfork,clone,?clone3,setsid,kill"
-READS = re.compile(r"O_RDONLY|F_(GETFL|GETFD|SETFD|DUPFD)|openat\(.*O_CLOEXEC\) = -1 ENOENT")
+READS = re.compile(r"O_RDONLY|F_(GETFL|GETFD|SETFD|DUPFD|RDLCK|UNLCK)")
 _OUTSIDE = OUTSIDE.replace("?", "").split(",")
 _QUIET = ("-I", "2", "-qq", "-y", "-s", "200")
 
@@ -140,6 +140,8 @@ def _parse(project: Project, lines: list[str], *, paths: bool = True) -> list[Bo
     for line in lines:
         thread, text = re.sub("AT_FDCWD<[^>]*>", "AT_FDCWD", line).split(maxsplit=1)
         call = text.partition("(")[0]
+        if not call.isidentifier():  # a signal, an exit, the second half of a call
+            continue
         keys = []
         for path in (*(_paths(project, text) if paths else ()), ""):
             counts[thread, call, path] += 1

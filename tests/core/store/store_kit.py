@@ -85,11 +85,11 @@ def ship_each(root: Path, sources: list[Path]) -> None:
     store.close()
 
 
-def register_many(root: Path, own: Path) -> None:
-    """Register 25 models of this process's own and one that all processes share, once stdin says so."""
+def register_many(root: Path, own: Path, count: int) -> None:
+    """Register models of this process's own and one that all processes share, once stdin says so."""
     sys.stdin.readline()
     store = Store.open(root)
-    for number in range(25):
+    for number in range(count):
         model = store.models.register(request_for(written(own / "model", f"{own} {number}".encode())))
         say(f"{model.version} {model.sha256}")
     store.models.register(request_for(written(own / "shared", b"shared"), "shared"))
@@ -110,7 +110,7 @@ if __name__ == "__main__":
         if role == "each":
             ship_each(Path(root), [Path(source) for source in rest])
         elif role == "many":
-            register_many(Path(root), Path(rest[0]))
+            register_many(Path(root), Path(rest[0]), int(rest[1]))
         else:
             hold(Path(root), rest[0])
     except LadingError as error:

@@ -26,7 +26,7 @@ def test_sixteen_processes_register_twenty_five_models_each(root: Path, tmp_path
         processes = [
             stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, str(THIS), "many", str(root), str(tmp_path / f"process-{number}")],
+                    [sys.executable, str(THIS), "many", str(root), str(tmp_path / f"process-{number}"), str(EACH)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,

@@ -1,0 +1,44 @@
+"""Sequences of commands, drawn at random, over two deployments; `machine.py` has the model and the invariants."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from .gate import Figures, Found, Gate, Harm, Trial
+
+PROGRAM = Path(__file__).with_name("machine.py")
+EXAMPLES, STEPS = 24, 14
+
+
+def _voyages(trial: Trial) -> Figures:
+    lanes = [trial.folder / f"lane-{number}" for number in range(trial.lanes)]
+    examples = str(max(1, trial.size(EXAMPLES) // len(lanes)))
+    steps = []
+
+    def attempt(lane: Path) -> Iterator[Found]:
+        argv = [str(trial.build.python), str(PROGRAM), str(lane), examples, str(STEPS)]
+        ended = subprocess.run(argv, env=trial.build.environment(), capture_output=True, text=True, check=False)
+        last = ended.stdout.splitlines()[-1:]
+        if ended.returncode != 0 or not last:
+            raise RuntimeError(f"the state machine did not run: {ended.stderr[-2000:]}")
+        figures = json.loads(last[0])
+        steps.append(figures["steps"])
+        for found in figures["found"]:
+            harm, _, where = found.partition(": ")
+            yield Found(Harm(harm), where)
+
+    found = trial.each(attempt, lanes)
+    return Figures(sum(steps), sum(steps), found)
+
+
+GATES = (
+    Gate(
+        "voyages",
+        "random deploys, changes, kills, rollbacks, deletions and cleanings, checked step by step",
+        _voyages,
+        "",
+    ),
+)

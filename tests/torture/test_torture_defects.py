@@ -1,0 +1,162 @@
+"""Each gate can fail: it notices what was broken on purpose, in a copy of the product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.torture.builds import Build, Defect
+from tests.torture.gate import Harm, Trial
+from tests.torture.registry import GATES
+from tests.torture.requirement import require
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A defect, the gate that must notice it, and as which harm; `share` and `focus` keep the gate's work small."""
+
+    gate: str
+    harms: set[Harm]
+    share: float
+    defect: Defect
+    focus: str = ""
+
+
+DURABLE, DATABASE = "lading/store/durable.py", "lading/store/database.py"
+DEPLOYING, SUPERVISOR = "lading_local/deploying.py", "lading_serving/supervisor.py"
+PLANTED = [
+    Planted(
+        "store-kill",
+        {Harm.CORRUPT, Harm.LOST, Harm.STUCK},
+        1.0,
+        Defect("without a rollback journal", DATABASE, "journal_mode=TRUNCATE", "journal_mode=OFF"),
+        r"pwrite64\(.*/\.lading/store\.db>",
+    ),
+    Planted(
+        "store-refuse",
+        {Harm.UNTRUE},
+        0.5,
+        Defect(
+            "a failed fsync is passed over",
+            DURABLE,
+            "    os.fsync(descriptor)",
+            "    with suppress(OSError):\n        os.fsync(descriptor)",
+        ),
+        "'EIO'.* fsync|'EIO'.*line='fsync",
+    ),
+    Planted(
+        "power-loss",
+        {Harm.CORRUPT, Harm.LOST},
+        0.2,
+        Defect("no fsync of files and folders", DURABLE, "    os.fsync(descriptor)", "    pass"),
+    ),
+    Planted(
+        "power-loss",
+        {Harm.CORRUPT, Harm.LOST},
+        0.2,
+        Defect("no fsync of the folder after a rename", DURABLE, "    sync(destination.parent)", "    pass"),
+    ),
+    Planted(
+        "power-loss",
+        {Harm.CORRUPT, Harm.LOST},
+        0.2,
+        Defect("transactions that are not synced", DATABASE, "synchronous=FULL", "synchronous=OFF"),
+    ),
+    Planted(
+        "registrations",
+        {Harm.STUCK, Harm.LOST},
+        0.25,
+        Defect("a deferred transaction", DATABASE, 'execute("BEGIN IMMEDIATE")', 'execute("BEGIN DEFERRED")'),
+    ),
+    Planted(
+        "deployers",
+        {Harm.UNTRUE, Harm.LOST},
+        0.3,
+        Defect(
+            "the lock is not taken",
+            "lading/store/locks.py",
+            "            _wait_for(descriptor, name, wait, fcntl.LOCK_EX)",
+            "            pass",
+        ),
+    ),
+    Planted(
+        "deploy-kill",
+        {Harm.STUCK},
+        0.02,
+        Defect("a supervisor is not woken again", DEPLOYING, "        folder.wake()  #", "        pass  #"),
+        r"fsync', path='\.lading/work/deployments/local/salary-svc'",
+    ),
+    Planted(
+        "update-kill",
+        {Harm.ORPHAN},
+        0.02,
+        Defect(
+            "the intent after the effect",
+            DEPLOYING,
+            '        context.intend(f"local/{request.deployment.service}/{number}")\n        folder.desire(wanted)',
+            '        folder.desire(wanted)\n        context.intend(f"local/{request.deployment.service}/{number}")',
+        ),
+        r"fsync', path='\.lading/work/deployments/local/salary-svc'",
+    ),
+    Planted(
+        "update-kill",
+        {Harm.GAP},
+        0.02,
+        Defect(
+            "the old release goes before the new one is up",
+            SUPERVISOR,
+            "            if release.spec.number in {number, candidate}:",
+            "            if release.spec.number == (candidate or number):",
+        ),
+        r"fsync', path='\.lading/work/deployments/local/salary-svc'",
+    ),
+    Planted(
+        "supervisor-kill",
+        {Harm.ORPHAN},
+        0.02,
+        Defect(
+            "workers outlive their supervisor", "lading_serving/worker.py", "    os.read(lifeline, 1)", "    return"
+        ),
+    ),
+    Planted(
+        "update-refuse",
+        {Harm.UNTRUE},
+        0.05,
+        Defect("every end is a good one", "lading/cli/run.py", "        return exit_code(error)", "        return 0"),
+        r"ENOSPC.*pwrite64', path='\.lading/store\.db-journal', nth=[1-3],",
+    ),
+    Planted(
+        "voyages",
+        {Harm.LOST, Harm.STUCK},
+        0.5,
+        Defect(
+            "cleaning forgets what came up before",
+            "lading/store/garbage.py",
+            "< keep:",
+            "< 0:",
+        ),
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: f"{planted.gate}: {planted.defect.name}")
+def test_a_gate_notices_a_planted_defect(tmp_path: Path, planted: Planted) -> None:
+    gate = GATES[planted.gate]
+    require(gate)
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    build = Build.make(tmp_path / "build", planted.defect)
+    figures = gate.run(Trial(build, folder, planted.share, focus=planted.focus))
+    assert planted.harms & {found.harm for found in figures.found}
+
+
+def test_every_gate_has_a_planted_defect() -> None:
+    assert {planted.gate for planted in PLANTED} == set(GATES)
+
+
+def test_a_line_that_is_not_there_once_is_not_planted(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"durable\.py has 0 times: not there"):
+        Build.make(tmp_path / "build", Defect("none", DURABLE, "not there", "gone"))
