@@ -167,7 +167,8 @@ def _withstood(trial: Trial) -> Figures:
 GATES = (
     Gate(
         "hostile-files",
-        "hostile model files, archives and manifests: none runs, none escapes, none crashes",
+        "hostile model files, archives and manifests: none runs, none escapes, none crashes a command",
         _withstood,
+        "",
     ),
 )
