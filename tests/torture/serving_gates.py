@@ -16,6 +16,7 @@ from .project import Project, eventually
 REQUESTS = 100_000
 KILLS = 6  # the pause before a restart doubles each time
 ESTABLISHED = "01"  # a column of /proc/net/tcp
+STOPPED = "T"  # one of /proc/PID/stat
 
 
 def _salary(text: str) -> str:
@@ -76,39 +77,45 @@ def _taken(project: Project, step: Step) -> Iterator[Found]:
 
 
 def _killed_workers(trial: Trial) -> Figures:
-    """One of two workers is killed, again and again; no more is lost than the connections that it held."""
+    """Of two workers the busier one and the other one are killed by turns; no more is lost than what they held."""
     found: list[Found] = []
     held = 0
     with live(trial, workers=2) as (project, uri), loaded(uri) as load:
         port = int(uri.rpartition(":")[2].partition("/")[0])
-        for _ in range(trial.size(KILLS)):
-            worker = _busiest_of_two(project, port)
-            if not worker:
+        for number in range(trial.size(KILLS)):
+            workers = _both(project, port)
+            if not workers:
                 found.append(Found(Harm.STUCK, f"a killed worker did not come back: {project.describe()}"))
                 break
-            held += _kill(worker, port)
+            held += _kill(workers[number % 2], port)
     if load.wrong or load.unanswered > held:
         found.append(Found(Harm.GAP, f"the killed workers held {held} connections: {load}"))
     return Figures(held, held, tuple(found))
 
 
-def _busiest_of_two(project: Project, port: int) -> int:
-    """Of two living workers the one that holds more connections; 0 where there are no two in time."""
+def _both(project: Project, port: int) -> list[int]:
+    """The two workers, once there are two and a connection is held, the busier one first; none if not in time."""
 
-    def workers() -> list[int]:
-        return workers_of(project)
+    def busiest_first() -> list[int]:
+        return sorted(workers_of(project), key=lambda pid: -len(_held(pid, port)))
 
-    if not eventually(lambda: len(workers()) == 2 and any(_held(pid, port) for pid in workers()), 60):
-        return 0
-    return max(workers(), key=lambda pid: len(_held(pid, port)))
+    if eventually(lambda: len(workers_of(project)) == 2 and bool(_held(busiest_first()[0], port)), 60):
+        return busiest_first()
+    return []
 
 
 def _kill(pid: int, port: int) -> int:
     """Kill a worker; returns how many connections it held. It is stopped before, so that it takes no more."""
     os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: _state(pid) == STOPPED)
     held = len(_held(pid, port))
     os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not Path(f"/proc/{pid}").exists())  # buried, so that it is not taken for a living one
     return held
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _held(pid: int, port: int) -> set[str]:
