@@ -185,6 +185,18 @@ def test_an_interrupted_rollback_goes_on(harbour: Shell) -> None:
     assert states(harbour) == [(3, "up"), (2, "superseded"), (1, "superseded")]
 
 
+def test_what_an_interrupted_deploy_left_behind_is_not_forgotten_when_the_change_is_taken_back(harbour: Shell) -> None:
+    ship(harbour, 7)
+    load(harbour, 8)
+    kill_while_deploying(harbour, "deploy")
+    load(harbour, 7)
+    assert "an interrupted deploy left a release behind" in harbour("plan").out
+    harbour("deploy")
+    assert answer(harbour) == 7
+    assert states(harbour) == [(3, "up"), (2, "failed"), (1, "superseded")]
+    assert "deploy to quay: unchanged" in harbour("deploy").err
+
+
 def test_history_shows_what_came_of_each_release(harbour: Shell) -> None:
     assert "no releases yet" in (load(harbour, 7), harbour("history"))[1].err
     ship(harbour, 7, "raft")

@@ -30,7 +30,7 @@ def main(only: tuple[str, ...], quick: bool) -> None:
     gates = [GATES[name] for name in only or GATES]
     for gate in gates:
         if not gate.is_runnable:
-            raise click.ClickException(f"the gate {gate.name} needs {gate.needs}, which is not on the PATH")
+            raise click.ClickException(f"the gate {gate.name} needs Linux and {gate.needs} on the PATH")
     click.echo(_line(HEADINGS))
     with tempfile.TemporaryDirectory() as temporary:
         build = Build.make(Path(temporary) / "build")

@@ -123,7 +123,6 @@ GATES = (
         "registrations",
         "16 processes that register 100 models each in one store, all at once",
         _registrations,
-        "",
     ),
-    Gate("deployers", "two deploys of one service at once, each paused at random", _deployers, ""),
+    Gate("deployers", "two deploys of one service at once, each paused at random", _deployers),
 )

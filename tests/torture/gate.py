@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -87,7 +88,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Gate:
-    """One row of the table. `promise` says what the figures mean; `needs` names a program, if any, that it needs."""
+    """One row of the table. `promise` says what the figures mean; `needs` names the program that it needs."""
 
     name: str
     promise: str
@@ -101,4 +102,4 @@ class Gate:
 
     @property
     def is_runnable(self) -> bool:
-        return not self.needs or shutil.which(self.needs) is not None
+        return sys.platform == "linux" and shutil.which(self.needs) is not None

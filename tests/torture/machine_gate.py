@@ -39,6 +39,5 @@ GATES = (
         "voyages",
         "random deploys, changes, kills, rollbacks, deletions and cleanings, checked step by step",
         _voyages,
-        "",
     ),
 )

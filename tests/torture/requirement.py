@@ -11,5 +11,5 @@ from .gate import Gate
 
 def require(gate: Gate) -> None:
     if not gate.is_runnable:
-        missing = f"{gate.needs} is missing"
+        missing = f"this is not Linux, or {gate.needs} is missing"
         pytest.fail(missing) if os.environ.get("LADING_TEST_REQUIRE") == "all" else pytest.skip(missing)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from faults_kit import FAULTS, UNNOTICED, Point, Scene, changing, check_kept, writing
 
-from lading.errors import LadingError
 from lading.store import Store
 
 from .gate import Figures, Found, Gate, Harm, Trial
@@ -56,7 +54,7 @@ def judged(scene: Scene, root: Path, acknowledged: list[str], where: str) -> Ite
     yield from _judged(root, acknowledged, where)
     try:
         scene.check_resumed(root)
-    except (AssertionError, LadingError, sqlite3.Error) as error:
+    except Exception as error:
         yield Found(Harm.STUCK, f"{where}: {error!r}")
 
 
@@ -67,7 +65,7 @@ def _judged(root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
             check_kept(store, acknowledged)
     except AssertionError as error:
         yield Found(Harm.LOST, f"{where}: {error!r}")
-    except (LadingError, sqlite3.Error) as error:
+    except Exception as error:  # whatever a reader comes upon
         yield Found(Harm.CORRUPT, f"{where}: {error!r}")
 
 

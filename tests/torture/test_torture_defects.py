@@ -24,6 +24,7 @@ class Planted:
 
 
 DURABLE, DATABASE = "lading/store/durable.py", "lading/store/database.py"
+LOCKS, LOCKED = "lading/store/locks.py", "            _wait_for(descriptor, name, wait, fcntl.LOCK_EX)"
 DEPLOYING, SUPERVISOR = "lading_local/deploying.py", "lading_serving/supervisor.py"
 PLANTED = [
     Planted(
@@ -48,19 +49,19 @@ PLANTED = [
     Planted(
         "power-loss",
         {Harm.CORRUPT, Harm.LOST},
-        0.2,
+        0.04,
         Defect("no fsync of files and folders", DURABLE, "    os.fsync(descriptor)", "    pass"),
     ),
     Planted(
         "power-loss",
         {Harm.CORRUPT, Harm.LOST},
-        0.2,
+        0.04,
         Defect("no fsync of the folder after a rename", DURABLE, "    sync(destination.parent)", "    pass"),
     ),
     Planted(
         "power-loss",
         {Harm.CORRUPT, Harm.LOST},
-        0.2,
+        0.04,
         Defect("transactions that are not synced", DATABASE, "synchronous=FULL", "synchronous=OFF"),
     ),
     Planted(
@@ -75,8 +76,8 @@ PLANTED = [
         0.3,
         Defect(
             "the lock is not taken",
-            "lading/store/locks.py",
-            "            _wait_for(descriptor, name, wait, fcntl.LOCK_EX)",
+            LOCKS,
+            LOCKED,
             "            pass",
         ),
     ),
@@ -84,7 +85,12 @@ PLANTED = [
         "deploy-kill",
         {Harm.STUCK},
         0.02,
-        Defect("a supervisor is not woken again", DEPLOYING, "        folder.wake()  #", "        pass  #"),
+        Defect(
+            "a lock that a dead holder still has",
+            LOCKS,
+            LOCKED,
+            f"            if os.fstat(descriptor).st_size:\n                raise Locked(name)\n{LOCKED}",
+        ),
         r"fsync', path='\.lading/work/deployments/local/salary-svc'",
     ),
     Planted(

@@ -80,6 +80,12 @@ def current(service: Service) -> tuple[Release | None, str | None]:
     return release, session.store.reuse.get(mark(release)) if release else None
 
 
+def was_interrupted(service: Service) -> bool:
+    """Whether a release was begun and not ended: the target may hold something of it, beside the one that is up."""
+    target = service.target
+    return bool(service.session.store.releases.pending(target.service_name, target.name))
+
+
 def serves(status: Status, uri: ScoringUri | NoScoringUri, package: Package) -> bool | None:
     """Whether the target says that it serves a package; None where only its golden requests can tell."""
     if status.state is State.UNKNOWN and isinstance(uri, ScoringUri):
@@ -91,7 +97,7 @@ def _served(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Deploye
     """The release that is up already with this package and these options, proved by the target itself."""
     session, target = service.session, service.target
     release, key = current(service)
-    if release is None or key != made_from.key:
+    if release is None or key != made_from.key or was_interrupted(service):
         return None
     status, uri = service.status(), service.scoring_uri()
     alive = serves(status, uri, wanted.package)

@@ -33,15 +33,18 @@ def plan_deploy(service: Service, package: Package | None, waits: str) -> Planne
         key=made_from.key,
         inputs=made_from.record,
     )
-    if package is not None and release is not None and key == made_from.key:
+    interrupted = deploy_stage.was_interrupted(service)
+    if package is not None and release is not None and key == made_from.key and not interrupted:
         uri = service.scoring_uri()
         serves = deploy_stage.serves(status, uri, package)
         if serves is not False:
             return _reused(planned, release, uri, certain=serves is not None)
     last = keys.made_from(service.session, key) if key else None
     changed = changes(service.session, made_from, last, f"targets.{service.target.name}")
-    certain = not waits or bool(drift or changed) or release is None
+    certain = not waits or bool(drift or changed or interrupted) or release is None
     why = "the target contradicts the store" if drift else reason(last, changed, waits)
+    if interrupted:
+        why = why or "an interrupted deploy left a release behind"
     return replace(
         planned,
         action=_action(service, release, status),

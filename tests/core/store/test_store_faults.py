@@ -1,10 +1,9 @@
-"""Death, and refusals of the operating system, at each system call that changes anything."""
+"""Death, and refusals of the operating system, at system calls that change anything: some here, all in the torture."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 
 import pytest
 from faults_kit import FAULTS, SOURCES, UNNOTICED, Point, Scene, changing, strace_works, writing
@@ -25,12 +24,12 @@ def points(scene: Scene) -> list[Point]:
     return changing(scene.points())
 
 
-def sample(points: list[Point], size: int) -> Iterator[Point]:
-    return iter(points[:: max(1, len(points) // size)])
+def sample(points: list[Point], size: int) -> list[Point]:
+    return points[:: max(1, len(points) // size)]
 
 
-def kill_at_each(scene: Scene, points: Iterator[Point]) -> None:
-    for point in points:
+def test_killed_at_a_sample_of_its_calls_the_work_is_whole_or_absent(scene: Scene, points: list[Point]) -> None:
+    for point in sample(points, 12):
         root, run = scene.inject(point, "signal=KILL")
         assert run.returncode == -9, f"{point} was not reached"
         try:
@@ -39,39 +38,16 @@ def kill_at_each(scene: Scene, points: Iterator[Point]) -> None:
             raise AssertionError(f"killed at {point}") from error
 
 
-def test_killed_at_a_sample_of_its_calls_the_work_is_whole_or_absent(scene: Scene, points: list[Point]) -> None:
-    kill_at_each(scene, sample(points, 12))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_killed_at_any_call_the_work_is_whole_or_absent(scene: Scene, points: list[Point]) -> None:
-    kill_at_each(scene, iter(points))
-
-
-def refuse_each(scene: Scene, points: Iterator[Point], error: str) -> None:
-    for point in points:
+@pytest.mark.parametrize(("error", "calls"), FAULTS)
+def test_refused_at_a_sample_of_its_calls_nothing_is_lost(
+    scene: Scene, points: list[Point], error: str, calls: tuple[str, ...]
+) -> None:
+    for point in sample(writing(points, *calls), 6):
         root, run = scene.inject(point, f"error={error}")
         if run.returncode != 0 or not UNNOTICED.search(point.line):
             assert run.returncode == 5, f"{point}: {run.returncode} {run.stderr}"
             assert re.match(rf"Transient: {re.escape(str(root))}\S*: ", run.stderr), f"{point}: {run.stderr}"
         scene.check_recovery(root, run)
-
-
-@pytest.mark.parametrize(("error", "calls"), FAULTS)
-def test_refused_at_a_sample_of_its_calls_nothing_is_lost(
-    scene: Scene, points: list[Point], error: str, calls: tuple[str, ...]
-) -> None:
-    refuse_each(scene, sample(writing(points, *calls), 6), error)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize(("error", "calls"), FAULTS)
-def test_refused_at_any_call_nothing_is_lost(
-    scene: Scene, points: list[Point], error: str, calls: tuple[str, ...]
-) -> None:
-    refuse_each(scene, iter(writing(points, *calls)), error)
 
 
 def order(points: list[Point], *patterns: str) -> list[int]:
