@@ -57,7 +57,7 @@ class Site:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=3 * LIMIT,
             check=False,
         )
 
@@ -146,7 +146,11 @@ def _attempt(site: Site, attack: Attack) -> Iterator[Found]:
     attack.lay_out(site)
     before = site.found()
     for argv, codes in attack.commands:
-        ended = site.run(*argv)
+        try:
+            ended = site.run(*argv)
+        except subprocess.TimeoutExpired as endless:
+            yield Found(Harm.UNTRUE, f"{attack.name}: {endless}")
+            continue
         if ended.returncode not in codes or "Traceback" in ended.stdout + ended.stderr:
             yield Found(Harm.UNTRUE, f"{attack.name}: {argv}: exit {ended.returncode}: {ended.stderr[-600:]}")
     if site.mark.exists():
