@@ -173,6 +173,5 @@ GATES = (
         "hostile-files",
         "hostile model files, archives and manifests: none runs, none escapes, none crashes a command",
         _withstood,
-        "",
     ),
 )

@@ -66,4 +66,4 @@ def _described(trial: Trial) -> Figures:
     return Figures(interview.asked, interview.asked, tuple(interview.found.values()))
 
 
-GATES = (Gate("schema", "no answer is a 5xx, or other than the server describes it", _described, ""),)
+GATES = (Gate("schema", "no answer is a 5xx, or other than the server describes it", _described),)

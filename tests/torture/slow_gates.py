@@ -114,6 +114,5 @@ GATES = (
         "slow-clients",
         f"{CROWD} slow clients: a good one's p99 stays under {MOST:g} times what it is without them, nobody gets a 5xx",
         _crowded,
-        "",
     ),
 )

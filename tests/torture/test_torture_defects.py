@@ -183,8 +183,8 @@ PLANTED = [
         Defect(
             "connections that wait cost time",
             "lading_serving/server.py",
-            "            connection.tick(seconds)",
-            "            connection.tick(seconds)\n            time.sleep(0.0002)",
+            "            for _ in range(len(self._turns)):",
+            "            time.sleep(len(self._connections) * 3e-5)\n            for _ in range(len(self._turns)):",
         ),
     ),
     Planted(
