@@ -18,7 +18,7 @@ from .project import Project, answers, children, eventually
 from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, run_to, was_killed
 
 HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
-PATIENCE = "30"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
+PATIENCE = "45"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
 MOST = 50  # boundaries of one kind that are tried in a full run, of the many hundreds that there are
 
 

@@ -21,6 +21,7 @@ FILES = (
 OUTSIDE = "socket,bind,listen,?accept4,connect,sendto,execve,?fork,?vfork,clone,?clone3,setsid,kill"
 READS = re.compile(r"O_RDONLY|F_(GETFL|GETFD|SETFD|DUPFD|RDLCK|UNLCK)")
 _OUTSIDE = OUTSIDE.replace("?", "").split(",")
+_HIT = r"\(INJECTED\)|\) += \?\n"  # a refused call is marked; one that killed has no result
 _QUIET = ("-I", "2", "-qq", "-y", "-s", "200")
 
 
@@ -108,7 +109,7 @@ def _traced(project: Project, argv: tuple[str, ...], *options: str) -> Ended:
         ).returncode
     _detach(project)
     text = log.read_text(errors="replace")
-    return Ended(code, out.read_text(), err.read_text(), "(INJECTED)" in text or "+++ killed by SIGKILL" in text)
+    return Ended(code, out.read_text(), err.read_text(), re.search(_HIT, text) is not None)
 
 
 def _detach(project: Project) -> None:
