@@ -97,8 +97,10 @@ def _crowd(uri: str, body: int) -> Iterator[dict[str, int]]:
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
         assert crowd.stdout is not None
         assert crowd.stdout.readline() == "ready\n"
-        yield statuses
-        printed, _ = crowd.communicate(timeout=60)
+        try:
+            yield statuses
+        finally:
+            printed, _ = crowd.communicate(timeout=60)
     statuses.update(json.loads(printed))
 
 
