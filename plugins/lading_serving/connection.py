@@ -22,6 +22,7 @@ class Host(Protocol):
     limits: Limits
     draining: bool
     linger: float
+    arriving: int
 
     def answer(self, request: Request) -> Response: ...
 
@@ -30,6 +31,8 @@ class Host(Protocol):
     def watch(self, connection: Connection, *, reading: bool, writing: bool) -> None: ...
 
     def forget(self, connection: Connection) -> None: ...
+
+    def make_room(self) -> None: ...
 
 
 class Connection:
@@ -61,6 +64,7 @@ class Connection:
         if data:
             if self.phase != "closing":
                 self._parse(data)
+                self._host.make_room()
                 self.take_turn()
         elif self._waiting or self._output:
             self._host.watch(self, reading=False, writing=bool(self._output))
@@ -98,7 +102,13 @@ class Connection:
         else:
             self.close()
 
+    def give_way(self) -> None:
+        """Refuse the request whose body is arriving: it is slower than others that need its room."""
+        self._refuse(Refused(408, "the request's body took room for too long that other requests needed"))
+        self.take_turn()
+
     def close(self) -> None:
+        self._enter("closing")
         self._host.forget(self)
         self.sock.close()
         self._waiting.clear()
@@ -110,8 +120,12 @@ class Connection:
         return {"head": limits.head_timeout, "body": limits.body_timeout, "closing": _FAREWELL}[self.phase]
 
     def _enter(self, phase: str) -> None:
+        """Begin a phase. Of a body that is whole, refused or cut off nothing is kept: a silent client may stay long."""
         self.phase = phase
         self.age = 0.0
+        if self._body and phase != "body":
+            self._host.arriving -= sum(map(len, self._body))
+            self._body = []
 
     def _parse(self, data: bytes) -> None:
         fields = self._fields
@@ -171,7 +185,6 @@ class Connection:
         self._enter("head")
         self._url = b""
         self._fields = []
-        self._body = []
         self._size = 0
 
     def on_url(self, url: bytes) -> None:
@@ -201,6 +214,7 @@ class Connection:
         if self._size > self._limits.max_body:
             raise self._too_large()
         self._body.append(body)
+        self._host.arriving += len(body)
 
     def on_message_complete(self) -> None:
         if not self._parser.should_upgrade():

@@ -18,6 +18,7 @@ from .messages import Request, Response
 from .spec import Limits
 
 _TICK = 0.25
+_BODIES = 4  # largest bodies: what all that are still arriving may take together
 
 
 class Server:
@@ -28,6 +29,7 @@ class Server:
         self.limits = limits
         self.draining = False
         self.linger = 0.0
+        self.arriving = 0  # bytes of bodies that are not whole yet
         self._selector = selectors.DefaultSelector()
         self._listeners: list[socket.socket] = []
         self._connections: dict[Connection, int] = {}
@@ -85,6 +87,12 @@ class Server:
     def forget(self, connection: Connection) -> None:
         if self._connections.pop(connection, 0):
             self._selector.unregister(connection.sock)
+
+    def make_room(self) -> None:
+        """Let the slowest go where the bodies that are arriving take more memory than one worker gives them."""
+        while self.arriving > _BODIES * self.limits.max_body:
+            bodies = [connection for connection in self._connections if connection.phase == "body"]
+            max(bodies, key=lambda connection: connection.age).give_way()
 
     def _timeout(self) -> float | None:
         if self._turns:

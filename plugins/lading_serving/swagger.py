@@ -10,11 +10,13 @@ from typing import Any
 from .messages import JSON
 from .script import Script
 
-_VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
-_ANYTHING = {"type": "object", "example": {}}
-_BEARER = {"type": "apiKey", "name": "Authorization", "in": "header", "description": "For example: Bearer abc123"}
-
 Document = dict[str, Any]
+
+_VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
+_HTML = "text/html"
+_ANY_INPUT: Document = {"type": "object", "example": {}}
+_ANY_OUTPUT: Document = {"example": {}}  # a list of predictions is no object
+_BEARER = {"type": "apiKey", "name": "Authorization", "in": "header", "description": "For example: Bearer abc123"}
 
 
 class SwaggerError(Exception):
@@ -70,7 +72,7 @@ class Swaggers:
     def _schemas(self) -> tuple[Document, Document]:
         schemas = self._script.schemas
         if schemas is None:
-            return _ANYTHING, _ANYTHING
+            return _ANY_INPUT, _ANY_OUTPUT
         return schemas.get_input_schema(self._script.run), schemas.get_output_schema(self._script.run)
 
     def _version_2(self, schemas: Document) -> Document:
@@ -101,7 +103,7 @@ class Swaggers:
         health = {
             "operationId": "ServiceHealthCheck",
             "description": "Answers while the service is up",
-            "responses": words.responses(words.healthy("Always 'Healthy'")),
+            **words.healthy("Always 'Healthy'"),
         }
         score = {
             "operationId": "RunMLService",
@@ -114,7 +116,7 @@ class Swaggers:
             "operationId": "GetSwaggerSpec",
             "description": "Gives this description",
             "parameters": [{"name": "version", "in": "query", "required": False, **words.version([2, 3])}],
-            "responses": words.responses(words.text("This description")),
+            "responses": words.responses(words.document("This description")),
         }
         return {
             f"{self._prefix}/": {"get": health},
@@ -129,11 +131,12 @@ class _Version2:
     def json(self, description: str, schema: str) -> Document:
         return {"description": description, "schema": {"$ref": f"#/definitions/{schema}"}}
 
-    def text(self, description: str) -> Document:
-        return {"description": description, "schema": {"type": "string"}}
+    def document(self, description: str) -> Document:
+        return {"description": description, "schema": {"type": "object"}}
 
     def healthy(self, description: str) -> Document:
-        return {**self.text(description), "examples": {JSON: "Healthy"}}
+        good = {"description": description, "schema": {"type": "string"}, "examples": {_HTML: "Healthy"}}
+        return {"produces": [_HTML, JSON], "responses": self.responses(good)}
 
     def body(self, description: str) -> Document:
         return {"parameters": [{"name": "serviceInputPayload", "in": "body", **self.json(description, "ServiceInput")}]}
@@ -152,12 +155,12 @@ class _Version3(_Version2):
         content = {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
         return {"description": description, "content": content}
 
-    def text(self, description: str) -> Document:
-        return {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    def document(self, description: str) -> Document:
+        return {"description": description, "content": {JSON: {"schema": {"type": "object"}}}}
 
     def healthy(self, description: str) -> Document:
-        content = {"text/plain": {"schema": {"type": "string", "example": "Healthy"}}}
-        return {"description": description, "content": content}
+        content = {_HTML: {"schema": {"type": "string", "example": "Healthy"}}}
+        return {"responses": self.responses({"description": description, "content": content})}
 
     def body(self, description: str) -> Document:
         return {"requestBody": self.json(description, "ServiceInput")}

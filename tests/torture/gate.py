@@ -29,6 +29,8 @@ class Harm(StrEnum):
     STUCK = "stuck"  # the same command, run again, did not finish the work
     UNTRUE = "untrue"  # "done" that was not so, an exit code that means something else, or a traceback
     GAP = "gaps"  # the service did not answer, or wrongly, while the old release should have
+    EXECUTED = "executed"  # something in a hostile file ran
+    ESCAPED = "escaped"  # a hostile file left something where it may not
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
-from . import crowd_gates, deploy_gates, machine_gate, power_gate, store_gates
+from . import (
+    crowd_gates,
+    deploy_gates,
+    hostile_gates,
+    machine_gate,
+    power_gate,
+    schema_gates,
+    serving_gates,
+    slow_gates,
+    store_gates,
+)
 from .gate import Gate
 
-MODULES = (store_gates, power_gate, deploy_gates, crowd_gates, machine_gate)
+MODULES = (
+    store_gates,
+    power_gate,
+    deploy_gates,
+    crowd_gates,
+    machine_gate,
+    serving_gates,
+    slow_gates,
+    schema_gates,
+    hostile_gates,
+)
+
 GATES: dict[str, Gate] = {gate.name: gate for module in MODULES for gate in module.GATES}

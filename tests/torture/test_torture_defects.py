@@ -105,6 +105,122 @@ PLANTED = [
         ),
         r"fsync', path='\.lading/work/deployments/local/salary-svc'",
     ),
+    Planted(
+        "switch-load",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "old workers are killed where they should drain",
+            "lading_serving/process.py",
+            "            self._tell(command)",
+            "            self.kill()",
+        ),
+    ),
+    Planted(
+        "switch-load",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "golden requests are not asked",
+            "lading/engine/golden.py",
+            "    for number, sample in enumerate(samples, 1):",
+            "    for number, sample in enumerate(samples[:0], 1):",
+        ),
+    ),
+    Planted(
+        "worker-kill",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "a worker's end is that of the others",
+            "lading_serving/release.py",
+            "            self._note(worker.how_it_ended())",
+            "            self._kill()",
+        ),
+    ),
+    Planted(
+        "slow-clients",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "connections that wait cost time",
+            "lading_serving/server.py",
+            "            for _ in range(len(self._turns)):",
+            "            time.sleep(len(self._connections) * 3e-5)\n            for _ in range(len(self._turns)):",
+        ),
+    ),
+    Planted(
+        "slow-clients",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "bodies that are arriving have no bound",
+            "lading_serving/server.py",
+            "        while self.arriving > _BODIES * self.limits.max_body:",
+            "        while False:",
+        ),
+    ),
+    Planted(
+        "slow-clients",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "a slow client is told of a fault of ours",
+            "lading_serving/connection.py",
+            "            self._refuse(Refused(408,",
+            "            self._refuse(Refused(503,",
+        ),
+    ),
+    Planted(
+        "schema",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "the default script does not look for data",
+            "lading_bundle/default_score.py",
+            '    if not isinstance(body, dict) or "data" not in body:',
+            "    if not isinstance(body, dict):",
+        ),
+    ),
+    Planted(
+        "schema",
+        {Harm.UNTRUE},
+        0.01,
+        Defect(
+            "every answer is said to be an object",
+            "lading_serving/swagger.py",
+            '_ANY_OUTPUT: Document = {"example": {}}',
+            "_ANY_OUTPUT = _ANY_INPUT",
+        ),
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.EXECUTED},
+        0.01,
+        Defect(
+            "inspecting loads the model",
+            "lading_sklearn/inspection.py",
+            "            return _describe(file, stream)",
+            '            __import__("joblib").load(file)\n            return _describe(file, stream)',
+        ),
+        "'model os-mkdir-4'",
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.ESCAPED},
+        0.01,
+        Defect(
+            "names may lead out of the archive", "lading/engine/tar.py", 'not in ("", ".", "..")', 'not in ("", ".")'
+        ),
+        "'archive parent'",
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.UNTRUE},
+        0.01,
+        Defect("an archive is taken to be whole", "lading/engine/tar.py", "UnicodeDecodeError, EOFError)", "OSError)"),
+        "'archive cut-off'",
+    ),
 ]
 
 

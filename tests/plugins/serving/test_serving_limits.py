@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -149,6 +149,23 @@ def test_slow_clients_do_not_keep_others_from_being_answered(uri: str) -> None:
     assert time.monotonic() - started < 0.5
     for sock in crowd:
         sock.close()
+
+
+def test_the_slowest_gives_way_where_bodies_take_too_much_room_together(uri: str) -> None:
+    start = HEAD + b"Content-Length: 100000\r\n\r\n" + b" " * 99_999
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(connect(uri)) for _ in range(6)]
+        for sock in crowd[:5]:
+            sock.sendall(start)
+        refused = crowd[0].recv(65536)  # each took its turn before the fifth filled the room
+        assert status(refused) == 408
+        assert b"that other requests needed" in refused
+        for sock in crowd[1:5]:
+            sock.sendall(b"1")
+            assert status(sock.recv(65536)) == 200
+        for sock in crowd[1:]:  # and what they took is free again
+            sock.sendall(start + b"1")
+            assert status(sock.recv(65536)) == 200
 
 
 def test_a_client_that_never_reads_is_let_go(uri: str) -> None:

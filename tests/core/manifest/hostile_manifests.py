@@ -1,0 +1,76 @@
+"""Documents that are no manifest, each with what must be said of it."""
+
+from __future__ import annotations
+
+HEAD = "version: 1\nname: salary-svc\nregister: {file: m.joblib}\n"
+MIB = 2**20
+
+
+def bomb(anchor: str, reference: str) -> str:
+    levels = [f"a0: &a0 {anchor}"]
+    levels += [f"a{n}: &a{n} {reference.replace('*', f'*a{n - 1}')}" for n in range(1, 12)]
+    return "\n".join(levels)
+
+
+DOCUMENTS = {
+    "flow nesting": ("[" * 50_000, "nested deeper than 64 levels"),
+    "flow nesting over a mebibyte": ("{a: " * (MIB // 4), "nested deeper than 64 levels"),
+    "closed nesting": (HEAD + "train: " + "[" * 50_000 + "]" * 50_000, "nested deeper than 64 levels"),
+    "dashes": ("- " * 50_000, "nested deeper than 64 levels"),
+    "question marks": ("? " * 50_000, "nested deeper than 64 levels"),
+    "indentation": ("\n".join(" " * n + "a:" for n in range(1_400)), "nested deeper than 64 levels"),
+    "nesting through aliases": (
+        HEAD + "a0: &a0 [x]\n" + "\n".join(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 5_000)),
+        "nested deeper than 64 levels",
+    ),
+    "nesting through merges": (
+        HEAD + "a0: &a0 {x: 1}\n" + "\n".join(f"a{n}: &a{n} {{<<: *a{n - 1}}}" for n in range(1, 5_000)),
+        "nested deeper than 64 levels",
+    ),
+    "alias bomb": (HEAD + bomb("[x]", "[*,*,*,*,*,*,*,*,*,*]"), "more than 40000 values"),
+    "merge bomb": (HEAD + bomb("{x: 1}", "{<<: [*,*,*,*,*,*,*,*,*,*]}"), "more than 40000 values"),
+    "empty merge bomb": (HEAD + bomb("{}", "{<<: [*,*,*,*,*,*,*,*,*,*]}"), "more than 40000 values"),
+    "text alias bomb": (
+        HEAD + f"a: &a {'x' * 500_000}\nb: [{'*a,' * 30_000}]",
+        "more than 40000 values",
+    ),
+    "recursive list": (HEAD + "a: &a [*a]", "an alias that refers to itself"),
+    "recursive mapping": (HEAD + "a: &a {b: *a}", "an alias that refers to itself"),
+    "recursive merge": (HEAD + "a: &a {<<: *a}", "nested deeper than 64 levels"),
+    "recursive root": ("&a\nversion: 1\nb: *a", "an alias that refers to itself"),
+    "huge": (HEAD + "# " + "x" * MIB, "larger than 1 MiB"),
+    "many values": (HEAD + "a: [" + "1," * 400_000 + "]", "more than 40000 values"),
+    "many empty values": (HEAD + "?\n" * 400_000, "more than 40000 values"),
+    "many duplicates": (HEAD + "a: 1\n" * 19_000, "duplicate key"),
+    "many unknown keys": (HEAD + "\n".join(f"kye{n}: 1" for n in range(19_000)), "unknown key"),
+    "many targets": (
+        HEAD
+        + "targets:\n"
+        + "\n".join(f"  t{n}: {{plugin: local, service_name: svc-{n}, prot: 1}}" for n in range(4_500)),
+        "unknown key",
+    ),
+    "many connections": (
+        HEAD
+        + "connections:\n"
+        + "\n".join(f"  connection{n}: {{}}" for n in range(8_000))
+        + f"\ntrack: [{'conection,' * 8_000}]",
+        "no connection",
+    ),
+    "many wrong scalars": (HEAD + "track: [" + "no," * 35_000 + "]", "read as a boolean"),
+    "many directives": ("".join(f"%TAG !a{n}! x\n" for n in range(60_000)) + "---\n" + HEAD, "16 directives"),
+    "many anchors": (HEAD + "a:\n" + "\n".join(f"- &a{n} 1" for n in range(39_000)), "unknown key"),
+    "many control characters": ("\0" * MIB, "U+0000"),
+    "many lines": (HEAD + "a: |\n" + "\n" * (MIB - 100), "unknown key"),
+    "many colons": (HEAD + ":" * 1_000_000, "not YAML"),
+    "many references": (HEAD + "track: ['" + "${" * 400_000 + "']", "malformed reference"),
+    "long key": (HEAD + "? " + "k" * 1_000_000 + "\n: 1", "unknown key"),
+    "long integer": (HEAD + "track: [" + "9" * 5_000 + "]", "an integer of more than 64 bits"),
+    "longer integer": (HEAD + "track: [" + "9" * 1_000_000 + "]", "an integer of more than 64 bits"),
+    "long float": (HEAD + "track: [" + "9" * 1_000_000 + ".0]", "too large for a float"),
+    "impossible date": (HEAD + "track: [2024-02-30]", "is no date"),
+    "impossible time": (HEAD + "track: [2024-13-45 99:99:99]", "is no date"),
+    "infinity": (HEAD + "track: [.inf, -.INF, .nan, 1e999]", "not a number that can be carried"),
+    "python object": (HEAD + "track: !!python/object/apply:os.system ['false']", "is not allowed"),
+    "python name": (HEAD + "track: [!!python/name:os.system '']", "is not allowed"),
+    "escaped control": (HEAD + r'track: ["\e[31m\0"]', "U+001B"),
+}

@@ -1,0 +1,177 @@
+"""Model files, archives and manifests that mean harm, put through the commands that read them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.core.hostile_archives import BROKEN, HOSTILE, members, rewrite
+from tests.core.manifest.hostile_manifests import DOCUMENTS
+from tests.plugins.sklearn.hostile_models import broken, corpus
+
+from .gate import Figures, Found, Gate, Harm, Trial
+from .project import LIMIT, ROOT, Project
+
+FINISHED_MODEL = """\
+version: 1
+name: hostile
+register: {file: model.joblib}
+package: {scoring_script: score.py, environment: {pip: []}}
+"""
+SCRIPT = "def init(): pass\ndef run(raw_data): return 1\n"
+DONE, BAD_INPUT, REFUSED = 0, 2, 3
+OUTSIDE = Path("/tmp/lading-escaped")  # where an archive's absolute name leads
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder alone in another one, where commands meet a hostile file; `mark` is what the file would make."""
+
+    trial: Trial
+    outer: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.outer / "site"
+
+    @property
+    def mark(self) -> Path:
+        return self.outer / "it-ran"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / ".lading"
+
+    def found(self) -> set[Path]:
+        """All that lies there, but for the store."""
+        return {path for path in self.outer.rglob("*") if not path.is_relative_to(self.store)}
+
+    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.trial.build.lading, *argv],
+            cwd=self.folder,
+            env=self.trial.build.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=3 * LIMIT,
+            check=False,
+        )
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A hostile file by its name: what lays it out at a site, and the commands it meets, each with its exit codes."""
+
+    name: str
+    lay_out: Callable[[Site], None]
+    commands: tuple[tuple[tuple[str, ...], set[int]], ...]
+    leaves_nothing: bool = False  # in the store
+
+
+def _models() -> Iterator[Attack]:
+    inspect = (("model", "inspect", "model.joblib"), {BAD_INPUT, REFUSED})
+    deploy = (("deploy",), {DONE, BAD_INPUT})
+    for name in {**corpus(Path("mark")), **dict(broken(Path("mark")))}:
+        yield Attack(f"model {name}", _model(name), (inspect, deploy, (("delete",), {DONE})))
+
+
+def _model(name: str) -> Callable[[Site], None]:
+    def lay_out(site: Site) -> None:
+        files = {**corpus(site.mark), **dict(broken(site.mark))}
+        (site.folder / "model.joblib").write_bytes(files[name])
+        (site.folder / "lading.yaml").write_text(FINISHED_MODEL)
+        (site.folder / "score.py").write_text(SCRIPT)
+
+    return lay_out
+
+
+def _archives(good: Path) -> Iterator[Attack]:
+    commands = ((("deploy", "--package", "hostile.tar"), {REFUSED}),)
+    for name in (*HOSTILE, *BROKEN):
+        yield Attack(f"archive {name}", _archive(good, name), commands, leaves_nothing=True)
+
+
+def _archive(good: Path, name: str) -> Callable[[Site], None]:
+    def lay_out(site: Site) -> None:
+        archive = site.folder / "hostile.tar"
+        if name in HOSTILE:
+            rewrite(archive, HOSTILE[name](members(good)))
+        else:
+            archive.write_bytes(BROKEN[name](good.read_bytes()))
+        shutil.copy(ROOT / "manifests" / "salary.yaml", site.folder / "lading.yaml")
+
+    return lay_out
+
+
+def _manifests() -> Iterator[Attack]:
+    commands = ((("check",), {BAD_INPUT}), (("deploy",), {BAD_INPUT}))
+    for name in DOCUMENTS:
+        yield Attack(f"manifest {name}", _manifest(name), commands, leaves_nothing=True)
+
+
+def _manifest(name: str) -> Callable[[Site], None]:
+    def lay_out(site: Site) -> None:
+        text, _ = DOCUMENTS[name]
+        (site.folder / "lading.yaml").write_text(text.replace("'false'", f"'mkdir {site.mark}'"))
+        (site.folder / "m.joblib").touch()
+
+    return lay_out
+
+
+def attacks(trial: Trial) -> list[Attack]:
+    """All of them; the archives are made from an honest package."""
+    maker = Project.make(trial.build, trial.folder / "maker")
+    exported = maker.run("package", "export", "salary.tar")
+    assert exported.returncode == 0, exported.stderr
+    return [*_models(), *_archives(maker.folder / "salary.tar"), *_manifests()]
+
+
+def withstood(trial: Trial, tried: Sequence[Attack]) -> tuple[Found, ...]:
+    """What came of these attacks."""
+
+    def attempt(numbered: tuple[int, Attack]) -> Iterator[Found]:
+        number, attack = numbered
+        site = Site(trial, trial.folder / f"attack-{number:04}")
+        site.folder.mkdir(parents=True)
+        yield from _attempt(site, attack)
+
+    return trial.each(attempt, list(enumerate(tried)))
+
+
+def _attempt(site: Site, attack: Attack) -> Iterator[Found]:
+    attack.lay_out(site)
+    before = site.found()
+    for argv, codes in attack.commands:
+        try:
+            ended = site.run(*argv)
+        except subprocess.TimeoutExpired as endless:
+            yield Found(Harm.UNTRUE, f"{attack.name}: {endless}")
+            continue
+        if ended.returncode not in codes or "Traceback" in ended.stdout + ended.stderr:
+            yield Found(Harm.UNTRUE, f"{attack.name}: {argv}: exit {ended.returncode}: {ended.stderr[-600:]}")
+    if site.mark.exists():
+        yield Found(Harm.EXECUTED, attack.name)
+    escaped = site.found() - before - {site.mark} | {path for path in (OUTSIDE,) if path.exists()}
+    if attack.leaves_nothing:
+        escaped |= {path for kept in ("files", "packages", "tmp", "modules") for path in (site.store / kept).glob("*")}
+    if escaped:
+        yield Found(Harm.ESCAPED, f"{attack.name}: {sorted(map(str, escaped))}")
+
+
+def _withstood(trial: Trial) -> Figures:
+    every = attacks(trial)
+    tried = trial.sample(every)
+    return Figures(len(every), len(tried), withstood(trial, tried))
+
+
+GATES = (
+    Gate(
+        "hostile-files",
+        "hostile model files, archives and manifests: none runs, none escapes, none crashes a command",
+        _withstood,
+    ),
+)

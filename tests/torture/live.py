@@ -1,0 +1,31 @@
+"""A live salary service to torture, and its processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lading_serving.control import ControlFolder
+
+from .gate import Trial
+from .project import Project, children
+
+
+@contextmanager
+def live(trial: Trial, workers: int = 1) -> Iterator[tuple[Project, str]]:
+    """The service and its scoring URI; nothing of it runs afterwards."""
+    project = Project.make(trial.build, trial.folder / "project")
+    text = project.manifest.read_text(encoding="utf-8")
+    wanted = text.replace("local: {port: 0}", f"local: {{port: 0, workers: {workers}}}")
+    project.manifest.write_text(wanted, encoding="utf-8")
+    try:
+        ended = project.run("deploy")
+        assert ended.returncode == 0, ended.stderr
+        yield project, ended.stdout.strip()
+    finally:
+        project.end()
+
+
+def workers_of(project: Project) -> list[int]:
+    """The processes that score, by their pids."""
+    return children(ControlFolder(project.work).state()["pid"])

@@ -1,0 +1,105 @@
+"""`crowd.py HOST PORT CLIENTS BODY`: clients that are slow on purpose, until stdin ends.
+
+A fifth of them dribbles a head, a fifth a body of which BODY bytes come at once, a fifth asks once with a body as large
+and stays, a fifth says nothing, a fifth leaves in the middle of its head. Whoever the server lets go comes again.
+Prints `ready` once all have begun, and at the end how often each status was the answer, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from contextlib import suppress
+from typing import NamedTuple
+
+HEAD = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+LARGEST = 16 * 1024 * 1024  # bytes that the server takes
+CHUNK = b"1" * 65536
+BEAT = 1.0  # seconds between two bytes, and before one comes again
+
+
+class Manner(NamedTuple):
+    """What a client does: it sends `start` and `body` bytes, and then a byte now and then, or its end, or nothing."""
+
+    start: bytes
+    body: int = 0
+    dribbles: bool = False
+    leaves: bool = False
+
+
+def manners(body: int) -> list[Manner]:
+    return [
+        Manner(HEAD + b"X-Slow: ", dribbles=True),
+        Manner(HEAD + b"Content-Length: %d\r\n\r\n" % LARGEST, body, dribbles=True),
+        Manner(HEAD + b"Content-Length: %d\r\n\r\n" % body, body),
+        Manner(b""),
+        Manner(HEAD, leaves=True),
+    ]
+
+
+class Crowd:
+    """All of them, at one address; `statuses` counts what they were answered."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.statuses: Counter[str] = Counter()
+        self._address = host, port
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def gather(self, clients: list[Manner]) -> None:
+        """Returns once every one has begun."""
+        begun = [asyncio.Event() for _ in clients]
+        self._tasks = [asyncio.create_task(self._come_again(*each)) for each in zip(clients, begun, strict=True)]
+        for event in begun:
+            await event.wait()
+
+    async def _come_again(self, manner: Manner, begun: asyncio.Event) -> None:
+        while True:
+            with suppress(OSError):
+                await self._visit(manner, begun)
+            await asyncio.sleep(BEAT)
+
+    async def _visit(self, manner: Manner, begun: asyncio.Event) -> None:
+        reader, writer = await asyncio.open_connection(*self._address)
+        reading = asyncio.create_task(self._read(reader))
+        try:
+            await _begin(writer, manner, reading)
+            begun.set()
+            while manner.dribbles and not reading.done():
+                writer.write(b"x")
+                await asyncio.wait([reading], timeout=BEAT)
+        finally:
+            await reading
+            writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with suppress(OSError):
+            while answer := await reader.read(65536):
+                for part in answer.split(b"HTTP/1.1 ")[1:]:
+                    self.statuses[part[:3].decode()] += 1
+
+
+async def _begin(writer: asyncio.StreamWriter, manner: Manner, reading: asyncio.Task[None]) -> None:
+    writer.write(manner.start)
+    left = manner.body
+    while left > 0 and not reading.done():
+        writer.write(CHUNK[:left])
+        left -= len(CHUNK)
+        await writer.drain()
+    if manner.leaves:
+        writer.write_eof()
+
+
+async def main() -> None:
+    host, port, clients, body = sys.argv[1], *map(int, sys.argv[2:])
+    crowd, kinds = Crowd(host, port), manners(body)
+    await crowd.gather([kinds[number % len(kinds)] for number in range(clients)])
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    sys.stdout.write(json.dumps(crowd.statuses))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

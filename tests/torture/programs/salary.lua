@@ -1,0 +1,28 @@
+-- One row per request, over and over; the last line says how many were answered, how many of these wrongly, and how
+-- many were not answered at all.
+local client
+
+wrk.method = "POST"
+wrk.body = '{"data": [[21]]}'
+wrk.headers["content-type"] = "application/json"
+
+function setup(thread)
+  client = thread
+end
+
+function init()
+  wrong = 0
+end
+
+function response(status, _, body)
+  if status ~= 200 or not body:find("^%[141760%.569105") then
+    wrong = wrong + 1
+  end
+end
+
+function done(summary)
+  local errors = summary.errors
+  local unanswered = errors.connect + errors.read + errors.write + errors.timeout
+  local report = '{"answered": %d, "wrong": %d, "unanswered": %d}'
+  print(string.format(report, summary.requests, client:get("wrong"), unanswered))
+end
