@@ -152,6 +152,7 @@ def test_an_altered_model_is_refused_and_the_old_release_serves(salary: Shell) -
     assert not (salary.folder / "a.tar").exists()
 
 
+@pytest.mark.slow  # a request waits for its answer until it gives up
 def test_a_file_altered_under_a_release_never_reaches_its_script(salary: Shell) -> None:
     salary("deploy", SALARY)
     (laid_out,) = (salary.folder / "manifests" / ".lading" / "work").rglob("azureml-models/sal_model/1/model.joblib")
