@@ -27,6 +27,8 @@ from offline_azure.client import Azure, Emulator
 from offline_azure.faults import Faults
 from offline_azure.messages import Head
 
+pytestmark = pytest.mark.slow
+
 MANAGEMENT = "https://management.azure.com"
 HISTORY = "https://southeastasia.experiments.azureml.net"
 BLOB = {"Authorization": "", "Content_Type": "application/octet-stream", "x_ms_blob_type": "BlockBlob"}

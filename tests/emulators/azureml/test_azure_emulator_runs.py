@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 from azure_sdk import Sdk
 
+pytestmark = pytest.mark.slow
+
 RUN = """
     experiment = Experiment(workspace, "salexp")
     run = experiment.start_logging(snapshot_directory=None)
@@ -39,7 +41,6 @@ def test_a_run_is_logged_with_metrics_and_files(sdk: Sdk) -> None:
     assert sdk.azure.state["runs"][said["id"]]["tags"]["stage"] == "train"
 
 
-@pytest.mark.slow
 def test_a_run_fails_with_its_error(sdk: Sdk) -> None:
     said = sdk("""
         run = Experiment(workspace, "salexp").start_logging(snapshot_directory=None)
@@ -49,7 +50,6 @@ def test_a_run_fails_with_its_error(sdk: Sdk) -> None:
     assert said == {"status": "Failed", "error": {"code": "Empty", "message": "no data"}}
 
 
-@pytest.mark.slow
 def test_azure_identity_signs_in_with_the_variables(sdk: Sdk) -> None:
     said = sdk(
         """
@@ -69,7 +69,6 @@ METADATA = """
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("where", ["network", "managed_identity"])
 def test_a_managed_identity_signs_in(sdk: Sdk, where: str) -> None:
     sdk.azure.settings(managed_identity=True)
@@ -77,7 +76,6 @@ def test_a_managed_identity_signs_in(sdk: Sdk, where: str) -> None:
     assert sdk(METADATA, sign_in=False)["token"] in sdk.azure.secrets
 
 
-@pytest.mark.slow
 def test_without_a_managed_identity_the_metadata_address_is_out_of_reach(sdk: Sdk) -> None:
     sdk.environ = sdk.azure.network
     assert sdk.fails(METADATA, sign_in=False)[0] == "CredentialUnavailableError"
@@ -92,7 +90,6 @@ WRONG: dict[str, tuple[Callable[[Sdk], object], str]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_wrong_with_a_sign_in_is_said(sdk: Sdk, what: str) -> None:
     spoil, words = WRONG[what]
@@ -100,7 +97,6 @@ def test_what_is_wrong_with_a_sign_in_is_said(sdk: Sdk, what: str) -> None:
     assert words in sdk.fails("say()")[1]
 
 
-@pytest.mark.slow
 def test_a_workspace_is_created_from_the_sdks_template(sdk: Sdk) -> None:
     sdk("""
         made = Workspace.create(

@@ -55,6 +55,8 @@ import json, os
 import joblib
 from azureml.core.model import Model
 
+pytestmark = pytest.mark.slow
+
 def init():
     global model
     path = Model.get_model_path("sal_model")
@@ -116,7 +118,6 @@ def test_a_model_is_registered_listed_and_comes_back(salary: Sdk) -> None:
     assert (record["kvTags"], record["framework"]) == ({"key": "1", "seen": "yes"}, "ScikitLearn")
 
 
-@pytest.mark.slow
 def test_the_tutorial_on_aci(salary: Sdk) -> None:
     said = salary(
         REGISTER
@@ -157,7 +158,6 @@ def test_the_tutorial_on_aci(salary: Sdk) -> None:
         score(said["uri"], None)
 
 
-@pytest.mark.slow
 def test_the_tutorial_on_aks(salary: Sdk) -> None:
     said = salary(
         "    TOKEN = False"
@@ -179,7 +179,6 @@ def test_the_tutorial_on_aks(salary: Sdk) -> None:
     assert (salary.azure.state["services"], salary.azure.state["computes"]) == ({}, {})
 
 
-@pytest.mark.slow
 def test_a_service_on_aks_asks_for_a_token(salary: Sdk) -> None:
     said = salary(
         "    TOKEN = True"
@@ -193,7 +192,6 @@ def test_a_service_on_aks_asks_for_a_token(salary: Sdk) -> None:
     assert [score(said["uri"], key)[0] for key in (said["token"], "another", None)] == [200, 401, 401]
 
 
-@pytest.mark.slow
 def test_a_crash_in_init_is_a_failed_deployment_with_its_log(salary: Sdk) -> None:
     (salary.folder / "src" / "score.py").write_text(CRASH)
     said = salary(
@@ -212,7 +210,6 @@ def test_a_crash_in_init_is_a_failed_deployment_with_its_log(salary: Sdk) -> Non
     assert ".get_logs()" in said["message"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "serves"), [(ACI, False), (AKS, True)])
 def test_a_failed_replacement_leaves_the_old_container_on_aks_alone(salary: Sdk, kind: str, serves: bool) -> None:
     said = salary(
@@ -232,7 +229,6 @@ def test_a_failed_replacement_leaves_the_old_container_on_aks_alone(salary: Sdk,
     assert score(said["uri"], said["key"])[0] == (200 if serves else 503)
 
 
-@pytest.mark.slow
 def test_an_image_is_built_or_its_log_says_why_not(salary: Sdk) -> None:
     error = {"code": "ImageBuildFailed", "statusCode": 400, "message": "pip ended with 1", "details": []}
     salary.azure.faults.fail_operation(error, "BuildImage", "no matching distribution", path="/packages$", skip=1)
@@ -257,7 +253,6 @@ def test_an_image_is_built_or_its_log_says_why_not(salary: Sdk) -> None:
     assert said["log"] == "no matching distribution"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("phase", "status"), [("BuildImage", 200), ("DeployService", 503)])
 def test_a_forced_failure_takes_away_what_its_phase_would(salary: Sdk, phase: str, status: int) -> None:
     error = {"code": "Forced", "statusCode": 400, "message": "as the rule says", "details": []}

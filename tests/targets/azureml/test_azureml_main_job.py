@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from azureml_kit import CREATE, SERVICE, Cloud
+
+pytestmark = pytest.mark.slow
 
 ANSWER = "[141760.56910569107]\n"
 
