@@ -66,8 +66,9 @@ def test_the_main_job(salary: Shell) -> None:
     (run,) = salary("run", "list", SALARY, "--json").json()
     assert run["metrics"]["intercept"] == pytest.approx(103116.86991869919, rel=1e-9)
     assert run["metrics"]["coef_x"] == pytest.approx(1840.176151761518, rel=1e-9)
-    (standing,) = salary("status", SALARY, "--json").json()["deployments"]
-    assert (standing["state"], standing["release"]) == ("running", 1)
+    rows = {row["target"]: row for row in salary("status", SALARY, "--json").json()["deployments"]}
+    assert (rows["local"]["state"], rows["local"]["release"]) == ("running", 1)
+    assert {rows["aci"]["state"], rows["aks"]["state"]} == {"unknown"}  # no account is named here
 
 
 def test_a_second_deploy_changes_nothing(salary: Shell) -> None:

@@ -34,6 +34,19 @@ class Options:
         "use_attribute_docstrings": True,
     }
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """pydantic reads the docstrings in a class's own source alone: inherited fields have theirs from above."""
+        from pydantic import TypeAdapter
+
+        reference: dict[str, Any] = handler(schema)
+        fields = handler.resolve_ref_schema(reference)["properties"]
+        for base in (above for above in cls.__mro__[1:] if issubclass(above, Options) and above is not Options):
+            for name, field in TypeAdapter(base).json_schema()["properties"].items():
+                if "description" in field:
+                    fields[name].setdefault("description", field["description"])
+        return reference
+
 
 class Range:
     """Bounds of a number, for `Annotated[int, Range(ge=0)]`."""

@@ -52,7 +52,10 @@ class Failure:
 
 
 def read(error: BaseException) -> Failure:
-    """What an exception of the SDK, or the one that it wraps, says of the response."""
+    """What an exception of the SDK, or the one that it wraps, says of the response.
+
+    The SDK creates what it did not find while it handles the 404: where nobody answers that, the 404 is not the reason.
+    """
     for cause in _chain(error):
         response = getattr(cause, "response", None)
         if response is not None and getattr(response, "status_code", None):
@@ -61,8 +64,9 @@ def read(error: BaseException) -> Failure:
         if found:
             status, headers, content = int(found[1]), _literal(found[2], {}), _literal(found[3], found[3])
             return _failure(status, headers, content, _message(cause)[: found.start()])
-    answered = not any(isinstance(cause, _NO_ANSWER) for cause in _chain(error))
-    return Failure(None, type(error).__name__, clean(_message(error)), None, answered)
+        if isinstance(cause, _NO_ANSWER):
+            return Failure(None, type(error).__name__, clean(_message(error)), None, answered=False)
+    return Failure(None, type(error).__name__, clean(_message(error)), None)
 
 
 def explain(error: Exception, what: str, place: Place) -> LadingError:

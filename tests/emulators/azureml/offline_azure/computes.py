@@ -49,25 +49,37 @@ def status(visit: Visit) -> Answer:
     operation = visit.world.operations.get(visit["operation"])
     if operation is None:
         raise Refusal(404, "OperationNotFound", f"Operation {visit['operation']} was not found")
-    operation["polls"] += 1
-    if operation["stuck"] or operation["polls"] <= visit.world.settings.polls:
-        return as_json({"status": "Running"})
-    properties = operation["compute"]["properties"]
-    if operation["error"]:
-        properties.update(provisioningState="Failed", provisioningErrors=[{"error": operation["error"]}])
-        return as_json({"status": "Failed", "error": operation["error"]})
-    properties["provisioningState"] = "Succeeded"
-    return as_json({"status": "Succeeded"})
+    return as_json(_advance(visit, operation))
 
 
 @reader.on("GET", "")
 def listing(visit: Visit) -> Answer:
-    return as_json({"value": list(visit.workspace.computes.values())})
+    return as_json({"value": [_read(visit, record) for record in visit.workspace.computes.values()]})
 
 
 @reader.on("GET", "/{compute}")
 def read(visit: Visit) -> Answer:
-    return as_json(_compute(visit))
+    return as_json(_read(visit, _compute(visit)))
+
+
+def _read(visit: Visit, compute: Record) -> Record:
+    """A cluster gets ready whether its operation is asked for or the cluster itself."""
+    for operation in visit.world.operations.values():
+        if operation["compute"] is compute:
+            _advance(visit, operation)
+    return compute
+
+
+def _advance(visit: Visit, operation: Record) -> Record:
+    operation["polls"] += 1
+    if operation["stuck"] or operation["polls"] <= visit.world.settings.polls:
+        return {"status": "Running"}
+    properties = operation["compute"]["properties"]
+    if operation["error"]:
+        properties.update(provisioningState="Failed", provisioningErrors=[{"error": operation["error"]}])
+        return {"status": "Failed", "error": operation["error"]}
+    properties["provisioningState"] = "Succeeded"
+    return {"status": "Succeeded"}
 
 
 def _record(visit: Visit, location: str | None, given: Record) -> Record:

@@ -1,0 +1,44 @@
+"""The targets `aci` and `aks` do what every target must, against the offline Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+from offline_azure.client import Azure, Emulator
+
+from lading.testing import TargetConformance
+
+pytestmark = pytest.mark.slow
+
+
+class InAzure(TargetConformance):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def workspace(cls, azure_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+        """An empty workspace for the whole class."""
+        pytest.importorskip("azureml.core", reason="the azureml SDK is not installed, or has no release for this python")
+        azure = Azure(azure_emulator, tmp_path_factory.mktemp("home"))
+        yield azure
+        assert azure.calls.failures == []
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def target_environ(cls, workspace: Azure) -> Mapping[str, str]:
+        return workspace.environ
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def target_connections(cls, workspace: Azure) -> Mapping[str, Mapping[str, str]]:
+        place = workspace.workspace
+        names = {"resource_group": place.resource_group, "workspace": place.workspace}
+        return {"azureml": {"subscription_id": place.subscription_id, **names}}
+
+
+class TestAci(InAzure):
+    target = "aci"
+
+
+class TestAks(InAzure):
+    target = "aks"
+    options = {"provision": {"agent_count": 3}}
