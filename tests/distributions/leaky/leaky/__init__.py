@@ -33,7 +33,7 @@ class Twice(Berth):
         twin = context.work / f"{request.release + 1000}.json"
         if isinstance(step, Pending) and not twin.exists():
             context.intend(f"ship/{request.release}")
-            moor(replace(request, release=request.release + 1000), context.work, twin)
+            moor(replace(request, release=request.release + 1000), context.work, twin, self.key)
         return step
 
 
