@@ -36,7 +36,7 @@ class Options:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
-        """pydantic reads the docstrings in a class's own source alone: inherited fields have theirs from above."""
+        """The docstrings of inherited fields too: pydantic reads those in a class's own source alone."""
         from pydantic import TypeAdapter
 
         reference: dict[str, Any] = handler(schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ from manifest_kit import HEAD, TYPES, Local, problems
 
 from lading import Options
 from lading.manifest import options_schema, schema
+
+
+@dataclass(frozen=True)
+class Berth(Local):
+    depth: float = 1.0
+    """Metres of water."""
+
 
 SALARY = Path(__file__).parents[3] / "manifests" / "salary.yaml"
 PLUGINS: dict[str, dict[str, type[Options]]] = {
@@ -82,6 +90,9 @@ def test_a_wrong_manifest_does_not_fit_and_is_refused(
 def test_fields_are_described_by_their_docstrings() -> None:
     options = options_schema(Local)
     assert options["properties"]["port"]["description"] == "Port to listen on; 0 picks a free one."
+    inherited = options_schema(Berth)["properties"]
+    assert inherited["port"] == options["properties"]["port"]
+    assert inherited["depth"]["description"] == "Metres of water."
     document: dict[str, Any] = schema(PLUGINS)
     undescribed = [key for key, value in document["properties"].items() if not value.get("description")]
     assert undescribed == []
