@@ -3,16 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow docs lint bench torture clean
+.PHONY: demo test test-slow test-torture docs lint bench torture clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/lading deploy manifests/salary.yaml
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow and not torture"
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto -m slow
+
+test-torture: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto -m torture
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference.py

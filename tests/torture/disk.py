@@ -58,6 +58,7 @@ class Disk:
     pending: list[tuple[int, Effect]] = field(default_factory=list)
     _names: dict[Node, dict[str, Node]] = field(default_factory=dict)
     _places: dict[Node, int] = field(default_factory=dict)
+    _sizes: dict[Node, int] = field(default_factory=dict)
     _clock: Iterator[int] = field(default_factory=itertools.count)
 
     def follow(self, line: str) -> bool:
@@ -118,7 +119,7 @@ class Disk:
         elif node is not None and "O_TRUNC" in arguments:
             self._note(Change(node, 0, None))
         if node is not None:
-            self._places[node] = 0
+            self._places[node] = self._sizes.get(node, 0) if "O_APPEND" in arguments else 0
 
     def _rename(self, source: str, destination: str) -> None:
         node, (folder, name) = self._known(source), self._home(destination)
@@ -137,6 +138,9 @@ class Disk:
         self._note(renaming)
 
     def _note(self, effect: Effect) -> None:
+        if isinstance(effect, Change):
+            size = self._sizes.get(effect.node, 0)
+            self._sizes[effect.node] = effect.at if effect.data is None else max(size, effect.at + len(effect.data))
         self.pending.append((next(self._clock), effect))
 
     def _sync(self, node: Node) -> bool:

@@ -16,7 +16,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return Build.make(tmp_path_factory.mktemp("build"))
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", GATES)
 def test_a_sample_of_each_gate_finds_nothing(build: Build, tmp_path: Path, name: str) -> None:

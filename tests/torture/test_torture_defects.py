@@ -224,7 +224,7 @@ PLANTED = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: f"{planted.gate}: {planted.defect.name}")
 def test_a_gate_notices_a_planted_defect(tmp_path: Path, planted: Planted) -> None:
