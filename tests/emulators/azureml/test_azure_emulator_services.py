@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from azure_sdk import Sdk
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SALARY = 141760.56910569107
 
@@ -55,7 +57,6 @@ import json, os
 import joblib
 from azureml.core.model import Model
 
-pytestmark = pytest.mark.slow
 
 def init():
     global model
