@@ -7,21 +7,15 @@ answered wrongly, or the roll-out fails, the previous package is deployed again.
 
 from __future__ import annotations
 
-from lading import (
-    Context,
-    Deployment,
-    DeployRequest,
-    DeployStep,
-    Description,
-    Keys,
-    Logs,
-    LogsRequest,
-    NoScoringUri,
-    ScoringUri,
-    Status,
-    hookimpl,
-)
+from lading import Context, DeployRequest, DeployStep, Description, hookimpl
 
+from .answers import (  # noqa: F401 - hooks of this target, too
+    lading_delete,
+    lading_keys,
+    lading_logs,
+    lading_scoring_uri,
+    lading_status,
+)
 from .kind import CAPABILITIES, Kind
 from .options import AksOptions
 
@@ -48,38 +42,3 @@ def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
     from .deploying import step
 
     return step(AKS, request, context, prepare=ensure)
-
-
-@hookimpl
-def lading_scoring_uri(deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri:
-    from .asking import scoring_uri
-
-    return scoring_uri(deployment, context)
-
-
-@hookimpl
-def lading_status(deployment: Deployment, context: Context) -> Status:
-    from .asking import status
-
-    return status(deployment, context)
-
-
-@hookimpl
-def lading_logs(request: LogsRequest, context: Context) -> Logs:
-    from .asking import logs
-
-    return logs(request, context)
-
-
-@hookimpl
-def lading_keys(deployment: Deployment, context: Context, rotate: str | None) -> Keys:
-    from .asking import keys
-
-    return keys(deployment, context, rotate)
-
-
-@hookimpl
-def lading_delete(deployment: Deployment, context: Context) -> Status:
-    from .asking import delete
-
-    return delete(deployment, context)
