@@ -158,6 +158,7 @@ def test_every_command_has_a_case() -> None:
     assert set(CASES) == set(COMMANDS)
 
 
+@pytest.mark.slow
 def test_no_command_shows_or_keeps_a_secret(cage: Cage, command_lines: list[str], tmp_path: Path) -> None:
     for name, argv in CASES.items():
         more = [*(["--json"] if name in AS_JSON else []), *(["--force"] if name == "train" else [])]
