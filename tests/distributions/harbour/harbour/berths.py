@@ -20,6 +20,7 @@ from lading import (
     Failed,
     Keys,
     Logs,
+    Means,
     NoScoringUri,
     Options,
     Pending,
@@ -84,8 +85,10 @@ else:
 class BerthOptions(Options):
     depth: int = 10
     """In metres; a model of more tons runs aground."""
-    crew: int = 0
+    crew: Annotated[int, Means("people on deck")] = 0
     """How many are on land to help."""
+    lamps: int = 0
+    """How many light it."""
     flag: str = "white"
     """What is flown."""
 
@@ -96,6 +99,8 @@ class RaftOptions(Options):
     """In metres; a model of more tons runs aground."""
     flag: str = "white"
     """What is flown."""
+    pairs: Annotated[int, Range(ge=0), Means("people on deck", unit=2)] = 1
+    """How many pairs of people row it."""
 
 
 class Berth:
