@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,24 +103,24 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
         with scenario.project("record") as (project, _):
             known = boundaries(project, "deploy")
         points = [(fault, point) for fault in faults for point in known if not fault.calls or point.call in fault.calls]
-        tried = list(enumerate(trial.sample(points, MOST)))
-        hits = []
+        numbers = count()
 
-        def attempt(numbered: tuple[int, tuple[Fault, Boundary]]) -> Iterator[Found]:
-            number, (fault, point) = numbered
+        def attempt(case: tuple[Fault, Boundary]) -> list[Found] | None:
+            fault, point = case
             where = f"{fault.action} at {point.line}"
-            with scenario.project(f"attempt-{number:04}") as (project, uri):
+            with scenario.project(f"attempt-{next(numbers):04}") as (project, uri):
                 witness = Witness(uri)
                 with witness.watching():
                     ended = run_to(project, point, fault.action, "deploy", "--timeout", PATIENCE)
-                    hits.append(ended.was_hit)
-                    yield from _resumed(project, ended, where, old=uri)
-                yield from _left(project, where)
+                    if not ended.was_hit:
+                        return None
+                    found = list(_resumed(project, ended, where, old=uri))
+                found += _left(project, where)
                 if uri and witness.missed and ended.code == -9:
-                    yield Found(Harm.GAP, f"{where}: {witness.missed} requests")
+                    found.append(Found(Harm.GAP, f"{where}: {witness.missed} requests"))
+            return found
 
-        found = trial.each(attempt, tried)
-        return Figures(len(points), sum(hits), found)
+        return trial.meet(attempt, points, MOST)
 
     return run
 
@@ -131,21 +132,19 @@ def _supervisor(trial: Trial) -> Figures:
         with attached(project, _supervisor_of(project)):
             assert project.run("deploy").returncode == 0
         points = attached_boundaries(project)
-    tried = list(enumerate(trial.sample(points, MOST)))
-    hits = []
+    numbers = count()
 
-    def attempt(numbered: tuple[int, Boundary]) -> Iterator[Found]:
-        number, point = numbered
-        with scenario.project(f"attempt-{number:04}") as (project, uri):
+    def attempt(point: Boundary) -> list[Found] | None:
+        with scenario.project(f"attempt-{next(numbers):04}") as (project, uri):
             with attached(project, _supervisor_of(project), *point.fault(project, "signal=KILL")):
                 ended = project.run("deploy")
-            hits.append(was_killed(project))
+            if not was_killed(project):
+                return None
             where = f"supervisor killed at {point.line}"
-            yield from _resumed(project, Ended(ended.returncode, ended.stdout, ended.stderr, True), where, old=uri)
-            yield from _left(project, where)
+            hit = Ended(ended.returncode, ended.stdout, ended.stderr, was_hit=True)
+            return [*_resumed(project, hit, where, old=uri), *_left(project, where)]
 
-    found = trial.each(attempt, tried)
-    return Figures(len(points), sum(hits), found)
+    return trial.meet(attempt, points, MOST)
 
 
 def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterator[Found]:
