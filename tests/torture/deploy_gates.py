@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lading.errors import LadingError
 from lading.store import Store
-from lading_serving.control import ControlFolder
+from lading_serving.control import NOTHING, ControlFolder
 
 from .gate import Figures, Found, Gate, Harm, Trial
 from .project import Project, answers, children, eventually
@@ -114,9 +114,13 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
                     ended = run_to(project, point, fault.action, "deploy", "--timeout", PATIENCE)
                     if not ended.was_hit:
                         return None
+                    is_killed = uri != "" and ended.code == -9
+                    serves_on = not is_killed or answers(uri)
                     found = list(_resumed(project, ended, where, old=uri))
                 found += _left(project, where)
-                if uri and witness.missed and ended.code == -9:
+                if not serves_on:
+                    found.append(Found(Harm.GAP, f"{where}: the old release does not serve on"))
+                if is_killed and witness.missed:
                     found.append(Found(Harm.GAP, f"{where}: {witness.missed} requests"))
             return found
 
@@ -164,13 +168,14 @@ def _unannounced(project: Project, where: str) -> Iterator[Found]:
     """An effect on the target was in the journal before it happened, and stays there until its outcome is known."""
     if not project.is_begun:
         return
-    desired = ControlFolder(project.work).desired()
-    numbers = set(desired.values()) if desired else set()
+    desired = ControlFolder(project.work).desired() or NOTHING
+    effects = {desired["serving"]: "serve", desired["candidate"]: "start"}
     with closing(Store.open(project.store)) as store:
         pending = store.releases.pending("salary-svc", "local")
         names = {intent.name for intent in store.journal.open("salary-svc", "local")}
     for release in pending:
-        if release.number in numbers and f"local/salary-svc/{release.number}" not in names:
+        effect = effects.get(release.number)
+        if effect and f"local/salary-svc/{release.number}/{effect}" not in names:
             yield Found(Harm.ORPHAN, f"{where}: release {release.number} is desired, and no intent says so")
 
 
