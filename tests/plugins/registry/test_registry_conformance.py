@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from typing import ClassVar
 
@@ -10,7 +11,6 @@ import pytest
 from lading.store import Store
 from lading.testing import KeptVersion, RegistryConformance
 from lading.testing.project import Project
-from lading.testing.registry import VersionsOf
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,7 @@ class TestStore(RegistryConformance):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def versions_of(cls, account_project: Project) -> VersionsOf:
+    def versions_of(cls, account_project: Project) -> Callable[[str], list[KeptVersion]]:
         def versions_of(model: str) -> list[KeptVersion]:
             with closing(Store.open(account_project.folder / ".lading")) as store:
                 found = store.models.list(model)
