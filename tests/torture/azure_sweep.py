@@ -30,7 +30,7 @@ from .gate import Found, Harm  # noqa: E402
 
 WARM = Path(__file__).parent / "programs" / "warm.py"
 LIMIT = 180.0  # seconds that a command may take, on a machine with much else to do
-PATIENCE = "15"  # seconds that a deploy is given which nobody answers
+PATIENCE = "10"  # seconds that a deploy is given which nobody answers
 HONEST = {0, 5, 7}
 BUSY = {"code": "Busy", "message": "come back later"}
 AGAIN = 1.0  # seconds that Azure asks for

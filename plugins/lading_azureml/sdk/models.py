@@ -54,13 +54,12 @@ class Models(Runs):
         return f"ExperimentRun/{run._container}/{name}"
 
     def _register(self, model: NewModel, prefix: str) -> RegisteredModel:
-        asset = self._client(AssetsClient).create_asset(model.name, [{"prefix": prefix}], None, run_id=model.run)
         made = self._client(ModelsClient).register_model(
             name=model.name,
             tags=dict(model.tags),
             properties=dict(model.properties),
             description=model.description or None,
-            url=f"aml://asset/{asset.id}",
+            url=f"aml://asset/{self._asset(model, prefix)}",
             framework=model.framework,
             framework_version=model.framework_version or None,
             experiment_name=model.experiment,
@@ -68,6 +67,14 @@ class Models(Runs):
             datasets=[],
         )
         return RegisteredModel(made.name, int(made.version), model.properties[SHA256])
+
+    def _asset(self, model: NewModel, prefix: str) -> str:
+        """The id of the asset that holds the file; one whose answer was lost is found by its run."""
+        client = self._client(AssetsClient)
+        known = client.list_assets_with_query(run_id=model.run, name=model.name) if model.run else ()
+        same = (asset.id for asset in known if any(artifact.prefix == prefix for artifact in asset.artifacts))
+        found = next(same, None)
+        return str(found or client.create_asset(model.name, [{"prefix": prefix}], None, run_id=model.run).id)
 
 
 @contextmanager
