@@ -7,6 +7,9 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from queue import SimpleQueue
 
+from offline_azure.azurite import azurite
+from offline_azure.client import Emulator
+
 from .azure_sweep import Lane, Strike, pack, strikes
 from .gate import Figures, Found, Gate, Trial
 
@@ -15,11 +18,12 @@ SIDE_BY_SIDE = 3  # attempts for each lane of the trial: most of the time they w
 
 def _sweep(trial: Trial) -> Figures:
     packed = pack(trial.build.lading, trial.folder / "packed", trial.build.environment())
-    size = SIDE_BY_SIDE * trial.lanes
+    script, size = azurite(), SIDE_BY_SIDE * trial.lanes
     lanes: SimpleQueue[Lane] = SimpleQueue()
     with ExitStack() as stack:
         for number in range(size):
-            lane = Lane.open(trial.build.python, trial.folder / f"lane-{number}", packed)
+            emulator = stack.enter_context(closing(Emulator(script)))
+            lane = Lane.open(emulator, trial.build.python, trial.folder / f"lane-{number}", packed)
             lanes.put(stack.enter_context(closing(lane)))
         points = strikes(lane.record(trial.folder / "record"))
 

@@ -144,6 +144,11 @@ class Faults:
         """The long-running operation that the call begins never ends."""
         self._add("operation", operation={"stuck": True}, **where)
 
+    def time_out(self, **where: Any) -> None:
+        """The long-running operation that the call begins ends as TimedOut, while what it does goes on: like `stick`, until
+        it is released."""
+        self._add("operation", operation={"stuck": True, "timedOut": True}, **where)
+
     @property
     def met(self) -> list[int]:
         """How many calls fitted each rule, in the order in which the rules were added."""
