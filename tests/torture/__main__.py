@@ -13,7 +13,8 @@ from pathlib import Path
 
 import click
 
-sys.path.append(str(Path(__file__).parents[1] / "core" / "store"))  # its kits are programs too
+for kits in ("core/store", "emulators/azureml"):  # they are programs too
+    sys.path.append(str(Path(__file__).parents[1] / kits))
 
 from .builds import Build
 from .gate import Figures, Gate, Harm, Trial

@@ -85,7 +85,7 @@ class Calls:
         return iter([Call(**fields) for fields in self._emulator.ask("GET", "/calls")["calls"]])
 
     def __len__(self) -> int:
-        return len(list(self))
+        return sum(1 for _ in self)  # `list` would ask for the length first
 
     def like(self, method: str = ".*", path: str = "") -> list[Call]:
         """Those whose method is `method` and whose host and path hold `path`, both regular expressions."""
@@ -143,6 +143,11 @@ class Faults:
     def stick(self, **where: Any) -> None:
         """The long-running operation that the call begins never ends."""
         self._add("operation", operation={"stuck": True}, **where)
+
+    def time_out(self, **where: Any) -> None:
+        """The long-running operation that the call begins ends as TimedOut, while what it does goes on: like `stick`, until
+        it is released."""
+        self._add("operation", operation={"stuck": True, "timedOut": True}, **where)
 
     @property
     def met(self) -> list[int]:

@@ -88,6 +88,8 @@ def read(visit: Visit) -> Answer | Later:
     if record is None:
         raise Refusal(404, "OperationNotFound", f"Operation {visit['operation']} was not found")
     record["polls"] += 1
+    if record["timedOut"]:
+        return as_json({**record, "state": "TimedOut", "error": None})
     if record["stuck"] or record["polls"] <= visit.world.settings.polls:
         return as_json({**record, "state": "Running", "error": None, "endTime": None})
     finished = visit.machines.finished[record["id"]]
@@ -101,6 +103,7 @@ def read(visit: Visit) -> Answer | Later:
 
 def _new(visit: Visit, kind: str, location: str) -> Record:
     identifier = str(uuid.uuid4())
+    forced = visit.fault.operation if visit.fault else {}
     record: dict[str, Any] = {
         "id": identifier,
         "operationType": kind,
@@ -110,7 +113,8 @@ def _new(visit: Visit, kind: str, location: str) -> Record:
         "error": None,
         "operationDetails": {"subOperationType": "BuildImage"},
         "polls": 0,
-        "stuck": bool(visit.fault and visit.fault.operation.get("stuck")),
+        "stuck": bool(forced.get("stuck")),
+        "timedOut": bool(forced.get("timedOut")),
     }
     blobs, container = visit.machines.blobs, visit.workspace.container
     blobs.put(container, _log_name(record), f"Step 1/1 : {kind} {location}\n".encode())
