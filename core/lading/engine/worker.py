@@ -21,6 +21,7 @@ _OUTSIDE = frozenset(
         "lading_connect",
         "lading_deploy",
         "lading_delete",
+        "lading_image",
         "lading_keys",
         "lading_register",
         "lading_scoring_uri",

@@ -172,7 +172,9 @@ def test_a_deploy_that_azure_gives_up_waiting_for_is_taken_up_again(cloud: Cloud
 
 def test_a_model_that_loads_too_slowly_does_not_come_up(cloud: Cloud) -> None:
     cloud.azure.settings(start_seconds=2.0)
-    cloud.script("import time\n\n\ndef init():\n    print('tide is low', flush=True)\n    time.sleep(60)\n\n\ndef run(_):\n    pass\n")
+    cloud.script(
+        "import time\n\n\ndef init():\n    print('tide is low', flush=True)\n    time.sleep(60)\n\n\ndef run(_):\n    pass\n"
+    )
     done = cloud("deploy", code=8)
     assert "Your container did not answer within 2.0 s" in done.err
     assert "tide is low" in done.err
