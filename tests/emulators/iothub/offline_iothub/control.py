@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 from typing import Any
 
@@ -13,7 +14,7 @@ from . import rollout
 from .app import App
 from .content import check_content
 from .simulated import Simulated, behaviours
-from .state import AGENT, EDGE_HUB, POLICY, Device, Hub, Twin
+from .state import AGENT, EDGE_HUB, POLICY, Agent, Device, Hub, Twin
 from .twins import merged
 
 PLATFORM = {"os": "linux", "architecture": "x86_64"}
@@ -50,7 +51,7 @@ class HubControl(Control):
 
     def _reset(self, _: Any) -> Record:
         self._hubs += 1
-        hub = Hub(f"salary-hub-{self._hubs}")
+        hub = Hub(f"salary-hub-{os.getpid()}-{self._hubs}")
         self._app.reset(hub)
         return {
             "tenant_id": hub.tenant.tenant_id,
@@ -70,9 +71,20 @@ def _add_devices(hub: Hub, sent: Record) -> None:
         hub.devices[name] = device
         if device.edge:
             device.modules = {AGENT: Twin(), EDGE_HUB: Twin()}
-            device.agent = Simulated(hub, device)
+            device.agent = _agent(hub, device, sent["engine"])
             device.wake()
     rollout.resolve(hub)
+
+
+def _agent(hub: Hub, device: Device, engine: str | None) -> Agent:
+    if engine is None:
+        return Simulated(hub, device)
+    from .agent import ContainerAgent  # the SDK of Docker takes its time
+    from .engine import Engine
+
+    connected = Engine(engine)
+    device.platform = connected.platform
+    return ContainerAgent(hub, device, connected)
 
 
 def _tag(hub: Hub, sent: Record) -> None:

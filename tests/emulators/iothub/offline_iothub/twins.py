@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from offline_azure.messages import Answer, Refusal, WrongShape, as_json
 from offline_azure.state import Record
 
 from . import rollout
 from .content import check_content
-from .state import AGENT, EDGE_HUB, Device, Twin
+from .state import AGENT, EDGE_HUB, Agent, Device, Twin
 from .visits import Visit, check_etag, fields, routes
 
 devices = routes()
@@ -81,6 +83,31 @@ def apply_content(visit: Visit) -> Answer:
     check_content(content)
     rollout.apply(device, content)
     return Answer(204)
+
+
+@devices.on("POST", "/twins/{device}/modules/{module}/methods")
+def invoke(visit: Visit) -> Answer:
+    sent = visit.body({"methodName", "payload"}, {"responseTimeoutInSeconds", "connectTimeoutInSeconds"})
+    device = visit.hub.device(visit["device"])
+    device.module(visit["module"])
+    if visit["module"] != AGENT or sent["methodName"] != "GetModuleLogs" or device.agent is None:
+        raise WrongShape(f"{visit['module']} has no method {sent['methodName']!r} here")
+    if not device.connected:
+        raise Refusal(404, "DeviceNotOnline", "The operation failed because the requested device isn't online")
+    return as_json({"status": 200, "payload": _logs(device, device.agent, sent["payload"])})
+
+
+def _logs(device: Device, agent: Agent, payload: Record) -> list[Record]:
+    fields("logs' payload", payload, {"schemaVersion", "items"}, {"encoding", "contentType"})
+    if (payload.get("encoding", "none"), payload.get("contentType", "text")) != ("none", "text"):
+        raise WrongShape("logs are answered as plain text alone")
+    names = device.modules[AGENT].reported.get("modules", {})
+    return [
+        {"id": name, "payloadBytes": None, "payload": agent.logs(name, item.get("filter", {}).get("tail", 1000))}
+        for item in payload["items"]
+        for name in names
+        if re.search(item["id"], name)
+    ]
 
 
 def _identity(device: Device, name: str) -> Record:
