@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 from hub_client import HubClient
+from offline_azure.client import Emulator
 from offline_iothub.client import IotHub, content
 
 pytestmark = pytest.mark.slow
@@ -100,10 +103,9 @@ def test_an_update_replaces_one_module_and_no_neighbour(
 def test_a_crash_loop_is_reported_as_the_agent_sees_it(iothub: IotHub, engine: str, image: str, ask: HubClient) -> None:
     iothub.add_device("pi", engine=engine)
     iothub.apply("pi", content=content(salary=module(image, "echo no model; exit 3")))
-    crashed = until(lambda: (found := reported(iothub, "salary")).get("restartCount", 0) > 1 and found)
-    assert crashed["exitCode"] == 3
+    until(lambda: reported(iothub, "salary").get("restartCount", 0) > 1)
     seen = until(lambda: (found := reported(iothub, "salary"))["runtimeStatus"] == "backoff" and found)
-    assert seen["statusDescription"] == "exited"
+    assert (seen["exitCode"], seen["statusDescription"]) == (3, "exited")
     assert seen["lastExitTimeUtc"] > "2"  # it is the first of year 1 where it never did
     assert iothub.agent("pi")["reported"]["lastDesiredStatus"] == {"code": 200, "description": ""}
     payload = {"schemaVersion": "1.0", "items": [{"id": "^salary$", "filter": {"tail": 1}}]}
@@ -130,6 +132,24 @@ def test_what_the_engine_refuses_is_reported_and_the_old_module_runs_on(
     assert reported(iothub, "salary") == before
     iothub.apply("pi", content=content(salary={**good, "status": "stopped"}))
     assert until(lambda: reported(iothub, "salary")["runtimeStatus"] == "failed")  # killed, as its StopSignal says
+
+
+def test_no_container_outlives_an_emulator_that_was_killed(engine: str, image: str, tmp_path: Path) -> None:
+    emulator = Emulator(program="offline_iothub")
+    iothub = IotHub(emulator, tmp_path)
+    iothub.add_device("pi", engine=engine)
+    iothub.apply("pi", content=content(salary=module(image, "sleep 3600")))
+    iothub.settle()
+    client = docker.APIClient(engine)
+
+    def containers() -> list[Any]:
+        return list(client.containers(all=True, filters={"name": iothub.host.split(".")[0]}))
+
+    assert len(containers()) == 1
+    os.kill(emulator.pid, signal.SIGKILL)
+    emulator.close()
+    until(lambda: not containers())
+    client.close()
 
 
 def test_a_device_that_was_offline_starts_its_module_when_it_is_back(iothub: IotHub, engine: str, image: str) -> None:

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import Any
 
 import pytest
 from hub_client import HubClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from offline_iothub.client import IotHub, content
+from offline_iothub.query import QueryError, parse_query
 from offline_iothub.simulated import Behaviour
 
+WORDS = [
+    "tags.site",
+    "tags.n",
+    "tags",
+    "[[deviceId]]",
+    "=",
+    "!=",
+    "<",
+    "in",
+    "[",
+    "]",
+    "(",
+    ")",
+    "and",
+    "or",
+    "not",
+    "'x'",
+    "1",
+    "null",
+]
 SALARY = "registry.example/salary@sha256:" + "0" * 64
 
 
@@ -253,6 +277,14 @@ def test_recorded_metrics_of_the_service_are_understood(iothub: IotHub, ask: Hub
     assert ask.query("select deviceId from devices where tags.nowhere != 'x' or tags.site < 3") == []
     for wrong in ("select", "select * from devices where", "select * from devices where foo = 1", "select * from x"):
         assert ask("POST", "/devices/query", {"query": wrong})[0] == 400
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=12).map(" ".join))
+def test_any_text_is_a_query_or_an_error(text: str) -> None:
+    twin = {"deviceId": "a", "tags": {"site": "x", "n": 1}}
+    with contextlib.suppress(QueryError):
+        assert isinstance(parse_query(f"select * from devices where {text}").rows([twin]), list)
 
 
 def test_what_a_device_reports_follows_its_script(iothub: IotHub, ask: HubClient) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import subprocess
+import sys
+from functools import cache
 from typing import Any
 
 from offline_azure.controls import Control
@@ -17,6 +20,7 @@ from .simulated import Simulated, behaviours
 from .state import AGENT, EDGE_HUB, POLICY, Agent, Device, Hub, Twin
 from .twins import merged
 
+HUBS = f"salary-hub-{os.getpid()}-"  # all that this process is called by, on an engine that others use too
 PLATFORM = {"os": "linux", "architecture": "x86_64"}
 
 
@@ -51,7 +55,7 @@ class HubControl(Control):
 
     def _reset(self, _: Any) -> Record:
         self._hubs += 1
-        hub = Hub(f"salary-hub-{os.getpid()}-{self._hubs}")
+        hub = Hub(f"{HUBS}{self._hubs}")
         self._app.reset(hub)
         return {
             "tenant_id": hub.tenant.tenant_id,
@@ -83,8 +87,16 @@ def _agent(hub: Hub, device: Device, engine: str | None) -> Agent:
     from .engine import Engine
 
     connected = Engine(engine)
+    _reap(engine)
     device.platform = connected.platform
     return ContainerAgent(hub, device, connected)
+
+
+@cache
+def _reap(engine: str) -> subprocess.Popen[bytes]:
+    """See `reaper`; its input is a pipe that ends with this process, which the cache keeps open."""
+    argv = [sys.executable, "-m", "offline_iothub.reaper", engine, HUBS]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 def _tag(hub: Hub, sent: Record) -> None:

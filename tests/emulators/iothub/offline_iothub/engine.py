@@ -70,6 +70,11 @@ class Engine:
         with contextlib.suppress(NotFound):
             self._api.remove_container(name, force=True)
 
+    def remove_all(self, prefix: str) -> None:
+        """All containers whose name begins with that."""
+        for found in self._api.containers(all=True, filters={"name": f"^/{prefix}"}):
+            self.remove(found["Id"])
+
     def state(self, name: str) -> State | None:
         """None where there is no such container."""
         try:
