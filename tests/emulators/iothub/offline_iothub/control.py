@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,6 @@ from .app import App
 from .content import check_content
 from .simulated import Simulated, behaviours
 from .state import AGENT, EDGE_HUB, POLICY, Agent, Device, Hub, Twin
-from .twins import merged
 
 HUBS = f"salary-hub-{os.getpid()}-"  # all that this process is called by, on an engine that others use too
 PLATFORM = {"os": "linux", "architecture": "x86_64"}
@@ -50,7 +50,7 @@ class HubControl(Control):
             },
         )
 
-    def _changing(self, change: Any) -> Any:
+    def _changing(self, change: Callable[[Hub, Record], object]) -> Callable[[Record], object]:
         return lambda sent: self._app.snapshot(lambda hub: change(hub, sent))
 
     def _reset(self, _: Any) -> Record:
@@ -102,7 +102,7 @@ def _reap(engine: str) -> subprocess.Popen[bytes]:
 def _tag(hub: Hub, sent: Record) -> None:
     for name in sent["names"]:
         twin = hub.device(name).twin
-        twin.tags = merged(twin.tags, sent["tags"])
+        twin.tags = _merged(twin.tags, sent["tags"])
         twin.touch()
     rollout.resolve(hub)
 
@@ -149,6 +149,16 @@ def _state(hub: Hub) -> Record:
 def _device(device: Device) -> Record:
     """Its twin, and those of its modules under `modules`."""
     return {**device.document(), "modules": {name: device.document(name) for name in device.modules}}
+
+
+def _merged(old: Record, new: Record) -> Record:
+    """As twins are patched: objects by key, null removes."""
+    result = {**old, **new}
+    for name, value in new.items():
+        if isinstance(value, dict):
+            before = old.get(name)
+            result[name] = _merged(before if isinstance(before, dict) else {}, value)
+    return {name: value for name, value in result.items() if value is not None}
 
 
 def _key() -> str:

@@ -9,8 +9,8 @@ from offline_azure.state import Record
 
 from . import rollout
 from .content import check_content
-from .state import AGENT, EDGE_HUB, Agent, Device, Twin
-from .visits import Visit, check_etag, fields, routes
+from .state import AGENT, EDGE_HUB, Agent, Device
+from .visits import Visit, fields, routes
 
 devices = routes()
 ROUTES = (devices,)
@@ -49,26 +49,10 @@ def get_twin(visit: Visit) -> Answer:
     return _twin(visit.hub.device(visit["device"]))
 
 
-@devices.on("PATCH", "/twins/{device}")
-def patch_twin(visit: Visit) -> Answer:
-    device = visit.hub.device(visit["device"])
-    _patch(visit, device.twin)
-    rollout.resolve(visit.hub)
-    return _twin(device)
-
-
 @devices.on("GET", "/twins/{device}/modules/{module}")
 def get_module_twin(visit: Visit) -> Answer:
     device = visit.hub.device(visit["device"])
     device.module(visit["module"])
-    return _twin(device, visit["module"])
-
-
-@devices.on("PATCH", "/twins/{device}/modules/{module}")
-def patch_module_twin(visit: Visit) -> Answer:
-    device = visit.hub.device(visit["device"])
-    _patch(visit, device.module(visit["module"]))
-    device.wake()
     return _twin(device, visit["module"])
 
 
@@ -126,25 +110,3 @@ def _identity(device: Device, name: str) -> Record:
 def _twin(device: Device, module: str = "") -> Answer:
     document = device.document(module)
     return as_json(document, ETag=f'"{document["etag"]}"')
-
-
-def _patch(visit: Visit, twin: Twin) -> None:
-    sent = visit.body(set(), {"tags", "properties", "etag", "deviceId", "moduleId"})
-    check_etag(visit.if_match, twin.etag)
-    if "tags" in sent:
-        twin.tags = merged(twin.tags, sent["tags"])
-    if "properties" in sent:
-        fields("twin's properties", sent["properties"], {"desired"}, set())
-        twin.desire(merged(twin.desired, sent["properties"]["desired"]))
-    else:
-        twin.touch()
-
-
-def merged(old: Record, new: Record) -> Record:
-    """As twins are patched: objects by key, null removes."""
-    result = {**old, **new}
-    for name, value in new.items():
-        if isinstance(value, dict):
-            before = old.get(name)
-            result[name] = merged(before if isinstance(before, dict) else {}, value)
-    return {name: value for name, value in result.items() if value is not None}
