@@ -233,7 +233,7 @@ def _answers(state: dict[str, Any]) -> bool:
     headers = {"authorization": f"Bearer {state['keys'][SERVICE]['primaryKey']}"}
     try:
         with urlopen(Request(service["scoringUri"], b"{}", headers), timeout=30) as response:
-            return json.load(response) == [141760.56910569107]
+            return bool(json.load(response) == [141760.56910569107])
     except OSError:
         return False
 

@@ -43,7 +43,7 @@ class Caller:
 
 
 def _forget_addresses() -> None:
-    """The SDK keeps the addresses of a workspace's services in the user's home for ever; the next call asks again."""
+    """The SDK keeps the addresses of a workspace's services in the user's home for ever; the next command asks anew."""
     Path(CachedServiceDiscovery(None).file_path).unlink(missing_ok=True)
 
 

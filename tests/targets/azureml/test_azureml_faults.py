@@ -14,6 +14,8 @@ from azureml_kit import CREATE, SERVICE, Cloud
 pytestmark = pytest.mark.slow
 
 ANSWER = "[141760.56910569107]\n"
+PLAIN = "def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n"
+SLOW = PLAIN.replace("    pass", "    import time\n\n    print('tide is low', flush=True)\n    time.sleep(60)")
 
 
 def test_a_reply_that_is_lost_after_the_create_is_found_again(cloud: Cloud) -> None:
@@ -135,7 +137,7 @@ def test_no_time_that_azure_asks_for_is_cut_short(cloud: Cloud) -> None:
 
 def test_a_service_that_is_created_and_not_visible_for_long_is_adopted(cloud: Cloud) -> None:
     cloud.azure.faults.drop_after(method="POST", path=CREATE)
-    cloud.azure.faults.answer(404, {"code": "NotFound", "statusCode": 404}, method="GET", path=SERVICE, skip=1, times=7)
+    cloud.azure.faults.answer(404, {"code": "NotFound", "statusCode": 404}, method="GET", path=SERVICE, skip=1, times=6)
     cloud("deploy")
     assert [call.status for call in cloud.azure.calls.like("POST", CREATE)] == [None, 409]
     assert cloud.count("PATCH", SERVICE) == 0
@@ -172,14 +174,12 @@ def test_a_deploy_that_azure_gives_up_waiting_for_is_taken_up_again(cloud: Cloud
 
 def test_a_model_that_loads_too_slowly_does_not_come_up(cloud: Cloud) -> None:
     cloud.azure.settings(start_seconds=2.0)
-    cloud.script(
-        "import time\n\n\ndef init():\n    print('tide is low', flush=True)\n    time.sleep(60)\n\n\ndef run(_):\n    pass\n"
-    )
+    cloud.script(SLOW)
     done = cloud("deploy", code=8)
     assert "Your container did not answer within 2.0 s" in done.err
     assert "tide is low" in done.err
     cloud.azure.settings(start_seconds=120.0)
-    cloud.script("def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n")
+    cloud.script(PLAIN)
     cloud("deploy")
     assert cloud.count("POST", CREATE) == 1
     assert cloud.scores() == ANSWER
@@ -187,7 +187,7 @@ def test_a_model_that_loads_too_slowly_does_not_come_up(cloud: Cloud) -> None:
 
 def test_a_replacement_that_is_not_allowed_leaves_the_old_release_serving(cloud: Cloud) -> None:
     cloud("deploy")
-    cloud.script("def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n")
+    cloud.script(PLAIN)
     cloud.azure.faults.answer(403, {"code": "Forbidden", "message": "no write action"}, method="PATCH", path=SERVICE)
     assert "updating service salary-svc is not allowed: no write action" in cloud("deploy", code=6).err
     assert cloud.count("PATCH", SERVICE) == 0
@@ -205,12 +205,13 @@ def test_a_quota_that_is_used_up_later_is_named_and_the_service_can_be_repaired(
     assert cloud.scores() == ANSWER
 
 
-def test_addresses_that_the_sdk_kept_and_that_are_dead_are_asked_for_anew(cloud: Cloud) -> None:
+def test_addresses_that_the_sdk_kept_and_that_are_dead_are_asked_for_by_the_next_command(cloud: Cloud) -> None:
     cloud("status")
     kept = Path(cloud.azure.environ["HOME"]) / ".azureml" / ".discovery"
     dead, count = re.subn(r"https://[^/\"]*modelmanagement[^/\"]*", "https://127.0.0.1:9", kept.read_text())
     assert count
     kept.write_text(dead)
+    assert "nobody answers" in cloud("status", code=5).err
     assert "absent" in cloud("status").out
     kept.write_text('{"cut off": {')
     assert "absent" in cloud("status").out

@@ -1,7 +1,7 @@
 """Forks one `lading` command after another, from a process that has imported the SDK of Azure ML already.
 
-Reads a line of JSON for each, `{argv, folder, env, output}`, and writes its exit code; what the command prints goes into
-`out` and `err` in the folder `output`. One that takes too long is ended by SIGALRM.
+Reads a line of JSON for each, `{argv, folder, env, output}`, and writes its exit code; what the command prints goes
+into `out` and `err` in the folder `output`. One that takes too long is ended by SIGALRM.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def serve() -> None:
         pid = os.fork()
         if not pid:
             command(**json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
+        sys.stdout.flush()
 
 
 def command(argv: list[str], folder: str, env: dict[str, str], output: str) -> NoReturn:

@@ -153,8 +153,7 @@ class Faults:
         self._add("operation", operation={"stuck": True}, **where)
 
     def time_out(self, **where: Any) -> None:
-        """The long-running operation that the call begins ends as TimedOut, while what it does goes on: like `stick`, until
-        it is released."""
+        """The long-running operation that the call begins ends as TimedOut, and what it does goes on once released."""
         self._add("operation", operation={"stuck": True, "timedOut": True}, **where)
 
     @property

@@ -48,9 +48,7 @@ class _Handler(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        self.request.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, True
-        )  # else an answer waits for the tickets' ACK
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)  # or answers wait for an ACK
         with contextlib.suppress(*OVER):
             self._serve(self.request, Wire(self.request))
 
