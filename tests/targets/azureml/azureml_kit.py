@@ -37,6 +37,10 @@ class Cloud:
         assert text.count(old) == 1, old
         self.manifest.write_text(text.replace(old, new), encoding="utf-8")
 
+    def connect(self, line: str) -> None:
+        """Add a line to the connection."""
+        self.edit("    experiment: salexp\n", f"    experiment: salexp\n    {line}\n")
+
     def script(self, text: str) -> None:
         """Give the package a scoring script."""
         self.shell.write("score.py", text)

@@ -218,6 +218,11 @@ class Azure:
         released: int = self._emulator.ask("POST", "/operations/release")
         return released
 
+    def token(self) -> str:
+        """A token as another sign-in on this machine keeps it, such as that of `az`."""
+        token: str = self._emulator.ask("POST", "/tokens")
+        return token
+
     def expire_tokens(self) -> None:
         """All tokens issued so far are expired from now on."""
         self._emulator.ask("POST", "/tokens/expire")

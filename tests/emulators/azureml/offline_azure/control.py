@@ -10,7 +10,7 @@ from typing import Any
 from .app import App
 from .arm import REGISTRY_PASSWORD
 from .messages import Answer, Head, as_json
-from .sign_in import IDENTITY_HEADER
+from .sign_in import AUDIENCE, IDENTITY_HEADER, issue
 from .state import Workspace, World
 from .wire import Body
 
@@ -33,6 +33,7 @@ class Control:
             ("POST", "/faults"): app.faults.add,
             ("POST", "/operations/release"): lambda _: app.machines.release(),
             ("POST", "/settings"): lambda fields: app.snapshot(lambda world: _set(world, fields)),
+            ("POST", "/tokens"): lambda _: app.snapshot(lambda world: issue(world, AUDIENCE)),
             ("POST", "/tokens/expire"): lambda _: app.snapshot(World.expire_tokens),
         }
 
