@@ -64,9 +64,9 @@ class Cloud:
         """An empty store, as on a machine that builds."""
         shutil.rmtree(self.shell.folder / ".lading")
 
-    def leaks(self) -> list[str]:
-        """Where a credential can be read: in what was shown, or in a file."""
-        secrets = [secret for secret in self.azure.secrets if secret and secret not in self.shown]
+    def leaks(self, *more: str) -> list[str]:
+        """Where a credential, or one of `more`, can be read: in what was shown, or in a file."""
+        secrets = [secret for secret in (*self.azure.secrets, *more) if secret and secret not in self.shown]
         places = {"output": "".join(self.seen).encode()}
         for path in self.shell.folder.rglob("*"):
             if path.is_file():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from azure_sdk import Sdk
 from azureml_kit import Cloud
 
 pytestmark = pytest.mark.slow
@@ -17,7 +19,7 @@ def only(things: dict[str, Any]) -> Any:
     return thing
 
 
-def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud) -> None:
+def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud, tmp_path: Path) -> None:
     cloud("deploy", target="local")
     cloud("delete", target="local")
     assert cloud.azure.calls.like(".*", "") == []
@@ -35,6 +37,15 @@ def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud)
     shown = cloud.shell("model", "show", "sal_model:1", "salary.yaml", "--json").json()
     assert {"registry": "azureml", "name": "sal_model", "version": "1"}.items() <= shown["references"][-1].items()
     assert model["properties"]["lading.sha256"] == shown["sha256"]
+    assert cloud.shell("model", "list", "salary.yaml").out.rstrip().endswith("azureml=1")
+    downloaded = Sdk(cloud.azure, tmp_path)(
+        """
+    listed = [[model.name, model.version] for model in Model.list(workspace)]
+    say(listed=listed, file=Model(workspace, "sal_model", version=1).download(target_dir="there"))
+    """
+    )
+    assert downloaded["listed"] == [["sal_model", 1]]
+    assert hashlib.sha256((tmp_path / downloaded["file"]).read_bytes()).hexdigest() == shown["sha256"]
     cloud.forget()
     cloud("deploy")
     assert len(cloud.azure.state["models"]) == 1
