@@ -43,6 +43,11 @@ class Identity(AbstractAuthentication):  # type: ignore[misc]
         self._make = make
         self.renew()
 
+    @property
+    def cloud(self) -> Any:
+        """The SDK's record of the cloud: its endpoints and suffixes."""
+        return self._cloud_type
+
     def renew(self) -> None:
         """Forget every token: the next call signs in anew."""
         self._credential = self._make(self._cloud_type.endpoints.active_directory)

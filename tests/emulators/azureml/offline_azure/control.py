@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .app import App
-from .arm import REGISTRY_PASSWORD
+from .images import REGISTRY_PASSWORD
 from .messages import Answer, Head, as_json
 from .sign_in import AUDIENCE, IDENTITY_HEADER, issue
 from .state import Workspace, World
