@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,24 +140,9 @@ def test_a_browser_is_never_opened_without_a_terminal_or_in_ci(cloud: Cloud) -> 
     opened = cloud.shell.folder / "opened"
     browser = cloud.shell.write("browser", f"#!/bin/sh\ntouch {opened}\n")
     browser.chmod(0o755)
-    assert "nobody is at a terminal" in on_a_terminal(cloud, CI="true", BROWSER=str(browser))
+    done = cloud.shell.on_a_terminal("status", "salary.yaml", "--target", "aci", CI="true", BROWSER=str(browser))
+    assert "nobody is at a terminal" in done.err
     assert not opened.exists()
-
-
-def on_a_terminal(cloud: Cloud, **env: str) -> str:
-    """What `lading status` shows on a terminal."""
-    ours, theirs = pty.openpty()
-    argv = [cloud.shell.lading, "status", "salary.yaml", "--target", "aci"]
-    process = subprocess.Popen(
-        argv, cwd=cloud.shell.folder, env={**cloud.shell.env, **env}, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    shown = b""
-    with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # a closed one is an error on Linux
-        while part := terminal.read(4096):
-            shown += part
-    assert process.wait(60) == 6
-    return " ".join(shown.decode().split())
 
 
 def test_what_is_wrong_with_the_account_is_named(cloud: Cloud) -> None:
