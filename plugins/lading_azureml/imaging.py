@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 PLATFORM = "linux/amd64"  # Azure ML builds for no other
 BUILDING = "building the image"
-_RUNNING = ("NotStarted", "Running")
 _POLL = 5.0  # seconds between two looks at a build that takes minutes
 _LINES = 30  # of a log that are shown
 
@@ -63,7 +62,7 @@ def _follow(workspace: port.AzureWorkspace, asked: Path) -> Pending | None:
     log: list[str] = []
     with suppress(LadingError):  # the log is an aid: that it cannot be read must not end a build
         log = [line for line in workspace.build_log(operation.log_url) if line] if operation.log_url else []
-    if operation.state in _RUNNING:
+    if operation.is_running:
         return Pending(BUILDING, log[-1] if log else "", _POLL)
     if operation.state == "Succeeded":
         return None

@@ -132,6 +132,10 @@ class Operation:
     length: int = 0
     log_url: str | None = field(default=None, repr=False)
 
+    @property
+    def is_running(self) -> bool:
+        return self.state in ("NotStarted", "Running")
+
 
 @dataclass(frozen=True)
 class Compute:

@@ -30,7 +30,6 @@ PHASES = {
     "BuildImage": "building the image",
     "DeployService": "creating the service",
 }
-_RUNNING = ("NotStarted", "Running")
 _MOVING = ("transitioning", "deleting", "updating")
 _UNSEEN = 5  # looks for something that was asked for and is not visible, before it is taken for not done
 _SLOWEST = 5.0  # seconds between two looks
@@ -67,7 +66,7 @@ class _Step:
     def take(self) -> DeployStep:
         service = our_service(self._request.deployment, self._context)
         operation = self._operation()
-        if operation is not None and operation.state in _RUNNING:
+        if operation is not None and operation.is_running:
             return self._look(_phase(operation), operation)
         if service is None:
             return self._unseen() or self._create()
