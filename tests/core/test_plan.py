@@ -77,6 +77,7 @@ def edit(shell: Shell, old: str, new: str) -> None:
 def test_a_first_plan_creates_everything_and_does_nothing(harbour: Shell) -> None:
     done = harbour("plan", "--detailed-exitcode", code=10)
     assert done.out.splitlines()[0].split(maxsplit=2) == ["+", "train", "for the first time"]
+    assert "+ targets.quay.depth: 11\n      + targets.quay.flag: ${FLAG}\n" in done.out
     assert "scoring_uri: known after deploy" in done.out
     assert done.out.splitlines()[-1] == "4 to create"
     assert asked(harbour) == ["connect", "status"]

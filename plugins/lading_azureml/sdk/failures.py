@@ -39,6 +39,9 @@ _LOST = 2.0  # seconds until it is read whether a call that nobody answered had 
 # How the SDK writes a response that it did not like into the text of its exception.
 _RESPONSE = re.compile(r"Response Code: (\d+)\s+Headers: (\{.*?\})\s+Content: (.*)", re.DOTALL)
 
+# How azure-identity lists the ways to sign in that it tried in turn, after a first line that says nothing.
+_TRIED = re.compile(r"^\t\w+Credential: (.+)$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -82,8 +85,9 @@ def explain(error: Exception, what: str, place: Place) -> LadingError:
 
 
 def _sign_in(failure: Failure, what: str, _place: Place) -> LadingError:
+    tried = _TRIED.findall(failure.message) or failure.message.splitlines()[:1] or [what]
     return StageFailed(
-        f"Azure does not accept the sign-in: {failure.message.splitlines()[0] if failure.message else what}",
+        f"Azure does not accept the sign-in: {'; '.join(reason.rstrip('. ') for reason in tried)}",
         hint="sign in again with `az login`, or check the service principal's tenant, id and secret",
     )
 

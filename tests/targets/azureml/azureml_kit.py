@@ -16,13 +16,13 @@ SERVICE = r"/services/salary-svc$"
 
 @dataclass
 class Heard(Shell):
-    """A shell that keeps what its commands say."""
+    """A shell that keeps what its commands say, in `seen`."""
 
-    said: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
 
     def __call__(self, *argv: str | Path, code: int | None = 0, stdin: str | None = None, **env: str) -> Done:
         done = super().__call__(*argv, code=None, stdin=stdin, **env)
-        self.said.append(done.out + done.err)
+        self.seen.append(done.out + done.err)
         assert code in (None, done.code), f"{argv} ended with {done.code}:\n{done.out}\n{done.err}"
         return done
 
@@ -36,6 +36,11 @@ class Cloud:
     canaries: Canaries
 
     @property
+    def seen(self) -> list[str]:
+        """What each command said."""
+        return self.shell.seen
+
+    @property
     def manifest(self) -> Path:
         return self.shell.folder / "salary.yaml"
 
@@ -47,6 +52,10 @@ class Cloud:
         text = self.manifest.read_text(encoding="utf-8")
         assert text.count(old) == 1, old
         self.manifest.write_text(text.replace(old, new), encoding="utf-8")
+
+    def connect(self, line: str) -> None:
+        """Add a line to the connection."""
+        self.edit("    experiment: salexp\n", f"    experiment: salexp\n    {line}\n")
 
     def script(self, text: str) -> None:
         """Give the package a scoring script."""

@@ -27,9 +27,9 @@ class Canaries:
     seen: list[str] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
 
-    def leaks(self) -> list[str]:
-        """Where a credential can be read."""
-        secrets = {secret for secret in self.emulator.ask("GET", "/secrets") if secret}
+    def leaks(self, *more: str) -> list[str]:
+        """Where a credential, or one of `more`, can be read."""
+        secrets = {secret for secret in (*self.emulator.ask("GET", "/secrets"), *more) if secret}
         return [place for place, text in self._places() if any(self._is_told(place, text, each) for each in secrets)]
 
     def _places(self) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,7 @@ def cloud(azure: Azure, canaries: Canaries, tmp_path: Path) -> Cloud:
     (folder / ".git").mkdir(parents=True)
     shutil.copy(ROOT / "data" / "sal.csv", folder)
     env = {**azure.environ, "PATH": os.environ["PATH"], "AZURE_SUBSCRIPTION_ID": azure.workspace.subscription_id}
-    cloud = Cloud(Heard(folder, env), azure, canaries)
+    cloud = Cloud(Heard(folder, env, seen=canaries.seen), azure, canaries)
     text = (ROOT / "manifests" / "salary.yaml").read_text(encoding="utf-8").replace("../data/sal.csv", "sal.csv")
     place = azure.workspace
     text = text.replace("resource_group: mi2", f"resource_group: {place.resource_group}")

@@ -90,6 +90,12 @@ def test_aks_needs_a_cluster_and_creates_one_where_it_is_told_to(cloud: Cloud) -
     assert "creating the cluster" in done.err
     assert cloud.azure.state["services"]["salary-svc-aks"]["computeName"] == "aks"
     assert cloud.scores("aks") == ANSWER
+    before = cloud.azure.state["keys"]["salary-svc-aks"]
+    assert cloud("keys", "--rotate", "primary", target="aks").out == "primary    ***\nsecondary  ***\n"
+    after = cloud.azure.state["keys"]["salary-svc-aks"]
+    assert before["primaryKey"] != after["primaryKey"]
+    assert before["secondaryKey"] == after["secondaryKey"]
+    assert cloud.scores("aks") == ANSWER
     cloud.script(BROKEN)
     assert "score.py:2" in cloud("deploy", target="aks", code=8).err
     assert cloud.scores("aks") == ANSWER

@@ -240,3 +240,8 @@ class Azure(Cloud):
         """Let the operations that are stuck go on; how many they were."""
         released: int = self._emulator.ask("POST", "/operations/release")
         return released
+
+    def token(self) -> str:
+        """A token as another sign-in on this machine keeps it, such as that of `az`."""
+        token: str = self._emulator.ask("POST", "/tokens")
+        return token

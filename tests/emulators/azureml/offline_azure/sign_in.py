@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl
 
 from .messages import Answer, Refusal, WrongShape, as_json
 from .routing import LOGIN, Asked, RoutesOf
-from .state import Record
+from .state import Record, World
 
+AUDIENCE = "https://management.core.windows.net/"
 METADATA = r"169\.254\.169\.254"
 IDENTITY_HEADER = "canary-identity-header"
 MACHINE = r"127\.0\.0\.1:\d+"
@@ -62,7 +63,7 @@ def token(visit: Asked) -> Answer:
         raise Refusal(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
     seconds = world.settings.token_seconds
     audience = form.get("scope", "").removesuffix("/.default")
-    return as_json({"token_type": "Bearer", "expires_in": seconds, "access_token": _issue(visit, audience)})
+    return as_json({"token_type": "Bearer", "expires_in": seconds, "access_token": issue(visit.world, audience)})
 
 
 @metadata.on("GET", "/metadata/identity/oauth2/token")
@@ -86,7 +87,7 @@ def machine_answer(visit: Asked) -> Record:
     seconds = visit.world.settings.token_seconds
     resource = visit.query.get("resource", "")
     return {
-        "access_token": _issue(visit, resource),
+        "access_token": issue(visit.world, resource),
         "client_id": visit.world.client_id,
         "expires_in": str(seconds),
         "expires_on": str(int(time.time()) + seconds),
@@ -95,8 +96,8 @@ def machine_answer(visit: Asked) -> Record:
     }
 
 
-def _issue(visit: Asked, audience: str) -> str:
-    world = visit.world
+def issue(world: World, audience: str) -> str:
+    """A new token for the resource that `audience` names."""
     expiry = time.time() + world.settings.token_seconds
     claims = {
         "aud": audience,
