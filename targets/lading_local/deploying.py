@@ -114,7 +114,7 @@ def _count_start(folder: ControlFolder, number: int) -> None:
             f"the supervisor of {folder.path} ended {_MOST_STARTS} times as soon as it had started: {_last_line(log)}",
             hint=f"its own words are in {log}",
         )
-    write_json(file, {"release": number, "times": times}, durable=False)
+    write_json(file, {"release": number, "times": times})
 
 
 def _last_line(log: Path) -> str:
