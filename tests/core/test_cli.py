@@ -190,6 +190,16 @@ def test_a_live_line_per_stage_on_a_terminal(salary: Shell) -> None:
         assert f"✓ {stage}" in done.err
 
 
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [(f"status {SALARY}", ">&-"), ("target list", ">&-"), (f"train {SALARY}", ">&- 2>&-")],
+)
+def test_a_closed_stream_is_nobody_to_tell(salary: Shell, command: str, closed: str) -> None:
+    argv = ["sh", "-c", f'"$0" {command} {closed}', LADING]
+    done = subprocess.run(argv, cwd=salary.folder, env=salary.env, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 # What a command may import, beyond the standard library's light parts.
 HEAVY = {"sklearn", "numpy", "pandas", "scipy", "joblib", "pydantic", "rich", "azureml", "httptools", "asyncio"}
 LIGHT = {"importlib.metadata", "http.client", "email", "tempfile", "logging", "yaml", "subprocess"}

@@ -15,7 +15,7 @@ import click
 
 from ..errors import Interrupted
 from ..model import Event
-from .plain import plain
+from .plain import is_terminal, plain
 from .printed import overheard
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def working(*, as_json: bool = False) -> Iterator[OnEvent]:
 
     An interrupt says which stages are done.
     """
-    reporter: Reporter = JsonLines() if as_json else LiveLines() if sys.stderr.isatty() else PlainLines()
+    reporter: Reporter = JsonLines() if as_json else LiveLines() if is_terminal(sys.stderr) else PlainLines()
     try:
         with overheard(reporter.warn), contextlib.closing(reporter):  # rich puts back the stdout that it found
             yield reporter

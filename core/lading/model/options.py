@@ -34,6 +34,14 @@ class Options:
         "use_attribute_docstrings": True,
     }
 
+    @property
+    def cannot_record(self) -> str:
+        """Of a trainer's options: why no golden requests can be recorded with them, in words that a hint may follow.
+
+        Empty where they can be, or where that shows in the training alone.
+        """
+        return ""
+
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
         """The docstrings of inherited fields too: pydantic reads those in a class's own source alone."""
