@@ -18,7 +18,7 @@ from tests.torture.azure_sweep import FAULTS, Lane, Strike, pack, sample
 
 pytestmark = pytest.mark.slow
 
-SHARES = 6  # tests, which workers take from one another
+SHARES = 12  # tests, which workers take from one another
 
 
 @pytest.fixture(scope="module")
