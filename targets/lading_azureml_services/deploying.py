@@ -136,8 +136,12 @@ class _Step:
         self._sent = Sent(self._request.release).write(work)
         try:
             operation = ask()
-        except (Transient, Taken):
+        except Transient:
             raise
+        except Taken:
+            if what == "update" or our_service(self._request.deployment, self._context) is None:
+                raise
+            operation = None  # an earlier create of ours, which was not visible yet
         except LadingError:
             sent.forget(work)
             raise

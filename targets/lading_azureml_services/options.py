@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from lading import InputPath, Options, Range, Text
+from lading import InputPath, Means, Options, Range, Text
 from lading_azureml.options import EnvironmentOptions, Name
 
 Positive = Annotated[float, Range(gt=0)]
@@ -159,7 +159,7 @@ class AksOptions(ServiceOptions):
     provision: Provision | None = None
     """The cluster to create under that name where the workspace does not have it."""
 
-    num_replicas: Count | None = None
+    num_replicas: Annotated[Count | None, Means("requests at a time")] = None
     """Number of containers; without it the autoscaler is on."""
 
     autoscale_enabled: bool | None = None
@@ -192,7 +192,7 @@ class AksOptions(ServiceOptions):
     gpu_cores: Annotated[int, Range(ge=0)] | None = None
     """GPUs of a container; none by default."""
 
-    scoring_timeout_ms: Count | None = None
+    scoring_timeout_ms: Annotated[Count | None, Means("seconds that one call of run may take", unit=0.001)] = None
     """Milliseconds that one request may take; 60000 by default."""
 
     replica_max_concurrent_requests: Count | None = None

@@ -99,11 +99,46 @@ PLANTED = [
         0.02,
         Defect(
             "the old release goes before the new one is up",
-            SUPERVISOR,
-            "            if release.spec.number in {number, candidate}:",
-            "            if release.spec.number == (candidate or number):",
+            "lading_local/deploying.py",
+            '{"serving": before["serving"], "candidate": number}',
+            '{"serving": None, "candidate": number}',
         ),
-        r"fsync', path='\.lading/work/deployments/local/salary-svc'",
+        "call='connect'",  # where the new release is asked its golden request
+    ),
+    Planted(
+        "supervisor-kill",
+        {Harm.STUCK},
+        0.02,
+        Defect(
+            "a service comes back at another address",
+            SUPERVISOR,
+            'Listeners(kept=earlier["port"])',
+            "Listeners(kept=0)",
+        ),
+        r"call='rename'",
+    ),
+    Planted(
+        "update-refuse",
+        {Harm.UNTRUE},
+        0.02,
+        Defect(
+            "what the system refuses is no failure of its own",
+            DURABLE,
+            "    except OSError as error:",
+            "    except EOFError as error:",
+        ),
+        r"EIO.*call='(fsync|rename)'.*\.lading/(files|locks|tmp)",
+    ),
+    Planted(
+        "voyages",
+        {Harm.CORRUPT},
+        1.0,
+        Defect(
+            "a deleted release stays up in the history",
+            "lading/engine/service.py",
+            '            releases.finish(release, "deleted")',
+            "            pass",
+        ),
     ),
     Planted(
         "switch-load",
@@ -220,6 +255,30 @@ PLANTED = [
         0.01,
         Defect("an archive is taken to be whole", "lading/engine/tar.py", "UnicodeDecodeError, EOFError)", "OSError)"),
         "'archive cut-off'",
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.UNTRUE},
+        0.01,
+        Defect(
+            "the digest of a stored file is not compared",
+            "lading/store/files.py",
+            "        if found != sha256:",
+            "        if not found:",
+        ),
+        "'altered in the store'",
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.EXECUTED},
+        0.01,
+        Defect(
+            "the digest of a model is not compared before it is loaded",
+            "lading_serving/worker.py",
+            "            _check_model(self._spec)",
+            "            pass",
+        ),
+        "'altered where it runs'",
     ),
 ]
 

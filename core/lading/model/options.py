@@ -80,6 +80,18 @@ class Text:
         return {**handler(source), **self.rules}
 
 
+class Means:
+    """What a number stands for, in words that plugins share, where each may have a name and a unit of its own for it.
+
+    `unit` is what one of the option's own is in the shared words: `Means("seconds to score", unit=0.001)` for
+    milliseconds. A plan that compares two targets finds an option under its other name by this.
+    """
+
+    def __init__(self, what: str, *, unit: float = 1) -> None:
+        self.what = what
+        self.unit = unit
+
+
 class IsPath:
     """Marks a path that is resolved against the manifest."""
 

@@ -128,11 +128,17 @@ def _silence(failure: Failure, what: str, _place: Place) -> LadingError:
     return Transient(f"{what}: nobody answers ({failure.message})", hint="check the network", retry_after=_LOST)
 
 
+def _repeated(_failure: Failure, what: str, _place: Place) -> LadingError:
+    """The SDK's uploads are repeated where nobody answered, and then meet the blob that the first one wrote."""
+    return Transient(f"{what}: the answer to an upload was lost", hint="check the network", retry_after=_LOST)
+
+
 _RULES: tuple[tuple[Callable[[Failure, Exception], bool], Callable[[Failure, str, Place], LadingError]], ...] = (
     (lambda failure, error: failure.status == 401 or isinstance(error, _NO_SIGN_IN), _sign_in),
     (lambda failure, _: "don't have access to" in failure.message and "subscription" in failure.message, _subscription),
     (lambda failure, _: "quota" in f"{failure.code} {failure.message}".lower(), _quota),
     (lambda failure, _: failure.status == 403 or "AuthorizationFailed" in failure.message, _role),
+    (lambda failure, _: "BlobAlreadyExists" in failure.message, _repeated),
     (lambda failure, _: failure.status == 409 or "already exists" in failure.message, _conflict),
     (lambda failure, _: failure.status in _COME_BACK, _later),
     (lambda failure, _: not failure.answered, _silence),

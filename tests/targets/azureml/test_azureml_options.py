@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from offline_azure.fixture import require_sdk
 
 import lading
 from lading_azureml.text import clean, clean_json
@@ -46,7 +48,8 @@ def problem_of(folder: Path, text: str) -> lading.Problem:
     ],
 )
 def test_every_option_of_the_sdk_is_there_under_its_own_name(service: str, kind: Any, options: Any, ours: Any) -> None:
-    webservices = pytest.importorskip("azureml.core.webservice", reason="the azureml SDK is not installed")
+    require_sdk()
+    webservices = importlib.import_module("azureml.core.webservice")
     sdk = getattr(webservices, service)
     names = {field.name for field in fields(options)} - ours
     assert names == set(inspect.signature(sdk.deploy_configuration).parameters)

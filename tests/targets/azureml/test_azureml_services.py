@@ -64,10 +64,10 @@ def test_what_azure_cannot_change_in_place_is_refused(cloud: Cloud) -> None:
 def test_keys_are_masked_unless_asked_for_and_made_anew(cloud: Cloud) -> None:
     cloud("deploy")
     assert cloud("keys").out == "primary    ***\nsecondary  ***\n"
-    cloud.shown = {*cloud.azure.secrets}
+    cloud.canaries.shown |= {*cloud.azure.secrets}
     first = cloud("keys", "--show", "--json").json()
     second = cloud("keys", "--rotate", "secondary", "--json", "--show").json()
-    cloud.shown |= {*second.values()}
+    cloud.canaries.shown |= {*second.values()}
     assert first["primary"] == second["primary"]
     assert first["secondary"] != second["secondary"]
     assert cloud.scores() == ANSWER

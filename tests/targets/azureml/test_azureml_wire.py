@@ -114,7 +114,7 @@ def test_the_options_of_aci_reach_azure_and_no_secret_anything_else(cloud: Cloud
     body = asked_for(cloud, "aci")
     assert {name: body.get(name) for name in ACI_REQUEST} == ACI_REQUEST
     key.unlink()
-    assert cloud.leaks("canary-first-key", "canary-second-key", "canary-tls-key") == []
+    assert cloud.canaries.leaks("canary-first-key", "canary-second-key", "canary-tls-key") == []
 
 
 def test_the_options_of_aks_reach_azure_after_its_cluster_is_attached(cloud: Cloud) -> None:

@@ -89,6 +89,8 @@ def read(visit: Visit) -> Answer | Later:
     if record is None:
         raise Refusal(404, "OperationNotFound", f"Operation {visit['operation']} was not found")
     record["polls"] += 1
+    if record["timedOut"]:
+        return as_json({**record, "state": "TimedOut", "error": None})
     if record["stuck"] or record["polls"] <= visit.world.settings.polls:
         return as_json({**_with_log(record, visit.query), "state": "Running", "error": None, "endTime": None})
     finished = visit.machines.finished[record["id"]]
@@ -107,6 +109,7 @@ def _with_log(record: Record, query: dict[str, str]) -> Record:
 
 def _new(visit: Visit, kind: str, location: str) -> Record:
     identifier = str(uuid.uuid4())
+    forced = visit.fault.operation if visit.fault else {}
     record: dict[str, Any] = {
         "id": identifier,
         "operationType": kind,
@@ -117,7 +120,8 @@ def _new(visit: Visit, kind: str, location: str) -> Record:
         "operationDetails": {"subOperationType": "BuildImage"},
         "polls": 0,
         "log": f"{datetime.now(UTC):%Y%m%d%H%M%S}|{kind} {location} is begun#",
-        "stuck": bool(visit.fault and visit.fault.operation.get("stuck")),
+        "stuck": bool(forced.get("stuck")),
+        "timedOut": bool(forced.get("timedOut")),
     }
     blobs, container = visit.machines.blobs, visit.workspace.container
     blobs.put(container, _log_name(record), f"Step 1/1 : {kind} {location}\n".encode())
