@@ -33,10 +33,12 @@ Az = Callable[[str], Path]
 
 
 @pytest.fixture
-def az(cloud: Cloud, tmp_path: Path) -> Az:
-    """Puts an `az` on the PATH that runs a line of shell for `account get-access-token`, and returns its log."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
+def az(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Az:
+    """Puts an `az` on the PATH that runs a line of shell for `account get-access-token`, and returns its log.
+
+    It has a folder of its own, for it keeps a token, as the real one does.
+    """
+    folder = tmp_path_factory.mktemp("bin")
     cloud.shell.env["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
     log = folder / "az.log"
 

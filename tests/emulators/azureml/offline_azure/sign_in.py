@@ -70,7 +70,7 @@ def token(visit: Asked) -> Answer:
 
 
 @login.on("GET", "/{tenant}/oauth2/v2.0/authorize")
-def authorize(visit: Visit) -> Answer:
+def authorize(visit: Asked) -> Answer:
     """What a browser would post once somebody has signed in there: `action` and `fields` of the page's form."""
     query = visit.query
     if (query.get("response_type"), query.get("response_mode")) != ("code", "form_post"):
@@ -79,7 +79,7 @@ def authorize(visit: Visit) -> Answer:
     return as_json({"action": query["redirect_uri"], "fields": {"code": code, "state": query["state"]}})
 
 
-def _user_token(visit: Visit, form: dict[str, str]) -> Answer:
+def _user_token(visit: Asked, form: dict[str, str]) -> Answer:
     world, code = visit.world, form.get("code", "")
     if code not in world.issued:
         raise Refusal(400, "invalid_grant", "AADSTS70000: The provided authorization code is invalid.")
