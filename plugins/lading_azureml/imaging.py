@@ -33,7 +33,8 @@ def make(request: ImageRequest, context: Context) -> Image | Pending:
     """
     connection: AzureConnection = context.connection
     workspace, options = connection.workspace, cast("ImageOptions", request.options)
-    repository, label = _repository(request, options), _label(request.package, options)
+    repository = _repository(request, options)
+    label = _label(repository, request.package, options)
     asked = context.work / f"{label}.operation"
     if asked.exists():
         waiting = _follow(workspace, asked)
@@ -78,8 +79,8 @@ def _repository(request: ImageRequest, options: ImageOptions) -> str:
     return name
 
 
-def _label(package: Package, options: ImageOptions) -> str:
-    built_from = [package.digest, options.base_image, text_of(options.dockerfile)]
+def _label(repository: str, package: Package, options: ImageOptions) -> str:
+    built_from = [repository, package.digest, options.base_image, text_of(options.dockerfile)]
     return hashlib.sha256(json.dumps(built_from).encode()).hexdigest()[:32]
 
 

@@ -26,6 +26,11 @@ class Heard(Shell):
         assert code in (None, done.code), f"{argv} ended with {done.code}:\n{done.out}\n{done.err}"
         return done
 
+    def on_a_terminal(self, *argv: str | Path, **env: str) -> Done:
+        done = super().on_a_terminal(*argv, **env)
+        self.seen.append(done.out + done.err)
+        return done
+
 
 @dataclass
 class Cloud:

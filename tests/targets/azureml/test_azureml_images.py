@@ -64,3 +64,8 @@ def test_a_registry_that_does_not_answer_as_it_should_is_named(builder: Cloud) -
     build(builder, code=6)
     assert "reading the keys of the container registry is not allowed: no" in builder.seen[-1]
     assert builder.azure.calls.like("POST", PACKAGES) == []
+    builder.azure.faults.answer(404, method="HEAD", path=r"azurecr\.io/v2/", skip=1)
+    build(builder, code=5)
+    assert "its registry does not show it" in builder.seen[-1]
+    assert "@sha256:" in build(builder)
+    assert len(builder.azure.calls.like("POST", PACKAGES)) == 1

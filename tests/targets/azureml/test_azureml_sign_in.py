@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,15 +23,22 @@ OLDER = (
 TOKEN = "oauth2/v2.0/token"
 MACHINE = "/msi/token"
 EXPIRED = "AADSTS700082: The refresh token has expired due to inactivity."
+BROWSER = """\
+import json, sys, urllib.parse, urllib.request
+page = json.load(urllib.request.urlopen(sys.argv[1]))
+urllib.request.urlopen(page["action"], urllib.parse.urlencode(page["fields"]).encode())
+"""
 
 Az = Callable[[str], Path]
 
 
 @pytest.fixture
-def az(cloud: Cloud, tmp_path: Path) -> Az:
-    """Puts an `az` on the PATH that runs a line of shell for `account get-access-token`, and returns its log."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
+def az(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Az:
+    """Puts an `az` on the PATH that runs a line of shell for `account get-access-token`, and returns its log.
+
+    It has a folder of its own, for it keeps a token, as the real one does.
+    """
+    folder = tmp_path_factory.mktemp("bin")
     cloud.shell.env["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
     log = folder / "az.log"
 
@@ -132,6 +140,16 @@ def test_where_no_way_works_each_says_why(cloud: Cloud, az: Az) -> None:
     assert "ManagedIdentityCredential authentication unavailable" in done.err
     assert "; AADSTS700082: The refresh token has expired" in done.err
     assert "az login" in done.err
+
+
+def test_a_browser_is_opened_on_a_terminal_where_it_is_asked_for(cloud: Cloud) -> None:
+    cloud.connect("auth: interactive")
+    browser = cloud.shell.write("browser", f"#!{sys.executable}\n{BROWSER}")
+    browser.chmod(0o755)
+    done = cloud.shell.on_a_terminal("status", "salary.yaml", "--target", "aci", BROWSER=f"{browser} %s &")
+    assert "absent" in done.out, done.err
+    (call,) = cloud.azure.calls.like("POST", TOKEN)
+    assert call.body["grant_type"] == "authorization_code"
 
 
 def test_a_browser_is_never_opened_without_a_terminal_or_in_ci(cloud: Cloud) -> None:
