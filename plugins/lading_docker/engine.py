@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from .reading import unreachable
 
 _TIMEOUT = 600  # seconds without a byte from the engine: installing what a model needs may say nothing for minutes
 _REFUSED = ("toomanyrequests", "denied", "unauthorized", "manifest unknown", "not found", "no such host", "timeout")
+_ESCAPES = re.compile("\x1b\\[[0-9;]*[A-Za-z]")  # pip colours what it says
+_NOISE = ("--->", "Removing intermediate container")
 _FULL = "no space left on device"
 
 
@@ -62,9 +65,8 @@ class Engine:
 
     def pull(self, image: str, platform: str | None = None) -> Iterator[str]:
         """Pull an image, line by line of what the engine says."""
-        name, _, tag = (
-            image.rpartition(":") if "@" not in image and ":" in image.rpartition("/")[2] else (image, "", "")
-        )
+        named = ":" in image.rpartition("/")[2] and "@" not in image
+        name, _, tag = image.rpartition(":") if named else (image, "", "")
         yield from self._lines(
             f"pulling {image}",
             lambda: self.api.pull(name, tag=tag or None, platform=platform, stream=True, decode=True),
@@ -116,8 +118,8 @@ class Engine:
             for event in start():
                 if "error" in event:
                     raise failure(what, str(event["error"]))
-                words = event.get("stream") or _layer(event)
-                yield from filter(None, map(str.strip, words.splitlines()))
+                words = _ESCAPES.sub("", event.get("stream") or _layer(event))
+                yield from (line for line in map(str.strip, words.splitlines()) if line and not line.startswith(_NOISE))
 
 
 def _layer(event: Mapping[str, Any]) -> str:
@@ -143,9 +145,8 @@ def failure(what: str, said: str) -> LadingError:
     """What the engine refused, as the failure that it is: one that may pass, or one that will not."""
     words, known = " ".join(said.split()), said.lower()
     if _FULL in known:
-        return Transient(
-            f"{what}: the engine's disk is full: {words}", hint="`docker system prune` frees what is unused"
-        )
+        free = "`docker system prune` frees what nobody uses"
+        return Transient(f"{what}: the engine's disk is full: {words}", hint=free)
     if what.startswith(("pulling", "pushing")) and any(word in known for word in _REFUSED):
         return Transient(f"{what}: {words}", hint="`docker login` signs in; a limit of requests passes with time")
     return StageFailed(f"{what}: {words}")

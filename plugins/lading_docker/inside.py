@@ -1,6 +1,6 @@
 """Runs in the image while it is built: installs the pinned requirements as `install.json` says.
 
-It reads a file, and is given no argument, so that nothing of a manifest is ever an argument of a shell or an instruction.
+It reads a file and is given no argument, so that nothing of a manifest is a word of a shell or of an instruction.
 """
 
 import json

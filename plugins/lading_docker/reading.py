@@ -1,4 +1,4 @@
-"""Questions to the engine that every command may ask: by its socket alone, as the SDK takes longer to load than they."""
+"""Questions to the engine that every command may ask: by its socket alone, as the SDK takes long to load."""
 
 from __future__ import annotations
 

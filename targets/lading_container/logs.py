@@ -13,7 +13,7 @@ _ALL = "all"
 
 
 def read_log(request: LogsRequest) -> Logs:
-    """The last `tail` lines, or what came after `cursor`: the container and the time of its last line that was shown."""
+    """The last `tail` lines, or what came after `cursor`: a container and the time of its last line."""
     found = serving(request.deployment)
     if found is None:
         return Logs((), request.cursor)
