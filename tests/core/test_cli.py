@@ -10,7 +10,7 @@ import sys
 
 import click
 import pytest
-from tests.conftest import ROOT, Shell
+from tests.conftest import LADING, ROOT, Shell
 
 from lading.cli.commands import COMMANDS, lading
 
