@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from dataclasses import fields
 from pathlib import Path
@@ -49,7 +48,7 @@ def problem_of(folder: Path, text: str) -> lading.Problem:
 )
 def test_every_option_of_the_sdk_is_there_under_its_own_name(service: str, kind: Any, options: Any, ours: Any) -> None:
     require_sdk()
-    webservices = importlib.import_module("azureml.core.webservice")
+    webservices = pytest.importorskip("azureml.core.webservice")  # the SDK warns of itself
     sdk = getattr(webservices, service)
     names = {field.name for field in fields(options)} - ours
     assert names == set(inspect.signature(sdk.deploy_configuration).parameters)
