@@ -53,15 +53,15 @@ class Row:
         return f"{self.what:<50}{self.ours:>14}{self.peer:>14}{figure:>11}{limit:>11}  {verdict}"
 
 
-def run(argv: Iterable[str | Path]) -> str:
+def run(argv: Iterable[str | Path], **env: str) -> str:
     """What a command prints. It leads a session of its own, all of which is killed where this is interrupted.
 
-    Raises Broken with its last lines where it fails.
+    `env` are variables on top of the usual ones. Raises Broken with its last lines where it fails.
     """
     command = [str(part) for part in argv]
     with subprocess.Popen(
         command,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
