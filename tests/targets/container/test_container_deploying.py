@@ -36,6 +36,7 @@ class Yard:
     def __init__(self, shell: Shell, engine: ContainerEngine) -> None:
         self.shell, self.engine, self.name = shell, engine, f"yard-{secrets.token_hex(4)}"
         shell.env["DOCKER_HOST"] = engine.host
+        shell.fails = True  # the log of a release that does not come up may hold a traceback
 
     def write(
         self, number: int, *, init: str = "pass", target: str = "{}", image: str = "", script: str = "score.py"
