@@ -46,7 +46,7 @@ class Yard:
         self.shell.write(
             "lading.yaml",
             f"version: 1\nname: {self.name}\nregister: {{model: hull, file: model.txt}}\n"
-            f"package: {{scoring_script: {json.dumps(script)}, samples: [{{request: 1, response: [{number}]}}]}}\n"
+            f"package: {{scoring_script: {json.dumps(script.replace('$', '$$'))}, samples: [{{request: 1, response: [{number}]}}]}}\n"
             f"image: {{base: '{self.engine.base}', wheels: {self.engine.wheels}{image}}}\n"
             f"target: container\ntargets: {{container: {target}}}\n",
         )
