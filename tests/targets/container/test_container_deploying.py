@@ -42,11 +42,12 @@ class Yard:
         self, number: int, *, init: str = "pass", target: str = "{}", image: str = "", script: str = "score.py"
     ) -> None:
         self.shell.write("model.txt", str(number))
+        written = json.dumps(script.replace("${", "$${"))  # as a manifest says it literally
         self.shell.write(script, SCRIPT.replace("INIT", init))
         self.shell.write(
             "lading.yaml",
             f"version: 1\nname: {self.name}\nregister: {{model: hull, file: model.txt}}\n"
-            f"package: {{scoring_script: {json.dumps(script.replace('$', '$$'))}, samples: [{{request: 1, response: [{number}]}}]}}\n"
+            f"package: {{scoring_script: {written}, samples: [{{request: 1, response: [{number}]}}]}}\n"
             f"image: {{base: '{self.engine.base}', wheels: {self.engine.wheels}{image}}}\n"
             f"target: container\ntargets: {{container: {target}}}\n",
         )
