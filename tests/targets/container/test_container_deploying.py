@@ -36,16 +36,18 @@ class Yard:
     def __init__(self, shell: Shell, engine: ContainerEngine) -> None:
         self.shell, self.engine, self.name = shell, engine, f"yard-{secrets.token_hex(4)}"
         shell.env["DOCKER_HOST"] = engine.host
+        shell.fails = True  # the log of a release that does not come up may hold a traceback
 
     def write(
         self, number: int, *, init: str = "pass", target: str = "{}", image: str = "", script: str = "score.py"
     ) -> None:
         self.shell.write("model.txt", str(number))
+        written = json.dumps(script.replace("${", "$${"))  # as a manifest says it literally
         self.shell.write(script, SCRIPT.replace("INIT", init))
         self.shell.write(
             "lading.yaml",
             f"version: 1\nname: {self.name}\nregister: {{model: hull, file: model.txt}}\n"
-            f"package: {{scoring_script: {json.dumps(script)}, samples: [{{request: 1, response: [{number}]}}]}}\n"
+            f"package: {{scoring_script: {written}, samples: [{{request: 1, response: [{number}]}}]}}\n"
             f"image: {{base: '{self.engine.base}', wheels: {self.engine.wheels}{image}}}\n"
             f"target: container\ntargets: {{container: {target}}}\n",
         )
