@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "emulators" / "azureml"))
+sys.path[:0] = [str(ROOT / "tests" / "emulators" / name) for name in ("azureml", "iothub")]
 
 from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401 - fixtures for every room
+from offline_iothub.fixture import iothub, iothub_emulator  # noqa: E402, F401
 
 LADING = Path(sys.executable).with_name("lading")
 

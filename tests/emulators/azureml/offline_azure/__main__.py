@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .app import App
 from .certificates import Authority
-from .control import Control
+from .control import AzureControl
 from .machines import Machines
 from .proxy import Listener
 from .state import World
@@ -26,7 +26,7 @@ def main(azurite: str) -> None:
         try:
             app = machines.app = App(World(), machines)
             authority = Authority(folder)
-            proxy, control = Listener(app, authority), Listener(Control(app))
+            proxy, control = Listener(app, authority), Listener(AzureControl(app))
             ready = {"proxy": proxy.address, "control": control.address, "bundle": str(authority.bundle)}
             sys.stdout.write(json.dumps(ready) + "\n")
             sys.stdout.flush()

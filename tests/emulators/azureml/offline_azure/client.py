@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from .calls import Call
 from .sign_in import IDENTITY_HEADER
 
-PACKAGES = Path(__file__).parent.parent
+PACKAGES = sorted(Path(__file__).parents[2].glob("*/"))  # the folders of all emulators
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Coordinates:
 class Emulator:
     """The process. It ends with its standard input, so also when this process dies."""
 
-    def __init__(self, azurite: Path) -> None:
+    def __init__(self, *arguments: str | Path, program: str = "offline_azure") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "offline_azure", azurite],
-            env={**os.environ, "PYTHONPATH": str(PACKAGES)},
+            [sys.executable, "-m", program, *arguments],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PACKAGES))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -82,10 +82,10 @@ class Calls:
         self._emulator = emulator
 
     def __iter__(self) -> Iterator[Call]:
-        return iter([Call(**fields) for fields in self._emulator.ask("GET", "/calls")["calls"]])
+        return iter([Call(**fields) for fields in self._kept()])
 
     def __len__(self) -> int:
-        return len(list(self))
+        return len(self._kept())
 
     def like(self, method: str = ".*", path: str = "") -> list[Call]:
         """Those whose method is `method` and whose host and path hold `path`, both regular expressions."""
@@ -96,6 +96,10 @@ class Calls:
         """Unknown routes and wrong shapes."""
         failures: list[str] = self._emulator.ask("GET", "/calls")["failures"]
         return failures
+
+    def _kept(self) -> list[dict[str, Any]]:
+        kept: list[dict[str, Any]] = self._emulator.ask("GET", "/calls")["calls"]
+        return kept
 
     def accept_failures(self) -> list[str]:
         """Those so far, which the test expected: the fixture lets them pass."""
@@ -153,17 +157,16 @@ class Faults:
         self._emulator.ask("POST", "/faults", {"effect": effect, **fields})
 
 
-class Azure:
-    """One test's view of the emulator: an empty workspace of its own and what it takes to reach it."""
+class Cloud:
+    """One test's view of an emulator: an empty world of its own and what it takes to reach and sign in to it."""
 
     def __init__(self, emulator: Emulator, home: Path) -> None:
         self._emulator = emulator
-        world = emulator.ask("POST", "/reset")
         self._home = home
-        self.tenant_id: str = world.pop("tenant_id")
-        self.client_id: str = world.pop("client_id")
-        self.client_secret: str = world.pop("client_secret")
-        self.workspace = Coordinates(**world)
+        self._world: dict[str, str] = emulator.ask("POST", "/reset")
+        self.tenant_id = self._world.pop("tenant_id")
+        self.client_id = self._world.pop("client_id")
+        self.client_secret = self._world.pop("client_secret")
         self.calls = Calls(emulator)
         self.faults = Faults(emulator)
 
@@ -192,6 +195,28 @@ class Azure:
         return {**self.network, "IDENTITY_ENDPOINT": address, "IDENTITY_HEADER": IDENTITY_HEADER}
 
     @property
+    def secrets(self) -> list[str]:
+        """All credentials that were ever issued: none may be seen in output, files or errors."""
+        issued: list[str] = self._emulator.ask("GET", "/secrets")
+        return issued
+
+    def settings(self, **fields: Any) -> None:
+        """Change the way things go: see `state.Settings`."""
+        self._emulator.ask("POST", "/settings", fields)
+
+    def expire_tokens(self) -> None:
+        """All tokens issued so far are expired from now on."""
+        self._emulator.ask("POST", "/tokens/expire")
+
+
+class Azure(Cloud):
+    """The offline Azure, with an empty workspace."""
+
+    def __init__(self, emulator: Emulator, home: Path) -> None:
+        super().__init__(emulator, home)
+        self.workspace = Coordinates(**self._world)
+
+    @property
     def world(self) -> dict[str, Any]:
         """Everything, as JSON: see `state.World`."""
         world: dict[str, Any] = self._emulator.ask("GET", "/state")
@@ -203,21 +228,7 @@ class Azure:
         workspaces: dict[str, dict[str, Any]] = self.world["workspaces"]
         return next(item for item in workspaces.values() if item["name"] == self.workspace.workspace)
 
-    @property
-    def secrets(self) -> list[str]:
-        """All credentials that were ever issued: none may be seen in output, files or errors."""
-        issued: list[str] = self._emulator.ask("GET", "/secrets")
-        return issued
-
-    def settings(self, **fields: Any) -> None:
-        """Change the way things go: see `state.Settings`."""
-        self._emulator.ask("POST", "/settings", fields)
-
     def release(self) -> int:
         """Let the operations that are stuck go on; how many they were."""
         released: int = self._emulator.ask("POST", "/operations/release")
         return released
-
-    def expire_tokens(self) -> None:
-        """All tokens issued so far are expired from now on."""
-        self._emulator.ask("POST", "/tokens/expire")

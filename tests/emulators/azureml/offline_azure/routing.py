@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
 from .messages import Answer, Refusal, Request, as_json
@@ -26,14 +26,12 @@ WORKSPACE = (
 
 
 @dataclass(frozen=True)
-class Visit:
-    """One call on its way through a handler: what was asked, and all that can answer it."""
+class Asked:
+    """One call on its way through a handler, and the tenant it is about."""
 
     request: Request
     segments: dict[str, str]
     world: World
-    machines: Machines
-    fault: Rule | None = None
 
     def __getitem__(self, name: str) -> str:
         """A segment of the path, unquoted."""
@@ -43,6 +41,14 @@ class Visit:
     def query(self) -> dict[str, str]:
         return self.request.head.query
 
+
+@dataclass(frozen=True)
+class Visit(Asked):
+    """A call of Azure, and all that can answer it."""
+
+    machines: Machines
+    fault: Rule | None = None
+
     @cached_property
     def workspace(self) -> Workspace:
         """The one that the path names; raises Refusal where there is none."""
@@ -50,31 +56,32 @@ class Visit:
 
 
 Later = Callable[[], Answer]  # an answer that waits for something, without the lock
-Handler = Callable[[Visit], Answer | Later]
+V = TypeVar("V", bound=Asked)
+V_contra = TypeVar("V_contra", bound=Asked, contravariant=True)
 
 
 @dataclass(frozen=True)
-class Route:
+class Route(Generic[V_contra]):
     method: str
     host: re.Pattern[str]
     path: re.Pattern[str]
     signed_in: bool
-    handler: Handler
+    handler: Callable[[V_contra], Answer | Later]
 
 
-class Routes:
-    """The routes of one part of Azure."""
+class RoutesOf(Generic[V]):
+    """The routes of one part of an emulator."""
 
     def __init__(self, host: str, *, prefix: str = "", signed_in: bool = True) -> None:
         self._host = re.compile(host)
         self._prefix = prefix
         self._signed_in = signed_in
-        self.routes: list[Route] = []
+        self.routes: list[Route[V]] = []
 
-    def on(self, method: str, path: str) -> Callable[[Handler], Handler]:
+    def on(self, method: str, path: str) -> Callable[[Callable[[V], Answer | Later]], Callable[[V], Answer | Later]]:
         """Declares a route. `{name}` is one segment of the path, `{name*}` the rest of it."""
 
-        def declare(handler: Handler) -> Handler:
+        def declare(handler: Callable[[V], Answer | Later]) -> Callable[[V], Answer | Later]:
             pattern = _pattern(self._prefix + path)
             self.routes.append(Route(method, self._host, pattern, self._signed_in, handler))
             return handler
@@ -82,7 +89,10 @@ class Routes:
         return declare
 
 
-def find(routes: list[Route], request: Request) -> tuple[Route, dict[str, str]] | None:
+Routes = RoutesOf[Visit]
+
+
+def find(routes: list[Route[V]], request: Request) -> tuple[Route[V], dict[str, str]] | None:
     """The first route that fits, and the segments of its path."""
     head = request.head
     for route in routes:

@@ -14,20 +14,20 @@ import time
 from urllib.parse import parse_qsl
 
 from .messages import Answer, Refusal, WrongShape, as_json
-from .routing import LOGIN, Routes, Visit
+from .routing import LOGIN, Asked, RoutesOf
 from .state import Record
 
 METADATA = r"169\.254\.169\.254"
 IDENTITY_HEADER = "canary-identity-header"
 MACHINE = r"127\.0\.0\.1:\d+"
-login = Routes(LOGIN, signed_in=False)
-metadata = Routes(METADATA, signed_in=False)
-machine = Routes(MACHINE, signed_in=False)
+login = RoutesOf[Asked](LOGIN, signed_in=False)
+metadata = RoutesOf[Asked](METADATA, signed_in=False)
+machine = RoutesOf[Asked](MACHINE, signed_in=False)
 ROUTES = (login, metadata, machine)
 
 
 @login.on("GET", "/common/discovery/instance")
-def instance(visit: Visit) -> Answer:
+def instance(visit: Asked) -> Answer:
     host = visit.request.head.host
     endpoint = f"https://{host}/{visit.world.tenant_id}/v2.0/.well-known/openid-configuration"
     aliases = [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}]
@@ -35,7 +35,7 @@ def instance(visit: Visit) -> Answer:
 
 
 @login.on("GET", "/{tenant}/v2.0/.well-known/openid-configuration")
-def configuration(visit: Visit) -> Answer:
+def configuration(visit: Asked) -> Answer:
     base = f"https://{visit.request.head.host}/{visit['tenant']}"
     return as_json(
         {
@@ -48,7 +48,7 @@ def configuration(visit: Visit) -> Answer:
 
 
 @login.on("POST", "/{tenant}/oauth2/v2.0/token")
-def token(visit: Visit) -> Answer:
+def token(visit: Asked) -> Answer:
     form = dict(parse_qsl(visit.request.body.decode()))
     if form.get("grant_type") != "client_credentials":
         raise WrongShape(f"no sign-in with the grant type {form.get('grant_type')!r}")
@@ -66,7 +66,7 @@ def token(visit: Visit) -> Answer:
 
 
 @metadata.on("GET", "/metadata/identity/oauth2/token")
-def machine_token(visit: Visit) -> Answer:
+def machine_token(visit: Asked) -> Answer:
     if not visit.world.settings.managed_identity:
         raise Refusal(403, "Forbidden", "the metadata address is unreachable: no managed identity here")
     if visit.request.head.headers.get("metadata") != "true":
@@ -75,13 +75,13 @@ def machine_token(visit: Visit) -> Answer:
 
 
 @machine.on("GET", "/msi/token")
-def app_service_token(visit: Visit) -> Answer:
+def app_service_token(visit: Asked) -> Answer:
     if visit.request.head.headers.get("x-identity-header") != IDENTITY_HEADER:
         raise Refusal(401, "unauthorized", "the identity header is wrong")
     return as_json(machine_answer(visit))
 
 
-def machine_answer(visit: Visit) -> Record:
+def machine_answer(visit: Asked) -> Record:
     """A token for the managed identity, as IMDS and App Service write it."""
     seconds = visit.world.settings.token_seconds
     resource = visit.query.get("resource", "")
@@ -95,7 +95,7 @@ def machine_answer(visit: Visit) -> Record:
     }
 
 
-def _issue(visit: Visit, audience: str) -> str:
+def _issue(visit: Asked, audience: str) -> str:
     world = visit.world
     expiry = time.time() + world.settings.token_seconds
     claims = {

@@ -1,0 +1,127 @@
+"""The hub as a test sees it: devices added, tagged, taken offline and given a script; what they were told, and said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from offline_azure.client import Cloud, Emulator
+
+from .simulated import Behaviour
+
+Record = dict[str, Any]
+
+RUNTIME = "mcr.microsoft.com/azureiotedge"
+
+
+class IotHub(Cloud):
+    """One test's own hub, without devices. `connection_string` is that of its owner policy, with a canary as key."""
+
+    def __init__(self, emulator: Emulator, home: Path) -> None:
+        super().__init__(emulator, home)
+        self.host = self._world["host"]
+        self.connection_string = self._world["connection_string"]
+
+    def add_device(
+        self,
+        *names: str,
+        edge: bool = True,
+        tags: Mapping[str, Any] = {},
+        reported: Mapping[str, Any] = {},
+        platform: Mapping[str, str] = {},
+    ) -> None:
+        """Devices that are connected and run nothing. `reported` is of the device twin; `platform` is `os`, by default
+        linux, and `architecture`, by default x86_64."""
+        fields = {"edge": edge, "tags": tags, "reported": reported, "platform": platform}
+        self._change("/devices", names, **fields)
+
+    def add_fleet(self, count: int, **fields: Any) -> list[str]:
+        """So many simulated devices, called device-0001 and so on; fields as of `add_device`."""
+        names = [f"device-{number:04}" for number in range(1, count + 1)]
+        self.add_device(*names, **fields)
+        return names
+
+    def tag(self, *names: str, **tags: Any) -> None:
+        """Merge into the tags of the devices' twins; None removes one."""
+        self._change("/devices/tags", names, tags=tags)
+
+    def disconnect(self, *names: str) -> None:
+        """The devices hear nothing and say nothing, until they are connected again."""
+        self._change("/devices/connection", names, connected=False)
+
+    def connect(self, *names: str) -> None:
+        self._change("/devices/connection", names, connected=True)
+
+    def behave(self, *names: str, behaviours: Iterable[Behaviour] = ()) -> None:
+        """How simulated devices behave when they are told something next; without behaviours all goes well."""
+        self._change("/devices/behaviour", names, behaviours=[asdict(behaviour) for behaviour in behaviours])
+
+    def apply(self, *names: str, content: Record) -> None:
+        """Give devices content as an operator would who had nothing to do with the test."""
+        self._change("/devices/content", names, content=content)
+
+    @property
+    def state(self) -> Record:
+        """`devices` by id, as their twins with those of their `modules`, and `configurations` by id."""
+        state: Record = self._emulator.ask("GET", "/state")
+        return state
+
+    def agent(self, device: str) -> Record:
+        """What a device's agent was told and says: `desired` and `reported`, as in its twin."""
+        properties: Record = self.state["devices"][device]["modules"]["$edgeAgent"]["properties"]
+        return properties
+
+    def settle(self, seconds: float = 60) -> None:
+        """Returns when every connected device did what it was told; raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while not self._emulator.ask("GET", "/settled"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the devices have not settled within {seconds} seconds")
+            time.sleep(0.05)
+
+    def _change(self, path: str, names: Iterable[str], **fields: Any) -> None:
+        self._emulator.ask("POST", path, {"names": list(names), **fields})
+
+
+def content(**modules: str | Record) -> Record:
+    """The content of a deployment: modules by name, each an image or a whole specification."""
+    return {
+        "modulesContent": {
+            "$edgeAgent": {
+                "properties.desired": {
+                    "schemaVersion": "1.1",
+                    "runtime": {"type": "docker", "settings": {"minDockerVersion": "v1.25"}},
+                    "systemModules": {
+                        "edgeAgent": {
+                            "type": "docker",
+                            "settings": {"image": f"{RUNTIME}-agent:1.5"},
+                        },
+                        "edgeHub": {
+                            "type": "docker",
+                            "status": "running",
+                            "restartPolicy": "always",
+                            "settings": {"image": f"{RUNTIME}-hub:1.5", "createOptions": "{}"},
+                        },
+                    },
+                    "modules": {name: _module(module) for name, module in modules.items()},
+                }
+            },
+            "$edgeHub": {
+                "properties.desired": {
+                    "schemaVersion": "1.1",
+                    "routes": {},
+                    "storeAndForwardConfiguration": {"timeToLiveSecs": 7200},
+                }
+            },
+        }
+    }
+
+
+def _module(module: str | Record) -> Record:
+    if isinstance(module, dict):
+        return module
+    settings = {"image": module, "createOptions": "{}"}
+    return {"type": "docker", "status": "running", "restartPolicy": "always", "settings": settings}

@@ -1,0 +1,131 @@
+"""What a test may ask the hub itself."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import Any
+
+from offline_azure.controls import Control
+from offline_azure.state import Record, now
+
+from . import rollout
+from .app import App
+from .content import check_content
+from .simulated import Simulated, behaviours
+from .state import AGENT, EDGE_HUB, POLICY, Device, Hub, Twin
+from .twins import merged
+
+PLATFORM = {"os": "linux", "architecture": "x86_64"}
+
+
+class HubControl(Control):
+    """`POST /reset` begins a new hub; the rest reads and changes the one that is there."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._hubs = 0
+        changes = {
+            "/devices": _add_devices,
+            "/devices/tags": _tag,
+            "/devices/connection": _connect,
+            "/devices/behaviour": _behave,
+            "/devices/content": _apply,
+            "/settings": _set,
+            "/tokens/expire": lambda hub, _: hub.tenant.expire_tokens(),
+        }
+        super().__init__(
+            app,
+            {
+                ("POST", "/reset"): self._reset,
+                ("GET", "/state"): lambda _: app.snapshot(_state),
+                ("GET", "/settled"): lambda _: app.snapshot(lambda hub: hub.settled),
+                ("GET", "/secrets"): lambda _: app.snapshot(lambda hub: [*hub.tenant.issued, hub.tenant.client_secret]),
+                **{("POST", path): self._changing(change) for path, change in changes.items()},
+            },
+        )
+
+    def _changing(self, change: Any) -> Any:
+        return lambda sent: self._app.snapshot(lambda hub: change(hub, sent))
+
+    def _reset(self, _: Any) -> Record:
+        self._hubs += 1
+        hub = Hub(f"salary-hub-{self._hubs}")
+        self._app.reset(hub)
+        return {
+            "tenant_id": hub.tenant.tenant_id,
+            "client_id": hub.tenant.client_id,
+            "client_secret": hub.tenant.client_secret,
+            "host": hub.host,
+            "connection_string": f"HostName={hub.host};SharedAccessKeyName={POLICY};SharedAccessKey={hub.key}",
+        }
+
+
+def _add_devices(hub: Hub, sent: Record) -> None:
+    for name in sent["names"]:
+        device = Device(name, sent["edge"], {**PLATFORM, **sent["platform"]})
+        device.keys = {kind: hub.tenant.issue(_key()) for kind in ("primaryKey", "secondaryKey")}
+        device.twin.tags = sent["tags"]
+        device.twin.reported = sent["reported"]
+        hub.devices[name] = device
+        if device.edge:
+            device.modules = {AGENT: Twin(), EDGE_HUB: Twin()}
+            device.agent = Simulated(hub, device)
+            device.wake()
+    rollout.resolve(hub)
+
+
+def _tag(hub: Hub, sent: Record) -> None:
+    for name in sent["names"]:
+        twin = hub.device(name).twin
+        twin.tags = merged(twin.tags, sent["tags"])
+        twin.touch()
+    rollout.resolve(hub)
+
+
+def _connect(hub: Hub, sent: Record) -> None:
+    for name in sent["names"]:
+        device = hub.device(name)
+        device.connected, device.since = sent["connected"], now()
+        device.wake()
+
+
+def _behave(hub: Hub, sent: Record) -> None:
+    """From the next time on that the device is told something."""
+    for name in sent["names"]:
+        agent = hub.device(name).agent
+        if not isinstance(agent, Simulated):
+            raise TypeError(f"{name} is not simulated")
+        agent.behaviours = behaviours(sent["behaviours"])
+
+
+def _apply(hub: Hub, sent: Record) -> None:
+    check_content(sent["content"])
+    for name in sent["names"]:
+        rollout.apply(hub.device(name), sent["content"])
+
+
+def _set(hub: Hub, sent: Record) -> None:
+    for name, value in sent.items():
+        if not hasattr(hub.tenant.settings, name):
+            raise ValueError(f"no setting named {name!r}")
+        setattr(hub.tenant.settings, name, value)
+
+
+def _state(hub: Hub) -> Record:
+    return {
+        "devices": {name: _device(device) for name, device in hub.devices.items()},
+        "configurations": {
+            kept.id: {"priority": kept.priority, "targetCondition": kept.condition, "labels": kept.labels}
+            for kept in hub.configurations.values()
+        },
+    }
+
+
+def _device(device: Device) -> Record:
+    """Its twin, and those of its modules under `modules`."""
+    return {**device.document(), "modules": {name: device.document(name) for name in device.modules}}
+
+
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()

@@ -1,0 +1,30 @@
+"""The fixture `iothub`: one emulator per test process, one empty hub per test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from offline_azure.client import Emulator
+
+from .client import IotHub
+
+
+@pytest.fixture(scope="session")
+def iothub_emulator() -> Iterator[Emulator]:
+    """The process; use `iothub`, which asks it for a hub."""
+    emulator = Emulator(program="offline_iothub")
+    yield emulator
+    emulator.close()
+
+
+@pytest.fixture
+def iothub(iothub_emulator: Emulator, tmp_path: Path) -> Iterator[IotHub]:
+    """A hub without devices; the test fails where anything asked for an unknown route, or in a wrong shape."""
+    home = tmp_path / "iothub-home"
+    home.mkdir()
+    iothub = IotHub(iothub_emulator, home)
+    yield iothub
+    failures = iothub.calls.failures
+    assert not failures, "\n".join(failures)

@@ -1,0 +1,89 @@
+"""What an agent reports of itself and of its modules, as edgeAgent writes it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from offline_azure.state import Record, now
+
+from .content import create_options
+from .state import NEVER
+
+VERSION = "1.5.21"
+CHUNK = 512  # characters of create options in one value
+OK, MALFORMED, EMPTY, FAILED = 200, 400, 417, 500
+
+
+@dataclass
+class Running:
+    """A module as it runs: what it was made from, and what became of it."""
+
+    spec: Record
+    status: str = "running"
+    description: str = "running"
+    exit_code: int = 0
+    restarts: int = 0
+    started: str = field(default_factory=now)
+    exited: str = NEVER
+    restarted: str = NEVER
+    image_hash: str = ""
+
+    @property
+    def report(self) -> Record:
+        reported = {
+            "exitCode": self.exit_code,
+            "statusDescription": self.description,
+            "lastStartTimeUtc": self.started,
+            "lastExitTimeUtc": self.exited,
+            "restartCount": self.restarts,
+            "lastRestartTimeUtc": self.restarted,
+            "runtimeStatus": self.status,
+            "imagePullPolicy": "on-create",
+            "env": {},
+        }
+        settings = {**chunked(self.spec["settings"]), "imageHash": self.image_hash}
+        return {**reported, **self.spec, "settings": settings}
+
+
+def report(platform: Record, version: int, desired: Record, running: dict[str, Running], error: str | None) -> Record:
+    """The reported properties of $edgeAgent; `error` is why not all that was desired was done."""
+    system = {name: Running(spec).report for name, spec in desired.get("systemModules", {}).items()}
+    return {
+        "schemaVersion": "1.1",
+        "version": {"version": VERSION},
+        "lastDesiredVersion": version,
+        "lastDesiredStatus": _status(desired, error),
+        "runtime": {
+            **desired.get("runtime", {"type": "docker", "settings": {}}),
+            "platform": {**platform, "version": VERSION},
+        },
+        "systemModules": system,
+        "modules": {name: module.report for name, module in running.items()},
+    }
+
+
+def malformed(desired: Record) -> str:
+    """Why edgeAgent could not read this: the first create options that are no JSON; empty where it can."""
+    for name, spec in desired.get("modules", {}).items():
+        try:
+            json.loads(create_options(spec["settings"]) or "{}")
+        except ValueError as error:
+            return f"the create options of {name} are no JSON: {error}"
+    return ""
+
+
+def chunked(settings: Record) -> Record:
+    """A module's settings with its create options in pieces, as the agent writes them back."""
+    text = create_options(settings) or "{}"
+    pieces = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
+    names = ["createOptions", *(f"createOptions{number:02}" for number in range(1, len(pieces)))]
+    return {"image": settings["image"], **dict(zip(names, pieces, strict=True))}
+
+
+def _status(desired: Record, error: str | None) -> Record:
+    if not desired:
+        return {"code": EMPTY, "description": "Empty edge agent config"}
+    if reason := malformed(desired):
+        return {"code": MALFORMED, "description": reason}
+    return {"code": OK, "description": ""} if error is None else {"code": FAILED, "description": error}
