@@ -176,6 +176,31 @@ def test_the_higher_priority_wins_and_of_equals_the_newer(iothub: IotHub, ask: H
     assert image("north") == "base:1"  # nobody wants it any more, and it keeps what it has
 
 
+def test_a_layer_lies_over_the_deployment_below_it(iothub: IotHub, ask: HubClient) -> None:
+    iothub.add_device("pi")
+    module = content(salary=SALARY)["modulesContent"]["$edgeAgent"]["properties.desired"]["modules"]["salary"]
+    layer = {
+        "modulesContent": {
+            "$edgeAgent": {"properties.desired.modules.salary": module},
+            "$edgeHub": {"properties.desired.routes.up": {"route": "FROM /messages/* INTO $upstream"}},
+        }
+    }
+    assert ask("PUT", "/configurations/layer", configuration(id="layer", content=layer, priority=11))[0] == 200
+    agent = iothub.state["devices"]["pi"]["modules"]["$edgeAgent"]
+    assert agent["configurations"] == {"layer": {"status": "Targeted"}}  # there is nothing to lie over
+    base = configuration(id="base", content=content(neighbour="other:1"))
+    assert ask("PUT", "/configurations/base", base)[0] == 200
+    assert set(iothub.agent("pi")["reported"]["modules"]) == {"neighbour", "salary"}
+    twin = ask("GET", "/twins/pi/modules/$edgeHub")[1]
+    assert twin["properties"]["desired"]["routes"] == {"up": {"route": "FROM /messages/* INTO $upstream"}}
+    assert ask("GET", "/configurations/layer")[1]["systemMetrics"]["results"]["reportedSuccessfulCount"] == 1
+    ask("DELETE", "/configurations/layer", If_Match="*")
+    assert set(iothub.agent("pi")["reported"]["modules"]) == {"neighbour"}
+    wrong = {"modulesContent": {"$edgeAgent": {"properties.desired.systemModules.edgeHub": module}}}
+    assert ask("PUT", "/configurations/wrong", configuration(id="wrong", content=wrong))[0] == 400
+    assert iothub.calls.accept_failures()
+
+
 def test_the_metrics_of_a_fleet(iothub: IotHub, ask: HubClient) -> None:
     fleet = iothub.add_fleet(130, tags={"site": "a"})
     iothub.add_device("elsewhere")

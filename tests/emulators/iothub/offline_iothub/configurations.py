@@ -10,7 +10,7 @@ from offline_azure.messages import Answer, Refusal, WrongShape, as_json
 from offline_azure.state import Record, now
 
 from . import rollout
-from .content import check_content
+from .content import check_content, check_layer, is_layer
 from .query import Query, QueryError, parse_condition, parse_query
 from .state import Configuration, Hub
 from .visits import Visit, check_etag, fields, routes
@@ -102,7 +102,8 @@ def _create(hub: Hub, sent: Record, if_match: str | None) -> Configuration:
     if len(hub.configurations) == MOST:
         raise Refusal(403, "IotHubQuotaExceeded", f"There are {MOST} configurations already")
     fields("content", sent["content"], {"modulesContent"}, set())
-    check_content(sent["content"])
+    check = check_layer if is_layer(sent["content"]) else check_content
+    check(sent["content"])
     values = _changeable(sent)
     return Configuration(sent["id"], hub.number(), sent["content"], **values)
 

@@ -17,6 +17,7 @@ LARGEST_VALUE = 4 << 10  # bytes
 MOST_MODULES = 50
 DEEPEST = 10
 CHUNK = re.compile(r"createOptions(0[1-9]|[1-9]\d)")
+WHOLE = "properties.desired"
 MODULE_NAME = re.compile("[a-zA-Z0-9_-]+")
 FORBIDDEN = {  # what a key of each may not hold, spaces besides
     "registry": ".$#",
@@ -26,22 +27,47 @@ FORBIDDEN = {  # what a key of each may not hold, spaces besides
 COMMON = {"env", "version", "imagePullPolicy", "startupOrder"}
 
 
+def is_layer(content: Record) -> bool:
+    """Whether it is meant to lie over a deployment that has all."""
+    return any(key != WHOLE for properties in content["modulesContent"].values() for key in properties)
+
+
+def check_layer(content: Record) -> None:
+    """As `check_content`, of content that names parts of the desired properties: `properties.desired.modules.salary`."""
+    for name, properties in content["modulesContent"].items():
+        _check_size(name, properties)
+        for key, value in properties.items():
+            _check_part(name, key.removeprefix(f"{WHOLE}.").split("."), value)
+
+
 def check_content(content: Record) -> None:
     """Raises Refusal where the hub would refuse it, WrongShape where a field is none that it knows."""
     modules = content["modulesContent"]
     if not {AGENT, EDGE_HUB} <= modules.keys():
         raise _invalid(f"{AGENT} and {EDGE_HUB} are required")
     for name, properties in modules.items():
-        fields(f"content of {name}", properties, {"properties.desired"}, set())
-        _check_size(name, properties["properties.desired"])
-    _check_agent(modules[AGENT]["properties.desired"])
-    _check_edge_hub(modules[EDGE_HUB]["properties.desired"])
+        fields(f"content of {name}", properties, {WHOLE}, set())
+        _check_size(name, properties[WHOLE])
+    _check_agent(modules[AGENT][WHOLE])
+    _check_edge_hub(modules[EDGE_HUB][WHOLE])
 
 
 def create_options(settings: Record) -> str:
     """The chunks of a module's create options, joined."""
     chunks = sorted(name for name in settings if CHUNK.fullmatch(name))
     return "".join([settings.get("createOptions", ""), *(settings[name] for name in chunks)])
+
+
+def _check_part(name: str, path: list[str], value: Any) -> None:
+    if name == AGENT and path[:-1] == ["modules"]:
+        fields(path[-1], value, {"type", "status", "restartPolicy", "settings"}, COMMON)
+        _check_module(path[-1], value)
+    elif name == AGENT and path[:-1] == ["runtime", "settings", "registryCredentials"]:
+        _check_registry(path[-1], value)
+    elif name == EDGE_HUB and path[:-1] == ["routes"]:
+        _check_key("route", path[-1])
+    elif name in {AGENT, EDGE_HUB}:
+        raise WrongShape(f"no layer can set {'.'.join(path)} of {name}")
 
 
 def _check_agent(desired: Record) -> None:
@@ -63,8 +89,12 @@ def _check_runtime(runtime: Record) -> None:
     known = {"minDockerVersion", "loggingOptions", "registryCredentials"}
     fields("runtime's settings", runtime["settings"], set(), known)
     for name, registry in runtime["settings"].get("registryCredentials", {}).items():
-        _check_key("registry", name)
-        fields(f"registry {name}", registry, {"address", "username", "password"}, set())
+        _check_registry(name, registry)
+
+
+def _check_registry(name: str, registry: Record) -> None:
+    _check_key("registry", name)
+    fields(f"registry {name}", registry, {"address", "username", "password"}, set())
 
 
 def _check_module(name: str, module: Record) -> None:

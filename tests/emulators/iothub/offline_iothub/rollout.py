@@ -1,30 +1,33 @@
-"""Which content each device is told to have: what was applied to it, or the automatic deployment that wins it."""
+"""Which content each device is told to have: what was applied to it, or the automatic deployments that win it."""
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from offline_azure.state import Record
 
+from .content import WHOLE, is_layer
 from .state import AGENT, Configuration, Device, Hub, Twin
 
 
 def apply(device: Device, content: Record) -> None:
     """Write the desired properties of every module that the content names, and let the device know."""
     modules = content["modulesContent"]
-    for name in modules[AGENT]["properties.desired"]["modules"]:
+    for name in modules[AGENT][WHOLE]["modules"]:
         device.modules.setdefault(name, Twin())
     for name, properties in modules.items():
-        device.modules.setdefault(name, Twin()).desire(copy.deepcopy(properties["properties.desired"]))
+        device.modules.setdefault(name, Twin()).desire(copy.deepcopy(properties[WHOLE]))
     device.wake()
 
 
 def resolve(hub: Hub) -> None:
-    """After a change of a tag, a device or a deployment: the highest priority wins, the newest of equals.
+    """After a change of a tag, a device or a deployment: the highest priority wins, the newest of equals, and under it
+    lies nothing, over it the layers of a higher rank.
 
-    A device that no deployment wants any more keeps what it has.
+    A device that no whole deployment wants any more keeps what it has.
     """
-    ranked = sorted(hub.configurations.values(), key=lambda configuration: configuration.rank, reverse=True)
+    ranked = sorted(hub.configurations.values(), key=lambda configuration: configuration.rank)
     for device in hub.devices.values():
         if device.edge:
             _target(device, ranked)
@@ -33,10 +36,34 @@ def resolve(hub: Hub) -> None:
 def _target(device: Device, ranked: list[Configuration]) -> None:
     document = device.document()
     wanted = [configuration for configuration in ranked if configuration.matches(document)]
-    agent = device.modules[AGENT]
-    before = [name for name, state in agent.configurations.items() if state["status"] == "Applied"]
-    agent.configurations = {configuration.id: {"status": "Targeted"} for configuration in wanted}
-    if wanted:
-        agent.configurations[wanted[0].id] = {"status": "Applied"}
-        if before != [wanted[0].id]:
-            apply(device, wanted[0].content)
+    applied = _stack(wanted)
+    device.modules[AGENT].configurations = {
+        **{configuration.id: {"status": "Targeted"} for configuration in wanted},
+        **{configuration.id: {"status": "Applied"} for configuration in applied},
+    }
+    composed = tuple(configuration.id for configuration in applied)
+    if applied and composed != device.composed:
+        apply(device, _merged([configuration.content for configuration in applied]))
+    device.composed = composed
+
+
+def _stack(wanted: list[Configuration]) -> list[Configuration]:
+    """The whole deployment that wins and the layers over it, from the bottom up."""
+    whole = [number for number, configuration in enumerate(wanted) if not is_layer(configuration.content)]
+    return wanted[whole[-1] :] if whole else []
+
+
+def _merged(contents: list[Record]) -> Record:
+    base, *layers = copy.deepcopy(contents)
+    for layer in layers:
+        for name, parts in layer["modulesContent"].items():
+            for key, value in parts.items():
+                desired = base["modulesContent"].setdefault(name, {WHOLE: {}})[WHOLE]
+                _put(desired, key.removeprefix(f"{WHOLE}.").split("."), value)
+    return {"modulesContent": base["modulesContent"]}
+
+
+def _put(desired: Record, path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        desired = desired.setdefault(name, {})
+    desired[path[-1]] = value

@@ -90,6 +90,7 @@ class Device:
     since: str = field(default_factory=now)
     keys: Record = field(default_factory=dict)
     agent: Agent | None = None
+    composed: tuple[str, ...] = ()  # the automatic deployments that its content was made of
 
     def module(self, name: str) -> Twin:
         found = self.modules.get(name)
