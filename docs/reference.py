@@ -19,7 +19,7 @@ from lading import Options, hookspecs
 from lading.cli.commands import lading as command_line
 from lading.hooks import BoundPlugin
 from lading.manifest import REFERENCE, Register, options_schema
-from lading.manifest.core import Core, Recorded, Sample, TargetBlock
+from lading.manifest.core import Core, ImageBlock, Recorded, Sample, TargetBlock
 from lading.plugins import GROUPS, installed
 
 CORE: dict[str, type[Options]] = {
@@ -27,6 +27,7 @@ CORE: dict[str, type[Options]] = {
     "`register`": Register,
     "Each of `package.samples`": Sample,
     "`package.samples`, recorded": Recorded,
+    "`image`": ImageBlock,
     "Every block of `targets`": TargetBlock,
 }
 HERE = Path(__file__).parent

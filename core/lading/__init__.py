@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .errors import StageFailed as StageFailed
     from .errors import Transient as Transient
     from .hookspecs import hookimpl as hookimpl
+    from .imaging import make_image as make_image
     from .layout import lay_out as lay_out
     from .lifecycle import PastRelease as PastRelease
     from .lifecycle import gc as gc
@@ -56,7 +57,10 @@ if TYPE_CHECKING:
     from .model.description import API_VERSION as API_VERSION
     from .model.description import Capability as Capability
     from .model.description import Description as Description
+    from .model.description import ImageNeed as ImageNeed
     from .model.description import Secret as Secret
+    from .model.imaging import Image as Image
+    from .model.imaging import ImageRequest as ImageRequest
     from .model.options import InputPath as InputPath
     from .model.options import IsInput as IsInput
     from .model.options import IsPath as IsPath
@@ -126,12 +130,14 @@ __getattr__, __dir__ = lazily(
         "Refused StageFailed Transient",
         "planning": "plan read_plan write_plan",
         "hookspecs": "hookimpl",
+        "imaging": "make_image",
         "layout": "lay_out",
         "lifecycle": "PastRelease gc history repair rollback",
         "live": "LiveDeployment",
         "model.context": "Connection Context Models",
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
-        "model.description": "API_VERSION Capability Description Secret",
+        "model.description": "API_VERSION Capability Description ImageNeed Secret",
+        "model.imaging": "Image ImageRequest",
         "model.options": "InputPath IsInput IsPath Json ManifestPath Options Range Text",
         "model.planning": "Action Change Drift Fate Plan PlannedStage Setting",
         "model.records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release "

@@ -14,7 +14,7 @@ from .plugins import GROUPS, installed, permitted
 if TYPE_CHECKING:
     from .model import Json, Options
 
-_BLOCKS = frozenset(("train", "package", "connection", "target", "observer", "gate"))  # of a manifest
+_BLOCKS = frozenset(("train", "package", "image", "connection", "target", "observer", "gate"))  # of a manifest
 DEFAULT_TRAINER = "sklearn"  # describes a finished model, of which the manifest names no trainer
 
 

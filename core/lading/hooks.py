@@ -21,6 +21,7 @@ _ROLES = {
     "train": ("lading_train", "lading_inspect"),
     "register": ("lading_register",),
     "package": ("lading_package",),
+    "image": ("lading_image",),
     "target": ("lading_deploy", "lading_scoring_uri"),
     "connection": ("lading_connect",),
     "track": ("lading_track",),
@@ -101,6 +102,9 @@ class BoundPlugin:
 
     def package(self, request: model.PackageRequest, context: model.Context) -> model.PackedFiles:
         return self._call("lading_package", model.PackedFiles, request=request, context=context)
+
+    def image(self, request: model.ImageRequest, context: model.Context) -> model.Image | model.Pending:
+        return self._call("lading_image", model.Image, model.Pending, request=request, context=context)
 
     def deploy(self, request: model.DeployRequest, context: model.Context) -> model.DeployStep:
         steps = (model.Pending, model.Candidate, model.Ready, model.Failed)

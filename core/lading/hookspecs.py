@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         Description,
         Event,
         GateRequest,
+        Image,
+        ImageRequest,
         InspectRequest,
         Keys,
         Logs,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         NoScoringUri,
         PackageRequest,
         PackedFiles,
+        Pending,
         RegisterRequest,
         Run,
         ScoringUri,
@@ -155,6 +158,30 @@ def lading_package(request: PackageRequest, context: Context) -> PackedFiles | N
 
     Returns:
         The scoring script and the pins. The engine digests and keeps the folder.
+
+    History:
+        since api 1
+    """
+
+
+@hookspec(firstresult=True)
+def lading_image(request: ImageRequest, context: Context) -> Image | Pending | None:
+    """Take one idempotent step towards the package being an image; called again until there is one.
+
+    A container of the image serves the package on port 5001 and nothing else has to be given to it. What the same
+    package, options and tags gave before is found and not made again.
+
+    Example:
+        >>> @hookimpl
+        ... def lading_image(request, context):
+        ...     crate = find(request.tags)
+        ...     if crate is None:
+        ...         context.intend(f"crate/{request.service}/{request.package.digest}")
+        ...         crate = nail_together(request.package, request.tags, progress=context.progress)
+        ...     return Image(reference=crate.name, digest=crate.digest, platform="linux/amd64")
+
+    Returns:
+        The image, or Pending with the time to come back after.
 
     History:
         since api 1

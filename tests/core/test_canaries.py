@@ -35,6 +35,7 @@ package:
   scoring_script: score.py
   environment: {conda: [scikit-learn]}
   samples: [{request: 1, response: [1]}]
+image: {plugin: smuggler, token: "${CANARY_TOKEN}", password: CANARY_PASSWORD}
 connections:
   vault: {plugin: smuggler, token: "${CANARY_TOKEN}", password: CANARY_PASSWORD}
 track: [vault]
@@ -76,6 +77,7 @@ CASES: dict[str, list[str]] = {
     "train": ["train"],
     "register": ["register"],
     "package": ["package", "export", "canary.tar"],
+    "image": ["image", "build"],
     "plan": ["plan", "--out", "plan.json"],
     "deploy": ["deploy", "--force"],
     "uri": ["uri"],

@@ -146,6 +146,11 @@ def test_hook_package(port: Shell) -> None:
     assert port("score", "-d", "1").json() == [7.0]  # by the script that the packager wrote
 
 
+def test_hook_image(port: Shell) -> None:
+    port.write("barrels.yaml", MANIFEST.replace("connections:", "image: {plugin: cooper}\nconnections:"))
+    assert port("image", "build", "barrels.yaml").out == "oak/ferry\n"
+
+
 def test_hook_deploy(port: Shell) -> None:
     (release,) = port("history", "--json").json()
     assert (release["number"], release["state"]) == (1, "up")

@@ -17,6 +17,7 @@ COMMANDS = {
     "train": ("stages", "Train the model, or find the run that the same inputs gave."),
     "register": ("stages", "Train and register the model."),
     "package": ("packaging", "Train, register and package the model."),
+    "image": ("images", "Make the package into a container image."),
     "check": ("stages", "Check a manifest, every block of it."),
     "uri": ("services", "Print the scoring URI of a deployment."),
     "score": ("services", "Send one request to a deployment and print the answer."),

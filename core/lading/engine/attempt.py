@@ -14,6 +14,7 @@ from ..model import (
     DeployStep,
     Failed,
     GoldenRequest,
+    Image,
     Package,
     Pending,
     Ready,
@@ -46,7 +47,14 @@ def tags(target: Section, package: Package) -> dict[str, str]:
 class Attempt:
     """The steps of one release towards being up."""
 
-    def __init__(self, service: Service, package: Package, release: Release, samples: Sequence[GoldenRequest]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        package: Package,
+        release: Release,
+        samples: Sequence[GoldenRequest],
+        image: Image | None = None,
+    ) -> None:
         session = service.session
         self._service = service
         self._samples = samples
@@ -54,7 +62,8 @@ class Attempt:
         self._intents = [intent.id for intent in self._journal.open(release.service, release.target)]
         self._end = session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend)
-        self._request = DeployRequest(service.deployment, package, release.number, tags(service.target, package))
+        marks = tags(service.target, package)
+        self._request = DeployRequest(service.deployment, package, release.number, marks, image=image)
 
     def run(self) -> None:
         """Step until the release serves and has answered its golden requests; raises NotUp where it does not.

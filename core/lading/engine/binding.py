@@ -29,9 +29,11 @@ def bind_manifest(
     stages: bool,
     guards: bool = False,
     packed: bool = False,
+    image: bool = False,
 ) -> tuple[Manifest, Plugins]:
     """Bind the core sections, the chosen targets with their connections and, for the stages, what these name; the
-    gates and observers for the stages, or where `guards` asks for them alone.
+    gates and observers for the stages, or where `guards` asks for them alone. With either, or where `image` asks for
+    it, the image comes along where a chosen target needs one, or no target is chosen at all.
 
     With `packed` there is a package already: the blocks that make one are left out, but for the golden requests.
 
@@ -45,7 +47,11 @@ def bind_manifest(
     roles = (*(_STAGES if stages and not packed else ()), *(_GUARDS if stages or guards else ()))
     wanted = [*chosen, *(ref for ref in refs if ref.role in roles)]
     plugins, types = _load(wanted)
-    families = {ref.path: _family(ref, plugins, refs, types) for ref in chosen}
+    needed = any(plugins[ref.path].description.image for ref in chosen if ref.path in plugins) if chosen else image
+    imaged = [ref for ref in refs if ref.role == "image"] if needed and (stages or guards or image) else []
+    more_plugins, more_types = _load(imaged)
+    plugins, types = plugins | more_plugins, types | more_types
+    families = {ref.path: _family(ref, plugins, refs, types) for ref in (*chosen, *imaged)}
     types |= _twins(draft, plugins)
     named = {*filter(None, families.values()), *(draft.accounts() if stages else ())}
     more_plugins, more_types = _load(ref for ref in refs if ref.role == "connection" and ref.name in named)
@@ -54,13 +60,16 @@ def bind_manifest(
         types |= {("package",): Options}
     manifest = _checked(draft, store, plugins, types | more_types)
     bound = {t.name: replace(t, connection=families.get(t.path)) for t in manifest.targets.values()}
-    return replace(manifest, targets={ref.name: bound[ref.name] for ref in chosen}), plugins
+    made = manifest.image and replace(manifest.image, connection=families[manifest.image.path])
+    return replace(manifest, targets={ref.name: bound[ref.name] for ref in chosen}, image=made), plugins
 
 
 def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
-    """Check every block; a target or connection whose plugin is not installed is left out, and noted."""
-    plugins, types = _load(draft.sections())
-    missing = [path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections")]
+    """Check every block; a target, connection or image whose plugin is not installed is left out, and noted."""
+    plugins, types = _load(ref for ref in draft.sections() if ref.role != "image" or "image" in draft.value)
+    missing = [
+        path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections", "image")
+    ]
     notes = tuple(f"{'.'.join(map(str, path))} is not checked: {types.pop(path)}" for path in missing)
     return draft.bind(types | _twins(draft, plugins)), (*notes, *retiring(plugins))
 

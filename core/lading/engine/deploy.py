@@ -81,7 +81,9 @@ def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deplo
 def inputs(service: Service, package: Package | None) -> keys.Inputs:
     """What a release depends on; without its package where that is not known yet."""
     upstream = {"package": package.digest} if package else {}
-    return keys.section_inputs(service.session, service.target, service=service.target.service_name, **upstream)
+    made_from = keys.section_inputs(service.session, service.target, service=service.target.service_name, **upstream)
+    image = service.image
+    return made_from if image is None else keys.within(made_from, "image", keys.section_inputs(service.session, image))
 
 
 def mark(release: Release) -> str:

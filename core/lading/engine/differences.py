@@ -44,7 +44,7 @@ def compared(
         return ()
     before, after = _common(last.record, new), _common(new, last.record)
     changed = [
-        Change(_label(path, block), before.get(path), after.get(path), "content" if path[0] == "inputs" else "")
+        Change(_label(path, block), before.get(path), after.get(path), "content" if "inputs" in path[:2] else "")
         for path in dict.fromkeys((*before, *after))
         if _text(before, path) != _text(after, path)
     ]
@@ -53,7 +53,7 @@ def compared(
         changed += [
             Change(_label(path, block), after[path], after[path], "the value of a variable")
             for path in same
-            if path[0] == "options" and any(names(after[path]))
+            if "options" in path[:2] and any(names(after[path]))
         ]
     return tuple(changed)
 
@@ -63,8 +63,8 @@ def _has_other_values(stage: str, key: str, record: Mapping[str, Json], environ:
 
     Values are not kept, so that of several variables it is not known which one changed.
     """
-    options = expand_all(record.get("options", {}), environ, lambda _path, _message: None)
-    return keys.key(stage, **{**record, "options": options}) != key
+    written = {name: record[name] for name in ("options", "image") if name in record}
+    return keys.key(stage, **{**record, **expand_all(written, environ, lambda _path, _message: None)}) != key
 
 
 def _common(record: Mapping[str, Json], other: Mapping[str, Json]) -> Flat:
@@ -86,4 +86,6 @@ def _text(values: Flat, path: tuple[str, ...]) -> str | None:
 
 
 def _label(path: tuple[str, ...], block: str) -> str:
+    if path[0] == "image" and path[1] in ("options", "inputs"):
+        return _label(path[1:], "image")
     return ".".join(filter(None, (block, *path[1:])) if path[0] in ("options", "inputs") else path)

@@ -64,6 +64,12 @@ def section_inputs(session: Session, section: Section, **upstream: Json) -> Inpu
     )
 
 
+def within(made_from: Inputs, name: str, part: Inputs) -> Inputs:
+    """The inputs of a stage that depends on those of another part as well."""
+    stage, values, record = made_from
+    return Inputs(stage, {**values, name: part.values}, {**record, name: part.record})
+
+
 def _plugin(plugin: BoundPlugin) -> dict[str, Json]:
     installed = plugin.installed
     return {

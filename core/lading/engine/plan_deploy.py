@@ -51,7 +51,7 @@ def plan_deploy(service: Service, package: Package | None, waits: str) -> Planne
         reason=why or "the target does not serve it",
         known_after="" if certain else waits,
         changes=changed,
-        outputs={"release": None, "scoring_uri": None},
+        outputs={**({"image": None} if service.image else {}), "release": None, "scoring_uri": None},
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LadingError, NotUp
-from ..model import Capability, Package, Release
+from ..model import Capability, Image, ImageNeed, Package, Release
 from . import keys
 from .attempt import RESUMABLE, Attempt
 from .deploy import Wanted, inputs, mark
@@ -27,10 +27,11 @@ def bring_up(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Releas
     _tell_what_goes(service, wanted, previous)
     if previous is None:
         tell_first_deploy(session, target)
+    image = _image(service, wanted.package)
     release = _begin(service, wanted, made_from)
     session.events.emit("stage.started", stage="deploy", target=target.name, detail=f"release {release.number}")
     try:
-        up = _attempt(service, wanted, release)
+        up = _attempt(service, wanted, release, image)
     except RESUMABLE:
         raise
     except LadingError as error:
@@ -41,6 +42,16 @@ def bring_up(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Releas
     detail = f"release {up.number}"
     session.events.emit("release.up", stage="deploy", target=target.name, detail=detail, release=up.number)
     return up
+
+
+def _image(service: Service, package: Package) -> Image | None:
+    """The package as an image, where the target needs one: made before anything of the release begins."""
+    need = service.plugin.description.image
+    if need is None:
+        return None
+    from .image import make_image  # most targets need none
+
+    return make_image(service.session, package, push=True if need is ImageNeed.PUSHED else None)
 
 
 def _tell_what_goes(service: Service, wanted: Wanted, previous: Release | None) -> None:
@@ -72,11 +83,11 @@ def _begin(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Release:
     return release
 
 
-def _attempt(service: Service, wanted: Wanted, release: Release) -> Release:
+def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | None) -> Release:
     """Take a release to its end, and record which end that was, with the golden requests that it has answered."""
     session = service.session
     try:
-        Attempt(service, wanted.package, release, wanted.samples).run()
+        Attempt(service, wanted.package, release, wanted.samples, image).run()
     except RESUMABLE:
         raise
     except LadingError as error:
@@ -93,7 +104,8 @@ def _restore(service: Service, previous: Release) -> None:
     if package is None:
         raise NotUp(f"release {previous.number} of {target.service_name} cannot come back: its package is gone")
     wanted = as_accepted(service, previous, package)
-    release = _attempt(service, wanted, _begin(service, wanted, inputs(service, package)))
+    image = _image(service, package)
+    release = _attempt(service, wanted, _begin(service, wanted, inputs(service, package)), image)
     session.events.emit(
         "release.rolled_back",
         stage="deploy",

@@ -60,6 +60,11 @@ class Service:
             model_sha256=release.model_sha256,
         )
 
+    @property
+    def image(self) -> Section | None:
+        """The block of the image, for a target that needs one."""
+        return self.session.manifest.image if self.plugin.description.image else None
+
     def context(self, end: float | None, journal: Callable[[str], None] = lambda _name: None) -> HookContext:
         """The context of this target's hooks; its folder lasts until it is deleted."""
         target = self.target

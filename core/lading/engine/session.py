@@ -36,7 +36,8 @@ class Order:
     """What a command asks for, before the manifest is read.
 
     `targets` empty means the manifest's own, None none. `stages` binds what the stages need, `guards` the gates and
-    observers alone; `packed` says that the command brings a package, so that nothing is bound that makes one.
+    observers alone; `packed` says that the command brings a package, so that nothing is bound that makes one;
+    `image` binds the image where nothing else asks for it.
     """
 
     file: Path
@@ -49,6 +50,7 @@ class Order:
     timeout: float | None = None
     lock_wait: float = 0.0
     packed: bool = False
+    image: bool = False
 
 
 @dataclass
@@ -132,8 +134,9 @@ class Session:
         )
 
     def accounts(self, role: str, always: Sequence[str]) -> tuple[str, ...]:
-        """The connections that fill a role here: those named for it, and those that a chosen target uses."""
-        used = (target.connection for target in self.targets if target.connection)
+        """The connections that fill a role here: those named for it, and those that a target or the image uses."""
+        users = (*self.targets, self.manifest.image)
+        used = (user.connection for user in users if user and user.connection)
         names = dict.fromkeys((*always, *used))
         sections = self.manifest.connections
         return tuple(name for name in names if name in always or role in self.plugin(sections[name]).roles)
@@ -174,7 +177,13 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
         with closing(Events(draft.name, sink)) as events, _masking(events):
             events.hidden.hide_variables(draft.variables)
             manifest, plugins = bind_manifest(
-                draft, store, targets=order.targets, stages=order.stages, guards=order.guards, packed=order.packed
+                draft,
+                store,
+                targets=order.targets,
+                stages=order.stages,
+                guards=order.guards,
+                packed=order.packed,
+                image=order.image,
             )
             for told in retiring(plugins):
                 events.emit("warning", detail=told)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 # The hooks that change what outlives the command: how far one came that is late can only be read there.
-_OUTSIDE = frozenset({"lading_deploy", "lading_delete", "lading_register", "lading_track"})
+_OUTSIDE = frozenset({"lading_image", "lading_deploy", "lading_delete", "lading_register", "lading_track"})
 _GRACE = 10.0  # seconds that a hook may take to end once it has been told to
 
 

@@ -27,13 +27,14 @@ Types = Mapping[Path_, type[Options] | str]
 _RESERVED = {
     "train": ("plugin",),
     "package": ("plugin", "samples"),
+    "image": ("plugin", "connection"),
     "connection": ("plugin",),
     "target": ("plugin", "connection", "service_name"),
     "observer": ("plugin",),
     "gate": ("plugin",),
 }
 # The keys of a manifest that hold blocks, and the role of these.
-_BLOCKS = {"train": "train", "package": "package"}
+_BLOCKS = {"train": "train", "package": "package", "image": "image"}
 _GROUPS = {"connections": "connection", "targets": "target", "observers": "observer", "gates": "gate"}
 
 
@@ -181,6 +182,7 @@ class _Binding:
             register=replace(register, model=register.model or name),
             register_record=self._draft.block(("register",)),
             package=by_path.get(("package",)),
+            image=by_path.get(("image",)),
             samples=samples,
             samples_record=tuple(GoldenRequest(**sample) for sample in _written(self._draft.value)),
             recorded=self._draft.block(("package", "samples")).get("record", 0),

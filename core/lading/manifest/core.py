@@ -52,6 +52,12 @@ class PackageBlock(Block):
 
 
 @dataclass(frozen=True)
+class ImageBlock(Block):
+    connection: _Name = ""
+    """The connection to use, instead of the one of the plugin's family."""
+
+
+@dataclass(frozen=True)
 class TargetBlock(Block):
     connection: _Name = ""
     """The connection to use, instead of the one of the plugin's family."""
@@ -71,6 +77,8 @@ class Core(Options):
     """How the model is registered."""
     package: PackageBlock = field(default_factory=PackageBlock)
     """What is deployed with the model."""
+    image: ImageBlock = field(default_factory=ImageBlock)
+    """How the package is made into a container image, for the targets that need one and for `lading image`."""
     connections: Mapping[_Name, Block] = field(default_factory=dict)
     """Accounts that several parts share, by name."""
     track: tuple[_Name, ...] = ()
@@ -88,6 +96,7 @@ class Core(Options):
 BLOCKS: Mapping[str, type[Options]] = {
     "train": Block,
     "package": PackageBlock,
+    "image": ImageBlock,
     "connection": Block,
     "target": TargetBlock,
     "observer": Listed,

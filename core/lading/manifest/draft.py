@@ -118,6 +118,7 @@ class Draft:
         if "train" in self.value:
             yield self._section(("train",), "train", "sklearn")
         yield self._section(("package",), "package", "bundle")
+        yield self._section(("image",), "image", "docker")
         for name in mapping(self.value.get("connections")):
             yield self._section(("connections", name), "connection", name)
         for name in self._target_names():
@@ -130,7 +131,7 @@ class Draft:
         block = self.block(path)
         plugin = _text(self.expanded(block.get("plugin"))) or default
         name = str(path[-1]) if role in ("connection", "target") else plugin
-        connection = _text(self.expanded(block.get("connection"))) if role == "target" else ""
+        connection = _text(self.expanded(block.get("connection"))) if role in ("target", "image") else ""
         return SectionRef(path, role, plugin, name, connection or None)
 
     def _target_names(self) -> tuple[str, ...]:

@@ -27,8 +27,8 @@ def schema(plugins: Mapping[str, Mapping[str, type[Options]]]) -> _Schema:
     """The JSON Schema (draft 2020-12) of a manifest whose blocks are read by `plugins`: options types by role and name.
 
     A block has the options of the plugin that its `plugin` key names; without one a target or connection has those of
-    the plugin that it is named after, `train` those of sklearn and `package` those of bundle. A block of a plugin that
-    is not in `plugins` may hold anything.
+    the plugin that it is named after, `train` those of sklearn, `package` those of bundle and `image` those of
+    docker. A block of a plugin that is not in `plugins` may hold anything.
     """
     return _Manifest(plugins).schema()
 
@@ -63,6 +63,7 @@ class _Manifest:
         return {
             "train": self._block("train", "sklearn"),
             "package": self._block("package", "bundle"),
+            "image": self._block("image", "docker"),
             "connections": self._named("connection"),
             "targets": self._named("target"),
             "observers": {"items": self._block("observer")},

@@ -21,8 +21,8 @@ DEFAULT_TARGET = "local"
 class SectionRef:
     """A block that gives the options of a plugin.
 
-    `role` is train, package, connection, target, observer or gate; `name` is the name of a target or connection,
-    elsewhere the plugin's; `connection` is what a target asks for by name.
+    `role` is train, package, image, connection, target, observer or gate; `name` is the name of a target or connection,
+    elsewhere the plugin's; `connection` is what a target or an image asks for by name.
     """
 
     path: Path_
@@ -71,7 +71,8 @@ class Register(Options):
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest without problems. It holds the sections that were bound: `train` and `package` are None elsewhere.
+    """A manifest without problems. It holds the sections that were bound: `train`, `package` and `image` are None
+    elsewhere.
 
     `samples_record` is `samples`, and `register_record` the block of `register`, with `${NAME}` as written, for what is
     kept or shown. `recorded` is how many golden requests the training is to record, instead of `samples`.
@@ -83,6 +84,7 @@ class Manifest:
     register: Register
     register_record: Mapping[str, Json]
     package: Section | None
+    image: Section | None
     samples: tuple[GoldenRequest, ...]
     samples_record: tuple[GoldenRequest, ...]
     recorded: int

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from .description import API_VERSION as API_VERSION
     from .description import Capability as Capability
     from .description import Description as Description
+    from .description import ImageNeed as ImageNeed
     from .description import Secret as Secret
+    from .imaging import Image as Image
+    from .imaging import ImageRequest as ImageRequest
     from .options import InputPath as InputPath
     from .options import IsInput as IsInput
     from .options import IsPath as IsPath
@@ -65,7 +68,8 @@ __getattr__, __dir__ = lazily(
     {
         "context": "Connection Context Models",
         "deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
-        "description": "API_VERSION Capability Description Secret",
+        "description": "API_VERSION Capability Description ImageNeed Secret",
+        "imaging": "Image ImageRequest",
         "options": "InputPath IsInput IsPath Json ManifestPath Options Range Text",
         "records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release Run "
         "Shown State Status TrackedRun",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .imaging import Image
 from .records import Deployment, Package
 
 
@@ -18,13 +19,17 @@ class Verdict:
 
 @dataclass(frozen=True)
 class DeployRequest:
-    """One step of a deploy. `verdict` is set once a `Candidate` has been asked; `tags` go on the thing created."""
+    """One step of a deploy. `verdict` is set once a `Candidate` has been asked; `tags` go on the thing created.
+
+    `image` is the package as an image, for a target whose description asks for one.
+    """
 
     deployment: Deployment
     package: Package
     release: int
     tags: Mapping[str, str]
     verdict: Verdict | None = None
+    image: Image | None = None
 
 
 @dataclass(frozen=True)

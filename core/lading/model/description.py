@@ -24,13 +24,20 @@ class Capability(StrEnum):
     KEEPS_OLD_RELEASE = "keeps_old_release"
 
 
+class ImageNeed(StrEnum):
+    """What a target needs of an image: that it is built on the engine that the maker uses, or that it is pushed."""
+
+    BUILT = "built"
+    PUSHED = "pushed"
+
+
 @dataclass(frozen=True)
 class Description:
     """What a plugin says of itself.
 
     `cache_version` changes when the same inputs would give another output, and `libraries` are the distributions whose
     version shapes it; `connection` is the name of the connection plugin of its family; `api` is the contract that it
-    was written against.
+    was written against. `image` is what a target needs of the package's image; None where it needs none.
     """
 
     summary: str
@@ -40,6 +47,7 @@ class Description:
     cache_version: str = "1"
     libraries: tuple[str, ...] = ()
     api: int = API_VERSION
+    image: ImageNeed | None = None
 
 
 class Secret:

@@ -55,6 +55,9 @@ class Base:
     connections: ClassVar[Mapping[str, Json]] = {}
     """The block `connections:`, where the target needs one."""
 
+    image: ClassVar[Mapping[str, Json]] = {}
+    """The block `image:`, where the target needs the package as one."""
+
     service: ClassVar[str] = ""
     """The beginning of the names of the services, at most 27 characters; a new one each time where it is empty."""
 
@@ -69,6 +72,12 @@ class Base:
     def target_connections(cls) -> Mapping[str, Json]:
         """`connections`, likewise."""
         return cls.connections
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def target_image(cls) -> Mapping[str, Json]:
+        """`image`, likewise."""
+        return cls.image
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -90,6 +99,7 @@ class Base:
         tmp_path_factory: pytest.TempPathFactory,
         target_options: Mapping[str, Json],
         target_connections: Mapping[str, Json],
+        target_image: Mapping[str, Json],
         target_environ: Mapping[str, str],
     ) -> MakeProject:
         """Makes the folder of a project."""
@@ -97,7 +107,8 @@ class Base:
         def make(part: str) -> Project:
             folder = tmp_path_factory.mktemp(f"{cls.target}-{part}")
             environ = {**target_environ, "LADING_STORE": str(folder / ".lading")}
-            return Project(folder, f"{stem}-{part}", cls.target, target_options, target_connections, environ)
+            blocks = (target_options, target_connections)
+            return Project(folder, f"{stem}-{part}", cls.target, *blocks, environ, target_image)
 
         return make
 

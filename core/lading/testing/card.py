@@ -50,6 +50,7 @@ class Subject:
     capabilities: tuple[str, ...]
     options: Mapping[str, Json]
     connections: Mapping[str, Json]
+    image: Mapping[str, Json]
     service: str
 
     @property
@@ -67,21 +68,19 @@ def subject(manifest: Path, target: str | None) -> Subject:
     with TemporaryDirectory() as folder:
         targets = () if target is None else (target,)
         store = Path(folder, "store")
-        order = Order(manifest, os.environ, store=store, targets=targets, stages=False, packed=True)
+        order = Order(manifest, os.environ, store=store, targets=targets, stages=False, packed=True, image=True)
         with open_session(order, lambda _event: None) as session:
             section = session.targets[0]
             plugin = session.plugin(section)
-            named = {"connection": section.connection} if section.connection else {}
             return Subject(
                 target=section.plugin,
                 distribution=plugin.installed.distribution,
                 version=plugin.installed.version,
                 api=plugin.description.api,
                 capabilities=tuple(sorted(plugin.description.capabilities)),
-                options={**_block(section), **named},
-                connections={
-                    name: {**_block(each), "plugin": each.plugin} for name, each in session.manifest.connections.items()
-                },
+                options=_block(section),
+                connections={name: _called(each) for name, each in session.manifest.connections.items()},
+                image=_called(session.manifest.image),
                 service=f"check-{secrets.token_hex(4)}",
             )
 
@@ -116,10 +115,15 @@ def _environ(checked: Subject) -> dict[str, str]:
     return {**ours, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", SUBJECT: json.dumps(asdict(checked))}
 
 
+def _called(section: Section | None) -> dict[str, Json]:
+    """The block of a connection or an image, with the plugin that reads it."""
+    return {} if section is None else {**_block(section), "plugin": section.plugin}
+
+
 def _block(section: Section) -> dict[str, Json]:
     """A block with its variables as written; its paths are made absolute, as the kit's manifest lies elsewhere."""
     block: dict[str, Json] = _absolute(section.record, section.inputs, ())
-    return block
+    return {**block, **({"connection": section.connection} if section.connection else {})}
 
 
 def _absolute(value: Json, inputs: Mapping[str, Path], path: Path_) -> Json:

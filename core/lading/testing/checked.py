@@ -17,4 +17,5 @@ class TestInstalled(TargetConformance):
     target = _SUBJECT["target"]
     options = _SUBJECT["options"]
     connections = _SUBJECT["connections"]
+    image = _SUBJECT["image"]
     service = _SUBJECT["service"]

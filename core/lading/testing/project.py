@@ -92,6 +92,7 @@ class Project:
     options: Mapping[str, Json]
     connections: Mapping[str, Json] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
+    image: Mapping[str, Json] = field(default_factory=dict)
     _commands: int = 0
 
     @property
@@ -107,6 +108,7 @@ class Project:
             "name": self.service,
             "register": {"model": "conformance", "file": "model.txt"},
             "package": {"scoring_script": "score.py", "samples": [{"request": REQUEST, "response": response}]},
+            "image": dict(self.image) or None,
             "connections": dict(self.connections),
             "targets": {_BLOCK: {"plugin": self.target, **options}},
         }

@@ -70,6 +70,7 @@ class Workspace(Options):
 TYPES: Mapping[str, type[Options]] = {
     "train": Train,
     "package": Bundle,
+    "image": Options,
     "connection": Workspace,
     "target": Local,
     "observer": Workspace,

@@ -131,6 +131,7 @@ def test_sections_name_the_plugins_that_a_manifest_asks_for() -> None:
     assert read(SALARY, {}).sections() == (
         SectionRef(("train",), "train", "sklearn", "sklearn"),
         SectionRef(("package",), "package", "bundle", "bundle"),
+        SectionRef(("image",), "image", "docker", "docker"),
         SectionRef(("connections", "azureml"), "connection", "azureml", "azureml"),
         SectionRef(("targets", "local"), "target", "local", "local"),
         SectionRef(("targets", "aci"), "target", "aci", "aci"),
@@ -314,6 +315,7 @@ def test_a_draft_says_what_it_can_of_a_wrong_manifest(tmp_path: Path) -> None:
     assert roles == [
         ("train", "sklearn"),
         ("package", "bundle"),
+        ("image", "docker"),
         ("connection", "azureml"),
         ("connection", "empty"),
         *[("target", "local")] * 4,

@@ -1,5 +1,5 @@
 """Targets over real processes: `quay` keeps the old release until the new one has answered, `raft` has no room, `fog`
-cannot tell what it has, and `beacon` has a key and a log.
+cannot tell what it has, `beacon` has a key and a log, and `liner` takes barrels alone.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from lading import (
     Deployment,
     Description,
     Failed,
+    ImageNeed,
     Keys,
     Logs,
     NoScoringUri,
@@ -203,6 +204,19 @@ class Beacon(Berth):
         return Logs(lines=tuple(lines[start:]), cursor=str(len(lines)))
 
 
+class Liner(Berth):
+    """A ship that takes its cargo in barrels."""
+
+    @hookimpl
+    def lading_describe(self):
+        return replace(super().lading_describe(), image=ImageNeed.PUSHED)
+
+    @hookimpl
+    def lading_deploy(self, request, context):
+        note("loaded", image=request.image.reference)
+        return super().lading_deploy(request, context)
+
+
 def moor(request, folder, record, key):
     """A ship of its own for every release; all of them answer at the address of the first, once they are berthed."""
     home, known = folder / str(request.release), folder / "uri"
@@ -254,4 +268,5 @@ def sink(record):
 
 quay, raft = Berth(keeps=True, options=BerthOptions), Berth(keeps=False, options=RaftOptions)
 beacon = Beacon(keeps=True, options=BerthOptions)
+liner = Liner(keeps=True, options=BerthOptions)
 fog = Foggy(keeps=True, options=BerthOptions)

@@ -1,10 +1,10 @@
-"""A connection that says its secrets aloud: as progress, as a warning, and in whatever it raises."""
+"""A connection and a maker of images that say their secrets aloud: as progress, as a warning, in what they raise."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lading import Description, ModelReference, Options, StageFailed, TrackedRun, hookimpl
+from lading import Description, Image, ModelReference, Options, StageFailed, TrackedRun, hookimpl
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,13 @@ def lading_register(request, context):
     with Path(os.environ["SMUGGLER_LOG"]).open("a") as log:  # what a registry is really told
         log.write(f"{dict(request.tags)} {request.description}\n")
     return ModelReference(registry="smuggler", name=request.name, version="7")
+
+
+@hookimpl
+def lading_image(request, context):
+    context.progress(f"hiding {request.options.token}")
+    fail("image", request.options.token, **context.connection)
+    return Image(f"smuggled/{request.service}", f"sha256:{request.package.digest}", "linux/amd64")
 
 
 def fail(hook, *secrets, **more):

@@ -1,0 +1,69 @@
+"""The commands of `image`: the package as a container image, for a platform that is no target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options, output
+from .failure import F, verbose
+from .progress import working
+
+
+@click.group()
+def image() -> None:
+    """Make the package into a container image.
+
+    \b
+    Example:
+      lading image build manifests/salary.yaml
+    """
+
+
+def _options(command: F) -> F:
+    model = click.option(
+        "--model", metavar="NAME:VERSION", help="Serve this registered version instead of training one."
+    )
+    return options.manifest(model(options.timeout(options.store(options.as_json(verbose(command))))))
+
+
+@image.command()
+@_options
+def build(manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool) -> None:
+    """Train, register and package, and build the image.
+
+    What an engine runs is printed. Where nothing has changed, nothing is built.
+
+    \b
+    Example:
+      docker run -p 5001:5001 "$(lading image build manifests/salary.yaml)"
+    """
+    _make(manifest, model, timeout, store, as_json, push=False)
+
+
+@image.command()
+@_options
+def push(manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool) -> None:
+    """Build the image, and push it to the registry that the manifest names.
+
+    What an engine pulls is printed, with its digest.
+
+    \b
+    Example:
+      kubectl create deployment salary --image "$(lading image push manifests/salary.yaml)"
+    """
+    _make(manifest, model, timeout, store, as_json, push=True)
+
+
+def _make(
+    manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool, *, push: bool
+) -> None:
+    from ..imaging import make_image
+
+    with working(as_json=as_json) as on_event:
+        made = make_image(manifest, push=push, model=model, store=store, timeout=timeout, on_event=on_event)
+    if as_json:
+        output.document(made)
+    else:
+        click.echo(made.reference)
