@@ -12,6 +12,7 @@ from lading import (
     DeployRequest,
     DeployStep,
     Description,
+    ImageNeed,
     Logs,
     LogsRequest,
     NoScoringUri,
@@ -39,6 +40,7 @@ def lading_describe() -> Description:
                 Capability.KEEPS_OLD_RELEASE,
             }
         ),
+        image=ImageNeed.PUSHED,
     )
 
 

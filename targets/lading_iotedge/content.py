@@ -129,10 +129,11 @@ def checked(content: dict[str, Json]) -> dict[str, Json]:
                 f"the desired content of {name} would have {size} bytes, and the hub takes {_MAX_BYTES}",
                 hint="shorten create_options, env or routes, or move modules to another device",
             )
-    modules = content[AGENT].get("properties.desired", {}).get("modules", {})
-    if len(modules) > _MAX_MODULES:
+    agent = content[AGENT].get("properties.desired", {})
+    modules = len(agent.get("modules", {})) + len(agent.get("systemModules", {}))
+    if modules > _MAX_MODULES:
         raise BadInput(
-            f"the device would have {len(modules)} modules, and the hub takes {_MAX_MODULES}",
+            f"the device would have {modules} modules, those of IoT Edge among them, and the hub takes {_MAX_MODULES}",
             hint="take one away first",
         )
     return content

@@ -58,12 +58,18 @@ def judge(agent: Twin, module: str, image: str) -> Judgement:
         return Judgement(Seen.REFUSED, f"the device finds its content {_REFUSED[code]}: {words}")
     found = (agent.reported.get("modules") or {}).get(module) or {}
     runs_it = (found.get("settings") or {}).get("image") == image
-    if code != 200 and not runs_it and _CANCELLED in words:
-        return Judgement(Seen.WAITING, "pulling the image")
     if code != 200:
-        return Judgement(Seen.FAILING, f"the device answers {code}: {words}")
-    if not runs_it:
-        return Judgement(Seen.WAITING, "the module has another image yet")
+        pulls = _CANCELLED in words and not runs_it
+        return Judgement(Seen.WAITING, "pulling the image") if pulls else Judgement(Seen.FAILING, _answer(code, words))
+    return _judged(module, found) if runs_it else Judgement(Seen.WAITING, "the module has its old image yet")
+
+
+def _answer(code: int, words: str) -> str:
+    return f"the device answers {code}: {words}"
+
+
+def _judged(module: str, found: Mapping[str, Json]) -> Judgement:
+    """How a module stands that was brought up."""
     restarts = int(found.get("restartCount", 0))
     if found.get("runtimeStatus") == "running":
         return Judgement(Seen.RUNNING, "running", restarts)

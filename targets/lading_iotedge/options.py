@@ -84,7 +84,7 @@ class IotEdgeOptions(Options):
     create_options: Mapping[str, Any] = field(default_factory=dict)
     """Docker's options for the container, as an object. Environment variables go under env."""
 
-    env: Mapping[Variable, str] = field(default_factory=dict)
+    env: Mapping[Variable, Annotated[str, Text(max_length=4096)]] = field(default_factory=dict)
     """Environment variables of the module. The hub and the device keep them readable."""
 
     restart_policy: Literal["always", "on-failure", "on-unhealthy", "never"] = "always"

@@ -39,7 +39,7 @@ def parse(variable: str, text: str) -> SharedKey:
         if not parts.get(name):
             raise BadInput(
                 f"the connection string in {variable} has no {name}",
-                hint="it is HostName=…;SharedAccessKeyName=…;SharedAccessKey=…, as the hub's Shared access policies show it",
+                hint="the hub's Shared access policies show it: HostName=…;SharedAccessKeyName=…;SharedAccessKey=…",
             )
     try:
         key = base64.b64decode(parts["SharedAccessKey"], validate=True)
