@@ -24,7 +24,7 @@ from lading import (
 
 from . import content, record
 from .addresses import device_uri
-from .image import check_platform
+from .image import check_platform, warn_of_floating
 from .judging import Judgement, Seen, judge, offline
 from .module import Part, our_module, part, routes_of, with_values, without_values
 from .options import IotEdgeOptions
@@ -87,6 +87,7 @@ class _Step:
         platform = (agent.reported.get("runtime") or {}).get("platform") or {}
         reported = (str(platform["os"]), str(platform["architecture"])) if platform.get("architecture") else None
         check_platform(self._request, self._options.platform, reported, f"the device {self._device}")
+        warn_of_floating(self._wanted.image, self._context)
         self._put(self._wanted, agent, router, ours)
         previous = None
         if ours is not None:

@@ -28,7 +28,7 @@ from lading import (
 
 from . import content, record
 from .addresses import applied, fleet_uri
-from .image import check_platform
+from .image import check_platform, warn_of_floating
 from .module import Part, part
 from .options import IotEdgeOptions
 from .pace import pause
@@ -127,6 +127,7 @@ class _Step:
         """Let the hub judge the condition, and find a deployment of ours that is the same, or a name for a new one."""
         whole = self._content()
         check_platform(self._request, self._options.platform, None, "the fleet")
+        warn_of_floating(self._part.image, self._context)
         objections = self._hub.test(self._condition, _metrics("new", self._part))
         if objections:
             raise BadInput(

@@ -20,15 +20,19 @@ _ARCHITECTURES = {
 }
 
 
-def checked_reference(request: DeployRequest, context: Context) -> str:
-    """The image of a release; a floating one is warned of. Raises BadInput where edgeAgent would refuse it."""
-    reference = request.image.reference if request.image else ""
-    found = _REFERENCE.fullmatch(reference)
-    if found is None:
-        raise BadInput(f"a device cannot run the image '{reference}'", hint="use repo:tag or repo@sha256:…")
-    if "@" not in reference and found["tag"] in (None, "latest"):
-        context.warn(f"the image {reference} has the floating tag latest: a device that has it will not pull it again")
-    return reference
+def reference(request: DeployRequest) -> str:
+    """The image of a release, as a device is told. Raises BadInput where edgeAgent would refuse it."""
+    name = request.image.reference if request.image else ""
+    if not _REFERENCE.fullmatch(name):
+        raise BadInput(f"a device cannot run the image '{name}'", hint="use repo:tag or repo@sha256:…")
+    return name
+
+
+def warn_of_floating(name: str, context: Context) -> None:
+    """Warn of an image that a device which has it will not pull again."""
+    found = _REFERENCE.fullmatch(name)
+    if "@" not in name and found and found["tag"] in (None, "latest"):
+        context.warn(f"the image {name} has the floating tag latest: a device that has it will not pull it again")
 
 
 def check_platform(request: DeployRequest, wanted: str | None, reported: tuple[str, str] | None, whose: str) -> None:

@@ -17,7 +17,7 @@ from operator import getitem
 from lading import Context, Deployment, DeployRequest, Json, StageFailed
 
 from . import create_options
-from .image import checked_reference
+from .image import reference
 from .options import IotEdgeOptions
 
 PACKAGE, MODEL = "lading.package", "lading.model"
@@ -56,7 +56,7 @@ def part(request: DeployRequest, context: Context) -> Part:
         "status": "running",
         "restartPolicy": options.restart_policy,
         "settings": {
-            "image": checked_reference(request, context),
+            "image": reference(request),
             **create_options.split(_create_options(request, options)),
         },
     }

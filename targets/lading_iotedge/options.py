@@ -27,7 +27,7 @@ class Registry(Options):
     account that can pull and nothing else.
     """
 
-    address: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._/-]+)?$")]
+    address: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:/_-]*$")]
     """Host name of the registry, without a scheme."""
 
     username: Variable
@@ -38,6 +38,10 @@ class Registry(Options):
 
     name: Key = "lading"
     """Under which name the device keeps the credentials."""
+
+    def __post_init__(self) -> None:
+        if "://" in self.address:
+            raise ValueError(f"address: drop the scheme of {self.address}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ a signature that the hub does not take any more is made anew, once, because such
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.identity import DefaultAzureCredential
 
-from lading import BadInput, Context, Json, LadingError, StageFailed, Transient, __version__
+from lading import BadInput, Context, Json, LadingError, OutcomeUnknown, StageFailed, Transient, __version__
 
 from .port import AGENT, Configuration, Twin
 from .signing import parse
@@ -51,9 +52,9 @@ _Answer = tuple[HttpResponse, Json]
 def connect(hub: str, context: Context) -> RestHub:
     """The hub at a host name, or of the connection string in a variable. Raises BadInput for a wrong one."""
     if "." in hub:
-        return RestHub(hub, lambda fresh: f"Bearer {_token(fresh)}")
+        return RestHub(hub, lambda fresh: f"Bearer {_token(fresh)}", context.deadline)
     shared = parse(hub, context.secret(hub).reveal())
-    return RestHub(shared.host, lambda _fresh: shared.sign())
+    return RestHub(shared.host, lambda _fresh: shared.sign(), context.deadline)
 
 
 @cache
@@ -74,12 +75,13 @@ def _token(fresh: bool) -> str:
 
 
 class RestHub:
-    """A hub over HTTPS; the shape is `port.Hub`."""
+    """A hub over HTTPS; the shape is `port.Hub`. `deadline` (UTC) is when nobody waits for its answers any more."""
 
-    def __init__(self, host: str, authorize: Callable[[bool], str]) -> None:
+    def __init__(self, host: str, authorize: Callable[[bool], str], deadline: datetime | None) -> None:
         self.name = host
         self._authorize = authorize
-        transport = RequestsTransport(connection_timeout=_CONNECT, read_timeout=_READ)
+        self._deadline = deadline
+        transport = RequestsTransport(connection_timeout=_CONNECT)
         agent = UserAgentPolicy(f"lading/{__version__}")
         self._client: Any = PipelineClient(f"https://{host}", policies=[agent], transport=transport)
 
@@ -191,12 +193,21 @@ class RestHub:
             json=body,
         )
         try:
-            response: HttpResponse = self._client.send_request(request)
+            response: HttpResponse = self._client.send_request(request, read_timeout=max(0.1, min(_READ, self._left())))
         except AzureError as error:
+            if self._left() <= 0:
+                raise OutcomeUnknown(
+                    f"{self.name} has not answered in time",
+                    hint="run the same command again: it finds out what was done",
+                ) from None
             raise Transient(
                 f"{self.name} does not answer: {clean(str(error.message))}", hint="check the network", retry_after=_LOST
             ) from None
         return response
+
+    def _left(self) -> float:
+        """Seconds until the deadline."""
+        return math.inf if self._deadline is None else (self._deadline - datetime.now(UTC)).total_seconds()
 
 
 def _quoted(name: str) -> str:

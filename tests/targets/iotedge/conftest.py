@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from offline_iothub.client import IotHub
-from tests.conftest import Shell
+from tests.conftest import ROOT, Shell
 
-sys.path.insert(0, str(Path(__file__).parent))  # for iotedge_kit
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests" / "emulators" / "iothub")]  # for iotedge_kit, hub_client
 
-from iotedge_kit import VARIABLE, Yard
+from iotedge_kit import VARIABLE, Yard  # noqa: E402
 
 
 @pytest.fixture

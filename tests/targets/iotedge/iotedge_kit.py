@@ -17,14 +17,14 @@ from tests.conftest import Done, Shell
 VARIABLE = "IOTHUB_CONNECTION"
 QUICK = {"grace": 0.4, "timeout": 30}
 
-SCRIPT = '''\
+SCRIPT = """\
 def init():
     pass
 
 
 def run(raw_data):
     return [1]
-'''
+"""
 
 
 @dataclass
