@@ -130,6 +130,10 @@ class Faults:
         """The call has no effect and is never answered."""
         self._add("black_hole", **where)
 
+    def delay(self, seconds: float, **where: Any) -> None:
+        """The call has its effect and its answer, that much later."""
+        self._add("delay", seconds=seconds, **where)
+
     def cut_upload(self, **where: Any) -> None:
         """The connection closes when half of the body has come."""
         self._add("cut_upload", **where)

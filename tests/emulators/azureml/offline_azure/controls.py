@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .door import Door
-from .messages import Answer, Head, as_json
+from .messages import Answer, Head, Refusal, as_json
 from .wire import Body
 
 Answers = Mapping[tuple[str, str], Callable[[Any], Any]]  # by method and path, of what was sent
@@ -32,5 +32,5 @@ class Control:
             return as_json({"error": f"there is no {head.method} {head.path}"}, 404)
         try:
             return as_json(answer(json.loads(content) if content else None))
-        except (TypeError, ValueError) as error:
+        except (Refusal, TypeError, ValueError) as error:
             return as_json({"error": str(error)}, 400)

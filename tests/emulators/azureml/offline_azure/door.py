@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
@@ -56,6 +57,8 @@ class Door(ABC):
         if rule.effect == "black_hole":
             self.faults.hold()
             raise HangUp
+        if rule.effect == "delay":
+            time.sleep(rule.seconds)
         if rule.effect == "drop_before":
             raise HangUp
         if rule.effect == "expire_tokens":

@@ -9,7 +9,7 @@ from typing import Any
 
 from .messages import Head
 
-EFFECTS = ("answer", "drop_before", "drop_after", "black_hole", "cut_upload", "expire_tokens", "operation")
+EFFECTS = ("answer", "drop_before", "drop_after", "black_hole", "delay", "cut_upload", "expire_tokens", "operation")
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Rule:
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
+    seconds: float = 0.0
     operation: dict[str, Any] = field(default_factory=dict)
     met: int = 0
 

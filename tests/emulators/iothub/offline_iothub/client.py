@@ -32,10 +32,12 @@ class IotHub(Cloud):
         tags: Mapping[str, Any] = {},
         reported: Mapping[str, Any] = {},
         platform: Mapping[str, str] = {},
+        engine: str | None = None,
     ) -> None:
         """Devices that are connected and run nothing. `reported` is of the device twin; `platform` is `os`, by default
-        linux, and `architecture`, by default x86_64."""
-        fields = {"edge": edge, "tags": tags, "reported": reported, "platform": platform}
+        linux, and `architecture`, by default x86_64. With the address of an `engine`, as of DOCKER_HOST, their modules
+        are containers of it, and the platform is the engine's; without, they are simulated."""
+        fields = {"edge": edge, "tags": tags, "reported": reported, "platform": platform, "engine": engine}
         self._change("/devices", names, **fields)
 
     def add_fleet(self, count: int, **fields: Any) -> list[str]:

@@ -33,7 +33,7 @@ def is_layer(content: Record) -> bool:
 
 
 def check_layer(content: Record) -> None:
-    """As `check_content`, of content that names parts of the desired properties: `properties.desired.modules.salary`."""
+    """As `check_content`, of content whose keys name parts: `properties.desired.modules.salary`."""
     for name, properties in content["modulesContent"].items():
         _check_size(name, properties)
         for key, value in properties.items():

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from offline_azure.controls import Control
@@ -13,9 +18,9 @@ from . import rollout
 from .app import App
 from .content import check_content
 from .simulated import Simulated, behaviours
-from .state import AGENT, EDGE_HUB, POLICY, Device, Hub, Twin
-from .twins import merged
+from .state import AGENT, EDGE_HUB, POLICY, Agent, Device, Hub, Twin
 
+HUBS = f"salary-hub-{os.getpid()}-"  # all that this process is called by, on an engine that others use too
 PLATFORM = {"os": "linux", "architecture": "x86_64"}
 
 
@@ -45,12 +50,12 @@ class HubControl(Control):
             },
         )
 
-    def _changing(self, change: Any) -> Any:
+    def _changing(self, change: Callable[[Hub, Record], object]) -> Callable[[Record], object]:
         return lambda sent: self._app.snapshot(lambda hub: change(hub, sent))
 
     def _reset(self, _: Any) -> Record:
         self._hubs += 1
-        hub = Hub(f"salary-hub-{self._hubs}")
+        hub = Hub(f"{HUBS}{self._hubs}")
         self._app.reset(hub)
         return {
             "tenant_id": hub.tenant.tenant_id,
@@ -70,15 +75,34 @@ def _add_devices(hub: Hub, sent: Record) -> None:
         hub.devices[name] = device
         if device.edge:
             device.modules = {AGENT: Twin(), EDGE_HUB: Twin()}
-            device.agent = Simulated(hub, device)
+            device.agent = _agent(hub, device, sent["engine"])
             device.wake()
     rollout.resolve(hub)
+
+
+def _agent(hub: Hub, device: Device, engine: str | None) -> Agent:
+    if engine is None:
+        return Simulated(hub, device)
+    from .agent import ContainerAgent  # the SDK of Docker takes its time
+    from .engine import Engine
+
+    connected = Engine(engine)
+    _reap(engine)
+    device.platform = connected.platform
+    return ContainerAgent(hub, device, connected)
+
+
+@cache
+def _reap(engine: str) -> subprocess.Popen[bytes]:
+    """See `reaper`; its input is a pipe that ends with this process, which the cache keeps open."""
+    argv = [sys.executable, "-m", "offline_iothub.reaper", engine, HUBS]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 def _tag(hub: Hub, sent: Record) -> None:
     for name in sent["names"]:
         twin = hub.device(name).twin
-        twin.tags = merged(twin.tags, sent["tags"])
+        twin.tags = _merged(twin.tags, sent["tags"])
         twin.touch()
     rollout.resolve(hub)
 
@@ -125,6 +149,16 @@ def _state(hub: Hub) -> Record:
 def _device(device: Device) -> Record:
     """Its twin, and those of its modules under `modules`."""
     return {**device.document(), "modules": {name: device.document(name) for name in device.modules}}
+
+
+def _merged(old: Record, new: Record) -> Record:
+    """As twins are patched: objects by key, null removes."""
+    result = {**old, **new}
+    for name, value in new.items():
+        if isinstance(value, dict):
+            before = old.get(name)
+            result[name] = _merged(before if isinstance(before, dict) else {}, value)
+    return {name: value for name, value in result.items() if value is not None}
 
 
 def _key() -> str:

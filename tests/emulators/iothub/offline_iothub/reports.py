@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 
 from offline_azure.state import Record, now
@@ -11,6 +12,7 @@ from .content import create_options
 from .state import NEVER
 
 VERSION = "1.5.21"
+IMAGE = re.compile(r"([^/]+/)*[^/:]+(:[^/:]+)?")  # a tag or a digest
 CHUNK = 512  # characters of create options in one value
 OK, MALFORMED, EMPTY, FAILED = 200, 400, 417, 500
 
@@ -64,13 +66,19 @@ def report(platform: Record, version: int, desired: Record, running: dict[str, R
 
 
 def malformed(desired: Record) -> str:
-    """Why edgeAgent could not read this: the first create options that are no JSON; empty where it can."""
-    for name, spec in desired.get("modules", {}).items():
-        try:
-            json.loads(create_options(spec["settings"]) or "{}")
-        except ValueError as error:
-            return f"the create options of {name} are no JSON: {error}"
-    return ""
+    """Why edgeAgent could not read this: the first image or create options of a wrong form; empty where it can."""
+    reasons = [_malformed(name, spec["settings"]) for name, spec in desired.get("modules", {}).items()]
+    return next(filter(None, reasons), "")
+
+
+def _malformed(name: str, settings: Record) -> str:
+    if not IMAGE.fullmatch(settings["image"]):
+        return f"Image {settings['image']} of {name} is not in the right format"
+    try:
+        options = json.loads(create_options(settings) or "{}")
+    except ValueError as error:
+        return f"the create options of {name} are no JSON: {error}"
+    return "" if isinstance(options, dict) else f"the create options of {name} are no object"
 
 
 def chunked(settings: Record) -> Record:

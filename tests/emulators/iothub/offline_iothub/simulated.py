@@ -19,9 +19,9 @@ CANCELED = "The operation was canceled"
 class Behaviour:
     """How the modules whose name and image fit (regular expressions, searched) behave, instead of running:
 
-    `crash`: they run for `seconds`, then exit with `exit_code` again and again. `pull`: their image is pulled for
-    `seconds`, for ever where that is None. `refuse`: their image cannot be pulled, as `message` says. `silent`: a
-    device that is told to have such a module reports nothing any more.
+    `crash`: they run for `seconds`, then print `message` and exit with `exit_code`, again and again. `pull`: their
+    image is pulled for `seconds`, for ever where that is None. `refuse`: their image cannot be pulled, as `message`
+    says. `silent`: a device that is told to have such a module reports nothing any more.
     """
 
     kind: str
@@ -52,6 +52,12 @@ class Simulated:
     @property
     def settled(self) -> bool:
         return True
+
+    def logs(self, module: str, tail: int) -> str:
+        """What its script says of it."""
+        spec = self._running[module].spec
+        crash = self._behaviour(module, spec, "crash")
+        return "".join((crash.message if crash else "").splitlines(keepends=True)[-tail:])
 
     def close(self) -> None:
         """Nothing runs."""
@@ -98,7 +104,7 @@ class Simulated:
         def exited() -> None:
             if self._running.get(name) is module:
                 module.status, module.exit_code, module.restarts = "backoff", crash.exit_code, module.restarts + 1
-                module.description = f"Exited ({crash.exit_code}) Less than a second ago"
+                module.description = "exited"
                 module.exited = now()
                 self._report(None)
 

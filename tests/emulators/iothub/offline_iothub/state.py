@@ -32,6 +32,9 @@ class Agent(Protocol):
     def settled(self) -> bool:
         """Whether it did all that it was told."""
 
+    def logs(self, module: str, tail: int) -> str:
+        """The last lines that a module printed."""
+
     def close(self) -> None:
         """The device is gone."""
 

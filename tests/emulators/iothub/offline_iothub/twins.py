@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from offline_azure.messages import Answer, Refusal, WrongShape, as_json
 from offline_azure.state import Record
 
 from . import rollout
 from .content import check_content
-from .state import AGENT, EDGE_HUB, Device, Twin
-from .visits import Visit, check_etag, fields, routes
+from .state import AGENT, EDGE_HUB, Agent, Device
+from .visits import Visit, fields, routes
 
 devices = routes()
 ROUTES = (devices,)
@@ -47,26 +49,10 @@ def get_twin(visit: Visit) -> Answer:
     return _twin(visit.hub.device(visit["device"]))
 
 
-@devices.on("PATCH", "/twins/{device}")
-def patch_twin(visit: Visit) -> Answer:
-    device = visit.hub.device(visit["device"])
-    _patch(visit, device.twin)
-    rollout.resolve(visit.hub)
-    return _twin(device)
-
-
 @devices.on("GET", "/twins/{device}/modules/{module}")
 def get_module_twin(visit: Visit) -> Answer:
     device = visit.hub.device(visit["device"])
     device.module(visit["module"])
-    return _twin(device, visit["module"])
-
-
-@devices.on("PATCH", "/twins/{device}/modules/{module}")
-def patch_module_twin(visit: Visit) -> Answer:
-    device = visit.hub.device(visit["device"])
-    _patch(visit, device.module(visit["module"]))
-    device.wake()
     return _twin(device, visit["module"])
 
 
@@ -81,6 +67,31 @@ def apply_content(visit: Visit) -> Answer:
     check_content(content)
     rollout.apply(device, content)
     return Answer(204)
+
+
+@devices.on("POST", "/twins/{device}/modules/{module}/methods")
+def invoke(visit: Visit) -> Answer:
+    sent = visit.body({"methodName", "payload"}, {"responseTimeoutInSeconds", "connectTimeoutInSeconds"})
+    device = visit.hub.device(visit["device"])
+    device.module(visit["module"])
+    if visit["module"] != AGENT or sent["methodName"] != "GetModuleLogs" or device.agent is None:
+        raise WrongShape(f"{visit['module']} has no method {sent['methodName']!r} here")
+    if not device.connected:
+        raise Refusal(404, "DeviceNotOnline", "The operation failed because the requested device isn't online")
+    return as_json({"status": 200, "payload": _logs(device, device.agent, sent["payload"])})
+
+
+def _logs(device: Device, agent: Agent, payload: Record) -> list[Record]:
+    fields("logs' payload", payload, {"schemaVersion", "items"}, {"encoding", "contentType"})
+    if (payload.get("encoding", "none"), payload.get("contentType", "text")) != ("none", "text"):
+        raise WrongShape("logs are answered as plain text alone")
+    names = device.modules[AGENT].reported.get("modules", {})
+    return [
+        {"id": name, "payloadBytes": None, "payload": agent.logs(name, item.get("filter", {}).get("tail", 1000))}
+        for item in payload["items"]
+        for name in names
+        if re.search(item["id"], name)
+    ]
 
 
 def _identity(device: Device, name: str) -> Record:
@@ -99,25 +110,3 @@ def _identity(device: Device, name: str) -> Record:
 def _twin(device: Device, module: str = "") -> Answer:
     document = device.document(module)
     return as_json(document, ETag=f'"{document["etag"]}"')
-
-
-def _patch(visit: Visit, twin: Twin) -> None:
-    sent = visit.body(set(), {"tags", "properties", "etag", "deviceId", "moduleId"})
-    check_etag(visit.if_match, twin.etag)
-    if "tags" in sent:
-        twin.tags = merged(twin.tags, sent["tags"])
-    if "properties" in sent:
-        fields("twin's properties", sent["properties"], {"desired"}, set())
-        twin.desire(merged(twin.desired, sent["properties"]["desired"]))
-    else:
-        twin.touch()
-
-
-def merged(old: Record, new: Record) -> Record:
-    """As twins are patched: objects by key, null removes."""
-    result = {**old, **new}
-    for name, value in new.items():
-        if isinstance(value, dict):
-            before = old.get(name)
-            result[name] = merged(before if isinstance(before, dict) else {}, value)
-    return {name: value for name, value in result.items() if value is not None}

@@ -21,6 +21,7 @@ NUMBERS = {  # of the errors that the hub counts; the others have none that is p
     "IotHubQuotaExceeded": 403002,
     "DeviceNotFound": 404001,
     "ModuleNotFound": 404010,
+    "DeviceNotOnline": 404103,
     "PreconditionFailed": 412001,
 }
 
