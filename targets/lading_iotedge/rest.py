@@ -17,13 +17,13 @@ from typing import Any
 from urllib.parse import quote
 
 from azure.core import PipelineClient
+from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.core.pipeline.policies import UserAgentPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
-from azure.identity import DefaultAzureCredential
 
-from lading import BadInput, Context, Json, LadingError, OutcomeUnknown, StageFailed, Transient, __version__
+from lading import BadInput, Context, Json, LadingError, StageFailed, Transient, __version__
 
 from .port import AGENT, Configuration, Twin
 from .signing import parse
@@ -58,7 +58,9 @@ def connect(hub: str, context: Context) -> RestHub:
 
 
 @cache
-def _credential() -> DefaultAzureCredential:
+def _credential() -> TokenCredential:
+    from azure.identity import DefaultAzureCredential  # half of what a command would import, and no use to a key
+
     return DefaultAzureCredential(exclude_interactive_browser_credential=True)
 
 
@@ -195,11 +197,6 @@ class RestHub:
         try:
             response: HttpResponse = self._client.send_request(request, read_timeout=max(0.1, min(_READ, self._left())))
         except AzureError as error:
-            if self._left() <= 0:
-                raise OutcomeUnknown(
-                    f"{self.name} has not answered in time",
-                    hint="run the same command again: it finds out what was done",
-                ) from None
             raise Transient(
                 f"{self.name} does not answer: {clean(str(error.message))}", hint="check the network", retry_after=_LOST
             ) from None
@@ -232,10 +229,10 @@ def _failure(response: HttpResponse, what: str, host: str) -> LadingError:
 
 def _words(response: HttpResponse) -> str:
     """The message of an error's body; its status where there is none."""
-    text = response.text()
+    message = ""
     with suppress(ValueError, AttributeError):
-        text = str(json.loads(text).get("Message") or text)
-    return clean(text) or f"{response.status_code} {clean(response.reason or '')}".strip()
+        message = clean(str(json.loads(response.text()).get("Message") or ""))
+    return message or f"{response.status_code} {clean(response.reason or '')}".strip()
 
 
 def _seconds(value: str | None) -> float | None:

@@ -115,7 +115,7 @@ def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
 def test_the_deadline_of_the_command_counts_too(pi: Yard) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("pull", module="salary", seconds=None)])
     pi.write(device="pi")
-    assert "pulling the image" in pi.deploy("--timeout", "3", code=7).err
+    assert "run the same command again" in pi.deploy("--timeout", "3", code=7).err
 
 
 def test_golden_requests_are_asked_before_the_rest_goes(pi: Yard) -> None:
