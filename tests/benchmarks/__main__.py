@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [startup] [deploy] [serving]`: how fast Lading is, as ratios to what it is measured by.
+"""`python -m tests.benchmarks [startup] [deploy] [serving] [fleet]`: how fast Lading is, as ratios to its peers.
 
 Lading is installed from a wheel of the project as it stands. Each row alternates with its peer in one run; the ratio is
 the median over the rounds, so it holds on any machine while the milliseconds do not. Exits 1 where a row is over its
@@ -16,10 +16,10 @@ from types import FrameType
 
 import click
 
-from . import deploying, serving, startup
+from . import deploying, fleet, serving, startup
 from .environments import prepare
 
-PARTS = {"startup": startup.rows, "deploy": deploying.rows, "serving": serving.rows}
+PARTS = {"startup": startup.rows, "deploy": deploying.rows, "serving": serving.rows, "fleet": fleet.rows}
 
 
 @click.command(help=__doc__)
