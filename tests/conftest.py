@@ -16,8 +16,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "emulators" / name) for name in ("azureml", "iothub")]
+sys.path.insert(0, str(ROOT / "tests" / "engine"))
 
-from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401 - fixtures for every room
+from container_engine import container_engine, image_registry  # noqa: E402, F401 - fixtures for every room
+from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401
 from offline_iothub.fixture import iothub, iothub_emulator  # noqa: E402, F401
 
 LADING = Path(sys.executable).with_name("lading")

@@ -1,0 +1,26 @@
+"""Images by a container engine: Docker or Podman, wherever DOCKER_HOST says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lading import Description, hookimpl
+
+from .options import DockerOptions
+
+if TYPE_CHECKING:  # a deploy with nothing to do comes here for the options alone
+    from lading import Context, Image, ImageRequest
+
+
+@hookimpl
+def lading_describe() -> Description:
+    return Description(
+        summary="container images, built and pushed by Docker or Podman", options=DockerOptions, libraries=("lading",)
+    )
+
+
+@hookimpl
+def lading_image(request: ImageRequest, context: Context) -> Image:
+    from .making import make
+
+    return make(request, context)

@@ -1,0 +1,146 @@
+"""What an image is built from: a constant Dockerfile, its arguments, and the files of the build."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lading import StageFailed
+
+if TYPE_CHECKING:
+    from lading import ImageRequest, Package
+
+    from .options import DockerOptions
+
+INPUTS = "lading.inputs"
+"""The label that says what an image was made from."""
+
+PORT = 5001
+
+_HOME = "/var/lading"
+_PACKAGES = "/opt/lading/packages"
+_SERVER = "/opt/lading/server"
+_ALIVE = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/', timeout=4)"
+
+# No value of a manifest is in this text. What differs comes as build arguments, which the engine expands once and never
+# reads as instructions, and as files. The wheels stay in a stage of their own, and out of the image.
+DOCKERFILE = f"""\
+ARG BASE
+FROM ${{BASE}} AS packages
+COPY install /install
+RUN ["python3", "/install/inside.py"]
+FROM ${{BASE}}
+COPY --from=packages {_PACKAGES} {_PACKAGES}
+COPY server {_SERVER}
+ENV PYTHONPATH={_SERVER}:{_PACKAGES} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+EXPOSE {PORT}
+USER 10001:10001
+WORKDIR /tmp
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD {json.dumps(["python3", "-c", _ALIVE])}
+ENTRYPOINT ["python3", "-m", "lading_serving.alone", "--host", "0.0.0.0", "--port", "{PORT}"]
+COPY home {_HOME}
+ARG SCRIPT
+ARG MODEL
+ENV AML_APP_ROOT={_HOME} AZUREML_SOURCE_DIRECTORY=azureml-app \\
+    AZUREML_ENTRY_SCRIPT=${{SCRIPT}} AZUREML_MODEL_DIR=${{MODEL}}
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that shapes an image. `files` maps the paths of the build to bytes, or to the file that has them; `arguments`
+    are those of the Dockerfile; `digest` is of everything, but for what a floating base has in it.
+    """
+
+    files: Mapping[str, bytes | Path]
+    arguments: Mapping[str, str]
+    labels: Mapping[str, str]
+    platform: str | None
+    digest: str
+
+
+def recipe(request: ImageRequest, options: DockerOptions) -> Recipe:
+    """The recipe of a package's image. Raises StageFailed where the scoring server is not installed."""
+    package = request.package
+    model = f"{_HOME}/azureml-models/{package.model.name}/{package.model.version}"
+    arguments = {
+        "BASE": options.base or f"python:{minor(package.python)}-slim",
+        "SCRIPT": f"azureml-app/{package.scoring_script}",
+        "MODEL": model,
+    }
+    files = dict(sorted(_files(package, options)))
+    labels = {**request.tags, **_annotations(request)}
+    content = {name: _digest(content) for name, content in files.items()}
+    inputs = json.dumps([DOCKERFILE, arguments, labels, content, options.platform], sort_keys=True)
+    digest = hashlib.sha256(inputs.encode()).hexdigest()
+    return Recipe(files, arguments, {**labels, INPUTS: digest}, options.platform, digest)
+
+
+def minor(python: str) -> str:
+    """`3.11` of `3.11.7`."""
+    return ".".join(python.split(".")[:2])
+
+
+def _annotations(request: ImageRequest) -> dict[str, str]:
+    """Labels that tools know (OCI annotations), and the model by its name."""
+    model = request.package.model
+    return {
+        "org.opencontainers.image.title": request.service,
+        "org.opencontainers.image.version": str(model.version),
+        "org.opencontainers.image.revision": request.package.digest,
+        "lading.model.name": model.name,
+        "lading.model.version": str(model.version),
+    }
+
+
+def _files(package: Package, options: DockerOptions) -> Iterator[tuple[str, bytes | Path]]:
+    yield "Dockerfile", DOCKERFILE.encode()
+    yield "install/inside.py", Path(__file__).with_name("inside.py")
+    yield "install/install.json", json.dumps(_install(package, options), sort_keys=True).encode()
+    yield "install/requirements.txt", "".join(f"{line}\n" for line in _requirements(package)).encode()
+    if options.wheels is not None:
+        yield from ((f"install/wheels/{wheel.name}", wheel) for wheel in options.wheels.glob("*.whl"))
+    yield from _tree(_serving(), "server/lading_serving", "*.py")
+    yield from _tree(package.folder, "home", "*")
+    model = package.model
+    yield f"home/azureml-models/{model.name}/{model.version}/{model.file_name}", model.file
+
+
+def _tree(folder: Path, name: str, pattern: str) -> Iterator[tuple[str, Path]]:
+    yield from ((f"{name}/{path.relative_to(folder)}", path) for path in folder.rglob(pattern) if path.is_file())
+
+
+def _install(package: Package, options: DockerOptions) -> dict[str, object]:
+    arguments = [f"--extra-index-url={address}" for address in options.extra_index_urls]
+    arguments += [f"--trusted-host={host}" for host in options.trusted_hosts]
+    if options.index_url is not None:
+        arguments.append(f"--index-url={options.index_url}")
+    if options.wheels is not None:
+        arguments.append("--find-links=/install/wheels")
+        arguments += [] if options.index_url or options.extra_index_urls else ["--no-index"]
+    return {"python": minor(package.python), "arguments": arguments, "target": _PACKAGES}
+
+
+def _requirements(package: Package) -> tuple[str, ...]:
+    """The package's pins, and what the scoring server parses HTTP with, unless that is pinned already."""
+    known = any(line.lower().startswith("httptools") for line in package.requirements)
+    return package.requirements if known else (*package.requirements, "httptools>=0.6")
+
+
+def _serving() -> Path:
+    spec = importlib.util.find_spec("lading_serving")
+    if spec is None or spec.origin is None:
+        raise StageFailed("the scoring server is not installed", hint="pip install --force-reinstall lading")
+    return Path(spec.origin).parent
+
+
+def _digest(content: bytes | Path) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

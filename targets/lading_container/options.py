@@ -1,0 +1,46 @@
+"""What a manifest may say of the target `container`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from lading import Options, Range, Text
+
+
+@dataclass(frozen=True)
+class ContainerOptions(Options):
+    host: Annotated[str, Text(pattern=r"^[0-9a-fA-F.:]+$", max_length=45)] = "127.0.0.1"
+    """Address of the engine's machine to listen on. The service asks for no password: on any other than a loopback
+    address it is open to whoever can reach it.
+    """
+
+    port: Annotated[int, Range(ge=0, le=65535)] = 0
+    """Port to listen on; 0 picks a free one and keeps it from release to release."""
+
+    cpus: Annotated[float, Range(gt=0, le=1024)] | None = None
+    """Processors that it may use; all of them where none is given."""
+
+    memory: Annotated[str, Text(pattern=r"^[1-9][0-9]{0,12}[bkmg]$")] | None = None
+    """Memory that it may use, such as `512m`; over that it is killed, and says so in its status."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the scoring script. Whoever may use the engine can read them there."""
+
+    restart: Literal["no", "on-failure", "always", "unless-stopped"] = "unless-stopped"
+    """When the engine starts it again after it has ended."""
+
+    network: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")] | None = None
+    """A network of the engine's to be in; it must exist. Other containers there find it by the service's name."""
+
+    pull: Literal["missing", "always", "never"] = "missing"
+    """When to pull an image that is in a registry."""
+
+    start_timeout: Annotated[float, Range(gt=0, le=86400)] = 120
+    """Seconds that importing the scoring script and `init` may take together."""
+
+    def __post_init__(self) -> None:
+        wrong = next((name for name in self.env if not name or "=" in name or "\0" in name), None)
+        if wrong is not None:
+            raise ValueError(f"env: {wrong!r} cannot be the name of a variable")

@@ -1,0 +1,167 @@
+"""What an image is made from: nothing of a manifest is an instruction, and the same inputs are the same bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import Shell
+
+from lading import ImageRequest, ManifestError, ModelVersion, Package
+from lading.manifest import parse
+from lading_docker.archive import write
+from lading_docker.engine import failure
+from lading_docker.options import DockerOptions
+from lading_docker.recipe import DOCKERFILE, Recipe, recipe
+
+HOSTILE = st.one_of(
+    st.sampled_from(
+        ["a\nRUN id", "$(id)", "${PATH}", "{{ x }}", "../../etc", "-rf", "a b", "`id`", "a' \"b", "#x", "\\"]
+    ),
+    st.text(min_size=1, max_size=40),
+)
+
+
+@pytest.fixture(scope="module")
+def request_(tmp_path_factory: pytest.TempPathFactory) -> ImageRequest:
+    folder = tmp_path_factory.mktemp("package")
+    (folder / "azureml-app").mkdir()
+    (folder / "azureml-app" / "score.py").write_text("def init(): ...")
+    file = folder.parent / "model.txt"
+    file.write_text("7")
+    now = datetime.now(UTC)
+    model = ModelVersion("hull", 3, "aa", file, "model.txt", now, framework="x", framework_version="1", python="3.11.7")
+    package = Package("dd", folder, "score.py", model, "3.11.7", ("click==8.1.0",))
+    return ImageRequest(package, DockerOptions(), "ferry", {"lading.package": "dd"})
+
+
+def made(request: ImageRequest, **options: object) -> Recipe:
+    return recipe(request, DockerOptions(**options))  # type: ignore[arg-type]
+
+
+@given(script=HOSTILE, requirement=HOSTILE, host=HOSTILE)
+def test_a_hostile_text_is_carried_and_never_an_instruction(
+    request_: ImageRequest, script: str, requirement: str, host: str
+) -> None:
+    package = replace(request_.package, scoring_script=script, requirements=(requirement,))
+    found = made(replace(request_, package=package), trusted_hosts=(host,))
+    assert found.files["Dockerfile"] == DOCKERFILE.encode()
+    assert found.arguments["SCRIPT"] == f"azureml-app/{script}"
+    said = json.loads(bytes(found.files["install/install.json"]))  # type: ignore[arg-type]
+    assert f"--trusted-host={host}" in said["arguments"]  # one word, which begins as an option does
+    assert not [name for name in found.files if name.startswith("/") or ".." in name.split("/")]
+
+
+def accepted(field: str, text: str) -> bool:
+    block = json.dumps({field: text.replace("$", "$$")}, ensure_ascii=False)
+    source = f"version: 1\nname: ferry\ntrain: {{}}\nimage: {block}\n"
+    try:
+        parse(Path("lading.yaml"), source.encode("utf-8", "surrogatepass"), {}).bind({("image",): DockerOptions})
+    except ManifestError:
+        return False
+    return True
+
+
+@settings(deadline=None)  # the first one loads pydantic
+@given(text=HOSTILE)
+def test_an_option_that_is_accepted_has_nothing_in_it_that_an_engine_could_read_otherwise(text: str) -> None:
+    for field in ("base", "repository", "platform"):
+        assert not accepted(field, text) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", text), (field, text)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("base", "python"),
+        ("base", "registry.example:5000/team/python:3.11-slim"),
+        ("base", f"python@sha256:{'0' * 64}"),
+        ("repository", "127.0.0.1:5000/a/b"),
+        ("platform", "linux/arm64"),
+    ],
+)
+def test_an_option_as_people_write_it_is_accepted(field: str, text: str) -> None:
+    assert accepted(field, text)
+
+
+def test_the_dockerfile_has_exec_forms_alone() -> None:
+    commands = re.findall(r"^(?:RUN|ENTRYPOINT|HEALTHCHECK .*CMD) (.*)$", DOCKERFILE, re.MULTILINE)
+    assert len(commands) == 3
+    assert all(isinstance(json.loads(command), list) for command in commands)
+
+
+def archive(files: Mapping[str, bytes | Path]) -> bytes:
+    file = io.BytesIO()
+    write(files, file)
+    return file.getvalue()
+
+
+def test_the_same_inputs_are_the_same_bytes_whenever_they_were_written(request_: ImageRequest) -> None:
+    first = made(request_)
+    before = archive(first.files)
+    (request_.package.folder / "azureml-app" / "score.py").touch()
+    assert (made(request_).digest, archive(made(request_).files)) == (first.digest, before)
+    with tarfile.open(fileobj=io.BytesIO(before)) as tar:
+        assert {(member.mtime, member.uid) for member in tar} == {(946684800, 0)}
+        assert {member.mode for member in tar if member.isfile()} == {0o644}
+    names = set(first.files)
+    assert {"home/azureml-app/score.py", "home/azureml-models/hull/3/model.txt"} <= names
+    assert {"server/lading_serving/alone.py", "install/requirements.txt"} <= names
+
+
+@pytest.mark.parametrize(
+    "options", [{"base": "python:3.11"}, {"platform": "linux/arm64"}, {"index_url": "https://example.com"}]
+)
+def test_another_input_is_another_image(request_: ImageRequest, options: Mapping[str, str]) -> None:
+    assert made(request_, **options).digest != made(request_).digest
+    assert made(request_).arguments["BASE"] == "python:3.11-slim"
+
+
+def test_an_address_with_a_password_is_refused_at_its_line_and_not_repeated(shell: Shell) -> None:
+    shell.write("model.txt", "7")
+    shell.write(
+        "lading.yaml",
+        "version: 1\nname: ferry\nregister: {file: model.txt}\nimage:\n  index_url: https://me:s3cr3t@example.com/simple\n",
+    )
+    refused = shell("check", code=2).err
+    assert "lading.yaml:5:14: image.index_url: has a user or password in it" in refused
+    assert "s3cr3t" not in refused
+
+
+@pytest.mark.parametrize(
+    ("what", "said", "code"),
+    [
+        ("pulling x", "toomanyrequests: You have reached your pull rate limit", 5),
+        ("pulling x", "pull access denied for x", 5),
+        ("pushing x", "unauthorized: authentication required", 5),
+        ("building the image", "write /x: no space left on device", 5),
+        ("building the image", "The command 'python3' returned a non-zero code: 1", 6),
+        ("creating the container x", "permission denied", 6),
+    ],
+)
+def test_what_an_engine_refuses_is_told_apart(what: str, said: str, code: int) -> None:
+    found = failure(what, said)
+    assert (found.exit_code, found.message.startswith(what)) == (code, True)
+
+
+def test_without_an_engine_a_deploy_says_what_to_do_and_begins_nothing(shell: Shell) -> None:
+    shell.write("model.txt", "7")
+    shell.write("score.py", "def init(): ...\ndef run(raw_data): return 1\n")
+    shell.write(
+        "lading.yaml",
+        "version: 1\nname: ferry\nregister: {file: model.txt}\npackage: {scoring_script: score.py}\n"
+        "target: container\ntargets: {container: {}}\n",
+    )
+    nowhere = {"DOCKER_HOST": f"unix://{shell.folder}/no.sock"}
+    done = shell("deploy", code=5, **nowhere)
+    assert f"no container engine answers at {nowhere['DOCKER_HOST']}" in done.err
+    assert "DOCKER_HOST" in done.err
+    assert shell("history", "--json").json() == []
