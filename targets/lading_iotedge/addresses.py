@@ -42,7 +42,9 @@ def fleet_uri(hub: Hub, options: IotEdgeOptions, module: str, deployment: str) -
     """Where a module answers on each device that an automatic deployment applies to: two queries, and their pages."""
     if options.scoring_host is None:
         return NoScoringUri(_ON_DEVICE.format(module, options.container_port))
-    devices = {twin.device: twin for twin in hub.query(f"SELECT * FROM devices WHERE {options.target_condition}")}
+    condition = "" if options.target_condition == "*" else f" AND ({options.target_condition})"
+    found_by = f"SELECT * FROM devices WHERE capabilities.iotEdge = true{condition}"
+    devices = {twin.device: twin for twin in hub.query(found_by)}
     agents = hub.query(applied(deployment))
     found = {a.device: address(options, module, devices[a.device], a) for a in agents if a.device in devices}
     uris = {device: uri for device, uri in sorted(found.items()) if isinstance(uri, str)}

@@ -117,7 +117,7 @@ def test_two_hundred_devices(yard: Yard) -> None:
 def test_one_address_per_device(fleet: Yard) -> None:
     fleet.hub.tag("device-0005", address=None)
     with answering([1]) as port:
-        fleet.write(target_condition=OSLO, host_port=port, scoring_host="tag:address")
+        fleet.write(target_condition="*", host_port=port, scoring_host="tag:address")
         done = fleet.deploy()
         address = f"http://127.0.0.1:{port}/score"
         assert done.out == f"{address}\n"
@@ -141,6 +141,18 @@ def test_a_condition_is_judged_before_anything_is_created(fleet: Yard) -> None:
     fleet.write(target_condition=OSLO, platform="linux/arm64")
     assert "the image is for linux/amd64, and the fleet is linux/arm64" in fleet.deploy(code=2).err
     assert fleet.writes == before
+
+
+def test_a_deployment_of_somebody_else_is_left_alone(fleet: Yard) -> None:
+    fleet.write(target_condition=OSLO)
+    fleet.deploy()
+    (name,) = deployments(fleet)
+    fleet.shell("delete")
+    theirs = {"id": name, "schemaVersion": "2.0", "targetCondition": "tags.a = 1", "priority": 1}
+    HubClient(fleet.hub)("PUT", f"/configurations/{name}", {**theirs, "content": content(camera="camera:1")})
+    done = fleet.deploy("--store", "elsewhere", code=6)
+    assert f"an automatic deployment {name} is on {fleet.hub.host} already, and it is not Lading's" in done.err
+    assert deployments(fleet) == {name: 1}
 
 
 def test_a_deployment_that_changes_meanwhile_is_read_again(fleet: Yard) -> None:
