@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from lading import (
     Capability,
@@ -23,7 +24,9 @@ from lading import (
 )
 
 from .options import IotEdgeOptions
-from .port import Hub
+
+if TYPE_CHECKING:
+    from .port import Hub
 
 
 @hookimpl

@@ -30,9 +30,11 @@ from .module import Part, our_module, part, routes_of, with_values, without_valu
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import AGENT, ROUTER, Hub, Twin
-from .record import Record
+from .record import WRONG, Record
 
 Content = Mapping[str, Json]
+
+_LINES = 20  # of a log that are shown
 
 
 def step(request: DeployRequest, context: Context, hub: Hub) -> DeployStep:
@@ -64,11 +66,10 @@ class _Step:
         ours = our_module(agent.desired.get("modules") or {}, self._request.deployment, self._device)
         if self._record is None:
             return self._begin(agent, router, ours)
-        verdict = self._request.verdict
-        if verdict is not None and not verdict.up and not self._record.gone:
-            self._record = replace(self._record, gone=verdict.reason, waited=0.0).write(self._context.work)
         if self._record.gone:
             return self._take_back(self._record, agent, router, ours)
+        if self._request.verdict is not None and not self._request.verdict.up:
+            return self._give_up(self._record, WRONG)
         if not content.holds(self._wanted, agent, router):
             return self._apply("apply", self._put(self._wanted, agent, router, ours))
         return self._follow(self._record, agent, router)
@@ -109,7 +110,7 @@ class _Step:
     def _follow(self, kept: Record, agent: Twin, router: Twin) -> DeployStep:
         """Look how the module stands; it is up once it has run through the grace."""
         found, wait = judge(agent, self._wanted.name, self._wanted.image), self._options.wait
-        if found.seen is Seen.RUNNING and kept.steady >= wait.grace:
+        if found.seen is Seen.RUNNING and kept.steady >= wait.grace and found.restarts == kept.restarts:
             return self._up(agent, router)
         if found.seen is Seen.REFUSED:
             return self._give_up(kept, found.detail)
@@ -147,6 +148,9 @@ class _Step:
         )
 
     def _give_up(self, kept: Record, reason: str) -> Pending:
+        log = self._hub.module_log(self._device, self._wanted.name, _LINES)
+        if log:  # told now, for it goes with the container
+            self._context.warn("\n".join(("the end of the module's log:", *log)))
         replace(kept, gone=reason, waited=0.0).write(self._context.work)
         return Pending("taking the release back", reason, retry_after=0.0)
 

@@ -33,7 +33,7 @@ from .module import Part, part
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import Configuration, Hub
-from .record import Record
+from .record import WRONG, Record
 
 _CONTENT = "lading_content"
 _UNSEEN = 8.0  # seconds that a new deployment may stay invisible, before it is created again
@@ -50,6 +50,8 @@ class Counts:
     failing: int
 
     def __str__(self) -> str:
+        if self.targeted == 0:
+            return "no device meets the target condition"
         return f"applied {self.applied}, running {self.running}, failed {self.failed} of {self.targeted}"
 
 
@@ -111,7 +113,7 @@ class _Step:
             return self._begin()
         verdict = self._request.verdict
         if verdict is not None and not verdict.up and not kept.gone:
-            kept = replace(kept, gone=verdict.reason).write(self._context.work)
+            kept = replace(kept, gone=WRONG).write(self._context.work)
         found = self._hub.configuration(kept.deployment)
         if found is not None and not is_ours(found, self._request.deployment):
             raise StageFailed(
@@ -207,7 +209,7 @@ class _Step:
             return self._give_up(kept, found, seen)
         replace(kept, waited=0.0).write(self._context.work)
         raise OutcomeUnknown(
-            f"{found.id}: {seen}; of the others nothing is reported yet",
+            f"{found.id}: {seen}",
             hint="run the same command again: it goes on where this one ended",
         )
 

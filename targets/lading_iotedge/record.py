@@ -15,6 +15,9 @@ from lading import Json
 
 _FILE = "iot-edge.json"
 
+WRONG = "a golden request was answered wrongly"
+"""Why a release is taken back; how it was answered is told and not kept, for the values of variables may be in it."""
+
 
 @dataclass(frozen=True)
 class Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from iotedge_kit import Yard, answering
@@ -79,9 +80,12 @@ def released(pi: Yard, module: str) -> None:
 
 
 def test_a_first_module_that_crashes_is_taken_away(pi: Yard) -> None:
-    pi.hub.behave("pi", behaviours=[CRASHES])
+    pi.hub.behave("pi", behaviours=[replace(CRASHES, message="no model is here")])
     pi.write(device="pi")
-    assert "did not come up" in pi.deploy(code=8).err
+    done = pi.deploy(code=8)
+    assert "did not come up" in done.err
+    assert "the end of the module's log:" in done.err
+    assert "no model is here" in done.err
     assert set(pi.modules()) == {"camera"}
     assert pi.status()["state"] == "absent"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from hypothesis import strategies as st
 import lading
 from lading_iotedge.content import layer
 from lading_iotedge.create_options import CHUNK, joined, split
+from lading_iotedge.image import reference
 from lading_iotedge.module import part
 from lading_iotedge.options import IotEdgeOptions, Registry
 from lading_iotedge.port import AGENT
+from lading_iotedge.signing import parse
 
 PORT = {"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "70000"}]}}}
 LONG = {"Labels": {f"l{number}": "x" * 500 for number in range(110)}}
+WHOLE = "HostName=h.azure-devices.net;SharedAccessKeyName=a;SharedAccessKey=czNjcjN0"
 REGISTRY = {"address": "yard.example", "username": "U", "password": "P"}
 
 
@@ -189,3 +193,34 @@ def _request(options: IotEdgeOptions) -> lading.DeployRequest:
     image = lading.Image("yard.example/salary@sha256:" + 64 * "a", "sha256:" + 64 * "a", "linux/amd64")
     deployment = lading.Deployment("salary", "edge", options)
     return lading.DeployRequest(deployment, None, 1, {"lading.service": "salary"}, image=image)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("SharedAccessKeyName=a;SharedAccessKey=czNjcjN0", "HostName"),
+        ("HostName=h.azure-devices.net;SharedAccessKey=czNjcjN0", "SharedAccessKeyName"),
+        ("HostName=h.azure-devices.net;SharedAccessKeyName=a", "SharedAccessKey"),
+        ("HostName=h.azure-devices.net;SharedAccessKeyName=a;SharedAccessKey=czNjcjN0!", "SharedAccessKey"),
+        ("czNjcjN0", "HostName"),
+    ],
+)
+def test_a_connection_string_names_the_part_and_never_the_key(text: str, part: str) -> None:
+    with pytest.raises(lading.BadInput, match=rf"\b{part}\b") as caught:
+        parse("HUB", text)
+    assert "czNjcjN0" not in f"{caught.value} {caught.value.hint} {parse('HUB', WHOLE)!r}"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "repo:tag@sha256:" + 64 * "0", "a b", "https://yard.example/salary", "repo@sha256:0", "repo'"]
+)
+def test_an_agent_cannot_name_every_image(name: str) -> None:
+    request = _request(IotEdgeOptions("h.azure-devices.net", device="pi"))
+    with pytest.raises(lading.BadInput, match="a device cannot run the image"):
+        reference(replace(request, image=lading.Image(name, "", "linux/amd64")))
+
+
+@pytest.mark.parametrize("name", ["salary:2", "yard.example/salary", "127.0.0.1:5000/a/b@sha256:" + 64 * "0"])
+def test_an_agent_can_name_these(name: str) -> None:
+    request = _request(IotEdgeOptions("h.azure-devices.net", device="pi"))
+    assert reference(replace(request, image=lading.Image(name, "", "linux/amd64"))) == name

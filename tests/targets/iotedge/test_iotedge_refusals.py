@@ -26,21 +26,12 @@ def refused(yard: Yard, *words: str, code: int = 2, **env: str) -> None:
     assert yard.writes == []
 
 
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        ("SharedAccessKeyName=a;SharedAccessKey=czNjcjN0", "no HostName"),
-        ("HostName=h.azure-devices.net;SharedAccessKeyName=a", "no SharedAccessKey"),
-        ("HostName=h.azure-devices.net;SharedAccessKeyName=a;SharedAccessKey=s3cr3t!", "not base64"),
-        ("", f"{VARIABLE} is not set"),
-    ],
-)
-def test_a_connection_string_that_is_none(yard: Yard, value: str, words: str) -> None:
+def test_a_connection_string_that_is_none(yard: Yard) -> None:
     yard.write(device="pi")
-    done = yard.deploy(code=2, **{VARIABLE: value})
-    assert words in done.err
+    broken = f"HostName={yard.hub.host};SharedAccessKeyName=a;SharedAccessKey=s3cr3t!"
+    done = yard.deploy(code=2, **{VARIABLE: broken})
+    assert f"the SharedAccessKey of the connection string in {VARIABLE} is not base64" in done.err
     assert "s3cr3t" not in done.err
-    assert "czNjcjN0" not in done.err
     assert list(yard.hub.calls) == []
 
 
@@ -57,9 +48,8 @@ def test_variables_that_are_not_set(pi: Yard) -> None:
     assert list(pi.hub.calls) == []
 
 
-@pytest.mark.parametrize("reference", ["", "repo:tag@sha256:" + 64 * "0", "a b", "https://yard.example/salary"])
-def test_images_that_an_agent_cannot_name(pi: Yard, reference: str) -> None:
-    pi.write(device="pi", image={"reference": reference})
+def test_an_image_that_an_agent_cannot_name(pi: Yard) -> None:
+    pi.write(device="pi", image={"reference": "repo:tag@{digest}"})
     refused(pi, "use repo:tag or repo@sha256:…")
     assert list(pi.hub.calls) == []
 
