@@ -42,5 +42,5 @@ $(VENV)/.demo: setup.py pyproject.toml
 
 $(VENV)/.test: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[sklearn,pandas,local,azureml,mlflow,docker,test,lint]'
+	$(BIN)/pip install --quiet --editable '.[sklearn,pandas,local,azureml,mlflow,docker,iotedge,test,lint]'
 	@touch $@ $(VENV)/.demo

@@ -118,6 +118,16 @@ def azureml_environment(bench: Bench) -> Environment:
     return peer
 
 
+def iotedge_environment(bench: Bench) -> Environment:
+    """An environment with Lading, its target for IoT Edge, and a maker of images that makes none."""
+    click.echo("installing the extra iotedge", err=True)
+    edge = _environment(bench.work / "edge")
+    (wheel,) = (bench.work / "wheel").glob("*.whl")
+    edge.pip("uninstall", "--yes", "lading")
+    edge.pip("install", f"{wheel}[iotedge]", bench.project / "tests" / "distributions" / "stamp")
+    return edge
+
+
 def _environment(folder: Path) -> Environment:
     if not (folder / "bin" / "pip").exists():
         run([sys.executable, "-m", "venv", "--clear", folder])

@@ -1,0 +1,106 @@
+"""The target `iot-edge`: a module on a device of Azure IoT Edge, or on a fleet of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from lading import (
+    Capability,
+    Context,
+    Deployment,
+    DeployRequest,
+    DeployStep,
+    Description,
+    ImageNeed,
+    Logs,
+    LogsRequest,
+    NoScoringUri,
+    PluginError,
+    ScoringUri,
+    Status,
+    hookimpl,
+)
+
+from .options import IotEdgeOptions
+
+if TYPE_CHECKING:
+    from .port import Hub
+
+
+@hookimpl
+def lading_describe() -> Description:
+    return Description(
+        summary="a module on a device of Azure IoT Edge, or on a fleet of them",
+        options=IotEdgeOptions,
+        capabilities=frozenset(
+            {
+                Capability.STATUS,
+                Capability.LOGS,
+                Capability.DELETE,
+                Capability.SCORING_URI,
+                Capability.KEEPS_OLD_RELEASE,
+            }
+        ),
+        image=ImageNeed.PUSHED,
+    )
+
+
+@hookimpl
+def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
+    from . import device, fleet
+
+    with _hub(request.deployment, context) as hub:
+        to_one = _options(request.deployment).device is not None
+        return device.step(request, context, hub) if to_one else fleet.step(request, context, hub)
+
+
+@hookimpl
+def lading_scoring_uri(deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri:
+    from . import asking
+
+    with _hub(deployment, context) as hub:
+        return asking.scoring_uri(deployment, hub)
+
+
+@hookimpl
+def lading_status(deployment: Deployment, context: Context) -> Status:
+    from . import asking
+
+    with _hub(deployment, context) as hub:
+        return asking.status(deployment, hub)
+
+
+@hookimpl
+def lading_logs(request: LogsRequest, context: Context) -> Logs:
+    from . import asking
+
+    with _hub(request.deployment, context) as hub:
+        return asking.logs(request, hub)
+
+
+@hookimpl
+def lading_delete(deployment: Deployment, context: Context) -> Status:
+    from . import asking
+
+    with _hub(deployment, context) as hub:
+        return asking.delete(deployment, context, hub)
+
+
+@contextmanager
+def _hub(deployment: Deployment, context: Context) -> Iterator[Hub]:
+    """The hub of a deployment, for one step. Raises PluginError where the extra is not installed."""
+    try:
+        from .rest import connect
+    except ImportError as error:
+        raise PluginError(
+            "the target 'iot-edge' needs azure-core and azure-identity", hint="pip install 'lading[iotedge]'"
+        ) from error
+    with closing(connect(_options(deployment).hub, context)) as hub:
+        yield hub
+
+
+def _options(deployment: Deployment) -> IotEdgeOptions:
+    assert isinstance(deployment.options, IotEdgeOptions)
+    return deployment.options

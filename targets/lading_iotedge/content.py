@@ -1,0 +1,177 @@
+"""The content of a device or a fleet: our part put into what is there, or taken out of it, within the hub's limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from lading import BadInput, Json
+
+from . import create_options
+from .module import Part
+from .options import Registry
+from .port import AGENT, ROUTER, Twin
+
+_MAX_BYTES = 32 * 1024
+_MAX_MODULES = 50
+_IMAGES = "mcr.microsoft.com/azureiotedge-"
+
+
+def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) -> dict[str, Json]:
+    """What a device runs, with our part in it; `replaces` are routes of ours that it takes the place of.
+
+    Raises BadInput where another module has the port, another route the name, or the whole is too large.
+    """
+    modules = dict(agent.desired.get("modules") or {})
+    modules.pop(part.name, None)
+    _check_ports(part, modules)
+    routes = {name: route for name, route in (router.desired.get("routes") or {}).items() if name not in replaces}
+    _check_routes(part, routes)
+    desired: dict[str, Json] = json.loads(json.dumps(agent.desired))
+    desired["modules"] = {**modules, part.name: part.module}
+    if part.credentials:
+        settings = desired["runtime"].setdefault("settings", {})
+        settings["registryCredentials"] = {**_registries(desired), **part.credentials}
+    if "startupOrder" in part.module and desired["schemaVersion"] == "1.0":
+        desired["schemaVersion"] = "1.1"
+    return checked(_full(desired, {**router.desired, "routes": {**routes, **part.routes}}))
+
+
+def holds(part: Part, agent: Twin, router: Twin) -> bool:
+    """Whether a device is told to run our part as it is."""
+    modules, routes = agent.desired.get("modules") or {}, router.desired.get("routes") or {}
+    return (
+        modules.get(part.name) == part.module
+        and _contains(routes, part.routes)
+        and _contains(_registries(agent.desired), part.credentials)
+    )
+
+
+def alone(part: Part, agent: Twin, router: Twin) -> dict[str, Json] | None:
+    """What a device runs, with our module alone beside IoT Edge's own; None where no other is there."""
+    if set(agent.desired["modules"]) == {part.name} and set(router.desired["routes"]) == set(part.routes):
+        return None
+    return _full({**agent.desired, "modules": {part.name: part.module}}, {**router.desired, "routes": part.routes})
+
+
+def without(agent: Twin, router: Twin, name: str, routes: Sequence[str], registry: Registry | None) -> dict[str, Json]:
+    """What a device runs, without our module, its routes, and its credentials where no other module needs them."""
+    desired: dict[str, Json] = json.loads(json.dumps(agent.desired))
+    del desired["modules"][name]
+    images = [str(module["settings"]["image"]) for module in desired["modules"].values()]
+    if registry and not any(image.startswith(f"{registry.address}/") for image in images):
+        _registries(desired).pop(registry.name, None)
+    kept = {key: route for key, route in (router.desired.get("routes") or {}).items() if key not in routes}
+    return _full(desired, {**router.desired, "routes": kept})
+
+
+def begun(agent: Twin | None, router: Twin | None, device: str, version: str) -> tuple[Twin, Twin]:
+    """The two twins, with IoT Edge's own modules where a device was never given any content."""
+    blank = base(version)
+    agent = agent or Twin(device, {}, 0, {})
+    router = router or Twin(device, {}, 0, {})
+    if not agent.desired.get("systemModules"):
+        agent = Twin(device, {**blank[AGENT], **agent.desired}, agent.version, agent.reported)
+    if not router.desired.get("schemaVersion"):
+        router = Twin(device, {**blank[ROUTER], **router.desired}, router.version, router.reported)
+    return agent, router
+
+
+def base(version: str) -> dict[str, dict[str, Json]]:
+    """What IoT Edge itself needs."""
+    hub_options = {
+        "HostConfig": {
+            "PortBindings": {f"{port}/tcp": [{"HostPort": str(port)}] for port in (443, 5671, 8883)},
+        }
+    }
+    return {
+        AGENT: {
+            "schemaVersion": "1.1",
+            "runtime": {"type": "docker", "settings": {"minDockerVersion": "v1.25"}},
+            "systemModules": {
+                "edgeAgent": {"type": "docker", "settings": {"image": f"{_IMAGES}agent:{version}"}},
+                "edgeHub": {
+                    "type": "docker",
+                    "status": "running",
+                    "restartPolicy": "always",
+                    "settings": {"image": f"{_IMAGES}hub:{version}", **create_options.split(hub_options)},
+                },
+            },
+            "modules": {},
+        },
+        ROUTER: {
+            "schemaVersion": "1.1",
+            "routes": {},
+            "storeAndForwardConfiguration": {"timeToLiveSecs": 7200},
+        },
+    }
+
+
+def layer(part: Part) -> dict[str, Json]:
+    """Our part alone, to be laid over what a fleet has."""
+    agent = {
+        f"properties.desired.modules.{part.name}": part.module,
+        **{
+            f"properties.desired.runtime.settings.registryCredentials.{name}": credential
+            for name, credential in part.credentials.items()
+        },
+    }
+    routes = {f"properties.desired.routes.{name}": route for name, route in part.routes.items()}
+    return checked({AGENT: agent, **({ROUTER: routes} if routes else {})})
+
+
+def checked(content: dict[str, Json]) -> dict[str, Json]:
+    """The content. Raises BadInput where it is over one of the hub's limits."""
+    for name, twin in content.items():
+        size = len(json.dumps(twin, separators=(",", ":")))
+        if size > _MAX_BYTES:
+            raise BadInput(
+                f"the desired content of {name} would have {size} bytes, and the hub takes {_MAX_BYTES}",
+                hint="shorten create_options, env or routes, or move modules to another device",
+            )
+    agent = content[AGENT].get("properties.desired", {})
+    modules = len(agent.get("modules", {})) + len(agent.get("systemModules", {}))
+    if modules > _MAX_MODULES:
+        raise BadInput(
+            f"the device would have {modules} modules, those of IoT Edge among them, and the hub takes {_MAX_MODULES}",
+            hint="take one away first",
+        )
+    return content
+
+
+def _registries(desired: Mapping[str, Json]) -> dict[str, Json]:
+    """The credentials of registries in the content of an agent."""
+    settings = (desired.get("runtime") or {}).get("settings") or {}
+    return settings.get("registryCredentials") or {}
+
+
+def _contains(whole: Mapping[str, Json], part: Mapping[str, Json]) -> bool:
+    return all(whole.get(name) == value for name, value in part.items())
+
+
+def _full(agent: Mapping[str, Json], router: Mapping[str, Json]) -> dict[str, Json]:
+    return {AGENT: {"properties.desired": agent}, ROUTER: {"properties.desired": router}}
+
+
+def _check_ports(part: Part, others: Mapping[str, Json]) -> None:
+    ours = _bound(part.module)
+    for name, module in others.items():
+        for binding in ours & _bound(module):
+            raise BadInput(
+                f"port {binding[0]} of the device is bound by the module {name} already",
+                hint="give the target another host_port",
+            )
+
+
+def _bound(module: Mapping[str, Json]) -> set[tuple[str, str]]:
+    """The ports of the device that a module takes, each with its protocol."""
+    found = create_options.bindings(create_options.joined(module))
+    return {(host, port.partition("/")[2]) for port, host in found if host}
+
+
+def _check_routes(part: Part, others: Mapping[str, Json]) -> None:
+    for name in part.routes:
+        if name in others:
+            raise BadInput(
+                f"the device has a route {name} already, which is not of this deployment", hint="give it another name"
+            )

@@ -1,0 +1,53 @@
+"""The image that a device is told to run: whether its agent can name it, and whether the device can run it."""
+
+from __future__ import annotations
+
+import re
+
+from lading import BadInput, Context, DeployRequest
+
+# What edgeAgent takes apart: a path, and a last part with a tag or a digest, but not both.
+_REFERENCE = re.compile(
+    r"(?:[A-Za-z0-9._-]+(?::[0-9]+)?/)?(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::(?P<tag>[\w.-]+)|@sha256:[0-9a-f]{64})?"
+)
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "armv6l": "arm",
+    "arm32v7": "arm",
+    "i686": "386",
+}
+
+
+def reference(request: DeployRequest) -> str:
+    """The image of a release, as a device is told. Raises BadInput where edgeAgent would refuse it."""
+    name = request.image.reference if request.image else ""
+    if not _REFERENCE.fullmatch(name):
+        raise BadInput(f"a device cannot run the image '{name}'", hint="use repo:tag or repo@sha256:…")
+    return name
+
+
+def warn_of_floating(name: str, context: Context) -> None:
+    """Warn of an image that a device which has it will not pull again."""
+    found = _REFERENCE.fullmatch(name)
+    if "@" not in name and found and found["tag"] in (None, "latest"):
+        context.warn(f"the image {name} has the floating tag latest: a device that has it will not pull it again")
+
+
+def check_platform(request: DeployRequest, wanted: str | None, reported: tuple[str, str] | None, whose: str) -> None:
+    """Raise BadInput where the image is for another platform than a device reports, or than the options name."""
+    assert request.image is not None
+    made_for = _plain(request.image.platform)
+    for named in filter(None, (wanted, "/".join(reported) if reported else None)):
+        if made_for != _plain(named):
+            raise BadInput(
+                f"the image is for {request.image.platform}, and {whose} is {'/'.join(_plain(named))}",
+                hint="build it for that platform, or deploy to another device",
+            )
+
+
+def _plain(platform: str) -> tuple[str, str]:
+    """System and architecture, in Docker's words, without the variant."""
+    system, architecture = (*platform.lower().split("/"), "")[:2]
+    return system, _ARCHITECTURES.get(architecture, architecture)

@@ -1,0 +1,159 @@
+"""Our module, as the content of a device or a fleet has it.
+
+What marks it as ours are labels of its container: the tags of the release, the routes that came with it, and which of
+its values are those of variables. So the module says all that is needed to bring it back, and no value of a variable
+is ever kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
+
+from lading import Context, Deployment, DeployRequest, Json, StageFailed
+
+from . import create_options
+from .image import reference
+from .options import IotEdgeOptions
+
+PACKAGE, MODEL = "lading.package", "lading.model"
+_VARIABLES, _ROUTES = "lading.variables", "lading.routes"
+_REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+_Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one release of ours puts on a device; `credentials` are those of its registry, by their name."""
+
+    name: str
+    module: Mapping[str, Json]
+    routes: Mapping[str, Json]
+    credentials: Mapping[str, Json]
+
+    @property
+    def image(self) -> str:
+        return str(self.module["settings"]["image"])
+
+
+def module_name(deployment: Deployment) -> str:
+    options = deployment.options
+    assert isinstance(options, IotEdgeOptions)
+    return options.module or deployment.service
+
+
+def part(request: DeployRequest, context: Context) -> Part:
+    """Our part of the content. Raises BadInput for an image that edgeAgent refuses, or a variable that is not set."""
+    options = request.deployment.options
+    assert isinstance(options, IotEdgeOptions)
+    module: dict[str, Json] = {
+        "type": "docker",
+        "status": "running",
+        "restartPolicy": options.restart_policy,
+        "settings": {
+            "image": reference(request),
+            **create_options.split(_create_options(request, options)),
+        },
+    }
+    if options.env:
+        module["env"] = {name: {"value": value} for name, value in options.env.items()}
+    if options.startup_order is not None:
+        module["startupOrder"] = options.startup_order
+    return Part(module_name(request.deployment), module, options.routes, _credentials(options, context))
+
+
+def _create_options(request: DeployRequest, options: IotEdgeOptions) -> dict[str, Json]:
+    found: dict[str, Json] = json.loads(json.dumps(options.create_options))
+    port = f"{options.container_port}/tcp"
+    if options.host_port is not None:
+        found.setdefault("ExposedPorts", {})[port] = {}
+        found.setdefault("HostConfig", {}).setdefault("PortBindings", {})[port] = [{"HostPort": str(options.host_port)}]
+    written = request.deployment.written
+    references = [
+        [path, text]
+        for name in ("env", "create_options", "routes")
+        for path, text in _references(getattr(options, name), written.get(name, {}), (name,))
+    ]
+    marks = {_VARIABLES: json.dumps(references), _ROUTES: json.dumps(sorted(options.routes))}
+    found["Labels"] = {**found.get("Labels", {}), **request.tags, **marks}
+    return found
+
+
+def _credentials(options: IotEdgeOptions, context: Context) -> dict[str, Json]:
+    registry = options.registry
+    if registry is None:
+        return {}
+    username, password = (context.secret(name).reveal() for name in (registry.username, registry.password))
+    return {registry.name: {"address": registry.address, "username": username, "password": password}}
+
+
+def is_ours(module: Mapping[str, Json], deployment: Deployment) -> bool:
+    """Whether a module carries the labels of this deployment."""
+    found = create_options.labels(module)
+    return (found.get("lading.service"), found.get("lading.target")) == (deployment.service, deployment.target)
+
+
+def our_module(modules: Mapping[str, Json], deployment: Deployment, device: str) -> Mapping[str, Json] | None:
+    """The deployment's module. Raises StageFailed where another one has its name: that is never touched."""
+    name = module_name(deployment)
+    found: Mapping[str, Json] | None = modules.get(name)
+    if found is not None and not is_ours(found, deployment):
+        target = create_options.labels(found).get("lading.target")
+        owner = f"is the target '{target}' of Lading's" if target else "is not Lading's"
+        raise StageFailed(
+            f"a module {name} is on device {device} already, and it {owner}: it is left alone",
+            hint="give the target's block a module name of its own",
+        )
+    return found
+
+
+def routes_of(module: Mapping[str, Json]) -> tuple[str, ...]:
+    """The names of the routes that came with a module of ours."""
+    return tuple(json.loads(create_options.labels(module).get(_ROUTES, "[]")))
+
+
+def without_values(module: Mapping[str, Json], routes: Mapping[str, Json]) -> tuple[Mapping[str, Json], ...]:
+    """The module and its routes with `${NAME}` again where the value of a variable stood: to be kept in a file."""
+    return _exchanged(module, routes, lambda text: text)
+
+
+def with_values(
+    module: Mapping[str, Json], routes: Mapping[str, Json], context: Context
+) -> tuple[Mapping[str, Json], ...]:
+    """The same as they were before. Raises BadInput where a variable is not set any more."""
+
+    def value(match: re.Match[str]) -> str:
+        return context.secret(match[1]).reveal() if match[1] else "${"
+
+    return _exchanged(module, routes, lambda text: _REFERENCE.sub(value, text))
+
+
+def _exchanged(
+    module: Mapping[str, Json], routes: Mapping[str, Json], text_of: Callable[[str], str]
+) -> tuple[Mapping[str, Json], ...]:
+    """The module and its routes, with another text wherever the value of a variable stands."""
+    env = {name: dict(item) for name, item in module.get("env", {}).items()}
+    tree: dict[str, Json] = {"env": env, "create_options": create_options.joined(module), "routes": dict(routes)}
+    for path, text in json.loads(create_options.labels(module).get(_VARIABLES, "[]")):
+        *way, last = (*path, "value") if path[0] == "env" else path
+        reduce(getitem, way, tree)[last] = text_of(text)
+    settings = {key: value for key, value in module["settings"].items() if not key.startswith("createOptions")}
+    changed = {**module, "settings": {**settings, **create_options.split(tree["create_options"])}}
+    return ({**changed, "env": env} if env else changed), tree["routes"]
+
+
+def _references(value: Json, written: Json, path: _Path) -> Iterator[tuple[_Path, str]]:
+    """Where `written` has variables, and what stands there."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _references(item, written.get(name), (*path, name))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _references(item, written[index], (*path, index))
+    elif value != written and isinstance(written, str):
+        yield path, written

@@ -1,0 +1,192 @@
+"""What a manifest may say of the target `iot-edge`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from lading import Json, Options, Range, Text
+
+from .create_options import MAX_CHUNKS, bindings, host_port, split
+
+HOST_NAME = r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+Variable = Annotated[str, Text(pattern=VARIABLE)]
+Port = Annotated[int, Range(ge=1, le=65535)]
+Key = Annotated[str, Text(pattern=r"^[^.$#\s\x00-\x1f\x7f]{1,128}$")]
+Seconds = Annotated[float, Range(gt=0, le=86400)]
+
+
+@dataclass(frozen=True)
+class Registry(Options):
+    """Where the devices pull the image, and with which credentials.
+
+    IoT Edge keeps these in the hub and on the device, readable by whoever may read the twin of its agent: give it an
+    account that can pull and nothing else.
+    """
+
+    address: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:/_-]*$")]
+    """Host name of the registry, without a scheme."""
+
+    username: Variable
+    """Name of the environment variable that has the user."""
+
+    password: Variable
+    """Name of the environment variable that has the password."""
+
+    name: Key = "lading"
+    """Under which name the device keeps the credentials."""
+
+    def __post_init__(self) -> None:
+        if "://" in self.address:
+            raise ValueError(f"address: drop the scheme of {self.address}")
+
+
+@dataclass(frozen=True)
+class Wait(Options):
+    """How long a rollout may take, and what counts as its success."""
+
+    timeout: Seconds = 1200
+    """Seconds to wait for the devices to report; then the outcome is unknown, and the same command goes on."""
+
+    grace: Seconds = 30
+    """Seconds that a module must run without a restart before it is up, and may be down before it has failed."""
+
+    min_success: Annotated[float, Range(gt=0, le=1)] = 1.0
+    """Share of a fleet's devices that must run the module."""
+
+    max_failed: Annotated[int, Range(ge=0)] = 0
+    """Devices of a fleet that may fail before the release is taken back."""
+
+
+@dataclass(frozen=True)
+class IotEdgeOptions(Options):
+    """A module on a device of Azure IoT Edge, or on a fleet of them."""
+
+    hub: Annotated[str, Text(pattern=f"{HOST_NAME}|{VARIABLE}")]
+    """Host name of the IoT hub, signed in to with azure-identity; or the name of the environment variable that holds a
+    connection string of it.
+    """
+
+    device: Annotated[str, Text(pattern=r"^[A-Za-z0-9\-.%_*?!(),:=@$']{1,128}$")] | None = None
+    """The device; or else target_condition."""
+
+    target_condition: Annotated[str, Text(min_length=1, max_length=2048)] | None = None
+    """Which devices of a fleet, in the hub's own words, such as `tags.site = 'oslo'`."""
+
+    module: Annotated[str, Text(pattern=r"^[a-zA-Z0-9_-]{1,128}$")] | None = None
+    """Name of the module; by default the service's."""
+
+    host_port: Port | None = None
+    """Port of the device that leads to the module; without it only other modules reach it."""
+
+    container_port: Port = 5001
+    """Port that the scoring server listens on in its container."""
+
+    create_options: Mapping[str, Any] = field(default_factory=dict)
+    """Docker's options for the container, as an object. Environment variables go under env."""
+
+    env: Mapping[Variable, Annotated[str, Text(max_length=4096)]] = field(default_factory=dict)
+    """Environment variables of the module. The hub and the device keep them readable."""
+
+    restart_policy: Literal["always", "on-failure", "on-unhealthy", "never"] = "always"
+    """When the device starts the module again."""
+
+    startup_order: Annotated[int, Range(ge=0, le=4294967295)] | None = None
+    """When the device starts the module, among its others; the lowest first."""
+
+    routes: Mapping[Key, Annotated[str, Text(min_length=1, max_length=4096)]] = field(default_factory=dict)
+    """Routes of messages by their name, such as `FROM /messages/modules/camera/* INTO …`."""
+
+    registry: Registry | None = None
+    """Credentials of the registry that the image is pulled from."""
+
+    platform: Annotated[str, Text(pattern=r"^(linux|windows)/[a-z0-9]+(/v[0-9]+)?$")] | None = None
+    """Platform of the devices, such as `linux/arm64`; a single device says it itself."""
+
+    mode: Literal["merge", "replace"] = "merge"
+    """`merge` leaves other modules as they are (on a fleet by a layered deployment); `replace` makes this one all that
+    runs.
+    """
+
+    edge_version: Annotated[str, Text(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] = "1.6"
+    """Version of IoT Edge's own modules, where the content brings them: a device that has none yet, a fleet with
+    `mode: replace`.
+    """
+
+    priority: Annotated[int, Range(ge=0, le=2**31 - 1)] = 10
+    """Priority of a fleet's first deployment; each release gets a higher one."""
+
+    labels: Mapping[Key, str] = field(default_factory=dict)
+    """Labels of a fleet's deployments, beside those that mark them as Lading's."""
+
+    scoring_host: (
+        Annotated[str, Text(pattern=r"^((tag|reported):[^.\s]+(\.[^.\s]+)*|[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:]+\]?)$")]
+        | None
+    ) = None
+    """Where a device is reached: its host name or address, or `tag:PATH` or `reported:PATH` of its twin."""
+
+    wait: Wait = field(default_factory=Wait)
+    """How long to wait, and for what."""
+
+    def __post_init__(self) -> None:
+        for broken, message in _RULES:
+            if broken(self):
+                raise ValueError(message)
+        for port, host in bindings(self.create_options):
+            if host and not (host.isdecimal() and 1 <= int(host) <= 65535):
+                raise ValueError(f"create_options: the host port {host} of {port} is not within 1 to 65535")
+
+    @property
+    def twin_path(self) -> tuple[str, tuple[str, ...]] | None:
+        """Where in a device's twin its address stands: `tag` or `reported`, and the path; None for one as it is."""
+        part, colon, path = (self.scoring_host or "").partition(":")
+        return (part, tuple(path.split("."))) if colon and part in ("tag", "reported") else None
+
+
+def _is_mapping_or_absent(value: Json, *path: str) -> bool:
+    for name in path:
+        value = value.get(name, {})
+        if not isinstance(value, dict):
+            return False
+    return True
+
+
+def _binds_twice(options: IotEdgeOptions) -> bool:
+    return options.host_port is not None and host_port(options.create_options, options.container_port) is not None
+
+
+def _is_unreachable(options: IotEdgeOptions) -> bool:
+    bound = options.host_port or host_port(options.create_options, options.container_port)
+    return options.scoring_host is not None and not bound
+
+
+_RULES: tuple[tuple[Callable[[IotEdgeOptions], object], str], ...] = (
+    (lambda o: (o.device is None) == (o.target_condition is None), "set exactly one of device and target_condition"),
+    (
+        lambda o: not _is_mapping_or_absent(o.create_options, "HostConfig", "PortBindings"),
+        "create_options: HostConfig and its PortBindings are objects",
+    ),
+    (lambda o: not _is_mapping_or_absent(o.create_options, "Labels"), "create_options: Labels is an object"),
+    (lambda o: "Env" in o.create_options, "create_options: Env is not for here: name the variables under env"),
+    (
+        lambda o: any(str(name).startswith("lading.") for name in o.create_options.get("Labels", {})),
+        "create_options: labels that begin with `lading.` are Lading's own",
+    ),
+    (
+        lambda o: len(split(o.create_options)) > MAX_CHUNKS,
+        f"create_options: more than {MAX_CHUNKS} pieces of 512 characters, which is all that edgeAgent reads",
+    ),
+    (_binds_twice, "host_port: create_options bind a port of the device to the same one; keep one of the two"),
+    (_is_unreachable, "scoring_host: no port of the device leads to the module; set host_port"),
+    (
+        lambda o: o.target_condition and o.scoring_host and not o.twin_path,
+        "scoring_host: the devices of a fleet have one each: use tag:PATH or reported:PATH",
+    ),
+    (
+        lambda o: any(name.startswith("lading_") for name in o.labels),
+        "labels: names that begin with `lading_` are Lading's own",
+    ),
+)

@@ -1,0 +1,272 @@
+"""The REST interface of an IoT hub, through azure-core: the one module that imports azure.
+
+A call is tried once: what may work later is raised as Transient, and the engine waits as long as the hub asks for. Only
+a signature that the hub does not take any more is made anew, once, because such a call has had no effect.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from azure.core import PipelineClient
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.pipeline.policies import UserAgentPolicy
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest, HttpResponse
+
+from lading import BadInput, Context, Json, LadingError, StageFailed, Transient, __version__
+
+from .port import AGENT, Configuration, Twin
+from .signing import parse
+from .text import clean
+
+_API_VERSION = "2021-04-12"
+_SCOPE = "https://iothubs.azure.net/.default"
+_CONNECT, _READ = 10, 40  # seconds
+_LOST = 2.0  # seconds until it is read whether a call that nobody answered had its effect
+_COME_BACK = {
+    408: 2.0,
+    412: 0.5,
+    429: 10.0,
+    500: 5.0,
+    502: 5.0,
+    503: 5.0,
+    504: 5.0,
+}  # seconds, where the hub names none
+_PAGE = 1000  # twins in one answer to a query
+_MOST = 100  # automatic deployments that a hub can have
+_AGENT_LIMIT = 15  # seconds that a device may take to answer for its agent
+
+_Answer = tuple[HttpResponse, Json]
+
+
+def connect(hub: str, context: Context) -> RestHub:
+    """The hub at a host name, or of the connection string in a variable. Raises BadInput for a wrong one."""
+    if "." in hub:
+        return RestHub(hub, lambda fresh: f"Bearer {_token(fresh)}", context.deadline)
+    shared = parse(hub, context.secret(hub).reveal())
+    return RestHub(shared.host, lambda _fresh: shared.sign(), context.deadline)
+
+
+@cache
+def _credential() -> TokenCredential:
+    from azure.identity import DefaultAzureCredential  # half of what a command would import, and no use to a key
+
+    return DefaultAzureCredential(exclude_interactive_browser_credential=True)
+
+
+def _token(fresh: bool) -> str:
+    if fresh:
+        _credential.cache_clear()
+    try:
+        return _credential().get_token(_SCOPE).token
+    except ClientAuthenticationError as error:
+        raise StageFailed(
+            f"Azure does not accept the sign-in: {clean(str(error.message).partition(chr(10))[0])}",
+            hint="sign in again with `az login`, or name a variable that has a connection string as `hub`",
+        ) from None
+
+
+class RestHub:
+    """A hub over HTTPS; the shape is `port.Hub`. `deadline` (UTC) is when nobody waits for its answers any more."""
+
+    def __init__(self, host: str, authorize: Callable[[bool], str], deadline: datetime | None) -> None:
+        self.name = host
+        self._authorize = authorize
+        self._deadline = deadline
+        transport = RequestsTransport(connection_timeout=_CONNECT)
+        agent = UserAgentPolicy(f"lading/{__version__}")
+        self._client: Any = PipelineClient(f"https://{host}", policies=[agent], transport=transport)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def is_edge(self, device: str) -> bool | None:
+        found = self._find(f"/devices/{_quoted(device)}")
+        return None if found is None else bool(found.get("capabilities", {}).get("iotEdge"))
+
+    def twin(self, device: str, module: str = "") -> Twin | None:
+        path = f"/twins/{_quoted(device)}" + (f"/modules/{_quoted(module)}" if module else "")
+        found = self._find(path)
+        return None if found is None else _twin(found)
+
+    def apply(self, device: str, content: Mapping[str, Json]) -> None:
+        path = f"/devices/{_quoted(device)}/applyConfigurationContent"
+        self._ask("POST", path, {"modulesContent": content})
+
+    def configurations(self) -> tuple[Configuration, ...]:
+        _, found = self._ask("GET", "/configurations", top=str(_MOST))
+        return tuple(map(_configuration, found))
+
+    def configuration(self, name: str) -> Configuration | None:
+        found = self._find(f"/configurations/{_quoted(name)}")
+        return None if found is None else _configuration(found)
+
+    def create(self, configuration: Mapping[str, Json]) -> None:
+        self._ask("PUT", f"/configurations/{_quoted(configuration['id'])}", configuration)
+
+    def delete(self, configuration: Configuration) -> None:
+        headers = {"If-Match": f'"{configuration.etag}"'}
+        self._ask("DELETE", f"/configurations/{_quoted(configuration.id)}", headers=headers, gone=True)
+
+    def test(self, condition: str, queries: Mapping[str, str]) -> tuple[str, ...]:
+        body = {"targetCondition": condition, "customMetricQueries": dict(queries)}
+        _, found = self._ask("POST", "/configurations/testQueries", body)
+        objections = (found.get("targetConditionError"), *(found.get("customMetricQueryErrors") or {}).values())
+        return tuple(clean(str(words)) for words in objections if words)
+
+    def query(self, text: str, *, limit: int | None = None) -> Iterator[Twin]:
+        left, position = limit, ""
+        while True:
+            size = _PAGE if left is None else min(left, _PAGE)
+            headers = {"x-ms-max-item-count": str(size)} | ({"x-ms-continuation": position} if position else {})
+            response, found = self._ask("POST", "/devices/query", {"query": text}, headers=headers)
+            yield from map(_twin, found if left is None else found[:left])
+            left = None if left is None else left - len(found)
+            position = response.headers.get("x-ms-continuation") or ""
+            if not position or (left is not None and left <= 0):
+                return
+
+    def module_log(self, device: str, module: str, tail: int) -> tuple[str, ...]:
+        item = {"id": f"^{module}$", "filter": {"tail": tail}}
+        payload = {"schemaVersion": "1.0", "items": [item], "encoding": "none", "contentType": "text"}
+        body = {
+            "methodName": "GetModuleLogs",
+            "payload": payload,
+            "responseTimeoutInSeconds": _AGENT_LIMIT,
+            "connectTimeoutInSeconds": _AGENT_LIMIT,
+        }
+        try:
+            _, found = self._ask("POST", f"/twins/{_quoted(device)}/modules/{_quoted(AGENT)}/methods", body)
+        except LadingError:  # the log is an aid: that a device cannot be reached now must not hide the rest
+            return ()
+        items = found.get("payload") if found.get("status") == 200 else None
+        return tuple(line for item in items or () for line in map(clean, str(item.get("payload")).splitlines()))
+
+    def _find(self, path: str) -> Json:
+        """What is at a path; None where there is nothing."""
+        response, found = self._ask("GET", path, gone=True)
+        return None if response.status_code == 404 else found
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Json = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        gone: bool = False,
+        **parameters: str,
+    ) -> _Answer:
+        """An answer and its JSON; with `gone`, 404 is one too. Raises as `port.Hub` says."""
+        response = self._send(method, path, body, headers or {}, parameters, fresh=False)
+        if response.status_code == 401:
+            response = self._send(method, path, body, headers or {}, parameters, fresh=True)
+        if response.status_code < 300:
+            return response, response.json() if response.content else None
+        if response.status_code == 404 and gone:
+            return response, None
+        raise _failure(response, f"{method} {path}", self.name)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Json,
+        headers: Mapping[str, str],
+        parameters: Mapping[str, str],
+        *,
+        fresh: bool,
+    ) -> HttpResponse:
+        request = HttpRequest(
+            method,
+            f"https://{self.name}{path}",
+            params={"api-version": _API_VERSION, **parameters},
+            headers={"Authorization": self._authorize(fresh), **headers},
+            json=body,
+        )
+        try:
+            response: HttpResponse = self._client.send_request(request, read_timeout=max(0.1, min(_READ, self._left())))
+        except AzureError as error:
+            raise Transient(
+                f"{self.name} does not answer: {clean(str(error.message))}", hint="check the network", retry_after=_LOST
+            ) from None
+        return response
+
+    def _left(self) -> float:
+        """Seconds until the deadline."""
+        return math.inf if self._deadline is None else (self._deadline - datetime.now(UTC)).total_seconds()
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="$")
+
+
+def _failure(response: HttpResponse, what: str, host: str) -> LadingError:
+    """The expected failure of a call, in the hub's own words."""
+    status, words = response.status_code, f"{host} says: {_words(response)}"
+    if status in _COME_BACK:
+        wait = _seconds(response.headers.get("Retry-After"))
+        return Transient(f"{what}: {words}", retry_after=_COME_BACK[status] if wait is None else wait)
+    if status == 400:
+        return BadInput(words)
+    if status == 401:
+        return StageFailed(words, hint="check the policy and the key of the connection string, or this sign-in's role")
+    if status == 403:
+        hint = "it needs the permissions registry read and write and service connect, and a quota that is not used up"
+        return StageFailed(words, hint=hint)
+    return StageFailed(f"{what}: {words}")
+
+
+def _words(response: HttpResponse) -> str:
+    """The message of an error's body; its status where there is none."""
+    message = ""
+    with suppress(ValueError, AttributeError):
+        message = clean(str(json.loads(response.text()).get("Message") or ""))
+    return message or f"{response.status_code} {clean(response.reason or '')}".strip()
+
+
+def _seconds(value: str | None) -> float | None:
+    """Seconds from now that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    with suppress(ValueError):
+        return max(0.0, float(value))
+    with suppress(TypeError, ValueError):
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    return None
+
+
+def _twin(found: Mapping[str, Json]) -> Twin:
+    properties = found.get("properties") or {}
+    desired, reported = properties.get("desired") or {}, properties.get("reported") or {}
+    return Twin(
+        device=found["deviceId"],
+        desired=_own(desired),
+        version=int(desired.get("$version", 0)),
+        reported=_own(reported),
+        tags=found.get("tags") or {},
+        deployments=tuple(found.get("configurations") or ()),
+        connected=found.get("connectionState") != "Disconnected",
+        seen=clean(str(found.get("lastActivityTime") or "")),
+    )
+
+
+def _own(properties: Mapping[str, Json]) -> Mapping[str, Json]:
+    return {name: value for name, value in properties.items() if name not in ("$metadata", "$version")}
+
+
+def _configuration(found: Mapping[str, Json]) -> Configuration:
+    counts: dict[str, int] = {}
+    for kind in ("systemMetrics", "metrics"):
+        counts |= (found.get(kind) or {}).get("results") or {}
+    return Configuration(found["id"], found["etag"], int(found["priority"]), found.get("labels") or {}, counts)

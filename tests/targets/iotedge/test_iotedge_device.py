@@ -1,0 +1,166 @@
+"""One device: what is put there, what is left alone, and what becomes of it when things go wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from iotedge_kit import Yard, answering
+from offline_iothub.simulated import Behaviour
+
+pytestmark = pytest.mark.slow
+
+CRASHES = Behaviour("crash", module="salary", exit_code=3)
+
+
+@pytest.fixture
+def pi(yard: Yard) -> Yard:
+    """A device with somebody else's module."""
+    yard.hub.add_device("pi", tags={"address": "127.0.0.1"})
+    yard.neighbours("pi", camera="camera:1")
+    return yard
+
+
+def test_a_module_lives_and_goes_beside_its_neighbours(pi: Yard) -> None:
+    before = pi.started("pi", "camera")
+    pi.write(device="pi", routes={"up": "FROM /messages/modules/salary/* INTO $upstream"}, startup_order=2)
+    done = pi.deploy()
+    assert "other modules of the device reach it at http://salary:5001/score" in done.err
+    row = pi.status()
+    assert (row["state"], row["release"]) == ("running", 1)
+    calls = len(list(pi.hub.calls))
+    assert pi.deploy("--json").json()["deployments"][0]["reused"]
+    assert [call.method for call in list(pi.hub.calls)[calls:]] == ["GET", "GET"]  # its state and its address
+    assert "pi: the module salary is running" in pi.shell("logs").out
+
+    first = pi.modules()["salary"]["settings"]["image"]
+    pi.write(2, device="pi")
+    pi.deploy()
+    assert pi.modules()["salary"]["settings"]["image"] != first
+    assert pi.hub.state["devices"]["pi"]["modules"]["$edgeHub"]["properties"]["desired"]["routes"] == {}
+    assert pi.status()["release"] == 2
+
+    pi.shell("rollback")
+    assert pi.modules()["salary"]["settings"]["image"] == first
+    assert [row["state"] for row in pi.shell("history", "--json").json()] == ["up", "superseded", "superseded"]
+
+    pi.shell("delete")
+    assert set(pi.modules()) == {"camera"}
+    assert pi.started("pi", "camera") == before
+    assert pi.status()["state"] == "absent"
+
+
+def test_a_crash_loop_brings_back_what_ran(pi: Yard) -> None:
+    env = {"TOKEN": "${SALARY_TOKEN}"}
+    create_options = {"HostConfig": {"Binds": ["${DATA}:/data"]}}
+    values = {"SALARY_TOKEN": "c4n4ry-of-salary", "DATA": "/c4n4ry/data"}
+    pi.write(device="pi", env=env, create_options=create_options)
+    pi.deploy(**values)
+    before = pi.modules()
+    pi.hub.behave("pi", behaviours=[CRASHES])
+    started = pi.started("pi", "camera")
+    pi.write(2, device="pi", env=env, create_options=create_options)
+    refused = pi.shell.start("deploy", **values)
+    released(pi, "salary")  # the device is well again once it has been told to run the old module
+    _, err = refused.communicate(timeout=60)
+    assert refused.returncode == 8, err
+    assert "exit code 3" in err
+    assert "what pi ran before is applied again" in err
+    assert pi.modules() == before
+    assert pi.started("pi", "camera") == started
+    kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
+    assert [value for value in values.values() if value.encode() in kept] == []
+
+
+def released(pi: Yard, module: str) -> None:
+    """Let a module run that crashed before, as soon as it is taken back."""
+    crashing = pi.hub.agent("pi")["reported"]["modules"][module]["settings"]["image"]
+    pi.hub.behave("pi", behaviours=[Behaviour("crash", module=module, image=f"^(?!{crashing})", exit_code=3)])
+
+
+def test_a_first_module_that_crashes_is_taken_away(pi: Yard) -> None:
+    pi.hub.behave("pi", behaviours=[replace(CRASHES, message="no model is here")])
+    pi.write(device="pi")
+    done = pi.deploy(code=8)
+    assert "did not come up" in done.err
+    assert "the end of the module's log:" in done.err
+    assert "no model is here" in done.err
+    assert set(pi.modules()) == {"camera"}
+    assert pi.status()["state"] == "absent"
+
+
+def test_content_that_the_device_cannot_read_is_taken_back_at_once(pi: Yard) -> None:
+    pi.hub.behave("pi", behaviours=[Behaviour("refuse", module="salary", message="manifest unknown")])
+    pi.write(device="pi", wait={"grace": 0.3, "timeout": 1})
+    assert "the device answers 500: manifest unknown" in pi.deploy(code=8).err
+    assert set(pi.modules()) == {"camera"}
+
+
+def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
+    pi.hub.disconnect("pi")
+    pi.write(device="pi", wait={"grace": 0.3, "timeout": 1})
+    done = pi.deploy(code=7)
+    assert "applied, not yet reported (device is offline since 20" in done.err
+    assert "run the same command again" in done.err
+    assert pi.status()["state"] == "pending"
+    pi.hub.connect("pi")
+    pi.deploy()
+    assert pi.status()["release"] == 1
+    applied = [call for call in pi.writes if "applyConfigurationContent" in call]
+    assert len(applied) == 1
+    pi.hub.disconnect("pi")
+    assert pi.status()["state"] == "running"
+    assert "as last reported (device is offline since" in pi.status()["detail"]
+    assert "pi runs the module salary until it comes back" in pi.shell("delete").err
+    assert set(pi.modules()) == {"camera"}
+
+
+def test_the_deadline_of_the_command_counts_too(pi: Yard) -> None:
+    pi.hub.behave("pi", behaviours=[Behaviour("pull", module="salary", seconds=None)])
+    pi.write(device="pi")
+    assert "run the same command again" in pi.deploy("--timeout", "3", code=7).err
+
+
+def test_golden_requests_are_asked_before_the_rest_goes(pi: Yard) -> None:
+    with answering([1]) as port:
+        pi.write(device="pi", mode="replace", host_port=port, scoring_host="tag:address")
+        done = pi.deploy()
+        assert done.out == f"http://127.0.0.1:{port}/score\n"
+        assert set(pi.modules()) == {"salary"}
+        assert pi.shell("score", "-d", '{"data": [[21]]}').out == "[1]\n"
+        assert pi.shell("uri", "--json").json()["internal"] == "http://salary:5001/score"
+    with answering([2]) as wrong:
+        before = pi.modules()
+        pi.write(2, device="pi", host_port=wrong, scoring_host="127.0.0.1")
+        assert "expected 1" in pi.deploy(code=8).err
+        assert pi.modules() == before
+
+
+def test_a_host_that_the_twin_does_not_name(pi: Yard) -> None:
+    pi.write(device="pi", host_port=8080, scoring_host="reported:net.lan")
+    assert "the twin of pi has no reported:net.lan" in pi.deploy().err
+
+
+def test_registry_credentials_come_and_go(pi: Yard) -> None:
+    registry = {"address": "yard.example", "username": "YARD_USER", "password": "YARD_PASSWORD"}
+    values = {"YARD_USER": "porter", "YARD_PASSWORD": "c4n4ry-of-yard"}
+    pi.write(device="pi", registry=registry)
+    done = pi.deploy(**values)
+    settings = pi.hub.agent("pi")["desired"]["runtime"]["settings"]
+    wanted = {"address": "yard.example", "username": "porter", "password": "c4n4ry-of-yard"}
+    assert settings["registryCredentials"] == {"lading": wanted}
+    assert "c4n4ry" not in done.err + done.out
+    kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
+    assert b"c4n4ry" not in kept
+    pi.shell("delete", **values)
+    assert pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"] == {}
+
+
+def test_an_empty_store_adopts_what_is_ours(pi: Yard) -> None:
+    pi.write(device="pi")
+    pi.deploy()
+    writes = list(pi.writes)
+    pi.deploy("--store", "elsewhere")
+    assert pi.writes == writes
+    assert json.loads(pi.shell("history", "--store", "elsewhere", "--json").out)[0]["state"] == "up"

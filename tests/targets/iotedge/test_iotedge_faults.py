@@ -1,0 +1,107 @@
+"""A hub that is slow, busy, silent or does not take the signature; a command that dies."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+from iotedge_kit import VARIABLE, Yard
+
+pytestmark = pytest.mark.slow
+
+APPLY = "/applyConfigurationContent$"
+
+
+@pytest.fixture
+def pi(yard: Yard) -> Yard:
+    yard.hub.add_device("pi")
+    yard.neighbours("pi", camera="camera:1")
+    yard.write(device="pi")
+    return yard
+
+
+def applied(yard: Yard) -> int:
+    """How often a device was told something."""
+    return sum("applyConfigurationContent" in call for call in yard.writes)
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def test_a_busy_hub_is_waited_for_as_long_as_it_says(pi: Yard) -> None:
+    pi.hub.faults.answer(429, headers={"Retry-After": "1"}, method="POST", path=APPLY)
+    assert "1 s: POST /devices/pi/applyConfigurationContent" in pi.deploy().err
+    assert pi.status()["state"] == "running"
+
+
+def test_a_hub_that_stays_away_ends_the_command_and_not_the_release(pi: Yard) -> None:
+    pi.hub.faults.answer(503, headers={"Retry-After": "0"}, times=5, path="/devices/pi$")
+    assert "503" in pi.deploy(code=5).err
+    pi.deploy()
+    assert (pi.status()["release"], applied(pi)) == (1, 1)
+
+
+def test_an_answer_that_is_lost_is_found(pi: Yard) -> None:
+    pi.hub.faults.drop_after(method="POST", path=APPLY)
+    pi.deploy()
+    assert applied(pi) == 1
+    pi.hub.add_fleet(2, tags={"site": "oslo"})
+    pi.hub.faults.drop_after(method="PUT", path="/configurations/")
+    pi.write(target_condition="tags.site = 'oslo'", mode="replace")
+    pi.deploy()
+    assert len(pi.hub.state["configurations"]) == 1
+
+
+def test_a_signature_that_has_ended_is_made_anew_once(pi: Yard) -> None:
+    pi.hub.faults.expire_tokens(skip=3)
+    pi.deploy()
+    refused = [call.status for call in pi.hub.calls if call.status == 401]
+    assert len(refused) == 1
+
+
+def test_a_key_that_is_not_taken_is_not_shown(pi: Yard) -> None:
+    wrong = "HostName=" + pi.hub.host + ";SharedAccessKeyName=iothubowner;SharedAccessKey=d3Jvbmcta2V5LW9mLW1pbmU="
+    done = pi.deploy(code=6, **{VARIABLE: wrong})
+    assert "IotHubUnauthorizedAccess" in done.err
+    assert "check the policy and the key" in done.err
+    assert "d3Jvbmcta2V5" not in done.err
+    assert [call.status for call in pi.hub.calls] == [401, 401]
+
+
+def test_a_token_signs_in_where_the_hub_is_named(pi: Yard) -> None:
+    pi.shell.env.pop(VARIABLE)
+    pi.shell.env.update(pi.hub.environ)
+    pi.write(device="pi", hub=pi.hub.host)
+    pi.hub.faults.expire_tokens(skip=4)
+    pi.deploy()
+    assert pi.status()["state"] == "running"
+
+
+def test_a_hub_that_never_answers_leaves_the_outcome_open(pi: Yard) -> None:
+    pi.hub.faults.black_hole(method="POST", path=APPLY)
+    assert "run the same command again" in pi.deploy("--timeout", "4", code=7).err
+    pi.deploy()
+    assert pi.status()["release"] == 1
+
+
+def test_a_command_that_is_killed_is_gone_on_with(pi: Yard) -> None:
+    killed = pi.shell.start("deploy")
+    until(lambda: applied(pi))
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    pi.deploy()
+    assert (pi.status()["release"], applied(pi)) == (1, 1)
+    pi.hub.add_fleet(2, tags={"site": "oslo"})
+    pi.write(target_condition="tags.site = 'oslo'", mode="replace")
+    killed = pi.shell.start("deploy")
+    until(lambda: pi.hub.state["configurations"])
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    pi.deploy()
+    assert len(pi.hub.state["configurations"]) == 1
