@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [startup] [deploy] [serving] [azure] [fleet]`: how fast Lading is, as ratios to its peers.
+"""`python -m tests.benchmarks [PART]…`: how fast Lading is, as ratios to its peers. All parts where none is named.
 
 Lading is installed from a wheel of the project as it stands. Each row alternates with its peer in one run; the ratio is
 the median over the rounds, so it holds on any machine while the milliseconds do not. Exits 1 where a row is over its
