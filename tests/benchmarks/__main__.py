@@ -16,7 +16,7 @@ from types import FrameType
 
 import click
 
-from . import azure, deploying, fleet, serving, startup
+from . import azure, containers, deploying, fleet, serving, startup
 from .environments import prepare
 
 PARTS = {
@@ -24,6 +24,7 @@ PARTS = {
     "deploy": deploying.rows,
     "serving": serving.rows,
     "azure": azure.rows,
+    "containers": containers.rows,
     "fleet": fleet.rows,
 }
 

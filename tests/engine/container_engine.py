@@ -62,6 +62,12 @@ class ContainerEngine:
 
 @pytest.fixture(scope="session")
 def container_engine() -> Iterator[ContainerEngine]:
+    with engine_for_tests() as engine:
+        yield engine
+
+
+@contextmanager
+def engine_for_tests() -> Iterator[ContainerEngine]:
     """The engine, with a base image of Python 3.11 and the wheels of pip and of what the scoring server needs."""
     if sys.version_info[:2] != (3, 11):
         go_without("the base image of these tests has Python 3.11, and this is another")
@@ -158,7 +164,14 @@ def _ensure_base(engine: ContainerEngine) -> None:
     if not tar.exists():
         _need("mmdebstrap")
         making = tar.with_suffix(".part")
-        command = ["mmdebstrap", "--variant=extract", f"--include={BASE_PACKAGES}", "--format=tar", "bookworm", making]
+        command: list[str | Path] = [
+            "mmdebstrap",
+            "--variant=extract",
+            f"--include={BASE_PACKAGES}",
+            "--format=tar",
+            "bookworm",
+            making,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode != 0:
             go_without(f"mmdebstrap could not make a base image: {done.stderr[-300:]}")
@@ -170,7 +183,17 @@ def _ensure_wheels(folder: Path, *requirements: str) -> Path:
     folder.mkdir(exist_ok=True)
     done = folder / f"{hashlib.sha256(str(requirements).encode()).hexdigest()}.done"
     if not done.exists():
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", folder]
+        pip: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "-d",
+            folder,
+        ]
         subprocess.run([*pip, *requirements], check=True, capture_output=True, timeout=600)
         done.touch()
     return folder
