@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lading import BadInput, Json
 
@@ -24,7 +25,7 @@ def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) 
     """
     modules = dict(agent.desired.get("modules") or {})
     modules.pop(part.name, None)
-    _check_ports(part, modules)
+    _check_ports(part, {**modules, **(agent.desired.get("systemModules") or {})})
     routes = {name: route for name, route in (router.desired.get("routes") or {}).items() if name not in replaces}
     _check_routes(part, routes)
     desired: dict[str, Json] = json.loads(json.dumps(agent.desired))
@@ -71,9 +72,9 @@ def begun(agent: Twin | None, router: Twin | None, device: str, version: str) ->
     agent = agent or Twin(device, {}, 0, {})
     router = router or Twin(device, {}, 0, {})
     if not agent.desired.get("systemModules"):
-        agent = Twin(device, {**blank[AGENT], **agent.desired}, agent.version, agent.reported)
+        agent = replace(agent, desired={**blank[AGENT], **agent.desired})
     if not router.desired.get("schemaVersion"):
-        router = Twin(device, {**blank[ROUTER], **router.desired}, router.version, router.reported)
+        router = replace(router, desired={**blank[ROUTER], **router.desired})
     return agent, router
 
 

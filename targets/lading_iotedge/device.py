@@ -26,7 +26,7 @@ from . import content, record
 from .addresses import device_uri
 from .image import check_platform, warn_of_floating
 from .judging import Judgement, Seen, judge, offline
-from .module import Part, our_module, part, routes_of, with_values, without_values
+from .module import Part, our_module, part, routes_of, variables, with_values, without_values
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import AGENT, ROUTER, Hub, Twin
@@ -95,7 +95,9 @@ class _Step:
             has = router.desired.get("routes") or {}
             module, routes = without_values(ours, {name: has[name] for name in routes_of(ours) if name in has})
             previous = {"module": module, "routes": routes}
-        Record(self._request.release, previous).write(self._context.work)
+        earlier = record.last(self._context.work)
+        names = variables(self._request.deployment).union(earlier.names if earlier else ())
+        Record(self._request.release, previous, names=tuple(sorted(names))).write(self._context.work)
         return Pending("checked", self._device, retry_after=0.0)
 
     def _put(self, ours: Part, agent: Twin, router: Twin, now: Mapping[str, Json] | None) -> Content:
@@ -179,7 +181,7 @@ class _Step:
     def _previous(self, kept: Record) -> Part | None:
         if kept.previous is None:
             return None
-        module, routes = with_values(kept.previous["module"], kept.previous["routes"], self._context)
+        module, routes = with_values(kept.previous["module"], kept.previous["routes"], self._context, kept.names)
         return Part(self._wanted.name, module, routes, {})
 
     def _is_back(self, before: Part | None, agent: Twin) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
@@ -117,17 +118,30 @@ def routes_of(module: Mapping[str, Json]) -> tuple[str, ...]:
     return tuple(json.loads(create_options.labels(module).get(_ROUTES, "[]")))
 
 
+def variables(deployment: Deployment) -> set[str]:
+    """The names of the variables that a manifest's block gives the values of."""
+    return set(filter(None, _REFERENCE.findall(json.dumps(dict(deployment.written)))))
+
+
 def without_values(module: Mapping[str, Json], routes: Mapping[str, Json]) -> tuple[Mapping[str, Json], ...]:
     """The module and its routes with `${NAME}` again where the value of a variable stood: to be kept in a file."""
     return _exchanged(module, routes, lambda text: text)
 
 
 def with_values(
-    module: Mapping[str, Json], routes: Mapping[str, Json], context: Context
+    module: Mapping[str, Json], routes: Mapping[str, Json], context: Context, names: Collection[str]
 ) -> tuple[Mapping[str, Json], ...]:
-    """The same as they were before. Raises BadInput where a variable is not set any more."""
+    """The same as they were before. Raises BadInput where a variable is not set any more.
+
+    Whoever may write to the hub can write labels, too: only the variables in `names` are ever read for them.
+    """
 
     def value(match: re.Match[str]) -> str:
+        if match[1] and match[1] not in names:
+            raise StageFailed(
+                f"what ran before wants the value of {match[1]}, which no manifest deployed from here has named",
+                hint="deploy the manifest that it came from",
+            )
         return context.secret(match[1]).reveal() if match[1] else "${"
 
     return _exchanged(module, routes, lambda text: _REFERENCE.sub(value, text))
@@ -141,7 +155,8 @@ def _exchanged(
     tree: dict[str, Json] = {"env": env, "create_options": create_options.joined(module), "routes": dict(routes)}
     for path, text in json.loads(create_options.labels(module).get(_VARIABLES, "[]")):
         *way, last = (*path, "value") if path[0] == "env" else path
-        reduce(getitem, way, tree)[last] = text_of(text)
+        with suppress(KeyError, IndexError):  # somebody may have taken the value out on the hub
+            reduce(getitem, way, tree)[last] = text_of(text)
     settings = {key: value for key, value in module["settings"].items() if not key.startswith("createOptions")}
     changed = {**module, "settings": {**settings, **create_options.split(tree["create_options"])}}
     return ({**changed, "env": env} if env else changed), tree["routes"]

@@ -26,7 +26,8 @@ class Record:
     `previous` is our module as it was before (`module` and `routes`, without the values of variables), None where
     there was none. `deployment` is the automatic deployment of a fleet, and `created` whether this release has made
     it. Seconds are `waited` since a command began to wait, `steady` of running without a restart, and `down` of not
-    running after it had. `gone` says why the release is being taken back.
+    running after it had. `gone` says why the release is being taken back. `names` are the variables that manifests
+    deployed from here have named.
     """
 
     release: int
@@ -38,6 +39,7 @@ class Record:
     down: float = 0.0
     restarts: int = 0
     gone: str = ""
+    names: tuple[str, ...] = ()
 
     def with_look(self, pause: float, *, running: bool, down: bool, restarts: int = 0) -> Record:
         """The record after a look that `pause` seconds follow; a restart since the look before is a fall."""
@@ -63,9 +65,14 @@ class Record:
 
 
 def read(folder: Path, release: int) -> Record | None:
-    """The record of a release; None where it has not begun, or where the file is of another one."""
+    """The record of a release; None where it has not begun."""
+    record = last(folder)
+    return record if record and record.release == release else None
+
+
+def last(folder: Path) -> Record | None:
+    """The record of the release that was begun last, if any."""
     try:
-        record = Record(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+        return Record(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    return record if record.release == release else None

@@ -60,7 +60,7 @@ def test_a_crash_loop_brings_back_what_ran(pi: Yard) -> None:
     before = pi.modules()
     pi.hub.behave("pi", behaviours=[CRASHES])
     started = pi.started("pi", "camera")
-    pi.write(2, device="pi", env=env, create_options=create_options)
+    pi.write(2, device="pi")  # what is brought back needs variables that this manifest does not name
     refused = pi.shell.start("deploy", **values)
     released(pi, "salary")  # the device is well again once it has been told to run the old module
     _, err = refused.communicate(timeout=60)

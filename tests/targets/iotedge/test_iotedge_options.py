@@ -16,7 +16,7 @@ import lading
 from lading_iotedge.content import layer
 from lading_iotedge.create_options import CHUNK, joined, split
 from lading_iotedge.image import reference
-from lading_iotedge.module import part
+from lading_iotedge.module import part, with_values, without_values
 from lading_iotedge.options import IotEdgeOptions, Registry
 from lading_iotedge.port import AGENT
 from lading_iotedge.signing import parse
@@ -224,3 +224,14 @@ def test_an_agent_cannot_name_every_image(name: str) -> None:
 def test_an_agent_can_name_these(name: str) -> None:
     request = _request(IotEdgeOptions("h.azure-devices.net", device="pi"))
     assert reference(replace(request, image=lading.Image(name, "", "linux/amd64"))) == name
+
+
+def test_labels_on_the_hub_reach_no_other_variable() -> None:
+    request = _request(IotEdgeOptions("h.azure-devices.net", device="pi", env={"A": "value of A"}))
+    request = replace(request, deployment=replace(request.deployment, written={"env": {"A": "${A}"}}))
+    module = part(request, Variables()).module
+    kept, routes = without_values(module, {})
+    assert "value of A" not in json.dumps(kept)
+    assert with_values(kept, routes, Variables(), ["A"])[0]["env"] == {"A": {"value": "A"}}
+    with pytest.raises(lading.StageFailed, match="wants the value of A, which no manifest"):
+        with_values(kept, routes, Variables(), [])

@@ -83,6 +83,8 @@ def test_a_device_under_automatic_deployment(pi: Yard) -> None:
 
 
 def test_what_others_have_is_left_alone(pi: Yard) -> None:
+    pi.write(device="pi", host_port=443)
+    refused(pi, "port 443 of the device is bound by the module edgeHub already")
     pi.neighbours("pi", salary="theirs:1", web=bound(8080))
     before = pi.modules()
     pi.write(device="pi")
