@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "emulators" / name) for name in ("azureml", "iothub")]
-sys.path.insert(0, str(ROOT / "tests" / "engine"))
+sys.path[:0] = [str(ROOT / "tests" / name) for name in ("emulators/azureml", "emulators/iothub", "engine")]
 
 from container_engine import container_engine, image_registry  # noqa: E402, F401 - fixtures for every room
 from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401
@@ -74,6 +76,26 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def on_a_terminal(self, *argv: str | Path, **env: str) -> Done:
+        """Run a command that has a terminal for its input and its messages; `err` is what is shown, without colours."""
+        ours, theirs = pty.openpty()
+        command = subprocess.Popen(
+            [self.lading, *map(str, argv)],
+            cwd=self.folder,
+            env={**self.env, **env},
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+        )
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # Linux ends one that is closed so
+            while chunk := terminal.read(4096):
+                shown += chunk
+        out, _ = command.communicate(timeout=120)
+        return Done(command.returncode, out, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode()))
 
     def write(self, name: str, text: str) -> Path:
         file = self.folder / name

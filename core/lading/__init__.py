@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from .model.options import IsPath as IsPath
     from .model.options import Json as Json
     from .model.options import ManifestPath as ManifestPath
+    from .model.options import Means as Means
     from .model.options import Options as Options
     from .model.options import Range as Range
     from .model.options import Text as Text
@@ -138,7 +139,7 @@ __getattr__, __dir__ = lazily(
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
         "model.description": "API_VERSION Capability Description ImageNeed Secret",
         "model.imaging": "Image ImageRequest",
-        "model.options": "InputPath IsInput IsPath Json ManifestPath Options Range Text",
+        "model.options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Text",
         "model.planning": "Action Change Drift Fate Plan PlannedStage Setting",
         "model.records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release "
         "Run Shown State Status TrackedRun",

@@ -1,4 +1,4 @@
-"""What a manifest may say of a connection to an Azure ML workspace."""
+"""What a manifest may say of a connection to an Azure ML workspace, and of what is built there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,31 @@ from typing import Annotated, Literal
 from lading import InputPath, Options, Text
 
 Name = Annotated[str, Text(min_length=1, max_length=260)]
+REPOSITORY = r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$"
 _PLACE = ("subscription_id", "resource_group", "workspace")
+
+
+@dataclass(frozen=True)
+class EnvironmentOptions(Options):
+    """What a package's environment is built on."""
+
+    base_image: Name | None = None
+    """Docker image that the package's environment is built on, instead of Azure ML's own."""
+
+    dockerfile: InputPath | None = None
+    """Dockerfile of the image that the package's environment is built on."""
+
+    def __post_init__(self) -> None:
+        if self.base_image and self.dockerfile:
+            raise ValueError("dockerfile: base_image and dockerfile exclude each other; keep one")
+
+
+@dataclass(frozen=True)
+class ImageOptions(EnvironmentOptions):
+    """An image that the workspace builds, and keeps in its container registry."""
+
+    repository: Annotated[str, Text(pattern=REPOSITORY, max_length=255)] | None = None
+    """Name of the image in the registry; by default it bears the name of the service."""
 
 
 @dataclass(frozen=True)

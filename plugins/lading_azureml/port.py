@@ -70,7 +70,7 @@ class LoggedRun:
 
 @dataclass(frozen=True)
 class Image:
-    """What a service runs: the source folder, the script in it, the environment, and the model."""
+    """What a service or an image runs: the source folder, the script in it, the environment, and the model."""
 
     name: str
     source: Path
@@ -79,6 +79,19 @@ class Image:
     model: RegisteredModel
     base_image: str | None = None
     dockerfile: str | None = None
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """An image in the workspace's container registry, whose host is `registry`; `digest` is that of its manifest."""
+
+    registry: str
+    repository: str
+    digest: str
+
+    @property
+    def reference(self) -> str:
+        return f"{self.registry}/{self.repository}@{self.digest}"
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,10 @@ class Operation:
     length: int = 0
     log_url: str | None = field(default=None, repr=False)
 
+    @property
+    def is_running(self) -> bool:
+        return self.state in ("NotStarted", "Running")
+
 
 @dataclass(frozen=True)
 class Compute:
@@ -156,6 +173,12 @@ class AzureWorkspace(Protocol):
 
     def end_run(self, experiment: str, run_id: str, error: str | None) -> None:
         """Complete a run, or fail it with an error."""
+
+    def find_image(self, repository: str, label: str) -> BuiltImage | None:
+        """The image under a label of a repository of the workspace's registry."""
+
+    def build_image(self, image: Image, repository: str, label: str) -> str:
+        """Ask for an image in the workspace's registry and return the id of the operation, without waiting for it."""
 
     def find_service(self, name: str) -> Service | None:
         """The service of that name, whosever it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from lading import Json
 
@@ -22,6 +23,17 @@ def clean(text: str) -> str:
 def clean_lines(text: str) -> tuple[str, ...]:
     """The lines of a log, each clean."""
     return tuple(clean(line) for line in text.splitlines())
+
+
+def reason(error: Mapping[str, Json]) -> str:
+    """The message of an error of Azure's, with those of its details that say more."""
+    details = [item for item in error.get("details") or () if isinstance(item, Mapping)]
+    said: list[str] = []
+    for part in (error, *details):
+        message = str(part.get("message") or "").strip()
+        if not any(message in earlier for earlier in said):
+            said.append(message)
+    return ": ".join(said)
 
 
 def clean_json(value: Json) -> Json:

@@ -74,6 +74,10 @@ class SklearnOptions(Options):
             if broken(self):
                 raise ValueError(message)
 
+    @property
+    def cannot_record(self) -> str:
+        return "a training script chooses its own rows" if self.script else ""
+
 
 def _choose(chosen: list[str]) -> str:
     if not chosen:

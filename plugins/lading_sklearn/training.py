@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import lading
-from lading import BadInput, Column, Context, Finished, GoldenRequest, Json, TrainedModel, TrainRequest
+from lading import Column, Context, Finished, GoldenRequest, Json, TrainedModel, TrainRequest
 
 from .options import SklearnOptions
 
@@ -24,10 +24,6 @@ def train(request: TrainRequest, context: Context) -> TrainedModel:
     """
     options = cast("SklearnOptions", request.options)
     result = request.folder / "result.json"
-    if request.samples and options.script:
-        raise BadInput(
-            "a training script chooses its own rows, so that none can be recorded", hint="write a list of samples"
-        )
     for name in options.env:
         if name in os.environ:
             context.secret(name)  # whatever of it the training prints is masked

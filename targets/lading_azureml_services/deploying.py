@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from lading import BadInput, Context, DeployRequest, DeployStep, LadingError, Pending, Ready, Refused, Transient
-from lading_azureml.port import Image, Operation, Service, ServiceSpec, Taken
-from lading_azureml.registering import ensure_registered
+from lading_azureml.contents import contents
+from lading_azureml.port import Operation, Service, ServiceSpec, Taken
 
 from . import sent
 from .failing import failed
@@ -30,7 +30,6 @@ PHASES = {
     "BuildImage": "building the image",
     "DeployService": "creating the service",
 }
-_RUNNING = ("NotStarted", "Running")
 _MOVING = ("transitioning", "deleting", "updating")
 _UNSEEN = 5  # looks for something that was asked for and is not visible, before it is taken for not done
 _SLOWEST = 5.0  # seconds between two looks
@@ -67,7 +66,7 @@ class _Step:
     def take(self) -> DeployStep:
         service = our_service(self._request.deployment, self._context)
         operation = self._operation()
-        if operation is not None and operation.state in _RUNNING:
+        if operation is not None and operation.is_running:
             return self._look(_phase(operation), operation)
         if service is None:
             return self._unseen() or self._create()
@@ -137,8 +136,12 @@ class _Step:
         self._sent = Sent(self._request.release).write(work)
         try:
             operation = ask()
-        except (Transient, Taken):
+        except Transient:
             raise
+        except Taken:
+            if what == "update" or our_service(self._request.deployment, self._context) is None:
+                raise
+            operation = None  # an earlier create of ours, which was not visible yet
         except LadingError:
             sent.forget(work)
             raise
@@ -153,20 +156,10 @@ class _Step:
 
     def _spec(self, *, update: bool) -> ServiceSpec:
         request, options = self._request, self._options
-        model = request.package.model
-        registered = ensure_registered(connection(self._context), model, None, str(model.version), self._context)
         return ServiceSpec(
             name=request.deployment.service,
             kind=self._kind.name,
-            image=Image(
-                name=request.deployment.service,
-                source=request.package.folder / "azureml-app",
-                script=request.package.scoring_script,
-                conda=request.package.folder / "conda.yml",
-                model=registered,
-                base_image=options.base_image,
-                dockerfile=options.dockerfile.read_text(encoding="utf-8") if options.dockerfile else None,
-            ),
+            image=contents(request.package, request.deployment.service, options, self._context),
             tags={**options.tags, **request.tags, OPTIONS: self._digest, FIXED: self._fixed},
             settings=self._kind.settings(options, self._context, update=update),
         )

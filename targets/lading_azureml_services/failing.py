@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
-from lading import Failed, Json, LadingError
+from lading import Failed, LadingError
 from lading_azureml.port import AzureWorkspace, Operation, Service
+from lading_azureml.text import reason
 
 _LINES = 30  # of a log that are shown
 _TAIL = 200  # of a log that are read
@@ -22,9 +23,9 @@ def failed(
     """The end of a release that did not come up; `lines` are those of the operation's log."""
     log = _log(workspace, service, operation) or lines
     error = (operation.error if operation else {}) or service.error
-    reason = _reason(error) or f"the service is {service.state}"
+    said = reason(error) or f"the service is {service.state}"
     place = culprit(log)
-    return Failed(f"{phase} failed: {reason}" + (f" ({place})" if place else ""), "\n".join(log[-_LINES:]))
+    return Failed(f"{phase} failed: {said}" + (f" ({place})" if place else ""), "\n".join(log[-_LINES:]))
 
 
 def _log(workspace: AzureWorkspace, service: Service, operation: Operation | None) -> Sequence[str]:
@@ -33,17 +34,6 @@ def _log(workspace: AzureWorkspace, service: Service, operation: Operation | Non
             return workspace.build_log(operation.log_url) if operation.log_url else ()
         return workspace.service_log(service.name, _TAIL)
     return ()
-
-
-def _reason(error: Mapping[str, Json]) -> str:
-    """The message of an error of Azure's, with those of its details that say more."""
-    details = [item for item in error.get("details") or () if isinstance(item, Mapping)]
-    said: list[str] = []
-    for part in (error, *details):
-        message = str(part.get("message") or "").strip()
-        if not any(message in earlier for earlier in said):
-            said.append(message)
-    return ": ".join(said)
 
 
 def culprit(log: Sequence[str]) -> str:

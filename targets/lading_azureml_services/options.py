@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from lading import InputPath, Options, Range, Text
+from lading import InputPath, Means, Options, Range, Text
+from lading_azureml.options import EnvironmentOptions, Name
 
 Positive = Annotated[float, Range(gt=0)]
 Count = Annotated[int, Range(ge=1)]
-Name = Annotated[str, Text(min_length=1, max_length=260)]
 Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Namespace = Annotated[str, Text(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Label = Annotated[str, Text(pattern=r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$")]
@@ -29,7 +29,7 @@ Rules = tuple[tuple[Callable[[Any], object], str], ...]
 
 
 @dataclass(frozen=True)
-class ServiceOptions(Options):
+class ServiceOptions(EnvironmentOptions):
     """What both kinds of service take."""
 
     cpu_cores: Positive | None = None
@@ -59,16 +59,9 @@ class ServiceOptions(Options):
     secondary_key: Variable | None = None
     """Name of the environment variable that has the secondary key."""
 
-    base_image: Name | None = None
-    """Docker image that the package's environment is built on, instead of Azure ML's own."""
-
-    dockerfile: InputPath | None = None
-    """Dockerfile of the image that the package's environment is built on."""
-
 
 _COMMON: Rules = (
     (lambda o: o.secondary_key and not o.primary_key, "secondary_key: it needs primary_key"),
-    (lambda o: o.base_image and o.dockerfile, "dockerfile: base_image and dockerfile exclude each other; keep one"),
     (lambda o: _reserved(o.tags), "tags: names that begin with `lading.` are Lading's own"),
 )
 
@@ -114,6 +107,7 @@ class AciOptions(ServiceOptions):
     """Subnet in that network."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _obey(self, _COMMON + _ACI)
 
 
@@ -165,7 +159,7 @@ class AksOptions(ServiceOptions):
     provision: Provision | None = None
     """The cluster to create under that name where the workspace does not have it."""
 
-    num_replicas: Count | None = None
+    num_replicas: Annotated[Count | None, Means("requests at a time")] = None
     """Number of containers; without it the autoscaler is on."""
 
     autoscale_enabled: bool | None = None
@@ -198,7 +192,7 @@ class AksOptions(ServiceOptions):
     gpu_cores: Annotated[int, Range(ge=0)] | None = None
     """GPUs of a container; none by default."""
 
-    scoring_timeout_ms: Count | None = None
+    scoring_timeout_ms: Annotated[Count | None, Means("seconds that one call of run may take", unit=0.001)] = None
     """Milliseconds that one request may take; 60000 by default."""
 
     replica_max_concurrent_requests: Count | None = None
@@ -229,6 +223,7 @@ class AksOptions(ServiceOptions):
     """Whether models are downloaded through blobfuse; on by default."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _obey(self, _COMMON + _AKS)
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import json
 import sys
+from pathlib import Path
 
 from lading import (
     Candidate,
@@ -25,7 +27,7 @@ from lading import (
     child_environment,
     run_command,
 )
-from lading_serving.control import NOTHING, ControlFolder, Desired
+from lading_serving.control import NOTHING, ControlFolder, Desired, write_json
 from lading_serving.spec import ReleaseSpec
 
 from .logs import log_tail
@@ -35,6 +37,7 @@ from .versions import refuse_other_versions
 
 _SOON = 0.05
 _START_LIMIT = 30.0
+_MOST_STARTS = 5  # of a supervisor for one release: what dies that often dies of the same thing each time
 
 
 def step(request: DeployRequest, context: Context) -> DeployStep:
@@ -54,6 +57,7 @@ def step(request: DeployRequest, context: Context) -> DeployStep:
         folder.hand(values)  # before it is desired, so that a supervisor begins it with these and not with earlier ones
     _desire(folder, request, context)
     if not folder.is_supervised():
+        _count_start(folder, request.release)
         _start_supervisor(folder)
     return _observe(folder, request.release, promoted=request.verdict is not None)
 
@@ -96,6 +100,26 @@ def _desire(folder: ControlFolder, request: DeployRequest, context: Context) -> 
         effect = "serve" if wanted["serving"] == number else "start"
         context.intend(f"local/{request.deployment.service}/{number}/{effect}")
         folder.desire(wanted)
+
+
+def _count_start(folder: ControlFolder, number: int) -> None:
+    """Take note of a start for this release. Raises StageFailed where there were enough, and discards the release."""
+    file = folder.path / "starts.json"
+    known = json.loads(file.read_bytes()) if file.exists() else {}
+    times = known.get("times", 0) + 1 if known.get("release") == number else 1
+    if times > _MOST_STARTS:
+        _discard(folder, number, "")
+        log = folder.path / "supervisor.log"
+        raise StageFailed(
+            f"the supervisor of {folder.path} ended {_MOST_STARTS} times as soon as it had started: {_last_line(log)}",
+            hint=f"its own words are in {log}",
+        )
+    write_json(file, {"release": number, "times": times})
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return lines[-1] if lines else "it left no word"
 
 
 def _start_supervisor(folder: ControlFolder) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from lading import Options, Range, Text
+from lading import Means, Options, Range, Text
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class LocalOptions(Options):
     port: Annotated[int, Range(ge=0, le=65535)] = 0
     """Port to listen on; 0 picks a free one and keeps it from release to release."""
 
-    workers: Annotated[int, Range(ge=1, le=64)] = 1
+    workers: Annotated[int, Range(ge=1, le=64), Means("requests at a time")] = 1
     """Processes that score. Each answers one request at a time and holds a model of its own."""
 
     python: Literal["current", "isolated"] = "current"
@@ -30,7 +30,9 @@ class LocalOptions(Options):
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of the scoring script. They are kept on this machine, readable by you alone."""
 
-    scoring_timeout: Annotated[float, Range(gt=0, le=86400)] | None = None
+    scoring_timeout: Annotated[
+        Annotated[float, Range(gt=0, le=86400)] | None, Means("seconds that one call of run may take")
+    ] = None
     """Seconds that one call of `run` may take; an hour where it is not given, as on Azure ML."""
 
     start_timeout: Annotated[float, Range(gt=0, le=86400)] = 60

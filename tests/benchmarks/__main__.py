@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [startup] [deploy] [serving] [fleet]`: how fast Lading is, as ratios to its peers.
+"""`python -m tests.benchmarks [startup] [deploy] [serving] [azure] [fleet]`: how fast Lading is, against its peers.
 
 Lading is installed from a wheel of the project as it stands. Each row alternates with its peer in one run; the ratio is
 the median over the rounds, so it holds on any machine while the milliseconds do not. Exits 1 where a row is over its
@@ -16,10 +16,16 @@ from types import FrameType
 
 import click
 
-from . import deploying, fleet, serving, startup
+from . import azure, deploying, fleet, serving, startup
 from .environments import prepare
 
-PARTS = {"startup": startup.rows, "deploy": deploying.rows, "serving": serving.rows, "fleet": fleet.rows}
+PARTS = {
+    "startup": startup.rows,
+    "deploy": deploying.rows,
+    "serving": serving.rows,
+    "azure": azure.rows,
+    "fleet": fleet.rows,
+}
 
 
 @click.command(help=__doc__)

@@ -44,9 +44,9 @@ def _calls(bench: Bench, edge: Environment, emulator: Emulator, devices: int) ->
     hub.add_fleet(devices, tags={"site": "oslo"})
     env = {**hub.network, "FLEET": hub.connection_string}
     manifest = _project(folder, devices)
-    run([edge.tool("lading"), "deploy", manifest, "--store", folder / "store" / hub.host], env)
+    run([edge.tool("lading"), "deploy", manifest, "--store", folder / "store" / hub.host], **env)
     before = len(list(hub.calls))
-    run([edge.tool("lading"), "status", manifest, "--store", folder / "store" / hub.host], env)
+    run([edge.tool("lading"), "status", manifest, "--store", folder / "store" / hub.host], **env)
     return len(list(hub.calls)) - before
 
 

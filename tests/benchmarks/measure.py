@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
@@ -53,12 +53,10 @@ class Row:
         return f"{self.what:<50}{self.ours:>14}{self.peer:>14}{figure:>11}{limit:>11}  {verdict}"
 
 
-def run(argv: Iterable[str | Path], env: Mapping[str, str] = {}) -> str:
-    """What a command prints, given further variables in `env`.
+def run(argv: Iterable[str | Path], **env: str) -> str:
+    """What a command prints. It leads a session of its own, all of which is killed where this is interrupted.
 
-    It leads a session of its own, all of which is killed where this is interrupted.
-
-    Raises Broken with its last lines where it fails.
+    `env` are variables on top of the usual ones. Raises Broken with its last lines where it fails.
     """
     command = [str(part) for part in argv]
     with subprocess.Popen(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
+from tests.watching import command_lines
 
 from lading.cli.commands import COMMANDS
 
@@ -133,41 +133,20 @@ def write(shell: Shell, *, train: str = "pass", init: str = "pass", answer: str 
     shell.write("score.py", SCORE.replace("INIT", init).replace("ANSWER", answer))
 
 
-@pytest.fixture
-def command_lines() -> Iterator[list[str]]:
-    """The command lines with a canary in them, of any process that is seen meanwhile (on Linux)."""
-    found: list[str] = []
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.wait(0.005):
-            for file in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    line = file.read_bytes()
-                except OSError:  # it has ended
-                    continue
-                if CANARY.encode() in line:
-                    found.append(line.decode(errors="replace"))
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    yield found
-    done.set()
-    watcher.join()
-
-
 def test_every_command_has_a_case() -> None:
     assert set(CASES) == set(COMMANDS)
 
 
-def test_no_command_shows_or_keeps_a_secret(cage: Cage, command_lines: list[str], tmp_path: Path) -> None:
-    for name, argv in CASES.items():
-        more = [*(["--json"] if name in AS_JSON else []), *(["--force"] if name == "train" else [])]
-        cage.run(*argv, *more, code=2 if name == "keys" else 0)  # local has none
-        assert cage.hits() == [], name
-        if name == "plan":
-            cage.run("deploy")  # in words
-    assert command_lines == []
+@pytest.mark.slow
+def test_no_command_shows_or_keeps_a_secret(cage: Cage, tmp_path: Path) -> None:
+    with command_lines(0.005) as seen:
+        for name, argv in CASES.items():
+            more = [*(["--json"] if name in AS_JSON else []), *(["--force"] if name == "train" else [])]
+            cage.run(*argv, *more, code=2 if name == "keys" else 0)  # local has none
+            assert cage.hits() == [], name
+            if name == "plan":
+                cage.run("deploy")  # in words
+    assert [line for line in seen if CANARY in line] == []
     told = (tmp_path / "told").read_text()
     assert cage.shell.env["CANARY_TAG"] in told  # the registry alone has the values
     assert f"for {cage.shell.env['CANARY_DESCRIPTION']}" in told

@@ -184,24 +184,20 @@ def test_completion(shell: Shell, shell_name: str) -> None:
 
 
 def test_a_live_line_per_stage_on_a_terminal(salary: Shell) -> None:
-    import pty
-
-    parent, child = pty.openpty()
-    command = subprocess.Popen(
-        [LADING, "deploy", SALARY], cwd=salary.folder, env=salary.env, stdout=subprocess.PIPE, stderr=child
-    )
-    os.close(child)
-    shown = b""
-    try:
-        while chunk := os.read(parent, 4096):
-            shown += chunk
-    except OSError:  # Linux ends a terminal whose other side is closed so
-        pass
-    os.close(parent)
-    out, _ = command.communicate(timeout=60)
-    assert out.startswith(b"http://127.0.0.1:")
+    done = salary.on_a_terminal("deploy", SALARY)
+    assert done.out.startswith("http://127.0.0.1:")
     for stage in ("train: done", "register: done", "package: done", "deploy to local: up"):
-        assert f"✓ {stage}" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+        assert f"✓ {stage}" in done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [(f"status {SALARY}", ">&-"), ("target list", ">&-"), (f"train {SALARY}", ">&- 2>&-")],
+)
+def test_a_closed_stream_is_nobody_to_tell(salary: Shell, command: str, closed: str) -> None:
+    argv = ["sh", "-c", f'"$0" {command} {closed}', LADING]
+    done = subprocess.run(argv, cwd=salary.folder, env=salary.env, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # What a command may import, beyond the standard library's light parts.

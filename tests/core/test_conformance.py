@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from tests.core.conformance_kit import kit
 
 from lading.testing import TargetConformance
-from lading.testing.card import MARK
 
 
 class Harbour(TargetConformance):
@@ -98,19 +94,3 @@ def test_the_kit_names_the_rule_that_a_target_breaks(
     }
     assert failed == planted
     assert all(each["reason"] for each in told if each["outcome"] != "passed")
-
-
-def kit(file: Path, **env: str) -> list[dict[str, str]]:
-    """Run a test module as its author would, and return what the kit tells of each check."""
-    argv = [sys.executable, "-m", "pytest", file, "-p", "lading.testing.report", "--capture=no", "-c", os.devnull]
-    done = subprocess.run(
-        [*argv, "--rootdir", file.parent],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env},
-        timeout=280,
-        check=False,
-    )
-    found = [line.partition(MARK)[2] for line in done.stdout.splitlines() if MARK in line]
-    assert found, done.stdout + done.stderr
-    return [json.loads(line) for line in found]

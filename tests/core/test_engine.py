@@ -191,6 +191,14 @@ def test_a_connection_can_be_used_always(harbour: Shell) -> None:
     ]
 
 
+def test_on_a_terminal_an_address_stays_and_the_result_is_stdouts_alone(harbour: Shell) -> None:
+    harbour.write("lading.yaml", MANIFEST.replace("{model: hull}", "{model: hull, to: [harbour]}\ntrack: [harbour]"))
+    trained = harbour.on_a_terminal("train")
+    run = trained.out.rstrip()
+    assert trained.err.count(f"✓ train: logged to harbour · https://north.example/{run}") == 1
+    assert harbour.on_a_terminal("register").out == "hull:1\n"
+
+
 def test_secrets_are_masked_and_kept_nowhere(harbour: Shell) -> None:
     done = harbour("deploy")
     assert "signing in as *** · with ***" in done.err

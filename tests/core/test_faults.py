@@ -155,7 +155,8 @@ def test_a_record_with_a_wrong_field_is_refused_where_it_is_answered(
 @pytest.mark.slow
 def test_a_hook_that_hangs_is_named_and_nothing_is_lost(tmp_path: Path, install: Callable[[str], Path]) -> None:
     """All at once, for each takes its time limit and ten seconds of grace."""
-    codes = dict.fromkeys(PLUGINS, 6) | dict.fromkeys(("lading_deploy", "lading_track", "lading_register"), 7)
+    outside = ("lading_connect", "lading_deploy", "lading_track", "lading_register")
+    codes = dict.fromkeys(PLUGINS, 6) | dict.fromkeys(outside, 7)
     with ThreadPoolExecutor(max_workers=len(codes)) as threads:
         ports = {hook: make_port(tmp_path / hook, install) for hook in codes}
         done = dict(zip(ports, threads.map(hang, ports.values(), ports), strict=True))

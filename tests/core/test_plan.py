@@ -77,6 +77,7 @@ def edit(shell: Shell, old: str, new: str) -> None:
 def test_a_first_plan_creates_everything_and_does_nothing(harbour: Shell) -> None:
     done = harbour("plan", "--detailed-exitcode", code=10)
     assert done.out.splitlines()[0].split(maxsplit=2) == ["+", "train", "for the first time"]
+    assert "+ targets.quay.depth: 11\n      + targets.quay.flag: ${FLAG}\n" in done.out
     assert "scoring_uri: known after deploy" in done.out
     assert done.out.splitlines()[-1] == "4 to create"
     assert asked(harbour) == ["connect", "status"]
@@ -283,17 +284,24 @@ def settings(shell: Shell, *argv: str) -> dict[str, tuple[str, str]]:
 
 
 def test_each_setting_of_another_target_is_kept_or_lost_for_a_reason(harbour: Shell) -> None:
-    edit(harbour, "{depth: 11,", "{depth: 11, crew: 2,")
+    edit(harbour, "{depth: 11,", "{depth: 11, crew: 2, lamps: 4,")
     asked_for = ("--target", "raft", "--from", "quay")
     assert settings(harbour, *asked_for) == {
         "depth": ("lossy", "not set there: add `depth: 11` to targets.raft, or its default applies"),
-        "crew": ("unsupported", "'raft' has no such option"),
+        "crew": ("mapped", "as pairs, by default"),
+        "lamps": ("unsupported", "'raft' has no such option"),
         "flag": ("lossy", 'not set there: add `flag: "${FLAG}"` to targets.raft, or its default applies'),
         "keeps_old_release": ("lossy", "the old release is taken down before the new one is up"),
     }
     edit(harbour, "raft: {}", "raft: {depth: 11, flag: red}")
     found = settings(harbour, *asked_for)
     assert (found["depth"], found["flag"]) == (("kept", ""), ("kept", '"red" there'))
+    edit(harbour, "crew: 2", "crew: 6")
+    assert settings(harbour, *asked_for)["crew"][1].startswith("not set there: add `pairs: 3` to targets.raft")
+    edit(harbour, "raft: {depth: 11", "raft: {pairs: 4, depth: 11")
+    assert settings(harbour, *asked_for)["crew"] == ("mapped", "as pairs, 4 there")
+    edit(harbour, "crew: 6", "crew: 7")
+    assert settings(harbour, *asked_for)["crew"][0] == "lossy"
     edit(harbour, "quay: {depth: 11", "quay: {depth: 13")
     assert settings(harbour, *asked_for)["depth"] == ("lossy", "'raft' does not take 13: must be at most 12")
     assert "must be at most 12" in harbour("plan", *asked_for).out

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import ROOT, Shell
 
-from lading.testing import TargetConformance
+from lading.testing import RegistryConformance, TargetConformance, TrackerConformance
 
 MANIFEST = """\
 version: 1
@@ -88,7 +88,8 @@ def test_the_card_of_a_target_that_fails(harbour: Shell) -> None:
 def test_the_page_tells_every_check() -> None:
     page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `(\w+)` \|", page.partition("## What is checked")[2], re.MULTILINE)
-    checks = [name.removeprefix("test_") for name in dir(TargetConformance) if name.startswith("test_")]
+    kits = (TargetConformance, RegistryConformance, TrackerConformance)
+    checks = {name.removeprefix("test_") for kit in kits for name in dir(kit) if name.startswith("test_")}
     assert sorted(told) == sorted(checks)
 
 

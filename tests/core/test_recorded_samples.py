@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -145,8 +146,15 @@ def test_a_training_script_chooses_its_own_rows(salary: Shell) -> None:
     salary.write("train.py", "def train(data, log): ...\n")
     manifest = SALARY.replace("  features: [x]\n  label: y\n  estimator: sklearn.linear_model.LinearRegression\n", "")
     salary.write("lading.yaml", manifest.replace("data: sal.csv", "data: sal.csv\n  script: train.py"))
-    failed = salary("train", code=2)
-    assert "a training script chooses its own rows" in failed.err
+    (line,) = (
+        n for n, text in enumerate((salary.folder / "lading.yaml").read_text().splitlines(), 1) if "record:" in text
+    )
+    for command in ("check", "train", "train"):  # known before anything is trained, and each time
+        told = salary(command, code=2).err
+        assert re.match(
+            rf"lading\.yaml:{line}:\d+: package\.samples\.record: a training script chooses its own rows", told
+        )
+    assert salary("run", "list", "--json").json() == []
 
 
 def test_a_trainer_that_records_none_is_told_on(shell: Shell, install: Callable[[str], Path]) -> None:

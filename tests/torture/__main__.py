@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-sys.path.append(str(Path(__file__).parents[1] / "core" / "store"))  # its kits are programs too
+sys.path += [str(Path(__file__).parents[1] / kits) for kits in ("core/store", "emulators/azureml")]  # programs, too
 
 from .builds import Build
 from .gate import Figures, Gate, Harm, Trial

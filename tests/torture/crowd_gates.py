@@ -21,7 +21,7 @@ from .gate import Figures, Found, Gate, Harm, Trial
 from .project import LIMIT, Project, answers, eventually
 
 PROCESSES, EACH = 16, 100
-ROUNDS = 12
+ROUNDS = 8
 
 
 def _registrations(trial: Trial) -> Figures:

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from lading.errors import LadingError
 from lading.store import Store
-from lading_serving.control import ControlFolder
+from lading_serving.control import NOTHING, ControlFolder
 
 from .gate import Figures, Found, Gate, Harm, Trial
 from .project import Project, answers, children, eventually
@@ -19,7 +20,7 @@ from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, 
 
 HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
 PATIENCE = "45"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
-MOST = 50  # boundaries of one kind that are tried in a full run, of the many hundreds that there are
+MOST = 10  # boundaries of one kind that a full run meets, of the many hundreds that there are: each takes seconds
 
 
 class Fault(NamedTuple):
@@ -102,24 +103,28 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
         with scenario.project("record") as (project, _):
             known = boundaries(project, "deploy")
         points = [(fault, point) for fault in faults for point in known if not fault.calls or point.call in fault.calls]
-        tried = list(enumerate(trial.sample(points, MOST)))
-        hits = []
+        numbers = count()
 
-        def attempt(numbered: tuple[int, tuple[Fault, Boundary]]) -> Iterator[Found]:
-            number, (fault, point) = numbered
+        def attempt(case: tuple[Fault, Boundary]) -> list[Found] | None:
+            fault, point = case
             where = f"{fault.action} at {point.line}"
-            with scenario.project(f"attempt-{number:04}") as (project, uri):
+            with scenario.project(f"attempt-{next(numbers):04}") as (project, uri):
                 witness = Witness(uri)
                 with witness.watching():
                     ended = run_to(project, point, fault.action, "deploy", "--timeout", PATIENCE)
-                    hits.append(ended.was_hit)
-                    yield from _resumed(project, ended, where, old=uri)
-                yield from _left(project, where)
-                if uri and witness.missed and ended.code == -9:
-                    yield Found(Harm.GAP, f"{where}: {witness.missed} requests")
+                    if not ended.was_hit:
+                        return None
+                    is_killed = uri != "" and ended.code == -9
+                    serves_on = not is_killed or answers(uri)
+                    found = list(_resumed(project, ended, where, old=uri))
+                found += _left(project, where)
+                if not serves_on:
+                    found.append(Found(Harm.GAP, f"{where}: the old release does not serve on"))
+                if is_killed and witness.missed:
+                    found.append(Found(Harm.GAP, f"{where}: {witness.missed} requests"))
+            return found
 
-        found = trial.each(attempt, tried)
-        return Figures(len(points), sum(hits), found)
+        return trial.meet(attempt, points, MOST)
 
     return run
 
@@ -131,21 +136,19 @@ def _supervisor(trial: Trial) -> Figures:
         with attached(project, _supervisor_of(project)):
             assert project.run("deploy").returncode == 0
         points = attached_boundaries(project)
-    tried = list(enumerate(trial.sample(points, MOST)))
-    hits = []
+    numbers = count()
 
-    def attempt(numbered: tuple[int, Boundary]) -> Iterator[Found]:
-        number, point = numbered
-        with scenario.project(f"attempt-{number:04}") as (project, uri):
+    def attempt(point: Boundary) -> list[Found] | None:
+        with scenario.project(f"attempt-{next(numbers):04}") as (project, uri):
             with attached(project, _supervisor_of(project), *point.fault(project, "signal=KILL")):
                 ended = project.run("deploy")
-            hits.append(was_killed(project))
+            if not was_killed(project):
+                return None
             where = f"supervisor killed at {point.line}"
-            yield from _resumed(project, Ended(ended.returncode, ended.stdout, ended.stderr, True), where, old=uri)
-            yield from _left(project, where)
+            hit = Ended(ended.returncode, ended.stdout, ended.stderr, was_hit=True)
+            return [*_resumed(project, hit, where, old=uri), *_left(project, where)]
 
-    found = trial.each(attempt, tried)
-    return Figures(len(points), sum(hits), found)
+    return trial.meet(attempt, points, MOST)
 
 
 def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterator[Found]:
@@ -165,13 +168,14 @@ def _unannounced(project: Project, where: str) -> Iterator[Found]:
     """An effect on the target was in the journal before it happened, and stays there until its outcome is known."""
     if not project.is_begun:
         return
-    desired = ControlFolder(project.work).desired()
-    numbers = set(desired.values()) if desired else set()
+    desired = ControlFolder(project.work).desired() or NOTHING
+    effects = {desired["serving"]: "serve", desired["candidate"]: "start"}
     with closing(Store.open(project.store)) as store:
         pending = store.releases.pending("salary-svc", "local")
         names = {intent.name for intent in store.journal.open("salary-svc", "local")}
     for release in pending:
-        if release.number in numbers and f"local/salary-svc/{release.number}" not in names:
+        effect = effects.get(release.number)
+        if effect and f"local/salary-svc/{release.number}/{effect}" not in names:
             yield Found(Harm.ORPHAN, f"{where}: release {release.number} is desired, and no intent says so")
 
 

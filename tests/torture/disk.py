@@ -46,6 +46,7 @@ class Renaming:
 
 Effect = Change | Renaming
 State = tuple[tuple[int, Effect], ...]  # the effects that lead to it, numbered in the order in which they were caused
+Image = tuple[tuple[str, bytes | None], ...]  # paths below the folder, each after its own; a folder has no bytes
 
 
 @dataclass
@@ -169,8 +170,8 @@ class Disk:
         return node
 
 
-def lay_down(state: State, top: Node, folder: Path) -> None:
-    """Write a state of the disk into an empty folder."""
+def image(state: State, top: Node) -> Image:
+    """The files and folders that a state of the disk comes to: many states come to the same."""
     names: dict[Node, dict[str, Node]] = {}
     contents: dict[Node, bytearray] = {}
     for _, effect in state:
@@ -178,17 +179,25 @@ def lay_down(state: State, top: Node, folder: Path) -> None:
             _rename_in(names, effect)
         else:
             _change(contents.setdefault(effect.node, bytearray()), effect)
-    _lay_down(top, folder, names, contents)
+    return tuple(_found_in(top, "", names, contents))
 
 
-def _lay_down(node: Node, path: Path, names: dict[Node, dict[str, Node]], contents: dict[Node, bytearray]) -> None:
-    for name, child in names.get(node, {}).items():
-        place = path / name
-        if child.is_folder:
+def _found_in(
+    node: Node, path: str, names: dict[Node, dict[str, Node]], contents: dict[Node, bytearray]
+) -> Iterator[tuple[str, bytes | None]]:
+    for name, child in sorted(names.get(node, {}).items(), key=lambda each: each[0]):
+        yield path + name, None if child.is_folder else bytes(contents.get(child, b""))
+        yield from _found_in(child, f"{path}{name}/", names, contents)
+
+
+def lay_down(image: Image, folder: Path) -> None:
+    """Write an image into an empty folder."""
+    for path, content in image:
+        place = folder / path
+        if content is None:
             place.mkdir(0o700)
-            _lay_down(child, place, names, contents)
         else:
-            place.write_bytes(contents.get(child, b""))
+            place.write_bytes(content)
             place.chmod(0o600)
 
 

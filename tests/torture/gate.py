@@ -72,11 +72,23 @@ class Trial:
         """How many attempts of `full` are made."""
         return max(2, round(full * self.share))
 
-    def sample(self, points: Sequence[T], most: int | None = None) -> list[T]:
-        """All points, or as many as the share and `most` allow, evenly spread."""
-        points = [point for point in points if re.search(self.focus, str(point))] if self.focus else points
-        size = min(len(points), self.size(len(points) if most is None else min(most, len(points))))
-        return [points[index * len(points) // size] for index in range(size)]
+    def sample(self, points: Sequence[T]) -> list[T]:
+        """All points, or as many as the share allows, evenly spread."""
+        return _spread(self._focused(points), self.size(len(points)))
+
+    def meet(self, attempt: Callable[[T], Iterable[Found] | None], points: Sequence[T], most: int) -> Figures:
+        """Try points, evenly spread, until as many were met as the share allows of `most`.
+
+        An attempt that did not come to its point returns None; another point is then tried instead.
+        """
+        wanted, rest = self.size(most), self._focused(points)
+        met: list[Iterable[Found]] = []
+        with ThreadPoolExecutor(self.lanes) as pool:
+            while rest and len(met) < wanted:
+                chosen = _spread(rest, wanted - len(met))
+                rest = [point for point in rest if point not in chosen]
+                met += [found for found in pool.map(attempt, chosen) if found is not None]
+        return Figures(len(points), len(met), tuple(found for all_found in met for found in all_found))
 
     def each(self, attempt: Callable[[T], Iterable[Found]], points: Sequence[T]) -> tuple[Found, ...]:
         """What was found at any of the points, in their order."""
@@ -84,6 +96,9 @@ class Trial:
             return tuple(
                 found for all_found in pool.map(lambda point: list(attempt(point)), points) for found in all_found
             )
+
+    def _focused(self, points: Sequence[T]) -> list[T]:
+        return [point for point in points if re.search(self.focus, str(point))]
 
 
 @dataclass(frozen=True)
@@ -103,3 +118,8 @@ class Gate:
     @property
     def is_runnable(self) -> bool:
         return sys.platform == "linux" and shutil.which(self.needs) is not None
+
+
+def _spread(points: Sequence[T], most: int) -> list[T]:
+    size = min(len(points), most)
+    return [points[index * len(points) // size] for index in range(size)]

@@ -1,10 +1,13 @@
-"""Model files, archives and manifests that mean harm, put through the commands that read them."""
+"""Model files, archives and manifests that mean harm, put through the commands that read them; altered models too."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +15,11 @@ from tests.core.hostile_archives import BROKEN, HOSTILE, members, rewrite
 from tests.core.manifest.hostile_manifests import DOCUMENTS
 from tests.plugins.sklearn.hostile_models import broken, corpus
 
+from lading.store import Store
+
 from .gate import Figures, Found, Gate, Harm, Trial
-from .project import LIMIT, ROOT, Project
+from .live import reason_of, workers_of
+from .project import LIMIT, ROOT, Project, eventually
 
 FINISHED_MODEL = """\
 version: 1
@@ -122,12 +128,60 @@ def _manifest(name: str) -> Callable[[Site], None]:
     return lay_out
 
 
+def _alterations(maker: Project) -> Iterator[Attack]:
+    """Models that were honest when they were registered. What only serves one is mended from the store."""
+    manifest = "manifests/salary.yaml"
+    deploy = ("deploy", manifest)
+    yield Attack("altered in the store", _altered_in_store(maker), ((deploy, {REFUSED}),))
+    yield Attack(
+        "altered where it runs", _altered_where_it_runs(maker), ((deploy, {DONE}), (("delete", manifest), {DONE}))
+    )
+
+
+def _altered_in_store(maker: Project) -> Callable[[Site], None]:
+    def lay_out(site: Site) -> None:
+        project = _copied(maker, site)
+        with closing(Store.open(project.store)) as store:
+            (model,) = store.models.list()
+        _alter(model.file, site)
+
+    return lay_out
+
+
+def _altered_where_it_runs(maker: Project) -> Callable[[Site], None]:
+    """Raises RuntimeError where the next worker does not come upon the altered file."""
+
+    def lay_out(site: Site) -> None:
+        project = _copied(maker, site)
+        deployed = project.run("deploy")
+        assert deployed.returncode == 0, deployed.stderr
+        (file,) = project.work.glob("releases/1/**/*.joblib")
+        _alter(file, site)
+        for pid in workers_of(project):
+            os.kill(pid, signal.SIGKILL)
+        if not eventually(lambda: site.mark.exists() or "sha256" in reason_of(project)):
+            raise RuntimeError(f"no worker met the altered model: {reason_of(project)}")
+
+    return lay_out
+
+
+def _copied(maker: Project, site: Site) -> Project:
+    shutil.copytree(maker.folder, site.folder, dirs_exist_ok=True)
+    return Project(site.trial.build, site.folder)
+
+
+def _alter(file: Path, site: Site) -> None:
+    """Put another model in a file's place; loaded, it leaves the mark."""
+    file.unlink()
+    file.write_bytes(corpus(site.mark)["os-mkdir-4"])
+
+
 def attacks(trial: Trial) -> list[Attack]:
-    """All of them; the archives are made from an honest package."""
+    """All of them; the archives are made from an honest package, and so are the altered models."""
     maker = Project.make(trial.build, trial.folder / "maker")
     exported = maker.run("package", "export", "salary.tar")
     assert exported.returncode == 0, exported.stderr
-    return [*_models(), *_archives(maker.folder / "salary.tar"), *_manifests()]
+    return [*_models(), *_archives(maker.folder / "salary.tar"), *_manifests(), *_alterations(maker)]
 
 
 def withstood(trial: Trial, tried: Sequence[Attack]) -> tuple[Found, ...]:
@@ -171,7 +225,7 @@ def _withstood(trial: Trial) -> Figures:
 GATES = (
     Gate(
         "hostile-files",
-        "hostile model files, archives and manifests: none runs, none escapes, none crashes a command",
+        "hostile and altered model files, archives and manifests: none runs, none escapes, none crashes a command",
         _withstood,
     ),
 )

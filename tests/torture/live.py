@@ -29,3 +29,8 @@ def live(trial: Trial, workers: int = 1) -> Iterator[tuple[Project, str]]:
 def workers_of(project: Project) -> list[int]:
     """The processes that score, by their pids."""
     return children(ControlFolder(project.work).state()["pid"])
+
+
+def reason_of(project: Project) -> str:
+    """What the supervisor says is wrong with its releases."""
+    return "; ".join(release["reason"] for release in ControlFolder(project.work).state()["releases"].values())

@@ -1,7 +1,6 @@
 """Any sequence of deploys, changes, kills, rollbacks, deletions and cleanings over two deployments, against a model.
 
-`machine.py FOLDER EXAMPLES STEPS` runs it and prints its figures as JSON; `machine.py FOLDER TARGET EVENT` is one
-deploy that dies as by kill -9 before its n-th change of the store.
+`machine.py FOLDER EXAMPLES STEPS` runs it and prints its figures as JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -29,7 +27,7 @@ from lading.store import Store
 TARGETS = ("near", "far")
 KEEP = 3
 EVENTS = 60  # about as many changes does a deploy make
-CHANGES = {"os.mkdir", "os.rename", "os.link", "os.chmod", "os.remove", "os.rmdir", "subprocess.Popen"}
+DYING = Path(__file__).with_name("programs") / "dying.py"
 MANIFEST = """\
 version: 1
 name: ferry
@@ -127,7 +125,7 @@ class Voyage(RuleBasedStateMachine):
 
     @rule(berth=berths, event=st.integers(1, EVENTS))
     def kill_a_deploy(self, berth: str, event: int) -> None:
-        argv = [sys.executable, __file__, str(self.home), berth, str(event)]
+        argv = [sys.executable, str(DYING), str(self.home), berth, str(event)]
         ended = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
         need(ended.returncode in (0, -signal.SIGKILL), "stuck", f"{ended.returncode}: {ended.stderr[-600:]}")
         if ended.returncode == 0:
@@ -271,20 +269,6 @@ def processes(folder: Path) -> list[int]:
     return found
 
 
-def die(home: Path, target: str, event: int) -> None:
-    left = [event]
-
-    def count(name: str, arguments: tuple[Any, ...]) -> None:
-        changes = name in CHANGES or (name == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR))
-        if changes and any(str(home) in str(argument) for argument in arguments):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(count)
-    lading.deploy(home / "lading.yaml", target=target, store=home / ".lading")
-
-
 def sail(folder: Path, examples: int, steps: int) -> None:
     Voyage.folder = folder
     chosen = settings(
@@ -306,7 +290,4 @@ def sail(folder: Path, examples: int, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[2] in TARGETS:
-        die(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
-    else:
-        sail(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    sail(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

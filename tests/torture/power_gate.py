@@ -3,58 +3,68 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from itertools import count
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
-from faults_kit import TRACED, log_of
+from faults_kit import TRACED, Scene, log_of
 
-from .disk import Disk, State, lay_down
+from .disk import Disk, Image, image, lay_down
 from .gate import Figures, Found, Gate, Trial
 from .store_gates import judged, scene_of
+
+Case = tuple[Image, tuple[str, ...]]  # what is on the disk, and what had been acknowledged by then
 
 
 def _power(trial: Trial) -> Figures:
     scene = scene_of(trial)
     root = scene.root()
+    cases = _cases(scene, root)
+    tried = trial.sample(cases)
+    attempt = partial(_attempt, scene, root.relative_to(scene.folder), trial.folder)
+    with ProcessPoolExecutor(trial.lanes, get_context("spawn")) as pool:  # all of it is computing: threads would queue
+        found = tuple(found for all_found in pool.map(attempt, tried, chunksize=8) for found in all_found)
+    return Figures(len(cases), len(tried), found)
+
+
+def _cases(scene: Scene, root: Path) -> list[Case]:
+    """Each that the power can be lost in, once."""
     run = scene.run(root, "-s", "65536", "-e", TRACED)
     assert run.returncode == 0, run.stderr
     disk = Disk(scene.folder)
-    states: dict[State, tuple[str, ...]] = {}  # with what had been acknowledged by then
     acknowledged: tuple[str, ...] = ()
+    cases: dict[Case, None] = {}
+
+    def note() -> None:
+        cases.update(dict.fromkeys((image(state, disk.top), acknowledged) for state in disk.states()))
+
     answers = iter(run.stdout.splitlines())
     for line in log_of(root).read_text().splitlines():
         if "sync(" in line:
-            states |= dict.fromkeys(disk.states(), acknowledged)
+            note()
         disk.follow(line)
         if " write(1<" in line:
             acknowledged = (*acknowledged, next(answers))
-    states |= dict.fromkeys(disk.states(), acknowledged)
-    _compare(disk, trial.folder / "followed", root.parent)
-    tried = trial.sample(list(states.items()))
-    numbers = count()
-
-    def attempt(case: tuple[State, tuple[str, ...]]) -> Iterator[Found]:
-        state, promised = case
-        folder = trial.folder / f"disk-{next(numbers):05}"
-        folder.mkdir()
-        lay_down(state, disk.top, folder)
-        yield from judged(scene, folder / root.relative_to(scene.folder), list(promised), f"{len(state)} effects")
-        shutil.rmtree(folder)
-
-    return Figures(len(states), len(tried), trial.each(attempt, tried))
-
-
-def _compare(disk: Disk, folder: Path, real: Path) -> None:
-    """Raise where the calls, followed to their end, lead elsewhere than the process did: then no figure would count."""
-    folder.mkdir()
-    lay_down(disk.everything(), disk.top, folder)
-    followed = folder / real.name
-    assert _contents(followed) == _contents(real), "the calls were not followed as they were made"
+    note()
+    followed = dict(image(disk.everything(), disk.top))
+    assert followed == _contents(root.parent), "the calls were not followed as they were made"
+    return list(cases)
 
 
 def _contents(folder: Path) -> dict[str, bytes | None]:
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+    found = [folder, *folder.rglob("*")]
+    return {str(path.relative_to(folder.parent)): path.read_bytes() if path.is_file() else None for path in found}
+
+
+def _attempt(scene: Scene, store: Path, within: Path, case: Case) -> list[Found]:
+    on_disk, acknowledged = case
+    folder = Path(tempfile.mkdtemp(dir=within))
+    lay_down(on_disk, folder)
+    found = list(judged(scene, folder / store, list(acknowledged), f"{len(on_disk)} files and folders were left"))
+    shutil.rmtree(folder)
+    return found
 
 
 GATES = (Gate("power-loss", "a store of which a power loss kept what was synced, and any of the rest", _power),)

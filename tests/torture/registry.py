@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    azure_gates,
     crowd_gates,
     deploy_gates,
     hostile_gates,
@@ -25,6 +26,7 @@ MODULES = (
     slow_gates,
     schema_gates,
     hostile_gates,
+    azure_gates,
 )
 
 GATES: dict[str, Gate] = {gate.name: gate for module in MODULES for gate in module.GATES}

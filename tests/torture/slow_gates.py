@@ -19,7 +19,7 @@ from .live import live, workers_of
 from .project import REQUEST, SALARY
 
 CROWD = 500
-ROUNDS = 15  # a third of them at least: the median of less says nothing
+ROUNDS = 10  # half of them at least: the median of less says nothing
 REQUESTS = 1_000  # of the good client, in each half of a round
 MOST = 2.0  # times its p99 without the crowd
 SMALL, LARGE = 1_000, 1 << 20  # bytes of the bodies that the crowd sends at once
@@ -35,7 +35,7 @@ class Wronged(Exception):
 def _crowded(trial: Trial) -> Figures:
     with live(trial) as (project, uri):
         try:
-            ratios = [_round(uri) for _ in range(max(ROUNDS // 3, trial.size(ROUNDS)))]
+            ratios = [_round(uri) for _ in range(max(ROUNDS // 2, trial.size(ROUNDS)))]
             asked, found = _besieged(uri, *workers_of(project))
         except Wronged as error:
             return Figures(1, 1, (Found(Harm.GAP, str(error)),))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .plain import plain
+from .plain import is_terminal, plain
 
 if TYPE_CHECKING:
     from ..model import ModelVersion, Run
@@ -26,7 +26,7 @@ def table(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:
     """Print rows of the same columns: a rich table on a terminal, aligned columns in a pipe."""
     if not rows:
         click.echo(empty, err=True)
-    elif sys.stdout.isatty():
+    elif is_terminal(sys.stdout):
         _rich(rows)
     else:
         _aligned(rows)

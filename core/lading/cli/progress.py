@@ -15,7 +15,7 @@ import click
 
 from ..errors import Interrupted
 from ..model import Event
-from .plain import plain
+from .plain import is_terminal, plain
 from .printed import overheard
 
 if TYPE_CHECKING:
@@ -34,16 +34,14 @@ def working(*, as_json: bool = False) -> Iterator[OnEvent]:
 
     An interrupt says which stages are done.
     """
-    reporter: Reporter = JsonLines() if as_json else LiveLines() if sys.stderr.isatty() else PlainLines()
+    reporter: Reporter = JsonLines() if as_json else LiveLines() if is_terminal(sys.stderr) else PlainLines()
     try:
-        with overheard(reporter.warn):
+        with overheard(reporter.warn), contextlib.closing(reporter):  # rich puts back the stdout that it found
             yield reporter
     except Interrupted as error:
         done = ", ".join(reporter.done) or "nothing"
         error.message = f"interrupted; done: {done}"
         raise
-    finally:
-        reporter.close()
 
 
 class Reporter(ABC):
@@ -97,20 +95,28 @@ class PlainLines(Reporter):
 
 
 class LiveLines(Reporter):
-    """A line per stage, and a spinner with what goes on. rich is imported once there is something to wait for."""
+    """A line per stage and per address, and a spinner with what goes on. rich is imported once there is something to
+    wait for.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._addresses: set[str] = set()
         self._status: Status | None = None
 
     def tell(self, event: Event) -> None:
-        if event.kind in ("stage.started", "progress"):
-            self._spin(_line(event))
+        line = _line(event)
+        if event.kind == "progress" and event.fields.get("url"):  # it is there to be opened, so it stays
+            if line in self._addresses:
+                return
+            self._addresses.add(line)
+        elif event.kind in ("stage.started", "progress"):
+            self._spin(line)
             return
         self.close()
         mark, colour = _mark(event)
         click.secho(f"{mark} ", fg=colour, nl=False, err=True)
-        click.echo(_line(event), err=True)
+        click.echo(line, err=True)
 
     def close(self) -> None:
         if self._status is not None:

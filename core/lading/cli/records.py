@@ -140,7 +140,7 @@ def model() -> None:
 @options.as_json
 @verbose
 def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
-    """List every model version, newest first.
+    """List every model version, newest first, with what other registries call it.
 
     \b
     Example:
@@ -160,6 +160,7 @@ def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
             "framework": f"{found.framework} {found.framework_version}",
             "run": found.run,
             "tags": found.tags,
+            "registered": {reference.registry: reference.version for reference in found.references},
         }
         for found in models
     ]

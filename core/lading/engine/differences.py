@@ -27,6 +27,12 @@ def changes(session: Session, made_from: keys.Inputs, last: keys.Made | None, bl
     return compared(made_from.stage, last, made_from.record, block, session.order.environ)
 
 
+def asked_for(made_from: keys.Inputs, block: str) -> tuple[Change, ...]:
+    """The options of something that there is none of yet."""
+    options = _flat({"options": made_from.record.get("options", {})})
+    return tuple(Change(_label(path, block), None, value) for path, value in options if len(path) > 1)
+
+
 def reason(last: keys.Made | None, changed: Sequence[Change], waits: str) -> str:
     """Why a stage that is not reused will run, or may; empty where its inputs do not say."""
     if last is None:

@@ -10,7 +10,7 @@ from ..model import Capability, NoScoringUri, Release, ScoringUri, State, Status
 from ..model.planning import Action, Drift, PlannedStage
 from . import deploy as deploy_stage
 from . import keys
-from .differences import changes, reason
+from .differences import asked_for, changes, reason
 
 if TYPE_CHECKING:
     from ..model import Package
@@ -40,14 +40,17 @@ def plan_deploy(service: Service, package: Package | None, waits: str) -> Planne
         if serves is not False:
             return _reused(planned, release, uri, certain=serves is not None)
     last = keys.made_from(service.session, key) if key else None
-    changed = changes(service.session, made_from, last, f"targets.{service.target.name}")
+    action, block = _action(service, release, status), f"targets.{service.target.name}"
+    changed = changes(service.session, made_from, last, block)
+    if action is Action.CREATE and last is None:
+        changed = asked_for(made_from, block)
     certain = not waits or bool(drift or changed or interrupted) or release is None
     why = "the target contradicts the store" if drift else reason(last, changed, waits)
     if interrupted:
         why = why or "an interrupted deploy left a release behind"
     return replace(
         planned,
-        action=_action(service, release, status),
+        action=action,
         reason=why or "the target does not serve it",
         known_after="" if certain else waits,
         changes=changed,

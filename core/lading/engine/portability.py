@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import LadingError
 from ..manifest.build import hints
 from ..manifest.refusal import refusal
-from ..model import Capability
+from ..model import Capability, Means
 from ..model.planning import Fate, Setting
 from .session import open_session
 
 if TYPE_CHECKING:
     from ..hooks import BoundPlugin
     from ..manifest import Section
+    from ..model import Json
     from .session import Session
 
 
@@ -28,8 +29,9 @@ def compare(session: Session, target: Section, origin: str) -> tuple[Setting, ..
     order = replace(session.order, targets=(origin,), stages=False)
     with open_session(order, lambda _event: None) as other:
         (section,) = other.targets
-        settings = _settings(section, target, session.plugin(target))
-        return (*settings, *_capabilities(section, other.plugin(section), target, session.plugin(target)))
+        declared, plugin = other.plugin(section), session.plugin(target)
+        settings = _settings(section, declared, target, plugin)
+        return (*settings, *_capabilities(section, declared, target, plugin))
 
 
 def first_deploy(session: Session, target: Section) -> tuple[Setting, ...]:
@@ -51,31 +53,70 @@ def tell_first_deploy(session: Session, target: Section) -> None:
     if not settings:
         return
     origin = settings[0].origin
-    lost = ", ".join(setting.name for setting in settings if setting.fate is not Fate.KEPT)
+    lost = ", ".join(setting.name for setting in settings if setting.lost)
     more = f"lost from '{origin}': {lost}; `lading plan --target {target.name} --from {origin}` says why"
     detail = more if lost else f"every setting of '{origin}' is kept"
     session.events.emit("progress", stage="deploy", target=target.name, phase="first deploy here", detail=detail)
 
 
-def _settings(origin: Section, target: Section, plugin: BoundPlugin) -> Iterator[Setting]:
+def _settings(origin: Section, declared: BoundPlugin, target: Section, plugin: BoundPlugin) -> Iterator[Setting]:
     for name in origin.record:
-        fate, detail = _fate(name, origin, target, plugin)
-        yield Setting(origin.name, target.name, name, fate, detail)
+        wanted = _wanted(name, origin, declared.description.options, plugin.description.options)
+        if wanted is None:
+            yield Setting(origin.name, target.name, name, Fate.UNSUPPORTED, f"'{target.plugin}' has no such option")
+        else:
+            fate, detail = _fate(wanted, target, plugin)
+            if fate is Fate.KEPT and wanted.name != name:
+                fate, detail = Fate.MAPPED, f"as {wanted.name}{detail and f', {detail}'}"
+            yield Setting(origin.name, target.name, name, fate, detail)
 
 
-def _fate(name: str, origin: Section, target: Section, plugin: BoundPlugin) -> tuple[Fate, str]:
-    options = plugin.description.options
-    if name not in hints(options):
-        return Fate.UNSUPPORTED, f"'{target.plugin}' has no such option"
-    refused = refusal(options, name, origin.value[name], origin.record[name])
+class _Wanted(NamedTuple):
+    """What a setting would be on the other target: the option's name, its value as given, as bound and as written."""
+
+    name: str
+    value: Json
+    bound: object
+    written: Json
+
+
+def _wanted(name: str, origin: Section, declared: type, options: type) -> _Wanted | None:
+    """The setting under its own name, or under another one that its plugin says means the same; else None."""
+    value, bound, written = origin.value[name], getattr(origin.options, name), origin.record[name]
+    if name in hints(options):
+        return _Wanted(name, value, bound, written)
+    means, others = _meanings(declared).get(name), _meanings(options)
+    other = next((other for other in others if means and others[other].what == means.what), None)
+    if means is None or other is None:
+        return None
+    scale = means.unit / others[other].unit
+    return _Wanted(other, _scaled(value, scale), _scaled(bound, scale), _scaled(written, scale))
+
+
+def _meanings(options: type) -> dict[str, Means]:
+    found = hints(options).items()
+    marks = ((name, mark) for name, hint in found for mark in getattr(hint, "__metadata__", ()))
+    return {name: mark for name, mark in marks if isinstance(mark, Means)}
+
+
+def _scaled(value: Any, scale: float) -> Any:
+    """A number in another unit, whole where it comes out so; anything else, such as `${NAME}`, as it is."""
+    if scale == 1 or not isinstance(value, int | float):
+        return value
+    scaled = round(value * scale, 9)
+    return int(scaled) if scaled == int(scaled) else scaled
+
+
+def _fate(wanted: _Wanted, target: Section, plugin: BoundPlugin) -> tuple[Fate, str]:
+    name, written = wanted.name, _text(wanted.written)
+    refused = refusal(plugin.description.options, name, wanted.value, wanted.written)
     if refused:
-        return Fate.LOSSY, f"'{target.plugin}' does not take {_text(origin.record[name])}: {refused}"
+        return Fate.LOSSY, f"'{target.plugin}' does not take {written}: {refused}"
     if name in target.record:
-        same = origin.value[name] == target.value[name]
+        same = wanted.value == target.value[name]
         return Fate.KEPT, "" if same else f"{_text(target.record[name])} there"
-    if getattr(target.options, name) == getattr(origin.options, name):
+    if getattr(target.options, name) == wanted.bound:
         return Fate.KEPT, "by default"
-    written = _text(origin.record[name])
     return Fate.LOSSY, f"not set there: add `{name}: {written}` to targets.{target.name}, or its default applies"
 
 

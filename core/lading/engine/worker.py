@@ -14,8 +14,21 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# The hooks that change what outlives the command: how far one came that is late can only be read there.
-_OUTSIDE = frozenset({"lading_image", "lading_deploy", "lading_delete", "lading_register", "lading_track"})
+# The hooks that work on what outlives the command, or say how it stands (a deploy is not known to have failed because
+# nobody says so): how far one came that is late can only be read there.
+_OUTSIDE = frozenset(
+    {
+        "lading_connect",
+        "lading_deploy",
+        "lading_delete",
+        "lading_image",
+        "lading_keys",
+        "lading_register",
+        "lading_scoring_uri",
+        "lading_status",
+        "lading_track",
+    }
+)
 _GRACE = 10.0  # seconds that a hook may take to end once it has been told to
 
 

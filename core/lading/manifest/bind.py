@@ -63,9 +63,25 @@ class _Binding:
         sections = [self._section(ref) for ref in self._draft.sections() if ref.path in self._types]
         if register and register.file and self._is_clean(("register", "file")) and register.file.is_dir():
             self._add(("register", "file"), "a folder: name the model file in it")
+        self._check_recording(sections)
         if self._problems:
             raise ManifestError(self._shown())
         return self._assembled(register, samples, sections)
+
+    def _check_recording(self, sections: list[Section | None]) -> None:
+        """Golden requests are recorded only where the trainer's options allow it."""
+        if not self._recorded:
+            return
+        for section in filter(None, sections):
+            if section.role == "train" and section.options is not None and section.options.cannot_record:
+                reason = f"{section.options.cannot_record}: write a list of samples"
+                self._add(("package", "samples", "record"), reason)
+
+    @property
+    def _recorded(self) -> int:
+        """How many golden requests the training is to record."""
+        recorded: int = self._draft.block(("package", "samples")).get("record", 0)
+        return recorded
 
     def _core(self) -> Mapping[str, Json]:
         """The keys that the core reads, expanded and checked."""
@@ -185,7 +201,7 @@ class _Binding:
             image=by_path.get(("image",)),
             samples=samples,
             samples_record=tuple(GoldenRequest(**sample) for sample in _written(self._draft.value)),
-            recorded=self._draft.block(("package", "samples")).get("record", 0),
+            recorded=self._recorded,
             connections={section.name: section for section in bound if section.role == "connection"},
             track=tuple(self._draft.expanded(self._draft.value.get("track", []))),
             observers=tuple(section for section in bound if section.role == "observer"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .options import IsPath as IsPath
     from .options import Json as Json
     from .options import ManifestPath as ManifestPath
+    from .options import Means as Means
     from .options import Options as Options
     from .options import Range as Range
     from .options import Text as Text
@@ -70,7 +71,7 @@ __getattr__, __dir__ = lazily(
         "deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",
         "imaging": "Image ImageRequest",
-        "options": "InputPath IsInput IsPath Json ManifestPath Options Range Text",
+        "options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Text",
         "records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release Run "
         "Shown State Status TrackedRun",
         "questions": "Keys Logs LogsRequest",

@@ -34,6 +34,14 @@ class Options:
         "use_attribute_docstrings": True,
     }
 
+    @property
+    def cannot_record(self) -> str:
+        """Of a trainer's options: why no golden requests can be recorded with them, in words that a hint may follow.
+
+        Empty where they can be, or where that shows in the training alone.
+        """
+        return ""
+
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
         """The docstrings of inherited fields too: pydantic reads those in a class's own source alone."""
@@ -78,6 +86,18 @@ class Text:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {**handler(source), **self.rules}
+
+
+class Means:
+    """What a number stands for, in words that plugins share, where each may have a name and a unit of its own for it.
+
+    `unit` is what one of the option's own is in the shared words: `Means("seconds to score", unit=0.001)` for
+    milliseconds. A plan that compares two targets finds an option under its other name by this.
+    """
+
+    def __init__(self, what: str, *, unit: float = 1) -> None:
+        self.what = what
+        self.unit = unit
 
 
 class IsPath:

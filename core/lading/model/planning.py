@@ -101,6 +101,7 @@ class Fate(StrEnum):
     """What becomes of a setting on another target."""
 
     KEPT = "kept"
+    MAPPED = "mapped"
     LOSSY = "lossy"
     UNSUPPORTED = "unsupported"
 
@@ -114,6 +115,11 @@ class Setting(Shown):
     name: str
     fate: Fate
     detail: str = ""
+
+    @property
+    def lost(self) -> bool:
+        """Whether it does not come through whole."""
+        return self.fate in (Fate.LOSSY, Fate.UNSUPPORTED)
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ class Plan:
     @property
     def losses(self) -> tuple[Setting, ...]:
         """The settings that do not come through whole."""
-        return tuple(setting for setting in self.settings if setting.fate is not Fate.KEPT)
+        return tuple(setting for setting in self.settings if setting.lost)
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING
 from .._lazy import lazily
 
 if TYPE_CHECKING:
+    from .registry import KeptVersion as KeptVersion
+    from .registry import RegistryConformance as RegistryConformance
     from .target import TargetConformance as TargetConformance
+    from .tracker import KeptRun as KeptRun
+    from .tracker import TrackerConformance as TrackerConformance
 
-__getattr__, __dir__ = lazily(__name__, {"target": "TargetConformance"})
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "registry": "KeptVersion RegistryConformance",
+        "target": "TargetConformance",
+        "tracker": "KeptRun TrackerConformance",
+    },
+)

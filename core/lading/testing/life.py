@@ -10,10 +10,11 @@ import pytest
 
 from ..model import Capability
 from .base import Base, Described, MakeProject
+from .manners import MannerChecks
 from .project import LIFE
 
 
-class LifeChecks(Base):
+class LifeChecks(MannerChecks, Base):
     """All from one process, which drives the engine over the watched plugin."""
 
     @pytest.fixture(scope="class")
@@ -24,10 +25,6 @@ class LifeChecks(Base):
         project.write(1)
         done, seen = project.probe("observe")
         return {"calls": [], "leaks": [], "error": None, **seen, "output": done.out}
-
-    def test_life_runs_to_its_end(self, life: Mapping[str, Any]) -> None:
-        """From nothing to a service and back to nothing, no hook fails."""
-        assert life["error"] is None, life["error"]
 
     def test_nothing_has_no_scoring_uri(self, life: Mapping[str, Any]) -> None:
         """`lading_scoring_uri` of what does not exist is NoScoringUri."""
@@ -87,33 +84,8 @@ class LifeChecks(Base):
         described.need(Capability.KEYS)
         assert _reached(life, "keys") == 200, f"a request with the key was answered {life['keys']}"
 
-    def test_hooks_do_not_sleep(self, life: Mapping[str, Any]) -> None:
-        """No hook sleeps: it answers Pending, and the framework waits."""
-        _all_or_none(life, "slept", "sleeps at {}")
-
-    def test_hooks_print_nothing(self, life: Mapping[str, Any]) -> None:
-        """No hook writes to stdout: it has `context.progress`."""
-        _all_or_none(life, "printed", "prints {!r}")
-        assert not life["output"], (
-            f"its import, or a process that it started, wrote to stdout: {life['output'][:200]!r}"
-        )
-
-    def test_answers_can_travel(self, life: Mapping[str, Any]) -> None:
-        """Every answer can be pickled and written as JSON; keys cannot, on purpose."""
-        _all_or_none(life, "unfit", "gives an answer that cannot travel: {}")
-
-    def test_secrets_are_not_shown(self, life: Mapping[str, Any]) -> None:
-        """No secret that a hook was given is in an answer, an intent, the store or a log."""
-        assert not life["leaks"], "; ".join(life["leaks"])
-
 
 def _reached(life: Mapping[str, Any], name: str) -> Any:
     if name not in life:
         pytest.fail(f"not reached: {life['error'] or 'the process died'}", pytrace=False)
     return life[name]
-
-
-def _all_or_none(life: Mapping[str, Any], name: str, words: str) -> None:
-    assert life["calls"], f"no hook was called: {life['error']}"
-    found = [f"{call['hook']} {words.format(call[name])}" for call in life["calls"] if call[name]]
-    assert not found, "; ".join(dict.fromkeys(found))

@@ -88,7 +88,7 @@ def observe(report: Report, manifest: Path) -> None:
             _live(report, session, witness)
     finally:
         report.tell("calls", [{**asdict(call), "text": ""} for call in witness.calls])
-        report.tell("leaks", _leaks(witness, manifest.parent))
+        report.tell("leaks", leaks(witness, manifest.parent))
 
 
 def _live(report: Report, session: Session, witness: Witness) -> None:
@@ -126,7 +126,8 @@ def _keys(service: Service) -> int:
     return scoring.ask(found.uri, scoring.encode(REQUEST), key=service.key()).status
 
 
-def _leaks(witness: Witness, folder: Path) -> list[str]:
+def leaks(witness: Witness, folder: Path) -> list[str]:
+    """Which secrets the calls show, or a file below the folder."""
     found = [
         leak
         for call in witness.calls

@@ -120,11 +120,24 @@ class Project:
         """Run a command of the command line on the project, with `--json`."""
         return self._run("-c", _CLI, command, str(self.manifest), *argv, "--json")
 
-    def probe(self, mode: str, subject: str = "") -> tuple[Done, dict[str, Any]]:
-        """Run the probe; what it saw, by name."""
+    def write_account(self, role: str) -> None:
+        """A project whose connections, where it has any, fill a role: `register` or `track`."""
+        names: list[Json] = list(self.connections)
+        manifest = {
+            "version": 1,
+            "name": self.service,
+            "register": {"file": "model.txt", "model": "conformance", "to": names if role == "register" else []},
+            "track": names if role == "track" else [],
+            "connections": dict(self.connections),
+        }
+        self.manifest.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+        (self.folder / "model.txt").write_text("1", encoding="utf-8")
+
+    def probe(self, mode: str, subject: str = "", *, program: str = "probe") -> tuple[Done, dict[str, Any]]:
+        """Run a probe; what it saw, by name."""
         report = self.folder / f"report-{self._commands}.jsonl"
         report.touch()
-        done = self._run("-m", "lading.testing.probe", str(report), mode, subject or str(self.manifest))
+        done = self._run("-m", f"lading.testing.{program}", str(report), mode, subject or str(self.manifest))
         seen = dict(json.loads(line) for line in report.read_text("utf-8").splitlines())
         if done.code == 1:
             seen.setdefault("error", f"the probe failed: {done.problem}")

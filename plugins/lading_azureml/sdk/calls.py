@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
+
+from azureml._base_sdk_common.service_discovery import CachedServiceDiscovery
 
 from ..port import Place
 from .failures import explain, read
@@ -27,13 +30,21 @@ class Caller:
         try:
             return ask()
         except Exception as error:
-            if read(error).status != 401:
+            failure = read(error)
+            if not failure.answered:
+                _forget_addresses()
+            if failure.status != 401:
                 raise explain(error, what, self.place) from error
         self.identity.renew()
         try:
             return ask()
         except Exception as error:
             raise explain(error, what, self.place) from error
+
+
+def _forget_addresses() -> None:
+    """The SDK keeps the addresses of a workspace's services in the user's home for ever; the next command asks anew."""
+    Path(CachedServiceDiscovery(None).file_path).unlink(missing_ok=True)
 
 
 class Part:

@@ -39,6 +39,9 @@ _LOST = 2.0  # seconds until it is read whether a call that nobody answered had 
 # How the SDK writes a response that it did not like into the text of its exception.
 _RESPONSE = re.compile(r"Response Code: (\d+)\s+Headers: (\{.*?\})\s+Content: (.*)", re.DOTALL)
 
+# How azure-identity lists the ways to sign in that it tried in turn, after a first line that says nothing.
+_TRIED = re.compile(r"^\t\w+Credential: (.+)$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -82,8 +85,9 @@ def explain(error: Exception, what: str, place: Place) -> LadingError:
 
 
 def _sign_in(failure: Failure, what: str, _place: Place) -> LadingError:
+    tried = _TRIED.findall(failure.message) or failure.message.splitlines()[:1] or [what]
     return StageFailed(
-        f"Azure does not accept the sign-in: {failure.message.splitlines()[0] if failure.message else what}",
+        f"Azure does not accept the sign-in: {'; '.join(reason.rstrip('. ') for reason in tried)}",
         hint="sign in again with `az login`, or check the service principal's tenant, id and secret",
     )
 
@@ -124,11 +128,17 @@ def _silence(failure: Failure, what: str, _place: Place) -> LadingError:
     return Transient(f"{what}: nobody answers ({failure.message})", hint="check the network", retry_after=_LOST)
 
 
+def _repeated(_failure: Failure, what: str, _place: Place) -> LadingError:
+    """The SDK's uploads are repeated where nobody answered, and then meet the blob that the first one wrote."""
+    return Transient(f"{what}: the answer to an upload was lost", hint="check the network", retry_after=_LOST)
+
+
 _RULES: tuple[tuple[Callable[[Failure, Exception], bool], Callable[[Failure, str, Place], LadingError]], ...] = (
     (lambda failure, error: failure.status == 401 or isinstance(error, _NO_SIGN_IN), _sign_in),
     (lambda failure, _: "don't have access to" in failure.message and "subscription" in failure.message, _subscription),
     (lambda failure, _: "quota" in f"{failure.code} {failure.message}".lower(), _quota),
     (lambda failure, _: failure.status == 403 or "AuthorizationFailed" in failure.message, _role),
+    (lambda failure, _: "BlobAlreadyExists" in failure.message, _repeated),
     (lambda failure, _: failure.status == 409 or "already exists" in failure.message, _conflict),
     (lambda failure, _: failure.status in _COME_BACK, _later),
     (lambda failure, _: not failure.answered, _silence),

@@ -6,6 +6,7 @@ answered, which would register the same bytes twice. The same calls are made her
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from ..registering import SHA256
 from .runs import Runs
 
 _OUTPUTS = "outputs"
+_CHUNK = 1 << 20  # bytes
 
 
 class Models(Runs):
@@ -48,19 +50,15 @@ class Models(Runs):
             with _named(model) as path:
                 return str(Model._create_artifacts(self._workspace.service_context, str(path), model.name))
         run = self._run(model.experiment, model.run)
-        name = f"{_OUTPUTS}/{model.file_name}"
-        if name not in run.get_file_names():
-            run.upload_file(name, str(model.file))
-        return f"ExperimentRun/{run._container}/{name}"
+        return f"ExperimentRun/{run._container}/{_upload_once(run, model)}"
 
     def _register(self, model: NewModel, prefix: str) -> RegisteredModel:
-        asset = self._client(AssetsClient).create_asset(model.name, [{"prefix": prefix}], None, run_id=model.run)
         made = self._client(ModelsClient).register_model(
             name=model.name,
             tags=dict(model.tags),
             properties=dict(model.properties),
             description=model.description or None,
-            url=f"aml://asset/{asset.id}",
+            url=f"aml://asset/{self._asset(model, prefix)}",
             framework=model.framework,
             framework_version=model.framework_version or None,
             experiment_name=model.experiment,
@@ -68,6 +66,46 @@ class Models(Runs):
             datasets=[],
         )
         return RegisteredModel(made.name, int(made.version), model.properties[SHA256])
+
+    def _asset(self, model: NewModel, prefix: str) -> str:
+        """The id of the asset that holds the file; one whose answer was lost is found by its run."""
+        client = self._client(AssetsClient)
+        known = client.list_assets_with_query(run_id=model.run, name=model.name) if model.run else ()
+        same = (asset.id for asset in known if any(artifact.prefix == prefix for artifact in asset.artifacts))
+        found = next(same, None)
+        return str(found or client.create_asset(model.name, [{"prefix": prefix}], None, run_id=model.run).id)
+
+
+def _upload_once(run: Any, model: NewModel) -> str:
+    """The name under which the outputs of a run hold the file. A name may be there without all of its content, where an
+    upload was cut off, and cannot be written again: the file is then uploaded beside it.
+    """
+    known = run.get_file_names()
+    folders = (_OUTPUTS, *(f"{_OUTPUTS}/{number}" for number in range(2, len(known) + 3)))
+    for name in (f"{folder}/{model.file_name}" for folder in folders):
+        if name not in known:
+            run.upload_file(name, str(model.file))
+            return name
+        if _sha256_of(run, name) == model.properties[SHA256]:
+            return name
+    raise AssertionError("there are more names than a run has files")
+
+
+def _sha256_of(run: Any, name: str) -> str | None:
+    """The digest of what a run holds under a name; None where it holds nothing. The SDK's own download asks for what is
+    missing again and again, for minutes.
+    """
+    import requests
+
+    address = run._client.artifacts.get_file_uri("ExperimentRun", run._container, name)
+    digest = hashlib.sha256()
+    with requests.get(address, stream=True, timeout=60) as answer:
+        if answer.status_code == 404:
+            return None
+        answer.raise_for_status()
+        for chunk in answer.iter_content(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -43,6 +43,11 @@ class Identity(AbstractAuthentication):  # type: ignore[misc]
         self._make = make
         self.renew()
 
+    @property
+    def cloud(self) -> Any:
+        """The SDK's record of the cloud: its endpoints and suffixes."""
+        return self._cloud_type
+
     def renew(self) -> None:
         """Forget every token: the next call signs in anew."""
         self._credential = self._make(self._cloud_type.endpoints.active_directory)
@@ -71,7 +76,8 @@ def sign_in(options: AzureOptions, context: Context) -> Identity:
 
 def _maker(auth: str | None, context: Context) -> Callable[[str], TokenCredential]:
     if auth == "managed-identity":
-        return lambda _authority: ManagedIdentityCredential()
+        identity = None if _is_set(_PRINCIPAL) or _is_set(_CERTIFICATE) else os.environ.get("AZURE_CLIENT_ID")
+        return lambda _authority: ManagedIdentityCredential(client_id=identity)
     if auth == "cli":
         return lambda _authority: AzureCliCredential()
     if auth == "interactive":
@@ -87,15 +93,19 @@ def _maker(auth: str | None, context: Context) -> Callable[[str], TokenCredentia
 
 
 def _principal(context: Context) -> Callable[[str], TokenCredential] | None:
-    if all(map(os.environ.get, _PRINCIPAL)):
+    if _is_set(_PRINCIPAL):
         context.secret(_PRINCIPAL[-1])  # from now on it is masked
         return lambda authority: EnvironmentCredential(authority=authority)
-    if all(map(os.environ.get, _CERTIFICATE)):
+    if _is_set(_CERTIFICATE):
         return lambda authority: EnvironmentCredential(authority=authority)
-    if all(map(os.environ.get, _OLDER)):
+    if _is_set(_OLDER):
         tenant, client, secret = (context.secret(name).reveal() for name in _OLDER)
         return lambda authority: ClientSecretCredential(tenant, client, secret, authority=authority)
     return None
+
+
+def _is_set(names: tuple[str, ...]) -> bool:
+    return all(map(os.environ.get, names))
 
 
 def _machine(authority: str) -> TokenCredential:

@@ -13,11 +13,12 @@ from ..options import AzureOptions
 from ..port import Place
 from .calls import Caller
 from .computes import Computes
+from .registry import Images
 from .services import Services
 from .signing_in import Identity, sign_in
 
 
-class OpenWorkspace(Services, Computes):
+class OpenWorkspace(Services, Images, Computes):
     """A workspace through the SDK; the shape is `port.AzureWorkspace`."""
 
 

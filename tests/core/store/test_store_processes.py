@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO
 
+import pytest
 from store_kit import THIS, request_for, written
 
 from lading.store import Store
@@ -21,6 +22,7 @@ def stream(pipe: IO[str] | None) -> IO[str]:
     return pipe
 
 
+@pytest.mark.slow
 def test_sixteen_processes_register_twenty_five_models_each(root: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         processes = [

@@ -13,7 +13,9 @@ import urllib.request
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from offline_iothub.client import IotHub
+from offline_iothub.client import IotHub, content
+
+SALARY = "registry.example/salary@sha256:" + "0" * 64
 
 
 class HubClient:
@@ -67,3 +69,8 @@ class HubClient:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read() or b"null"), error.headers
+
+
+def configuration(**fields: Any) -> dict[str, Any]:
+    plain = {"schemaVersion": "2.0", "content": content(salary=SALARY), "targetCondition": "*", "priority": 10}
+    return {"id": "salary-1", **plain, **fields}

@@ -14,6 +14,7 @@ from typing import Any
 
 import docker
 import pytest
+from container_engine import ContainerEngine
 from hub_client import HubClient
 from offline_azure.client import Emulator
 from offline_iothub.client import IotHub, content
@@ -30,7 +31,7 @@ def module(image: str, command: str, env: dict[str, str] | None = None, **option
         "type": "docker",
         "status": "running",
         "restartPolicy": "always",
-        "imagePullPolicy": "never",
+        "imagePullPolicy": "on-create" if "@" in image else "never",
         "settings": {"image": image, "createOptions": text[:512], **pieces},
         "env": {name: {"value": value} for name, value in (env or {}).items()},
     }
@@ -45,13 +46,17 @@ def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
 
 
 @pytest.fixture
-def engine() -> str:
-    return os.environ["DOCKER_HOST"]
-
-
-@pytest.fixture
-def image() -> str:
-    return "base:1"
+def pushed(container_engine: ContainerEngine, image_registry: str) -> str:
+    """The base image by its digest in the registry, and not in the engine under that name."""
+    client = docker.APIClient(container_engine.host)
+    name = f"{image_registry}/base"
+    client.tag(container_engine.base, name, "1")
+    for line in client.push(name, "1", stream=True, decode=True):
+        assert "error" not in line, line
+    digests = client.inspect_image(container_engine.base)["RepoDigests"]
+    client.remove_image(f"{name}:1")
+    client.close()
+    return next(str(digest) for digest in digests if digest.startswith(f"{name}@"))
 
 
 def reported(iothub: IotHub, name: str) -> dict[str, Any]:
@@ -60,10 +65,10 @@ def reported(iothub: IotHub, name: str) -> dict[str, Any]:
 
 
 def test_an_update_replaces_one_module_and_no_neighbour(
-    iothub: IotHub, engine: str, image: str, ask: HubClient
+    iothub: IotHub, container_engine: ContainerEngine, pushed: str, ask: HubClient
 ) -> None:
-    iothub.add_device("pi", engine=engine)
-    neighbour = module(image, "sleep 3600")
+    iothub.add_device("pi", engine=container_engine.host)
+    neighbour = module(container_engine.base, "sleep 3600")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -74,7 +79,7 @@ def test_an_update_replaces_one_module_and_no_neighbour(
     }
 
     def told(answer: str) -> dict[str, Any]:
-        return content(neighbour=neighbour, salary=module(image, SERVE, {"ANSWER": answer}, **options))
+        return content(neighbour=neighbour, salary=module(pushed, SERVE, {"ANSWER": answer}, **options))
 
     def scored() -> str:
         try:
@@ -90,6 +95,7 @@ def test_an_update_replaces_one_module_and_no_neighbour(
     assert until(lambda: reported(iothub, "salary").get("runtimeStatus")) == "running"
     assert until(scored) == "one"
     settings = reported(iothub, "salary")["settings"]
+    assert settings["image"] == pushed
     joined = "".join(text for key, text in sorted(settings.items()) if key.startswith("createOptions"))
     assert json.loads(joined)["HostConfig"] == options["HostConfig"]
 
@@ -100,9 +106,11 @@ def test_an_update_replaces_one_module_and_no_neighbour(
     assert reported(iothub, "salary")["restartCount"] == 0
 
 
-def test_a_crash_loop_is_reported_as_the_agent_sees_it(iothub: IotHub, engine: str, image: str, ask: HubClient) -> None:
-    iothub.add_device("pi", engine=engine)
-    iothub.apply("pi", content=content(salary=module(image, "echo no model; exit 3")))
+def test_a_crash_loop_is_reported_as_the_agent_sees_it(
+    iothub: IotHub, container_engine: ContainerEngine, ask: HubClient
+) -> None:
+    iothub.add_device("pi", engine=container_engine.host)
+    iothub.apply("pi", content=content(salary=module(container_engine.base, "echo no model; exit 3")))
     until(lambda: reported(iothub, "salary").get("restartCount", 0) > 1)
     seen = until(lambda: (found := reported(iothub, "salary"))["runtimeStatus"] == "backoff" and found)
     assert (seen["exitCode"], seen["statusDescription"]) == (3, "exited")
@@ -115,10 +123,10 @@ def test_a_crash_loop_is_reported_as_the_agent_sees_it(iothub: IotHub, engine: s
 
 
 def test_what_the_engine_refuses_is_reported_and_the_old_module_runs_on(
-    iothub: IotHub, engine: str, image: str
+    iothub: IotHub, container_engine: ContainerEngine
 ) -> None:
-    iothub.add_device("pi", engine=engine)
-    good = module(image, "sleep 3600")
+    iothub.add_device("pi", engine=container_engine.host)
+    good = module(container_engine.base, "sleep 3600")
     iothub.apply("pi", content=content(salary=good))
     iothub.settle()
     before = reported(iothub, "salary")
@@ -134,13 +142,13 @@ def test_what_the_engine_refuses_is_reported_and_the_old_module_runs_on(
     assert until(lambda: reported(iothub, "salary")["runtimeStatus"] == "failed")  # killed, as its StopSignal says
 
 
-def test_no_container_outlives_an_emulator_that_was_killed(engine: str, image: str, tmp_path: Path) -> None:
+def test_no_container_outlives_an_emulator_that_was_killed(container_engine: ContainerEngine, tmp_path: Path) -> None:
     emulator = Emulator(program="offline_iothub")
     iothub = IotHub(emulator, tmp_path)
-    iothub.add_device("pi", engine=engine)
-    iothub.apply("pi", content=content(salary=module(image, "sleep 3600")))
+    iothub.add_device("pi", engine=container_engine.host)
+    iothub.apply("pi", content=content(salary=module(container_engine.base, "sleep 3600")))
     iothub.settle()
-    client = docker.APIClient(engine)
+    client = docker.APIClient(container_engine.host)
 
     def containers() -> list[Any]:
         return list(client.containers(all=True, filters={"name": iothub.host.split(".")[0]}))
@@ -152,11 +160,13 @@ def test_no_container_outlives_an_emulator_that_was_killed(engine: str, image: s
     client.close()
 
 
-def test_a_device_that_was_offline_starts_its_module_when_it_is_back(iothub: IotHub, engine: str, image: str) -> None:
-    iothub.add_device("pi", engine=engine)
+def test_a_device_that_was_offline_starts_its_module_when_it_is_back(
+    iothub: IotHub, container_engine: ContainerEngine
+) -> None:
+    iothub.add_device("pi", engine=container_engine.host)
     iothub.disconnect("pi")
-    iothub.apply("pi", content=content(salary=module(image, "sleep 3600")))
-    client = docker.DockerClient(engine)
+    iothub.apply("pi", content=content(salary=module(container_engine.base, "sleep 3600")))
+    client = docker.DockerClient(container_engine.host)
     assert reported(iothub, "salary") == {}
     assert iothub.host.split(".")[0] not in str([each.name for each in client.containers.list(all=True)])
     iothub.connect("pi")

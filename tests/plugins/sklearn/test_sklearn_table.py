@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import lading
@@ -104,6 +104,8 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53
 def test_what_a_csv_writer_wrote_is_read_back(
     tmp_path: Path, rows: list[tuple[float, str, float]], end: str, quoting: int
 ) -> None:
+    # The writer of older Pythons leaves a line end that is not its own without the quotes that it needs.
+    assume(quoting != csv.QUOTE_MINIMAL or not any(set("\r\n") & set(text) for _x, text, _y in rows))
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows([("x", "any text", "y"), *rows])

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from canaries_kit import Canaries
 from offline_azure.client import Azure
 from tests.conftest import Done, Shell
 
@@ -14,13 +15,35 @@ SERVICE = r"/services/salary-svc$"
 
 
 @dataclass
+class Heard(Shell):
+    """A shell that keeps what its commands say, in `seen`."""
+
+    seen: list[str] = field(default_factory=list)
+
+    def __call__(self, *argv: str | Path, code: int | None = 0, stdin: str | None = None, **env: str) -> Done:
+        done = super().__call__(*argv, code=None, stdin=stdin, **env)
+        self.seen.append(done.out + done.err)
+        assert code in (None, done.code), f"{argv} ended with {done.code}:\n{done.out}\n{done.err}"
+        return done
+
+    def on_a_terminal(self, *argv: str | Path, **env: str) -> Done:
+        done = super().on_a_terminal(*argv, **env)
+        self.seen.append(done.out + done.err)
+        return done
+
+
+@dataclass
 class Cloud:
     """A project with the salary manifest, and `lading` in it, signed in to the offline Azure."""
 
-    shell: Shell
+    shell: Heard
     azure: Azure
-    seen: list[str] = field(default_factory=list)
-    shown: set[str] = field(default_factory=set)
+    canaries: Canaries
+
+    @property
+    def seen(self) -> list[str]:
+        """What each command said."""
+        return self.shell.seen
 
     @property
     def manifest(self) -> Path:
@@ -28,14 +51,16 @@ class Cloud:
 
     def __call__(self, command: str, *argv: str, code: int | None = 0, target: str = "aci", **env: str) -> Done:
         where = () if target == "all" else ("--target", target)
-        done = self.shell(command, "salary.yaml", *where, *argv, code=code, **env)
-        self.seen.append(done.out + done.err)
-        return done
+        return self.shell(command, "salary.yaml", *where, *argv, code=code, **env)
 
     def edit(self, old: str, new: str) -> None:
         text = self.manifest.read_text(encoding="utf-8")
         assert text.count(old) == 1, old
         self.manifest.write_text(text.replace(old, new), encoding="utf-8")
+
+    def connect(self, line: str) -> None:
+        """Add a line to the connection."""
+        self.edit("    experiment: salexp\n", f"    experiment: salexp\n    {line}\n")
 
     def script(self, text: str) -> None:
         """Give the package a scoring script."""
@@ -59,12 +84,3 @@ class Cloud:
     def forget(self) -> None:
         """An empty store, as on a machine that builds."""
         shutil.rmtree(self.shell.folder / ".lading")
-
-    def leaks(self) -> list[str]:
-        """Where a credential can be read: in what was shown, or in a file."""
-        secrets = [secret for secret in self.azure.secrets if secret and secret not in self.shown]
-        places = {"output": "".join(self.seen).encode()}
-        for path in self.shell.folder.rglob("*"):
-            if path.is_file():
-                places[str(path)] = path.read_bytes()
-        return [place for place, data in places.items() for secret in secrets if secret.encode() in data]

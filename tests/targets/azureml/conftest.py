@@ -8,25 +8,42 @@ from pathlib import Path
 
 import pytest
 from offline_azure.client import Azure
-from tests.conftest import ROOT, Shell
+from offline_azure.fixture import require_sdk
+from tests.conftest import ROOT
+from tests.watching import command_lines
 
-sys.path.insert(0, str(Path(__file__).parent))  # for azureml_kit
+sys.path.insert(0, str(Path(__file__).parent))  # for the kits
 
-from azureml_kit import Cloud
+from azureml_kit import Cloud, Heard
+from canaries_kit import Canaries
+
+LOOK = 0.1  # seconds: the processes of these tests live longer
+
+
+@pytest.fixture(autouse=True)
+def canaries(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Canaries | None]:
+    """After every test that talks to the offline Azure: no credential of its was shown, kept or handed on."""
+    if "azure_emulator" not in request.fixturenames:
+        yield None
+        return
+    emulator = request.getfixturevalue("azure_emulator")
+    with command_lines(LOOK) as seen:
+        canaries = Canaries(emulator, tmp_path, seen)
+        yield canaries
+    assert canaries.leaks() == []
 
 
 @pytest.fixture
-def cloud(azure: Azure, tmp_path: Path) -> Iterator[Cloud]:
-    """The project; at the end no credential may have been seen."""
-    pytest.importorskip("azureml.core", reason="the azureml SDK is not installed, or has no release for this python")
+def cloud(azure: Azure, canaries: Canaries, tmp_path: Path) -> Cloud:
+    """The project, in which nothing was done yet."""
+    require_sdk()
     folder = tmp_path / "project"
     (folder / ".git").mkdir(parents=True)
     shutil.copy(ROOT / "data" / "sal.csv", folder)
     env = {**azure.environ, "PATH": os.environ["PATH"], "AZURE_SUBSCRIPTION_ID": azure.workspace.subscription_id}
-    cloud = Cloud(Shell(folder, env), azure)
+    cloud = Cloud(Heard(folder, env, seen=canaries.seen), azure, canaries)
     text = (ROOT / "manifests" / "salary.yaml").read_text(encoding="utf-8").replace("../data/sal.csv", "sal.csv")
     place = azure.workspace
     text = text.replace("resource_group: mi2", f"resource_group: {place.resource_group}")
     cloud.shell.write("salary.yaml", text.replace("workspace: salary", f"workspace: {place.workspace}"))
-    yield cloud
-    assert cloud.leaks() == []
+    return cloud

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 from offline_azure.client import Azure, Emulator
+from offline_azure.fixture import require_sdk
 
 from lading.testing import TargetConformance
 
@@ -18,7 +19,7 @@ class InAzure(TargetConformance):
     @classmethod
     def workspace(cls, azure_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
         """An empty workspace for the whole class."""
-        pytest.importorskip("azureml.core", reason="the azureml SDK is not installed")
+        require_sdk()
         azure = Azure(azure_emulator, tmp_path_factory.mktemp("home"))
         yield azure
         assert azure.calls.failures == []

@@ -11,7 +11,9 @@ ANSWER = "[141760.56910569107]\n"
 
 
 def test_aci_from_the_manifest_to_the_answer_and_back(cloud: Cloud) -> None:
+    cloud.azure.settings(polls=1)
     done = cloud("deploy")
+    assert "deploy to aci: building the image · Service /services/salary-svc is begun" in done.err
     assert done.out == f"{cloud.service['scoringUri']}\n"  # type: ignore[index]
     for phase in ("validating", "registering", "creating the service", "health", "logged to azureml"):
         assert phase in done.err, phase

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from offline_azure.fixture import require_sdk
 
 import lading
 from lading_azureml.text import clean, clean_json
@@ -46,7 +47,8 @@ def problem_of(folder: Path, text: str) -> lading.Problem:
     ],
 )
 def test_every_option_of_the_sdk_is_there_under_its_own_name(service: str, kind: Any, options: Any, ours: Any) -> None:
-    webservices = pytest.importorskip("azureml.core.webservice", reason="the azureml SDK is not installed")
+    require_sdk()
+    webservices = pytest.importorskip("azureml.core.webservice")  # the SDK warns of itself
     sdk = getattr(webservices, service)
     names = {field.name for field in fields(options)} - ours
     assert names == set(inspect.signature(sdk.deploy_configuration).parameters)
@@ -65,6 +67,7 @@ def test_every_option_of_the_sdk_is_there_under_its_own_name(service: str, kind:
         ("aci: {secondary_key: K}", "targets.aci.secondary_key: it needs primary_key"),
         ("aci: {primary_key: K, auth_enabled: false}", "targets.aci.primary_key: it needs auth_enabled"),
         ("aci: {primary_key: a secret!}", "targets.aci.primary_key: must be"),
+        ("aci: {base_image: u, dockerfile: m.joblib}", "targets.aci.dockerfile: base_image and dockerfile exclude"),
         ("aci: {tags: {lading.service: x}}", "targets.aci.tags: names that begin with `lading.`"),
         ("aci: {num_replicas: 1}", "targets.aci.num_replicas: unknown key"),
         ("aks: {autoscale_enabled: true, num_replicas: 2}", "targets.aks.num_replicas: the autoscaler decides"),
@@ -106,6 +109,20 @@ def test_a_wrong_connection_is_told_at_its_line(tmp_path: Path, block: str, mess
     problem = problem_of(tmp_path, f"{text}  aci: {{}}\n")
     assert f"{problem.path}: {problem.message}".startswith(message)
     assert problem.line == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("repository: Up", "image.repository: must be"),
+        ("base_image: ubuntu, dockerfile: c.json", "image.dockerfile: base_image and dockerfile exclude each other"),
+    ],
+)
+def test_a_wrong_image_is_told_at_its_line(tmp_path: Path, options: str, message: str) -> None:
+    (tmp_path / "c.json").touch()
+    problem = problem_of(tmp_path, f"{HEAD}  aci: {{}}\nimage: {{plugin: azureml-image, {options}}}\n")
+    assert f"{problem.path}: {problem.message}".startswith(message)
+    assert problem.line == 8
 
 
 def test_a_token_takes_the_place_of_keys(tmp_path: Path) -> None:

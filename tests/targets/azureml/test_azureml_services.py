@@ -64,10 +64,10 @@ def test_what_azure_cannot_change_in_place_is_refused(cloud: Cloud) -> None:
 def test_keys_are_masked_unless_asked_for_and_made_anew(cloud: Cloud) -> None:
     cloud("deploy")
     assert cloud("keys").out == "primary    ***\nsecondary  ***\n"
-    cloud.shown = {*cloud.azure.secrets}
+    cloud.canaries.shown |= {*cloud.azure.secrets}
     first = cloud("keys", "--show", "--json").json()
     second = cloud("keys", "--rotate", "secondary", "--json", "--show").json()
-    cloud.shown |= {*second.values()}
+    cloud.canaries.shown |= {*second.values()}
     assert first["primary"] == second["primary"]
     assert first["secondary"] != second["secondary"]
     assert cloud.scores() == ANSWER
@@ -89,6 +89,12 @@ def test_aks_needs_a_cluster_and_creates_one_where_it_is_told_to(cloud: Cloud) -
     done = cloud("deploy", target="aks")
     assert "creating the cluster" in done.err
     assert cloud.azure.state["services"]["salary-svc-aks"]["computeName"] == "aks"
+    assert cloud.scores("aks") == ANSWER
+    before = cloud.azure.state["keys"]["salary-svc-aks"]
+    assert cloud("keys", "--rotate", "primary", target="aks").out == "primary    ***\nsecondary  ***\n"
+    after = cloud.azure.state["keys"]["salary-svc-aks"]
+    assert before["primaryKey"] != after["primaryKey"]
+    assert before["secondaryKey"] == after["secondaryKey"]
     assert cloud.scores("aks") == ANSWER
     cloud.script(BROKEN)
     assert "score.py:2" in cloud("deploy", target="aks", code=8).err

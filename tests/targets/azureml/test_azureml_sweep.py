@@ -1,37 +1,46 @@
-"""Azure on a bad day: a fault at one request after another of a deploy, of which there are about fifty-five."""
+"""Azure on a bad day: the first and the last request of each route of a deploy, each with one fault, in turn.
+
+`python -m tests.torture --only azure-sweep` strikes every request with every fault.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
-from azureml_kit import CREATE, Cloud
-from offline_azure.client import Faults
+from offline_azure.client import Emulator
+from offline_azure.fixture import require_sdk
+from tests.conftest import LADING
+from tests.torture.azure_sweep import FAULTS, Lane, Strike, pack, sample
 
 pytestmark = pytest.mark.slow
 
-Strike = Callable[[Faults, int], None]
-BUSY = {"code": "Busy", "message": "come back later"}
-FAULTS: dict[str, Strike] = {
-    "lost": lambda faults, skip: faults.drop_after(skip=skip),
-    "throttled": lambda faults, skip: faults.answer(429, BUSY, {"Retry-After": "1"}, skip=skip),
-    "unavailable": lambda faults, skip: faults.answer(503, BUSY, {"Retry-After": "0"}, skip=skip),
-}
-REQUESTS, APART, RUNS = 55, 11, 4
+SHARES = 12  # tests, which workers take from one another
 
 
-@pytest.mark.parametrize("first", range(0, APART, 3))
-@pytest.mark.parametrize("fault", FAULTS)
-def test_faults_all_along_a_deploy_leave_one_service(cloud: Cloud, fault: str, first: int) -> None:
-    cloud.shell("package", "salary.yaml")
-    for skip in range(first, REQUESTS, APART):
-        FAULTS[fault](cloud.azure.faults, skip)
-    codes = [cloud("deploy", code=None).code]
-    while codes[-1] and len(codes) < RUNS:
-        codes.append(cloud("deploy", code=None).code)
-    assert codes[-1] == 0, cloud.seen[-1]
-    assert {*codes[:-1]} <= {5, 7}, cloud.seen
-    assert cloud.scores() == "[141760.56910569107]\n"
-    state, creates = cloud.azure.state, cloud.azure.calls.like("POST", CREATE)
-    assert len([call for call in creates if call.fault != "answer"]) == 1
-    assert (len(state["services"]), len(state["models"]), len(state["runs"])) == (1, 1, 1)
+@pytest.fixture(scope="module")
+def lane(azure_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
+    """A project that is packed already, and what it takes to deploy it again and again."""
+    require_sdk()
+    folder = tmp_path_factory.mktemp("sweep")
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    packed = pack(LADING, folder / "packed", env)
+    with closing(Lane.open(azure_emulator, LADING.with_name("python"), folder / "lane", packed)) as lane:
+        yield lane
+
+
+@pytest.fixture(scope="module")
+def strikes(lane: Lane, tmp_path_factory: pytest.TempPathFactory) -> list[Strike]:
+    return sample(lane.record(tmp_path_factory.mktemp("record") / "project"))
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_a_fault_at_each_route_of_a_deploy_leaves_one_of_everything(
+    lane: Lane, strikes: list[Strike], tmp_path: Path, share: int
+) -> None:
+    assert {strike.fault for strike in strikes} == {*FAULTS}
+    found = [lane.strike(strike, tmp_path / f"{strike.number}") for strike in strikes[share::SHARES]]
+    assert found == [[]] * len(found)

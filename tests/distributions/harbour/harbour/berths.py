@@ -21,6 +21,7 @@ from lading import (
     ImageNeed,
     Keys,
     Logs,
+    Means,
     NoScoringUri,
     Options,
     Pending,
@@ -85,8 +86,10 @@ else:
 class BerthOptions(Options):
     depth: int = 10
     """In metres; a model of more tons runs aground."""
-    crew: int = 0
+    crew: Annotated[int, Means("people on deck")] = 0
     """How many are on land to help."""
+    lamps: int = 0
+    """How many light it."""
     flag: str = "white"
     """What is flown."""
 
@@ -97,6 +100,8 @@ class RaftOptions(Options):
     """In metres; a model of more tons runs aground."""
     flag: str = "white"
     """What is flown."""
+    pairs: Annotated[int, Range(ge=0), Means("people on deck", unit=2)] = 1
+    """How many pairs of people row it."""
 
 
 class Berth:

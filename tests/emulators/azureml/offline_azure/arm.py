@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .discovery import discovery_url
-from .images import registry
+from .images import credentials
 from .messages import Answer, Refusal, WrongShape, as_json
 from .routing import MANAGEMENT, WORKSPACE, Routes, Visit
 from .state import Record, Workspace
@@ -13,7 +13,6 @@ public = Routes(MANAGEMENT, signed_in=False)
 ROUTES = (routes, public)
 
 GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
-REGISTRY_PASSWORD = "canary-registry-password"
 LOCATIONS = ["East US", "West Europe", "Southeast Asia"]
 
 
@@ -78,13 +77,7 @@ def list_workspaces(visit: Visit) -> Answer:
 
 @routes.on("POST", WORKSPACE + "/listKeys")
 def registry_keys(visit: Visit) -> Answer:
-    location = registry(visit)
-    credentials = {
-        "location": location,
-        "username": location.partition(".")[0],
-        "passwords": [{"name": "password", "value": REGISTRY_PASSWORD}],
-    }
-    return as_json({"containerRegistryCredentials": credentials})
+    return as_json({"containerRegistryCredentials": credentials(visit.workspace)})
 
 
 @routes.on("GET", "/subscriptions/{subscription}/providers/Microsoft.Resources/deployments")

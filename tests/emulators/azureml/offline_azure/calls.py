@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,13 +17,16 @@ LARGEST = 1 << 18
 
 @dataclass
 class Call:
-    """One request. `status` is None where no answer was given; `fault` is the effect of the rule that it met."""
+    """One request. `status` is None where no answer was given; `fault` is the effect of the rule that it met; `at` is
+    the second in which it came, on a clock of the emulator's.
+    """
 
     number: int
     method: str
     host: str
     path: str
     query: dict[str, str]
+    at: float
     body: Any = None
     status: int | None = None
     fault: str | None = None
@@ -38,7 +42,7 @@ class CallLog:
 
     def begin(self, head: Head, fault: str | None) -> Call:
         with self._lock:
-            call = Call(len(self._calls), head.method, head.host, head.path, head.query, fault=fault)
+            call = Call(len(self._calls), head.method, head.host, head.path, head.query, time.monotonic(), fault=fault)
             self._calls.append(call)
         return call
 

@@ -152,6 +152,10 @@ class Faults:
         """The long-running operation that the call begins never ends."""
         self._add("operation", operation={"stuck": True}, **where)
 
+    def time_out(self, **where: Any) -> None:
+        """The long-running operation that the call begins ends as TimedOut, and what it does goes on once released."""
+        self._add("operation", operation={"stuck": True, "timedOut": True}, **where)
+
     @property
     def met(self) -> list[int]:
         """How many calls fitted each rule, in the order in which the rules were added."""
@@ -236,3 +240,8 @@ class Azure(Cloud):
         """Let the operations that are stuck go on; how many they were."""
         released: int = self._emulator.ask("POST", "/operations/release")
         return released
+
+    def token(self) -> str:
+        """A token as another sign-in on this machine keeps it, such as that of `az`."""
+        token: str = self._emulator.ask("POST", "/tokens")
+        return token

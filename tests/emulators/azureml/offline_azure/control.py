@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from .app import App
-from .arm import REGISTRY_PASSWORD
 from .controls import Control
-from .sign_in import IDENTITY_HEADER
+from .images import REGISTRY_PASSWORD
+from .sign_in import AUDIENCE, IDENTITY_HEADER, issue
 from .state import Workspace, World
 
 GROUP, LOCATION = "mi2", "southeastasia"
@@ -28,6 +28,7 @@ class AzureControl(Control):
                 ("GET", "/secrets"): lambda _: app.snapshot(_secrets),
                 ("POST", "/operations/release"): lambda _: app.machines.release(),
                 ("POST", "/settings"): lambda fields: app.snapshot(lambda world: _set(world, fields)),
+                ("POST", "/tokens"): lambda _: app.snapshot(lambda world: issue(world, AUDIENCE)),
                 ("POST", "/tokens/expire"): lambda _: app.snapshot(World.expire_tokens),
             },
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +20,16 @@ def go_without(reason: str) -> NoReturn:
     if os.environ.get("LADING_TEST_REQUIRE") == "all":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def require_sdk() -> None:
+    """Go without azureml-core; a python that it has no release for is no fault of the machine's."""
+    if sys.version_info >= (3, 13):
+        pytest.skip("azureml-core has no release for this python")
+    try:
+        importlib.metadata.version("azureml-core")
+    except importlib.metadata.PackageNotFoundError:
+        go_without("azureml-core is missing")
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,25 @@
-"""Packages: images that are built and not deployed. The log of the build is a blob, which the SDK reads unsigned."""
+"""Packages: images that are built and not deployed, and the registry that keeps them.
+
+The log of a build is a blob, which the SDK reads unsigned.
+"""
 
 from __future__ import annotations
+
+import base64
+import hashlib
+import json
 
 from .messages import Answer, Refusal, WrongShape
 from .operations import Work, begin
 from .routing import DATA_PLANE, WORKSPACE, Routes, Visit
 from .shapes import check, check_image
+from .state import Record, Workspace
 
 routes = Routes(DATA_PLANE, prefix=f"/modelmanagement/v1.0{WORKSPACE}")
-ROUTES = (routes,)
+registries = Routes(r"[a-z0-9]+\.azurecr\.io", prefix="/v2", signed_in=False)
+ROUTES = (routes, registries)
+
+REGISTRY_PASSWORD = "canary-registry-password"
 
 
 @routes.on("POST", "/packages")
@@ -22,7 +33,7 @@ def create(visit: Visit) -> Answer:
     if name != name.lower():
         raise WrongShape(f"no image can be called {name!r}")
     label = body.get("imageLabel") or str(visit.workspace.next())
-    location = f"{registry(visit)}/{name}:{label}"
+    location = f"{registry(visit.workspace)}/{name}:{label}"
 
     def work() -> None:
         with visit.machines.lock:
@@ -31,6 +42,31 @@ def create(visit: Visit) -> Answer:
     return begin(visit, "PackageDockerImage", location, Work(work))
 
 
-def registry(visit: Visit) -> str:
-    """The host of the workspace's container registry."""
-    return f"{visit.workspace.container.replace('-', '')}.azurecr.io"
+@registries.on("HEAD", "/{name*}/manifests/{label}")
+def read_manifest(visit: Visit) -> Answer:
+    """Of an image that a workspace has built; its digest is one of what it was built from."""
+    host = visit.request.head.host
+    if visit.request.head.headers.get("authorization") != _basic(host):
+        return Answer(401, headers={"WWW-Authenticate": f'Basic realm="{host}"'})
+    location = f"{host}/{visit['name']}:{visit['label']}"
+    for workspace in visit.world.workspaces.values():
+        if location in workspace.images:
+            built_from = json.dumps(workspace.images[location], sort_keys=True).encode()
+            return Answer(200, headers={"Docker-Content-Digest": f"sha256:{hashlib.sha256(built_from).hexdigest()}"})
+    return Answer(404)
+
+
+def registry(workspace: Workspace) -> str:
+    """The host of a workspace's container registry."""
+    return f"{workspace.container.replace('-', '')}.azurecr.io"
+
+
+def credentials(workspace: Workspace) -> Record:
+    """Of the registry's admin user, who is named after it."""
+    host = registry(workspace)
+    passwords = [{"name": "password", "value": REGISTRY_PASSWORD}]
+    return {"location": host, "username": host.partition(".")[0], "passwords": passwords}
+
+
+def _basic(host: str) -> str:
+    return "Basic " + base64.b64encode(f"{host.partition('.')[0]}:{REGISTRY_PASSWORD}".encode()).decode()

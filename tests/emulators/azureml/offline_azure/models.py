@@ -37,6 +37,13 @@ def create_asset(visit: Visit) -> Answer:
     return as_json(visit.workspace.assets[identifier])
 
 
+@routes.on("GET", "/assets")
+def list_assets(visit: Visit) -> Answer:
+    wanted = {key: visit.query[name] for name, key in (("runId", "runid"), ("name", "name")) if name in visit.query}
+    assets = visit.workspace.assets.values()
+    return as_json({"value": [asset for asset in assets if wanted.items() <= asset.items()]})
+
+
 @routes.on("GET", "/assets/{asset}")
 def read_asset(visit: Visit) -> Answer:
     return as_json(_found(visit.workspace.assets, visit["asset"], "Asset"))

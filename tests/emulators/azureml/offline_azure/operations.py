@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from .messages import Answer, Refusal, as_json
@@ -88,19 +89,27 @@ def read(visit: Visit) -> Answer | Later:
     if record is None:
         raise Refusal(404, "OperationNotFound", f"Operation {visit['operation']} was not found")
     record["polls"] += 1
+    if record["timedOut"]:
+        return as_json({**record, "state": "TimedOut", "error": None})
     if record["stuck"] or record["polls"] <= visit.world.settings.polls:
-        return as_json({**record, "state": "Running", "error": None, "endTime": None})
+        return as_json({**_with_log(record, visit.query), "state": "Running", "error": None, "endTime": None})
     finished = visit.machines.finished[record["id"]]
 
     def when_finished() -> Answer:
         finished.wait(LONGEST)
-        return as_json(record)
+        return as_json(_with_log(record, visit.query))
 
     return when_finished
 
 
+def _with_log(record: Record, query: dict[str, str]) -> Record:
+    """With the operation's log past the offset that is asked for: `time|text` each, parted by `#`."""
+    return {**record, "streamingOperationLog": record["log"][int(query.get("offset", 0)) :]}
+
+
 def _new(visit: Visit, kind: str, location: str) -> Record:
     identifier = str(uuid.uuid4())
+    forced = visit.fault.operation if visit.fault else {}
     record: dict[str, Any] = {
         "id": identifier,
         "operationType": kind,
@@ -110,7 +119,9 @@ def _new(visit: Visit, kind: str, location: str) -> Record:
         "error": None,
         "operationDetails": {"subOperationType": "BuildImage"},
         "polls": 0,
-        "stuck": bool(visit.fault and visit.fault.operation.get("stuck")),
+        "log": f"{datetime.now(UTC):%Y%m%d%H%M%S}|{kind} {location} is begun#",
+        "stuck": bool(forced.get("stuck")),
+        "timedOut": bool(forced.get("timedOut")),
     }
     blobs, container = visit.machines.blobs, visit.workspace.container
     blobs.put(container, _log_name(record), f"Step 1/1 : {kind} {location}\n".encode())

@@ -48,6 +48,7 @@ class _Handler(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)  # or answers wait for an ACK
         with contextlib.suppress(*OVER):
             self._serve(self.request, Wire(self.request))
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .faults import Rule
     from .machines import Machines
 
-MANAGEMENT = r"management\.azure\.com"
-LOGIN = r"login\.microsoftonline\.com"
+MANAGEMENT = r"management\.(azure\.com|chinacloudapi\.cn|usgovcloudapi\.net)"
+LOGIN = r"login\.(microsoftonline\.com|chinacloudapi\.cn|microsoftonline\.us)"
 DATA_PLANE = r"[a-z0-9]+\.(api\.azureml\.ms|experiments\.azureml\.net|modelmanagement\.azureml\.net)"
 WORKSPACE = (
     "/subscriptions/{subscription}/resourceGroups/{group}"

@@ -1,4 +1,4 @@
-"""Microsoft Entra ID: discovery, a client with a secret, and the managed identity of a machine.
+"""Microsoft Entra ID: discovery, a client with a secret, somebody at a browser, and the managed identity of a machine.
 
 Tokens are unsigned JWTs: the SDK reads `exp`, `tid` and the like from them and verifies no signature, but wants the
 third part to be base64url.
@@ -15,10 +15,12 @@ from urllib.parse import parse_qsl
 
 from .messages import Answer, Refusal, WrongShape, as_json
 from .routing import LOGIN, Asked, RoutesOf
-from .state import Record
+from .state import Record, World
 
+AUDIENCE = "https://management.core.windows.net/"
 METADATA = r"169\.254\.169\.254"
 IDENTITY_HEADER = "canary-identity-header"
+USER = "11111111-2222-3333-4444-555555555555"
 MACHINE = r"127\.0\.0\.1:\d+"
 login = RoutesOf[Asked](LOGIN, signed_in=False)
 metadata = RoutesOf[Asked](METADATA, signed_in=False)
@@ -50,6 +52,8 @@ def configuration(visit: Asked) -> Answer:
 @login.on("POST", "/{tenant}/oauth2/v2.0/token")
 def token(visit: Asked) -> Answer:
     form = dict(parse_qsl(visit.request.body.decode()))
+    if form.get("grant_type") == "authorization_code":
+        return _user_token(visit, form)
     if form.get("grant_type") != "client_credentials":
         raise WrongShape(f"no sign-in with the grant type {form.get('grant_type')!r}")
     world = visit.world
@@ -62,7 +66,50 @@ def token(visit: Asked) -> Answer:
         raise Refusal(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
     seconds = world.settings.token_seconds
     audience = form.get("scope", "").removesuffix("/.default")
-    return as_json({"token_type": "Bearer", "expires_in": seconds, "access_token": _issue(visit, audience)})
+    return as_json({"token_type": "Bearer", "expires_in": seconds, "access_token": issue(visit.world, audience)})
+
+
+@login.on("GET", "/{tenant}/oauth2/v2.0/authorize")
+def authorize(visit: Asked) -> Answer:
+    """What a browser would post once somebody has signed in there: `action` and `fields` of the page's form."""
+    query = visit.query
+    if (query.get("response_type"), query.get("response_mode")) != ("code", "form_post"):
+        raise WrongShape("a browser signs in with a code, which comes back in a form")
+    code = visit.world.issue(_packed({"nonce": query["nonce"], "client_id": query["client_id"]}))
+    return as_json({"action": query["redirect_uri"], "fields": {"code": code, "state": query["state"]}})
+
+
+def _user_token(visit: Asked, form: dict[str, str]) -> Answer:
+    world, code = visit.world, form.get("code", "")
+    if code not in world.issued:
+        raise Refusal(400, "invalid_grant", "AADSTS70000: The provided authorization code is invalid.")
+    asked = json.loads(base64.urlsafe_b64decode(code + "=="))
+    audience = next(scope for scope in form["scope"].split() if scope.endswith("/.default"))
+    claims = {
+        "aud": asked["client_id"],
+        "iss": f"https://{visit.request.head.host}/{world.tenant_id}/v2.0",
+        "iat": int(time.time()),
+        "exp": int(time.time()) + world.settings.token_seconds,
+        "nonce": asked["nonce"],
+        "oid": USER,
+        "sub": USER,
+        "tid": world.tenant_id,
+        "preferred_username": "somebody@offline.example",
+    }
+    return as_json(
+        {
+            "token_type": "Bearer",
+            "expires_in": world.settings.token_seconds,
+            "scope": form["scope"],
+            "access_token": issue(world, audience.removesuffix("/.default")),
+            "id_token": f"{_packed({'alg': 'RS256', 'typ': 'JWT'})}.{_packed(claims)}.{_packed({})}",
+            "client_info": _packed({"uid": USER, "utid": world.tenant_id}),
+        }
+    )
+
+
+def _packed(value: Record) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
 @metadata.on("GET", "/metadata/identity/oauth2/token")
@@ -86,7 +133,7 @@ def machine_answer(visit: Asked) -> Record:
     seconds = visit.world.settings.token_seconds
     resource = visit.query.get("resource", "")
     return {
-        "access_token": _issue(visit, resource),
+        "access_token": issue(visit.world, resource),
         "client_id": visit.world.client_id,
         "expires_in": str(seconds),
         "expires_on": str(int(time.time()) + seconds),
@@ -95,8 +142,8 @@ def machine_answer(visit: Asked) -> Record:
     }
 
 
-def _issue(visit: Asked, audience: str) -> str:
-    world = visit.world
+def issue(world: World, audience: str) -> str:
+    """A new token for the resource that `audience` names."""
     expiry = time.time() + world.settings.token_seconds
     claims = {
         "aud": audience,

@@ -1,0 +1,33 @@
+"""What Azure builds of a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lading import Context, Package
+
+from .options import EnvironmentOptions
+from .port import Image
+from .registering import ensure_registered
+
+if TYPE_CHECKING:
+    from .connection import AzureConnection
+
+
+def contents(package: Package, name: str, options: EnvironmentOptions, context: Context) -> Image:
+    """The source, the environment and the model of a package, which is registered in the workspace first."""
+    connection: AzureConnection = context.connection
+    return Image(
+        name=name,
+        source=package.folder / "azureml-app",
+        script=package.scoring_script,
+        conda=package.folder / "conda.yml",
+        model=ensure_registered(connection, package.model, None, str(package.model.version), context),
+        base_image=options.base_image,
+        dockerfile=text_of(options.dockerfile),
+    )
+
+
+def text_of(file: Path | None) -> str | None:
+    return file.read_text(encoding="utf-8") if file else None

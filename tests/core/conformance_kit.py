@@ -1,0 +1,27 @@
+"""The conformance kit run over a test module, as a plugin's author would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lading.testing.card import MARK
+
+
+def kit(file: Path, **env: str) -> list[dict[str, str]]:
+    """Run a test module, and return what the kit tells of each check."""
+    argv = [sys.executable, "-m", "pytest", file, "-p", "lading.testing.report", "--capture=no", "-c", os.devnull]
+    done = subprocess.run(
+        [*argv, "--rootdir", file.parent],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env},
+        timeout=280,
+        check=False,
+    )
+    found = [line.partition(MARK)[2] for line in done.stdout.splitlines() if MARK in line]
+    assert found, done.stdout + done.stderr
+    return [json.loads(line) for line in found]

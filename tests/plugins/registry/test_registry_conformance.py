@@ -1,0 +1,30 @@
+"""The store's own registry does what every registry must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import ClassVar
+
+import pytest
+
+from lading.store import Store
+from lading.testing import KeptVersion, RegistryConformance
+from lading.testing.project import Project
+
+pytestmark = pytest.mark.slow
+
+
+class TestStore(RegistryConformance):
+    plugin = "store"
+    connection: ClassVar = None
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def versions_of(cls, account_project: Project) -> Callable[[str], list[KeptVersion]]:
+        def versions_of(model: str) -> list[KeptVersion]:
+            with closing(Store.open(account_project.folder / ".lading")) as store:
+                found = store.models.list(model)
+            return [KeptVersion(str(each.version), each.description, each.tags, each.run) for each in found]
+
+        return versions_of

@@ -1,0 +1,71 @@
+"""Images that the workspace builds, for whoever runs them elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from azureml_kit import Cloud
+
+pytestmark = pytest.mark.slow
+
+PACKAGES = r"/packages$"
+ERROR = {"code": "ImageBuildFailed", "statusCode": 400, "message": "pip ended with 1", "details": []}
+
+
+@pytest.fixture
+def builder(cloud: Cloud) -> Cloud:
+    """The project, whose manifest leaves its image to the workspace."""
+    cloud.edit("target: local", "image: {plugin: azureml-image}\n\ntarget: local")
+    return cloud
+
+
+def build(cloud: Cloud, *argv: str, code: int = 0) -> str:
+    return cloud.shell("image", "build", "salary.yaml", *argv, code=code).out
+
+
+def test_an_image_is_built_once_and_named_by_its_digest(builder: Cloud) -> None:
+    azure = builder.azure
+    azure.faults.stick(method="POST", path=PACKAGES)
+    build(builder, "--timeout", "12", code=7)
+    assert "building the image" in builder.seen[-1]
+    assert azure.release() == 1
+    reference = build(builder)
+    (location,) = azure.state["images"]
+    repository, label = location.rsplit(":", 1)
+    assert re.fullmatch(re.escape(repository) + r"@sha256:[0-9a-f]{64}\n", reference)
+    assert repository.endswith(".azurecr.io/salary-svc")
+    assert azure.state["images"][location]["modelIds"] == ["sal_model:1"]
+    assert f"Step 1/1 : PackageDockerImage {location}" in builder.seen[0] + builder.seen[1]
+    builder.forget()
+    assert build(builder) == reference
+    assert len(azure.calls.like("POST", PACKAGES)) == 1
+    builder.edit("plugin: azureml-image", "plugin: azureml-image, base_image: ubuntu, repository: pay/salary")
+    assert f"{repository.partition('/')[0]}/pay/salary@sha256:" in build(builder)
+    (other,) = {*azure.state["images"]} - {location}
+    assert other.rsplit(":", 1)[1] != label
+
+
+def test_a_build_that_fails_shows_the_end_of_its_log_and_can_be_asked_for_again(builder: Cloud) -> None:
+    builder.azure.faults.fail_operation(ERROR, "BuildImage", "step 1\nno such package: tide\n", path=PACKAGES)
+    build(builder, code=6)
+    assert "building the image failed: pip ended with 1" in builder.seen[-1]
+    assert "no such package: tide" in builder.seen[-1]
+    builder.azure.faults.drop_after(method="POST", path=PACKAGES)
+    assert "@sha256:" in build(builder)
+    assert len(builder.azure.state["images"]) == 1
+
+
+def test_a_registry_that_does_not_answer_as_it_should_is_named(builder: Cloud) -> None:
+    builder.azure.faults.answer(401, path=r"azurecr\.io/v2/")
+    build(builder, code=6)
+    assert re.search(r"container registry \w+\.azurecr\.io does not accept its admin user", builder.seen[-1])
+    builder.azure.faults.answer(403, {"error": {"code": "Forbidden", "message": "no"}}, path=r"listKeys$")
+    build(builder, code=6)
+    assert "reading the keys of the container registry is not allowed: no" in builder.seen[-1]
+    assert builder.azure.calls.like("POST", PACKAGES) == []
+    builder.azure.faults.answer(404, method="HEAD", path=r"azurecr\.io/v2/", skip=1)
+    build(builder, code=5)
+    assert "its registry does not show it" in builder.seen[-1]
+    assert "@sha256:" in build(builder)
+    assert len(builder.azure.calls.like("POST", PACKAGES)) == 1

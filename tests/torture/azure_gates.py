@@ -1,0 +1,43 @@
+"""A deploy to the offline Azure, and each fault at each of its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from queue import SimpleQueue
+
+from offline_azure.azurite import azurite
+from offline_azure.client import Emulator
+
+from .azure_sweep import Lane, Strike, pack, strikes
+from .gate import Figures, Found, Gate, Trial
+
+SIDE_BY_SIDE = 3  # attempts for each lane of the trial: most of the time they wait for Azure
+
+
+def _sweep(trial: Trial) -> Figures:
+    packed = pack(trial.build.lading, trial.folder / "packed", trial.build.environment())
+    script, size = azurite(), SIDE_BY_SIDE * trial.lanes
+    lanes: SimpleQueue[Lane] = SimpleQueue()
+    with ExitStack() as stack:
+        for number in range(size):
+            emulator = stack.enter_context(closing(Emulator(script)))
+            lane = Lane.open(emulator, trial.build.python, trial.folder / f"lane-{number}", packed)
+            lanes.put(stack.enter_context(closing(lane)))
+        points = strikes(lane.record(trial.folder / "record"))
+
+        def attempt(numbered: tuple[int, Strike]) -> Iterator[Found]:
+            number, strike = numbered
+            free = lanes.get()
+            try:
+                yield from free.strike(strike, trial.folder / f"attempt-{number:04}")
+            finally:
+                lanes.put(free)
+
+        tried = list(enumerate(trial.sample(points)))
+        found = replace(trial, lanes=size).each(attempt, tried)
+    return Figures(len(points), len(tried), found)
+
+
+GATES = (Gate("azure-sweep", "a deploy to Azure that meets a fault at each of its requests", _sweep, needs="node"),)

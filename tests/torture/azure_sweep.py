@@ -1,0 +1,259 @@
+"""A deploy to the offline Azure that meets one fault at one of its requests, and what must hold then."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.request import Request, urlopen
+
+from offline_azure.calls import Call
+from offline_azure.client import Azure, Emulator, Faults
+
+from lading.errors import LadingError
+from lading.store import Store
+
+from .gate import Found, Harm
+
+ROOT = Path(__file__).parents[2]
+
+WARM = Path(__file__).parent / "programs" / "warm.py"
+PATIENCE = "10"  # seconds that a deploy is given which nobody answers
+HONEST = {0, 5, 7}
+ANSWERS = "/score"  # where a request meets a fault, the release is honestly said not to have come up
+BUSY = {"code": "Busy", "message": "come back later"}
+AGAIN = 1.0  # seconds that Azure asks for
+SERVICE = "salary-svc"
+SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n"
+
+Add = Callable[[Faults, int], None]
+FAULTS: dict[str, Add] = {
+    "lost": lambda faults, number: faults.drop_after(skip=number),
+    "throttled": lambda faults, number: faults.answer(429, BUSY, {"Retry-After": f"{AGAIN:g}"}, skip=number),
+    "unavailable": lambda faults, number: faults.answer(503, BUSY, skip=number),
+    "expired": lambda faults, number: faults.expire_tokens(skip=number),
+    "silent": lambda faults, number: faults.black_hole(skip=number),
+}
+
+
+class Strike(NamedTuple):
+    """One point: which fault, at which request of the deploy."""
+
+    fault: str
+    number: int
+    route: str
+
+    def __str__(self) -> str:
+        return f"{self.fault} at {self.number} {self.route}"
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def route(call: Call) -> str:
+    """A call without what differs from one run to the next: the workspace, ids, ports."""
+    path = re.sub(r"/subscriptions/.*?/workspaces/[^/]+", "", f"{call.host}{call.path}")
+    return f"{call.method} " + re.sub(r"[^/.:]*\d[^/.:]*", "*", path)
+
+
+def strikes(calls: Sequence[Call]) -> list[Strike]:
+    """Every fault at every request, the faults in turn."""
+    return [Strike(fault, number, route(call)) for number, call in enumerate(calls) for fault in FAULTS]
+
+
+def sample(calls: Sequence[Call]) -> list[Strike]:
+    """The first and the last request of each route, each with one fault in turn; silence at what has an effect."""
+    routes = [route(call) for call in calls]
+    ends = {end for each in routes for end in (routes.index(each), len(routes) - 1 - routes[::-1].index(each))}
+    quick = [fault for fault in FAULTS if fault != "silent"]
+    chosen = [Strike(quick[turn % len(quick)], number, routes[number]) for turn, number in enumerate(sorted(ends))]
+    effects = [number for number, each in enumerate(routes) if re.search(r"^POST.*/(models|services)$|^PATCH", each)]
+    return chosen + [Strike("silent", number, routes[number]) for number in effects]
+
+
+class Warm:
+    """Runs commands of an installed `lading` without their start; see the program."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        self._folder = folder
+        self._process = subprocess.Popen(
+            [python, WARM],
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *argv: str, folder: Path, env: dict[str, str]) -> Ended:
+        """Run one command."""
+        assert self._process.stdin
+        assert self._process.stdout
+        order = {"argv": argv, "folder": str(folder), "env": env, "output": str(self._folder)}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        out, err = ((self._folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
+        return Ended(int(answer), out, err)
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@dataclass
+class Lane:
+    """An offline Azure, a process that runs commands, and a project that is packed already, to be copied."""
+
+    emulator: Emulator
+    warm: Warm
+    packed: Path
+
+    @classmethod
+    def open(cls, emulator: Emulator, python: Path, folder: Path, packed: Path) -> Lane:
+        folder.mkdir()
+        return cls(emulator, Warm(python, folder), packed)
+
+    def close(self) -> None:
+        self.warm.close()
+
+    def record(self, folder: Path) -> list[Call]:
+        """The requests of a deploy that meets no fault."""
+        attempt = Attempt.begin(self, folder)
+        ended = attempt.deploy()
+        assert ended.code == 0, ended.err
+        return list(attempt.azure.calls)
+
+    def strike(self, strike: Strike, folder: Path) -> list[Found]:
+        """What was found of one attempt; its folder is gone afterwards."""
+        attempt = Attempt.begin(self, folder)
+        found = list(attempt.judge(strike))
+        shutil.rmtree(folder)
+        return found
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A copy of the project, and an empty workspace to deploy it to."""
+
+    azure: Azure
+    warm: Warm
+    folder: Path
+
+    @classmethod
+    def begin(cls, lane: Lane, folder: Path) -> Attempt:
+        shutil.copytree(lane.packed, folder)
+        home = folder / "home"
+        home.mkdir()
+        return cls(Azure(lane.emulator, home), lane.warm, folder)
+
+    def deploy(self, *argv: str) -> Ended:
+        place = self.azure.workspace
+        names = {"SUBSCRIPTION": place.subscription_id, "GROUP": place.resource_group, "WORKSPACE": place.workspace}
+        env = {**self.azure.environ, **names, "PATH": os.environ["PATH"]}
+        return self.warm("deploy", "lading.yaml", "--target", "aci", *argv, folder=self.folder, env=env)
+
+    def judge(self, strike: Strike) -> Iterator[Found]:
+        """Deploy and meet the fault, deploy again, and look at what is there."""
+        FAULTS[strike.fault](self.azure.faults, strike.number)
+        ended = self.deploy(*(["--timeout", PATIENCE] if strike.fault == "silent" else []))
+        unanswered = strike.route.endswith(ANSWERS) and ended.code == 8
+        if (ended.code not in HONEST and not unanswered) or "Traceback" in ended.err:
+            yield Found(Harm.UNTRUE, f"{strike}: exit {ended.code}: {ended.err[-600:]}")
+        elif strike.fault == "expired" and ended.code != 0:
+            yield Found(Harm.STUCK, f"{strike}: exit {ended.code}: {ended.err[-600:]}")
+        yield from self._hurried(strike)
+        again = self.deploy()
+        if again.code != 0:
+            yield Found(Harm.STUCK, f"{strike}: run again: exit {again.code}: {again.err[-600:]}")
+        yield from self._left(strike)
+        yield from self._told(strike, ended.out + ended.err + again.out + again.err)
+
+    def _hurried(self, strike: Strike) -> Iterator[Found]:
+        """Where Azure asked for a time, the same was not asked before it was over.
+
+        What the SDK does not need, such as a validation, it does not ask again: it goes on without.
+        """
+        calls = list(self.azure.calls)
+        struck = next((call for call in calls if call.fault), None)
+        if struck is None:
+            yield Found(Harm.UNTRUE, f"{strike}: the fault was never met")
+        elif strike.fault == "throttled":
+            later = [call for call in calls[struck.number + 1 :] if route(call) == route(struck)]
+            if later and later[0].at - struck.at < AGAIN:
+                yield Found(Harm.UNTRUE, f"{strike}: asked again after {later[0].at - struck.at:.2f} s")
+
+    def _left(self, strike: Strike) -> Iterator[Found]:
+        """Everything is there once, and the store knows it."""
+        state = self.azure.state
+        counts = {kind: len(state[kind]) for kind in ("experiments", "runs", "models", "assets", "services")}
+        created = [call for call in self.azure.calls.like("POST", "/services$") if _had_effect(call)]
+        if {*counts.values(), len(created)} != {1}:
+            yield Found(Harm.ORPHAN, f"{strike}: {counts}, asked {len(created)} times for the service")
+        if self.azure.calls.failures:
+            yield Found(Harm.UNTRUE, f"{strike}: {self.azure.calls.failures}")
+        if not _answers(state):
+            yield Found(Harm.LOST, f"{strike}: the service does not answer")
+        try:
+            with closing(Store.open(self.folder / ".lading")) as store:
+                states = [release.state for release in store.releases.list()]
+                intents = store.journal.open(SERVICE, "aci")
+        except LadingError as error:
+            yield Found(Harm.CORRUPT, f"{strike}: {error.message}")
+            return
+        refused = ["failed"] if strike.route.endswith(ANSWERS) else []
+        if states not in (["up"], ["up", *refused]) or intents:
+            yield Found(Harm.STUCK, f"{strike}: releases {states}, open intents {intents}")
+
+    def _told(self, strike: Strike, shown: str) -> Iterator[Found]:
+        """No credential was shown, or is in a file."""
+        places = {"output": shown.encode()}
+        places |= {str(path): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        secrets = [secret.encode() for secret in self.azure.secrets if secret]
+        for place, data in places.items():
+            if any(secret in data for secret in secrets):
+                yield Found(Harm.ESCAPED, f"{strike}: a credential in {place}")
+
+
+def _had_effect(call: Call) -> bool:
+    return call.fault == "drop_after" or call.status in (202, 409)
+
+
+def _answers(state: dict[str, Any]) -> bool:
+    service = state["services"].get(SERVICE)
+    if not service or not service.get("scoringUri"):
+        return False
+    headers = {"authorization": f"Bearer {state['keys'][SERVICE]['primaryKey']}"}
+    try:
+        with urlopen(Request(service["scoringUri"], b"{}", headers), timeout=30) as response:
+            return bool(json.load(response) == [141760.56910569107])
+    except OSError:
+        return False
+
+
+def pack(lading: Path, folder: Path, env: Mapping[str, str]) -> Path:
+    """The salary project, trained and packed, with a scoring script that is quick to start."""
+    folder.mkdir()
+    (folder / ".git").mkdir()
+    shutil.copy(ROOT / "data" / "sal.csv", folder)
+    text = (ROOT / "manifests" / "salary.yaml").read_text(encoding="utf-8").replace("../data/sal.csv", "sal.csv")
+    text = text.replace("package:\n", "package:\n  scoring_script: score.py\n")
+    text = text.replace("${AZURE_SUBSCRIPTION_ID}", "${SUBSCRIPTION}")
+    text = text.replace("resource_group: mi2", 'resource_group: "${GROUP}"')
+    text = text.replace("workspace: salary\n", 'workspace: "${WORKSPACE}"\n')
+    (folder / "lading.yaml").write_text(text, encoding="utf-8")
+    (folder / "score.py").write_text(SCRIPT, encoding="utf-8")
+    subprocess.run([lading, "package"], cwd=folder, env=env, check=True, capture_output=True, timeout=120)
+    return folder

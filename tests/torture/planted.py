@@ -1,0 +1,279 @@
+"""The product with one line broken on purpose, and the gate that must notice it: each gate has one at least."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .builds import Defect
+from .gate import Harm
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A defect, the gate that must notice it, and as which harm; `share` and `focus` keep the gate's work small."""
+
+    gate: str
+    harms: set[Harm]
+    share: float
+    defect: Defect
+    focus: str = ""
+
+
+DURABLE, DATABASE = "lading/store/durable.py", "lading/store/database.py"
+LOCKS, LOCKED = "lading/store/locks.py", "            _wait_for(descriptor, name, wait, fcntl.LOCK_EX)"
+SUPERVISOR = "lading_serving/supervisor.py"
+PLANTED = [
+    Planted(
+        "store-kill",
+        {Harm.CORRUPT, Harm.LOST, Harm.STUCK},
+        1.0,
+        Defect("without a rollback journal", DATABASE, "journal_mode=TRUNCATE", "journal_mode=OFF"),
+        r"pwrite64\(.*/\.lading/store\.db>",
+    ),
+    Planted(
+        "store-refuse",
+        {Harm.UNTRUE},
+        0.5,
+        Defect(
+            "a failed fsync is passed over",
+            DURABLE,
+            "    os.fsync(descriptor)",
+            "    with suppress(OSError):\n        os.fsync(descriptor)",
+        ),
+        "'EIO'.* fsync|'EIO'.*line='fsync",
+    ),
+    Planted(
+        "power-loss",
+        {Harm.CORRUPT, Harm.LOST},
+        0.04,
+        Defect("no fsync of files and folders", DURABLE, "    os.fsync(descriptor)", "    pass"),
+    ),
+    Planted(
+        "power-loss",
+        {Harm.CORRUPT, Harm.LOST},
+        0.04,
+        Defect("no fsync of the folder after a rename", DURABLE, "    sync(destination.parent)", "    pass"),
+    ),
+    Planted(
+        "power-loss",
+        {Harm.CORRUPT, Harm.LOST},
+        0.04,
+        Defect("transactions that are not synced", DATABASE, "synchronous=FULL", "synchronous=OFF"),
+    ),
+    Planted(
+        "registrations",
+        {Harm.STUCK, Harm.LOST},
+        0.25,
+        Defect("a deferred transaction", DATABASE, 'execute("BEGIN IMMEDIATE")', 'execute("BEGIN DEFERRED")'),
+    ),
+    Planted(
+        "deployers",
+        {Harm.UNTRUE, Harm.LOST},
+        0.3,
+        Defect(
+            "the lock is not taken",
+            LOCKS,
+            LOCKED,
+            "            pass",
+        ),
+    ),
+    Planted(
+        "deploy-kill",
+        {Harm.STUCK},
+        0.02,
+        Defect(
+            "a lock that a dead holder still has",
+            LOCKS,
+            LOCKED,
+            f"            if os.fstat(descriptor).st_size:\n                raise Locked(name)\n{LOCKED}",
+        ),
+        r"fsync', path='\.lading/work/deployments/local/salary-svc'",
+    ),
+    Planted(
+        "update-kill",
+        {Harm.GAP},
+        0.02,
+        Defect(
+            "the old release goes before the new one is up",
+            "lading_local/deploying.py",
+            '{"serving": before["serving"], "candidate": number}',
+            '{"serving": None, "candidate": number}',
+        ),
+        "call='connect'",  # where the new release is asked its golden request
+    ),
+    Planted(
+        "supervisor-kill",
+        {Harm.STUCK},
+        0.02,
+        Defect(
+            "a service comes back at another address",
+            SUPERVISOR,
+            'Listeners(kept=earlier["port"])',
+            "Listeners(kept=0)",
+        ),
+        r"call='rename'",
+    ),
+    Planted(
+        "update-refuse",
+        {Harm.UNTRUE},
+        0.02,
+        Defect(
+            "what the system refuses is no failure of its own",
+            DURABLE,
+            "    except OSError as error:",
+            "    except EOFError as error:",
+        ),
+        r"EIO.*call='(fsync|rename)'.*\.lading/(files|locks|tmp)",
+    ),
+    Planted(
+        "voyages",
+        {Harm.CORRUPT},
+        1.0,
+        Defect(
+            "a deleted release stays up in the history",
+            "lading/engine/service.py",
+            '            releases.finish(release, "deleted")',
+            "            pass",
+        ),
+    ),
+    Planted(
+        "switch-load",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "old workers are killed where they should drain",
+            "lading_serving/process.py",
+            "            self._tell(command)",
+            "            self.kill()",
+        ),
+    ),
+    Planted(
+        "switch-load",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "golden requests are not asked",
+            "lading/engine/golden.py",
+            "    for number, sample in enumerate(samples, 1):",
+            "    for number, sample in enumerate(samples[:0], 1):",
+        ),
+    ),
+    Planted(
+        "worker-kill",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "a worker's end is that of the others",
+            "lading_serving/release.py",
+            "            self._note(worker.how_it_ended())",
+            "            self._kill()",
+        ),
+    ),
+    Planted(
+        "slow-clients",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "connections that wait cost time",
+            "lading_serving/server.py",
+            "            for _ in range(len(self._turns)):",
+            "            time.sleep(len(self._connections) * 3e-5)\n            for _ in range(len(self._turns)):",
+        ),
+    ),
+    Planted(
+        "slow-clients",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "bodies that are arriving have no bound",
+            "lading_serving/server.py",
+            "        while self.arriving > _BODIES * self.limits.max_body:",
+            "        while False:",
+        ),
+    ),
+    Planted(
+        "slow-clients",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "a slow client is told of a fault of ours",
+            "lading_serving/connection.py",
+            "            self._refuse(Refused(408,",
+            "            self._refuse(Refused(503,",
+        ),
+    ),
+    Planted(
+        "schema",
+        {Harm.GAP},
+        0.01,
+        Defect(
+            "the default script does not look for data",
+            "lading_bundle/default_score.py",
+            '    if not isinstance(body, dict) or "data" not in body:',
+            "    if not isinstance(body, dict):",
+        ),
+    ),
+    Planted(
+        "schema",
+        {Harm.UNTRUE},
+        0.01,
+        Defect(
+            "every answer is said to be an object",
+            "lading_serving/swagger.py",
+            '_ANY_OUTPUT: Document = {"example": {}}',
+            "_ANY_OUTPUT = _ANY_INPUT",
+        ),
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.EXECUTED},
+        0.01,
+        Defect(
+            "inspecting loads the model",
+            "lading_sklearn/inspection.py",
+            "            return _describe(file, stream)",
+            '            __import__("joblib").load(file)\n            return _describe(file, stream)',
+        ),
+        "'model os-mkdir-4'",
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.ESCAPED},
+        0.01,
+        Defect(
+            "names may lead out of the archive", "lading/engine/tar.py", 'not in ("", ".", "..")', 'not in ("", ".")'
+        ),
+        "'archive parent'",
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.UNTRUE},
+        0.01,
+        Defect("an archive is taken to be whole", "lading/engine/tar.py", "UnicodeDecodeError, EOFError)", "OSError)"),
+        "'archive cut-off'",
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.UNTRUE},
+        0.01,
+        Defect(
+            "the digest of a stored file is not compared",
+            "lading/store/files.py",
+            "        if found != sha256:",
+            "        if not found:",
+        ),
+        "'altered in the store'",
+    ),
+    Planted(
+        "hostile-files",
+        {Harm.EXECUTED},
+        0.01,
+        Defect(
+            "the digest of a model is not compared before it is loaded",
+            "lading_serving/worker.py",
+            "            _check_model(self._spec)",
+            "            pass",
+        ),
+        "'altered where it runs'",
+    ),
+]

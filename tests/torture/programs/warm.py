@@ -1,0 +1,45 @@
+"""Forks one `lading` command after another, from a process that has imported the SDK of Azure ML already.
+
+Reads a line of JSON for each, `{argv, folder, env, output}`, and writes its exit code; what the command prints goes
+into `out` and `err` in the folder `output`. One that takes too long is ended by SIGALRM.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import lading_azureml.sdk  # noqa: F401 - what takes a second of each command
+from lading import api  # noqa: F401
+from lading.cli import main
+
+LIMIT = 120  # seconds that a command may take, on a machine with much else to do
+
+
+def serve() -> None:
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            command(**json.loads(line))
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
+        sys.stdout.flush()
+
+
+def command(argv: list[str], folder: str, env: dict[str, str], output: str) -> NoReturn:
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(folder)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, name in enumerate(("out", "err"), 1):
+        os.dup2(os.open(Path(output) / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.argv = ["lading", *argv]
+    signal.alarm(LIMIT)
+    main()
+    raise AssertionError("a command ends its process")
+
+
+serve()
