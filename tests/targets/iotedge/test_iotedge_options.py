@@ -164,7 +164,7 @@ def test_hostile_text_is_refused_or_carried_literally(
         return
     options = IotEdgeOptions("h.azure-devices.net", **{**block, **_nested(block)})
     made = part(_request(options), Variables())
-    content = json.loads(json.dumps(layer(made)))[AGENT]["properties.desired.modules.salary"]
+    content = json.loads(json.dumps(layer(made)))[AGENT][f"properties.desired.modules.{made.name}"]
     carried = {
         "env": lambda: content["env"]["NAME"]["value"],
         "create_options": lambda: joined(content)["Hostname"],
