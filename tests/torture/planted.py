@@ -276,4 +276,16 @@ PLANTED = [
         ),
         "'altered where it runs'",
     ),
+    Planted(
+        "azure-sweep",
+        {Harm.ORPHAN},
+        0.01,
+        Defect(
+            "a model that the workspace has is not looked for",
+            "lading_azureml/registering.py",
+            "    known = connection.workspace.find_model(model.name, model.sha256)",
+            "    known = None",
+        ),
+        r"^lost .*POST .*/models$",
+    ),
 ]

@@ -106,7 +106,7 @@ leaves = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.text(st.c
 objects = st.dictionaries(st.text(st.characters(codec="utf-8")), leaves | st.lists(leaves, max_size=4), max_size=8)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(objects)
 def test_create_options_come_back_from_their_pieces(options: dict[str, Any]) -> None:
     pieces = split(options)
@@ -148,7 +148,7 @@ FIELDS: list[tuple[str, ...]] = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(st.sampled_from(FIELDS), st.sampled_from(HOSTILE), st.text("ab.", max_size=2))
 def test_hostile_text_is_refused_or_carried_literally(
     tmp_path: Path, path: tuple[str, ...], hostile: str, before: str
@@ -159,12 +159,12 @@ def test_hostile_text_is_refused_or_carried_literally(
     if path[0] == "registry":
         block["registry"] = dict(REGISTRY)
     holder = block if len(path) == 1 else block.setdefault(path[0], {})
-    holder[path[-1]] = text.replace("$", "$$", 1) if "${" in text else text
+    holder[path[-1]] = text
     if problem(tmp_path, **block) is not None:
         return
     options = IotEdgeOptions("h.azure-devices.net", **{**block, **_nested(block)})
     made = part(_request(options), Variables())
-    content = json.loads(json.dumps(layer(made)))[AGENT]["properties.desired.modules.salary"]
+    content = json.loads(json.dumps(layer(made)))[AGENT][f"properties.desired.modules.{made.name}"]
     carried = {
         "env": lambda: content["env"]["NAME"]["value"],
         "create_options": lambda: joined(content)["Hostname"],
