@@ -40,4 +40,8 @@ def _sweep(trial: Trial) -> Figures:
     return Figures(len(points), len(tried), found)
 
 
-GATES = (Gate("azure-sweep", "a deploy to Azure that meets a fault at each of its requests", _sweep, needs="node"),)
+GATES = (
+    Gate(
+        "azure-sweep", "a deploy to Azure that meets a fault at each of its requests", _sweep, needs="node", share=0.3
+    ),
+)

@@ -103,12 +103,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Gate:
-    """One row of the table. `promise` says what the figures mean; `needs` names the program that it needs."""
+    """One row of the table. `promise` says what the figures mean; `needs` names the program that it needs.
+
+    `share` is how much of its work is done where all gates run; it is done whole where it is named.
+    """
 
     name: str
     promise: str
     run: Callable[[Trial], Figures]
     needs: str = "strace"
+    share: float = 1.0
 
     def timed(self, trial: Trial) -> Figures:
         started = time.monotonic()
