@@ -32,7 +32,7 @@ Rules = tuple[tuple[Callable[[Any], object], str], ...]
 class ServiceOptions(EnvironmentOptions):
     """What both kinds of service take."""
 
-    cpu_cores: Positive | None = None
+    cpu_cores: Annotated[Positive | None, Means("processors")] = None
     """CPU cores of a container, which may be a fraction; 0.1 by default."""
 
     memory_gb: Positive | None = None

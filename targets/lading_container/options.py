@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from lading import Options, Range, Text
+from lading import Means, Options, Range, Text
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ContainerOptions(Options):
     port: Annotated[int, Range(ge=0, le=65535)] = 0
     """Port to listen on; 0 picks a free one and keeps it from release to release."""
 
-    cpus: Annotated[float, Range(gt=0, le=1024)] | None = None
+    cpus: Annotated[Annotated[float, Range(gt=0, le=1024)] | None, Means("processors")] = None
     """Processors that it may use; all of them where none is given."""
 
     memory: Annotated[str, Text(pattern=r"^[1-9][0-9]{0,12}[bkmg]$")] | None = None
