@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than there are processors: a test waits as much as it works.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: demo test test-slow test-torture docs lint bench torture clean
 
@@ -9,13 +11,13 @@ demo: $(VENV)/.demo
 	@$(BIN)/lading deploy manifests/salary.yaml
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m "not slow and not torture"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not torture"
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
 
 test-torture: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m torture
+	$(BIN)/python -m pytest -n $(WORKERS) -m torture
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference.py

@@ -58,7 +58,7 @@ def test_results_show_as_tables_without_what_is_too_long(manifest: Path) -> None
 def test_failures_are_exceptions_with_a_next_step(manifest: Path) -> None:
     with pytest.raises(lading.BadInput, match="has no target 'nowhere'") as caught:
         lading.deploy(manifest, target="nowhere")
-    assert caught.value.hint == "its targets are: local, aci, aks"
+    assert caught.value.hint == "its targets are: local, container, aci, aks"
     with pytest.raises(lading.StageFailed, match="answered 400"):
         lading.deployment(manifest).score({"data": "no"})
     with pytest.raises(lading.BadInput, match="not JSON"):

@@ -134,6 +134,7 @@ def test_sections_name_the_plugins_that_a_manifest_asks_for() -> None:
         SectionRef(("image",), "image", "docker", "docker"),
         SectionRef(("connections", "azureml"), "connection", "azureml", "azureml"),
         SectionRef(("targets", "local"), "target", "local", "local"),
+        SectionRef(("targets", "container"), "target", "container", "container"),
         SectionRef(("targets", "aci"), "target", "aci", "aci"),
         SectionRef(("targets", "aks"), "target", "aks", "aks"),
     )
