@@ -20,9 +20,17 @@ class LadingError(Exception):
 
 
 class BadInput(LadingError):
-    """The user asked for something that cannot be: a wrong manifest, an unknown name, an unusable request."""
+    """The user asked for something that cannot be: a wrong manifest, an unknown name, an unusable request.
+
+    Raised in a hook, it names the `option` of the plugin's block that it is about, with dots between its parts; the
+    message is then told at that option's line.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, *, hint: str | None = None, option: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.option = option
 
 
 class Refused(LadingError):

@@ -161,6 +161,7 @@ def _check_ports(part: Part, others: Mapping[str, Json]) -> None:
             raise BadInput(
                 f"port {binding[0]} of the device is bound by the module {name} already",
                 hint="give the target another host_port",
+                option="host_port",
             )
 
 
@@ -174,5 +175,7 @@ def _check_routes(part: Part, others: Mapping[str, Json]) -> None:
     for name in part.routes:
         if name in others:
             raise BadInput(
-                f"the device has a route {name} already, which is not of this deployment", hint="give it another name"
+                f"the device has a route {name} already, which is not of this deployment",
+                hint="give it another name",
+                option=f"routes.{name}",
             )

@@ -84,6 +84,7 @@ class _Step:
             raise BadInput(
                 f"the device {self._device} is managed by the automatic deployment {', '.join(agent.deployments)}",
                 hint="use target_condition, or take the device out of that deployment",
+                option="device",
             )
         platform = (agent.reported.get("runtime") or {}).get("platform") or {}
         reported = (str(platform["os"]), str(platform["architecture"])) if platform.get("architecture") else None
@@ -194,8 +195,12 @@ class _Step:
 def _check_device(hub: Hub, device: str) -> None:
     edge = hub.is_edge(device)
     if edge is None:
-        raise BadInput(f"the hub {hub.name} has no device {device}", hint="register it there, or name another one")
+        raise BadInput(
+            f"the hub {hub.name} has no device {device}", hint="register it there, or name another one", option="device"
+        )
     if not edge:
         raise BadInput(
-            f"the device {device} of {hub.name} is not an IoT Edge device", hint="make it one, or name another device"
+            f"the device {device} of {hub.name} is not an IoT Edge device",
+            hint="make it one, or name another device",
+            option="device",
         )

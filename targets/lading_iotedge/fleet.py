@@ -133,7 +133,9 @@ class _Step:
         objections = self._hub.test(self._condition, _metrics("new", self._part))
         if objections:
             raise BadInput(
-                f"{self._hub.name} says: {'; '.join(objections)}", hint="put target_condition right in the manifest"
+                f"{self._hub.name} says: {'; '.join(objections)}",
+                hint="put it right in the manifest",
+                option="target_condition",
             )
         digest = self._digest(whole)
         mine = ours(self._hub.configurations(), self._request.deployment)

@@ -44,6 +44,7 @@ def check_platform(request: DeployRequest, wanted: str | None, reported: tuple[s
             raise BadInput(
                 f"the image is for {request.image.platform}, and {whose} is {'/'.join(_plain(named))}",
                 hint="build it for that platform, or deploy to another device",
+                option="platform",
             )
 
 

@@ -40,6 +40,7 @@ def parse(variable: str, text: str) -> SharedKey:
             raise BadInput(
                 f"the connection string in {variable} has no {name}",
                 hint="the hub's Shared access policies show it: HostName=…;SharedAccessKeyName=…;SharedAccessKey=…",
+                option="hub",
             )
     try:
         key = base64.b64decode(parts["SharedAccessKey"], validate=True)
@@ -47,5 +48,6 @@ def parse(variable: str, text: str) -> SharedKey:
         raise BadInput(
             f"the SharedAccessKey of the connection string in {variable} is not base64",
             hint="copy the whole connection string again, with the = at its end",
+            option="hub",
         ) from None
     return SharedKey(parts["HostName"], parts["SharedAccessKeyName"], key)

@@ -290,3 +290,14 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
+
+
+def test_what_a_hook_finds_wrong_with_an_option_is_told_at_its_line(harbour: Shell) -> None:
+    text = (harbour.folder / "lading.yaml").read_text(encoding="utf-8")
+    changed = text.replace("quay: {", "quay: {lamps: 12, ")
+    assert changed != text
+    harbour.write("lading.yaml", changed)
+    line = next(number for number, line in enumerate(changed.splitlines(), 1) if "lamps" in line)
+    column = changed.splitlines()[line - 1].index("12") + 1
+    expected = f"lading.yaml:{line}:{column}: targets.quay.lamps: a berth has posts for 9 lamps"
+    assert expected in harbour("deploy", code=2).err

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import model
-from ..errors import OutcomeUnknown, PluginError, Transient
+from ..errors import BadInput, OutcomeUnknown, PluginError, Transient
 from ..manifest import Manifest, Path_, Section, parse, read_bytes
 from ..store import Store, find_store
 from .binding import bind_manifest, retiring
@@ -87,6 +87,11 @@ class Session:
                 if self.cancel.is_set():  # this hook was late; what comes next was not told to stop
                     self.cancel = threading.Event()
                 raise
+            except BadInput as error:
+                block = next((path for path, bound in self.plugins.items() if bound is plugin), None)
+                if block is None or not error.option:
+                    raise
+                raise self._at_its_line(error, block) from error
             except Transient as error:
                 wait = error.retry_after
                 if not tries_left or wait is None or (end is not None and time.monotonic() + wait > end):
@@ -94,6 +99,12 @@ class Session:
                 self.events.emit("progress", phase="waiting", detail=f"{wait:g} s: {error.message}")
                 self.cancel.wait(wait)
         raise AssertionError("the last try returns or raises")
+
+    def _at_its_line(self, error: BadInput, block: Path_) -> BadInput:
+        from ..manifest.placing import placed
+
+        problem = placed(self.order.file, (*block, *error.option.split(".")), error.message)
+        return BadInput(str(problem), hint=error.hint)
 
     def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:
         """Wait before the next step. Raises OutcomeUnknown, with the last state, where the time is up."""

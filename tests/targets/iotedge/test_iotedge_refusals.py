@@ -30,6 +30,7 @@ def test_a_connection_string_that_is_none(yard: Yard) -> None:
     yard.write(device="pi")
     broken = f"HostName={yard.hub.host};SharedAccessKeyName=a;SharedAccessKey=s3cr3t!"
     done = yard.deploy(code=2, **{VARIABLE: broken})
+    assert ": targets.edge.hub: " in done.err
     assert f"the SharedAccessKey of the connection string in {VARIABLE} is not base64" in done.err
     assert "s3cr3t" not in done.err
     assert list(yard.hub.calls) == []
@@ -61,7 +62,7 @@ def test_a_floating_image_is_warned_of(pi: Yard) -> None:
 
 def test_devices_that_cannot_have_it(pi: Yard) -> None:
     pi.write(device="nobody")
-    refused(pi, f"the hub {pi.hub.host} has no device nobody")
+    refused(pi, f"targets.edge.device: the hub {pi.hub.host} has no device nobody")
     pi.write(device="lamp")
     refused(pi, f"the device lamp of {pi.hub.host} is not an IoT Edge device")
     pi.neighbours("arm")
@@ -84,7 +85,7 @@ def test_a_device_under_automatic_deployment(pi: Yard) -> None:
 
 def test_what_others_have_is_left_alone(pi: Yard) -> None:
     pi.write(device="pi", host_port=443)
-    refused(pi, "port 443 of the device is bound by the module edgeHub already")
+    refused(pi, "lading.yaml:25:16: targets.edge.host_port: port 443 of the device is bound by the module edgeHub")
     pi.neighbours("pi", salary="theirs:1", web=bound(8080))
     before = pi.modules()
     pi.write(device="pi")

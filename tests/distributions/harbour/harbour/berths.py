@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from lading import (
+    BadInput,
     Candidate,
     Capability,
     Deployment,
@@ -129,6 +130,8 @@ class Berth:
         misbehaviour = note("lading_deploy", target=request.deployment.target, release=request.release, verdict=verdict)
         if misbehaviour is not None:
             return misbehaviour
+        if getattr(request.deployment.options, "lamps", 0) > 9:
+            raise BadInput("a berth has posts for 9 lamps", option="lamps")
         new, served = context.work / f"{request.release}.json", context.work / "served.json"
         if not new.exists():
             context.intend(f"ship/{request.release}")
