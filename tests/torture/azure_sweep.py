@@ -71,16 +71,6 @@ def strikes(calls: Sequence[Call]) -> list[Strike]:
     return [Strike(fault, number, route(call)) for number, call in enumerate(calls) for fault in FAULTS]
 
 
-def sample(calls: Sequence[Call]) -> list[Strike]:
-    """The first and the last request of each route, each with one fault in turn; silence at what has an effect."""
-    routes = [route(call) for call in calls]
-    ends = {end for each in routes for end in (routes.index(each), len(routes) - 1 - routes[::-1].index(each))}
-    quick = [fault for fault in FAULTS if fault != "silent"]
-    chosen = [Strike(quick[turn % len(quick)], number, routes[number]) for turn, number in enumerate(sorted(ends))]
-    effects = [number for number, each in enumerate(routes) if re.search(r"^POST.*/(models|services)$|^PATCH", each)]
-    return chosen + [Strike("silent", number, routes[number]) for number in effects]
-
-
 class Warm:
     """Runs commands of an installed `lading` without their start; see the program."""
 
