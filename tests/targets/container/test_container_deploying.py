@@ -70,7 +70,7 @@ def test_the_salary_model_answers_from_a_container(salary: Shell, container_engi
     salary.env["DOCKER_HOST"] = container_engine.host
     manifest = salary.folder / "manifests" / "salary.yaml"
     wheels = container_engine.fetch(*salary("package", manifest, "--json").json()["requirements"])
-    image = f"image: {{base: '{container_engine.base}', wheels: {wheels}}}\ntargets:\n  container: {{cpus: 1}}\n"
+    image = f"image: {{base: '{container_engine.base}', wheels: {wheels}}}\ntargets:\n"
     manifest.write_text(manifest.read_text().replace("targets:\n", image, 1))
     salary("deploy", manifest, "--target", "container")
     answer = salary("score", manifest, "--target", "container", "-d", '{"data": [[21]]}').json()
