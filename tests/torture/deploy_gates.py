@@ -20,7 +20,7 @@ from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, 
 
 HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
 PATIENCE = "45"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
-MOST = 8  # boundaries of one kind that a full run meets, of the many hundreds that there are: each takes seconds
+MOST = 5  # boundaries of one kind that a full run meets, of the many hundreds that there are: each takes seconds
 
 
 class Fault(NamedTuple):
