@@ -101,9 +101,8 @@ class Session:
         raise AssertionError("the last try returns or raises")
 
     def _at_its_line(self, error: BadInput, block: Path_) -> BadInput:
-        from ..manifest.placing import placed
-
-        problem = placed(self.order.file, (*block, *error.option.split(".")), error.message)
+        draft = parse(self.order.file, read_bytes(self.order.file), self.order.environ)
+        problem = draft.document.problem((*block, *error.option.split(".")), error.message)
         return BadInput(str(problem), hint=error.hint)
 
     def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:

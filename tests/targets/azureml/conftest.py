@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from offline_azure.client import Azure
+from offline_azure.client import Azure, Emulator
 from offline_azure.fixture import require_sdk
 from tests.conftest import ROOT
 from tests.watching import command_lines
@@ -47,3 +47,12 @@ def cloud(azure: Azure, canaries: Canaries, tmp_path: Path) -> Cloud:
     text = text.replace("resource_group: mi2", f"resource_group: {place.resource_group}")
     cloud.shell.write("salary.yaml", text.replace("workspace: salary", f"workspace: {place.workspace}"))
     return cloud
+
+
+@pytest.fixture(scope="class")
+def workspace(azure_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    """An empty workspace for a whole class."""
+    require_sdk()
+    azure = Azure(azure_emulator, tmp_path_factory.mktemp("home"))
+    yield azure
+    assert azure.calls.failures == []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from offline_azure.client import Azure, Emulator
+from offline_azure.client import Azure
 
 from lading.testing import KeptRun, KeptVersion, RegistryConformance, TrackerConformance
 
@@ -18,15 +18,6 @@ STATES = {"Running": "running", "Completed": "finished", "Failed": "failed"}
 
 class InAzure:
     plugin = "azureml"
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def workspace(cls, azure_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
-        """An empty workspace for the whole class."""
-        pytest.importorskip("azureml.core", reason="the azureml SDK is not installed")
-        azure = Azure(azure_emulator, tmp_path_factory.mktemp("home"))
-        yield azure
-        assert azure.calls.failures == []
 
     @pytest.fixture(scope="class")
     @classmethod

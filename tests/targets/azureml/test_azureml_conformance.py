@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
-from offline_azure.client import Azure, Emulator
-from offline_azure.fixture import require_sdk
+from offline_azure.client import Azure
 
 from lading.testing import TargetConformance
 
@@ -15,15 +14,6 @@ pytestmark = pytest.mark.slow
 
 
 class InAzure(TargetConformance):
-    @pytest.fixture(scope="class")
-    @classmethod
-    def workspace(cls, azure_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
-        """An empty workspace for the whole class."""
-        require_sdk()
-        azure = Azure(azure_emulator, tmp_path_factory.mktemp("home"))
-        yield azure
-        assert azure.calls.failures == []
-
     @pytest.fixture(scope="class")
     @classmethod
     def target_environ(cls, workspace: Azure) -> Mapping[str, str]:
