@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -91,6 +91,26 @@ class ControlFolder:
         finally:
             os.close(lock)
         return False
+
+    def acquire(self) -> int | None:
+        """The lock, as an open file; None where another process has it, or has just removed it."""
+        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(lock), (self.path / "lock").stat()):
+                return lock
+        os.close(lock)
+        return None
+
+    @contextmanager
+    def unsupervised(self) -> Iterator[bool]:
+        """Let no supervisor begin meanwhile: one that a killed command started may be on its way. False where one lives."""
+        lock = self.acquire()
+        try:
+            yield lock is not None
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def wake(self) -> None:
         self._send(b"\n")

@@ -6,7 +6,6 @@ that was there before. It leaves when nothing is desired, or on SIGTERM; either 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -173,14 +172,11 @@ class Supervisor:
 
 
 def _acquire(folder: ControlFolder) -> int | None:
-    lock = os.open(folder.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for _ in range(5):  # whoever only looks whether it is held, holds it for an instant
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.01)
-        else:
+        lock = folder.acquire()
+        if lock is not None:
             return lock
+        time.sleep(0.01)
     return None
 
 

@@ -86,11 +86,12 @@ def lading_logs(request: LogsRequest, context: Context) -> Logs:
 @hookimpl
 def lading_delete(deployment: Deployment, context: Context) -> Status:
     folder = ControlFolder(context.work)
-    if not folder.is_supervised():
-        from .releases import remove_everything
+    with folder.unsupervised() as unsupervised:
+        if unsupervised:
+            from .releases import remove_everything
 
-        remove_everything(folder)
-        return Status(State.ABSENT)
+            remove_everything(folder)
+            return Status(State.ABSENT)
     # Nobody is signalled: a supervisor leaves when nothing is desired, and the lock tells when it has.
     if folder.desired() == NOTHING:
         folder.wake()  # a command that was killed may have written it down and not said so

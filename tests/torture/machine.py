@@ -122,6 +122,7 @@ class Voyage(RuleBasedStateMachine):
             need(False, "untrue", "a wrong answer came up")
         finally:
             self.change(self.wanted)
+        self.dark.discard(berth)  # a deploy brings up what served before, too
 
     @rule(berth=berths, event=st.integers(1, EVENTS))
     def kill_a_deploy(self, berth: str, event: int) -> None:

@@ -1,8 +1,14 @@
-"""A supervisor that cannot live."""
+"""A supervisor that cannot live, or may not."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
+from local_kit import Harbour, eventually
 from tests.conftest import Shell
 
 SALARY = "manifests/salary.yaml"
@@ -23,3 +29,17 @@ def test_a_supervisor_that_dies_at_each_start_is_given_up_with_its_reason(salary
     assert salary("score", SALARY, "-d", '{"data": [[21]]}', LADING_STORE=str(store)).json()
     assert deployed.out.startswith("http://")
     salary("delete", SALARY, LADING_STORE=str(store))
+
+
+def test_no_supervisor_begins_while_its_service_is_removed(harbour: Harbour) -> None:
+    harbour.deploy(1)
+    os.kill(harbour.folder.state()["pid"], signal.SIGKILL)
+    eventually(lambda: not harbour.folder.is_supervised(), "it is dead")
+    late = [sys.executable, "-P", "-m", "lading_serving.supervisor", str(harbour.context.work)]
+    with harbour.folder.unsupervised() as unsupervised:
+        assert unsupervised
+        subprocess.run(late, check=True, timeout=20)
+    assert not harbour.folder.is_supervised()
+    subprocess.run(late, check=True, timeout=20)
+    with harbour.folder.unsupervised() as unsupervised:
+        assert not unsupervised
