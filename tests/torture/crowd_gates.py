@@ -71,7 +71,7 @@ def _deployers(trial: Trial) -> Figures:
     rounds = range(trial.size(ROUNDS))
 
     def attempt(number: int) -> Iterator[Found]:
-        project = Project.make(trial.build, trial.folder / f"round-{number:02}")
+        project = Project.quick(trial.build, trial.folder / f"round-{number:02}")
         try:
             yield from _two_deployers(project, random.Random(number))
         finally:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import NamedTuple
 
 from lading.errors import LadingError
@@ -20,17 +19,22 @@ from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, 
 
 HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
 PATIENCE = "45"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
-MOST = 5  # boundaries of one kind that a full run meets, of the many hundreds that there are: each takes seconds
 
 
 class Fault(NamedTuple):
-    """What strace does, and to which calls; none named are all."""
+    """What strace does, and to which calls; where none are named, to all that leave something behind."""
 
     action: str
     calls: frozenset[str] = frozenset()
 
+    def points(self, known: Iterable[Boundary]) -> list[Boundary]:
+        """The boundaries at which it makes a difference of its own."""
+        if not self.calls:
+            return [point for point in known if point.is_effect]
+        return [point for point in known if point.call in self.calls and not point.is_of_store]
 
-KILL = (Fault("signal=KILL"),)
+
+KILL = Fault("signal=KILL")
 REFUSALS = (
     Fault("error=ENOSPC", frozenset({"write", "pwrite64", "mkdir", "mkdirat", "link", "linkat"})),
     Fault("error=EIO", frozenset({"write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "renameat"})),
@@ -63,38 +67,53 @@ class Witness:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Where a deploy starts from: nothing, or a live release that it is to replace."""
+    """Where a deploy starts from: a project with a store, and whether a release of it is live that is to be replaced."""
 
     trial: Trial
-    folder: Path
-    before: Project | None
+    before: Project
+    is_live: bool
 
     @classmethod
     def first(cls, trial: Trial) -> Scenario:
-        return cls(trial, trial.folder, None)
+        """A package that was never deployed."""
+        return cls(trial, _prepared(trial, "package"), is_live=False)
 
     @classmethod
     def update(cls, trial: Trial) -> Scenario:
-        before = Project.make(trial.build, trial.folder / "before")
-        for command in ("deploy", "delete"):
-            ended = before.run(command)
-            assert ended.returncode == 0, ended.stderr
-        return cls(trial, trial.folder, before)
+        """A live release, and a change that is still to be trained, registered and packaged."""
+        return cls(trial, _prepared(trial, "deploy", "delete"), is_live=True)
+
+    @classmethod
+    def packaged(cls, trial: Trial) -> Scenario:
+        """A live release, and a change that is packaged."""
+        return cls(trial, _prepared(trial, "deploy", "delete", change=("package",)), is_live=True)
 
     @contextmanager
     def project(self, name: str) -> Iterator[tuple[Project, str]]:
         """A project in that state, and the scoring URI of the live release; nothing of it runs afterwards."""
-        project = Project.make(self.trial.build, self.folder / name, self.before)
+        project = self.before.copy(self.trial.folder / name)
         try:
-            yield project, self._live(project) if self.before else ""
+            yield project, self._live(project) if self.is_live else ""
         finally:
             project.end()
 
     def _live(self, project: Project) -> str:
         ended = project.run("deploy")
         assert ended.returncode == 0, ended.stderr
-        project.change()
+        project.revise(2)
         return ended.stdout.strip()
+
+
+def _prepared(trial: Trial, *commands: str, change: tuple[str, ...] = ()) -> Project:
+    """A project after some commands, and after some more of its revision 2."""
+    project = Project.quick(trial.build, trial.folder / "before")
+    for revision, each in ((1, commands), (2, change)):
+        project.revise(revision)
+        for command in each:
+            ended = project.run(command)
+            assert ended.returncode == 0, ended.stderr
+    project.revise(1)
+    return project
 
 
 def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Callable[[Trial], Figures]:
@@ -102,7 +121,7 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
         scenario = start(trial)
         with scenario.project("record") as (project, _):
             known = boundaries(project, "deploy")
-        points = [(fault, point) for fault in faults for point in known if not fault.calls or point.call in fault.calls]
+        points = [(fault, point) for fault in faults for point in fault.points(known)]
         numbers = count()
 
         def attempt(case: tuple[Fault, Boundary]) -> list[Found] | None:
@@ -116,7 +135,8 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
                         return None
                     is_killed = uri != "" and ended.code == -9
                     serves_on = not is_killed or answers(uri)
-                    found = list(_resumed(project, ended, where, old=uri))
+                    found = list(_done(ended, where))
+                    found += _resumed(project, ended, where, old=uri)
                 found += _left(project, where)
                 if not serves_on:
                     found.append(Found(Harm.GAP, f"{where}: the old release does not serve on"))
@@ -124,18 +144,18 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
                     found.append(Found(Harm.GAP, f"{where}: {witness.missed} requests"))
             return found
 
-        return trial.meet(attempt, points, MOST)
+        return trial.meet(attempt, points)
 
     return run
 
 
 def _supervisor(trial: Trial) -> Figures:
     """The supervisor alone is traced, from the moment at which an update of its live release begins."""
-    scenario = Scenario.update(trial)
+    scenario = Scenario.packaged(trial)
     with scenario.project("record") as (project, _):
         with attached(project, _supervisor_of(project)):
             assert project.run("deploy").returncode == 0
-        points = attached_boundaries(project)
+        points = KILL.points(attached_boundaries(project))
     numbers = count()
 
     def attempt(point: Boundary) -> list[Found] | None:
@@ -148,15 +168,19 @@ def _supervisor(trial: Trial) -> Figures:
             hit = Ended(ended.returncode, ended.stdout, ended.stderr, was_hit=True)
             return [*_resumed(project, hit, where, old=uri), *_left(project, where)]
 
-    return trial.meet(attempt, points, MOST)
+    return trial.meet(attempt, points)
+
+
+def _done(ended: Ended, where: str) -> Iterator[Found]:
+    """A deploy that says so is done: nothing was killed that outlives it."""
+    if ended.code == 0 and not answers(ended.out.strip()):
+        yield Found(Harm.UNTRUE, f"{where}: done, and {ended.out.strip()} does not answer")
 
 
 def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterator[Found]:
     """What a deploy that met a fault said was true, and the same command brings everything to its end."""
     if ended.code not in HONEST or "Traceback" in ended.err:
         yield Found(Harm.UNTRUE, f"{where}: exit {ended.code}: {ended.err[-600:]}")
-    if ended.code == 0 and not answers(ended.out.strip()):
-        yield Found(Harm.UNTRUE, f"{where}: done, and {ended.out.strip()} does not answer")
     yield from _unannounced(project, where)
     again = project.run("deploy", "--timeout", PATIENCE)
     if again.returncode != 0 or not answers(again.stdout.strip()) or (old and again.stdout.strip() != old):
@@ -217,8 +241,8 @@ def _supervisor_of(project: Project) -> int:
 
 
 GATES = (
-    Gate("deploy-kill", "a first deploy, killed at its boundaries", _gate(Scenario.first, KILL)),
-    Gate("update-kill", "a deploy onto a live release, killed at its boundaries", _gate(Scenario.update, KILL)),
+    Gate("deploy-kill", "a first deploy of a package, killed at its boundaries", _gate(Scenario.first, (KILL,))),
+    Gate("update-kill", "a deploy onto a live release, killed at its boundaries", _gate(Scenario.update, (KILL,))),
     Gate("supervisor-kill", "the supervisor, killed at its boundaries while it changes releases", _supervisor),
-    Gate("update-refuse", "a deploy onto a live release whose calls are refused", _gate(Scenario.update, REFUSALS)),
+    Gate("update-refuse", "a deploy onto a live release whose calls are refused", _gate(Scenario.packaged, REFUSALS)),
 )

@@ -76,12 +76,12 @@ class Trial:
         """All points, or as many as the share allows, evenly spread."""
         return _spread(self._focused(points), self.size(len(points)))
 
-    def meet(self, attempt: Callable[[T], Iterable[Found] | None], points: Sequence[T], most: int) -> Figures:
-        """Try points, evenly spread, until as many were met as the share allows of `most`.
+    def meet(self, attempt: Callable[[T], Iterable[Found] | None], points: Sequence[T]) -> Figures:
+        """Try points until as many were met as the share allows, evenly spread.
 
-        An attempt that did not come to its point returns None; another point is then tried instead.
+        An attempt that did not come to its point returns None; another point is then tried instead, while there is one.
         """
-        wanted, rest = self.size(most), self._focused(points)
+        wanted, rest = self.size(len(points)), self._focused(points)
         met: list[Iterable[Found]] = []
         with ThreadPoolExecutor(self.lanes) as pool:
             while rest and len(met) < wanted:

@@ -87,7 +87,7 @@ PLANTED = [
             LOCKED,
             f"            if os.fstat(descriptor).st_size:\n                raise Locked(name)\n{LOCKED}",
         ),
-        r"fsync', path='\.lading/work/deployments/local/salary-svc'",
+        r"call='rename'.*desired\.json",
     ),
     Planted(
         "update-kill",
@@ -123,7 +123,7 @@ PLANTED = [
             "    except OSError as error:",
             "    except EOFError as error:",
         ),
-        r"EIO.*call='(fsync|rename)'.*\.lading/(files|locks|tmp)",
+        r"EACCES.*call='openat'.*\.lading/locks/",
     ),
     Planted(
         "voyages",
@@ -132,7 +132,7 @@ PLANTED = [
         Defect(
             "a deleted release stays up in the history",
             "lading/engine/service.py",
-            '            releases.finish(release, "deleted")',
+            '            releases.finish(release, "deleted", settles=True)',
             "            pass",
         ),
     ),

@@ -1,9 +1,10 @@
-"""A project with the salary manifest, its commands, and what can be seen of it from outside."""
+"""A project that serves salaries, its commands, and what can be seen of it from outside."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,8 @@ from urllib.parse import urlsplit
 from .builds import Build
 
 ROOT = Path(__file__).parents[2]
-SALARY = 141760.56910569107  # after 21 years
+CARGO = Path(__file__).with_name("cargo")
+SALARY = 141769.52380952382  # after 21 years, as the cargo has learnt it
 REQUEST = b'{"data": [[21]]}'
 LIMIT = 120.0  # seconds that a command may take, on a machine with much else to do
 
@@ -32,15 +34,24 @@ class Project:
     folder: Path
 
     @classmethod
-    def make(cls, build: Build, folder: Path, copied: Project | None = None) -> Project:
-        """The salary project as this repository ships it, or a copy of another one with nothing running."""
-        if copied is not None:
-            shutil.copytree(copied.folder, folder)
-            return cls(build, folder)
+    def make(cls, build: Build, folder: Path) -> Project:
+        """The salary project as this repository ships it."""
         for name in ("manifests/salary.yaml", "data/sal.csv"):
             (folder / name).parent.mkdir(parents=True)
             shutil.copy(ROOT / name, folder / name)
         return cls(build, folder)
+
+    @classmethod
+    def quick(cls, build: Build, folder: Path) -> Project:
+        """The same with a model and a scoring script that import no library: for what is deployed hundreds of times."""
+        project = cls.make(build, folder)
+        shutil.copytree(CARGO, project.manifest.parent, dirs_exist_ok=True)
+        return project
+
+    def copy(self, folder: Path) -> Project:
+        """Another one in the same state, but with nothing running."""
+        shutil.copytree(self.folder, folder)
+        return Project(self.build, folder)
 
     @property
     def manifest(self) -> Path:
@@ -80,11 +91,10 @@ class Project:
             check=False,
         )
 
-    def change(self) -> None:
-        """Ask for another model that answers the same."""
+    def revise(self, revision: int) -> None:
+        """Ask for another model that answers the same, of a quick project."""
         text = self.manifest.read_text(encoding="utf-8")
-        params = "LinearRegression\n  params: {copy_X: false}\n"
-        self.manifest.write_text(text.replace("LinearRegression\n", params), encoding="utf-8")
+        self.manifest.write_text(re.sub(r"revision: \d", f"revision: {revision}", text), encoding="utf-8")
 
     def processes(self) -> list[int]:
         """Everything that runs in the folder, or was told of it."""
@@ -117,7 +127,7 @@ def children(pid: int) -> list[int]:
 
 
 def answers(uri: str) -> bool:
-    """Whether a service answers with the salary, to a new connection."""
+    """Whether the service of a quick project answers with the salary, to a new connection."""
     parts = urlsplit(uri)
     with suppress(OSError, HTTPException, ValueError), closing(HTTPConnection(parts.netloc, timeout=10)) as connection:
         connection.request("POST", parts.path, REQUEST, {"content-type": "application/json"})

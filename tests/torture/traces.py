@@ -21,7 +21,11 @@ FILES = (
 OUTSIDE = "socket,bind,listen,?accept4,connect,sendto,execve,?fork,?vfork,clone,?clone3,setsid,kill"
 READS = re.compile(r"O_RDONLY|F_(GETFL|GETFD|SETFD|DUPFD|RDLCK|UNLCK)")
 _OUTSIDE = OUTSIDE.replace("?", "").split(",")
+_PASSING = re.compile(r"(fsync|fdatasync|flock|fcntl|chmod|fchmodat)\(|clone3?\(.*CLONE_THREAD|openat\((?!.*O_CREAT)")
+_WITHIN = re.compile(r"(?!rename|link)\w+\(.*/\.lading/tmp/|(?!ftruncate)\w+\(.*/\.lading/store\.db")
+_STORE = re.compile(r"\w+\(.*/\.lading(>|/(store\.|files/|packages/|modules/|tmp/))")
 _HIT = r"\(INJECTED\)|\) += \?\n"  # a refused call is marked; one that killed has no result
+_FAILED = re.compile(r"\) += -1 E(?!INPROGRESS)")
 _QUIET = ("-I", "2", "-qq", "-y", "-s", "200")
 
 
@@ -36,6 +40,20 @@ class Boundary:
     path: str
     nth: int
     line: str
+
+    @property
+    def is_of_store(self) -> bool:
+        """Whether it concerns what the store alone writes, and at each of whose calls its own gates strike."""
+        return _STORE.match(self.line) is not None
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether it leaves something behind that the next command could come upon: what it wrote, sent or started.
+
+        The kernel keeps what was written and not synced, and takes back locks and threads. A scratch folder is nothing
+        until something is moved out of it, and of a transaction there are its line in the ledger and its end alone.
+        """
+        return not _PASSING.match(self.line) and not _WITHIN.match(self.line)
 
     def fault(self, project: Project, fault: str) -> list[str]:
         """What makes strace do something at this boundary."""
@@ -59,7 +77,8 @@ def boundaries(project: Project, *argv: str) -> list[Boundary]:
     strace counts the calls of each thread apart, so that a fault strikes whoever gets there first.
     """
     _traced(project, argv, "-e", f"trace={FILES},{OUTSIDE}")
-    return _parse(project, _log(project).read_text(errors="replace").splitlines())
+    _, *lines = _log(project).read_text(errors="replace").splitlines()  # the first is the command's own beginning
+    return _parse(project, lines)
 
 
 def run_to(project: Project, boundary: Boundary, fault: str, *argv: str) -> Ended:
@@ -150,15 +169,17 @@ def _parse(project: Project, lines: list[str], *, paths: bool = True) -> list[Bo
         first = [key for key in keys if key not in seen]  # where another thread is first, the fault strikes that one
         seen.update(keys)
         if first and _is_boundary(project, call, text):
-            found.append(Boundary(*first[0], text[:160]))
+            found.append(Boundary(*first[0], text[:400]))
     return found
 
 
 def _paths(project: Project, text: str) -> list[str]:
-    """The paths of a call that are in the project and have the same name in every run."""
+    """The paths of a call that are in the project and have the same name in every run; of a rename strace knows the first."""
     found = re.findall(rf"{re.escape(str(project.folder))}/([^\">]+)", text.partition(") = ")[0])
+    found = found[:1] if text.startswith("rename(") else found
     return [path for path in dict.fromkeys(found) if not re.search(r"/tmp/|\.\d+$", path)]
 
 
 def _is_boundary(project: Project, call: str, text: str) -> bool:
-    return (str(project.folder) in text or call in _OUTSIDE) and not READS.search(text)
+    is_ours = f"{project.folder}/" in text or call in _OUTSIDE
+    return is_ours and not READS.search(text) and not _FAILED.search(text)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from ..errors import Interrupted, LadingError, NotUp, OutcomeUnknown, Transient
+from ..errors import Interrupted, NotUp, OutcomeUnknown, Transient
 from ..model import (
     Candidate,
     Capability,
@@ -58,29 +58,18 @@ class Attempt:
         session = service.session
         self._service = service
         self._samples = samples
-        self._journal = session.store.journal
-        self._intents = [intent.id for intent in self._journal.open(release.service, release.target)]
         self._end = session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend)
         marks = tags(service.target, package)
         self._request = DeployRequest(service.deployment, package, release.number, marks, image=image)
 
     def run(self) -> None:
-        """Step until the release serves and has answered its golden requests; raises NotUp where it does not.
-
-        Intents of an earlier, interrupted command are settled with this one's: the target's steps find what those did.
-        """
-        try:
-            self._service.session.store.models.check(self._request.package.model)
-            while not isinstance(step := self._step(), Ready):
-                self._follow(step)
-            if self._request.verdict is None:
-                self._verify()
-        except LadingError as error:
-            if not isinstance(error, RESUMABLE):
-                self._settle("failed")
-            raise
-        self._settle("done")
+        """Step until the release serves and has answered its golden requests; raises NotUp where it does not."""
+        self._service.session.store.models.check(self._request.package.model)
+        while not isinstance(step := self._step(), Ready):
+            self._follow(step)
+        if self._request.verdict is None:
+            self._verify()
 
     def _step(self) -> DeployStep:
         plugin = self._service.plugin
@@ -125,8 +114,4 @@ class Attempt:
 
     def _intend(self, name: str) -> None:
         target = self._service.target
-        self._intents.append(self._journal.intend(target.service_name, target.name, name))
-
-    def _settle(self, outcome: Literal["done", "failed"]) -> None:
-        for intent in self._intents:
-            self._journal.settle(intent, outcome)
+        self._service.session.store.journal.intend(target.service_name, target.name, name)

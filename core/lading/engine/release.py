@@ -84,17 +84,20 @@ def _begin(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Release:
 
 
 def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | None) -> Release:
-    """Take a release to its end, and record which end that was, with the golden requests that it has answered."""
+    """Take a release to its end, and record which end that was, with the golden requests that it has answered.
+
+    Intents of an earlier, interrupted command are settled with this one's: the target's steps find what those did.
+    """
     session = service.session
     try:
         Attempt(service, wanted.package, release, wanted.samples, image).run()
     except RESUMABLE:
         raise
     except LadingError as error:
-        session.store.releases.finish(release, "failed", session.events.masked(error.message))
+        session.store.releases.finish(release, "failed", session.events.masked(error.message), settles=True)
         raise
     answered = replace(release, golden_requests=wanted.record, restores=wanted.restores)
-    return session.store.releases.finish(answered, "up")
+    return session.store.releases.finish(answered, "up", settles=True)
 
 
 def _restore(service: Service, previous: Release) -> None:

@@ -160,7 +160,7 @@ class Service:
             if release.state in ("up", "pending")
         ]
         for release in found:
-            releases.finish(release, "deleted")
+            releases.finish(release, "deleted", settles=True)
         return bool(found)
 
     def _ask(self, hook: str, question: Callable[[HookContext], Result]) -> Result:

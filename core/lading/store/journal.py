@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from .database import Database
+
+_OPEN = "service = ? AND target = ? AND (outcome IS NULL OR outcome = 'unknown')"
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,10 @@ class Journal:
 
     def open(self, service: str, target: str) -> builtins.list[Intent]:
         """The effects of a deployment whose outcome is not noted, or noted as unknown; oldest first."""
-        rows = self._database.read(
-            "SELECT id, name, at FROM journal"
-            " WHERE service = ? AND target = ? AND (outcome IS NULL OR outcome = 'unknown') ORDER BY id",
-            service,
-            target,
-        )
+        rows = self._database.read(f"SELECT id, name, at FROM journal WHERE {_OPEN} ORDER BY id", service, target)
         return [Intent(number, service, target, name, datetime.fromisoformat(at)) for number, name, at in rows]
+
+
+def settle_open(connection: sqlite3.Connection, service: str, target: str, outcome: str) -> None:
+    """Within a transaction, note what became of all that was intended for a deployment."""
+    connection.execute(f"UPDATE journal SET outcome = ? WHERE {_OPEN}", (outcome, service, target))

@@ -11,6 +11,7 @@ from ..errors import BadInput
 from ..model import Package, Release
 from .codec import from_record, to_json
 from .database import Database
+from .journal import settle_open
 
 
 class Releases:
@@ -41,9 +42,10 @@ class Releases:
             )
         return release
 
-    def finish(self, release: Release, state: str, reason: str = "") -> Release:
+    def finish(self, release: Release, state: str, reason: str = "", *, settles: bool = False) -> Release:
         """End a release in a state; `up` makes the one that was up superseded, in the same transaction.
 
+        Where it `settles`, so is what the journal has open for the deployment: done if the release is up, else failed.
         Raises BadInput where the store has no such release.
         """
         ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC))
@@ -51,6 +53,8 @@ class Releases:
             if state == "up":
                 self._supersede(connection, release)
             self._update(ended)
+            if settles:
+                settle_open(connection, release.service, release.target, "done" if state == "up" else "failed")
         return ended
 
     def current(self, service: str, target: str) -> Release | None:
