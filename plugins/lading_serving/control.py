@@ -104,7 +104,7 @@ class ControlFolder:
 
     @contextmanager
     def unsupervised(self) -> Iterator[bool]:
-        """Let no supervisor begin meanwhile: one that a killed command started may be on its way. False where one lives."""
+        """Let no supervisor begin meanwhile: one of a killed command may be on its way. False where one lives."""
         lock = self.acquire()
         try:
             yield lock is not None

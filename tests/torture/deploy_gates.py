@@ -67,7 +67,7 @@ class Witness:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Where a deploy starts from: a project with a store, and whether a release of it is live that is to be replaced."""
+    """Where a deploy starts from: a project with a store, and whether a release of it is live, to be replaced."""
 
     trial: Trial
     before: Project
