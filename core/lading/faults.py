@@ -52,6 +52,18 @@ def misfit(answer: object, kind: type) -> str | None:
     return None
 
 
+def strange_argument(loaded: object, contract: object) -> str | None:
+    """The first hook that asks for what the contract does not give to it, in words."""
+    import inspect
+
+    for hook in (name for name in vars(contract) if name.startswith("lading_") and hasattr(loaded, name)):
+        given, asked = (inspect.signature(getattr(home, hook)).parameters for home in (contract, loaded))
+        strange = [name for name in asked if name not in given and asked[name].default is inspect.Parameter.empty]
+        if strange:
+            return f"asks {hook} for '{strange[0]}'; what that is given is {', '.join(given) or 'nothing'}"
+    return None
+
+
 def _classes(declared: str, names: dict[str, Any]) -> Iterator[type]:
     for alternative in declared.split(" | "):
         found = names.get(alternative.partition("[")[0], Any)

@@ -13,7 +13,7 @@ import pluggy
 
 from . import hookspecs, model
 from .errors import LadingError, PluginError
-from .faults import misfit, reason, remedy
+from .faults import misfit, reason, remedy, strange_argument
 from .plugins import PLUGINS, TARGETS, Installed, find, load, speaking
 
 # The hooks that make a plugin what a manifest asks it to be.
@@ -58,6 +58,8 @@ class BoundPlugin:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self.retiring = self._take_up(load(installed))
+        if "lading_describe" not in self.hooks:
+            raise self._broken("does not implement lading_describe, or not with the marker lading.hookimpl")
         self.description = self._call("lading_describe", model.Description)
         if not issubclass(self.description.options, model.Options):
             raise self._broken("describes options that are no lading.Options")
@@ -144,7 +146,8 @@ class BoundPlugin:
             try:
                 self._manager.register(loaded, name=self.installed.name)
             except pluggy.PluginValidationError as error:
-                raise self._foreign(loaded, f"breaks the contract: {' '.join(str(error).split())}") from error
+                what = strange_argument(loaded, hookspecs) or f"breaks the contract: {' '.join(str(error).split())}"
+                raise self._foreign(loaded, what) from error
             except Exception as error:  # pluggy looks at every attribute, and any of them can raise
                 raise self._foreign(loaded, f"cannot be looked at: {reason(error)}") from error
         for hook in self.hooks:

@@ -88,7 +88,10 @@ def load(plugin: Installed) -> object:
     try:
         with speaking(plugin):
             return _import(plugin)
-    except (PluginError, Interrupted, KeyboardInterrupt):
+    except Interrupted as error:
+        error.hint = f"{plugin} was being imported; `lading plugin list --probe` says whether that ends"
+        raise
+    except (PluginError, KeyboardInterrupt):
         raise
     except BaseException as error:  # SystemExit among them: a module can raise what it likes
         from .faults import reason, remedy  # where nothing breaks, this is not loaded

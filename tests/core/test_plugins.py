@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,13 +33,14 @@ def broken(shell: Shell, install: Callable[[str], Path]) -> Shell:
         ("misspelt", "implements lading_delpoy, which is no hook (did you mean lading_deploy?)"),
         (
             "greedy",
-            "lading_deploy(request, weather) Argument(s) {'weather'} are declared in the hookimpl but can not be",
+            "asks lading_deploy for 'weather'; what that is given is request, context",
         ),
         ("modern", "needs version 99 of the plugin contract; this is 1"),
         ("foreign", "needs version 2 of the plugin contract; this is 1\n  pip install --upgrade lading"),
         ("undated", "answered lading_describe wrongly: Description.api is str, not int"),
         ("unchecked", "describes options that are no lading.Options"),
         ("silent", "gave no answer to lading_describe"),
+        ("unmarked", "does not implement lading_describe, or not with the marker lading.hookimpl"),
         ("partial", "does not implement lading_deploy, lading_scoring_uri"),
         ("boastful", "does not implement lading_logs"),
     ],
@@ -57,6 +59,18 @@ def test_the_traceback_is_there_for_those_who_ask(broken: Shell) -> None:
     _out, err = command.communicate(timeout=30)
     assert "broken/wrecked.py" in err
     assert command.returncode == 6
+
+
+def test_who_interrupts_an_import_is_told_whose(shell: Shell, install: Callable[[str], Path]) -> None:
+    shell.env["PYTHONPATH"] = str(install("rival"))
+    shell.write("lading.yaml", "version: 1\nname: ferry\ntrain: {plugin: sleeper}\n")
+    command = shell.start("train")
+    assert command.stderr is not None
+    assert command.stderr.readline() == "warning: plugin 'sleeper' (lading-rival 1.0) printed: zzz\n"
+    command.send_signal(signal.SIGINT)
+    _out, err = command.communicate(timeout=30)
+    assert command.returncode == 130
+    assert "plugin 'sleeper' (lading-rival 1.0) was being imported; `lading plugin list --probe` says" in err
 
 
 def test_a_broken_plugin_disturbs_nobody_else(broken: Shell) -> None:

@@ -29,19 +29,21 @@ class LifeChecks(MannerChecks, Base):
     def test_nothing_has_no_scoring_uri(self, life: Mapping[str, Any]) -> None:
         """`lading_scoring_uri` of what does not exist is NoScoringUri."""
         before = _reached(life, "before")
-        assert before["uri"] is None, "it gives an address of a service that does not exist"
+        assert before["uri"] is None, "it gives an address of a service that does not exist: answer NoScoringUri"
 
     def test_nothing_is_absent(self, described: Described, life: Mapping[str, Any]) -> None:
         """`lading_status` of what does not exist is absent."""
         described.need(Capability.STATUS)
-        assert _reached(life, "before")["state"] == "absent", f"it is {life['before']['state']}"
+        state = _reached(life, "before")["state"]
+        assert state == "absent", f"a service that does not exist is {state}: answer Status(State.ABSENT)"
 
     def test_status_is_of_what_runs(self, described: Described, life: Mapping[str, Any]) -> None:
         """`lading_status` of what was deployed is running, with the digests of the package and the model."""
         described.need(Capability.STATUS)
         up, wanted = _reached(life, "up"), life["wanted"]
         assert up["state"] == "running", f"what was deployed is {up['state']}"
-        assert {key: up[key] for key in wanted} == wanted, "the digests are not those of the package that was deployed"
+        same = {key: up[key] for key in wanted} == wanted
+        assert same, "the digests are not the deployed package's: read them from the tags that the deploy was given"
 
     def test_what_is_up_has_a_scoring_uri(self, described: Described, life: Mapping[str, Any]) -> None:
         """`lading_scoring_uri` of what was deployed is an address."""
@@ -51,15 +53,17 @@ class LifeChecks(MannerChecks, Base):
     def test_what_is_up_is_left_alone(self, life: Mapping[str, Any]) -> None:
         """To deploy the same again creates nothing."""
         again = _reached(life, "again")
-        assert "lading_deploy" not in again, "the engine had to deploy again what was up already: see its status"
+        assert "lading_deploy" not in again, (
+            "what was up already was deployed again: lading_status does not say that it runs"
+        )
 
     def test_effects_are_intended_once(self, life: Mapping[str, Any]) -> None:
         """Each outside effect has a name of its own and is caused once in a deploy."""
         _reached(life, "up")
         intents = Counter(name for call in life["calls"] if call["hook"] == "lading_deploy" for name in call["intents"])
         twice = [name for name, times in intents.items() if times > 1]
-        assert intents, "it causes an outside effect without `context.intend` before"
-        assert not twice, f"caused more than once: {', '.join(twice)}"
+        assert intents, "nothing was intended: call `context.intend` before each outside effect"
+        assert not twice, f"caused more than once: {', '.join(twice)}; look first whether it is there"
 
     def test_absent_after_delete(self, described: Described, life: Mapping[str, Any]) -> None:
         """After `lading_delete` the service is absent and without an address; to delete it again is no failure."""

@@ -15,11 +15,11 @@ class MannerChecks:
 
     def test_hooks_do_not_sleep(self, life: Mapping[str, Any]) -> None:
         """No hook sleeps: it answers or raises Transient, and the framework waits."""
-        _all_or_none(life, "slept", "sleeps at {}")
+        _all_or_none(life, "slept", "sleeps at {}: return, and be called again")
 
     def test_hooks_print_nothing(self, life: Mapping[str, Any]) -> None:
         """No hook writes to stdout: it has `context.progress`."""
-        _all_or_none(life, "printed", "prints {!r}")
+        _all_or_none(life, "printed", "prints {!r}: use `context.progress`")
         assert not life["output"], (
             f"its import, or a process that it started, wrote to stdout: {life['output'][:200]!r}"
         )

@@ -1,6 +1,8 @@
-"""Sleeps while it is imported."""
+"""Sleeps while it is imported, and says so."""
 
 import time
+
+print("zzz")
 
 while True:
     time.sleep(60)

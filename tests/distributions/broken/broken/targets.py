@@ -43,6 +43,11 @@ class Silent(Whole):
         return None
 
 
+class Unmarked:
+    def lading_describe(self):
+        return Description(summary="forgot the marker")
+
+
 class Partial:
     @hookimpl
     def lading_describe(self):
@@ -104,4 +109,4 @@ class Late(Whole):
 
 
 misspelt, greedy, modern, silent, partial, boastful = Misspelt(), Greedy(), Modern(), Silent(), Partial(), Boastful()
-undated, unchecked, foreign, late = Undated(), Unchecked(), Foreign(), Late()
+undated, unchecked, foreign, late, unmarked = Undated(), Unchecked(), Foreign(), Late(), Unmarked()
