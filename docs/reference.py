@@ -15,9 +15,10 @@ from typing import Any, get_args
 import click
 
 import lading
-from lading import Options, hookspecs
+from lading import Options
 from lading.cli.commands import lading as command_line
 from lading.hooks import BoundPlugin
+from lading.hookspecs import HOOKS
 from lading.manifest import REFERENCE, Register, options_schema
 from lading.manifest.core import Core, ImageBlock, Recorded, Sample, TargetBlock
 from lading.plugins import GROUPS, installed
@@ -93,11 +94,10 @@ def _manifest() -> Iterator[str]:
 def _hooks() -> Iterator[str]:
     yield f"# Hooks\n\n{GENERATED}\n"
     yield (HERE / "hooks-intro.md").read_text(encoding="utf-8")
-    hooks = [hook for name, hook in vars(hookspecs).items() if name.startswith("lading_")]
-    for hook in hooks:
+    for hook in HOOKS.values():
         yield from _hook(hook)
     yield "## Types\n\nNames of `lading`. What has fields is a frozen dataclass.\n"
-    for kind in sorted(_kinds(hooks), key=lambda kind: kind.__name__):
+    for kind in sorted(_kinds(HOOKS.values()), key=lambda kind: kind.__name__):
         yield from _type(kind)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -52,12 +52,12 @@ def misfit(answer: object, kind: type) -> str | None:
     return None
 
 
-def strange_argument(loaded: object, contract: object) -> str | None:
+def strange_argument(loaded: object, contract: Mapping[str, Callable[..., object]]) -> str | None:
     """The first hook that asks for what the contract does not give to it, in words."""
     import inspect
 
-    for hook in (name for name in vars(contract) if name.startswith("lading_") and hasattr(loaded, name)):
-        given, asked = (inspect.signature(getattr(home, hook)).parameters for home in (contract, loaded))
+    for hook in (name for name in contract if hasattr(loaded, name)):
+        given, asked = (inspect.signature(found).parameters for found in (contract[hook], getattr(loaded, hook)))
         strange = [name for name in asked if name not in given and asked[name].default is inspect.Parameter.empty]
         if strange:
             return f"asks {hook} for '{strange[0]}'; what that is given is {', '.join(given) or 'nothing'}"

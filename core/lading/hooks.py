@@ -56,7 +56,8 @@ class BoundPlugin:
     def __init__(self, installed: Installed) -> None:
         self.installed = installed
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
-        self._manager.add_hookspecs(hookspecs)
+        for part in hookspecs.PARTS:
+            self._manager.add_hookspecs(part)
         self.retiring = self._take_up(load(installed))
         if "lading_describe" not in self.hooks:
             raise self._broken("does not implement lading_describe, or not with the marker lading.hookimpl")
@@ -146,7 +147,9 @@ class BoundPlugin:
             try:
                 self._manager.register(loaded, name=self.installed.name)
             except pluggy.PluginValidationError as error:
-                what = strange_argument(loaded, hookspecs) or f"breaks the contract: {' '.join(str(error).split())}"
+                what = (
+                    strange_argument(loaded, hookspecs.HOOKS) or f"breaks the contract: {' '.join(str(error).split())}"
+                )
                 raise self._foreign(loaded, what) from error
             except Exception as error:  # pluggy looks at every attribute, and any of them can raise
                 raise self._foreign(loaded, f"cannot be looked at: {reason(error)}") from error
@@ -202,7 +205,7 @@ class BoundPlugin:
 def _meant(hook: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(hook, [name for name in vars(hookspecs) if name.startswith("lading_")], n=1)
+    close = difflib.get_close_matches(hook, hookspecs.HOOKS, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

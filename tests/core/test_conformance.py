@@ -59,6 +59,7 @@ MORE_LIFE = {
     "twice": {"effects_are_intended_once"},
     "blind": {"status_is_of_what_runs", "what_is_up_is_left_alone"},  # the engine believes it, and deploys again
     "stiff": {"answers_can_travel"},
+    "wordy": {"logs_go_on_from_their_cursor"},
     "ghost": {"absent_after_delete"},
 }
 FLOW = {

@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import ROOT, Shell
 
 import lading
-from lading import hookspecs
+from lading.hookspecs import HOOKS, PARTS
 
 MANIFEST = """\
 version: 1
@@ -38,7 +38,6 @@ targets:
   beacon: {}
   forbidden: {plugin: quay, service_name: ferry-two}
 """
-HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("lading_")}
 
 
 def make_port(folder: Path, distribution: Path) -> Shell:
@@ -107,7 +106,8 @@ def test_the_example_of_a_hook_fits_the_contract(hook: str) -> None:
     for example in doctest.DocTestParser().get_examples(textwrap.dedent(text)):
         exec(example.source, names)
     manager = pluggy.PluginManager("lading")
-    manager.add_hookspecs(hookspecs)
+    for part in PARTS:
+        manager.add_hookspecs(part)
     plugin = type("Example", (), {hook: staticmethod(names[hook])})
     manager.register(plugin)
     manager.check_pending()
@@ -227,7 +227,7 @@ def tomorrow(shell: Shell, install: Callable[[str], Path]) -> Callable[..., Shel
 def test_a_new_argument_and_a_new_field_leave_older_plugins_alone(tomorrow: Callable[..., Shell]) -> None:
     port = tomorrow(
         {
-            "hookspecs.py": (
+            "hookspecs/serving.py": (
                 "def lading_scoring_uri(deployment: Deployment, context: Context)",
                 "def lading_scoring_uri(deployment: Deployment, context: Context, weather: str)",
             ),
@@ -282,7 +282,7 @@ def test_what_will_be_retired_is_told_to_the_user_first(tomorrow: Callable[..., 
     warning = "lading_status: `context` goes with api 3, as `deployment` has all of it"
     port = tomorrow(
         {
-            "hookspecs.py": (
+            "hookspecs/serving.py": (
                 "@hookspec(firstresult=True)\ndef lading_status(",
                 "@hookspec(firstresult=True, warn_on_impl_args={'context': DeprecationWarning("
                 f"'{warning}')}})\ndef lading_status(",

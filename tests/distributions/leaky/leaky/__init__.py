@@ -77,6 +77,20 @@ class Modest(Berth):
         return Logs(lines=())
 
 
+class Wordy(Berth):
+    """Gives its whole log to who asks for the last line."""
+
+    @hookimpl
+    def lading_describe(self):
+        found = super().lading_describe()
+        return replace(found, capabilities=found.capabilities | {Capability.LOGS})
+
+    @hookimpl
+    def lading_logs(self, request):
+        lines = ("the model is loaded", "the model says 1")
+        return Logs(lines=() if request.cursor else lines, cursor="2")
+
+
 class Stiff(Berth):
     """Answers with what cannot be pickled."""
 
@@ -150,6 +164,7 @@ vague = Berth(keeps=True, options=VagueOptions)
 blind = Blind(keeps=True, options=BerthOptions)
 boastful = Boastful(keeps=True, options=BerthOptions)
 modest = Modest(keeps=True, options=BerthOptions)
+wordy = Wordy(keeps=True, options=BerthOptions)
 stiff = Stiff(keeps=True, options=BerthOptions)
 ghost = Ghost(keeps=True, options=BerthOptions)
 anchored = Anchored(keeps=True, options=BerthOptions)
