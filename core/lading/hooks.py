@@ -147,10 +147,8 @@ class BoundPlugin:
             try:
                 self._manager.register(loaded, name=self.installed.name)
             except pluggy.PluginValidationError as error:
-                what = (
-                    strange_argument(loaded, hookspecs.HOOKS) or f"breaks the contract: {' '.join(str(error).split())}"
-                )
-                raise self._foreign(loaded, what) from error
+                strange = strange_argument(loaded, hookspecs.HOOKS)
+                raise self._foreign(loaded, strange or f"breaks the contract: {reason(error)}") from error
             except Exception as error:  # pluggy looks at every attribute, and any of them can raise
                 raise self._foreign(loaded, f"cannot be looked at: {reason(error)}") from error
         for hook in self.hooks:

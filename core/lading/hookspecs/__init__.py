@@ -18,4 +18,4 @@ from .marks import hookimpl as hookimpl
 
 PARTS = (stages, serving, watching)
 HOOKS = {name: hook for part in PARTS for name, hook in vars(part).items() if name.startswith("lading_")}
-"""Every hook by its name, in the order in which a manifest comes to them."""
+"""Every hook by its name, in the order of the page that is written from them."""

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .marks import hookspec
 
 if TYPE_CHECKING:
-    from ..model import (
-        Context,
-        Event,
-        GateRequest,
-        Run,
-        TrackedRun,
-    )
+    from ..model import Context, Event, GateRequest, Run, TrackedRun
 
 
 @hookspec(firstresult=True)
