@@ -157,7 +157,8 @@ def test_a_probe_imports_each_plugin_in_a_process_of_its_own(broken: Shell, inst
     assert found["wrecked"]["status"] == "restricted"
     assert found["wrecked"]["problem"] is None
     table = broken("plugin", "list", "--probe", LADING_PLUGINS="idle").out
-    assert "fills no role" in table
+    why = "plugin 'idle' (lading-broken 0.1) fills no role: it implements no hook but lading_describe"
+    assert table.endswith(f"\n\n{why}\n  tell the authors of lading-broken\n")
     assert "lading_describe, lading_inspect, lading_train" in table
 
 

@@ -17,6 +17,7 @@ from .scaffold import new
 
 # From a plugin and its status by the metadata to the last columns of its row.
 Tell = Callable[[plugins.Installed, str], dict[str, object]]
+BELOW = ("problem", "hint")  # sentences, which no column of a table has room for
 
 
 @click.group()
@@ -124,7 +125,8 @@ def plugin_list(probe: bool, timeout: float, as_json: bool) -> None:
 
     The status is `installed`, `restricted` where it may not be loaded, or
     `offered twice` where two distributions offer the name. With --probe one
-    that is installed is found to be `working` or `broken`.
+    that is installed is found to be `working` or `broken`; why, and what to do
+    about it, is below the table.
 
     \b
     Examples:
@@ -136,7 +138,7 @@ def plugin_list(probe: bool, timeout: float, as_json: bool) -> None:
 
 
 def _probe(timeout: float, *, as_json: bool) -> Tell:
-    """How a plugin is probed: with all that was found, or with what fits into a table."""
+    """How a plugin is probed: with all that was found, or with what people look for."""
     from ..probing import probe
 
     def row(plugin: plugins.Installed, status: str) -> dict[str, object]:
@@ -144,7 +146,7 @@ def _probe(timeout: float, *, as_json: bool) -> Tell:
         if found and status == "installed":
             status = "broken" if found["problem"] else "working"
         shown = {name: found.get(name) for name in ("api", "roles", "capabilities", "hooks", "problem")}
-        return {"status": status, **shown, **(found if as_json else {})}
+        return {"status": status, **shown, **(found if as_json else {"hint": found.get("hint")})}
 
     return row
 
@@ -173,8 +175,12 @@ def _show(found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = 
     ]
     if as_json:
         output.document(rows)
-    else:
-        output.table(rows, empty="none is installed")
+        return
+    columns = [{name: value for name, value in row.items() if name not in BELOW} for row in rows]
+    output.table(columns, empty="none is installed")
+    for row in rows:
+        if row.get("problem"):
+            click.echo("\n" + "\n  ".join(output.text(row[name]) for name in BELOW if row[name]))
 
 
 @click.command()
