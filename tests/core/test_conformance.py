@@ -52,6 +52,7 @@ DESCRIPTION = {
     "vague": {"options_are_documented"},
     "boastful": {"capabilities_match_hooks"},
     "modest": {"capabilities_match_hooks"},
+    "mumbling": {"summary_says_what_it_is"},
 }
 LIFE = {"sleepy": {"hooks_do_not_sleep"}, "tattler": {"secrets_are_not_shown"}}
 MORE_LIFE = {
@@ -61,13 +62,17 @@ MORE_LIFE = {
     "stiff": {"answers_can_travel"},
     "wordy": {"logs_go_on_from_their_cursor"},
     "ghost": {"absent_after_delete"},
+    "mirage": {"nothing_has_no_scoring_uri", "absent_after_delete"},
 }
 FLOW = {
     "anchored": {"delete_ends_the_service", "delete_again_is_no_failure", "leaves_nothing_behind"},
     "careless": {"a_wrong_answer_keeps_what_served"},
     "drifting": {"update_keeps_the_uri"},
 }
-KILL = {"amnesiac": {"killed_after_its_first_step_resumes", "killed_after_its_last_step_resumes"}}
+KILL = {
+    "amnesiac": {"killed_after_its_first_step_resumes", "killed_after_its_last_step_resumes"},
+    "sly": {"killed_at_its_first_intent_resumes"},
+}
 
 
 @pytest.mark.parametrize(

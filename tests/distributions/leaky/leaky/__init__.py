@@ -3,7 +3,7 @@
 import os
 import time
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 from harbour.berths import Berth, BerthOptions, moor, sink
 
@@ -141,6 +141,31 @@ class Drifting(Berth):
         return super().lading_deploy(request, context)
 
 
+class Mirage(Berth):
+    """Has an address before there is a ship, and after it."""
+
+    @hookimpl
+    def lading_scoring_uri(self, deployment, context):
+        found = super().lading_scoring_uri(deployment, context)
+        return found if isinstance(found, ScoringUri) else ScoringUri("http://127.0.0.1:9/score")
+
+
+class Mumbling(Berth):
+    """Says in two lines what it is."""
+
+    @hookimpl
+    def lading_describe(self):
+        return replace(super().lading_describe(), summary="a place for a ship,\nor for two")
+
+
+class Sly(Berth):
+    """Names nothing of what it is about to do."""
+
+    @hookimpl
+    def lading_deploy(self, request, context):
+        return super().lading_deploy(request, SimpleNamespace(work=context.work, intend=lambda name: None))
+
+
 class Amnesiac(Berth):
     """Does not take up what another process has begun."""
 
@@ -170,4 +195,7 @@ ghost = Ghost(keeps=True, options=BerthOptions)
 anchored = Anchored(keeps=True, options=BerthOptions)
 careless = Careless(keeps=True, options=BerthOptions)
 drifting = Drifting(keeps=True, options=BerthOptions)
+mirage = Mirage(keeps=True, options=BerthOptions)
+mumbling = Mumbling(keeps=True, options=BerthOptions)
+sly = Sly(keeps=True, options=BerthOptions)
 amnesiac = Amnesiac(keeps=True, options=BerthOptions)
