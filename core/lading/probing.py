@@ -30,13 +30,18 @@ def probe(plugin: Installed, *, timeout: float) -> dict[str, Json]:
         command = Command(argv, Path(folder), child_environment(("PYTHONPATH", RESTRICTION)))
         finished = run_command(command, timeout=timeout)
         found: dict[str, Json] = json.loads(file.read_text()) if file.exists() else {}
-    return {"problem": None if found else _end(plugin, finished, timeout), **found, "printed": finished.tail}
+    return {**(found or _end(plugin, finished, timeout)), "printed": finished.tail}
 
 
-def _end(plugin: Installed, finished: Finished, timeout: float) -> str:
+def _end(plugin: Installed, finished: Finished, timeout: float) -> dict[str, Json]:
+    """What is known of a plugin whose process told nothing."""
+    repair = f"repair or uninstall {plugin.distribution}, or tell its authors"
     if finished.code is None:
-        return f"{plugin} could not be imported within {timeout:g} s"
-    return f"{plugin} ended the process that imported it, with code {finished.code}"
+        return {
+            "problem": f"{plugin} could not be imported within {timeout:g} s",
+            "hint": f"--timeout gives it more; else {repair}",
+        }
+    return {"problem": f"{plugin} ended the process that imported it, with code {finished.code}", "hint": repair}
 
 
 def _describe(plugin: Installed) -> dict[str, Json]:
@@ -53,6 +58,7 @@ def _describe(plugin: Installed) -> dict[str, Json]:
         "hooks": bound.hooks,
         "capabilities": sorted(bound.description.capabilities),
         "retiring": bound.retiring,
+        "problem": None,
     }
 
 

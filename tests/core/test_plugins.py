@@ -152,6 +152,10 @@ def test_a_probe_imports_each_plugin_in_a_process_of_its_own(broken: Shell, inst
     }
     assert found["talker"]["printed"] == ["ahoy"]
     assert found["sleeper"]["problem"].endswith("could not be imported within 10 s")
+    assert (
+        found["sleeper"]["hint"]
+        == "--timeout gives it more; else repair or uninstall lading-rival, or tell its authors"
+    )
     assert found["idle"]["problem"].endswith("fills no role: it implements no hook but lading_describe")
     assert found["lacking"]["hint"] == "pip install 'lading-broken[steel]'"
     assert found["wrecked"]["status"] == "restricted"
