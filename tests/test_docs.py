@@ -7,6 +7,8 @@ import inspect
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,9 @@ def test_files_that_the_onboarding_page_names_exist() -> None:
 def test_every_public_name_is_there() -> None:
     for name in dir(lading):
         assert getattr(lading, name) is not None
+    code = "from lading import *; import lading; print(sorted({*dir(lading)} - {*globals()}))"
+    starred = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert starred.stdout == "[]\n"
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = lading.nothing
 

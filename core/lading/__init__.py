@@ -153,3 +153,4 @@ __getattr__, __dir__ = lazily(
         "records": "get_model get_run list_models list_runs",
     },
 )
+__all__ = list(__dir__())  # without it a star gives what happens to be loaded
