@@ -132,7 +132,7 @@ def test_a_wrong_answer_leaves_the_old_release_serving(harbour: Shell) -> None:
     harbour("deploy")
     harbour.write("tons.txt", "8")
     done = harbour("deploy", code=8)
-    assert "golden request 1: response[0] is 8.0, expected 7 (off by 0.14 of it)" in done.err
+    assert "golden request 1 (1): response[0] is 8.0, expected 7 (off by 0.14 of it)" in done.err
     assert harbour("score", "-d", "1").out.strip() == "[7.0]"
 
 

@@ -115,7 +115,7 @@ def test_rollback_again_goes_to_what_served_before(harbour: Shell) -> None:
     for tons in (7, 8):
         harbour("rollback")
         assert answer(harbour) == tons
-    done = harbour("rollback", "--to", "1", "--json").json()
+    done = harbour("rollback", "1", "--json").json()
     assert (done["release"], done["target"], answer(harbour)) == (6, "quay", 7)
 
 
@@ -128,11 +128,11 @@ def test_what_one_cannot_go_back_to_is_refused_with_what_one_can(harbour: Shell)
     ship(harbour, 8)
     able = "it can go back to 1 (hull:1)\n"
     for number, reason in ((9, "has no release 9"), (2, "it never came up"), (3, "it is the one that is up")):
-        done = harbour("rollback", "--to", str(number), code=2)
+        done = harbour("rollback", str(number), code=2)
         assert reason in done.err
         assert able in done.err
     harbour("gc", "--keep", "0", "--yes")
-    assert "cannot go back to release 1: its package is gone" in harbour("rollback", "--to", "1", code=2).err
+    assert "cannot go back to release 1: its package is gone" in harbour("rollback", "1", code=2).err
     assert answer(harbour) == 8
 
 
@@ -222,7 +222,7 @@ def test_gc_says_first_and_removes_what_no_release_needs(harbour: Shell) -> None
     assert (done["removed"], [item["kind"] for item in done["garbage"]]) == (True, ["package"])
     assert "nothing to remove" in harbour("gc", "--keep", "2").err
     assert "unchanged" in harbour("deploy").err
-    assert "it can go back to 2 (hull:2)\n" in harbour("rollback", "--to", "1", code=2).err
+    assert "it can go back to 2 (hull:2)\n" in harbour("rollback", "1", code=2).err
     harbour("rollback")
     assert answer(harbour) == 6
     assert "package: done" in harbour("deploy", "--model", "hull:1", code=8).err  # packed anew; the answer is another

@@ -243,7 +243,7 @@ def test_a_stale_plan_is_refused_and_says_what_changed(harbour: Shell) -> None:
         edit(harbour, old, new)
         done = harbour("deploy", "--plan", "plan.json", code=3)
         assert named in done.err
-        assert "make a new one with `lading plan --out`" in done.err
+        assert "`lading plan lading.yaml --out FILE` makes a new one" in done.err
         edit(harbour, new, old)
     assert not set(asked(harbour)) & {"gate", "train", "deploy"}
 

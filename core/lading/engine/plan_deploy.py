@@ -47,7 +47,7 @@ def plan_deploy(service: Service, package: Package | None, waits: str) -> Planne
     certain = not waits or bool(drift or changed or interrupted) or release is None
     why = "the target contradicts the store" if drift else reason(last, changed, waits)
     if interrupted:
-        why = why or "an interrupted deploy left a release behind"
+        why = "; ".join(filter(None, (why, "an interrupted deploy left a release behind")))
     return replace(
         planned,
         action=action,

@@ -111,7 +111,7 @@ def test_a_folder_that_others_can_write_to_is_refused(root: Path, mode: int) -> 
     root.chmod(mode)
     with pytest.raises(Refused, match=r"others can write to .*\.lading") as refused:
         Store.open(root)
-    assert refused.value.hint == f"chmod go-w {root}"
+    assert refused.value.hint == f"chmod -R go-rwx {root}"
 
 
 def test_a_database_that_others_can_write_to_is_refused(root: Path) -> None:
