@@ -119,6 +119,15 @@ def test_rollback_again_goes_to_what_served_before(harbour: Shell) -> None:
     assert (done["release"], done["target"], answer(harbour)) == (6, "quay", 7)
 
 
+def test_a_release_and_a_manifest_are_told_apart(harbour: Shell) -> None:
+    for tons in (7, 8, 6):
+        ship(harbour, tons)
+    for number, (words, tons) in enumerate([(("1", "lading.yaml"), 7), (("lading.yaml", "2"), 8)], 4):
+        assert f"as release {number}" in harbour("rollback", *words).err
+        assert answer(harbour) == tons
+    assert "name one release, by its number, and one manifest" in harbour("rollback", "1", "2", code=2).err
+
+
 def test_what_one_cannot_go_back_to_is_refused_with_what_one_can(harbour: Shell) -> None:
     load(harbour, 7)
     assert "ferry on 'quay' has no earlier release" in harbour("rollback", code=2).err
@@ -191,7 +200,7 @@ def test_what_an_interrupted_deploy_left_behind_is_not_forgotten_when_the_change
     kill_while_deploying(harbour, "deploy")
     load(harbour, 7)
     assert "an interrupted deploy left a release behind" in harbour("plan").out
-    harbour("deploy")
+    assert "given up, as it was interrupted and something else is asked for now · release 2" in harbour("deploy").err
     assert answer(harbour) == 7
     assert states(harbour) == [(3, "up"), (2, "failed"), (1, "superseded")]
     assert "deploy to quay: unchanged" in harbour("deploy").err

@@ -75,7 +75,7 @@ def timeout(command: F) -> F:
         "--timeout",
         type=Seconds(min=0, min_open=True),
         metavar="SECONDS",
-        help="How long a stage may take: 90, 5m.",
+        help="How long a stage may take, such as 90 or 5m.",
     )(command)
 
 
@@ -86,5 +86,5 @@ def lock_wait(command: F) -> F:
         type=Seconds(min=0),
         default=0.0,
         metavar="SECONDS",
-        help="How long to wait while another command holds the service: 60, 60s.",
+        help="How long to wait while another command holds the service, such as 60s.",
     )(command)
