@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import time
@@ -135,6 +136,25 @@ def test_a_wrong_answer_leaves_the_old_release_serving(harbour: Shell) -> None:
     assert "golden request 1 (1): response[0] is 8.0, expected 7 (off by 0.14 of it)" in done.err
     assert "release 1 still serves" in done.err
     assert harbour("score", "-d", "1").out.strip() == "[7.0]"
+    harbour.write("lading.yaml", MANIFEST.replace("response: [7]", "response: [7], tolerance: 0.2"))
+    harbour("deploy")
+    assert harbour("score", "-d", "1").out.strip() == "[8.0]"
+
+
+def test_an_altered_model_is_refused_with_both_digests_and_the_old_release_serves(harbour: Shell) -> None:
+    harbour("deploy")
+    (model,) = harbour("model", "list", "--json").json()
+    file = harbour.folder / ".lading" / "files" / model["sha256"]
+    file.chmod(0o600)
+    file.write_text("8")
+    done = harbour("deploy", "--force", code=3)
+    assert model["sha256"] in done.err
+    assert hashlib.sha256(b"8").hexdigest() in done.err
+    assert "`lading repair`" in done.err
+    assert not any(line.startswith("deploy quay 2") for line in calls(harbour))
+    assert harbour("score", "-d", "1").out.strip() == "[7.0]"
+    harbour("repair", "--yes")
+    harbour("deploy", "--force")
 
 
 def test_a_target_without_room_gets_the_previous_package_again(harbour: Shell) -> None:
@@ -264,6 +284,36 @@ def test_an_interrupt_says_what_is_done_and_the_same_command_resumes(
     done = harbour("deploy")
     assert "resuming · release 1" in done.err
     assert harbour("score", "-d", "1").out.strip() == "[7.0]"
+
+
+@pytest.mark.parametrize(
+    ("hook", "done", "left"),
+    [
+        ("train", "nothing", "train, register, package, deploy"),
+        ("package", "train, register", "package, deploy"),
+        pytest.param("connect", "nothing", "train, register, package, deploy", marks=pytest.mark.slow),
+        pytest.param("track", "nothing", "train, register, package, deploy", marks=pytest.mark.slow),
+        pytest.param("register", "train, register", "package, deploy", marks=pytest.mark.slow),
+        pytest.param("gate", "nothing", "train, register, package, deploy", marks=pytest.mark.slow),
+        pytest.param("scoring_uri", "train, register, package, deploy to quay", "nothing", marks=pytest.mark.slow),
+    ],
+)
+def test_an_interrupt_in_any_stage_says_what_is_left_and_the_same_command_ends_it(
+    harbour: Shell, hook: str, done: str, left: str
+) -> None:
+    command = harbour.start("deploy", HARBOUR_FAULT=f"lading_{hook}:hangs")
+    log = Path(harbour.env["HARBOUR_LOG"])
+    wait_for(lambda: log.exists() and f"lading_{hook}" in log.read_text())
+    for _ in range(2):
+        command.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+    out, err = command.communicate(timeout=20)
+    assert (command.returncode, out) == (143, "")
+    assert f"interrupted; done: {done}; not done: {left}\n" in err
+    assert {run["state"] for run in harbour("run", "list", "--json").json()} <= {"finished", "failed"}
+    harbour("deploy")
+    assert harbour("score", "-d", "1").out.strip() == "[7.0]"
+    assert harbour("repair").err.startswith("nothing is wrong")
 
 
 def test_an_interrupt_counts_each_target_as_a_stage(harbour: Shell) -> None:
