@@ -94,6 +94,7 @@ def test_what_a_script_says_cannot_command_a_terminal(salary: Shell) -> None:
     fails = 'raise ValueError("\\x1b]0;taken\\x07 over \\x9b2J")'
     salary.write("manifests/train.py", f"def train(data, log):\n    {fails}\n")
     salary.write(SALARY, "version: 1\nname: salary-svc\ntrain: {data: ../data/sal.csv, script: train.py}\n")
+    salary.fails = True
     done = salary("train", SALARY, code=6)
     assert "taken" in done.err
     assert not {"\x1b", "\x07", "\x9b"} & set(done.err)
