@@ -260,9 +260,10 @@ def test_a_plan_is_stale_once_another_release_is_up_or_a_variable_has_changed(ha
     assert "deploy to quay: release 2 is up" in harbour("deploy", "--plan", "plan.json", code=3).err
     harbour("plan", "--out", "plan.json")
     (served,) = harbour.folder.glob(".lading/work/deployments/quay/*/served.json")
-    served.write_text(json.dumps({**json.loads(served.read_text()), "tags": {"lading.package": "f" * 64}}))
+    tags = {"lading.package": "f" * 64, "lading.model": "e" * 64}
+    served.write_text(json.dumps({**json.loads(served.read_text()), "tags": tags}))
     done = harbour("deploy", "--plan", "plan.json", code=3)
-    assert "deploy to quay: the target says something else (package_digest: " in done.err
+    assert "deploy to quay: the target says something else (! package_digest: " in done.err
 
 
 @pytest.mark.parametrize(
