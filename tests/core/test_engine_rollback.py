@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import time
@@ -117,6 +118,20 @@ def test_rollback_again_goes_to_what_served_before(harbour: Shell) -> None:
         assert answer(harbour) == tons
     done = harbour("rollback", "1", "--json").json()
     assert (done["release"], done["target"], answer(harbour)) == (6, "quay", 7)
+
+
+def test_a_rollback_to_an_altered_model_is_refused(harbour: Shell) -> None:
+    for tons in (7, 8):
+        ship(harbour, tons)
+    sha256 = harbour("model", "show", "hull:1", "--json").json()["sha256"]
+    file = harbour.folder / ".lading" / "files" / sha256
+    file.chmod(0o600)
+    file.write_text("9")
+    assert (
+        f"was altered: its sha256 is {hashlib.sha256(b'9').hexdigest()}, not {sha256}"
+        in harbour("rollback", code=3).err
+    )
+    assert answer(harbour) == 8
 
 
 def test_a_release_and_a_manifest_are_told_apart(harbour: Shell) -> None:
