@@ -209,12 +209,14 @@ def deployment(
     store: str | Path | None = None,
     timeout: float | None = None,
     lock_wait: float = 0.0,
+    command: str = "deployment",
 ) -> LiveDeployment:
-    """The deployment of a target as it is, without deploying anything."""
+    """The deployment of a target as it is, without deploying anything.
+
+    Whoever finds the service locked by it is told that it is `lading COMMAND`.
+    """
     targets = () if target is None else (target,)
-    order = _order(
-        "deployment", manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait, stages=False
-    )
+    order = _order(command, manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait, stages=False)
     with open_session(order, ignore) as session:
         service = Service(session, session.targets[0])
         return _live(session, service.target.name, service.deployment.release)

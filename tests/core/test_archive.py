@@ -59,6 +59,16 @@ def test_a_package_is_deployed_elsewhere_exactly_as_it_is(site: Shell, exported:
     assert len(site("model", "list", "--json").json()) == 1
 
 
+def test_a_manifest_that_makes_no_package_will_do_for_one_that_is_there(site: Shell) -> None:
+    site.write("lading.yaml", "version: 1\nname: salary-svc\ntargets: {local: {}}\n")
+    site("deploy", "--package", "salary.tar")
+    assert site("score", "-d", '{"data": [[21]]}').json() == [pytest.approx(ANSWER)]
+    assert site("history").out.splitlines()[1].split()[:3] == ["1", "local", "up"]
+    assert "has no earlier release" in site("rollback", code=2).err
+    assert "no model: give train" in site("plan", code=2).err
+    assert "deleted" in site("delete").err
+
+
 def test_the_same_package_gives_the_same_bytes_and_no_path_or_user(site: Shell, exported: Path) -> None:
     maker = Shell(exported.parent, site.env)
     maker("package", "export", "again.tar", SALARY)

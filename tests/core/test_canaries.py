@@ -88,7 +88,7 @@ CASES: dict[str, list[str]] = {
     "history": ["history"],
     "run": ["run", "list"],
     "model": ["model", "show", "canary:1"],
-    "rollback": ["rollback", "--to", "1"],
+    "rollback": ["rollback", "1"],
     "gc": ["gc", "--keep", "0", "--yes"],
     "repair": ["repair", "--yes"],
     "delete": ["delete"],

@@ -90,6 +90,19 @@ def test_score_reads_a_file_and_stdin(salary: Shell) -> None:
     assert "answered 400" in bad.err
 
 
+def test_what_a_script_says_cannot_command_a_terminal(salary: Shell) -> None:
+    fails = 'raise ValueError("\\x1b]0;taken\\x07 over \\x9b2J")'
+    salary.write("manifests/train.py", f"def train(data, log):\n    {fails}\n")
+    salary.write(SALARY, "version: 1\nname: salary-svc\ntrain: {data: ../data/sal.csv, script: train.py}\n")
+    salary.fails = True
+    done = salary("train", SALARY, code=6)
+    assert "taken" in done.err
+    assert not {"\x1b", "\x07", "\x9b"} & set(done.err)
+    (run,) = json.loads(salary("run", "list", SALARY, "--json").out)
+    assert "taken" in run["error"]
+    assert "\x1b" not in salary("run", "show", run["id"], SALARY).out
+
+
 def test_logs_follow_ends_with_an_interrupt(salary: Shell) -> None:
     salary("deploy", SALARY)
     assert salary("logs", SALARY).out

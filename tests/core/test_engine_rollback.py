@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import time
@@ -115,8 +116,31 @@ def test_rollback_again_goes_to_what_served_before(harbour: Shell) -> None:
     for tons in (7, 8):
         harbour("rollback")
         assert answer(harbour) == tons
-    done = harbour("rollback", "--to", "1", "--json").json()
+    done = harbour("rollback", "1", "--json").json()
     assert (done["release"], done["target"], answer(harbour)) == (6, "quay", 7)
+
+
+def test_a_rollback_to_an_altered_model_is_refused(harbour: Shell) -> None:
+    for tons in (7, 8):
+        ship(harbour, tons)
+    sha256 = harbour("model", "show", "hull:1", "--json").json()["sha256"]
+    file = harbour.folder / ".lading" / "files" / sha256
+    file.chmod(0o600)
+    file.write_text("9")
+    assert (
+        f"was altered: its sha256 is {hashlib.sha256(b'9').hexdigest()}, not {sha256}"
+        in harbour("rollback", code=3).err
+    )
+    assert answer(harbour) == 8
+
+
+def test_a_release_and_a_manifest_are_told_apart(harbour: Shell) -> None:
+    for tons in (7, 8, 6):
+        ship(harbour, tons)
+    for number, (words, tons) in enumerate([(("1", "lading.yaml"), 7), (("lading.yaml", "2"), 8)], 4):
+        assert f"as release {number}" in harbour("rollback", *words).err
+        assert answer(harbour) == tons
+    assert "name one release, by its number, and one manifest" in harbour("rollback", "1", "2", code=2).err
 
 
 def test_what_one_cannot_go_back_to_is_refused_with_what_one_can(harbour: Shell) -> None:
@@ -128,11 +152,11 @@ def test_what_one_cannot_go_back_to_is_refused_with_what_one_can(harbour: Shell)
     ship(harbour, 8)
     able = "it can go back to 1 (hull:1)\n"
     for number, reason in ((9, "has no release 9"), (2, "it never came up"), (3, "it is the one that is up")):
-        done = harbour("rollback", "--to", str(number), code=2)
+        done = harbour("rollback", str(number), code=2)
         assert reason in done.err
         assert able in done.err
     harbour("gc", "--keep", "0", "--yes")
-    assert "cannot go back to release 1: its package is gone" in harbour("rollback", "--to", "1", code=2).err
+    assert "cannot go back to release 1: its package is gone" in harbour("rollback", "1", code=2).err
     assert answer(harbour) == 8
 
 
@@ -191,7 +215,7 @@ def test_what_an_interrupted_deploy_left_behind_is_not_forgotten_when_the_change
     kill_while_deploying(harbour, "deploy")
     load(harbour, 7)
     assert "an interrupted deploy left a release behind" in harbour("plan").out
-    harbour("deploy")
+    assert "given up, as it was interrupted and something else is asked for now · release 2" in harbour("deploy").err
     assert answer(harbour) == 7
     assert states(harbour) == [(3, "up"), (2, "failed"), (1, "superseded")]
     assert "deploy to quay: unchanged" in harbour("deploy").err
@@ -222,7 +246,7 @@ def test_gc_says_first_and_removes_what_no_release_needs(harbour: Shell) -> None
     assert (done["removed"], [item["kind"] for item in done["garbage"]]) == (True, ["package"])
     assert "nothing to remove" in harbour("gc", "--keep", "2").err
     assert "unchanged" in harbour("deploy").err
-    assert "it can go back to 2 (hull:2)\n" in harbour("rollback", "--to", "1", code=2).err
+    assert "it can go back to 2 (hull:2)\n" in harbour("rollback", "1", code=2).err
     harbour("rollback")
     assert answer(harbour) == 6
     assert "package: done" in harbour("deploy", "--model", "hull:1", code=8).err  # packed anew; the answer is another

@@ -243,7 +243,7 @@ def test_a_stale_plan_is_refused_and_says_what_changed(harbour: Shell) -> None:
         edit(harbour, old, new)
         done = harbour("deploy", "--plan", "plan.json", code=3)
         assert named in done.err
-        assert "make a new one with `lading plan --out`" in done.err
+        assert "`lading plan lading.yaml --out FILE` makes a new one" in done.err
         edit(harbour, new, old)
     assert not set(asked(harbour)) & {"gate", "train", "deploy"}
 
@@ -258,6 +258,12 @@ def test_a_plan_is_stale_once_another_release_is_up_or_a_variable_has_changed(ha
     harbour("deploy")
     edit(harbour, "depth: 13", "depth: 12")
     assert "deploy to quay: release 2 is up" in harbour("deploy", "--plan", "plan.json", code=3).err
+    harbour("plan", "--out", "plan.json")
+    (served,) = harbour.folder.glob(".lading/work/deployments/quay/*/served.json")
+    tags = {"lading.package": "f" * 64, "lading.model": "e" * 64}
+    served.write_text(json.dumps({**json.loads(served.read_text()), "tags": tags}))
+    done = harbour("deploy", "--plan", "plan.json", code=3)
+    assert "deploy to quay: the target says something else (! package_digest: " in done.err
 
 
 @pytest.mark.parametrize(
@@ -305,6 +311,19 @@ def test_each_setting_of_another_target_is_kept_or_lost_for_a_reason(harbour: Sh
     edit(harbour, "quay: {depth: 11", "quay: {depth: 13")
     assert settings(harbour, *asked_for)["depth"] == ("lossy", "'raft' does not take 13: must be at most 12")
     assert "must be at most 12" in harbour("plan", *asked_for).out
+
+
+@pytest.mark.parametrize("fault", ["lading_connect:raises", "lading_status:raises"])
+def test_settings_are_compared_without_a_target_in_reach(harbour: Shell, fault: str) -> None:
+    asked_for = ("plan", "--target", "raft")
+    harbour(*asked_for, code=6, HARBOUR_FAULT=fault)
+    done = harbour(*asked_for, "--from", "quay", "--out", "plan.json", HARBOUR_FAULT=fault)
+    assert "warning: raft cannot be asked, so the plan goes by the store: " in done.err
+    assert "settings of 'quay' on 'raft':" in done.out
+    assert "ValueError: the rope broke" in harbour("deploy", "--plan", "plan.json", code=6, HARBOUR_FAULT=fault).err
+    harbour("deploy", "--plan", "plan.json")
+    done = harbour(*asked_for, "--from", "quay", HARBOUR_FAULT=fault)
+    assert "unchanged, if it answers its golden requests: the target cannot tell" in done.out
 
 
 def test_strict_refuses_losses(harbour: Shell) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import threading
 from contextlib import suppress
@@ -11,6 +12,7 @@ from contextlib import suppress
 
 def main() -> None:
     """The `lading` command."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever interrupts an import needs no traceback of it
     gc.disable()  # a command is short, and what is long (training, scoring) runs in a process of its own
     from .run import run
 

@@ -8,7 +8,7 @@ import click
 
 from . import options, output
 from .failure import F, verbose
-from .progress import working
+from .progress import making, working
 
 
 @click.group()
@@ -61,7 +61,7 @@ def _make(
 ) -> None:
     from ..imaging import make_image
 
-    with working(as_json=as_json) as on_event:
+    with working(*making(model), "image", as_json=as_json) as on_event:
         made = make_image(manifest, push=push, model=model, store=store, timeout=timeout, on_event=on_event)
     if as_json:
         output.document(made)

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from .failure import JSON, F, remembered
+
+MANIFEST = "lading.yaml"
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, which may say its unit: `60`, `60s`, `1.5m`, `2h`."""
+
+    name = "number of seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if unit := _UNITS.get(str(value)[-1:]):
+            return unit * super().convert(value[:-1], param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def as_json(command: F) -> F:
@@ -22,7 +38,7 @@ def as_json(command: F) -> F:
 
 def manifest(command: F) -> F:
     """`MANIFEST`: the manifest's path."""
-    return click.argument("manifest", type=click.Path(path_type=Path), default="lading.yaml")(command)
+    return click.argument("manifest", type=click.Path(path_type=Path), default=MANIFEST)(command)
 
 
 def store(command: F) -> F:
@@ -56,7 +72,10 @@ def targets(command: F) -> F:
 def timeout(command: F) -> F:
     """`--timeout`: how long a stage may take."""
     return click.option(
-        "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="How long a stage may take."
+        "--timeout",
+        type=Seconds(min=0, min_open=True),
+        metavar="SECONDS",
+        help="How long a stage may take, such as 90 or 5m.",
     )(command)
 
 
@@ -64,8 +83,8 @@ def lock_wait(command: F) -> F:
     """`--lock-wait`: wait for another command that deploys the same service."""
     return click.option(
         "--lock-wait",
-        type=click.FloatRange(min=0),
+        type=Seconds(min=0),
         default=0.0,
         metavar="SECONDS",
-        help="How long to wait while another command holds the service.",
+        help="How long to wait while another command holds the service, such as 60s.",
     )(command)

@@ -9,7 +9,7 @@ import click
 
 from . import options, output
 from .failure import verbose
-from .progress import working
+from .progress import making, working
 
 
 class StageGroup(click.Group):
@@ -47,7 +47,7 @@ def package(
     """
     from .. import api
 
-    with working(as_json=as_json) as on_event:
+    with working(*making(model), as_json=as_json) as on_event:
         made = api.package(manifest, model=model, force=force, store=store, timeout=timeout, on_event=on_event)
     if as_json:
         output.document(
@@ -87,7 +87,7 @@ def export(
     """
     from .. import api
 
-    with working(as_json=as_json) as on_event:
+    with working(*making(model), "export", as_json=as_json) as on_event:
         made = api.export_package(file, manifest, model=model, store=store, timeout=timeout, on_event=on_event)
     if as_json:
         output.document({"file": made.file, "sha256": made.sha256, "package": made.package.digest})

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
@@ -29,19 +29,25 @@ _NOTED = {"release.rolled_back": "rolled back", "release.deleted": "deleted"}
 
 
 @contextlib.contextmanager
-def working(*, as_json: bool = False) -> Iterator[OnEvent]:
+def working(*stages: str, as_json: bool = False) -> Iterator[OnEvent]:
     """Report events while the block runs, and what a plugin prints, so that stdout carries the result alone.
 
-    An interrupt says which stages are done.
+    An interrupt says which of the command's stages are done, and which are not.
     """
     reporter: Reporter = JsonLines() if as_json else LiveLines() if is_terminal(sys.stderr) else PlainLines()
     try:
         with overheard(reporter.warn), contextlib.closing(reporter):  # rich puts back the stdout that it found
             yield reporter
     except Interrupted as error:
-        done = ", ".join(reporter.done) or "nothing"
-        error.message = f"interrupted; done: {done}"
+        if stages:
+            done, left = (", ".join(names) or "nothing" for names in (reporter.done, reporter.left(stages)))
+            error.message = f"interrupted; done: {done}; not done: {left}"
         raise
+
+
+def making(model: str | None) -> tuple[str, ...]:
+    """The stages that make a package, of a registered model where one is named."""
+    return ("package",) if model else ("train", "register", "package")
 
 
 class Reporter(ABC):
@@ -51,12 +57,26 @@ class Reporter(ABC):
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self._begun: set[str] = set()
 
     def __call__(self, event: Event) -> None:
+        self._begun |= {event.stage, _subject(event)}
         if event.kind in _DONE:
             self.done.append(_subject(event))
         if event.kind not in self.left_out:
             self.tell(event)
+
+    def left(self, stages: Sequence[str]) -> list[str]:
+        """Which of a command's stages have not ended well. One that was passed over, as it has nothing to do, has."""
+        reached = max((number for number, stage in enumerate(stages) if stage in self._begun), default=0)
+        return [
+            stage
+            for number, stage in enumerate(stages)
+            if (number >= reached or stage in self._begun) and not self._is_done(stage)
+        ]
+
+    def _is_done(self, stage: str) -> bool:
+        return any(done == stage or done.startswith(f"{stage} to ") for done in self.done)
 
     def warn(self, message: str) -> None:
         """Tell what no event of the engine tells."""

@@ -69,8 +69,7 @@ def _main(metrics: Mapping[str, Json]) -> dict[str, float]:
 
 
 @click.command()
-@options.manifest
-@click.option("--to", type=click.IntRange(min=1), metavar="RELEASE", help="The release to go back to.")
+@click.argument("words", metavar="[RELEASE] [MANIFEST]", nargs=-1)
 @options.target
 @options.timeout
 @options.lock_wait
@@ -78,8 +77,7 @@ def _main(metrics: Mapping[str, Json]) -> dict[str, float]:
 @options.as_json
 @verbose
 def rollback(
-    manifest: Path,
-    to: int | None,
+    words: tuple[str, ...],
     target: str | None,
     timeout: float | None,
     lock_wait: float,
@@ -88,18 +86,19 @@ def rollback(
 ) -> None:
     """Bring an earlier release up again; print the scoring URI.
 
-    Without --to it is the last one that served another package. Its package becomes a new release, the way of a
-    deploy: it has to answer the samples that it was accepted with, and the release that is up serves until then.
-    `lading deploy` brings the manifest's own package back.
+    Without RELEASE, a number of `lading history`, it is the last one that served another package. Its package becomes
+    a new release, the way of a deploy: it has to answer the samples that it was accepted with, and the release that is
+    up serves until then. `lading deploy` brings the manifest's own package back.
 
     \b
     Examples:
       lading rollback manifests/salary.yaml
-      lading rollback manifests/salary.yaml --to 3
+      lading rollback 3 manifests/salary.yaml
     """
     from .. import lifecycle
 
-    with working(as_json=as_json) as on_event:
+    to, manifest = _release_and_manifest(words)
+    with working("deploy", as_json=as_json) as on_event:
         deployment = lifecycle.rollback(
             manifest, to=to, target=target, store=store, timeout=timeout, lock_wait=lock_wait, on_event=on_event
         )
@@ -111,6 +110,14 @@ def rollback(
         click.echo(f"{deployment.target}: up, without a scoring URI: {found.reason}", err=True)
     else:
         click.echo(found.uri)
+
+
+def _release_and_manifest(words: tuple[str, ...]) -> tuple[int | None, str]:
+    """The two are told apart by what they are, so that either may be left out."""
+    numbers, files = ([word for word in words if word.isdecimal() is number] for number in (True, False))
+    if len(numbers) > 1 or len(files) > 1:
+        raise click.UsageError("name one release, by its number, and one manifest")
+    return (click.INT(numbers[0]) if numbers else None), (files[0] if files else options.MANIFEST)
 
 
 @click.command()

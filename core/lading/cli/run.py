@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ _BUG = "this is a bug in Lading, not in what you asked for; please report it wit
 
 def run(argv: list[str]) -> int:
     """Run a command line and return its exit code."""
-    _on_signals(_interrupt)
+    _on_signals(_interrupter(argv))
     code = _run(argv)
     _on_signals(signal.SIG_IGN)  # the outcome is known: there is nothing left to interrupt
     return code
@@ -47,5 +48,10 @@ def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handle
         signal.signal(number, handler)
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    raise Interrupted("interrupted", hint="run the same command again to go on", signal_number=number)
+def _interrupter(argv: list[str]) -> Callable[[int, FrameType | None], None]:
+    hint = f"to go on, run the same command again: {shlex.join(['lading', *argv])}"
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise Interrupted("interrupted", hint=hint, signal_number=number)
+
+    return interrupt

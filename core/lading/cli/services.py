@@ -193,7 +193,7 @@ def keys(
     from .. import api
 
     with working(as_json=as_json):
-        deployment = api.deployment(manifest, target=target, store=store, lock_wait=lock_wait)
+        deployment = api.deployment(manifest, target=target, store=store, lock_wait=lock_wait, command="keys")
         found = deployment.keys(rotate=rotate)
     shown = {name: _key(getattr(found, name), show) for name in ("primary", "secondary")}
     if as_json:
@@ -234,8 +234,10 @@ def delete(
     """
     from .. import api
 
-    with working(as_json=as_json) as on_event:
-        deployment = api.deployment(manifest, target=target, store=store, timeout=timeout, lock_wait=lock_wait)
+    with working("delete", as_json=as_json) as on_event:
+        deployment = api.deployment(
+            manifest, target=target, store=store, timeout=timeout, lock_wait=lock_wait, command="delete"
+        )
         existed = deployment.delete(on_event=on_event)
     if as_json:
         output.document({"service": deployment.service, "target": deployment.target, "existed": existed})

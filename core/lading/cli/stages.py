@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from ..model import ScoringUri
 from . import options, output
 from .failure import as_json as failure_json
 from .failure import show, verbose
-from .progress import working
+from .progress import making, working
 
 if TYPE_CHECKING:
     from .. import api
@@ -69,7 +70,8 @@ def deploy(
     from .. import api
 
     plan = None if plan_file is None else _read_plan(plan_file)
-    with working(as_json=as_json) as on_event:
+    stages = _stages(plan.targets if plan else targets, model=model, package=package)
+    with working(*stages, as_json=as_json) as on_event:
         outcomes = api.deploy_each(
             manifest,
             targets=targets,
@@ -89,6 +91,12 @@ def deploy(
         for outcome in outcomes:
             _print(outcome, alone=len(outcomes) == 1)
     return max((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0)
+
+
+def _stages(targets: Sequence[str], *, model: str | None, package: Path | None) -> list[str]:
+    """What a deploy goes through; of several targets each is a stage of its own."""
+    made = ("register", "package") if package else making(model)
+    return [*made, *([f"deploy to {target}" for target in targets] or ["deploy"])]
 
 
 def _read_plan(file: Path) -> Plan:
@@ -142,7 +150,7 @@ def train(manifest: Path, force: bool, timeout: float | None, store: Path | None
     """
     from .. import api
 
-    with working(as_json=as_json) as on_event:
+    with working("train", as_json=as_json) as on_event:
         run = api.train(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
     if run is None:
         click.echo(f"nothing to train: {manifest} names a finished model", err=True)
@@ -168,7 +176,7 @@ def register(manifest: Path, force: bool, timeout: float | None, store: Path | N
     """
     from .. import api
 
-    with working(as_json=as_json) as on_event:
+    with working("train", "register", as_json=as_json) as on_event:
         model = api.register(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
     if as_json:
         output.document(output.record(model))

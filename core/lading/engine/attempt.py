@@ -103,10 +103,14 @@ class Attempt:
         reason = verdict.reason if verdict and not verdict.up else step.reason
         log = f"\n{step.log}" if step.log else ""
         number = self._request.release
-        return NotUp(
-            f"release {number} of {self._name} did not come up: {reason}{log}",
-            hint="`lading logs` shows the whole log" if self._service.plugin.can(Capability.LOGS) else None,
-        )
+        return NotUp(f"release {number} of {self._name} did not come up: {reason}{log}", hint=self._hint())
+
+    def _hint(self) -> str | None:
+        """What serves now, or else where the log is: that of what serves is another one."""
+        plugin, serving = self._service.plugin, self._service.deployment.release
+        if serving is not None:
+            return f"release {serving} still serves" if plugin.can(Capability.KEEPS_OLD_RELEASE) else None
+        return "`lading logs` shows the whole log" if plugin.can(Capability.LOGS) else None
 
     @property
     def _name(self) -> str:

@@ -35,12 +35,13 @@ def bind_manifest(
     gates and observers for the stages, or where `guards` asks for them alone. With either, or where `image` asks for
     it, the image comes along where a chosen target needs one, or no target is chosen at all.
 
-    With `packed` there is a package already: the blocks that make one are left out, but for the golden requests.
+    With `packed`, and where no stage is run, there is a package already: the blocks that make one are left out, but for
+    the golden requests.
 
     Raises ManifestError with every problem, BadInput for a target that the manifest does not have, and PluginError for
     a plugin that is broken.
     """
-    draft = draft.packed() if packed else draft
+    draft = draft.packed() if packed or not stages else draft
     refs = draft.sections()
     names = () if targets is None else targets or _defaults(draft)
     chosen = [_target(refs, name) for name in names]

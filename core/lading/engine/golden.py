@@ -24,11 +24,15 @@ def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None
         try:
             answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=timeout).json()
         except LadingError as error:
-            return model.Verdict(up=False, reason=f"golden request {number}: {error.message}")
+            return _refused(number, sample, error.message)
         found = difference(decoded(answer, sample.response), sample.response, sample.tolerance)
         if found:
-            return model.Verdict(up=False, reason=f"golden request {number}: {found}")
+            return _refused(number, sample, found)
     return model.Verdict(up=True)
+
+
+def _refused(number: int, sample: GoldenRequest, why: str) -> model.Verdict:
+    return model.Verdict(up=False, reason=f"golden request {number} ({_short(sample.request)}): {why}")
 
 
 def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str], None]) -> tuple[GoldenRequest, ...]:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def make_plan(session: Session, *, origin: str | None = None) -> Plan:
     """What `deploy` would do with this session; nothing is run, released or written to a target.
 
-    The settings of the target `origin` are compared with those of each chosen target; where none is named, those of
-    the target that a first deploy comes from.
+    The settings of the target `origin` are compared with those of each chosen target, which then need not be within
+    reach; where none is named, those of the target that a first deploy comes from.
     """
     order, manifest = session.order, session.manifest
     surroundings = _surroundings(session)
@@ -39,7 +39,7 @@ def make_plan(session: Session, *, origin: str | None = None) -> Plan:
         service=manifest.name,
         targets=tuple(manifest.targets),
         created=datetime.now(UTC),
-        stages=tuple(_stages(session)),
+        stages=tuple(_stages(session, blind=origin is not None)),
         settings=tuple(_settings(session, origin)),
         store=None if order.store is None else str(order.store),
         key=surroundings.key,
@@ -85,7 +85,7 @@ def _beside(session: Session) -> tuple[Section, ...]:
     return (*manifest.connections.values(), *manifest.gates, *manifest.observers)
 
 
-def _stages(session: Session) -> Iterator[PlannedStage]:
+def _stages(session: Session, *, blind: bool) -> Iterator[PlannedStage]:
     """Each stage with what the one before gives; `waits` is the first whose output is not known before it has run."""
     stage, trained = _train(session)
     yield stage
@@ -97,7 +97,7 @@ def _stages(session: Session) -> Iterator[PlannedStage]:
     yield stage
     waits = waits or ("" if package else "package")
     for target in session.targets:
-        yield plan_deploy(Service(session, target), package, waits)
+        yield plan_deploy(Service(session, target), package, waits, blind=blind)
 
 
 def _train(session: Session) -> tuple[PlannedStage, Trained | None]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..errors import StageFailed, Transient
 from ..model import Capability, NoScoringUri, Release, ScoringUri, State, Status
 from ..model.planning import Action, Drift, PlannedStage
 from . import deploy as deploy_stage
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from .service import Service
 
 
-def plan_deploy(service: Service, package: Package | None, waits: str) -> PlannedStage:
-    """The deploy stage of one target; `package` is None where it is known only after the stage `waits`."""
+def plan_deploy(service: Service, package: Package | None, waits: str, *, blind: bool) -> PlannedStage:
+    """The deploy stage of one target; `package` is None where it is known only after the stage `waits`.
+
+    With `blind` a target that cannot be asked is warned of, and planned for by what the store believes.
+    """
     made_from = deploy_stage.inputs(service, package)
     release, key = deploy_stage.current(service)
-    status = service.status()
+    asked = _status(service, blind=blind)
+    status = asked or Status(State.UNKNOWN)
     drift = tuple(_drift(release, status))
     planned = PlannedStage(
         stage="deploy",
@@ -35,8 +40,8 @@ def plan_deploy(service: Service, package: Package | None, waits: str) -> Planne
     )
     interrupted = deploy_stage.was_interrupted(service)
     if package is not None and release is not None and key == made_from.key and not interrupted:
-        uri = service.scoring_uri()
-        serves = deploy_stage.serves(status, uri, package)
+        uri = service.scoring_uri() if asked else NoScoringUri("the target cannot be asked")
+        serves = deploy_stage.serves(status, uri, package) if asked else None
         if serves is not False:
             return _reused(planned, release, uri, certain=serves is not None)
     last = keys.made_from(service.session, key) if key else None
@@ -47,7 +52,7 @@ def plan_deploy(service: Service, package: Package | None, waits: str) -> Planne
     certain = not waits or bool(drift or changed or interrupted) or release is None
     why = "the target contradicts the store" if drift else reason(last, changed, waits)
     if interrupted:
-        why = why or "an interrupted deploy left a release behind"
+        why = "; ".join(filter(None, (why, "an interrupted deploy left a release behind")))
     return replace(
         planned,
         action=action,
@@ -56,6 +61,18 @@ def plan_deploy(service: Service, package: Package | None, waits: str) -> Planne
         changes=changed,
         outputs={**({"image": None} if service.image else {}), "release": None, "scoring_uri": None},
     )
+
+
+def _status(service: Service, *, blind: bool) -> Status | None:
+    """What the target says; None where it cannot be asked and need not be."""
+    try:
+        return service.status()
+    except (StageFailed, Transient) as error:
+        if not blind:
+            raise
+        detail = f"{service.target.name} cannot be asked, so the plan goes by the store: {error.message}"
+        service.session.events.emit("warning", stage="deploy", target=service.target.name, detail=detail)
+        return None
 
 
 def _reused(planned: PlannedStage, release: Release, uri: ScoringUri | NoScoringUri, *, certain: bool) -> PlannedStage:

@@ -52,7 +52,8 @@ def refuse_stale(session: Session, plan: Plan) -> None:
     found = [*_beside(session, plan, now), *(line for stage in now.stages for line in _since(session, plan, stage))]
     if found:
         lines = "\n".join(f"  {line}" for line in found)
-        raise Refused(f"the plan is stale; since it was made:\n{lines}", hint="make a new one with `lading plan --out`")
+        hint = f"`lading plan {plan.manifest} --out FILE` makes a new one"
+        raise Refused(f"the plan is stale; since it was made:\n{lines}", hint=hint)
 
 
 def _beside(session: Session, plan: Plan, now: Plan) -> Iterator[str]:

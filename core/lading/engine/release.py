@@ -74,13 +74,19 @@ def _begin(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Release:
     releases, key = session.store.releases, made_from.key
     for pending in releases.pending(target.service_name, target.name):
         if session.store.reuse.get(mark(pending)) == key:
-            detail = f"release {pending.number}"
-            session.events.emit("progress", stage="deploy", target=target.name, phase="resuming", detail=detail)
+            _tell(service, pending, "resuming")
             return pending
+        _tell(service, pending, "given up, as it was interrupted and something else is asked for now")
         releases.finish(pending, "failed", "interrupted, and not asked for again")
     release = releases.begin(target.service_name, target.name, wanted.package)
     session.store.reuse.put_all([(mark(release), "deploy", key), keys.record_row(made_from)])
     return release
+
+
+def _tell(service: Service, release: Release, phase: str) -> None:
+    service.session.events.emit(
+        "progress", stage="deploy", target=service.target.name, phase=phase, detail=f"release {release.number}"
+    )
 
 
 def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | None) -> Release:

@@ -13,7 +13,7 @@ from .durable import make_folder, move, naming, seal
 from .scratch import scratch
 
 _CHUNK = 1 << 20
-_HINT = "put a copy of it back, or train and register again with --force"
+_HINT = "put a copy of it back, or let `lading repair` say what it can do"
 
 
 class Files:

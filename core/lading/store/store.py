@@ -77,11 +77,12 @@ class Store:
         with naming(root):
             if not make_folder(root).is_dir():
                 raise BadInput(f"{root} is not a folder", hint="name another store with --store")
-            _refuse_shared(root)
+            _refuse_shared(root, root)
             if not database.exists():
                 _refuse_loss(root, database)
                 _create(root, database)
-            _refuse_shared(database)
+            for path in root.iterdir():
+                _refuse_shared(root, path)
         return cls(root, Database(database))
 
     def close(self) -> None:
@@ -139,9 +140,11 @@ class Store:
         return scratch(self.root / "tmp")
 
 
-def _refuse_shared(path: Path) -> None:
-    if stat.S_IMODE(path.stat().st_mode) & 0o022:
-        raise Refused(f"others can write to {path}, and so choose what is deployed", hint=f"chmod go-w {path}")
+def _refuse_shared(root: Path, path: Path) -> None:
+    """What is below is behind these doors; `lading repair` looks at all of it."""
+    with suppress(FileNotFoundError):  # another command removed it
+        if stat.S_IMODE(path.lstat().st_mode) & 0o022 and not path.is_symlink():
+            raise Refused(f"others can write to {path}, and so choose what is deployed", hint=f"chmod -R go-rwx {root}")
 
 
 def _refuse_loss(root: Path, database: Path) -> None:

@@ -111,13 +111,17 @@ def test_a_folder_that_others_can_write_to_is_refused(root: Path, mode: int) -> 
     root.chmod(mode)
     with pytest.raises(Refused, match=r"others can write to .*\.lading") as refused:
         Store.open(root)
-    assert refused.value.hint == f"chmod go-w {root}"
+    assert refused.value.hint == f"chmod -R go-rwx {root}"
 
 
-def test_a_database_that_others_can_write_to_is_refused(root: Path) -> None:
-    Store.open(root).close()
-    (root / "store.db").chmod(0o660)
-    with pytest.raises(Refused, match=r"store\.db"):
+@pytest.mark.parametrize("name", ["store.db", "store.ledger", "files"])
+def test_a_part_that_others_can_write_to_is_refused(root: Path, name: str) -> None:
+    with closing(Store.open(root)) as store:
+        store.files.put(written(root.parent / "file", b"1"))
+        store.reuse.put("key", "train", 1)
+    root.chmod(0o755)
+    (root / name).chmod(0o766)
+    with pytest.raises(Refused, match=f"others can write to .*{name}"):
         Store.open(root)
 
 
