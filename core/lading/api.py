@@ -211,10 +211,7 @@ def deployment(
     lock_wait: float = 0.0,
     command: str = "deployment",
 ) -> LiveDeployment:
-    """The deployment of a target as it is, without deploying anything.
-
-    Whoever finds the service locked by it is told that it is `lading COMMAND`.
-    """
+    """The deployment of a target as it is, without deploying anything; a lock on it names `lading COMMAND`."""
     targets = () if target is None else (target,)
     order = _order(command, manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait, stages=False)
     with open_session(order, ignore) as session:
