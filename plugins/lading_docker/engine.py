@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import docker
@@ -25,11 +25,11 @@ _FULL = "no space left on device"
 
 @dataclass(frozen=True)
 class Built:
-    """An image on the engine; `digests` are those of its manifest, by the repository where it was pushed or pulled."""
+    """An image on the engine."""
 
     id: str
     platform: str
-    digests: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str]
 
 
 class Engine:
@@ -43,25 +43,15 @@ class Engine:
         with asking("the container engine"):
             self.api: Any = docker.from_env(timeout=_TIMEOUT).api
 
-    def find(self, label: str, value: str) -> Built | None:
-        """The image with a label; None where there is none."""
-        with asking("the engine's images"):
-            found = self.api.images(filters={"label": f"{label}={value}"})
-        return self.inspect(found[0]["Id"]) if found else None
-
-    def inspect(self, image: str) -> Built:
-        with asking(f"the image {image}"):
-            told = self.api.inspect_image(image)
-        platform = "/".join(filter(None, (told["Os"], told["Architecture"], told.get("Variant"))))
-        digests = dict(reference.split("@", 1) for reference in told.get("RepoDigests") or ())
-        return Built(told["Id"], platform, digests)
-
-    def has(self, image: str) -> bool:
+    def find(self, image: str) -> Built | None:
+        """An image by its name or id; None where there is none."""
         with asking(f"the image {image}"):
             try:
-                return bool(self.api.inspect_image(image))
+                told = self.api.inspect_image(image)
             except ImageNotFound:
-                return False
+                return None
+        platform = "/".join(filter(None, (told["Os"], told["Architecture"], told.get("Variant"))))
+        return Built(told["Id"], platform, (told.get("Config") or {}).get("Labels") or {})
 
     def pull(self, image: str, platform: str | None = None) -> Iterator[str]:
         """Pull an image, line by line of what the engine says."""
@@ -72,9 +62,7 @@ class Engine:
             lambda: self.api.pull(name, tag=tag or None, platform=platform, stream=True, decode=True),
         )
 
-    def build(
-        self, context: BinaryIO, tag: str, arguments: Mapping[str, str], labels: Mapping[str, str], platform: str | None
-    ) -> Iterator[str]:
+    def build(self, context: BinaryIO, tag: str, arguments: Mapping[str, str], platform: str | None) -> Iterator[str]:
         """Build a tar with a Dockerfile, step by step."""
         yield from self._lines(
             "building the image",
@@ -83,7 +71,6 @@ class Engine:
                 custom_context=True,
                 tag=tag,
                 buildargs=dict(arguments),
-                labels=dict(labels),
                 platform=platform,
                 rm=True,
                 forcerm=True,
@@ -98,11 +85,6 @@ class Engine:
                 return self.api.inspect_container(name)
             except NotFound:
                 return None
-
-    def tag(self, image: str, name: str) -> None:
-        repository, _, tag = name.rpartition(":")
-        with asking(f"tagging {name}"):
-            self.api.tag(image, repository, tag)
 
     def push(self, name: str, credentials: Mapping[str, str] | None) -> Iterator[str]:
         """Push a tag, line by line."""

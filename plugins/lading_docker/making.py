@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from typing import TYPE_CHECKING, cast
 
@@ -10,6 +11,7 @@ from lading import BadInput, Image, StageFailed
 from .archive import write
 from .engine import Engine
 from .options import DockerOptions
+from .pushes import keep, pushed
 from .recipe import INPUTS, Recipe, recipe
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from .engine import Built
 
+_DIGEST = re.compile(r"\bdigest: (sha256:[0-9a-f]{64})\b")
 _KEPT_LINES = 20  # of what a build said, where it fails
 
 
@@ -35,8 +38,8 @@ def make(request: ImageRequest, context: Context) -> Image:
         )
     made_from, engine = recipe(request, options), Engine()
     name = f"{options.repository or f'lading/{request.service}'}:{made_from.digest[:20]}"
-    built = engine.find(INPUTS, made_from.digest)
-    if built is None:
+    built = engine.find(name)
+    if built is None or built.labels.get(INPUTS) != made_from.digest:
         context.intend(f"image/{name}")
         built = _build(engine, made_from, name, context)
     if options.repository is None or request.push is False:
@@ -46,31 +49,31 @@ def make(request: ImageRequest, context: Context) -> Image:
 
 def _build(engine: Engine, made_from: Recipe, name: str, context: Context) -> Built:
     base = made_from.arguments["BASE"]
-    if not engine.has(base):
+    if engine.find(base) is None:
         _follow(engine.pull(base, made_from.platform), "pulling", context)
     with tempfile.TemporaryFile(dir=context.work) as file:
         write(made_from.files, file)
-        steps = engine.build(file, name, made_from.arguments, made_from.labels, made_from.platform)
+        steps = engine.build(file, name, made_from.arguments, made_from.platform)
         _follow(steps, "building", context)
-    built = engine.find(INPUTS, made_from.digest)
+    built = engine.find(name)
     if built is None:
         raise StageFailed(f"{name} was built, and the engine does not have it", hint="run the same command again")
     return built
 
 
 def _pushed(engine: Engine, built: Built, name: str, options: DockerOptions, context: Context) -> Image:
-    repository = options.repository
-    assert repository is not None, "the caller has looked"
-    digest = built.digests.get(repository)
+    repository = name.rpartition(":")[0]
+    digest = pushed(context.work, built.id, name)
     if digest is None:
         context.intend(f"push/{name}")
-        engine.tag(built.id, name)
-        _follow(engine.push(name, _credentials(options, context)), "pushing", context)
-        digest = engine.inspect(built.id).digests.get(repository)
-    if digest is None:
-        raise StageFailed(
-            f"{name} was pushed, and the engine does not say its digest", hint="run the same command again"
-        )
+        said = _follow(engine.push(name, _credentials(options, context)), "pushing", context)
+        told = _DIGEST.search("\n".join(said))
+        if told is None:
+            raise StageFailed(
+                f"{name} was pushed, and the engine does not say its digest", hint="run the same command again"
+            )
+        digest = told[1]
+        keep(context.work, built.id, name, digest)
     return Image(f"{repository}@{digest}", digest, built.platform, repository.partition("/")[0])
 
 
@@ -85,8 +88,11 @@ def _credentials(options: DockerOptions, context: Context) -> dict[str, str] | N
     }
 
 
-def _follow(lines: Iterable[str], phase: str, context: Context) -> None:
-    """Tell each step; a failure has the last step and lines. Nothing more is asked for once the user wants to stop."""
+def _follow(lines: Iterable[str], phase: str, context: Context) -> list[str]:
+    """Tell each step, and return the last ones; a failure has them, too.
+
+    Nothing more is asked for once the user wants to stop.
+    """
     said: list[str] = []
     try:
         for line in lines:
@@ -96,3 +102,4 @@ def _follow(lines: Iterable[str], phase: str, context: Context) -> None:
                 break
     except StageFailed as error:
         raise StageFailed("\n".join([error.message, *said]), hint=error.hint) from error
+    return said

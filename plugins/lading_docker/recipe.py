@@ -22,13 +22,32 @@ INPUTS = "lading.inputs"
 
 PORT = 5001
 
+_LABELS = (
+    INPUTS,
+    "lading.service",
+    "lading.package",
+    "lading.model",
+    "lading.model.name",
+    "lading.model.version",
+    "org.opencontainers.image.title",
+    "org.opencontainers.image.version",
+    "org.opencontainers.image.revision",
+)
+
 _HOME = "/var/lading"
 _PACKAGES = "/opt/lading/packages"
 _SERVER = "/opt/lading/server"
 _ALIVE = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/', timeout=4)"
 
+
+def _argument(label: str) -> str:
+    """The build argument that has the value of a label."""
+    return label.replace(".", "_").upper()
+
+
 # No value of a manifest is in this text. What differs comes as build arguments, which the engine expands once and never
-# reads as instructions, and as files. The wheels stay in a stage of their own, and out of the image.
+# reads as instructions, and as files. The wheels stay in a stage of their own, and out of the image. An engine makes a
+# container for each instruction that its cache does not have: after the new files there are as few as can be.
 DOCKERFILE = f"""\
 ARG BASE
 FROM ${{BASE}} AS packages
@@ -43,11 +62,12 @@ USER 10001:10001
 WORKDIR /tmp
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD {json.dumps(["python3", "-c", _ALIVE])}
 ENTRYPOINT ["python3", "-m", "lading_serving.alone", "--host", "0.0.0.0", "--port", "{PORT}"]
-COPY home {_HOME}
 ARG SCRIPT
 ARG MODEL
+{"".join(f"ARG {_argument(name)}{chr(10)}" for name in _LABELS)}COPY home {_HOME}
 ENV AML_APP_ROOT={_HOME} AZUREML_SOURCE_DIRECTORY=azureml-app \\
     AZUREML_ENTRY_SCRIPT=${{SCRIPT}} AZUREML_MODEL_DIR=${{MODEL}}
+LABEL {" ".join(f"{name}=${{{_argument(name)}}}" for name in _LABELS)}
 """
 
 
@@ -59,7 +79,6 @@ class Recipe:
 
     files: Mapping[str, bytes | Path]
     arguments: Mapping[str, str]
-    labels: Mapping[str, str]
     platform: str | None
     digest: str
 
@@ -73,12 +92,15 @@ def recipe(request: ImageRequest, options: DockerOptions) -> Recipe:
         "SCRIPT": f"azureml-app/{package.scoring_script}",
         "MODEL": model,
     }
-    files = dict(sorted(_files(package, options)))
     labels = {**request.tags, **_annotations(request)}
+    arguments |= {_argument(name): value for name, value in labels.items()}
+    files = dict(sorted(_files(package, options)))
     content = {name: _digest(content) for name, content in files.items()}
-    inputs = json.dumps([DOCKERFILE, arguments, labels, content, options.platform], sort_keys=True)
+    inputs = json.dumps([DOCKERFILE, arguments, content, options.platform], sort_keys=True)
     digest = hashlib.sha256(inputs.encode()).hexdigest()
-    return Recipe(files, arguments, {**labels, INPUTS: digest}, options.platform, digest)
+    # the cache of Podman's builder knows no values of arguments: where one differs, so does a file
+    files[f"home/{INPUTS}"] = digest.encode()
+    return Recipe(files, {**arguments, _argument(INPUTS): digest}, options.platform, digest)
 
 
 def minor(python: str) -> str:

@@ -153,7 +153,7 @@ class Release:
         """Get the image where the engine lacks it; one that was never pushed can only be there."""
         if "@" not in self._image.reference or self._options.pull == "never":
             return
-        if self._options.pull == "always" or not self._engine.has(self._image.reference):
+        if self._options.pull == "always" or self._engine.find(self._image.reference) is None:
             for line in self._engine.pull(self._image.reference):
                 self._context.progress("pulling", line)
 

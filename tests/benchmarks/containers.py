@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT / "tests" / name) for name in ("engine", "emulators/azu
 
 from container_engine import ContainerEngine, engine_for_tests  # noqa: E402
 
-BUILD, IDLE = "lading image build, another model", "deploy to container, nothing to do"
+BUILD, IDLE = "image stage, another model, against docker build", "deploy to container, nothing to do"
 MANIFEST = """\
 version: 1
 name: crate
@@ -31,7 +31,11 @@ targets: {{local: {{}}, container: {{}}}}
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """The build against `docker build` of the same files, both with a warm base and the requirements in the cache."""
+    """The image stage, from its first event to its last, against `docker build` of the same context, arguments and tag.
+
+    The base is there and the requirements are in the cache on both sides. Starting, registering and packaging count on
+    neither: `docker build` is given a folder with what they made.
+    """
     try:
         with engine_for_tests() as engine:
             bench.ours.pip("install", "lading[docker]")
@@ -57,22 +61,20 @@ class _Project:
         self._train()
 
     def image(self) -> float:
-        """Seconds that `lading image build` takes, with the register and package stages before it."""
+        """Seconds that the image stage takes, loading the SDK of Docker included."""
         self._train()
-        return self._lading("image", "build", self._manifest)()
+        program = self._bench.programs / "image_stage.py"
+        return float(run([self._bench.ours.tool("python"), program, self._manifest], DOCKER_HOST=self._engine.host))
 
     def plain_build(self) -> float:
-        """Seconds that the engine takes for what such a build gives it."""
+        """Seconds that the engine's own command takes for what such a stage gives the engine."""
         self._train()
-        file, base, wheels = self._folder / "context.tar", self._engine.base, self._engine.wheels
+        folder, base, wheels = self._folder / "context", self._engine.base, self._engine.wheels
+        shutil.rmtree(folder, ignore_errors=True)
         program = self._bench.programs / "context.py"
-        printed = run([self._bench.ours.tool("python"), program, self._manifest, file, base, wheels])
+        printed = run([self._bench.ours.tool("python"), program, self._manifest, folder, base, wheels])
         arguments = [f"--build-arg={name}={value}" for name, value in json.loads(printed).items()]
-        command = ["docker", "-H", self._engine.host, "build", "-q", *arguments, "-"]
-        started = time.perf_counter()
-        with file.open("rb") as context:
-            subprocess.run(command, stdin=context, check=True, capture_output=True)
-        return time.perf_counter() - started
+        return stopwatch("docker", "-H", self._engine.host, "build", "-t", "crate:plain", *arguments, folder)()
 
     def idle(self) -> Iterator[Row]:
         targets = ("container", "local")

@@ -1,7 +1,9 @@
-"""`context.py MANIFEST FILE BASE WHEELS`: write what `lading image build` gives its engine, and print its arguments."""
+"""`context.py MANIFEST FOLDER BASE WHEELS`: lay out what `lading image build` gives its engine; print the arguments."""
 
+import io
 import json
 import sys
+import tarfile
 from pathlib import Path
 
 import lading
@@ -9,10 +11,12 @@ from lading_docker.archive import write
 from lading_docker.options import DockerOptions
 from lading_docker.recipe import recipe
 
-manifest, file, base, wheels = sys.argv[1:]
+manifest, folder, base, wheels = sys.argv[1:]
 package = lading.package(manifest)
 request = lading.ImageRequest(package, DockerOptions(), package.model.name, {})
 made = recipe(request, DockerOptions(base=base, wheels=Path(wheels)))
-with Path(file).open("w+b") as stream:
-    write(made.files, stream)
+packed = io.BytesIO()
+write(made.files, packed)
+with tarfile.open(fileobj=packed) as archive:
+    archive.extractall(folder, filter="data")
 json.dump(dict(made.arguments), sys.stdout)

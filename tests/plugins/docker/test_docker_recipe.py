@@ -41,7 +41,9 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> ImageRequest:
     now = datetime.now(UTC)
     model = ModelVersion("hull", 3, "aa", file, "model.txt", now, framework="x", framework_version="1", python="3.11.7")
     package = Package("dd", folder, "score.py", model, "3.11.7", ("click==8.1.0",))
-    return ImageRequest(package, DockerOptions(), "ferry", {"lading.package": "dd"})
+    return ImageRequest(
+        package, DockerOptions(), "ferry", {"lading.service": "ferry", "lading.package": "dd", "lading.model": "aa"}
+    )
 
 
 def made(request: ImageRequest, **options: object) -> Recipe:
@@ -96,6 +98,12 @@ def test_the_dockerfile_has_exec_forms_alone() -> None:
     commands = re.findall(r"^(?:RUN|ENTRYPOINT|HEALTHCHECK .*CMD) (.*)$", DOCKERFILE, re.MULTILINE)
     assert len(commands) == 3
     assert all(isinstance(json.loads(command), list) for command in commands)
+
+
+def test_each_argument_is_one_of_the_dockerfile_and_each_label_has_one(request_: ImageRequest) -> None:
+    assert sorted(re.findall(r"^ARG (.*)$", DOCKERFILE, re.MULTILINE)) == sorted(made(request_).arguments)
+    (labels,) = re.findall(r"^LABEL (.*)$", DOCKERFILE, re.MULTILINE)
+    assert {label.partition("=")[0] for label in labels.split()} >= set(request_.tags)
 
 
 def archive(files: Mapping[str, bytes | Path]) -> bytes:
