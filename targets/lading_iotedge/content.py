@@ -10,7 +10,7 @@ from lading import BadInput, Json
 
 from . import create_options
 from .module import Part
-from .options import Registry
+from .options import IotEdgeOptions, Registry
 from .port import AGENT, ROUTER, Twin
 
 _MAX_BYTES = 32 * 1024
@@ -35,7 +35,7 @@ def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) 
         settings["registryCredentials"] = {**_registries(desired), **part.credentials}
     if "startupOrder" in part.module and desired["schemaVersion"] == "1.0":
         desired["schemaVersion"] = "1.1"
-    return checked(_full(desired, {**router.desired, "routes": {**routes, **part.routes}}))
+    return _checked(_full(desired, {**router.desired, "routes": {**routes, **part.routes}}), part.options)
 
 
 def holds(part: Part, agent: Twin, router: Twin) -> bool:
@@ -118,17 +118,19 @@ def layer(part: Part) -> dict[str, Json]:
         },
     }
     routes = {f"properties.desired.routes.{name}": route for name, route in part.routes.items()}
-    return checked({AGENT: agent, **({ROUTER: routes} if routes else {})})
+    return _checked({AGENT: agent, **({ROUTER: routes} if routes else {})}, part.options)
 
 
-def checked(content: dict[str, Json]) -> dict[str, Json]:
+def _checked(content: dict[str, Json], options: IotEdgeOptions) -> dict[str, Json]:
     """The content. Raises BadInput where it is over one of the hub's limits."""
+    whose = "device" if options.device else "target_condition"
     for name, twin in content.items():
         size = len(json.dumps(twin, separators=(",", ":")))
         if size > _MAX_BYTES:
             raise BadInput(
                 f"the desired content of {name} would have {size} bytes, and the hub takes {_MAX_BYTES}",
                 hint="shorten create_options, env or routes, or move modules to another device",
+                option=whose,
             )
     agent = content[AGENT].get("properties.desired", {})
     modules = len(agent.get("modules", {})) + len(agent.get("systemModules", {}))
@@ -136,6 +138,7 @@ def checked(content: dict[str, Json]) -> dict[str, Json]:
         raise BadInput(
             f"the device would have {modules} modules, those of IoT Edge among them, and the hub takes {_MAX_MODULES}",
             hint="take one away first",
+            option=whose,
         )
     return content
 
@@ -160,8 +163,8 @@ def _check_ports(part: Part, others: Mapping[str, Json]) -> None:
         for binding in ours & _bound(module):
             raise BadInput(
                 f"port {binding[0]} of the device is bound by the module {name} already",
-                hint="give the target another host_port",
-                option="host_port",
+                hint="give the module another port of the device",
+                option="host_port" if binding[0] == str(part.options.host_port) else "create_options",
             )
 
 

@@ -183,7 +183,7 @@ class _Step:
         if kept.previous is None:
             return None
         module, routes = with_values(kept.previous["module"], kept.previous["routes"], self._context, kept.names)
-        return Part(self._wanted.name, module, routes, {})
+        return replace(self._wanted, module=module, routes=routes, credentials={})
 
     def _is_back(self, before: Part | None, agent: Twin) -> bool:
         name = self._wanted.name

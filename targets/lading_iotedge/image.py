@@ -39,12 +39,12 @@ def check_platform(request: DeployRequest, wanted: str | None, reported: tuple[s
     """Raise BadInput where the image is for another platform than a device reports, or than the options name."""
     assert request.image is not None
     made_for = _plain(request.image.platform)
-    for named in filter(None, (wanted, "/".join(reported) if reported else None)):
-        if made_for != _plain(named):
+    for option, named in (("platform", wanted), ("device", "/".join(reported) if reported else None)):
+        if named and made_for != _plain(named):
             raise BadInput(
                 f"the image is for {request.image.platform}, and {whose} is {'/'.join(_plain(named))}",
                 hint="build it for that platform, or deploy to another device",
-                option="platform",
+                option=option,
             )
 
 

@@ -20,6 +20,7 @@ from lading import Context, Deployment, DeployRequest, Json, StageFailed
 from . import create_options
 from .image import reference
 from .options import IotEdgeOptions
+from .signing import value_of
 
 PACKAGE, MODEL = "lading.package", "lading.model"
 _VARIABLES, _ROUTES = "lading.variables", "lading.routes"
@@ -32,6 +33,7 @@ _Path = tuple[str | int, ...]
 class Part:
     """What one release of ours puts on a device; `credentials` are those of its registry, by their name."""
 
+    options: IotEdgeOptions
     name: str
     module: Mapping[str, Json]
     routes: Mapping[str, Json]
@@ -65,7 +67,7 @@ def part(request: DeployRequest, context: Context) -> Part:
         module["env"] = {name: {"value": value} for name, value in options.env.items()}
     if options.startup_order is not None:
         module["startupOrder"] = options.startup_order
-    return Part(module_name(request.deployment), module, options.routes, _credentials(options, context))
+    return Part(options, module_name(request.deployment), module, options.routes, _credentials(options, context))
 
 
 def _create_options(request: DeployRequest, options: IotEdgeOptions) -> dict[str, Json]:
@@ -89,8 +91,11 @@ def _credentials(options: IotEdgeOptions, context: Context) -> dict[str, Json]:
     registry = options.registry
     if registry is None:
         return {}
-    username, password = (context.secret(name).reveal() for name in (registry.username, registry.password))
-    return {registry.name: {"address": registry.address, "username": username, "password": password}}
+    signing_in = {
+        "username": value_of(registry.username, "registry.username", context),
+        "password": value_of(registry.password, "registry.password", context),
+    }
+    return {registry.name: {"address": registry.address, **signing_in}}
 
 
 def is_ours(module: Mapping[str, Json], deployment: Deployment) -> bool:

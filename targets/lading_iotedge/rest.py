@@ -26,7 +26,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 from lading import BadInput, Context, Json, LadingError, StageFailed, Transient, __version__
 
 from .port import AGENT, Configuration, Twin
-from .signing import parse
+from .signing import parse, value_of
 from .text import clean
 
 _API_VERSION = "2021-04-12"
@@ -53,7 +53,7 @@ def connect(hub: str, context: Context) -> RestHub:
     """The hub at a host name, or of the connection string in a variable. Raises BadInput for a wrong one."""
     if "." in hub:
         return RestHub(hub, lambda fresh: f"Bearer {_token(fresh)}", context.deadline)
-    shared = parse(hub, context.secret(hub).reveal())
+    shared = parse(hub, value_of(hub, "hub", context))
     return RestHub(shared.host, lambda _fresh: shared.sign(), context.deadline)
 
 

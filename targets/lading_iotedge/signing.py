@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
-from lading import BadInput
+from lading import BadInput, Context
 
 _LIFETIME = 3600  # seconds that a signature holds
 _PARTS = ("HostName", "SharedAccessKeyName", "SharedAccessKey")
@@ -30,6 +30,14 @@ class SharedKey:
         digest = hmac.new(self.key, f"{resource}\n{expiry}".encode(), hashlib.sha256).digest()
         signature = quote_plus(base64.b64encode(digest))
         return f"SharedAccessSignature sr={resource}&sig={signature}&se={expiry}&skn={quote_plus(self.policy)}"
+
+
+def value_of(variable: str, option: str, context: Context) -> str:
+    """The value of a variable. Raises BadInput where it is not set, at the option that names it."""
+    try:
+        return context.secret(variable).reveal()
+    except BadInput as error:
+        raise BadInput(error.message, hint=error.hint, option=option) from error
 
 
 def parse(variable: str, text: str) -> SharedKey:

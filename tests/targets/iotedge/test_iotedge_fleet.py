@@ -137,7 +137,9 @@ def test_a_condition_is_judged_before_anything_is_created(fleet: Yard) -> None:
     before = list(fleet.writes)
     fleet.write(target_condition="tags.site == 'oslo' &&")
     done = fleet.deploy(code=2)
-    assert re.search(r"azure-devices\.net says: .*unexpected", done.err), done.err
+    assert re.search(
+        r"lading\.yaml:\d+:\d+: targets\.edge\.target_condition: .*azure-devices\.net says: .*unexpected", done.err
+    ), done.err
     fleet.write(target_condition=OSLO, platform="linux/arm64")
     assert "the image is for linux/amd64, and the fleet is linux/arm64" in fleet.deploy(code=2).err
     assert fleet.writes == before
