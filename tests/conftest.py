@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT / "tests" / name) for name in ("emulators/azureml", "em
 from container_engine import container_engine, image_registry  # noqa: E402, F401 - fixtures for every room
 from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401
 from offline_iothub.fixture import iothub, iothub_emulator  # noqa: E402, F401
+from podman_engine import podman_engine  # noqa: E402, F401
 
 LADING = Path(sys.executable).with_name("lading")
 

@@ -55,7 +55,7 @@ class ContainerEngine:
 
     def fetch(self, *requirements: str) -> Path:
         """The folder of wheels, with those of more pinned requirements."""
-        with _alone("prepare"):
+        with alone("prepare"):
             _ensure_wheels(self.wheels, *requirements)
         return self.wheels
 
@@ -74,8 +74,8 @@ def engine_for_tests() -> Iterator[ContainerEngine]:
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     with _host() as host:
         engine = ContainerEngine(host, BASE, FOLDER / "wheels")
-        with _alone("prepare"):
-            _ensure_base(engine)
+        with alone("prepare"):
+            ensure_base(engine)
             _ensure_wheels(engine.wheels, "httptools", "pip")
         yield engine
 
@@ -83,7 +83,7 @@ def engine_for_tests() -> Iterator[ContainerEngine]:
 @pytest.fixture(scope="session")
 def image_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an empty registry on this machine."""
-    _need("docker-registry")
+    need("docker-registry")
     folder = tmp_path_factory.mktemp("registry")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -92,7 +92,7 @@ def image_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
     try:
-        _until(lambda: _answers(f"http://127.0.0.1:{port}/v2/"), "the registry did not come up")
+        until(lambda: _answers(f"http://127.0.0.1:{port}/v2/"), "the registry did not come up")
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -104,7 +104,7 @@ def _host() -> Iterator[str]:
     """The address of a running engine; one that was started for it ends with the last who uses it."""
     given = os.environ.get("DOCKER_HOST")
     if given:
-        _need("docker")
+        need("docker")
         if subprocess.run(["docker", "version"], capture_output=True, timeout=60, check=False).returncode != 0:
             go_without(f"no engine answers at DOCKER_HOST={given}")
         yield given
@@ -112,15 +112,15 @@ def _host() -> Iterator[str]:
     if os.getuid() != 0:
         go_without("no DOCKER_HOST is set, and only root can start an engine")
     for program in ("docker", "dockerd", "iptables"):
-        _need(program)
+        need(program)
     with (FOLDER / "users").open("w") as users:
-        with _alone("start"):
+        with alone("start"):
             fcntl.flock(users, fcntl.LOCK_SH)
             _start()
         try:
             yield f"unix://{FOLDER}/docker.sock"
         finally:
-            with _alone("start"):
+            with alone("start"):
                 _stop_unless_used(users.fileno())
 
 
@@ -132,7 +132,7 @@ def _start() -> None:
     # a child of nobody here, as it may outlive the test process that starts it
     subprocess.run(["sh", "-c", f"setsid dockerd {places} > {FOLDER}/log 2>&1 < /dev/null &"], check=True)
     try:
-        _until(lambda: _answers_docker(f"unix://{FOLDER}/docker.sock"), "the engine did not start")
+        until(lambda: answers_docker(f"unix://{FOLDER}/docker.sock"), "the engine did not start")
     except AssertionError:
         go_without(f"dockerd does not start here: {(FOLDER / 'log').read_text().splitlines()[-1:]}")
 
@@ -145,7 +145,7 @@ def _stop_unless_used(users: int) -> None:
     pid = _pid()
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
-        _until(lambda: _pid() is None, "the engine did not end")
+        until(lambda: _pid() is None, "the engine did not end")
 
 
 def _pid() -> int | None:
@@ -157,12 +157,12 @@ def _pid() -> int | None:
         return None
 
 
-def _ensure_base(engine: ContainerEngine) -> None:
+def ensure_base(engine: ContainerEngine) -> None:
     if engine.docker("images", "-q", BASE):
         return
     tar = FOLDER / "base.tar"
     if not tar.exists():
-        _need("mmdebstrap")
+        need("mmdebstrap")
         making = tar.with_suffix(".part")
         command: list[str | Path] = [
             "mmdebstrap",
@@ -199,20 +199,20 @@ def _ensure_wheels(folder: Path, *requirements: str) -> Path:
     return folder
 
 
-def _need(program: str) -> None:
+def need(program: str) -> None:
     if shutil.which(program) is None:
         go_without(f"{program} is missing")
 
 
 @contextmanager
-def _alone(what: str) -> Iterator[None]:
+def alone(what: str) -> Iterator[None]:
     """Do one thing in one process at a time."""
     with (FOLDER / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _until(condition: Callable[[], bool], problem: str) -> None:
+def until(condition: Callable[[], bool], problem: str) -> None:
     end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, problem
@@ -227,6 +227,6 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _answers_docker(host: str) -> bool:
+def answers_docker(host: str) -> bool:
     asked = ["docker", "-H", host, "version"]
     return subprocess.run(asked, capture_output=True, timeout=60, check=False).returncode == 0

@@ -7,6 +7,7 @@ import json
 import secrets
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -204,6 +205,36 @@ def test_an_image_is_pushed_where_the_manifest_says_and_known_by_its_digest(yard
     assert (again.out.strip(), "pushing" in again.err) == (first["reference"], False)
     yard.shell("deploy")
     assert yard.engine.docker("inspect", "--format", "{{.Config.Image}}", yard.name) == first["reference"]
+
+
+def test_podman_does_the_same(shell: Shell, podman_engine: ContainerEngine, image_registry: str) -> None:
+    yard = Yard(shell, podman_engine)
+    image = f", repository: {image_registry}/team/{yard.name}"
+    yard.write(7, image=image)
+    uri = yard.shell("deploy").out
+    assert yard.answer() == [7]
+    pushed = yard.shell("image", "push", "--json").json()
+    manifest = f"http://{image_registry}/v2/team/{yard.name}/manifests/{pushed['digest']}"
+    with urllib.request.urlopen(urllib.request.Request(manifest, headers={"accept": "*/*"}), timeout=30) as answer:
+        assert answer.headers["docker-content-digest"] == pushed["digest"]
+    yard.write(8, image=image, script="a $(touch x) 'q' -z.py")
+    assert yard.shell("deploy").out == uri
+    assert (yard.answer(), yard.containers()) == ([8], [yard.name])
+    yard.write(9, init="raise RuntimeError('no keel')", image=image)
+    assert "no keel" in yard.shell("deploy", code=8).err
+    assert yard.answer() == [8]
+    yard.shell("delete")
+    assert yard.containers() == []
+
+
+def test_podman_puts_no_image_of_another_service_under_this_name(shell: Shell, podman_engine: ContainerEngine) -> None:
+    yard = Yard(shell, podman_engine)
+    yard.write(7)
+    yard.shell("image", "build")
+    yard.name += "-2"
+    yard.write(7)  # the same package, and other labels alone
+    built = yard.shell("image", "build").out.strip()
+    assert podman_engine.docker("inspect", "--format", '{{index .Config.Labels "lading.service"}}', built) == yard.name
 
 
 def test_what_fails_is_said_with_its_step(yard: Yard, image_registry: str) -> None:

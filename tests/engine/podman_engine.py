@@ -1,0 +1,70 @@
+"""A Podman of its own for tests, behind its socket with the API of Docker, and with the base of `container_engine`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from container_engine import BASE, FOLDER, ContainerEngine, alone, answers_docker, ensure_base, need, until
+from offline_azure.fixture import go_without
+
+# No systemd is at hand, and limits cannot be raised, where tests run in a container themselves. The registry of the
+# tests speaks plain HTTP, which Podman asks to be told of.
+_CONTAINERS = """\
+[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_backend = "netavark"
+network_config_dir = "{folder}/networks"
+"""
+_REGISTRIES = """\
+[[registry]]
+location = "{registry}"
+insecure = true
+"""
+
+
+@pytest.fixture(scope="module")
+def podman_engine(container_engine: ContainerEngine, image_registry: str) -> Iterator[ContainerEngine]:
+    if os.getuid() != 0:
+        go_without("only root can start a Podman that has networks")
+    for program in ("podman", "runc", "iptables"):
+        need(program)
+    folder = FOLDER / "podman"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with alone("podman"), _service(folder, image_registry) as host:
+        engine = ContainerEngine(host, BASE, container_engine.wheels)
+        ensure_base(engine)
+        yield engine
+
+
+@contextmanager
+def _service(folder: Path, registry: str) -> Iterator[str]:
+    """The address of `podman system service`, which ends with its images kept for the next run."""
+    (folder / "containers.conf").write_text(_CONTAINERS.format(folder=folder), encoding="utf-8")
+    (folder / "registries.conf").write_text(_REGISTRIES.format(registry=registry), encoding="utf-8")
+    own = {
+        f"CONTAINERS_{name}CONF": f"{folder}/{file}.conf"
+        for name, file in (("", "containers"), ("REGISTRIES_", "registries"))
+    }
+    podman = ["podman", "--root", str(folder / "root"), "--runroot", str(folder / "run")]
+    host = f"unix://{folder}/podman.sock"
+    with (folder / "log").open("wb") as log:
+        service = subprocess.Popen(
+            [*podman, "system", "service", "--time=0", host], env={**os.environ, **own}, stdout=log, stderr=log
+        )
+    try:
+        until(lambda: answers_docker(host), "Podman did not start")
+        yield host
+    finally:
+        service.terminate()
+        service.wait(30)
+        subprocess.run(["umount", folder / "root" / "overlay"], check=False)
