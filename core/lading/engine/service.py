@@ -180,7 +180,7 @@ def no_address(service: str, target: str, found: NoScoringUri) -> StageFailed:
     """The failure of whoever needs the scoring URI of a deployment that has none."""
     return StageFailed(
         f"{service} on '{target}' has no scoring URI: {found.reason}",
-        hint="`lading deploy` brings it up; `lading status` says what the target knows",
+        hint="`lading status` says what the target knows; what is not up, `lading deploy` brings up",
     )
 
 
