@@ -20,6 +20,14 @@ class Taken(StageFailed):
     """There is something of that name already."""
 
 
+class OverQuota(StageFailed):
+    """A quota of the subscription or of a cluster is used up."""
+
+    def __init__(self, what: str, said: str) -> None:
+        hint = "ask for more under Quotas in the Azure portal, or ask for less in the target's block"
+        super().__init__(f"{what} failed, a quota is used up: {said}", hint=hint)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a workspace is."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lading import Column, Context, ModelReference, ModelVersion, RegisterRequest, Run
+from lading import Context, ModelReference, ModelVersion, RegisterRequest, Run
 
 from .port import NewModel, RegisteredModel
 
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 SHA256 = "lading.sha256"
 VERSION = "lading.version"
 COLUMNS = "lading.columns"
+SAMPLE_INPUT = "lading.sample_input"
+_LONGEST = 1000  # characters that Azure ML allows for a property of a run; for one of a model it names no limit
 _FRAMEWORKS = {"scikit-learn": "ScikitLearn", "onnx": "Onnx", "tensorflow": "TensorFlow"}
 
 
@@ -47,7 +48,7 @@ def ensure_registered(
             framework_version=model.framework_version,
             description=model.description,
             tags=model.tags,
-            properties={SHA256: model.sha256, VERSION: version, COLUMNS: _columns(model.columns)},
+            properties={SHA256: model.sha256, VERSION: version, **described(model)},
             run=tracked,
             experiment=experiment if tracked else None,
         )
@@ -60,5 +61,9 @@ def _tracked(run: Run | None, connection: str) -> str | None:
     return ids[-1] if ids else None
 
 
-def _columns(columns: Sequence[Column]) -> str:
-    return json.dumps({column.name: column.dtype for column in columns})
+def described(model: RegisterRequest | ModelVersion) -> dict[str, str]:
+    """The columns of a model and a request to it, as JSON. What is too long is left out: half of it helps nobody."""
+    texts = {COLUMNS: json.dumps({column.name: column.dtype for column in model.columns})}
+    if model.samples:
+        texts[SAMPLE_INPUT] = json.dumps(model.samples[0].request)
+    return {name: text for name, text in texts.items() if len(text) <= _LONGEST}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from lading import Failed, LadingError
-from lading_azureml.port import AzureWorkspace, Operation, Service
+from lading_azureml.port import AzureWorkspace, Operation, OverQuota, Service
 from lading_azureml.text import reason
 
 _LINES = 30  # of a log that are shown
@@ -20,10 +20,15 @@ _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Int
 def failed(
     workspace: AzureWorkspace, service: Service, operation: Operation | None, phase: str, lines: Sequence[str]
 ) -> Failed:
-    """The end of a release that did not come up; `lines` are those of the operation's log."""
-    log = _log(workspace, service, operation) or lines
+    """The end of a release that did not come up; `lines` are those of the operation's log.
+
+    Raises OverQuota where Azure had no room for it: nothing of the release was tried then.
+    """
     error = (operation.error if operation else {}) or service.error
     said = reason(error) or f"the service is {service.state}"
+    if "quota" in f"{error.get('code')} {said}".lower():
+        raise OverQuota(phase, said)
+    log = _log(workspace, service, operation) or lines
     place = culprit(log)
     return Failed(f"{phase} failed: {said}" + (f" ({place})" if place else ""), "\n".join(log[-_LINES:]))
 

@@ -156,7 +156,7 @@ def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
         label=version.label,
         distributions=version.distributions,
         modules=version.modules,
-        samples=version.samples,
+        samples=version.samples or session.manifest.samples_record,
     )
 
 

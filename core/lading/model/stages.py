@@ -108,7 +108,11 @@ class InspectRequest:
 
 @dataclass(frozen=True)
 class RegisterRequest:
-    """A model to register. `file` has `sha256`; `reference` is the store's own version, None for the store itself."""
+    """A model to register. `file` has `sha256`; `reference` is the store's own version, None for the store itself.
+
+    `samples` are the golden requests that were recorded when it was trained. Where there are none, a registry that is
+    not the store is given the manifest's, with `${NAME}` as written.
+    """
 
     name: str
     sha256: str

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError as BrokenConnection
 
 from lading import Json, LadingError, StageFailed, Transient
 
-from ..port import Place, Taken
+from ..port import OverQuota, Place, Taken
 from ..text import clean
 
 _NO_ANSWER = (
@@ -100,10 +100,7 @@ def _subscription(_failure: Failure, _what: str, place: Place) -> LadingError:
 
 
 def _quota(failure: Failure, what: str, _place: Place) -> LadingError:
-    return StageFailed(
-        f"{what} failed, a quota is used up: {failure.message}",
-        hint="ask for more under Quotas in the Azure portal, or ask for less in the target's block",
-    )
+    return OverQuota(what, failure.message)
 
 
 def _role(failure: Failure, what: str, place: Place) -> LadingError:

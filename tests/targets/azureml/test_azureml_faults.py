@@ -200,9 +200,17 @@ def test_a_replacement_that_is_not_allowed_leaves_the_old_release_serving(cloud:
 def test_a_quota_that_is_used_up_later_is_named_and_the_service_can_be_repaired(cloud: Cloud) -> None:
     error = {"code": "QuotaExceeded", "statusCode": 400, "message": "ContainerGroupQuotaReached: 0 of 4 cores are left"}
     cloud.azure.faults.fail_operation(error, "DeployService", method="POST", path=CREATE)
-    assert "creating the service failed: ContainerGroupQuotaReached: 0 of 4 cores" in cloud("deploy", code=8).err
+    done = cloud("deploy", code=6)
+    assert "creating the service failed, a quota is used up: ContainerGroupQuotaReached: 0 of 4 cores" in done.err
+    assert "under Quotas in the Azure portal" in done.err
     cloud("deploy")
     assert cloud.count("POST", CREATE) == 1
+    assert cloud.scores() == ANSWER
+    cloud.script(PLAIN.replace("141760", "7"))
+    cloud.azure.faults.fail_operation(error, "DeployService", method="PATCH", path=SERVICE)
+    done = cloud("deploy", code=6)
+    assert "a quota is used up" in done.err
+    assert "release 2 serves again" in done.err
     assert cloud.scores() == ANSWER
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from offline_azure.fixture import require_sdk
 
 import lading
+from lading_azureml.registering import described
 from lading_azureml.text import clean, clean_json
 from lading_azureml_services.aci import ACI
 from lading_azureml_services.aks import AKS
@@ -136,6 +137,16 @@ def test_digests_tell_what_changed() -> None:
     assert ACI.digests(AciOptions(cpu_cores=1, description="b"))[0] != all_
     assert ACI.digests(AciOptions(cpu_cores=1, description="b"))[1] == fixed
     assert ACI.digests(AciOptions(cpu_cores=2, description="a"))[1] != fixed
+
+
+def test_a_registered_model_says_how_it_is_asked_where_that_is_short(tmp_path: Path) -> None:
+    known = {"framework": "onnx", "framework_version": "1", "python": "3.11", "columns": (lading.Column("x", "int64"),)}
+    plain = lading.RegisterRequest("m", "0" * 64, tmp_path / "m.onnx", "m.onnx", **known)  # type: ignore[arg-type]
+    assert described(plain) == {"lading.columns": '{"x": "int64"}'}
+    short, long = (lading.GoldenRequest({"data": [[21] * many]}, [1.0]) for many in (1, 500))
+    asked = described(replace(plain, samples=(short, long)))
+    assert asked == {"lading.columns": '{"x": "int64"}', "lading.sample_input": '{"data": [[21]]}'}
+    assert described(replace(plain, samples=(long, short))) == {"lading.columns": '{"x": "int64"}'}
 
 
 @given(st.text())

@@ -34,6 +34,7 @@ def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud,
     assert model["framework"] == "ScikitLearn"
     assert model["kvTags"] == {"key": "1"}
     assert json.loads(model["properties"]["lading.columns"]) == {"x": "int64"}
+    assert json.loads(model["properties"]["lading.sample_input"]) == {"data": [[21]]}
     shown = cloud.shell("model", "show", "sal_model:1", "salary.yaml", "--json").json()
     assert {"registry": "azureml", "name": "sal_model", "version": "1"}.items() <= shown["references"][-1].items()
     assert model["properties"]["lading.sha256"] == shown["sha256"]
@@ -88,8 +89,10 @@ def test_a_missing_sdk_names_the_extra(cloud: Cloud) -> None:
 
 def test_a_model_is_registered_without_a_run(cloud: Cloud) -> None:
     cloud.edit("register:\n", "register:\n  to: [azureml]\n")
-    cloud.shell("register", "salary.yaml")
+    cloud.edit("request: {data: [[21]]}", 'request: {data: ["${YEARS}"]}')
+    cloud.shell("register", "salary.yaml", YEARS="21")
     model = only(cloud.azure.state["models"])
+    assert model["properties"]["lading.sample_input"] == '{"data": ["${YEARS}"]}'
     stored = cloud.shell.folder / ".lading" / "files"
     digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in stored.rglob("*") if path.is_file()}
     assert model["properties"]["lading.sha256"] in digests
