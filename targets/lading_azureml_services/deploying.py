@@ -123,7 +123,7 @@ class _Step:
             raise Refused(
                 f"Azure cannot turn the service {service.name} into what the manifest says: of a living {service.kind} "
                 f"service, its kind and {names} stay as they are",
-                hint="`lading delete` it first, or give the block another service_name",
+                hint="`lading plan` shows which; `lading delete` it first, or give the block another service_name",
             )
         spec = self._spec(update=True)
         return self._ask("update", lambda: self._workspace.update_service(spec))

@@ -51,12 +51,12 @@ def plan_deploy(service: Service, package: Package | None, waits: str, *, blind:
         changed = asked_for(made_from, block)
     certain = not waits or bool(drift or changed or interrupted) or release is None
     why = "the target contradicts the store" if drift else reason(last, changed, waits)
-    if interrupted:
-        why = "; ".join(filter(None, (why, "an interrupted deploy left a release behind")))
+    left = "an interrupted deploy left a release behind" if interrupted else ""
+    told = status.detail if status.state is State.UNKNOWN and service.plugin.can(Capability.STATUS) else ""
     return replace(
         planned,
         action=action,
-        reason=why or "the target does not serve it",
+        reason="; ".join(filter(None, (why, left, told))) or "the target does not serve it",
         known_after="" if certain else waits,
         changes=changed,
         outputs={**({"image": None} if service.image else {}), "release": None, "scoring_uri": None},

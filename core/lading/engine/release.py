@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LadingError, NotUp
-from ..model import Capability, Image, ImageNeed, Package, Release
+from ..model import Capability, Image, ImageNeed, Package, Release, State
 from . import keys
 from .attempt import RESUMABLE, Attempt
 from .deploy import Wanted, inputs, mark
@@ -36,8 +37,8 @@ def bring_up(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Releas
         raise
     except LadingError as error:
         session.events.emit("release.refused", stage="deploy", target=target.name, detail=error.message)
-        if previous is not None and not service.plugin.can(Capability.KEEPS_OLD_RELEASE):
-            _restore(service, previous)
+        if previous is not None and not _still_serves(service, previous, error):
+            _restore(service, previous, error)
         raise
     detail = f"release {up.number}"
     session.events.emit("release.up", stage="deploy", target=target.name, detail=detail, release=up.number)
@@ -106,9 +107,30 @@ def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | 
     return session.store.releases.finish(answered, "up", settles=True)
 
 
-def _restore(service: Service, previous: Release) -> None:
+def _still_serves(service: Service, previous: Release, error: LadingError) -> bool:
+    """Whether the release before one that failed is still there: the target keeps it, or refused to begin."""
+    if service.plugin.can(Capability.KEEPS_OLD_RELEASE):
+        return True
+    if isinstance(error, NotUp):
+        return False
+    with suppress(LadingError):  # a target that cannot be asked may have given it up
+        status = service.status()
+        return status.state is State.RUNNING and status.package_digest == previous.package_digest
+    return False
+
+
+def _restore(service: Service, previous: Release, error: LadingError) -> None:
     """Deploy the previous package again, on a target that had to give it up for the new one."""
     session, target = service.session, service.target
+    if isinstance(error, NotUp):
+        error.hint = None  # `lading logs` shows from now on what serves again
+    session.events.emit(
+        "progress",
+        stage="deploy",
+        target=target.name,
+        phase=f"bringing release {previous.number} back",
+        detail=error.message.partition("\n")[0],
+    )
     package = kept_package(service, previous)
     if package is None:
         raise NotUp(f"release {previous.number} of {target.service_name} cannot come back: its package is gone")
@@ -119,7 +141,7 @@ def _restore(service: Service, previous: Release) -> None:
         "release.rolled_back",
         stage="deploy",
         target=target.name,
-        detail=f"release {previous.number} serves again, as release {release.number}; it was away meanwhile",
+        detail=f"release {previous.number} serves again, as release {release.number}; it may have been away meanwhile",
     )
 
 

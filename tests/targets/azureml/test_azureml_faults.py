@@ -190,7 +190,9 @@ def test_a_replacement_that_is_not_allowed_leaves_the_old_release_serving(cloud:
     cloud("deploy")
     cloud.script(PLAIN)
     cloud.azure.faults.answer(403, {"code": "Forbidden", "message": "no write action"}, method="PATCH", path=SERVICE)
-    assert "updating service salary-svc is not allowed: no write action" in cloud("deploy", code=6).err
+    done = cloud("deploy", code=6)
+    assert "updating service salary-svc is not allowed: no write action" in done.err
+    assert "back" not in done.err  # nothing was taken away
     assert cloud.count("PATCH", SERVICE) == 0
     assert cloud.scores() == ANSWER
     cloud("deploy")

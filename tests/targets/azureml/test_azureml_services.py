@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from azureml_kit import CREATE, SERVICE, Cloud
 
@@ -16,8 +18,9 @@ def test_a_release_that_does_not_come_up_gives_way_to_the_one_before_it(cloud: C
     first = cloud("deploy")
     cloud.script(BROKEN)
     done = cloud("deploy", code=8)
-    assert "score.py:2: RuntimeError: no tide today" in done.err
+    assert re.search(r"bringing release 1 back · .*\(score.py:2: RuntimeError: no tide today\)\n", done.err)
     assert "release 1 serves again, as release 3" in done.err
+    assert "lading logs" not in done.err  # they are those of what serves again
     assert cloud("uri").out == first.out
     assert cloud.scores() == ANSWER
     assert cloud.count("POST", CREATE) == 1
@@ -50,6 +53,7 @@ def test_a_service_of_somebody_else_is_left_alone(cloud: Cloud) -> None:
         assert "it is the target 'other' of Lading's: it is left alone" in done.err
         assert "service_name" in done.err
     assert "unknown" in cloud("status").out
+    assert "it is left alone" in cloud("plan").out
     assert len(list(cloud.azure.calls.like("PATCH|DELETE|POST", "/services"))) == before
 
 
