@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lading import BadInput, Context, StageFailed
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .port import AzureWorkspace, Place
 
+_PORTAL = ("subscription_id", "resource_group", "workspace_name")
 _EXTRA = "pip install 'lading[azureml]'"
 
 
@@ -72,12 +73,13 @@ def _portal_place(file: Path) -> Place:
 
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-        parts = [value[key] for key in ("subscription_id", "resource_group", "workspace_name")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(
-            f"{file} names no workspace: {error}",
-            hint="it needs subscription_id, resource_group and workspace_name, as the portal's config.json has them",
-        ) from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file} names no workspace: {error}", option="config") from None
+    parts: list[Any] = [value.get(key) if isinstance(value, dict) else None for key in _PORTAL]
     if not all(isinstance(part, str) and part for part in parts):
-        raise BadInput(f"{file} names no workspace: its names must be text")
+        raise BadInput(
+            f"{file} names no workspace",
+            hint=f"it needs {' and '.join(_PORTAL)} as text, as the portal's config.json has them",
+            option="config",
+        )
     return Place(*parts)

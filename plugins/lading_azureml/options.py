@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from lading import InputPath, Options, Text
 
 Name = Annotated[str, Text(min_length=1, max_length=260)]
 REPOSITORY = r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$"
+_NEW_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}"
 _PLACE = ("subscription_id", "resource_group", "workspace")
 
 
@@ -55,7 +57,7 @@ class AzureOptions(Options):
     """Azure region of a workspace that `create` makes, such as `southeastasia`."""
 
     create: bool = False
-    """Make the workspace where it does not exist."""
+    """Make the workspace where it does not exist, once something is to go there."""
 
     create_resource_group: bool = False
     """Make its resource group as well where that does not exist."""
@@ -80,6 +82,8 @@ class AzureOptions(Options):
             raise ValueError(f"a workspace needs {missing}, or config with the portal's config.json")
         if self.create and not self.location:
             raise ValueError("create: a new workspace needs a location")
+        if self.create and not re.fullmatch(_NEW_NAME, self.workspace or ""):
+            raise ValueError("workspace: a new one has a name of 3 to 33 letters, digits, `-` and `_`, no sign first")
         if self.create and self.config:
             raise ValueError("create: a new workspace is named by its parts, not by config")
         if self.create_resource_group and not self.create:

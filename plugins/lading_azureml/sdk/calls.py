@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,11 +49,15 @@ def _forget_addresses() -> None:
 
 
 class Part:
-    """A part of what an open workspace can do."""
+    """A part of what an open workspace can do. `workspace` gives the SDK's object, once it is needed."""
 
-    def __init__(self, workspace: Any, call: Caller) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Callable[[], Any], call: Caller) -> None:
+        self._open = workspace
         self._call = call
+
+    @cached_property
+    def _workspace(self) -> Any:
+        return self._open()
 
     def _client(self, kind: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """A REST client of the SDK that asks once: these count their retries each for itself."""

@@ -15,7 +15,7 @@ from lading import Json
 
 from ..port import LoggedRun
 from ..text import clean
-from .calls import Caller, Part
+from .calls import Part
 from .failures import read
 
 _NOT_STARTED = (None, "NotStarted")
@@ -23,10 +23,6 @@ _LONGEST = 1000  # characters of a value that is logged as text
 
 
 class Runs(Part):
-    def __init__(self, workspace: Any, call: Caller) -> None:
-        super().__init__(workspace, call)
-        self._experiments: dict[str, Any] = {}
-
     def begin_run(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> LoggedRun:
         what = f"logging run {run_id} to experiment {experiment}"
         self._call(what, lambda: self._start(experiment, run_id, name, tags))

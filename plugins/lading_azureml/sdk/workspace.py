@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from azureml.core import Workspace
-from azureml.exceptions import ProjectSystemException
+from azureml.exceptions import ProjectSystemException, WorkspaceException
 
 from lading import Context, StageFailed, Transient
 
 from ..options import AzureOptions
-from ..port import Place
+from ..port import BuiltImage, Compute, Place, RegisteredModel, Service
 from .calls import Caller
 from .computes import Computes
 from .registry import Images
@@ -22,19 +23,43 @@ class OpenWorkspace(Services, Images, Computes):
     """A workspace through the SDK; the shape is `port.AzureWorkspace`."""
 
 
+class UnmadeWorkspace(OpenWorkspace):
+    """A workspace that is made by the first thing that is to be put into it: what only looks finds nothing in it."""
+
+    def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
+        return super().find_model(name, sha256) if self._is_made else None
+
+    def find_image(self, repository: str, label: str) -> BuiltImage | None:
+        return super().find_image(repository, label) if self._is_made else None
+
+    def find_service(self, name: str) -> Service | None:
+        return super().find_service(name) if self._is_made else None
+
+    def find_compute(self, name: str) -> Compute | None:
+        return super().find_compute(name) if self._is_made else None
+
+    @property
+    def _is_made(self) -> bool:
+        return "_workspace" in vars(self)
+
+
 def open_workspace(place: Place, options: AzureOptions, context: Context) -> OpenWorkspace:
-    """Sign in and find the workspace; make it where there is none and the options say so.
+    """Sign in and find the workspace. Where there is none and the options say so, it is made once it is needed.
 
     Raises StageFailed, with the next step, where the sign-in, the subscription, the workspace or a role is missing.
     """
     identity = sign_in(options, context)
     call = Caller(identity, place)
     workspace = call("opening the workspace", lambda: _get(place, identity, options))
-    if workspace is None:
+    if workspace is not None:
+        return OpenWorkspace(lambda: workspace, call)
+
+    def make() -> Any:
         context.intend(f"workspace/{place.workspace}")
         context.progress("creating the workspace", f"{place.workspace} in {options.location}")
-        workspace = call("creating the workspace", lambda: _create(place, identity, options))
-    return OpenWorkspace(workspace, call)
+        return call("creating the workspace", lambda: _create(place, identity, options))
+
+    return UnmadeWorkspace(make, call)
 
 
 def _get(place: Place, identity: Identity, options: AzureOptions) -> Any:
@@ -57,13 +82,22 @@ def _get(place: Place, identity: Identity, options: AzureOptions) -> Any:
 
 
 def _create(place: Place, identity: Identity, options: AzureOptions) -> Any:
-    return Workspace.create(
-        place.workspace,
-        auth=identity,
-        subscription_id=place.subscription_id,
-        resource_group=place.resource_group,
-        location=options.location,
-        create_resource_group=options.create_resource_group,
-        exist_ok=True,
-        show_output=False,
-    )
+    try:
+        with warnings.catch_warnings(action="ignore"):  # the SDK warns that it makes the resource group
+            return Workspace.create(
+                place.workspace,
+                auth=identity,
+                subscription_id=place.subscription_id,
+                resource_group=place.resource_group,
+                location=options.location,
+                create_resource_group=options.create_resource_group,
+                exist_ok=True,
+                show_output=False,
+            )
+    except WorkspaceException as error:
+        if error.message != "Resource group was not found.":
+            raise
+        raise StageFailed(
+            f"no resource group {place.resource_group} in subscription {place.subscription_id}",
+            hint="check the name, or let the connection say `create_resource_group: true`",
+        ) from error

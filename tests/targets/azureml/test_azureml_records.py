@@ -74,11 +74,25 @@ def test_the_portals_file_names_the_workspace(cloud: Cloud) -> None:
     assert "config.json names no workspace" in cloud("status", code=2).err
 
 
-def test_a_workspace_is_made_where_the_manifest_says_so(cloud: Cloud) -> None:
-    right = cloud.azure.workspace.workspace
+def test_a_workspace_is_made_where_the_manifest_says_so_by_the_first_thing_that_goes_there(cloud: Cloud) -> None:
+    def workspaces() -> set[str]:
+        return {item["name"] for item in cloud.azure.world["workspaces"].values()}
+
+    right, group = cloud.azure.workspace.workspace, cloud.azure.workspace.resource_group
     cloud.edit(f"    workspace: {right}\n", "    workspace: fresh-one\n    create: true\n")
+    cloud.edit(f"resource_group: {group}\n", "resource_group: quay\n")
+    cloud.edit("target: local", "track: [azureml]\ntarget: local")
     assert "absent" in cloud("status").out
-    assert "fresh-one" in {item["name"] for item in cloud.azure.world["workspaces"].values()}
+    assert "4 to create" in cloud("plan").out
+    assert workspaces() == {right}
+    done = cloud.shell("train", "salary.yaml", code=6)
+    assert "no resource group quay in subscription" in done.err
+    assert "`create_resource_group: true`" in done.err
+    cloud.connect("create_resource_group: true")
+    done = cloud.shell("train", "salary.yaml")
+    assert "creating the workspace · fresh-one in southeastasia" in done.err
+    assert "Warning" not in done.err
+    assert workspaces() == {right, "fresh-one"}
 
 
 def test_a_missing_sdk_names_the_extra(cloud: Cloud) -> None:
