@@ -27,7 +27,7 @@ def failed(
     error = (operation.error if operation else {}) or service.error
     said = reason(error) or f"the service is {service.state}"
     if "quota" in f"{error.get('code')} {said}".lower():
-        raise OverQuota(phase, said)
+        raise OverQuota(f"{service.name}: {phase}", said)
     log = _log(workspace, service, operation) or lines
     place = culprit(log)
     return Failed(f"{phase} failed: {said}" + (f" ({place})" if place else ""), "\n".join(log[-_LINES:]))

@@ -32,4 +32,6 @@ def _environment(image: Image) -> Any:
     if image.dockerfile:
         environment.docker.base_image = None
         environment.docker.base_dockerfile = image.dockerfile
+    if image.base_image or image.dockerfile:
+        environment.inferencing_stack_version = "latest"  # Azure ML's own images have it already
     return environment

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.slow
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n"
 TLS_KEY = "-----BEGIN PRIVATE KEY-----\ncanary-tls-key\n-----END PRIVATE KEY-----\n"
 ACI_OPTIONS = """\
+    base_image: ubuntu:24.04
     memory_gb: 0.75
     location: westeurope
     dns_name_label: salaries
@@ -50,6 +51,7 @@ CLUSTER = "/subscriptions/s/resourceGroups/other/providers/Microsoft.ContainerSe
 AKS_OPTIONS = f"""\
     compute_target_name: quay
     attach: {CLUSTER}
+    dockerfile: Dockerfile
     cpu_cores: 0.5
     cpu_cores_limit: 1
     memory_gb: 1
@@ -106,6 +108,12 @@ def asked_for(cloud: Cloud, target: str) -> dict[str, Any]:
     return body
 
 
+def built_on(body: dict[str, Any]) -> tuple[str | None, str | None, str]:
+    environment = body["environmentImageRequest"]["environment"]
+    docker = environment["docker"]
+    return docker["baseImage"], docker["baseDockerfile"], environment["inferencingStackVersion"]
+
+
 def test_the_options_of_aci_reach_azure_and_no_secret_anything_else(cloud: Cloud) -> None:
     cloud.shell.write("cert.pem", CERTIFICATE)
     key = cloud.shell.write("key.pem", TLS_KEY)
@@ -113,14 +121,17 @@ def test_the_options_of_aci_reach_azure_and_no_secret_anything_else(cloud: Cloud
     cloud.edit("    memory_gb: 1\n    tags", f"{ACI_OPTIONS}    tags")
     body = asked_for(cloud, "aci")
     assert {name: body.get(name) for name in ACI_REQUEST} == ACI_REQUEST
+    assert built_on(body) == ("ubuntu:24.04", None, "latest")
     key.unlink()
     assert cloud.canaries.leaks("canary-first-key", "canary-second-key", "canary-tls-key") == []
 
 
 def test_the_options_of_aks_reach_azure_after_its_cluster_is_attached(cloud: Cloud) -> None:
+    cloud.shell.write("Dockerfile", "FROM ubuntu\n")
     cloud.edit("    compute_target_name: aks\n    cpu_cores: 1\n    memory_gb: 1\n", AKS_OPTIONS)
     body = asked_for(cloud, "aks")
     assert {name: body.get(name) for name in AKS_REQUEST} == AKS_REQUEST
+    assert built_on(body) == (None, "FROM ubuntu\n", "latest")
     assert "attaching the cluster" in cloud.seen[-1]
     cluster = cloud.azure.state["computes"]["quay"]["properties"]
     assert (cluster["isAttachedCompute"], cluster["resourceId"]) == (True, CLUSTER)
