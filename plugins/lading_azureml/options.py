@@ -82,9 +82,9 @@ class AzureOptions(Options):
             raise ValueError(f"a workspace needs {missing}, or config with the portal's config.json")
         if self.create and not self.location:
             raise ValueError("create: a new workspace needs a location")
-        if self.create and not re.fullmatch(_NEW_NAME, self.workspace or ""):
-            raise ValueError("workspace: a new one has a name of 3 to 33 letters, digits, `-` and `_`, no sign first")
         if self.create and self.config:
             raise ValueError("create: a new workspace is named by its parts, not by config")
+        if self.create and not re.fullmatch(_NEW_NAME, self.workspace or ""):
+            raise ValueError("workspace: a new one has a name of 3 to 33 letters, digits, `-` and `_`, no sign first")
         if self.create_resource_group and not self.create:
             raise ValueError("create_resource_group: it goes with create")

@@ -104,6 +104,7 @@ def test_a_wrong_block_is_told_at_its_line(tmp_path: Path, block: str, message: 
             "{subscription_id: s, resource_group: g, workspace: w, create: true, location: l}",
             "connections.azureml.workspace: a new one has a name of",
         ),
+        ("{config: c.json, create: true, location: l}", "connections.azureml.create: a new workspace is named by"),
         ("{subscription_id: s, resource_group: g, workspace: w, auth: browser}", "connections.azureml.auth: must be"),
         ("{subscription_id: s, resource_group: g, workspace: w, cloud: Mars}", "connections.azureml.cloud: must be"),
     ],
