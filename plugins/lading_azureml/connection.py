@@ -79,7 +79,7 @@ def _portal_place(file: Path) -> Place:
     if not all(isinstance(part, str) and part for part in parts):
         raise BadInput(
             f"{file} names no workspace",
-            hint=f"it needs {' and '.join(_PORTAL)} as text, as the portal's config.json has them",
+            hint="it needs subscription_id, resource_group and workspace_name, as the portal's config.json has them",
             option="config",
         )
     return Place(*parts)
