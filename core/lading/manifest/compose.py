@@ -93,6 +93,8 @@ def _reason(error: MarkedYAMLError, text: str) -> str:
         return "a second document: a manifest holds one"
     if error.problem in (TOO_DEEP, TOO_MANY):
         return str(error.problem)
+    if error.problem == "exceeded maximum nesting depth":  # libyaml has a bound of its own, and reads ahead
+        return TOO_DEEP
     start = error.context_mark
     since = f" {error.context} from line {start.line + 1}" if error.context and start else ""
     return f"not YAML: {error.problem}{since}"

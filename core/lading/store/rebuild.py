@@ -11,8 +11,9 @@ from typing import Any
 
 from ..errors import Refused
 from ..model import Distribution, ModelVersion, Release, Run
-from .codec import from_record
+from .codec import from_record, to_json
 from .database import KEPT, Damaged, Database, create_database, is_kept
+from .digests import digest_of
 from .ledger import Ledger, Row
 
 _RECORDS = {
@@ -25,6 +26,7 @@ _RECORDS = {
 }
 """What the last column of a table holds."""
 
+_NONE = to_json({})
 _SORTS = ("ASC", "DESC")  # from both ends, towards whatever cannot be read
 
 
@@ -55,10 +57,11 @@ def diagnose(path: Path, folder: Path) -> Diagnosis:
     return Diagnosis(problem, broken or ("missing" if records and not ledger.path.exists() else ""))
 
 
-def rebuild(path: Path, into: Path) -> int:
+def rebuild(path: Path, into: Path) -> tuple[int, int]:
     """Make a database at `into`, with a ledger beside it, from all that is known of the one at `path`.
 
-    Returns the number of its records. Where both know of a row, the ledger is believed: it has a checksum.
+    Returns the number of its records, and of how many model versions it is lost what was installed when they were
+    trained. Where both know of a row, the ledger is believed: it has a checksum.
     """
     rows, _damaged = Ledger(path.with_suffix(".ledger")).read()
     create_database(into)
@@ -66,8 +69,9 @@ def rebuild(path: Path, into: Path) -> int:
         with database.write() as connection:
             for row in (*_salvaged(path), *rows):
                 _put(connection, row)
+            unpinned = _part_with_distributions(connection)
             database.renew_ledger()
-        return sum(len(database.rows(table)) for table in KEPT if table != "reuse")
+        return sum(len(database.rows(table)) for table in KEPT if table != "reuse"), unpinned
 
 
 def renew_ledger(path: Path) -> None:
@@ -102,6 +106,13 @@ def _put(connection: sqlite3.Connection, row: Row) -> None:
         marks = ", ".join("?" * len(values))
         with suppress(sqlite3.Error):  # a row of another shape is none of this format
             connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values)
+
+
+def _part_with_distributions(connection: sqlite3.Connection) -> int:
+    """Have the models whose distributions are lost name none; returns how many they are."""
+    connection.execute("INSERT OR IGNORE INTO distributions VALUES (?, ?)", (digest_of(_NONE), _NONE))
+    update = "UPDATE models SET distributions = ? WHERE distributions NOT IN (SELECT sha256 FROM distributions)"
+    return connection.execute(update, (digest_of(_NONE),)).rowcount
 
 
 def _salvaged(path: Path) -> Iterator[Row]:

@@ -98,9 +98,10 @@ class _Ward:
         path = self._root / _DATABASE
         found = diagnose(path, folder)
         if found.database:
-            count = rebuild(path, folder / _DATABASE)
+            count, unpinned = rebuild(path, folder / _DATABASE)
             kept = f"move it to {self._name(self._aside)} and " if path.exists() else ""
-            finding = Finding("database", _DATABASE, found.database, f"{kept}rebuild it with {count} records")
+            lost = f"; what {unpinned} model versions were trained with is lost" if unpinned else ""
+            finding = Finding("database", _DATABASE, found.database, f"{kept}rebuild it with {count} records{lost}")
             yield Repair(finding, lambda: self._replace_database(folder))
         elif found.ledger:
             finding = Finding("ledger", _LEDGER, found.ledger, "write it again from the database")
