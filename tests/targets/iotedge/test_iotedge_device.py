@@ -116,6 +116,20 @@ def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
     assert set(pi.modules()) == {"camera"}
 
 
+def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Yard) -> None:
+    for model in (1, 2):
+        pi.write(model, device="pi", wait={"grace": 0.3, "timeout": 1})
+        pi.deploy()
+    running = pi.modules()["salary"]["settings"]["image"]
+    pi.hub.disconnect("pi")
+    queued = pi.shell("rollback", code=7).err
+    assert "applied, not yet reported (device is offline since 20" in queued
+    pi.hub.connect("pi")
+    pi.shell("rollback")
+    assert pi.modules()["salary"]["settings"]["image"] != running
+    assert [row["state"] for row in pi.shell("history", "--json").json()] == ["up", "superseded", "superseded"]
+
+
 def test_the_deadline_of_the_command_counts_too(pi: Yard) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("pull", module="salary", seconds=None)])
     pi.write(device="pi")
