@@ -37,7 +37,7 @@ def harbour(shell: Shell, install: Callable[[str], Path]) -> Shell:
     return shell
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
+from tests.core.conftest import wait_for
 from tests.watching import command_lines
 
 from lading.cli.commands import COMMANDS
@@ -185,17 +185,10 @@ def test_no_fault_of_a_plugin_shows_or_keeps_a_secret(cage: Cage, fault: str, as
     assert cage.hits() == []
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def test_a_killed_training_leaves_no_secret(cage: Cage) -> None:
     write(cage.shell, train="open(os.path.dirname(__file__) + '/entered', 'w').close(); time.sleep(60)")
     command = cage.shell.start("deploy")
-    until((cage.shell.folder / "entered").exists)
+    wait_for((cage.shell.folder / "entered").exists)
     command.kill()
     cage.shown += "".join(command.communicate(timeout=60))
     assert cage.hits() == []
@@ -207,7 +200,7 @@ def test_a_killed_training_leaves_no_secret(cage: Cage) -> None:
 def test_a_killed_deploy_leaves_no_secret_and_the_next_one_brings_it_up(cage: Cage) -> None:
     write(cage.shell, init="import time; time.sleep(1)")
     command = cage.shell.start("deploy")
-    until(lambda: any(cage.shell.folder.glob(".lading/work/deployments/local/canary/releases/1.log")))
+    wait_for(lambda: any(cage.shell.folder.glob(".lading/work/deployments/local/canary/releases/1.log")))
     command.kill()
     cage.shown += "".join(command.communicate(timeout=60))
     assert cage.hits() == []
@@ -225,7 +218,7 @@ def test_after_the_death_of_a_supervisor_a_deploy_hands_the_values_over_again(ca
     work = cage.shell.folder / ".lading" / "work" / "deployments" / "local" / "canary"
     kill = "import json, os, sys; os.kill(json.load(open(sys.argv[1]))['pid'], 9)"
     subprocess.run([sys.executable, "-c", kill, work / "state.json"], check=True)
-    until(lambda: "stopped" in cage.run("status"))
+    wait_for(lambda: "stopped" in cage.run("status"))
     cage.run("deploy")
     assert cage.run("score", "-d", "1").startswith(f"[{length}]")
     assert cage.hits() == []

@@ -17,27 +17,12 @@ from pathlib import Path
 import pluggy
 import pytest
 from tests.conftest import ROOT, Shell
+from tests.core.conftest import MANIFEST as FERRY
 
 import lading
 from lading.hookspecs import HOOKS, PARTS
 
-MANIFEST = """\
-version: 1
-name: ferry
-train: {plugin: crane, data: tons.txt}
-register: {model: hull}
-package:
-  plugin: crane
-  samples: [{request: 1, response: [7]}]
-connections: {harbour: {berth: north}}
-observers: [{plugin: bell}]
-gates: [{plugin: pilot, closed: [forbidden]}]
-target: quay
-targets:
-  quay: {}
-  beacon: {}
-  forbidden: {plugin: quay, service_name: ferry-two}
-"""
+MANIFEST = FERRY.replace("raft: {}", "beacon: {}")
 
 
 def make_port(folder: Path, distribution: Path) -> Shell:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
+from tests.core.conftest import wait_for
 
 FERRY = """\
 version: 1
@@ -57,13 +57,6 @@ def ferry(shell: Shell, install: Callable[[str], Path]) -> Shell:
     return shell
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def line_with(text: str, process: subprocess.Popen[str]) -> str:
     """The next line of stderr that holds a text."""
     assert process.stderr is not None
@@ -76,7 +69,7 @@ def states(shell: Shell) -> list[str]:
 
 def test_the_second_of_two_trainings_waits_and_takes_the_result(slow: Shell) -> None:
     first = slow.start("train")
-    until((slow.folder / "gate" / "entered").exists)
+    wait_for((slow.folder / "gate" / "entered").exists)
     second = slow.start("train")
     assert f"locked by 'lading train lading.yaml' (pid {first.pid}," in line_with("waiting", second)
     slow.write("gate/open", "")
@@ -88,7 +81,7 @@ def test_the_second_of_two_trainings_waits_and_takes_the_result(slow: Shell) -> 
 @pytest.mark.slow
 def test_who_waits_no_longer_than_its_time_names_the_other(slow: Shell) -> None:
     first = slow.start("train")
-    until((slow.folder / "gate" / "entered").exists)
+    wait_for((slow.folder / "gate" / "entered").exists)
     assert f"(pid {first.pid}," in slow("train", "--timeout", "0.2", code=4).err
     slow.write("gate/open", "")
     first.communicate(timeout=60)
@@ -98,7 +91,7 @@ def test_who_waits_no_longer_than_its_time_names_the_other(slow: Shell) -> None:
 @pytest.mark.slow
 def test_a_waiting_command_can_be_interrupted(slow: Shell) -> None:
     first = slow.start("train")
-    until((slow.folder / "gate" / "entered").exists)
+    wait_for((slow.folder / "gate" / "entered").exists)
     second = slow.start("train")
     line_with("waiting", second)
     second.terminate()
@@ -117,7 +110,7 @@ def tracked(shell: Shell) -> list[str]:
 
 def killed_in_training(shell: Shell) -> None:
     command = shell.start("deploy", HARBOUR_FAULT="lading_train:hangs")
-    until(lambda: "lading_train" in Path(shell.env["HARBOUR_LOG"]).read_text() if tracked(shell) else False)
+    wait_for(lambda: "lading_train" in Path(shell.env["HARBOUR_LOG"]).read_text() if tracked(shell) else False)
     command.kill()
     command.communicate(timeout=60)
     assert states(shell) == ["running"]
