@@ -18,7 +18,8 @@ from .project import Project, answers, children, eventually
 from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, run_to, was_killed
 
 HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
-PATIENCE = "45"  # seconds that a deploy is given, as the fault strikes each process that comes to the same point
+BRIEF = ("--timeout", "15")  # for a deploy whose fault strikes each process that comes to the same point
+PATIENT = ("--timeout", "45")
 
 
 class Fault(NamedTuple):
@@ -61,7 +62,7 @@ class Witness:
             thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.02):
+        while not self._over.wait(0.05):
             self.missed += not answers(self.uri)
 
 
@@ -87,6 +88,11 @@ class Scenario:
     def packaged(cls, trial: Trial) -> Scenario:
         """A live release, and a change that is packaged."""
         return cls(trial, _prepared(trial, "deploy", "delete", change=("package",)), is_live=True)
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the deploy starts a supervisor, which lives on."""
+        return not self.is_live
 
     @contextmanager
     def project(self, name: str) -> Iterator[tuple[Project, str]]:
@@ -120,7 +126,7 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
     def run(trial: Trial) -> Figures:
         scenario = start(trial)
         with scenario.project("record") as (project, _):
-            known = boundaries(project, "deploy")
+            known = boundaries(project, "deploy", leaves=scenario.leaves)
         points = [(fault, point) for fault in faults for point in fault.points(known)]
         numbers = count()
 
@@ -130,7 +136,7 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
             with scenario.project(f"attempt-{next(numbers):04}") as (project, uri):
                 witness = Witness(uri)
                 with witness.watching():
-                    ended = run_to(project, point, fault.action, "deploy", "--timeout", PATIENCE)
+                    ended = run_to(project, point, fault.action, "deploy", *BRIEF, leaves=scenario.leaves)
                     if not ended.was_hit:
                         return None
                     is_killed = uri != "" and ended.code == -9
@@ -182,7 +188,7 @@ def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterato
     if ended.code not in HONEST or "Traceback" in ended.err:
         yield Found(Harm.UNTRUE, f"{where}: exit {ended.code}: {ended.err[-600:]}")
     yield from _unannounced(project, where)
-    again = project.run("deploy", "--timeout", PATIENCE)
+    again = project.run("deploy", *PATIENT)
     if again.returncode != 0 or not answers(again.stdout.strip()) or (old and again.stdout.strip() != old):
         yield Found(Harm.STUCK, f"{where}: run again: exit {again.returncode}: {again.stderr[-600:]}")
     yield from _judge_store(project, where, models=2 if old else 1)

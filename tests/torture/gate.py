@@ -65,7 +65,7 @@ class Trial:
     build: Build
     folder: Path
     share: float = 1.0
-    lanes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    lanes: int = field(default_factory=lambda: 2 * (os.cpu_count() or 1))  # an attempt waits as much as it works
     focus: str = ""
 
     def size(self, full: int) -> int:

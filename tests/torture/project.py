@@ -21,7 +21,8 @@ from .builds import Build
 
 ROOT = Path(__file__).parents[2]
 CARGO = Path(__file__).with_name("cargo")
-SALARY = 141769.52380952382  # after 21 years, as the cargo has learnt it
+SALARY = 141760.56910569107  # after 21 years
+LINE = 141769.52380952382  # the same, as the cargo has learnt it
 REQUEST = b'{"data": [[21]]}'
 LIMIT = 120.0  # seconds that a command may take, on a machine with much else to do
 
@@ -132,7 +133,7 @@ def answers(uri: str) -> bool:
     with suppress(OSError, HTTPException, ValueError), closing(HTTPConnection(parts.netloc, timeout=10)) as connection:
         connection.request("POST", parts.path, REQUEST, {"content-type": "application/json"})
         found: Any = json.loads(connection.getresponse().read())
-        return isinstance(found, list) and len(found) == 1 and abs(found[0] / SALARY - 1) < 1e-9
+        return isinstance(found, list) and len(found) == 1 and abs(found[0] / LINE - 1) < 1e-9
     return False
 
 
