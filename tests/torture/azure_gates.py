@@ -39,7 +39,5 @@ def _sweep(trial: Trial) -> Figures:
 
 
 GATES = (
-    Gate(
-        "azure-sweep", "a deploy to Azure that meets a fault at each of its requests", _sweep, needs="node", share=0.06
-    ),
+    Gate("azure-sweep", "a deploy to Azure that meets a fault at each of its requests", _sweep, needs="node", share=0),
 )

@@ -105,7 +105,7 @@ class Trial:
 class Gate:
     """One row of the table. `promise` says what the figures mean; `needs` names the program that it needs.
 
-    `share` is how much of its work is done where all gates run; it is done whole where it is named.
+    `share` is how much of its work is done where no gate is named, 0 for none; one that is named does all of it.
     """
 
     name: str
