@@ -110,9 +110,11 @@ def _put(connection: sqlite3.Connection, row: Row) -> None:
 
 def _part_with_distributions(connection: sqlite3.Connection) -> int:
     """Have the models whose distributions are lost name none; returns how many they are."""
-    connection.execute("INSERT OR IGNORE INTO distributions VALUES (?, ?)", (digest_of(_NONE), _NONE))
     update = "UPDATE models SET distributions = ? WHERE distributions NOT IN (SELECT sha256 FROM distributions)"
-    return connection.execute(update, (digest_of(_NONE),)).rowcount
+    lost = connection.execute(update, (digest_of(_NONE),)).rowcount
+    if lost:
+        connection.execute("INSERT OR IGNORE INTO distributions VALUES (?, ?)", (digest_of(_NONE), _NONE))
+    return lost
 
 
 def _salvaged(path: Path) -> Iterator[Row]:
