@@ -15,6 +15,9 @@ from typing import Any, Protocol
 
 from lading import Json, StageFailed
 
+SHA256 = "lading.sha256"
+"""The property of a registered model that has the digest of its file."""
+
 
 class Taken(StageFailed):
     """There is something of that name already."""

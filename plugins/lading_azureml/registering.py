@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from lading import Context, ModelReference, ModelVersion, RegisterRequest, Run
 
-from .port import NewModel, RegisteredModel
+from .port import SHA256, NewModel, RegisteredModel
 
 if TYPE_CHECKING:
     from .connection import AzureConnection
 
-SHA256 = "lading.sha256"
 VERSION = "lading.version"
 COLUMNS = "lading.columns"
 SAMPLE_INPUT = "lading.sample_input"

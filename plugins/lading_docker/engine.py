@@ -14,7 +14,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from lading import Json, LadingError, StageFailed, Transient
 
-from .reading import unreachable
+from .address import unreachable
 
 _TIMEOUT = 600  # seconds without a byte from the engine: installing what a model needs may say nothing for minutes
 _REFUSED = ("toomanyrequests", "denied", "unauthorized", "manifest unknown", "not found", "no such host", "timeout")

@@ -8,23 +8,11 @@ import socket
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote, urlsplit
 
-from lading import Json, StageFailed, Transient
+from lading import Json, StageFailed
 
-_USUAL = "unix:///var/run/docker.sock"
+from .address import place, unreachable
+
 _TIMEOUT = 60.0
-
-
-def place() -> str:
-    """The address of the engine."""
-    return os.environ.get("DOCKER_HOST") or _USUAL
-
-
-def unreachable(what: str) -> Transient:
-    """The failure of whoever gets no answer."""
-    return Transient(
-        f"{what}: no container engine answers at {place()}",
-        hint="start Docker or Podman, or say where it is with DOCKER_HOST",
-    )
 
 
 def inspect(container: str) -> Json:

@@ -12,7 +12,8 @@ from lading import BadInput, FileContents, Import, TrainedModel, Transient
 
 from .bytestream import Broken, Stream
 from .judging import judge, named
-from .walking import Findings, Global, walk
+from .machine import Findings, Global
+from .walking import walk
 
 _PIECE = 1 << 20
 _MOST_DECOMPRESSED = 256 << 20  # bytes; what a bomb may cost

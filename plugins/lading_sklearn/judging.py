@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from .walking import UNKNOWN, Global
+from .machine import UNKNOWN, Global
 
 _KNOWN = frozenset(("numpy", "pandas", "scipy", "sklearn"))
 _KNOWN_GLOBALS = {

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import pickletools
 import re
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from .bytestream import Broken, Stream
+from .machine import Findings, Machine, Object
 from .opcodes import HANDLERS
 
 _MOST_STEPS = 3_000_000  # opcodes; some seconds
-_MOST_IMPORTS = 1000
 _MOST_NESTED = 4  # pickles within pickles
 _LONGEST_VALUE = 16 << 20  # bytes; longer ones are passed over
 _ARRAY = ("joblib.numpy_pickle", "NumpyArrayWrapper")
-_MAKERS = (("copyreg", "_reconstructor"), ("copyreg", "__newobj__"), ("copyreg", "__newobj_ex__"))
 _DTYPE = re.compile(r"([biufcmMSUVO])(\d{1,9})")
 _START = re.compile(rb"\x80[\0-\x05]")
 _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
@@ -28,35 +26,6 @@ _WIDTHS = {
 }
 
 
-class Global(NamedTuple):
-    """What a pickle imports. One whose names it puts together while it runs is `?`."""
-
-    module: str
-    name: str
-
-
-UNKNOWN = Global("?", "?")
-
-
-class Object:
-    """What a pickle makes of a global and arguments, and the state that it is given afterwards."""
-
-    def __init__(self, made_of: Any, arguments: Any) -> None:
-        self.made_of = made_of
-        self.arguments = arguments
-        self.state: Any = None
-
-
-class Findings:
-    """What was found in the pickles of a file: globals and classes in the order of their appearance."""
-
-    def __init__(self) -> None:
-        self.imports: dict[Global, None] = {}
-        self.classes: dict[Global, None] = {}
-        self.protocol: int | None = None  # of the first pickle
-        self.steps = 0
-
-
 def walk(stream: Stream, findings: Findings, depth: int = 0) -> None:
     """Follow a pickle to its end, with the pickles in it and the arrays that joblib writes between its opcodes.
 
@@ -65,20 +34,16 @@ def walk(stream: Stream, findings: Findings, depth: int = 0) -> None:
     if depth > _MOST_NESTED:
         raise Broken
     try:
-        Walk(stream, findings, depth).run()
+        _Walk(stream, findings, depth).run()
     except (IndexError, KeyError, TypeError, ValueError) as error:  # an empty stack, an unknown opcode, no number, ...
         raise Broken from error
 
 
-class Walk:
-    """One pickle. Of the values on its stack, texts, numbers, tuples, small dictionaries and globals are known."""
+class _Walk(Machine):
+    """One pickle, followed opcode by opcode."""
 
     def __init__(self, stream: Stream, findings: Findings, depth: int) -> None:
-        self.findings = findings
-        self.protocol = 0
-        self.stack: list[Any] = []
-        self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
+        super().__init__(findings)
         self._stream = stream
         self._depth = depth
 
@@ -93,44 +58,6 @@ class Walk:
                 handler(self, argument)
             else:
                 self._take_and_give(opcode)
-
-    def declare(self, protocol: int) -> None:
-        """Take note of the protocol that the pickle says it has."""
-        self.protocol = protocol
-        if self.findings.protocol is None:
-            self.findings.protocol = protocol
-
-    def pop(self) -> Any:
-        return self.stack.pop()
-
-    def pop_mark(self) -> list[Any]:
-        """All values since the last mark."""
-        place = self.marks.pop()
-        items = self.stack[place:]
-        del self.stack[place:]
-        return items
-
-    def found(self, module: object, name: object) -> Global:
-        known = isinstance(module, str) and isinstance(name, str)
-        made = Global(str(module), str(name)) if known else UNKNOWN
-        if self.protocol < 3:  # whose names are those of Python 2
-            made = Global(*NAME_MAPPING.get(made, (IMPORT_MAPPING.get(made.module, made.module), made.name)))
-        self.findings.imports[made] = None
-        if len(self.findings.imports) > _MOST_IMPORTS:
-            raise Broken
-        return made
-
-    def make(self, made_of: Any, arguments: Any) -> None:
-        """An object of a class."""
-        if isinstance(made_of, Global):
-            self.findings.classes[made_of] = None
-        self.stack.append(Object(made_of, arguments))
-
-    def call(self, function: Any, arguments: Any) -> None:
-        if function in _MAKERS:  # how the older protocols make an object of a class
-            self.make(arguments[0], arguments[1:])
-        else:
-            self.stack.append(Object(function, arguments))
 
     def build(self, state: Any) -> None:
         """Give the last object its state; where that describes an array, joblib has written its bytes next."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lading import Json, StageFailed, State
-from lading_docker.reading import inspect, place
+from lading_docker.address import place
+from lading_docker.reading import inspect
 
 if TYPE_CHECKING:
     from lading import Deployment

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lading import StageFailed
-from lading_docker.reading import place
+from lading_docker.address import place
 from lading_serving.listeners import port_owner
 
 if TYPE_CHECKING:

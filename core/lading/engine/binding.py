@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from ..hooks import BoundPlugin, bind
-from ..manifest import Draft, Manifest, Path_, SectionRef
+from ..manifest import Draft, Manifest, Path_, SectionRef, bind_draft
 from ..model import Options
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
         path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections", "image")
     ]
     notes = tuple(f"{'.'.join(map(str, path))} is not checked: {types.pop(path)}" for path in missing)
-    return draft.bind(types | _twins(draft, plugins)), (*notes, *retiring(plugins))
+    return bind_draft(draft, types | _twins(draft, plugins)), (*notes, *retiring(plugins))
 
 
 def retiring(plugins: Plugins) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ def _checked(draft: Draft, store: Store, plugins: Plugins, types: Mapping[Path_,
     owners = sorted(f"{plugin.installed.distribution} {plugin.installed.version}" for plugin in plugins.values())
     key = hashlib.sha256("\n".join([draft.fingerprint(types), *owners]).encode()).hexdigest()
     known = store.reuse.get(key) is not None
-    manifest = draft.bind(types, known_valid=known)
+    manifest = bind_draft(draft, types, known_valid=known)
     if not known:
         store.reuse.put(key, "check", True)
     return manifest

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import Refused
-from ..model import GoldenRequest, NoScoringUri, Package, Release, ScoringUri, State, Status
+from ..model import NoScoringUri, Package, Release, ScoringUri, State, Status
 from . import keys
+from .desired import Wanted, inputs, mark
 from .golden import GOLDEN_LIMIT, ask_golden, literally
 from .service import Service
 
 if TYPE_CHECKING:
     from ..manifest import Section
     from .session import Session
-
-
-class Wanted(NamedTuple):
-    """What a release is to serve. `samples` are its golden requests, `record` the same with references as written;
-    `restores` is the number of the earlier release that it brings back.
-    """
-
-    package: Package
-    samples: tuple[GoldenRequest, ...]
-    record: tuple[GoldenRequest, ...]
-    restores: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,19 +66,6 @@ def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deplo
 
     release = bring_up(service, wanted, made_from)
     return Deployed(target.name, release, service.scoring_uri(), reused=False)
-
-
-def inputs(service: Service, package: Package | None) -> keys.Inputs:
-    """What a release depends on; without its package where that is not known yet."""
-    upstream = {"package": package.digest} if package else {}
-    made_from = keys.section_inputs(service.session, service.target, service=service.target.service_name, **upstream)
-    image = service.image
-    return made_from if image is None else keys.within(made_from, "image", keys.section_inputs(service.session, image))
-
-
-def mark(release: Release) -> str:
-    """Under which the store remembers the key that a release was made from."""
-    return keys.key("release", service=release.service, target=release.target, number=release.number)
 
 
 def current(service: Service) -> tuple[Release | None, str | None]:

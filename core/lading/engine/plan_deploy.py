@@ -11,6 +11,7 @@ from ..model import Capability, NoScoringUri, Release, ScoringUri, State, Status
 from ..model.planning import Action, Drift, PlannedStage
 from . import deploy as deploy_stage
 from . import keys
+from .desired import inputs
 from .differences import asked_for, changes, reason
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def plan_deploy(service: Service, package: Package | None, waits: str, *, blind:
 
     With `blind` a target that cannot be asked is warned of, and planned for by what the store believes.
     """
-    made_from = deploy_stage.inputs(service, package)
+    made_from = inputs(service, package)
     release, key = deploy_stage.current(service)
     asked = _status(service, blind=blind)
     status = asked or Status(State.UNKNOWN)

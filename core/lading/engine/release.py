@@ -10,7 +10,7 @@ from ..errors import LadingError, NotUp
 from ..model import Capability, Image, ImageNeed, Package, Release, State
 from . import keys
 from .attempt import RESUMABLE, Attempt
-from .deploy import Wanted, inputs, mark
+from .desired import Wanted, inputs, mark
 from .golden import accepted
 from .portability import tell_first_deploy
 

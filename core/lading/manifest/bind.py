@@ -38,8 +38,13 @@ _BLOCKS = {"train": "train", "package": "package", "image": "image"}
 _GROUPS = {"connections": "connection", "targets": "target", "observers": "observer", "gates": "gate"}
 
 
-def bind(draft: Draft, types: Types, *, known_valid: bool) -> Manifest:
-    """See `Draft.bind`."""
+def bind_draft(draft: Draft, types: Types, *, known_valid: bool = False) -> Manifest:
+    """Check the core sections and the blocks in `types`, and build their options.
+
+    `types` gives the options type of each section that is wanted, or the reason why its plugin cannot be used;
+    other sections are neither checked nor in the result. `known_valid` skips the check by type: the caller has seen
+    this fingerprint, with the same versions of the plugins, bound before. Raises ManifestError with every problem.
+    """
     try:
         return _Binding(draft, types, known_valid).manifest()
     except Mismatch:

@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..model import Json, Options
+from ..model import Json
 from . import references
-from .records import DEFAULT_TARGET, Manifest, Path_, SectionRef
+from .records import DEFAULT_TARGET, Path_, SectionRef
 from .source import decode, read_bytes
 from .values import holds, listing, mapping
 from .words import SERVICE_NAME
@@ -177,17 +177,6 @@ class Draft:
         variables = {name: self.environ.get(name) for name in names}
         content = json.dumps([hashlib.sha256(self._data).hexdigest(), chosen, variables])
         return hashlib.sha256(content.encode()).hexdigest()
-
-    def bind(self, types: Mapping[Path_, type[Options] | str], *, known_valid: bool = False) -> Manifest:
-        """Check the core sections and the blocks in `types`, and build their options.
-
-        `types` gives the options type of each section that is wanted, or the reason why its plugin cannot be used;
-        other sections are neither checked nor in the result. `known_valid` skips the check by type: the caller has seen
-        this fingerprint, with the same versions of the plugins, bound before. Raises ManifestError with every problem.
-        """
-        from .bind import bind
-
-        return bind(self, types, known_valid=known_valid)
 
 
 def _text(value: Json) -> str:

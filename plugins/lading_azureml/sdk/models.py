@@ -18,8 +18,7 @@ from azureml._restclient.assets_client import AssetsClient
 from azureml._restclient.models_client import ModelsClient
 from azureml.core import Model
 
-from ..port import NewModel, RegisteredModel
-from ..registering import SHA256
+from ..port import SHA256, NewModel, RegisteredModel
 from .runs import Runs
 
 _OUTPUTS = "outputs"

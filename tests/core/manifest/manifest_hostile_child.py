@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 from lading import ManifestError, Options
-from lading.manifest import read
+from lading.manifest import bind_draft, read
 
 
 def main(file: str) -> None:
     started = time.process_time()
     try:
         draft = read(Path(file), {})
-        draft.bind({ref.path: Options for ref in draft.sections()})
+        bind_draft(draft, {ref.path: Options for ref in draft.sections()})
         problems = []
     except ManifestError as error:
         problems = [str(problem) for problem in error.problems]

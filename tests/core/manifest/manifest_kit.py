@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from lading import InputPath, ManifestError, Options, Range, Text
-from lading.manifest import Draft, Manifest, Path_, read
+from lading.manifest import Draft, Manifest, Path_, bind_draft, read
 
 HEAD = "version: 1\nname: salary-svc\nregister: {file: model.joblib}\n"
 
@@ -91,14 +91,14 @@ def types_of(found: Draft, *, without: tuple[Path_, ...] = ()) -> dict[Path_, ty
 
 def bound(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Manifest:
     found = draft(folder, text, environ)
-    return found.bind(types_of(found))
+    return bind_draft(found, types_of(found))
 
 
 def problems(folder: Path, text: str | bytes, environ: Mapping[str, str] | None = None) -> list[str]:
     """What is wrong, each as `line:column: path: message`; nothing where the manifest is right."""
     try:
         found = draft(folder, text, environ)
-        found.bind(types_of(found))
+        bind_draft(found, types_of(found))
     except ManifestError as error:
         return [str(problem).removeprefix(f"{folder / 'lading.yaml'}:").strip() for problem in error.problems]
     return []

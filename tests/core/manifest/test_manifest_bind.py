@@ -13,7 +13,7 @@ import pytest
 from manifest_kit import HEAD, TYPES, Local, Size, Workspace, bound, draft, problems, types_of
 
 from lading import GoldenRequest, InputPath, ManifestError, Options, PluginError
-from lading.manifest import DEFAULT_TARGET, Path_, SectionRef, read
+from lading.manifest import DEFAULT_TARGET, Path_, SectionRef, bind_draft, read
 
 SALARY = Path(__file__).parents[3] / "manifests" / "salary.yaml"
 
@@ -104,7 +104,7 @@ def test_problems_name_the_file_as_the_user_did(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "m.yaml").write_text("a: 1\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ManifestError) as caught:
-        read(Path("m.yaml"), {}).bind({})
+        bind_draft(read(Path("m.yaml"), {}), {})
     assert str(caught.value).splitlines() == [
         "m.yaml:1:1: a: unknown key",
         "m.yaml:1:1: name: missing key",
@@ -115,8 +115,8 @@ def test_problems_name_the_file_as_the_user_did(tmp_path: Path, monkeypatch: pyt
 
 def test_the_salary_manifest_is_read_for_the_local_target() -> None:
     found = read(SALARY, {})
-    manifest = found.bind(
-        types_of(found, without=(("train",), ("connections", "azureml"), ("targets", "aci"), ("targets", "aks")))
+    manifest = bind_draft(
+        found, types_of(found, without=(("train",), ("connections", "azureml"), ("targets", "aci"), ("targets", "aks")))
     )
     assert (manifest.name, manifest.register.model) == ("salary-svc", "sal_model")
     assert manifest.register.tags == {"key": "1"}
@@ -202,7 +202,7 @@ def test_links_are_followed_to_the_folder_and_the_file_keeps_its_name(tmp_path: 
     (tmp_path / "real" / "train.csv").symlink_to("digest")
     (tmp_path / "linked").symlink_to(inner)
     found = draft(tmp_path / "linked", "version: 1\nname: abc\ntrain: {data: ../train.csv}\n")
-    manifest = found.bind(types_of(found))
+    manifest = bind_draft(found, types_of(found))
     assert manifest.train is not None
     assert manifest.train.inputs == {"data": tmp_path.resolve() / "real" / "train.csv"}
 
@@ -210,11 +210,11 @@ def test_links_are_followed_to_the_folder_and_the_file_keeps_its_name(tmp_path: 
 def test_only_what_is_bound_needs_its_variables_and_its_options(full: Path) -> None:
     found = draft(full, FULL.replace("x}, spare", "x}, spare"), {"SERVICE": "pay"})
     spared: Any = (("connections", "main"), ("train",), ("package",))
-    manifest = found.bind(types_of(found, without=spared))
+    manifest = bind_draft(found, types_of(found, without=spared))
     assert list(manifest.connections) == ["spare"]
     assert (manifest.train, manifest.package) == (None, None)
     with pytest.raises(ManifestError, match="variable ID is not set"):
-        found.bind(types_of(found))
+        bind_draft(found, types_of(found))
 
 
 REFERENCES = [
@@ -302,7 +302,7 @@ def test_a_plugin_that_cannot_be_used_is_told_where_it_is_named(tmp_path: Path) 
     found = draft(tmp_path, HEAD + "targets:\n  aci: {cpu: 1}\n  b: {plugin: aks}\n")
     reasons: dict[Path_, type[Options] | str] = {("targets", "aci"): "no plugin aci", ("targets", "b"): "no plugin aks"}
     with pytest.raises(ManifestError) as caught:
-        found.bind({**types_of(found), **reasons})
+        bind_draft(found, {**types_of(found), **reasons})
     assert [(p.line, p.column, p.message) for p in caught.value.problems] == [
         (5, 3, "no plugin aci"),
         (6, 15, "no plugin aks"),
@@ -360,25 +360,25 @@ def test_an_options_type_that_cannot_be_used_is_the_plugins_fault(
     block = "{}" if options is Raises else "{day: '2024-01-01'}"
     found = draft(tmp_path, HEAD + f"targets: {{local: {block}}}\n")
     with pytest.raises(PluginError, match=message):
-        found.bind({**types_of(found), ("targets", "local"): options})
+        bind_draft(found, {**types_of(found), ("targets", "local"): options})
 
 
 def test_a_manifest_known_to_be_valid_is_the_same_manifest(full: Path) -> None:
     found = draft(full, FULL, {"SERVICE": "pay", "ID": "7"})
-    assert found.bind(types_of(found), known_valid=True) == found.bind(types_of(found))
+    assert bind_draft(found, types_of(found), known_valid=True) == bind_draft(found, types_of(found))
 
 
 def test_a_manifest_known_to_be_valid_still_needs_its_files(full: Path) -> None:
     found = draft(full, FULL, {"SERVICE": "pay", "ID": "7"})
     (full / "b.csv").unlink()
     with pytest.raises(ManifestError, match=r"train\.data\.b: no such file"):
-        found.bind(types_of(found), known_valid=True)
+        bind_draft(found, types_of(found), known_valid=True)
 
 
 def test_a_plugin_that_changed_its_options_is_checked_again(tmp_path: Path) -> None:
     found = draft(tmp_path, HEAD + "targets: {local: {port: 80}}\n")
     with pytest.raises(ManifestError, match=r"targets\.local\.port: unknown key"):
-        found.bind({**types_of(found), ("targets", "local"): TYPES["gate"]}, known_valid=True)
+        bind_draft(found, {**types_of(found), ("targets", "local"): TYPES["gate"]}, known_valid=True)
 
 
 def test_a_fingerprint_covers_the_text_the_sections_and_their_variables(full: Path) -> None:
@@ -452,11 +452,11 @@ OPTIONS = [
 def test_options_of_every_type_are_built(text: str, expected: Anything, known_valid: bool, tmp_path: Path) -> None:
     found = draft(tmp_path, f"{HEAD}targets: {{local: {{{text}}}}}\n")
     types = {**types_of(found), ("targets", "local"): Anything}
-    options = found.bind(types, known_valid=known_valid).targets["local"].options
+    options = bind_draft(found, types, known_valid=known_valid).targets["local"].options
     assert repr(options) == repr(expected)
 
 
 def test_inputs_are_those_of_the_member_of_a_union_that_fits(tmp_path: Path) -> None:
     found = draft(tmp_path, HEAD + "targets: {local: {files: {a: [model.joblib], b: []}}}\n")
-    section = found.bind({**types_of(found), ("targets", "local"): Anything}).targets["local"]
+    section = bind_draft(found, {**types_of(found), ("targets", "local"): Anything}).targets["local"]
     assert section.inputs == {"files.a.0": tmp_path / "model.joblib"}

@@ -10,7 +10,7 @@ import pytest
 from manifest_kit import HEAD, bound, problems
 
 from lading import BadInput, ManifestError
-from lading.manifest import parse, read
+from lading.manifest import bind_draft, parse, read
 
 REFUSED = {
     "empty": (b"", ["empty: a manifest starts with version and name"]),
@@ -213,7 +213,7 @@ def test_a_document_that_is_known_is_parsed_again_only_for_the_place_of_a_proble
     again = parse(file, text, {}, memory)
     assert (again.value, again.sections()) == (first.value, first.sections())
     with pytest.raises(ManifestError, match=r"lading\.yaml:3:18: register\.file: no such file"):
-        again.bind({}, known_valid=True)
+        bind_draft(again, {}, known_valid=True)
     with pytest.raises(ManifestError, match="name: duplicate key"):
-        parse(file, text + b"name: shop\n", {}, memory).bind({})
+        bind_draft(parse(file, text + b"name: shop\n", {}, memory), {})
     assert len(memory) == 1

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from manifest_kit import HEAD, draft, types_of
 
+from lading.manifest import bind_draft
+
 HEAVY = ("asyncio", "difflib", "importlib.metadata", "jsonschema", "logging", "pydantic", "subprocess", "tempfile")
 TEXT = HEAD + "targets: {local: {port: 80}}\n"
 
@@ -23,9 +25,10 @@ def test_a_manifest_known_to_be_valid_is_read_with_light_modules(tmp_path: Path)
     (tmp_path / "model.joblib").touch()
     (tmp_path / "lading.yaml").write_text(TEXT)
     code = (
-        "import sys; from pathlib import Path; from manifest_kit import types_of; from lading.manifest import read\n"
+        "import sys; from pathlib import Path; from manifest_kit import types_of\n"
+        "from lading.manifest import bind_draft, read\n"
         "draft = read(Path(sys.argv[1]), {}); types = types_of(draft); draft.fingerprint(types)\n"
-        "manifest = draft.bind(types, known_valid=True); print(manifest.targets['local'].options.port)\n"
+        "manifest = bind_draft(draft, types, known_valid=True); print(manifest.targets['local'].options.port)\n"
         f"print(sorted(set(sys.modules) & {set(HEAVY)!r}))"
     )
     assert run(code, str(tmp_path / "lading.yaml")) == "80\n[]\n"
@@ -34,11 +37,12 @@ def test_a_manifest_known_to_be_valid_is_read_with_light_modules(tmp_path: Path)
 def test_a_pyyaml_without_libyaml_reads_the_same(tmp_path: Path) -> None:
     text = TEXT + "package:\n  samples:\n    - {request: [1, 'a', *x], response: &y 1}\n".replace("*x", "&x b")
     found = draft(tmp_path, text)
-    expected = found.bind(types_of(found))
+    expected = bind_draft(found, types_of(found))
     code = (
         "import sys; sys.modules['yaml._yaml'] = None\n"
-        "from pathlib import Path; from manifest_kit import types_of; from lading.manifest import read; import yaml\n"
-        "draft = read(Path(sys.argv[1]), {}); print(yaml.__with_libyaml__, repr(draft.bind(types_of(draft))))"
+        "from pathlib import Path; from manifest_kit import types_of; import yaml\n"
+        "from lading.manifest import bind_draft, read\n"
+        "draft = read(Path(sys.argv[1]), {}); print(yaml.__with_libyaml__, repr(bind_draft(draft, types_of(draft))))"
     )
     assert run(code, str(found.file)) == f"False {expected!r}\n"
 

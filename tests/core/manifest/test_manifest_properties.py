@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from manifest_kit import HEAD, draft, problems, types_of
 
 from lading import ManifestError
+from lading.manifest import bind_draft
 
 # What YAML can carry and a manifest does: no control characters, no number beyond 64 bits or without an end.
 TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn"), include_characters="\n\t"))
@@ -112,7 +113,7 @@ def test_what_is_written_is_what_is_read(value: Any, style: str, tmp_path: Path)
     }
     text = json.dumps(document, ensure_ascii=False) if style == "json" else _dump(document, flow=style == "flow")
     found = draft(tmp_path, text)
-    (sample,) = found.bind(types_of(found)).samples
+    (sample,) = bind_draft(found, types_of(found)).samples
     assert sample.request == value
     assert json.dumps(sample.request) == json.dumps(value)
 
@@ -198,7 +199,7 @@ def test_a_number_is_what_all_of_yaml_reads_or_a_problem(word: str, tmp_path: Pa
     if found is None:
         return
     try:
-        (sample,) = found.bind(types_of(found)).samples
+        (sample,) = bind_draft(found, types_of(found)).samples
     except ManifestError:
         return
     (ours,), (theirs,) = sample.request, yaml.safe_load(f"[{word}]")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.conftest import Shell
 
 from lading import ImageRequest, ManifestError, ModelVersion, Package
-from lading.manifest import parse
+from lading.manifest import bind_draft, parse
 from lading_docker.archive import write
 from lading_docker.engine import failure
 from lading_docker.options import DockerOptions
@@ -67,7 +67,7 @@ def accepted(field: str, text: str) -> bool:
     block = json.dumps({field: text.replace("$", "$$")}, ensure_ascii=False)
     source = f"version: 1\nname: ferry\ntrain: {{}}\nimage: {block}\n"
     try:
-        parse(Path("lading.yaml"), source.encode("utf-8", "surrogatepass"), {}).bind({("image",): DockerOptions})
+        bind_draft(parse(Path("lading.yaml"), source.encode("utf-8", "surrogatepass"), {}), {("image",): DockerOptions})
     except ManifestError:
         return False
     return True
