@@ -123,7 +123,9 @@ def deploy_each(
         if package is None:
             packed = pipeline.packaged(session, model=model)
         else:
-            packed = pipeline.taken_in(session, Path(package), sha256=sha256)
+            from .engine.archive import take_in  # most commands have no archive
+
+            packed = take_in(session, Path(package), sha256=sha256)
         return tuple(_deploy_one(session, name, packed, force=force) for name in session.manifest.targets)
 
 

@@ -10,8 +10,6 @@ from . import register as register_stage
 from .train import train
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..model import ModelVersion, Package
     from .session import Session
 
@@ -29,13 +27,6 @@ def registered(session: Session, *, model: str | None = None, force: bool = Fals
 def packaged(session: Session, *, model: str | None = None, force: bool = False) -> Package:
     """The package of that model version."""
     return package_stage.package(session, registered(session, model=model), force=force)
-
-
-def taken_in(session: Session, file: Path, *, sha256: str | None = None) -> Package:
-    """The package of an archive instead. See `archive.take_in`."""
-    from .archive import take_in  # most commands have none
-
-    return take_in(session, file, sha256=sha256)
 
 
 def find_version(session: Session, reference: str) -> ModelVersion:
