@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import LIMIT
 
 from lading.errors import LadingError
 from lading.store import Store
@@ -60,7 +61,7 @@ class Shell:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LIMIT,
             check=False,
         )
         done = Done(finished.returncode, finished.stdout, finished.stderr)
@@ -98,7 +99,7 @@ class Shell:
         with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # Linux ends one that is closed so
             while chunk := terminal.read(4096):
                 shown += chunk
-        out, _ = command.communicate(timeout=120)
+        out, _ = command.communicate(timeout=LIMIT)
         return Done(command.returncode, out, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode()))
 
     def write(self, name: str, text: str) -> Path:
@@ -149,7 +150,7 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             shutil.copytree(ROOT / "tests" / "distributions" / name, source)
             folders[name] = tmp_path_factory.mktemp(name)
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
-            subprocess.run([*pip, folders[name], source], check=True, capture_output=True, timeout=120)
+            subprocess.run([*pip, folders[name], source], check=True, capture_output=True, timeout=LIMIT)
         return folders[name]
 
     return install

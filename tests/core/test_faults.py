@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Done, Shell
+from tests.waiting import LIMIT
 
 MANIFEST = """\
 version: 1
@@ -101,7 +102,7 @@ def test_a_target_that_breaks_when_it_is_asked_is_named(port: Shell, command: st
 
 def test_the_traceback_of_a_plugin_holds_no_secret(port: Shell) -> None:
     command = port.start("deploy", "--target", "quay", "--force", "-v", HARBOUR_FAULT="lading_deploy:leaks")
-    _out, err = command.communicate(timeout=60)
+    _out, err = command.communicate(timeout=LIMIT)
     assert "harbour/__init__.py" in err
     assert "ValueError: *** is not the password" in err
     assert "c4n4ry" not in err

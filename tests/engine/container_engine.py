@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 from offline_azure.fixture import go_without
+from tests.waiting import LIMIT
 
 FOLDER = Path("/tmp") / f"lading-engine-{os.getuid()}"  # a socket's path may have no more than 107 characters
 BASE = "lading-test/python:3.11"
@@ -49,7 +50,7 @@ class ContainerEngine:
     def docker(self, *argv: str) -> str:
         """What the docker command prints."""
         env = {**os.environ, "DOCKER_HOST": self.host}
-        done = subprocess.run(["docker", *argv], env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(["docker", *argv], env=env, capture_output=True, text=True, timeout=LIMIT, check=False)
         assert done.returncode == 0, f"{argv}: {done.stderr}"
         return done.stdout.strip()
 
@@ -96,7 +97,7 @@ def image_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(LIMIT)
 
 
 @contextmanager
@@ -105,7 +106,7 @@ def _host() -> Iterator[str]:
     given = os.environ.get("DOCKER_HOST")
     if given:
         need("docker")
-        if subprocess.run(["docker", "version"], capture_output=True, timeout=60, check=False).returncode != 0:
+        if subprocess.run(["docker", "version"], capture_output=True, timeout=LIMIT, check=False).returncode != 0:
             go_without(f"no engine answers at DOCKER_HOST={given}")
         yield given
         return
@@ -221,7 +222,7 @@ def until(condition: Callable[[], bool], problem: str) -> None:
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=5):
+        with urllib.request.urlopen(address, timeout=LIMIT):
             return True
     except OSError:
         return False
@@ -229,4 +230,4 @@ def _answers(address: str) -> bool:
 
 def answers_docker(host: str) -> bool:
     asked = ["docker", "-H", host, "version"]
-    return subprocess.run(asked, capture_output=True, timeout=60, check=False).returncode == 0
+    return subprocess.run(asked, capture_output=True, timeout=LIMIT, check=False).returncode == 0

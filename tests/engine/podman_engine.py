@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from container_engine import BASE, FOLDER, ContainerEngine, alone, answers_docker, ensure_base, need, until
 from offline_azure.fixture import go_without
+from tests.waiting import LIMIT
 
 # No systemd is at hand, and limits cannot be raised, where tests run in a container themselves. The registry of the
 # tests speaks plain HTTP, which Podman asks to be told of.
@@ -66,5 +67,5 @@ def _service(folder: Path, registry: str) -> Iterator[str]:
         yield host
     finally:
         service.terminate()
-        service.wait(30)
+        service.wait(LIMIT)
         subprocess.run(["umount", folder / "root" / "overlay"], check=False)

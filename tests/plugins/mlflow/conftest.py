@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import LIMIT
 
 sys.path.insert(0, str(Path(__file__).parent))  # for mlflow_kit
 
@@ -60,7 +61,7 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + _START_LIMIT
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=LIMIT):
                 return
         except OSError:
             if server.poll() is not None or time.monotonic() > end:

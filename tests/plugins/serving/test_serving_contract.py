@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_kit import ECHO, Answer, Service, ask, eventually
+from serving_kit import ECHO, Answer, Service, ask
+from tests.waiting import eventually
 
 ENV = {
     "SERVICE_NAME": "salary",

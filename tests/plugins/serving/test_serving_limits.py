@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving_kit import Service, ask
+from tests.waiting import LIMIT
 
 from lading_serving.nesting import nests_deeper
 
@@ -50,7 +51,7 @@ def uri(echo: Service) -> Iterator[str]:
 def connect(uri: str) -> socket.socket:
     parts = urlsplit(uri)
     assert parts.hostname is not None
-    return socket.create_connection((parts.hostname, parts.port or 80), timeout=10)
+    return socket.create_connection((parts.hostname, parts.port or 80), timeout=LIMIT)
 
 
 def read_all(sock: socket.socket) -> bytes:
@@ -172,7 +173,7 @@ def test_a_client_that_never_reads_is_let_go(uri: str) -> None:
     body = json.dumps("x" * 90_000).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     with connect(uri) as sock:
-        sock.settimeout(10)
+        sock.settimeout(LIMIT)
         with pytest.raises(ConnectionError):  # a time-out of our own would mean that the server waits for ever
             sock.sendall(request * 400)
 

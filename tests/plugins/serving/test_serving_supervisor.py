@@ -16,7 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving_kit import Service, ask, eventually, processes
+from serving_kit import Service, ask, processes
+from tests.waiting import LIMIT, eventually
 
 NAMED = """
     import os
@@ -109,7 +110,7 @@ def test_a_switch_under_load_loses_no_request(service: Service, workers: int) ->
 
     def load() -> None:
         parts = urlsplit(uri)
-        with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+        with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
             while not stop.is_set():
                 try:
                     connection.request("POST", parts.path, b"{}", {"content-type": "application/json"})
@@ -138,7 +139,7 @@ def test_a_switch_under_load_loses_no_request(service: Service, workers: int) ->
 def test_an_idle_client_is_let_go_only_after_a_linger(service: Service) -> None:
     uri = service.serve(1, NAMED, {"SERVICE_VERSION": "1"})
     parts = urlsplit(uri)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
         connection.request("POST", parts.path, b"{}", {"content-type": "application/json"})
         assert connection.getresponse().read() == b'"1"'
         service.add(2, NAMED, {"SERVICE_VERSION": "2"})
@@ -165,7 +166,7 @@ def test_a_killed_supervisor_takes_its_workers_with_it_and_comes_back_on_its_por
     uri = service.serve(1, workers=2)
     assert len(service.workers()) == 2
     os.kill(service.pid(), signal.SIGKILL)
-    eventually(lambda: not service.workers(), "no worker is left", 5)
+    eventually(lambda: not service.workers(), "no worker is left")
     assert not service.folder.is_supervised()
     service.start()
     assert service.until(1, "serving")["public_uri"] == uri
@@ -180,7 +181,7 @@ def test_a_busy_worker_dies_with_its_supervisor(service: Service) -> None:
     client.start()
     eventually((service.folder.release(1) / "asked").exists, "run is called")
     os.kill(service.pid(), signal.SIGKILL)
-    eventually(lambda: not service.workers(), "no worker is left", 5)
+    eventually(lambda: not service.workers(), "no worker is left")
     client.join()
 
 
@@ -331,7 +332,7 @@ def test_a_supervisor_whose_folder_is_removed_leaves(service: Service) -> None:
     pid = service.pid()
     shutil.rmtree(service.folder.path)
     assert ask(uri).status == 200
-    eventually(lambda: pid not in processes(), "the supervisor leaves", 20)
+    eventually(lambda: pid not in processes(), "the supervisor leaves")
     assert service.workers() == []
 
 

@@ -22,6 +22,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from tests.conftest import Shell
 from tests.plugins.sklearn.hostile_models import bombs, broken, corpus
+from tests.waiting import LIMIT
 
 import lading
 from lading import FileContents, InspectRequest
@@ -77,7 +78,7 @@ def test_the_corpus_is_large_and_can_hurt(tmp_path: Path) -> None:
         (tmp_path / f"{name}.pkl").write_bytes(corpus(tmp_path / name)[name])
     load = "import joblib, sys\nfor file in sys.argv[1:]: joblib.load(file)"
     files = [str(tmp_path / f"{name}.pkl") for name in CAN_HURT]
-    subprocess.run([sys.executable, "-W", "ignore", "-c", load, *files], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", load, *files], check=True, capture_output=True, timeout=LIMIT)
     for name in CAN_HURT:
         assert (tmp_path / name).exists(), f"{name} is not hostile, and the tests show nothing"
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from iotedge_kit import Yard, answering
 from offline_iothub.simulated import Behaviour
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +64,7 @@ def test_a_crash_loop_brings_back_what_ran(pi: Yard) -> None:
     pi.write(2, device="pi")  # what is brought back needs variables that this manifest does not name
     refused = pi.shell.start("deploy", **values)
     released(pi, "salary")  # the device is well again once it has been told to run the old module
-    _, err = refused.communicate(timeout=60)
+    _, err = refused.communicate(timeout=LIMIT)
     assert refused.returncode == 8, err
     assert "exit code 3" in err
     assert "what pi ran before is applied again" in err

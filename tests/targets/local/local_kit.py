@@ -11,12 +11,13 @@ import signal
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import LIMIT, eventually
 
 from lading import (
     Candidate,
@@ -44,15 +45,6 @@ NAMED = """
     def run(raw_data):
         return os.environ["SERVICE_VERSION"]
 """
-
-
-def eventually(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> Any:
-    """The first truthy value of `condition`; fails after `seconds`."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
-    return value
 
 
 @dataclass
@@ -131,9 +123,9 @@ class Harbour:
     def request(self, release: int = 1, script: str = NAMED, **options: Any) -> DeployRequest:
         return request_for(self.package(script), release, **options)
 
-    def until(self, request: DeployRequest, kind: type[DeployStep], seconds: float = 20.0) -> Any:
+    def until(self, request: DeployRequest, kind: type[DeployStep]) -> Any:
         """Call again while the answer is Pending; the answer must then be of `kind`."""
-        return until(request, self.context, kind, seconds)
+        return until(request, self.context, kind)
 
     def deploy(self, release: int = 1, script: str = NAMED, up: bool = True, **options: Any) -> Ready | Failed:
         """A whole deploy, with the verdict of the golden requests."""
@@ -148,8 +140,8 @@ class Harbour:
         eventually(lambda: lading_delete(deployment, self.context).state is State.ABSENT, "the deployment is gone")
 
 
-def until(request: DeployRequest, context: Recorder, kind: type[DeployStep], seconds: float = 20.0) -> Any:
-    end = time.monotonic() + seconds
+def until(request: DeployRequest, context: Recorder, kind: type[DeployStep]) -> Any:
+    end = time.monotonic() + LIMIT
     while isinstance(step := lading_deploy(request, context), Pending):
         assert time.monotonic() < end, step
         time.sleep(step.retry_after)
