@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.waiting import LIMIT
 
 from lading.errors import LadingError
@@ -28,6 +29,11 @@ from container_engine import container_engine, image_registry  # noqa: E402, F40
 from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401
 from offline_iothub.fixture import iothub, iothub_emulator  # noqa: E402, F401
 from podman_engine import podman_engine  # noqa: E402, F401
+
+# How long an example takes depends on the machine, and each takes a fresh file of the folder that a test has.
+CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("any machine", deadline=None, suppress_health_check=CHECKS)
+settings.load_profile("any machine")
 
 LADING = Path(sys.executable).with_name("lading")
 

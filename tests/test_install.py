@@ -160,7 +160,7 @@ def test_the_source_distribution_has_what_the_tests_need(tmp_path: Path) -> None
         assert (unpacked / name).is_file(), name
 
 
-@pytest.mark.timeout(900)  # it runs the conformance kit twice
+@pytest.mark.timeout(1800)  # it runs the conformance kit twice
 def test_the_page_on_plugins_leads_to_a_target_that_passes(wheel: Path, tmp_path: Path, shell: Shell) -> None:
     """Every command of it, in the order of the page, in an environment that has nothing but the wheel."""
     python = environment(tmp_path / "venv", f"{wheel}[sklearn,local,testing]")

@@ -150,7 +150,7 @@ class GarbageMachine(RuleBasedStateMachine):
                     self.store.files.check(output["distributions"])
 
 
-GarbageMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=15, deadline=None, database=None)
+GarbageMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=15, database=None)
 TestGarbage = GarbageMachine.TestCase
 
 

@@ -118,7 +118,7 @@ def test_a_hostile_name_stays_in_the_store(store: Store, name: str) -> None:
     assert folder == store.work("local", name)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(st.lists(st.text(st.characters(), max_size=60), min_size=2, max_size=2, unique=True))
 @example(["A", safe_name("A")])
 @example(["prod", "Prod"])

@@ -163,5 +163,5 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.store.digests.file(file) == sha256(content)
 
 
-StoreMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None, database=None)
+StoreMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25, database=None)
 TestStore = StoreMachine.TestCase

@@ -117,9 +117,8 @@ class Observed:
     def artifact(self, source: str, name: str) -> bytes:
         """A file below the source of a model version."""
         path = source.removeprefix("mlflow-artifacts:/")
-        with urllib.request.urlopen(
-            f"{self.uri}/api/2.0/mlflow-artifacts/artifacts/{path}/{name}", timeout=30
-        ) as answer:
+        address = f"{self.uri}/api/2.0/mlflow-artifacts/artifacts/{path}/{name}"
+        with urllib.request.urlopen(address, timeout=LIMIT) as answer:
             return bytes(answer.read())
 
     def _ask(self, what: str, body: Any = None) -> Any:

@@ -31,6 +31,7 @@ ECHO = """
         return json.loads(raw_data)
 """
 MODEL = b"a model"
+_GRACE = 5.0  # seconds until what a test has left running is killed
 
 
 def processes() -> dict[int, str]:
@@ -128,7 +129,7 @@ class Service:
         supervised = self.folder.is_supervised()
         self.folder.desire(NOTHING)
         try:
-            eventually(lambda: not self.folder.is_supervised(), "the supervisor leaves", 5)
+            eventually(lambda: not self.folder.is_supervised(), "the supervisor leaves", _GRACE)
         except AssertionError:
             os.kill(self.folder.state()["pid"], signal.SIGKILL)
         for pid in self.workers() if supervised else []:

@@ -24,7 +24,7 @@ ENV = {
     "SERVICE_NAME": "salary",
     "SERVICE_VERSION": "7",
     "SERVICE_PATH_PREFIX": "/api/",
-    "SCORING_TIMEOUT_MS": "300",
+    "SCORING_TIMEOUT_MS": "3000",
     "AML_CORS_ORIGINS": "https://one.example, https://two.example",
 }
 PLAIN = """

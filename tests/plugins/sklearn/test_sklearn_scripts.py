@@ -168,8 +168,8 @@ def pids_in(folder: Path) -> list[int]:
 def test_the_time_limit_ends_a_script_and_its_children(
     train: Train, script: Callable[..., Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(lading.StageFailed, match=r"(?s)passed its time limit of 5 s; its last lines:\s+hanging"):
-        train(data=DATA, script=script(SLOW), params={"folder": str(tmp_path)}, time_limit=5.0)
+    with pytest.raises(lading.StageFailed, match=r"(?s)passed its time limit of 15 s; its last lines:\s+hanging"):
+        train(data=DATA, script=script(SLOW), params={"folder": str(tmp_path)}, time_limit=15.0)
     for pid in pids_in(tmp_path):
         wait_until_gone(pid)
 

@@ -93,7 +93,7 @@ def test_a_first_module_that_crashes_is_taken_away(pi: Yard) -> None:
 
 def test_content_that_the_device_cannot_read_is_taken_back_at_once(pi: Yard) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("refuse", module="salary", message="manifest unknown")])
-    pi.write(device="pi", wait={"grace": 0.3, "timeout": 1})
+    pi.write(device="pi")
     assert "the device answers 500: manifest unknown" in pi.deploy(code=8).err
     assert set(pi.modules()) == {"camera"}
 
@@ -106,6 +106,7 @@ def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
     assert "run the same command again" in done.err
     assert pi.status()["state"] == "pending"
     pi.hub.connect("pi")
+    pi.write(device="pi")
     pi.deploy()
     assert pi.status()["release"] == 1
     applied = [call for call in pi.writes if "applyConfigurationContent" in call]
@@ -119,13 +120,15 @@ def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
 
 def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Yard) -> None:
     for model in (1, 2):
-        pi.write(model, device="pi", wait={"grace": 0.3, "timeout": 1})
+        pi.write(model, device="pi")
         pi.deploy()
     running = pi.modules()["salary"]["settings"]["image"]
     pi.hub.disconnect("pi")
+    pi.write(2, device="pi", wait={"grace": 0.3, "timeout": 1})
     queued = pi.shell("rollback", code=7).err
     assert "applied, not yet reported (device is offline since 20" in queued
     pi.hub.connect("pi")
+    pi.write(2, device="pi")
     pi.shell("rollback")
     assert pi.modules()["salary"]["settings"]["image"] != running
     assert [row["state"] for row in pi.shell("history", "--json").json()] == ["up", "superseded", "superseded"]
@@ -134,7 +137,7 @@ def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Yard) -> None:
 def test_the_deadline_of_the_command_counts_too(pi: Yard) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("pull", module="salary", seconds=None)])
     pi.write(device="pi")
-    assert "run the same command again" in pi.deploy("--timeout", "3", code=7).err
+    assert "run the same command again" in pi.deploy("--timeout", "20", code=7).err
 
 
 def test_golden_requests_are_asked_before_the_rest_goes(pi: Yard) -> None:

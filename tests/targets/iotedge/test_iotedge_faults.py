@@ -77,7 +77,7 @@ def test_a_token_signs_in_where_the_hub_is_named(pi: Yard) -> None:
 
 def test_a_hub_that_never_answers_leaves_the_outcome_open(pi: Yard) -> None:
     pi.hub.faults.black_hole(method="POST", path=APPLY)
-    assert "run the same command again" in pi.deploy("--timeout", "4", code=7).err
+    assert "run the same command again" in pi.deploy("--timeout", "20", code=7).err
     pi.deploy()
     assert pi.status()["release"] == 1
 

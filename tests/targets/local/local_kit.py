@@ -10,14 +10,13 @@ import os
 import signal
 import sys
 import textwrap
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import LIMIT, eventually
+from tests.waiting import eventually
 
 from lading import (
     Candidate,
@@ -45,6 +44,7 @@ NAMED = """
     def run(raw_data):
         return os.environ["SERVICE_VERSION"]
 """
+_GRACE = 5.0  # seconds until what a test has left running is killed
 
 
 @dataclass
@@ -141,10 +141,11 @@ class Harbour:
 
 
 def until(request: DeployRequest, context: Recorder, kind: type[DeployStep]) -> Any:
-    end = time.monotonic() + LIMIT
-    while isinstance(step := lading_deploy(request, context), Pending):
-        assert time.monotonic() < end, step
-        time.sleep(step.retry_after)
+    def decided() -> DeployStep | None:
+        step = lading_deploy(request, context)
+        return None if isinstance(step, Pending) else step
+
+    step = eventually(decided, f"the deploy is {kind.__name__}")
     assert isinstance(step, kind), step
     return step
 
@@ -155,7 +156,7 @@ def stop(folder: ControlFolder) -> None:
         return
     folder.desire(NOTHING)
     try:
-        eventually(lambda: not folder.is_supervised(), "the supervisor leaves", 5)
+        eventually(lambda: not folder.is_supervised(), "the supervisor leaves", _GRACE)
     except AssertionError:
         with suppress(ProcessLookupError):
             os.kill(folder.state()["pid"], signal.SIGKILL)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from local_kit import NAMED, Harbour
+from tests.conftest import ROOT
 from tests.waiting import LIMIT, eventually
 
 from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, ScoringUri, StageFailed, State, Verdict
@@ -204,7 +205,8 @@ def die(harbour: Harbour, release: int, event: int) -> None:
     """Deploy in a process that is killed before its n-th change of a file, a folder or a process."""
     kit = Path(__file__).with_name("local_kit.py")
     argv = [sys.executable, str(kit), str(harbour.root), str(harbour.context.work), str(release), str(event)]
-    assert subprocess.run(argv, check=False, timeout=LIMIT).returncode == -signal.SIGKILL
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(argv, check=False, timeout=LIMIT, env=env).returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("event", EVENTS)
