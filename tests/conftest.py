@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -146,17 +147,27 @@ def salary(shell: Shell) -> Shell:
 
 
 @pytest.fixture(scope="session")
-def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of a run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def install(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Installs a distribution of `tests/distributions` with pip, once, and returns the folder to put on PYTHONPATH."""
-    folders: dict[str, Path] = {}
 
     def install(name: str) -> Path:
-        if name not in folders:
-            source = tmp_path_factory.mktemp("source") / name
-            shutil.copytree(ROOT / "tests" / "distributions" / name, source)
-            folders[name] = tmp_path_factory.mktemp(name)
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
-            subprocess.run([*pip, folders[name], source], check=True, capture_output=True, timeout=LIMIT)
-        return folders[name]
+        folder = shared / f"installed-{name}"
+        with (shared / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                made = tmp_path_factory.mktemp("made")
+                shutil.copytree(ROOT / "tests" / "distributions" / name, made / "source")
+                pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+                argv = [*pip, "--target", made / "target", made / "source"]
+                subprocess.run(argv, check=True, capture_output=True, timeout=LIMIT)
+                (made / "target").rename(folder)
+        return folder
 
     return install

@@ -67,6 +67,7 @@ def test_every_hook_has_a_purpose_an_example_and_its_result() -> None:
         assert "Returns:" in text, hook.__name__
 
 
+@pytest.mark.slow  # it starts a kernel; test_api.py deploys from Python
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("nbclient") is None:
         go_without("nbclient is missing")

@@ -143,6 +143,7 @@ def test_a_refusal_names_the_member_and_ends_with_3(site: Shell) -> None:
     assert "'../escaped' in the archive" in site("deploy", "--package", "salary.tar", code=3).err
 
 
+@pytest.mark.slow  # test_engine.py has it on a target that does nothing
 def test_an_altered_model_is_refused_and_the_old_release_serves(salary: Shell) -> None:
     salary("deploy", SALARY)
     (model,) = salary("model", "list", SALARY, "--json").json()

@@ -72,6 +72,7 @@ def test_the_main_job(salary: Shell) -> None:
     assert {rows["aci"]["state"], rows["aks"]["state"]} == {"unknown"}  # no account is named here
 
 
+@pytest.mark.slow  # test_engine.py has it on a target that does nothing
 def test_a_second_deploy_changes_nothing(salary: Shell) -> None:
     first = salary("deploy", SALARY)
     second = salary("deploy", SALARY)

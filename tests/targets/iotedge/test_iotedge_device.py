@@ -93,20 +93,19 @@ def test_a_first_module_that_crashes_is_taken_away(pi: Yard) -> None:
 
 def test_content_that_the_device_cannot_read_is_taken_back_at_once(pi: Yard) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("refuse", module="salary", message="manifest unknown")])
-    pi.write(device="pi")
+    pi.write(device="pi", wait={"grace": 0.3, "timeout": 15})
     assert "the device answers 500: manifest unknown" in pi.deploy(code=8).err
     assert set(pi.modules()) == {"camera"}
 
 
 def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
     pi.hub.disconnect("pi")
-    pi.write(device="pi", wait={"grace": 0.3, "timeout": 1})
+    pi.write(device="pi", wait={"grace": 0.3, "timeout": 15})
     done = pi.deploy(code=7)
     assert "applied, not yet reported (device is offline since 20" in done.err
     assert "run the same command again" in done.err
     assert pi.status()["state"] == "pending"
     pi.hub.connect("pi")
-    pi.write(device="pi")
     pi.deploy()
     assert pi.status()["release"] == 1
     applied = [call for call in pi.writes if "applyConfigurationContent" in call]
@@ -120,15 +119,13 @@ def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
 
 def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Yard) -> None:
     for model in (1, 2):
-        pi.write(model, device="pi")
+        pi.write(model, device="pi", wait={"grace": 0.3, "timeout": 15})
         pi.deploy()
     running = pi.modules()["salary"]["settings"]["image"]
     pi.hub.disconnect("pi")
-    pi.write(2, device="pi", wait={"grace": 0.3, "timeout": 1})
     queued = pi.shell("rollback", code=7).err
     assert "applied, not yet reported (device is offline since 20" in queued
     pi.hub.connect("pi")
-    pi.write(2, device="pi")
     pi.shell("rollback")
     assert pi.modules()["salary"]["settings"]["image"] != running
     assert [row["state"] for row in pi.shell("history", "--json").json()] == ["up", "superseded", "superseded"]
