@@ -17,7 +17,7 @@ from tests.waiting import LIMIT, eventually
 
 from lading_serving.nesting import nests_deeper
 
-PATIENT = {"head_timeout": LIMIT, "body_timeout": LIMIT, "idle_timeout": LIMIT}
+PATIENT = dict.fromkeys(("head_timeout", "body_timeout", "idle_timeout"), 2 * LIMIT)  # longer than a client waits
 HASTY = {"head_timeout": 0.6, "body_timeout": 0.6, "idle_timeout": 1.0}
 SMALL = {"max_body": 100_000, "max_connections": 20}
 HEAD = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -42,9 +42,12 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture
-def hasty(service: Service) -> str:
-    """A service that does not wait for its clients."""
-    return service.serve(limits=SMALL | HASTY)
+def hasty(service: Service) -> Iterator[str]:
+    """A service that does not wait for its clients; the same worker must be there when the test is over."""
+    uri = service.serve(limits=SMALL | HASTY)
+    workers = service.workers()
+    yield uri
+    assert service.workers() == workers
 
 
 @pytest.fixture
