@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from tests.waiting import LIMIT
 
 from lading.errors import LadingError
 from lading.store import Store
@@ -27,6 +30,11 @@ from container_engine import container_engine, image_registry  # noqa: E402, F40
 from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401
 from offline_iothub.fixture import iothub, iothub_emulator  # noqa: E402, F401
 from podman_engine import podman_engine  # noqa: E402, F401
+
+# How long an example takes depends on the machine, and each takes a fresh file of the folder that a test has.
+CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("any machine", deadline=None, suppress_health_check=CHECKS)
+settings.load_profile("any machine")
 
 LADING = Path(sys.executable).with_name("lading")
 
@@ -60,7 +68,7 @@ class Shell:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LIMIT,
             check=False,
         )
         done = Done(finished.returncode, finished.stdout, finished.stderr)
@@ -98,7 +106,7 @@ class Shell:
         with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # Linux ends one that is closed so
             while chunk := terminal.read(4096):
                 shown += chunk
-        out, _ = command.communicate(timeout=120)
+        out, _ = command.communicate(timeout=LIMIT)
         return Done(command.returncode, out, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode()))
 
     def write(self, name: str, text: str) -> Path:
@@ -139,17 +147,27 @@ def salary(shell: Shell) -> Shell:
 
 
 @pytest.fixture(scope="session")
-def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of a run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def install(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Installs a distribution of `tests/distributions` with pip, once, and returns the folder to put on PYTHONPATH."""
-    folders: dict[str, Path] = {}
 
     def install(name: str) -> Path:
-        if name not in folders:
-            source = tmp_path_factory.mktemp("source") / name
-            shutil.copytree(ROOT / "tests" / "distributions" / name, source)
-            folders[name] = tmp_path_factory.mktemp(name)
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
-            subprocess.run([*pip, folders[name], source], check=True, capture_output=True, timeout=120)
-        return folders[name]
+        folder = shared / f"installed-{name}"
+        with (shared / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                made = tmp_path_factory.mktemp("made")
+                shutil.copytree(ROOT / "tests" / "distributions" / name, made / "source")
+                pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+                argv = [*pip, "--target", made / "target", made / "source"]
+                subprocess.run(argv, check=True, capture_output=True, timeout=LIMIT)
+                (made / "target").rename(folder)
+        return folder
 
     return install

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from offline_azure.fixture import go_without
 from tests.conftest import ROOT
+from tests.waiting import LIMIT
 
 import lading
 from lading.hookspecs import HOOKS
@@ -52,7 +53,7 @@ def test_every_public_name_is_there() -> None:
     for name in dir(lading):
         assert getattr(lading, name) is not None
     code = "from lading import *; import lading; print(sorted({*dir(lading)} - {*globals()}))"
-    starred = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    starred = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=LIMIT)
     assert starred.stdout == "[]\n"
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = lading.nothing
@@ -66,6 +67,7 @@ def test_every_hook_has_a_purpose_an_example_and_its_result() -> None:
         assert "Returns:" in text, hook.__name__
 
 
+@pytest.mark.slow  # it starts a kernel; test_api.py deploys from Python
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("nbclient") is None:
         go_without("nbclient is missing")
@@ -78,7 +80,7 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     os.environ.pop("LADING_STORE", None)
     notebook = nbformat.read(tmp_path / "docs" / "quickstart.ipynb", as_version=4)
-    client = nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path / "docs")}})
+    client = nbclient.NotebookClient(notebook, timeout=LIMIT, resources={"metadata": {"path": str(tmp_path / "docs")}})
     client.execute()
     outputs = ["".join(output.get("data", {}).get("text/plain", "")) for output in _outputs(notebook)]
     assert "[141760.56910569107, 185924.79674796748]" in outputs

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import ROOT, Shell
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,7 @@ def test_the_core_is_small_and_says_which_extra_is_missing(wheel: Path, tmp_path
     shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
     shutil.copytree(ROOT / "data", tmp_path / "data")
     command = [python.with_name("lading"), "deploy", tmp_path / "manifests" / "salary.yaml"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 6
     assert "pip install 'lading[sklearn]'" in done.stderr
 
@@ -150,7 +151,7 @@ def test_the_source_distribution_has_what_the_tests_need(tmp_path: Path) -> None
         cwd=source,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=LIMIT,
     )
     (archive,) = tmp_path.glob("lading-*.tar.gz")
     subprocess.run(["tar", "-xzf", archive, "-C", tmp_path], check=True)
@@ -159,7 +160,7 @@ def test_the_source_distribution_has_what_the_tests_need(tmp_path: Path) -> None
         assert (unpacked / name).is_file(), name
 
 
-@pytest.mark.timeout(900)  # it runs the conformance kit twice
+@pytest.mark.timeout(1800)  # it runs the conformance kit twice
 def test_the_page_on_plugins_leads_to_a_target_that_passes(wheel: Path, tmp_path: Path, shell: Shell) -> None:
     """Every command of it, in the order of the page, in an environment that has nothing but the wheel."""
     python = environment(tmp_path / "venv", f"{wheel}[sklearn,local,testing]")

@@ -19,7 +19,7 @@ def kit(file: Path, **env: str) -> list[dict[str, str]]:
         capture_output=True,
         text=True,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env},
-        timeout=280,
+        timeout=800,
         check=False,
     )
     found = [line.partition(MARK)[2] for line in done.stdout.splitlines() if MARK in line]

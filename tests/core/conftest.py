@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
+from tests.waiting import eventually
 
 MANIFEST = """\
 version: 1
@@ -37,8 +37,5 @@ def harbour(shell: Shell, install: Callable[[str], Path]) -> Shell:
     return shell
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+def wait_for(condition: Callable[[], bool]) -> None:
+    eventually(condition)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Shell
 from tests.core.conftest import wait_for
+from tests.waiting import LIMIT
 from tests.watching import command_lines
 
 from lading.cli.commands import COMMANDS
@@ -106,7 +107,7 @@ class Cage:
     def run(self, *argv: str, code: int | None = 0, **env: str) -> str:
         """Run a command with `-v`, which may show tracebacks."""
         process = self.shell.start(*argv, "-v", **env)
-        shown = "".join(process.communicate(timeout=120))
+        shown = "".join(process.communicate(timeout=LIMIT))
         assert code in (None, process.returncode), shown
         self.shown += shown
         return shown
@@ -190,7 +191,7 @@ def test_a_killed_training_leaves_no_secret(cage: Cage) -> None:
     command = cage.shell.start("deploy")
     wait_for((cage.shell.folder / "entered").exists)
     command.kill()
-    cage.shown += "".join(command.communicate(timeout=60))
+    cage.shown += "".join(command.communicate(timeout=LIMIT))
     assert cage.hits() == []
     assert "its process is dead" in cage.run("repair", "--yes")
     assert cage.hits() == []
@@ -202,7 +203,7 @@ def test_a_killed_deploy_leaves_no_secret_and_the_next_one_brings_it_up(cage: Ca
     command = cage.shell.start("deploy")
     wait_for(lambda: any(cage.shell.folder.glob(".lading/work/deployments/local/canary/releases/1.log")))
     command.kill()
-    cage.shown += "".join(command.communicate(timeout=60))
+    cage.shown += "".join(command.communicate(timeout=LIMIT))
     assert cage.hits() == []
     cage.run("deploy")
     assert "1" in cage.run("score", "-d", "1")

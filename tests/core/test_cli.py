@@ -11,6 +11,7 @@ import sys
 import click
 import pytest
 from tests.conftest import LADING, ROOT, Shell
+from tests.waiting import LIMIT
 
 from lading.cli.commands import COMMANDS, lading
 
@@ -58,7 +59,7 @@ def test_the_main_job(salary: Shell) -> None:
     (uri,) = done.out.splitlines()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/score", uri)
     curl = next(line for line in done.err.splitlines() if "curl" in line).removeprefix("try it: ")
-    pasted = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=30, check=True)
+    pasted = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=LIMIT, check=True)
     assert json.loads(pasted.stdout) == [pytest.approx(ANSWER, rel=1e-9)]
     scored = salary("score", SALARY, "-d", '{"data": [[21], [45]]}').json()
     assert scored == pytest.approx([ANSWER, 185924.79674796748], rel=1e-9)
@@ -71,6 +72,7 @@ def test_the_main_job(salary: Shell) -> None:
     assert {rows["aci"]["state"], rows["aks"]["state"]} == {"unknown"}  # no account is named here
 
 
+@pytest.mark.slow  # test_engine.py has it on a target that does nothing
 def test_a_second_deploy_changes_nothing(salary: Shell) -> None:
     first = salary("deploy", SALARY)
     second = salary("deploy", SALARY)
@@ -110,7 +112,7 @@ def test_logs_follow_ends_with_an_interrupt(salary: Shell) -> None:
     assert following.stdout is not None
     assert following.stdout.readline()
     following.send_signal(2)
-    following.communicate(timeout=10)
+    following.communicate(timeout=LIMIT)
     assert following.returncode == 130
 
 
@@ -169,7 +171,7 @@ def test_a_starter_for_a_finished_model_deploys(shell: Shell) -> None:
         "import joblib, sklearn.linear_model as m; "
         "joblib.dump(m.LinearRegression().fit([[0], [1]], [1, 3]), 'two.joblib')"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=shell.folder, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=shell.folder, check=True, timeout=LIMIT)
     shell("init", "--model", "two.joblib")
     shell("deploy")
     assert shell("score", "-d", '{"data": [[2]]}').json() == [pytest.approx(5)]
@@ -209,7 +211,7 @@ def test_a_live_line_per_stage_on_a_terminal(salary: Shell) -> None:
 )
 def test_a_closed_stream_is_nobody_to_tell(salary: Shell, command: str, closed: str) -> None:
     argv = ["sh", "-c", f'"$0" {command} {closed}', LADING]
-    done = subprocess.run(argv, cwd=salary.folder, env=salary.env, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=salary.folder, env=salary.env, capture_output=True, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -247,7 +249,7 @@ def test_a_command_imports_only_what_it_needs(deployed_salary: Shell, argv: list
         env={**deployed_salary.env, "AZURE_SUBSCRIPTION_ID": "0-0-0"},
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=LIMIT,
     )
     loaded = set((deployed_salary.folder / "modules.txt").read_text().split())
     assert loaded & (HEAVY | LIGHT) - allowed == set()

@@ -232,7 +232,7 @@ def test_an_observer_that_fails_is_reported_and_changes_nothing(harbour: Shell) 
 
 @pytest.mark.slow
 def test_a_deploy_that_hangs_past_its_time_has_an_unknown_outcome(harbour: Shell) -> None:
-    done = harbour("deploy", "--timeout", "1", code=7, HARBOUR_FAULT="lading_deploy:hangs")
+    done = harbour("deploy", "--timeout", "10", code=7, HARBOUR_FAULT="lading_deploy:hangs")
     assert "target 'quay' (lading-harbour 2.1) did not end lading_deploy in time" in done.err
     assert "run the same command again" in done.err
     assert "release 1" in harbour("deploy").err

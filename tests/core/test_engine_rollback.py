@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
+from tests.waiting import LIMIT, eventually
 
 MANIFEST = """\
 version: 1
@@ -279,7 +279,7 @@ def test_gc_waits_for_a_deploy_and_keeps_what_it_made(harbour: Shell) -> None:
     wait_for_deploy(harbour)
     assert "'store' is locked by another command" in harbour("gc", "--keep", "0", "--yes", code=4).err
     command.kill()
-    command.communicate(timeout=20)
+    command.communicate(timeout=LIMIT)
     assert harbour("gc", "--keep", "0", "--yes", "--json").json()["garbage"] == []
     done = harbour("deploy")
     assert "package: unchanged" in done.err
@@ -291,11 +291,9 @@ def kill_while_deploying(shell: Shell, *argv: str) -> None:
     command = shell.start(*argv, HARBOUR_FAULT="lading_deploy:hangs")
     wait_for_deploy(shell)
     command.send_signal(signal.SIGKILL)
-    command.communicate(timeout=20)
+    command.communicate(timeout=LIMIT)
 
 
 def wait_for_deploy(shell: Shell) -> None:
-    log, end = Path(shell.env["HARBOUR_LOG"]), time.monotonic() + 20
-    while not (log.exists() and "lading_deploy" in log.read_text()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+    log = Path(shell.env["HARBOUR_LOG"])
+    eventually(lambda: log.exists() and "lading_deploy" in log.read_text())

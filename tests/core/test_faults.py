@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Done, Shell
+from tests.waiting import LIMIT
 
 MANIFEST = """\
 version: 1
@@ -101,7 +102,7 @@ def test_a_target_that_breaks_when_it_is_asked_is_named(port: Shell, command: st
 
 def test_the_traceback_of_a_plugin_holds_no_secret(port: Shell) -> None:
     command = port.start("deploy", "--target", "quay", "--force", "-v", HARBOUR_FAULT="lading_deploy:leaks")
-    _out, err = command.communicate(timeout=60)
+    _out, err = command.communicate(timeout=LIMIT)
     assert "harbour/__init__.py" in err
     assert "ValueError: *** is not the password" in err
     assert "c4n4ry" not in err
@@ -172,7 +173,7 @@ def test_a_hook_that_hangs_is_named_and_nothing_is_lost(tmp_path: Path, install:
 
 
 def hang(port: Shell, hook: str) -> Done:
-    return port("deploy", "--target", "quay", "--timeout", "2", code=None, HARBOUR_FAULT=f"{hook}:hangs")
+    return port("deploy", "--target", "quay", "--timeout", "10", code=None, HARBOUR_FAULT=f"{hook}:hangs")
 
 
 @pytest.mark.slow
@@ -191,7 +192,7 @@ def test_a_target_that_hangs_does_not_hurry_the_next(port: Shell, tmp_path: Path
     log = tmp_path / "calls.jsonl"
     quay = {"HARBOUR_FAULT": "lading_deploy@quay:hangs", "HARBOUR_LOG": str(log)}
     port.write("tons.txt", "6")  # quay has never had so few
-    done = port("deploy", "--target", "quay", "--target", "raft", "--timeout", "5", code=7, **quay)
+    done = port("deploy", "--target", "quay", "--target", "raft", "--timeout", "10", code=7, **quay)
     assert "raft\thttp://" in done.out
     steps = [json.loads(line) for line in log.read_text().splitlines()]
     assert 2 <= sum(hook == "lading_deploy" and facts["target"] == "raft" for hook, facts in steps) < 200

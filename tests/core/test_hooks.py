@@ -18,6 +18,7 @@ import pluggy
 import pytest
 from tests.conftest import ROOT, Shell
 from tests.core.conftest import MANIFEST as FERRY
+from tests.waiting import LIMIT
 
 import lading
 from lading.hookspecs import HOOKS, PARTS
@@ -143,7 +144,7 @@ def test_hook_deploy(port: Shell) -> None:
 
 def test_hook_scoring_uri(port: Shell) -> None:
     uri = port("uri").out.strip()
-    with urllib.request.urlopen(urllib.request.Request(uri, b"1"), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(uri, b"1"), timeout=LIMIT) as answer:
         assert json.load(answer) == [7.0]
 
 
@@ -162,7 +163,7 @@ def test_hook_keys(beacon: Shell) -> None:
     assert beacon("score", "--target", "beacon", "-d", "1").json() == [7.0]
     uri = beacon("uri", "--target", "beacon").out.strip()
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(urllib.request.Request(uri, b"1"), timeout=10)
+        urllib.request.urlopen(urllib.request.Request(uri, b"1"), timeout=LIMIT)
 
 
 def test_hook_track(port: Shell) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Shell
 from tests.core.conftest import wait_for
+from tests.waiting import LIMIT
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -21,7 +22,7 @@ def test_an_interrupt_says_what_is_done_and_the_same_command_resumes(
     command.send_signal(number)
     time.sleep(0.2)
     command.send_signal(number)  # the hook does not react: the second one ends it at once
-    _out, err = command.communicate(timeout=20)
+    _out, err = command.communicate(timeout=LIMIT)
     assert command.returncode == code
     assert "interrupted; done: train, register, package; not done: deploy\n" in err
     assert "to go on, run the same command again: lading deploy\n" in err
@@ -51,7 +52,7 @@ def test_an_interrupt_in_any_stage_says_what_is_left_and_the_same_command_ends_i
     for _ in range(2):
         command.send_signal(signal.SIGTERM)
         time.sleep(0.2)
-    out, err = command.communicate(timeout=20)
+    out, err = command.communicate(timeout=LIMIT)
     assert (command.returncode, out) == (143, "")
     assert f"interrupted; done: {done}; not done: {left}\n" in err
     assert {run["state"] for run in harbour("run", "list", "--json").json()} <= {"finished", "failed"}
@@ -72,7 +73,7 @@ def test_an_interrupt_counts_each_target_as_a_stage(harbour: Shell) -> None:
     for _ in range(2):
         command.send_signal(signal.SIGTERM)
         time.sleep(0.2)
-    _out, err = command.communicate(timeout=20)
+    _out, err = command.communicate(timeout=LIMIT)
     assert "done: train, register, package, deploy to raft; not done: deploy to quay\n" in err
     assert "lading deploy --target raft --target quay\n" in err
 
@@ -90,7 +91,7 @@ def test_the_second_of_two_is_told_who_is_first_or_waits_and_takes_over(harbour:
     assert waiting.poll() is None
     first.kill()
     first.communicate()
-    _out, err = waiting.communicate(timeout=60)
+    _out, err = waiting.communicate(timeout=LIMIT)
     assert waiting.returncode == 0
     assert f"taking over · 'lading deploy lading.yaml' (pid {first.pid}, since 20" in err
     assert "resuming · release 1" in err

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import ROOT, Shell
+from tests.waiting import LIMIT
 
 from lading.testing import RegistryConformance, TargetConformance, TrackerConformance
 
@@ -95,4 +96,4 @@ def test_the_page_tells_every_check() -> None:
 
 def test_pytest_is_imported_for_the_tests_alone() -> None:
     code = "import sys, lading, lading.testing, lading.testing.card; sys.exit('pytest' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=LIMIT)

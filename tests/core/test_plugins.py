@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
+from tests.waiting import LIMIT
 
 MANIFEST = "version: 1\nname: wreck\nregister: {file: model.bin}\ntargets: {TARGET: {}}\n"
 
@@ -56,7 +57,7 @@ def test_a_broken_plugin_is_named_with_its_distribution(broken: Shell, target: s
 def test_the_traceback_is_there_for_those_who_ask(broken: Shell) -> None:
     broken.write("lading.yaml", MANIFEST.replace("TARGET", "wrecked"))
     command = broken.start("uri", "--target", "wrecked", "-v")
-    _out, err = command.communicate(timeout=30)
+    _out, err = command.communicate(timeout=LIMIT)
     assert "broken/wrecked.py" in err
     assert command.returncode == 6
 
@@ -68,7 +69,7 @@ def test_who_interrupts_an_import_is_told_whose(shell: Shell, install: Callable[
     assert command.stderr is not None
     assert command.stderr.readline() == "warning: plugin 'sleeper' (lading-rival 1.0) printed: zzz\n"
     command.send_signal(signal.SIGINT)
-    _out, err = command.communicate(timeout=30)
+    _out, err = command.communicate(timeout=LIMIT)
     assert command.returncode == 130
     assert "plugin 'sleeper' (lading-rival 1.0) was being imported; `lading plugin list --probe` says" in err
 
@@ -131,7 +132,7 @@ def test_a_restriction_leaves_out_what_it_does_not_name(broken: Shell, install: 
 def test_a_probe_imports_each_plugin_in_a_process_of_its_own(broken: Shell, install: Callable[[str], Path]) -> None:
     broken.env["PYTHONPATH"] = f"{install('broken')}:{install('rival')}"
     broken.env["LADING_PLUGINS"] = "idle,late,lacking,sleeper,talker,nowhere"
-    rows = broken("plugin", "list", "--probe", "--timeout", "10", "--json").json()
+    rows = broken("plugin", "list", "--probe", "--timeout", "30", "--json").json()
     found = {row["name"]: row for row in rows}
     first_party = {row["name"] for row in rows if row["distribution"] == "lading"}
     assert {name for name, row in found.items() if row["status"] == "working"} == {"late", "talker"} | first_party
@@ -151,7 +152,7 @@ def test_a_probe_imports_each_plugin_in_a_process_of_its_own(broken: Shell, inst
         "printed": [],
     }
     assert found["talker"]["printed"] == ["ahoy"]
-    assert found["sleeper"]["problem"].endswith("could not be imported within 10 s")
+    assert found["sleeper"]["problem"].endswith("could not be imported within 30 s")
     assert (
         found["sleeper"]["hint"]
         == "--timeout gives it more; else repair or uninstall lading-rival, or tell its authors"
@@ -204,7 +205,7 @@ def test_a_plugin_is_imported_where_the_manifest_names_it_for_the_command_and_no
         env=broken.env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=True,
     )
     assert done.stderr.splitlines()[-1] == expected

@@ -14,15 +14,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from offline_azure.fixture import go_without
+from tests.waiting import LIMIT, eventually
 
 FOLDER = Path("/tmp") / f"lading-engine-{os.getuid()}"  # a socket's path may have no more than 107 characters
 BASE = "lading-test/python:3.11"
@@ -49,7 +49,7 @@ class ContainerEngine:
     def docker(self, *argv: str) -> str:
         """What the docker command prints."""
         env = {**os.environ, "DOCKER_HOST": self.host}
-        done = subprocess.run(["docker", *argv], env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(["docker", *argv], env=env, capture_output=True, text=True, timeout=LIMIT, check=False)
         assert done.returncode == 0, f"{argv}: {done.stderr}"
         return done.stdout.strip()
 
@@ -92,11 +92,11 @@ def image_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
     try:
-        until(lambda: _answers(f"http://127.0.0.1:{port}/v2/"), "the registry did not come up")
+        eventually(lambda: _answers(f"http://127.0.0.1:{port}/v2/"), "the registry comes up")
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(LIMIT)
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _host() -> Iterator[str]:
     given = os.environ.get("DOCKER_HOST")
     if given:
         need("docker")
-        if subprocess.run(["docker", "version"], capture_output=True, timeout=60, check=False).returncode != 0:
+        if subprocess.run(["docker", "version"], capture_output=True, timeout=LIMIT, check=False).returncode != 0:
             go_without(f"no engine answers at DOCKER_HOST={given}")
         yield given
         return
@@ -132,7 +132,7 @@ def _start() -> None:
     # a child of nobody here, as it may outlive the test process that starts it
     subprocess.run(["sh", "-c", f"setsid dockerd {places} > {FOLDER}/log 2>&1 < /dev/null &"], check=True)
     try:
-        until(lambda: answers_docker(f"unix://{FOLDER}/docker.sock"), "the engine did not start")
+        eventually(lambda: answers_docker(f"unix://{FOLDER}/docker.sock"), "the engine starts", 60)
     except AssertionError:
         go_without(f"dockerd does not start here: {(FOLDER / 'log').read_text().splitlines()[-1:]}")
 
@@ -145,7 +145,7 @@ def _stop_unless_used(users: int) -> None:
     pid = _pid()
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
-        until(lambda: _pid() is None, "the engine did not end")
+        eventually(lambda: _pid() is None, "the engine ends")
 
 
 def _pid() -> int | None:
@@ -212,16 +212,9 @@ def alone(what: str) -> Iterator[None]:
         yield
 
 
-def until(condition: Callable[[], bool], problem: str) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, problem
-        time.sleep(0.05)
-
-
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=5):
+        with urllib.request.urlopen(address, timeout=LIMIT):
             return True
     except OSError:
         return False
@@ -229,4 +222,4 @@ def _answers(address: str) -> bool:
 
 def answers_docker(host: str) -> bool:
     asked = ["docker", "-H", host, "version"]
-    return subprocess.run(asked, capture_output=True, timeout=60, check=False).returncode == 0
+    return subprocess.run(asked, capture_output=True, timeout=LIMIT, check=False).returncode == 0

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from container_engine import BASE, FOLDER, ContainerEngine, alone, answers_docker, ensure_base, need, until
+from container_engine import BASE, FOLDER, ContainerEngine, alone, answers_docker, ensure_base, need
 from offline_azure.fixture import go_without
+from tests.waiting import LIMIT, eventually
 
 # No systemd is at hand, and limits cannot be raised, where tests run in a container themselves. The registry of the
 # tests speaks plain HTTP, which Podman asks to be told of.
@@ -62,9 +63,9 @@ def _service(folder: Path, registry: str) -> Iterator[str]:
             [*podman, "system", "service", "--time=0", host], env={**os.environ, **own}, stdout=log, stderr=log
         )
     try:
-        until(lambda: answers_docker(host), "Podman did not start")
+        eventually(lambda: answers_docker(host), "Podman starts")
         yield host
     finally:
         service.terminate()
-        service.wait(30)
+        service.wait(LIMIT)
         subprocess.run(["umount", folder / "root" / "overlay"], check=False)

@@ -65,7 +65,8 @@ class _Binding:
         core = self._core()
         register, _ = self._build(Register, core.get("register", {}), ("register",))
         samples, _ = self._build(tuple[GoldenRequest, ...], _written(core), ("package", "samples"))
-        sections = [self._section(ref) for ref in self._draft.sections() if ref.path in self._types]
+        wanted = (ref for ref in self._draft.sections() if ref.path in self._types)
+        sections = [self._section(ref) for ref in wanted if not self._is_full]
         if register and register.file and self._is_clean(("register", "file")) and register.file.is_dir():
             self._add(("register", "file"), "a folder: name the model file in it")
         self._check_recording(sections)
@@ -174,16 +175,21 @@ class _Binding:
 
     def _is_clean(self, path: Path_) -> bool:
         block = dotted(path)
-        return len(self._problems) <= MAX_PROBLEMS and not any(
+        return not self._is_full and not any(
             problem.path == block or problem.path.startswith(f"{block}.") for problem in self._problems.values()
         )
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether there are more problems than are shown, so that none is looked for any more."""
+        return len(self._problems) > MAX_PROBLEMS
 
     def _add(self, path: Path_, message: str) -> None:
         self._report([self._draft.document.problem(path, message)])
 
     def _report(self, problems: Iterable[Problem]) -> None:
         """The first problem of a value stands: the next ones follow from it."""
-        for problem in problems if len(self._problems) <= MAX_PROBLEMS else ():
+        for problem in () if self._is_full else problems:
             self._problems.setdefault((problem.line, problem.column, problem.path), problem)
 
     def _shown(self) -> tuple[Problem, ...]:

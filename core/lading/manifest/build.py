@@ -80,11 +80,13 @@ class Builder:
 
     def _union(self, hint: Any, value: Json, path: Path_) -> Any:
         for member in get_args(hint):
-            before = dict(self.inputs)
+            attempt = Builder(self._folder)
             try:
-                return self.build(member, value, path)
+                return attempt.build(member, value, path)
             except Mismatch:
-                self.inputs = before
+                attempt.inputs.clear()
+            finally:
+                self.inputs |= attempt.inputs
         raise Mismatch
 
     def _tuple(self, hint: Any, value: Json, path: Path_) -> tuple[Any, ...]:

@@ -34,7 +34,7 @@ def _one_model(draft: Draft) -> _Broken:
 
 
 def _connections_exist(draft: Draft, bound: Container[Path_]) -> _Broken:
-    known = list(mapping(draft.value.get("connections")))
+    known = mapping(draft.value.get("connections"))
     for path, name in _connection_names(draft, bound):
         if isinstance(name, str) and name not in known:
             yield path, f"no connection {quoted(name)} in this manifest{did_you_mean(name, known)}"

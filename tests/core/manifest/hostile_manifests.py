@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 HEAD = "version: 1\nname: salary-svc\nregister: {file: m.joblib}\n"
 MIB = 2**20
 
@@ -11,6 +13,35 @@ def bomb(anchor: str, reference: str) -> str:
     levels += [f"a{n}: &a{n} {reference.replace('*', f'*a{n - 1}')}" for n in range(1, 12)]
     return "\n".join(levels)
 
+
+GROWING: dict[str, Callable[[int], str]] = {
+    "values": lambda size: HEAD + "a: [" + "1," * size + "]",
+    "duplicates": lambda size: HEAD + "a: 1\n" * size,
+    "unknown keys": lambda size: HEAD + "\n".join(f"kye{n}: 1" for n in range(size)),
+    "targets": lambda size: (
+        HEAD
+        + "targets:\n"
+        + "\n".join(f"  t{n}: {{plugin: local, service_name: svc-{n}, prot: 1}}" for n in range(size))
+    ),
+    "equal services": lambda size: HEAD + "targets:\n" + "\n".join(f"  t{n}: {{plugin: local}}" for n in range(size)),
+    "connections": lambda size: (
+        HEAD
+        + "connections:\n"
+        + "\n".join(f"  connection{n}: {{}}" for n in range(size))
+        + f"\ntrack: [{'conection,' * size}]"
+    ),
+    "gates": lambda size: HEAD + "gates: [" + "{plugin: approval, evrey: 1}," * size + "]",
+    "samples": lambda size: HEAD + "package: {samples: [" + "{request: 1, respond: 1}," * size + "]}",
+    "tags": lambda size: HEAD.replace("}", f", tags: {{{', '.join(f'k{n}: [1]' for n in range(size))}}}}}"),
+    "wrong scalars": lambda size: HEAD + "track: [" + "no," * size + "]",
+    "anchors": lambda size: HEAD + "a:\n" + "\n".join(f"- &a{n} 1" for n in range(size)),
+    "references": lambda size: HEAD + "track: [" + "'${', " * size + "]",
+    "merges": lambda size: HEAD + "a: &a {x: 1}\nb: [" + "{<<: *a}, " * size + "]",
+}
+"""Hostile documents of any size, with as many problems as they have values."""
+
+HARMLESS = f"{HEAD}package: {{samples: [{{request: [{'value, ' * 38_000}], response: 1}}]}}\n"
+"""A document without a problem that is nearly as large as one may be."""
 
 DOCUMENTS = {
     "flow nesting": ("[" * 50_000, "nested deeper than 64 levels"),
@@ -39,26 +70,15 @@ DOCUMENTS = {
     "recursive merge": (HEAD + "a: &a {<<: *a}", "nested deeper than 64 levels"),
     "recursive root": ("&a\nversion: 1\nb: *a", "an alias that refers to itself"),
     "huge": (HEAD + "# " + "x" * MIB, "larger than 1 MiB"),
-    "many values": (HEAD + "a: [" + "1," * 400_000 + "]", "more than 40000 values"),
+    "many values": (GROWING["values"](400_000), "more than 40000 values"),
     "many empty values": (HEAD + "?\n" * 400_000, "more than 40000 values"),
-    "many duplicates": (HEAD + "a: 1\n" * 19_000, "duplicate key"),
-    "many unknown keys": (HEAD + "\n".join(f"kye{n}: 1" for n in range(19_000)), "unknown key"),
-    "many targets": (
-        HEAD
-        + "targets:\n"
-        + "\n".join(f"  t{n}: {{plugin: local, service_name: svc-{n}, prot: 1}}" for n in range(4_500)),
-        "unknown key",
-    ),
-    "many connections": (
-        HEAD
-        + "connections:\n"
-        + "\n".join(f"  connection{n}: {{}}" for n in range(8_000))
-        + f"\ntrack: [{'conection,' * 8_000}]",
-        "no connection",
-    ),
-    "many wrong scalars": (HEAD + "track: [" + "no," * 35_000 + "]", "read as a boolean"),
+    "many duplicates": (GROWING["duplicates"](19_000), "duplicate key"),
+    "many unknown keys": (GROWING["unknown keys"](19_000), "unknown key"),
+    "many targets": (GROWING["targets"](4_500), "unknown key"),
+    "many connections": (GROWING["connections"](8_000), "no connection"),
+    "many wrong scalars": (GROWING["wrong scalars"](35_000), "read as a boolean"),
     "many directives": ("".join(f"%TAG !a{n}! x\n" for n in range(60_000)) + "---\n" + HEAD, "16 directives"),
-    "many anchors": (HEAD + "a:\n" + "\n".join(f"- &a{n} 1" for n in range(39_000)), "unknown key"),
+    "many anchors": (GROWING["anchors"](39_000), "unknown key"),
     "many control characters": ("\0" * MIB, "U+0000"),
     "many lines": (HEAD + "a: |\n" + "\n" * (MIB - 100), "unknown key"),
     "many colons": (HEAD + ":" * 1_000_000, "not YAML"),

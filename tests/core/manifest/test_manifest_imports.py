@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from manifest_kit import HEAD, draft, types_of
+from tests.waiting import LIMIT
 
 from lading.manifest import bind_draft
 
@@ -16,7 +17,9 @@ TEXT = HEAD + "targets: {local: {port: 80}}\n"
 
 def run(code: str, *argv: str) -> str:
     command = [sys.executable, "-W", "error", "-c", code, *argv]
-    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parent)
+    child = subprocess.run(
+        command, capture_output=True, text=True, timeout=LIMIT, check=False, cwd=Path(__file__).parent
+    )
     assert child.returncode == 0, child.stderr
     return child.stdout
 

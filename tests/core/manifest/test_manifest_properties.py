@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from manifest_kit import HEAD, draft, problems, types_of
 
@@ -72,7 +72,7 @@ FRAGMENTS = st.lists(
     ),
     max_size=30,
 ).map("".join)
-relaxed = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(max_examples=100)
 
 
 @relaxed

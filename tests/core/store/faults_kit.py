@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from store_kit import BEGIN, END, THIS, sha256, ship, written
+from tests.waiting import LIMIT
 
 import lading
 from lading.store import Store
@@ -64,7 +65,7 @@ class Scene:
         command = [sys.executable, str(self._program), "each", str(root), *map(str, self.sources)]
         env = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         traced = ["strace", "-f", "-qq", "-y", "-s", "256", "-o", str(log_of(root)), *options, *command]
-        return subprocess.run(traced, env=env, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(traced, env=env, capture_output=True, text=True, timeout=LIMIT, check=False)
 
     def root(self) -> Path:
         return self.folder / f"scene-{next(self._numbers):04}" / ".lading"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +46,6 @@ def packed(store: Store, model: ModelVersion, files: dict[str, bytes]) -> Packag
         for name, content in files.items():
             written(folder / name, content)
         return store.packages.put(folder, PackedFiles("score.py", "3.11", ("numpy==2.3.4",)), model)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def say(line: str) -> None:

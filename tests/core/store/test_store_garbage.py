@@ -14,7 +14,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from store_kit import THIS, eventually, packed, request_for, sha256, written
+from store_kit import THIS, packed, request_for, sha256, written
+from tests.waiting import LIMIT, eventually
 
 from lading.errors import Locked
 from lading.model import Release, Run
@@ -149,7 +150,7 @@ class GarbageMachine(RuleBasedStateMachine):
                     self.store.files.check(output["distributions"])
 
 
-GarbageMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=15, deadline=None, database=None)
+GarbageMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=15, database=None)
 TestGarbage = GarbageMachine.TestCase
 
 
@@ -168,7 +169,7 @@ def test_a_scratch_folder_in_use_is_no_garbage(root: Path, store: Store) -> None
     assert store.clean(0, command="lading gc") == []
     assert folder.is_dir()
     holder.kill()
-    holder.communicate(timeout=20)
+    holder.communicate(timeout=LIMIT)
     eventually(lambda: [item.path for item in store.garbage(0)] == [folder])
 
 

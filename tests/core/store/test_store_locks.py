@@ -17,6 +17,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from store_kit import THIS
+from tests.waiting import LIMIT
 
 from lading.errors import Locked
 from lading.store import Store
@@ -59,9 +60,9 @@ def test_a_lock_is_waited_for(store: Store) -> None:
     with holder(store, "salary-svc") as (process, _):
         assert process.stdin is not None
         threading.Timer(0.3, process.stdin.close).start()
-        with store.lock("salary-svc", command="lading deploy", wait=30) as dead:
+        with store.lock("salary-svc", command="lading deploy", wait=LIMIT) as dead:
             assert dead is None, "it was released, not left"
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=LIMIT) == 0
 
 
 def test_the_wait_ends(store: Store) -> None:
@@ -69,7 +70,7 @@ def test_the_wait_ends(store: Store) -> None:
         start = time.monotonic()
         with pytest.raises(Locked), store.lock("salary-svc", command="lading deploy", wait=0.3):
             pytest.fail("two processes hold one lock")
-        assert 0.3 <= time.monotonic() - start < 10
+        assert time.monotonic() - start >= 0.3
 
 
 def test_the_lock_of_a_dead_process_is_taken_over_and_said_so(store: Store) -> None:
@@ -117,7 +118,7 @@ def test_a_hostile_name_stays_in_the_store(store: Store, name: str) -> None:
     assert folder == store.work("local", name)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(st.lists(st.text(st.characters(), max_size=60), min_size=2, max_size=2, unique=True))
 @example(["A", safe_name("A")])
 @example(["prod", "Prod"])

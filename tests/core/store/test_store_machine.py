@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -163,5 +164,10 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.store.digests.file(file) == sha256(content)
 
 
-StoreMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None, database=None)
+StoreMachine.TestCase.settings = settings(max_examples=10, stateful_step_count=25, database=None)
 TestStore = StoreMachine.TestCase
+
+
+@pytest.mark.slow
+class TestStoreForLonger(StoreMachine.TestCase):
+    settings = settings(max_examples=50, stateful_step_count=25, database=None)

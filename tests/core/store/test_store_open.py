@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from store_kit import THIS, eventually, packed, request_for, sha256, written
+from store_kit import THIS, packed, request_for, sha256, written
+from tests.waiting import eventually
 
 from lading.errors import BadInput, Refused
 from lading.model import Run

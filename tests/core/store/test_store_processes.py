@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 from store_kit import THIS, request_for, written
+from tests.waiting import LIMIT
 
 from lading.store import Store
 
@@ -40,7 +41,7 @@ def test_sixteen_processes_register_twenty_five_models_each(root: Path, tmp_path
             stream(process.stdin).write("go\n")
             stream(process.stdin).flush()
         lines = [line.split() for process in processes for line in stream(process.stdout)]
-        assert [process.wait(timeout=60) for process in processes] == [0] * PROCESSES
+        assert [process.wait(timeout=LIMIT) for process in processes] == [0] * PROCESSES
     acknowledged = {int(version): sha256 for version, sha256 in lines}
     assert len(lines) == PROCESSES * EACH
     assert sorted(acknowledged) == list(range(1, PROCESSES * EACH + 1))

@@ -26,7 +26,7 @@ from lading.store.findings import Finding
 from lading.store.ledger import Ledger
 from lading.store.repair import repair
 
-rules = settings(max_examples=6, deadline=None, database=None)
+rules = settings(max_examples=6, database=None)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 

@@ -78,6 +78,6 @@ class Sdk:
             env={"PATH": os.environ["PATH"], **where, **self.environ},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=800,
             check=False,
         )

@@ -10,7 +10,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from offline_azure.azurite import azurite
 from offline_azure.client import Azure, Emulator
 from offline_azure.faults import Faults
 from offline_azure.messages import Head
+from tests.waiting import LIMIT, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ class Client:
         azure = self.azure
         form = {"grant_type": "client_credentials", "client_id": azure.client_id, "client_secret": azure.client_secret}
         url = f"https://login.microsoftonline.com/{azure.tenant_id}/oauth2/v2.0/token"
-        with self._opener().open(url, urlencode(form).encode(), timeout=30) as answer:
+        with self._opener().open(url, urlencode(form).encode(), timeout=LIMIT) as answer:
             self.token = json.loads(answer.read())["access_token"]
 
     def __call__(self, method: str, url: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
@@ -56,7 +56,7 @@ class Client:
         named = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}", **named}
         asked = urllib.request.Request(url, data, named, method=method)
         try:
-            with self._opener().open(asked, timeout=10) as answer:
+            with self._opener().open(asked, timeout=LIMIT) as answer:
                 return answer.status, _read(answer), answer.headers
         except urllib.error.HTTPError as error:
             with error:
@@ -130,7 +130,7 @@ def test_a_black_hole_never_answers(client: Client) -> None:
     trusted = ssl.create_default_context(cafile=client.azure.network["SSL_CERT_FILE"])
     opener = urllib.request.build_opener(proxy, urllib.request.HTTPSHandler(context=trusted))
     with pytest.raises(TimeoutError):
-        opener.open(f"{MANAGEMENT}/subscriptions", timeout=0.5)
+        opener.open(f"{MANAGEMENT}/subscriptions", timeout=5)
     assert client("GET", f"{MANAGEMENT}/subscriptions")[0] == 200
 
 
@@ -246,10 +246,7 @@ def running(pids: set[int]) -> str:
 
 
 def assert_gone(pids: set[int]) -> None:
-    end = time.monotonic() + 20
-    while (alive := running(pids)).strip():
-        assert time.monotonic() < end, alive
-        time.sleep(0.05)
+    eventually(lambda: not running(pids).strip(), "they are gone")
 
 
 KEEPS = """
@@ -274,10 +271,8 @@ def test_what_is_kept_ends_with_the_whole_group(number: signal.Signals) -> None:
     ) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"kept\n"
-        end = time.monotonic() + 20
-        while "sleep 1000" not in running(started := descendants(parent.pid)):
-            assert time.monotonic() < end, "nothing was started"
-            time.sleep(0.05)
+        eventually(lambda: "sleep 1000" in running(descendants(parent.pid)), "it is started")
+        started = descendants(parent.pid)
         os.killpg(parent.pid, number)
         assert_gone(started)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from azure_sdk import Sdk
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +85,7 @@ def score(uri: str, key: str | None) -> tuple[int, object]:
     asked = urllib.request.Request(uri, json.dumps({"data": [[21]]}).encode(), headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(asked, timeout=30) as answer:
+        with opener.open(asked, timeout=LIMIT) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 from offline_iothub.client import IotHub, content
+from tests.waiting import LIMIT
 
 SALARY = "registry.example/salary@sha256:" + "0" * 64
 
@@ -63,7 +64,7 @@ class HubClient:
 
     def _send(self, sent: urllib.request.Request) -> tuple[int, Any, Any]:
         try:
-            with self._opener.open(sent, timeout=20) as answer:
+            with self._opener.open(sent, timeout=LIMIT) as answer:
                 text = answer.read()
                 return answer.status, json.loads(text) if text else None, answer.headers
         except urllib.error.HTTPError as error:

@@ -6,9 +6,7 @@ import json
 import os
 import signal
 import socket
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from container_engine import ContainerEngine
 from hub_client import HubClient
 from offline_azure.client import Emulator
 from offline_iothub.client import IotHub, content
+from tests.waiting import LIMIT, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -35,14 +34,6 @@ def module(image: str, command: str, env: dict[str, str] | None = None, **option
         "settings": {"image": image, "createOptions": text[:512], **pieces},
         "env": {name: {"value": value} for name, value in (env or {}).items()},
     }
-
-
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture
@@ -83,7 +74,7 @@ def test_an_update_replaces_one_module_and_no_neighbour(
 
     def scored() -> str:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/score", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/score", timeout=LIMIT) as answer:
                 return str(answer.read().decode().strip())
         except OSError:
             return ""  # not yet
@@ -92,8 +83,8 @@ def test_an_update_replaces_one_module_and_no_neighbour(
     iothub.settle()
     before = reported(iothub, "neighbour")
     assert (before["runtimeStatus"], before["exitCode"]) == ("running", 0)
-    assert until(lambda: reported(iothub, "salary").get("runtimeStatus")) == "running"
-    assert until(scored) == "one"
+    assert eventually(lambda: reported(iothub, "salary").get("runtimeStatus")) == "running"
+    assert eventually(scored) == "one"
     settings = reported(iothub, "salary")["settings"]
     assert settings["image"] == pushed
     joined = "".join(text for key, text in sorted(settings.items()) if key.startswith("createOptions"))
@@ -101,7 +92,7 @@ def test_an_update_replaces_one_module_and_no_neighbour(
 
     assert ask("POST", "/devices/pi/applyConfigurationContent", told("two"))[0] == 204
     iothub.settle()
-    assert until(scored) == "two"
+    assert eventually(scored) == "two"
     assert reported(iothub, "neighbour") == before  # started once, and never again
     assert reported(iothub, "salary")["restartCount"] == 0
 
@@ -111,8 +102,8 @@ def test_a_crash_loop_is_reported_as_the_agent_sees_it(
 ) -> None:
     iothub.add_device("pi", engine=container_engine.host)
     iothub.apply("pi", content=content(salary=module(container_engine.base, "echo no model; exit 3")))
-    until(lambda: reported(iothub, "salary").get("restartCount", 0) > 1)
-    seen = until(lambda: (found := reported(iothub, "salary"))["runtimeStatus"] == "backoff" and found)
+    eventually(lambda: reported(iothub, "salary").get("restartCount", 0) > 1)
+    seen = eventually(lambda: (found := reported(iothub, "salary"))["runtimeStatus"] == "backoff" and found)
     assert (seen["exitCode"], seen["statusDescription"]) == (3, "exited")
     assert seen["lastExitTimeUtc"] > "2"  # it is the first of year 1 where it never did
     assert iothub.agent("pi")["reported"]["lastDesiredStatus"] == {"code": 200, "description": ""}
@@ -139,7 +130,7 @@ def test_what_the_engine_refuses_is_reported_and_the_old_module_runs_on(
     assert "Docker API responded with status code=" in status["description"]
     assert reported(iothub, "salary") == before
     iothub.apply("pi", content=content(salary={**good, "status": "stopped"}))
-    assert until(lambda: reported(iothub, "salary")["runtimeStatus"] == "failed")  # killed, as its StopSignal says
+    assert eventually(lambda: reported(iothub, "salary")["runtimeStatus"] == "failed")  # killed, as its StopSignal says
 
 
 def test_no_container_outlives_an_emulator_that_was_killed(container_engine: ContainerEngine, tmp_path: Path) -> None:
@@ -156,7 +147,7 @@ def test_no_container_outlives_an_emulator_that_was_killed(container_engine: Con
     assert len(containers()) == 1
     os.kill(emulator.pid, signal.SIGKILL)
     emulator.close()
-    until(lambda: not containers())
+    eventually(lambda: not containers())
     client.close()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
@@ -164,7 +164,6 @@ ENTRIES = st.text(max_size=30) | st.lists(st.sampled_from(PIECES + OPTIONS), max
 PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[0-9][A-Za-z0-9.!]*")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(entry=ENTRIES, place=st.sampled_from(["pip", "conda"]))
 def test_any_entry_is_a_pin_or_refused(pack: Pack, model: ModelVersion, tmp_path: Path, entry: str, place: str) -> None:
     script = tmp_path / "score.py"

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lading import ModelVersion
@@ -97,7 +97,6 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
 @given(data=JSON | st.lists(st.lists(st.floats() | st.integers(), min_size=1, max_size=1), max_size=5))
 def test_any_data_is_predicted_from_or_answered_with_400(score: Callable[[str], Any], data: Any) -> None:

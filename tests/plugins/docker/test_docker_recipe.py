@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Shell
 
@@ -73,7 +73,6 @@ def accepted(field: str, text: str) -> bool:
     return True
 
 
-@settings(deadline=None)  # the first one loads pydantic
 @given(text=HOSTILE)
 def test_an_option_that_is_accepted_has_nothing_in_it_that_an_engine_could_read_otherwise(text: str) -> None:
     for field in ("base", "repository", "platform"):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import LIMIT
 
 sys.path.insert(0, str(Path(__file__).parent))  # for mlflow_kit
 
@@ -28,7 +29,6 @@ package: {{plugin: crane}}
 connections:
   mlflow: {{tracking_uri: "{uri}", experiment: {experiment}}}
 """
-_START_LIMIT = 120.0  # seconds; it imports for many of them on a busy machine
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +57,10 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _START_LIMIT
+    end = time.monotonic() + LIMIT
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=LIMIT):
                 return
         except OSError:
             if server.poll() is not None or time.monotonic() > end:

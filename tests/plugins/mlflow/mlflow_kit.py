@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import LIMIT
+
 
 @dataclass
 class Rule:
@@ -68,7 +70,7 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
                 self.reply(rule.answer, "text/plain", f"so said the front to {front.headers[-1]}".encode())
                 return
             headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
-            server = http.client.HTTPConnection("127.0.0.1", front.port, timeout=60)
+            server = http.client.HTTPConnection("127.0.0.1", front.port, timeout=LIMIT)
             server.request(self.command, self.path, body, headers)
             answer = server.getresponse()
             content = answer.read()
@@ -115,16 +117,15 @@ class Observed:
     def artifact(self, source: str, name: str) -> bytes:
         """A file below the source of a model version."""
         path = source.removeprefix("mlflow-artifacts:/")
-        with urllib.request.urlopen(
-            f"{self.uri}/api/2.0/mlflow-artifacts/artifacts/{path}/{name}", timeout=30
-        ) as answer:
+        address = f"{self.uri}/api/2.0/mlflow-artifacts/artifacts/{path}/{name}"
+        with urllib.request.urlopen(address, timeout=LIMIT) as answer:
             return bytes(answer.read())
 
     def _ask(self, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.uri}/api/2.0/mlflow/{what}", data)
         request.add_header("content-type", "application/json")
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=LIMIT) as answer:
             return json.load(answer)
 
 

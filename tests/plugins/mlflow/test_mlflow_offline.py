@@ -16,6 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Shell
+from tests.waiting import LIMIT
 
 from lading import Column, Distribution, RegisterRequest, Run
 from lading_mlflow.contents import requirements, write_contents
@@ -86,7 +87,9 @@ from mlflow.telemetry.client import get_telemetry_client
 assert get_telemetry_client() is None
 assert os.environ == before
 """
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120, env={"PATH": "/usr/bin:/bin"})
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], check=True, timeout=LIMIT, env={"PATH": "/usr/bin:/bin"}
+    )
 
 
 @pytest.fixture

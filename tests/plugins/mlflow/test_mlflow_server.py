@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow_kit import Front, Observed, Rule
 from tests.conftest import Shell
+from tests.waiting import LIMIT
 
 Ferry = Callable[[str], Shell]
 pytestmark = pytest.mark.slow  # the server alone takes seconds to start
@@ -89,7 +90,7 @@ def test_the_whole_salary_manifest(salary: Shell, front: Front, observed: Observ
 def loaded(uri: str, model: str) -> dict[str, object]:
     """What MLflow itself makes of a registered model, in a process of its own."""
     argv = [sys.executable, "-W", "ignore", "-c", PREDICT, uri, model]
-    finished = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120)
+    finished = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=LIMIT)
     assert finished.returncode == 0, finished.stderr
     return dict(json.loads(finished.stdout.splitlines()[-1]))
 

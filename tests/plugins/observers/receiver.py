@@ -10,6 +10,8 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from tests.waiting import LIMIT
+
 IN_TWO_SECONDS = "in two seconds"
 """A header that is sent as a date, which counts whole seconds."""
 
@@ -54,7 +56,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             receiver.posted.append(Posted(self.path, headers, body, time.monotonic()))
             answer = receiver.answers.pop(0) if receiver.answers else (200, {})
             if answer is None:
-                receiver.closing.wait(30)
+                receiver.closing.wait(LIMIT)
                 return
             status, extra = answer
             self.send_response(status)

@@ -14,6 +14,7 @@ from typing import Any, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Shell
+from tests.waiting import LIMIT
 
 from lading import Event, EventKind
 from lading_eventlog.record import log_record
@@ -76,7 +77,7 @@ def test_lines_are_added_and_everything_is_written_by_default(ferry: Ferry, tmp_
 def test_processes_never_mix_their_lines(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, file, name]) for name in "abcd"]
-    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert [writer.wait(LIMIT) for writer in writers] == [0] * 4
     written = lines(file)
     for name in "abcd":
         own = [line for line in written if line["resource"]["service.name"] == name]

@@ -10,13 +10,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.waiting import LIMIT, eventually
 
 from lading_serving.control import NOTHING, ControlFolder, ReleaseState
 from lading_serving.spec import Limits, ReleaseSpec
@@ -31,15 +31,7 @@ ECHO = """
         return json.loads(raw_data)
 """
 MODEL = b"a model"
-
-
-def eventually(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> Any:
-    """The first truthy value of `condition`; fails after `seconds`."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
-    return value
+_GRACE = 5.0  # seconds until what a test has left running is killed
 
 
 def processes() -> dict[int, str]:
@@ -82,7 +74,7 @@ class Service:
 
     def start(self) -> None:
         argv = [sys.executable, "-P", "-m", "lading_serving.supervisor", str(self.folder.path)]
-        subprocess.run(argv, check=True, timeout=20)
+        subprocess.run(argv, check=True, timeout=LIMIT)
 
     def desire(self, serving: int | None = None, candidate: int | None = None) -> None:
         self.folder.desire({"serving": serving, "candidate": candidate})
@@ -98,12 +90,12 @@ class Service:
     def release(self, number: int) -> ReleaseState | None:
         return self.folder.state()["releases"].get(str(number))
 
-    def until(self, number: int, phase: str, seconds: float = 15.0) -> ReleaseState:
+    def until(self, number: int, phase: str) -> ReleaseState:
         def found() -> ReleaseState | None:
             release = self.release(number)
             return release if release and release["phase"] == phase else None
 
-        release: ReleaseState = eventually(found, f"release {number} is {phase}", seconds)
+        release: ReleaseState = eventually(found, f"release {number} is {phase}")
         return release
 
     def until_gone(self, number: int) -> None:
@@ -137,7 +129,7 @@ class Service:
         supervised = self.folder.is_supervised()
         self.folder.desire(NOTHING)
         try:
-            eventually(lambda: not self.folder.is_supervised(), "the supervisor leaves", 5)
+            eventually(lambda: not self.folder.is_supervised(), "the supervisor leaves", _GRACE)
         except AssertionError:
             os.kill(self.folder.state()["pid"], signal.SIGKILL)
         for pid in self.workers() if supervised else []:
@@ -164,7 +156,7 @@ def ask(
 ) -> Answer:
     """Send one request to a scoring URI, or to another path of its server."""
     parts = urlsplit(uri)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
         sent = {"content-type": "application/json"} if headers is None else headers
         connection.request(method, path or parts.path, body, sent)
         return Answer(connection.getresponse())

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from serving_kit import eventually
+from tests.waiting import LIMIT, eventually
 
 Start = Callable[[str], "tuple[subprocess.Popen[str], int]"]
 
@@ -38,7 +38,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def ask(port: int) -> tuple[int, bytes] | None:
-    with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
+    with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)) as client:
         client.request("POST", "/score", b"[1]", {"content-type": "application/json"})
         answer = client.getresponse()
         return answer.status, answer.read()
@@ -52,7 +52,7 @@ def test_it_serves_until_it_is_asked_to_end(start: Start, number: signal.Signals
     )
     assert eventually(lambda: ask(port), "an answer") == (200, b"[1]")
     process.send_signal(number)
-    assert process.wait(10) == 0
+    assert process.wait(LIMIT) == 0
 
 
 @pytest.mark.parametrize("fault", ["raise ValueError('no model')", "raise SystemExit(0)"])
@@ -60,4 +60,4 @@ def test_a_script_that_does_not_come_up_ends_it(start: Start, fault: str) -> Non
     process, _port = start(f"def init():\n    {fault}\n\ndef run(raw_data):\n    return 1\n")
     assert process.stderr is not None
     assert fault in process.stderr.read()
-    assert process.wait(10) == 3
+    assert process.wait(LIMIT) == 3

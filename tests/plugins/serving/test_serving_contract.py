@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_kit import ECHO, Answer, Service, ask, eventually
+from serving_kit import ECHO, Answer, Service, ask
+from tests.waiting import eventually
 
 ENV = {
     "SERVICE_NAME": "salary",
     "SERVICE_VERSION": "7",
     "SERVICE_PATH_PREFIX": "/api/",
-    "SCORING_TIMEOUT_MS": "300",
+    "SCORING_TIMEOUT_MS": "3000",
     "AML_CORS_ORIGINS": "https://one.example, https://two.example",
 }
 PLAIN = """

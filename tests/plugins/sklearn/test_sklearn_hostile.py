@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -22,18 +21,17 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from tests.conftest import Shell
 from tests.plugins.sklearn.hostile_models import bombs, broken, corpus
+from tests.plugins.sklearn.inspection_cost import bounded
+from tests.waiting import LIMIT
 
 import lading
 from lading import FileContents, InspectRequest
 from lading_sklearn import lading_inspect
 
-SECONDS = 20  # for one file, on a busy machine
-
 
 def contents(file: Path) -> FileContents:
-    start = time.monotonic()
-    found = lading_inspect(request=InspectRequest(file)).contents
-    assert time.monotonic() - start < SECONDS
+    with bounded():
+        found = lading_inspect(request=InspectRequest(file)).contents
     assert found is not None
     return found
 
@@ -77,7 +75,7 @@ def test_the_corpus_is_large_and_can_hurt(tmp_path: Path) -> None:
         (tmp_path / f"{name}.pkl").write_bytes(corpus(tmp_path / name)[name])
     load = "import joblib, sys\nfor file in sys.argv[1:]: joblib.load(file)"
     files = [str(tmp_path / f"{name}.pkl") for name in CAN_HURT]
-    subprocess.run([sys.executable, "-W", "ignore", "-c", load, *files], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", load, *files], check=True, capture_output=True, timeout=LIMIT)
     for name in CAN_HURT:
         assert (tmp_path / name).exists(), f"{name} is not hostile, and the tests show nothing"
 
@@ -118,7 +116,7 @@ WORDS = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(TOKENS + WORDS) | st.binary(max_size=3), max_size=40))
 def test_any_opcodes_are_described(tmp_path: Path, opcodes: list[bytes]) -> None:
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04" + b"".join(opcodes))

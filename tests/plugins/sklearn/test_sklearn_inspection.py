@@ -9,7 +9,6 @@ import lzma
 import os
 import pickle
 import resource
-import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,12 +19,13 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tests.plugins.sklearn.inspection_cost import bounded
 
 import lading
 from lading import InspectRequest, TrainedModel
@@ -128,18 +128,17 @@ def test_a_hostile_file_runs_nothing(tmp_path: Path, kind: str) -> None:
 def test_a_decompression_bomb_is_bounded(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
     file = tmp_path / "model.joblib"
     file.write_bytes(compress(b"\x80\x05" + bytes(300 << 20)))
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
-    assert inspect(file).framework_version == ""
-    assert time.monotonic() - start < 10
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with bounded():
+        assert inspect(file).framework_version == ""
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
 
 
 def test_many_keys_without_a_value_are_quick(tmp_path: Path) -> None:
     file = tmp_path / "model.joblib"
     file.write_bytes(b"\x80\x00" + b"V_sklearn_versionV" * 200_000)
-    start = time.monotonic()
-    assert inspect(file).framework_version == ""
-    assert time.monotonic() - start < 5
+    with bounded():
+        assert inspect(file).framework_version == ""
 
 
 def test_what_is_no_pickle_has_no_framework(tmp_path: Path) -> None:
@@ -156,7 +155,6 @@ def test_empty_damaged_and_folders_are_bad_input(tmp_path: Path) -> None:
             inspect(tmp_path / name)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     head=st.sampled_from([b"", b"\x80\x05", b"\x78\x9c", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\0", b"\x5d\0"]),
     rest=st.binary(max_size=80) | st.binary(max_size=20).map(lambda tail: b"\x8c\x10_sklearn_version\x94\x8c" + tail),

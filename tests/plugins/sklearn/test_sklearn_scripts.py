@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import eventually
 
 import lading
 from lading import Column, TrainedModel
@@ -142,10 +142,7 @@ def gone(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
+    eventually(condition)
 
 
 def wait_until_gone(pid: int) -> None:
@@ -171,8 +168,8 @@ def pids_in(folder: Path) -> list[int]:
 def test_the_time_limit_ends_a_script_and_its_children(
     train: Train, script: Callable[..., Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(lading.StageFailed, match=r"(?s)passed its time limit of 5 s; its last lines:\s+hanging"):
-        train(data=DATA, script=script(SLOW), params={"folder": str(tmp_path)}, time_limit=5.0)
+    with pytest.raises(lading.StageFailed, match=r"(?s)passed its time limit of 15 s; its last lines:\s+hanging"):
+        train(data=DATA, script=script(SLOW), params={"folder": str(tmp_path)}, time_limit=15.0)
     for pid in pids_in(tmp_path):
         wait_until_gone(pid)
 

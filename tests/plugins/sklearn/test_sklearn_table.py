@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import lading
@@ -84,7 +84,6 @@ def test_text_and_large_integers(tmp_path: Path) -> None:
     assert read(tmp_path, b"x,y\n1,9223372036854775808\n2,1\n")["y"] == [2.0**63, 1.0]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=st.binary(max_size=60) | st.text('x,y"\r\n 1.eE-_\x00é', max_size=40).map(str.encode))
 def test_any_bytes_are_a_table_or_bad_input(tmp_path: Path, content: bytes) -> None:
     with suppress(lading.BadInput):
@@ -95,7 +94,6 @@ def test_any_bytes_are_a_table_or_bad_input(tmp_path: Path, content: bytes) -> N
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     rows=st.lists(st.tuples(NUMBERS, st.text(max_size=5), NUMBERS), min_size=2, max_size=8),
     end=st.sampled_from(["\n", "\r\n", "\r"]),

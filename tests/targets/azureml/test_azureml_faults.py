@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 ANSWER = "[141760.56910569107]\n"
 PLAIN = "def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n"
-SLOW = PLAIN.replace("    pass", "    import time\n\n    print('tide is low', flush=True)\n    time.sleep(60)")
+SLOW = PLAIN.replace("    pass", "    import time\n\n    print('tide is low', flush=True)\n    time.sleep(600)")
 
 
 def test_a_reply_that_is_lost_after_the_create_is_found_again(cloud: Cloud) -> None:
@@ -58,9 +58,7 @@ def test_a_reply_that_is_lost_after_registering_leaves_one_version(cloud: Cloud)
 def test_a_black_hole_ends_with_an_unknown_outcome_and_the_next_run_goes_on(cloud: Cloud) -> None:
     cloud.shell("package", "salary.yaml")
     cloud.azure.faults.black_hole(method="POST", path=CREATE)
-    start = time.monotonic()
-    done = cloud("deploy", "--timeout", "25", code=7)
-    assert time.monotonic() - start < 90
+    done = cloud("deploy", "--timeout", "60", code=7)
     assert "run the same command again" in done.err
     cloud("deploy")
     assert cloud.count("POST", CREATE) == 1
@@ -71,7 +69,7 @@ def test_a_service_that_never_gets_ready_is_taken_up_again(cloud: Cloud) -> None
     cloud.shell("package", "salary.yaml")
     cloud.azure.faults.stick(method="POST", path=CREATE)
     for _ in range(2):
-        done = cloud("deploy", "--timeout", "10", code=7)
+        done = cloud("deploy", "--timeout", "40", code=7)
         assert "the deploy of salary-svc on 'aci' is not done: " in done.err
     assert cloud.azure.release() == 1
     cloud("deploy")
@@ -165,7 +163,7 @@ def test_a_sign_in_that_never_lasts_is_told_after_one_new_one(cloud: Cloud) -> N
 def test_a_deploy_that_azure_gives_up_waiting_for_is_taken_up_again(cloud: Cloud) -> None:
     cloud.shell("package", "salary.yaml")
     cloud.azure.faults.time_out(method="POST", path=CREATE)
-    done = cloud("deploy", "--timeout", "10", code=7)
+    done = cloud("deploy", "--timeout", "40", code=7)
     assert "the deploy of salary-svc on 'aci' is not done: health" in done.err
     assert cloud.azure.release() == 1
     cloud("deploy")
@@ -174,10 +172,10 @@ def test_a_deploy_that_azure_gives_up_waiting_for_is_taken_up_again(cloud: Cloud
 
 
 def test_a_model_that_loads_too_slowly_does_not_come_up(cloud: Cloud) -> None:
-    cloud.azure.settings(start_seconds=2.0)
+    cloud.azure.settings(start_seconds=15.0)
     cloud.script(SLOW)
     done = cloud("deploy", code=8)
-    assert "Your container did not answer within 2.0 s" in done.err
+    assert "Your container did not answer within 15.0 s" in done.err
     assert "tide is low" in done.err
     cloud.azure.settings(start_seconds=120.0)
     cloud.script(PLAIN)

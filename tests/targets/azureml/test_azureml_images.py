@@ -27,7 +27,7 @@ def build(cloud: Cloud, *argv: str, code: int = 0) -> str:
 def test_an_image_is_built_once_and_named_by_its_digest(builder: Cloud) -> None:
     azure = builder.azure
     azure.faults.stick(method="POST", path=PACKAGES)
-    build(builder, "--timeout", "12", code=7)
+    build(builder, "--timeout", "40", code=7)
     assert "building the image" in builder.seen[-1]
     assert azure.release() == 1
     reference = build(builder)

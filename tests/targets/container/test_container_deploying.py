@@ -13,6 +13,7 @@ import pytest
 from container_engine import ContainerEngine
 from tests.conftest import Shell
 from tests.targets.container.conftest import Yard
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
 
@@ -165,7 +166,7 @@ def test_podman_does_the_same(shell: Shell, podman_engine: ContainerEngine, imag
     assert yard.answer() == [7]
     pushed = yard.shell("image", "push", "--json").json()
     manifest = f"http://{image_registry}/v2/team/{yard.name}/manifests/{pushed['digest']}"
-    with urllib.request.urlopen(urllib.request.Request(manifest, headers={"accept": "*/*"}), timeout=30) as answer:
+    with urllib.request.urlopen(urllib.request.Request(manifest, headers={"accept": "*/*"}), timeout=LIMIT) as answer:
         assert answer.headers["docker-content-digest"] == pushed["digest"]
     yard.write(8, image=image, script="a $(touch x) 'q' -z.py")
     assert yard.shell("deploy").out == uri

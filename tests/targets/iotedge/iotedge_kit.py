@@ -15,7 +15,7 @@ from offline_iothub.client import IotHub, Record, content
 from tests.conftest import Done, Shell
 
 VARIABLE = "IOTHUB_CONNECTION"
-QUICK = {"grace": 0.4, "timeout": 30}
+QUICK = {"grace": 0.4, "timeout": 200}
 
 SCRIPT = """\
 def init():

@@ -36,7 +36,7 @@ class TestIotEdge(TargetConformance):
         with socket.create_server(("127.0.0.1", 0)) as free:  # test processes share the engine, and so its ports
             port = free.getsockname()[1]
         device = {"hub": VARIABLE, "device": "pi", "host_port": port, "scoring_host": "127.0.0.1"}
-        return {**device, "wait": {"grace": 1, "timeout": 90}}
+        return {**device, "wait": {"grace": 1, "timeout": 200}}
 
     @pytest.fixture(scope="class")
     @classmethod

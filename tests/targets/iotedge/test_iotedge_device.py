@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from iotedge_kit import Yard, answering
 from offline_iothub.simulated import Behaviour
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +64,7 @@ def test_a_crash_loop_brings_back_what_ran(pi: Yard) -> None:
     pi.write(2, device="pi")  # what is brought back needs variables that this manifest does not name
     refused = pi.shell.start("deploy", **values)
     released(pi, "salary")  # the device is well again once it has been told to run the old module
-    _, err = refused.communicate(timeout=60)
+    _, err = refused.communicate(timeout=LIMIT)
     assert refused.returncode == 8, err
     assert "exit code 3" in err
     assert "what pi ran before is applied again" in err
@@ -92,14 +93,14 @@ def test_a_first_module_that_crashes_is_taken_away(pi: Yard) -> None:
 
 def test_content_that_the_device_cannot_read_is_taken_back_at_once(pi: Yard) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("refuse", module="salary", message="manifest unknown")])
-    pi.write(device="pi", wait={"grace": 0.3, "timeout": 1})
+    pi.write(device="pi", wait={"grace": 0.3, "timeout": 15})
     assert "the device answers 500: manifest unknown" in pi.deploy(code=8).err
     assert set(pi.modules()) == {"camera"}
 
 
 def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
     pi.hub.disconnect("pi")
-    pi.write(device="pi", wait={"grace": 0.3, "timeout": 1})
+    pi.write(device="pi", wait={"grace": 0.3, "timeout": 15})
     done = pi.deploy(code=7)
     assert "applied, not yet reported (device is offline since 20" in done.err
     assert "run the same command again" in done.err
@@ -118,7 +119,7 @@ def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
 
 def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Yard) -> None:
     for model in (1, 2):
-        pi.write(model, device="pi", wait={"grace": 0.3, "timeout": 1})
+        pi.write(model, device="pi", wait={"grace": 0.3, "timeout": 15})
         pi.deploy()
     running = pi.modules()["salary"]["settings"]["image"]
     pi.hub.disconnect("pi")
@@ -133,7 +134,7 @@ def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Yard) -> None:
 def test_the_deadline_of_the_command_counts_too(pi: Yard) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("pull", module="salary", seconds=None)])
     pi.write(device="pi")
-    assert "run the same command again" in pi.deploy("--timeout", "3", code=7).err
+    assert "run the same command again" in pi.deploy("--timeout", "20", code=7).err
 
 
 def test_golden_requests_are_asked_before_the_rest_goes(pi: Yard) -> None:

@@ -43,7 +43,7 @@ class Site:
     port: int
 
     def edge(self, **wait: float) -> dict[str, Any]:
-        waiting = {"grace": 5, "timeout": 90, **wait}
+        waiting = {"grace": 5, "timeout": 200, **wait}
         reached = {"host_port": self.port, "scoring_host": "127.0.0.1"}
         return {"plugin": "iot-edge", "hub": VARIABLE, "device": "pi", **reached, "wait": waiting}
 

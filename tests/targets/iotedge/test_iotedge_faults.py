@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Callable
 
 import pytest
 from iotedge_kit import VARIABLE, Yard
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -25,13 +24,6 @@ def pi(yard: Yard) -> Yard:
 def applied(yard: Yard) -> int:
     """How often a device was told something."""
     return sum("applyConfigurationContent" in call for call in yard.writes)
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
 
 
 def test_a_busy_hub_is_waited_for_as_long_as_it_says(pi: Yard) -> None:
@@ -85,14 +77,14 @@ def test_a_token_signs_in_where_the_hub_is_named(pi: Yard) -> None:
 
 def test_a_hub_that_never_answers_leaves_the_outcome_open(pi: Yard) -> None:
     pi.hub.faults.black_hole(method="POST", path=APPLY)
-    assert "run the same command again" in pi.deploy("--timeout", "4", code=7).err
+    assert "run the same command again" in pi.deploy("--timeout", "20", code=7).err
     pi.deploy()
     assert pi.status()["release"] == 1
 
 
 def test_a_command_that_is_killed_is_gone_on_with(pi: Yard) -> None:
     killed = pi.shell.start("deploy")
-    until(lambda: applied(pi))
+    eventually(lambda: applied(pi))
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     pi.deploy()
@@ -100,7 +92,7 @@ def test_a_command_that_is_killed_is_gone_on_with(pi: Yard) -> None:
     pi.hub.add_fleet(2, tags={"site": "oslo"})
     pi.write(target_condition="tags.site = 'oslo'", mode="replace")
     killed = pi.shell.start("deploy")
-    until(lambda: pi.hub.state["configurations"])
+    eventually(lambda: pi.hub.state["configurations"])
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     pi.deploy()

@@ -83,7 +83,7 @@ def test_a_crash_loop_is_no_success(fleet: Yard) -> None:
 def test_some_may_fail_and_some_may_be_away(fleet: Yard) -> None:
     fleet.hub.behave("device-0002", behaviours=[Behaviour("crash", module="salary")])
     fleet.hub.disconnect("device-0003")
-    wait = {"grace": 0.4, "timeout": 2, "max_failed": 1}
+    wait = {"grace": 0.4, "timeout": 10, "max_failed": 1}
     fleet.write(target_condition=OSLO, wait=wait)
     assert "applied 5, running 3, failed 1 of 5" in fleet.deploy(code=7).err
     fleet.write(target_condition=OSLO, wait={**wait, "min_success": 0.6})
@@ -93,7 +93,7 @@ def test_some_may_fail_and_some_may_be_away(fleet: Yard) -> None:
 def test_two_hundred_devices(yard: Yard) -> None:
     """Past the failures that are allowed, all of them go back to the release before."""
     names = yard.hub.add_fleet(200, tags={"site": "oslo"})
-    options = {"target_condition": OSLO, "mode": "replace", "wait": {"grace": 0.5, "timeout": 60, "max_failed": 5}}
+    options = {"target_condition": OSLO, "mode": "replace", "wait": {"grace": 0.5, "timeout": 200, "max_failed": 5}}
     yard.write(**options)
     assert "running 200, failed 0 of 200" in yard.deploy().err
     images = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lading
@@ -106,7 +106,7 @@ leaves = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.text(st.c
 objects = st.dictionaries(st.text(st.characters(codec="utf-8")), leaves | st.lists(leaves, max_size=4), max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(objects)
 def test_create_options_come_back_from_their_pieces(options: dict[str, Any]) -> None:
     pieces = split(options)
@@ -148,7 +148,7 @@ FIELDS: list[tuple[str, ...]] = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(FIELDS), st.sampled_from(HOSTILE), st.text("ab.", max_size=2))
 def test_hostile_text_is_refused_or_carried_literally(
     tmp_path: Path, path: tuple[str, ...], hostile: str, before: str

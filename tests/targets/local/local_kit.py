@@ -10,13 +10,13 @@ import os
 import signal
 import sys
 import textwrap
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import eventually
 
 from lading import (
     Candidate,
@@ -44,15 +44,7 @@ NAMED = """
     def run(raw_data):
         return os.environ["SERVICE_VERSION"]
 """
-
-
-def eventually(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> Any:
-    """The first truthy value of `condition`; fails after `seconds`."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
-    return value
+_GRACE = 5.0  # seconds until what a test has left running is killed
 
 
 @dataclass
@@ -131,9 +123,9 @@ class Harbour:
     def request(self, release: int = 1, script: str = NAMED, **options: Any) -> DeployRequest:
         return request_for(self.package(script), release, **options)
 
-    def until(self, request: DeployRequest, kind: type[DeployStep], seconds: float = 20.0) -> Any:
+    def until(self, request: DeployRequest, kind: type[DeployStep]) -> Any:
         """Call again while the answer is Pending; the answer must then be of `kind`."""
-        return until(request, self.context, kind, seconds)
+        return until(request, self.context, kind)
 
     def deploy(self, release: int = 1, script: str = NAMED, up: bool = True, **options: Any) -> Ready | Failed:
         """A whole deploy, with the verdict of the golden requests."""
@@ -148,11 +140,12 @@ class Harbour:
         eventually(lambda: lading_delete(deployment, self.context).state is State.ABSENT, "the deployment is gone")
 
 
-def until(request: DeployRequest, context: Recorder, kind: type[DeployStep], seconds: float = 20.0) -> Any:
-    end = time.monotonic() + seconds
-    while isinstance(step := lading_deploy(request, context), Pending):
-        assert time.monotonic() < end, step
-        time.sleep(step.retry_after)
+def until(request: DeployRequest, context: Recorder, kind: type[DeployStep]) -> Any:
+    def decided() -> DeployStep | None:
+        step = lading_deploy(request, context)
+        return None if isinstance(step, Pending) else step
+
+    step = eventually(decided, f"the deploy is {kind.__name__}")
     assert isinstance(step, kind), step
     return step
 
@@ -163,7 +156,7 @@ def stop(folder: ControlFolder) -> None:
         return
     folder.desire(NOTHING)
     try:
-        eventually(lambda: not folder.is_supervised(), "the supervisor leaves", 5)
+        eventually(lambda: not folder.is_supervised(), "the supervisor leaves", _GRACE)
     except AssertionError:
         with suppress(ProcessLookupError):
             os.kill(folder.state()["pid"], signal.SIGKILL)

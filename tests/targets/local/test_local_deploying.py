@@ -16,7 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from local_kit import NAMED, Harbour, eventually
+from local_kit import NAMED, Harbour
+from tests.conftest import ROOT
+from tests.waiting import LIMIT, eventually
 
 from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, ScoringUri, StageFailed, State, Verdict
 from lading_local import lading_delete, lading_logs, lading_scoring_uri, lading_status
@@ -27,7 +29,7 @@ BROKEN = "def init():\n    raise ValueError('the model is of another make')\ndef
 
 def ask(uri: str, body: bytes = b"{}") -> Any:
     parts = urlsplit(uri)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
         connection.request("POST", parts.path, body, {"content-type": "application/json"})
         response = connection.getresponse()
         assert response.status == 200
@@ -166,7 +168,7 @@ def test_options_reach_the_workers(harbour: Harbour) -> None:
     harbour.deploy(1, script, workers=2, scoring_timeout=0.2, max_body=2000)
     parts = urlsplit(uri_of(harbour))
     for body, status, word in ((b"{}", 500, b"Scoring timeout after 200 ms"), (b"x" * 2001, 413, b"2000 bytes")):
-        with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+        with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
             connection.request("POST", parts.path, body, {"content-type": "application/json"})
             response = connection.getresponse()
             assert (response.status, word in response.read()) == (status, True)
@@ -203,7 +205,8 @@ def die(harbour: Harbour, release: int, event: int) -> None:
     """Deploy in a process that is killed before its n-th change of a file, a folder or a process."""
     kit = Path(__file__).with_name("local_kit.py")
     argv = [sys.executable, str(kit), str(harbour.root), str(harbour.context.work), str(release), str(event)]
-    assert subprocess.run(argv, check=False, timeout=60).returncode == -signal.SIGKILL
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(argv, check=False, timeout=LIMIT, env=env).returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("event", EVENTS)

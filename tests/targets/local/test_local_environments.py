@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import joblib
 import pytest
-from local_kit import Harbour, eventually, package_of, request_for
+from local_kit import Harbour, package_of, request_for
 from sklearn.linear_model import LinearRegression
+from tests.waiting import LIMIT, eventually
 
 from lading import Candidate, Failed, Ready, Verdict
 from lading_local import lading_describe
@@ -50,7 +51,7 @@ SALARY = """
 
 def ask(uri: str, body: object) -> Any:
     parts = urlsplit(uri)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
         connection.request("POST", parts.path, json.dumps(body), {"content-type": "application/json"})
         response = connection.getresponse()
         assert response.status == 200
@@ -70,7 +71,7 @@ def test_a_scikit_learn_model_is_served(harbour: Harbour, tmp_path: Path) -> Non
 def test_an_isolated_release_runs_in_an_environment_of_its_requirements(harbour: Harbour) -> None:
     package = package_of(harbour.root, WHERE, requirements=("sortedcontainers==2.3.0",))
     request = request_for(package, python="isolated")
-    candidate = harbour.until(request, Candidate, seconds=200)
+    candidate = harbour.until(request, Candidate)
     prefix, version = ask(candidate.uri, None)
     assert Path(prefix).is_relative_to(harbour.context.work)
     assert version == "2.3.0"
@@ -90,7 +91,7 @@ def test_an_isolated_release_runs_in_an_environment_of_its_requirements(harbour:
 @pytest.mark.slow
 def test_requirements_that_cannot_be_had_fail_with_pips_last_lines(harbour: Harbour) -> None:
     package = package_of(harbour.root, WHERE, requirements=("sortedcontainers==999",))
-    failed = harbour.until(request_for(package, python="isolated"), Failed, seconds=200)
+    failed = harbour.until(request_for(package, python="isolated"), Failed)
     assert failed.reason == "the installation of the requirements ended with exit code 1"
     assert "sortedcontainers==999" in failed.log
     assert not list(harbour.context.work.glob("environments/*"))
@@ -122,7 +123,7 @@ try:
 except Exception as error:
     print(type(error).__name__, error.hint)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LIMIT)
     assert done.stdout == "PluginError pip install 'lading[local]'\n"
 
 
@@ -138,7 +139,7 @@ assert status.state == "running", status
 heavy = "asyncio subprocess http.client tempfile socket httptools pydantic rich logging numpy sklearn urllib.request"
 print(*[name for name in heavy.split() if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LIMIT)
     assert done.stdout.strip() == ""
 
 

@@ -14,6 +14,7 @@ def answer(shell: Shell) -> float:
     return float(salary)
 
 
+@pytest.mark.slow  # the rollbacks of tests/core are quicker, on a target that does nothing
 def test_the_answers_change_back(salary: Shell) -> None:
     uri = salary("deploy", SALARY).out
     text = (salary.folder / SALARY).read_text()

@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from local_kit import Harbour, eventually
+from local_kit import Harbour
 from tests.conftest import Shell
+from tests.waiting import LIMIT, eventually
 
 SALARY = "manifests/salary.yaml"
 
@@ -38,8 +39,8 @@ def test_no_supervisor_begins_while_its_service_is_removed(harbour: Harbour) -> 
     late = [sys.executable, "-P", "-m", "lading_serving.supervisor", str(harbour.context.work)]
     with harbour.folder.unsupervised() as unsupervised:
         assert unsupervised
-        subprocess.run(late, check=True, timeout=20)
+        subprocess.run(late, check=True, timeout=LIMIT)
     assert not harbour.folder.is_supervised()
-    subprocess.run(late, check=True, timeout=20)
+    subprocess.run(late, check=True, timeout=LIMIT)
     with harbour.folder.unsupervised() as unsupervised:
         assert not unsupervised

@@ -76,7 +76,7 @@ class IotHub(Cloud):
         properties: Record = self.state["devices"][device]["modules"]["$edgeAgent"]["properties"]
         return properties
 
-    def settle(self, seconds: float = 60) -> None:
+    def settle(self, seconds: float = 240) -> None:
         """Returns when every connected device did what it was told; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while not self._emulator.ask("GET", "/settled"):

@@ -1,0 +1,36 @@
+"""What the inspection of a hostile model file may cost: a multiple of a harmless file, in the same process."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from lading import InspectRequest
+from lading_sklearn import lading_inspect
+
+# The dearest file costs two and a half times as much as the harmless one.
+MAX_COST = 10
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """What is done meanwhile costs no more CPU time than a hostile file may."""
+    start = time.process_time()
+    yield
+    assert time.process_time() - start < MAX_COST * _harmless()
+
+
+@cache
+def _harmless() -> float:
+    """The CPU time for a harmless file of four megabytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "model.pkl")
+        file.write_bytes(pickle.dumps([str(number) for number in range(300_000)]))
+        start = time.process_time()
+        lading_inspect(request=InspectRequest(file))
+        return time.process_time() - start
