@@ -15,7 +15,7 @@ import pytest
 from tests.core.manifest.hostile_manifests import DOCUMENTS, GROWING, MIB
 
 from lading import InputPath, ManifestError, Options
-from lading.manifest import read
+from lading.manifest import bind_draft, read
 from lading.manifest.build import Builder
 
 CHILD = Path(__file__).with_name("manifest_hostile_child.py")
@@ -73,7 +73,7 @@ def steps(folder: Path, text: str) -> int:
     sys.setprofile(count)
     try:
         draft = read(file, {})
-        draft.bind({ref.path: Options for ref in draft.sections()})
+        bind_draft(draft, {ref.path: Options for ref in draft.sections()})
     except ManifestError:
         return calls
     finally:
