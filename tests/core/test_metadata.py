@@ -164,7 +164,7 @@ def test_every_kind_of_installation_is_read_as_importlib_metadata_reads_it(
     monkeypatch.setattr(sys, "path", list(sys.path))
     site.addsitedir(str(tmp_path))
     compare()
-    assert metadata.version("Dock.Crane") == (None if make is half_removed else "1.0")
+    assert metadata.version("Dock.-_Crane") == (None if make is half_removed else "1.0")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
