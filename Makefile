@@ -2,10 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# A file of constraints for the environment of the tests, which else has the newest versions that fit together.
+CONSTRAINTS ?=
 # One more than there are processors: a test waits as much as it works.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-.PHONY: demo test test-slow test-torture docs lint bench torture clean
+.PHONY: demo test test-slow test-torture test-lowest test-newest constraints docs lint bench torture clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/lading deploy manifests/salary.yaml
@@ -18,6 +21,18 @@ test-slow: $(VENV)/.test
 
 test-torture: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) -m torture
+
+# The tests with the lowest and with the newest versions that pyproject.toml allows.
+test-lowest test-newest: test-%: .venv-%/.test
+	.venv-$*/bin/python -m pytest -n $(WORKERS) -m "not slow and not torture"
+
+COMPILE := $(UV) pip compile --quiet --upgrade --python-version 3.11 --all-extras pyproject.toml \
+	--custom-compile-command "make constraints"
+
+constraints: $(VENV)/.test
+	$(COMPILE) --resolution lowest-direct --override constraints/lowest-overrides.txt --output-file constraints/lowest.txt
+	$(COMPILE) --override constraints/newest-overrides.txt --output-file constraints/newest.txt
+	$(COMPILE) --output-file constraints/tests.txt
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference.py
@@ -35,14 +50,20 @@ torture: $(VENV)/.test
 	$(BIN)/python -m tests.torture
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .lading
+	rm -rf $(VENV) $(VENV)-* build dist *.egg-info .lading
 
 $(VENV)/.demo: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[sklearn,local]'
+	$(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[sklearn,local]'
 	@touch $@
 
 $(VENV)/.test: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[sklearn,pandas,local,azureml,mlflow,docker,iotedge,test,lint]'
+	$(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[sklearn,pandas,local,azureml,mlflow,docker,iotedge,test,lint]'
 	@touch $@ $(VENV)/.demo
+
+# The files of constraints are whole lists: what they override is not resolved again.
+.venv-%/.test: constraints/%.txt $(VENV)/.test
+	$(UV) venv --quiet --clear --seed --python 3.11 .venv-$*
+	$(UV) pip install --quiet --python .venv-$* --no-deps --requirement constraints/$*.txt --editable .
+	@touch $@

@@ -51,15 +51,22 @@ def test_the_core_is_small_and_says_which_extra_is_missing(wheel: Path, tmp_path
     assert "pip install 'lading[sklearn]'" in done.stderr
 
 
-def test_the_wheel_does_the_main_job(
-    wheel: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    python = environment(tmp_path / "venv", f"{wheel}[sklearn,local]")
+def test_the_wheel_does_the_main_job_with_the_newest_of_everything(wheel: Path, tmp_path: Path, shell: Shell) -> None:
+    """Whatever a plain `pip install` takes today; libraries may warn."""
+    python = environment(tmp_path / "venv", f"{wheel}[sklearn,pandas,local,mlflow,docker,iotedge,testing]")
     shell.lading = python.with_name("lading")
+    assert shell("schema").json()["title"] == "Lading manifest"
     shell("init", ".")
     assert shell("deploy").out.startswith("http://127.0.0.1:")
     assert shell("score", "-d", '{"data": [[21]]}').json() == [pytest.approx(73)]
     shell("delete")
+    shell("plugin", "new", "pier")
+    pip(python, "install", "--no-deps", "--editable", shell.folder / "lading-pier")
+    tests = [python, "-m", "pytest", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        tests, cwd=shell.folder / "lading-pier", env=shell.env, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout
 
 
 STRANGERS = """\
