@@ -51,6 +51,7 @@ def test_the_core_is_small_and_says_which_extra_is_missing(wheel: Path, tmp_path
     assert "pip install 'lading[sklearn]'" in done.stderr
 
 
+@pytest.mark.timeout(900)  # it downloads much, and the tests of the scaffold start many processes
 def test_the_wheel_does_the_main_job_with_the_newest_of_everything(wheel: Path, tmp_path: Path, shell: Shell) -> None:
     """Whatever a plain `pip install` takes today; libraries may warn."""
     python = environment(tmp_path / "venv", f"{wheel}[sklearn,pandas,local,mlflow,docker,iotedge,testing]")
