@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    ignored = shutil.ignore_patterns(".git", ".venv", ".lading", "build", "*.egg-info", "__pycache__", ".*_cache")
+    ignored = shutil.ignore_patterns(".git", ".venv*", ".lading", "build", "*.egg-info", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, source, ignore=ignored)
     pip(Path(sys.executable), "wheel", "--no-deps", "--wheel-dir", folder, source)
     (built,) = folder.glob("lading-*.whl")
@@ -52,15 +52,23 @@ def test_the_core_is_small_and_says_which_extra_is_missing(wheel: Path, tmp_path
     assert "pip install 'lading[sklearn]'" in done.stderr
 
 
-def test_the_wheel_does_the_main_job(
-    wheel: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    python = environment(tmp_path / "venv", f"{wheel}[sklearn,local]")
+@pytest.mark.timeout(900)  # it downloads much, and the tests of the scaffold start many processes
+def test_the_wheel_does_the_main_job_with_the_newest_of_everything(wheel: Path, tmp_path: Path, shell: Shell) -> None:
+    """Whatever a plain `pip install` takes today; libraries may warn."""
+    python = environment(tmp_path / "venv", f"{wheel}[sklearn,pandas,local,mlflow,docker,iotedge,testing]")
     shell.lading = python.with_name("lading")
+    assert shell("schema").json()["title"] == "Lading manifest"
     shell("init", ".")
     assert shell("deploy").out.startswith("http://127.0.0.1:")
     assert shell("score", "-d", '{"data": [[21]]}').json() == [pytest.approx(73)]
     shell("delete")
+    shell("plugin", "new", "pier")
+    pip(python, "install", "--no-deps", "--editable", shell.folder / "lading-pier")
+    tests = [python, "-m", "pytest", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        tests, cwd=shell.folder / "lading-pier", env=shell.env, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout
 
 
 STRANGERS = """\

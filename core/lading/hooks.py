@@ -143,7 +143,8 @@ class BoundPlugin:
     def _take_up(self, loaded: object) -> tuple[str, ...]:
         """Register the hooks. Returns what the contract warns of, for the user, who cannot see Python's warnings."""
         with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+            warnings.simplefilter("ignore")  # pluggy reads every attribute of a plugin, and any of them can warn
+            warnings.simplefilter("always", hookspecs.Retiring)
             try:
                 self._manager.register(loaded, name=self.installed.name)
             except pluggy.PluginValidationError as error:

@@ -1,21 +1,19 @@
 """Which plugins are installed, which of them may be loaded, and loading one by its name.
 
-Listing reads the entry points of every distribution on `sys.path` without importing anything, importlib.metadata
-included: that module alone would cost a command that has nothing to do a third of its time.
+Listing reads the entry points of every distribution on `sys.path` without importing anything.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
+from . import metadata
 from .errors import BadInput, Interrupted, PluginError
 
 PLUGINS = "lading.plugins"
@@ -46,12 +44,7 @@ class Installed:
 
 def installed(group: str) -> tuple[Installed, ...]:
     """Every plugin of a group, by name; two distributions may offer the same name."""
-    return tuple(sorted((p for p in _scan()[0] if p.group == group), key=lambda p: (p.name, p.distribution)))
-
-
-def distribution_version(name: str) -> str | None:
-    """The version of an installed distribution, None where it is not installed."""
-    return _scan()[1].get(_canonical(name))
+    return tuple(sorted((p for p in _scan() if p.group == group), key=lambda p: (p.name, p.distribution)))
 
 
 def permitted(plugin: Installed) -> bool:
@@ -156,44 +149,25 @@ def _unknown(group: str, name: str) -> str:
     return f"no {kind} named '{name}' is installed; there are: {', '.join(names) or 'none'}"
 
 
-def _canonical(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
-
-
 @cache
-def _scan() -> tuple[tuple[Installed, ...], dict[str, str]]:
-    plugins: list[Installed] = []
-    versions: dict[str, str] = {}
-    for folder in sys.path:
-        for name, version, metadata in _distributions(folder or "."):
-            if _canonical(name) not in versions:  # the first on the path is the one that is imported
-                versions[_canonical(name)] = version
-                plugins += _entry_points(metadata, name, version)
-    return tuple(plugins), versions
+def _scan() -> tuple[Installed, ...]:
+    first: dict[str, metadata.Metadata] = {}
+    for found in metadata.installed():
+        first.setdefault(found.key, found)  # the first on the path is the one that is imported
+    return tuple(plugin for found in first.values() for plugin in _entry_points(found))
 
 
-def _distributions(folder: str) -> Iterator[tuple[str, str, str]]:
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - thousands of names, of which few become paths
-    except OSError:
-        return
-    for name in names:
-        if name.endswith(".dist-info"):
-            distribution, _, version = name.removesuffix(".dist-info").partition("-")
-            yield distribution, version, f"{folder}/{name}/entry_points.txt"
-
-
-def _entry_points(metadata: str, distribution: str, version: str) -> Iterator[Installed]:
-    try:
-        text = Path(metadata).read_text(encoding="utf-8")
-    except OSError:
-        return
+def _entry_points(found: metadata.Metadata) -> Iterator[Installed]:
+    text = found.read("entry_points.txt") or ""
     if "[lading." not in text:
         return
+    folder_name, _, folder_version = found.stem.partition("-")  # for a half-removed distribution
+    distribution = found.header("Name") or folder_name.replace("_", "-")
+    version = found.header("Version") or folder_version
     group = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
             group = line.strip("[]")
-        elif group in GROUPS and "=" in line and not line.startswith(("#", ";")):
+        elif group in GROUPS and "=" in line and not line.startswith("#"):
             name, _, value = line.partition("=")
-            yield Installed(group, name.strip(), value.strip(), distribution.replace("_", "-"), version)
+            yield Installed(group, name.strip(), value.strip(), distribution, version)

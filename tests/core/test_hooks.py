@@ -270,7 +270,7 @@ def test_what_will_be_retired_is_told_to_the_user_first(tomorrow: Callable[..., 
         {
             "hookspecs/serving.py": (
                 "@hookspec(firstresult=True)\ndef lading_status(",
-                "@hookspec(firstresult=True, warn_on_impl_args={'context': DeprecationWarning("
+                "from .marks import Retiring\n@hookspec(firstresult=True, warn_on_impl_args={'context': Retiring("
                 f"'{warning}')}})\ndef lading_status(",
             )
         }
@@ -278,7 +278,7 @@ def test_what_will_be_retired_is_told_to_the_user_first(tomorrow: Callable[..., 
     told = f"target 'quay' (lading-harbour 2.1) must be changed: {warning}"
     done = port("deploy")
     assert done.err.splitlines().count(f"warning: {told}") == 1
-    assert "DeprecationWarning" not in done.err
+    assert "Retiring" not in done.err
     assert done.out.startswith("http://")
     assert f"note: {told}" in port("check").err
     described = {row["name"]: row for row in port("plugin", "list", "--probe", "--json").json()}

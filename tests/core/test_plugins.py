@@ -209,3 +209,65 @@ def test_a_plugin_is_imported_where_the_manifest_names_it_for_the_command_and_no
         check=True,
     )
     assert done.stderr.splitlines()[-1] == expected
+
+
+TIDES = """\
+import warnings
+
+def warn():
+    for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, UserWarning):
+        warnings.warn("tides will go", category, stacklevel=2)
+
+warn()
+"""
+
+GUSTY = """\
+from copy import copy
+
+import tides
+from harbour.berths import quay
+from lading import hookimpl
+
+class Gusty(type(quay)):
+    @property
+    def crew(self):
+        tides.warn()
+
+    @hookimpl
+    def lading_status(self, deployment, context):
+        tides.warn()
+        return super().lading_status(deployment, context)
+
+gusty = copy(quay)
+gusty.__class__ = Gusty
+"""
+
+
+@pytest.fixture
+def gusty(shell: Shell, install: Callable[[str], Path]) -> Shell:
+    """A target that uses a library which warns whenever it can, in an environment that shows every warning."""
+    shell.env |= {"HARBOUR_PASSWORD": "c4n4ry", "HARBOUR_LOG": str(shell.folder / "calls.jsonl")}
+    shell.env |= {"PYTHONPATH": f"{install('harbour')}:{shell.folder}", "PYTHONWARNINGS": "always"}
+    shell.write("tides.py", TIDES)
+    shell.write("gusty.py", GUSTY)
+    shell.write("gusty-1.0.dist-info/METADATA", "Name: gusty\nVersion: 1.0\n")
+    shell.write("gusty-1.0.dist-info/entry_points.txt", "[lading.targets]\ngusty = gusty:gusty\n")
+    manifest = "version: 1\nname: ferry\nregister: {file: tons.txt}\npackage: {plugin: crane}\n"
+    shell.write("tons.txt", "7")
+    shell.write("lading.yaml", f"{manifest}connections: {{harbour: {{berth: north}}}}\ntargets: {{gusty: {{}}}}\n")
+    return shell
+
+
+def test_warnings_of_a_library_are_not_laid_to_the_plugin_that_uses_it(gusty: Shell) -> None:
+    (probed,) = [row for row in gusty("plugin", "list", "--probe", "--json").json() if row["name"] == "gusty"]
+    assert (probed["status"], probed["retiring"]) == ("working", [])
+    done = gusty("deploy", "--target", "gusty")
+    assert done.out.startswith("http://")
+    assert "must be changed" not in done.err
+    assert gusty("status", "--target", "gusty", "--json").json()["deployments"][0]["state"] == "running"
+
+
+@pytest.mark.slow
+def test_warnings_of_a_library_fail_no_check_of_the_kit(gusty: Shell) -> None:
+    card = gusty("plugin", "check", "--target", "gusty", "--yes", "--json").json()
+    assert {check["outcome"] for check in card["checks"]} == {"passed", "skipped"}

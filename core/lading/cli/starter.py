@@ -50,13 +50,12 @@ def _training(folder: Path) -> dict[str, str]:
 
 
 def _finished(folder: Path, model: Path) -> dict[str, str]:
-    from .. import catalogue
-    from ..plugins import distribution_version
+    from .. import catalogue, metadata
 
     needed = catalogue.describe_model(model).framework_version
     if not needed:
         raise BadInput(f"{model} does not say which scikit-learn made it", hint="save the fitted estimator with joblib")
-    here = needed == distribution_version("scikit-learn")
+    here = needed == metadata.version("scikit-learn")
     text = (_TEMPLATES / "finished.yaml").read_text(encoding="utf-8")
     return {
         "lading.yaml": text.format(

@@ -34,8 +34,8 @@ def _installed() -> dict[str, Distribution]:
 
     found: dict[str, Distribution] = {}
     for distribution in distributions():
-        name = distribution.metadata["Name"]
-        if name:  # a half-removed distribution has none
+        metadata = distribution.metadata
+        if metadata and (name := metadata["Name"]):  # a half-removed distribution has none
             requires = tuple(sorted(distribution.requires or ()))
             found.setdefault(canonicalize_name(name), Distribution(distribution.version, requires))
     return dict(sorted(found.items()))

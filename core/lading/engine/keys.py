@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..plugins import distribution_version
+from .. import metadata
 
 if TYPE_CHECKING:
     from ..hooks import BoundPlugin
@@ -58,7 +58,7 @@ def section_inputs(session: Session, section: Section, **upstream: Json) -> Inpu
         section.record,
         inputs={field: session.store.digests.tree(path) for field, path in sorted(section.inputs.items())},
         plugin=_plugin(plugin),
-        libraries={name: distribution_version(name) for name in plugin.description.libraries},
+        libraries={name: metadata.version(name) for name in plugin.description.libraries},
         python=".".join(map(str, sys.version_info[:3])),
         **upstream,
     )

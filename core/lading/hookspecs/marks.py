@@ -1,4 +1,4 @@
-"""What tells pluggy that a function is of the contract, or implements it."""
+"""What tells pluggy that a function is of the contract, or implements it, and what the contract warns with."""
 
 from __future__ import annotations
 
@@ -7,3 +7,7 @@ import pluggy
 PROJECT = "lading"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Retiring(DeprecationWarning):
+    """What of the contract will go. The user reads it with the name of the plugin that still asks for it."""

@@ -20,7 +20,7 @@ def options_schema(options: type[Options]) -> _Schema:
     """The JSON Schema (draft 2020-12) of the options of one plugin."""
     from pydantic import TypeAdapter
 
-    return {"$schema": DIALECT, **_or_reference(TypeAdapter(options).json_schema())}
+    return {"$schema": DIALECT, **_or_reference(_described(TypeAdapter(options).json_schema()))}
 
 
 def schema(plugins: Mapping[str, Mapping[str, type[Options]]]) -> _Schema:
@@ -106,12 +106,20 @@ def _objects(types: Mapping[_Key, type[Options]]) -> tuple[dict[_Key, _Schema], 
     from pydantic import TypeAdapter
 
     found, shared = TypeAdapter.json_schemas([(key, "validation", TypeAdapter(type_)) for key, type_ in types.items()])
-    definitions = _or_reference(shared.get("$defs", {}))
-    objects = {}
-    for (key, _), found_schema in found.items():
-        reference = found_schema.get("$ref", "").rpartition("/")[2]
-        objects[key] = definitions[reference] if reference else _or_reference(found_schema)
+    definitions = _or_reference(_described(shared)["$defs"])
+    objects = {key: definitions[schema["$ref"].rpartition("/")[2]] for (key, _), schema in found.items()}
     return objects, definitions
+
+
+def _described(document: _Schema) -> _Schema:
+    """The document with a description of each field: pydantic omits one that the definition of its type repeats."""
+    definitions = document.get("$defs", {})
+    for schema in (document, *definitions.values()):
+        for field in schema.get("properties", {}).values():
+            definition = definitions.get(field.get("$ref", "").rpartition("/")[2], {})
+            if "description" in definition:
+                field.setdefault("description", definition["description"])
+    return document
 
 
 def _or_reference(node: Json) -> Json:

@@ -44,11 +44,16 @@ class Options:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
-        """The docstrings of inherited fields too: pydantic reads those in a class's own source alone."""
+        """The docstrings of inherited fields too: pydantic reads those in a class's own source alone.
+
+        The docstring of the class, which pydantic renders from 2.13 on, is left out: every pydantic makes one schema.
+        """
         from pydantic import TypeAdapter
 
         reference: dict[str, Any] = handler(schema)
-        fields = handler.resolve_ref_schema(reference)["properties"]
+        definition = handler.resolve_ref_schema(reference)
+        definition.pop("description", None)
+        fields = definition["properties"]
         for base in (above for above in cls.__mro__[1:] if issubclass(above, Options) and above is not Options):
             for name, field in TypeAdapter(base).json_schema()["properties"].items():
                 if "description" in field:

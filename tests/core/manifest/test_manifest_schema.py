@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,45 @@ def test_fields_are_described_by_their_docstrings() -> None:
     document: dict[str, Any] = schema(PLUGINS)
     undescribed = [key for key, value in document["properties"].items() if not value.get("description")]
     assert undescribed == []
+
+
+class Tide(StrEnum):
+    """How high the water stands."""
+
+    LOW = "low"
+
+
+@dataclass(frozen=True)
+class Quay(Options):
+    """Where it moors."""
+
+    tide: Tide = Tide.LOW
+    """How high the water stands."""
+
+
+@dataclass(frozen=True)
+class Harbour(Options):
+    """The harbour."""
+
+    quay: Quay
+    """Where it moors."""
+    spare: Quay
+    """Where it waits."""
+
+
+@dataclass(frozen=True)
+class Port(Harbour):
+    pass
+
+
+@pytest.mark.parametrize("options", [Harbour, Port])
+def test_a_field_keeps_its_description_when_its_type_repeats_it(options: type[Options]) -> None:
+    """Every pydantic omits it for an enum, and pydantic 2.13 and later for a dataclass too."""
+    found = options_schema(options)
+    assert found["properties"]["quay"]["description"] == "Where it moors."
+    assert found["properties"]["spare"]["description"] == "Where it waits."
+    assert found["$defs"]["Quay"]["properties"]["tide"]["description"] == "How high the water stands."
+    assert "description" not in found
 
 
 def test_options_alone_are_a_schema_too() -> None:
