@@ -23,6 +23,7 @@ MOST = 1000
 CHANGED = "changed while it was read"
 """The stamp of what has no certain content."""
 
+_SHARED = "LADING_READS"
 _MOST_NOTES = 100_000  # of files that were read, listed or written, which bounds the memory
 _IGNORED = frozenset(
     (
@@ -54,9 +55,9 @@ def file_stamp(path: Path | str) -> str:
 
 
 class Reads:
-    """Takes note of the files of `project` that this process and its forks read, from its creation on.
+    """Takes note of the files of `project` that this process reads, and each Python process that it starts.
 
-    `named` are files and folders that count as inputs anyway. `log` is a new file, which the processes share.
+    `named` are files and folders that count as inputs anyway. `log` is a file that the processes share.
     """
 
     def __init__(self, project: Path, named: Iterable[Path], log: Path) -> None:
@@ -68,6 +69,12 @@ class Reads:
         self._descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._watches = True
         sys.addaudithook(self._hear)
+
+    def spread(self) -> None:
+        """Let the Python processes that this one starts take note too; forks do so anyway."""
+        os.environ[_SHARED] = json.dumps([self._root, sorted(self._known), str(self._log)])
+        path = (str(Path(__file__).with_name("spawned")), os.environ.get("PYTHONPATH"))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
 
     def stop(self) -> dict[str, str] | None:
         """Stop, and return the stamp of each file and folder that was read when it was first read.
@@ -166,6 +173,12 @@ _EVENTS: Mapping[str, Callable[..., None]] = {
     "os.rmdir": Reads._removed,
     "sqlite3.connect": Reads._updated,
 }
+
+
+def follow() -> None:
+    """Take note for the training that started this process. See `Reads.spread`."""
+    project, named, log = json.loads(os.environ[_SHARED])
+    Reads(Path(project), map(Path, named), Path(log))
 
 
 class _Notes:

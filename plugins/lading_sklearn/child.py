@@ -61,6 +61,7 @@ def _train(spec: Mapping[str, Json], file: Path) -> dict[str, Json]:
     else:
         from .fitting import fit_declared as fit
     reads = Reads(Path(spec["project"]), map(Path, spec["named"]), file.with_name("reads.jsonl"))
+    reads.spread()
     fitted = fit(spec)
     try:
         joblib.dump(fitted.model, file)
