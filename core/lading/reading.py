@@ -148,13 +148,16 @@ class Reads:
         if described is not None:
             os.write(self._descriptor, json.dumps([kind, inside, described]).encode() + b"\n")
 
+    def _holds(self, path: str) -> bool:
+        return path.startswith(self._root) or path == self._root[:-1]
+
     def _inside(self, path: str) -> str | None:
         """The absolute path of a file that counts as an input; None of any other."""
         path = os.path.abspath(path)  # noqa: PTH100 - called for each file that a training opens
-        if not path.startswith(self._root):
+        if not self._holds(path):
             folder, name = os.path.split(path)
             path = os.path.join(_real(folder), name)  # noqa: PTH118
-        if not path.startswith(self._root) or path in self._known or path.startswith(self._skipped):
+        if not self._holds(path) or path in self._known or path.startswith(self._skipped):
             return None
         return None if any(map(is_ignored, Path(path[len(self._root) :]).parts)) else path
 

@@ -80,6 +80,8 @@ def test_modules_at_any_depth_are_found(watch: Watch, times: int) -> None:
         ("import glob; glob.glob('data/*.csv')", {"data"}),
         ("list((project / 'data').iterdir())", {"data"}),
         ("os.listdir('data')", {"data"}),
+        ("os.listdir()", {"."}),
+        ("open('data/a.csv'); os.remove('data/a.csv')", {"data/a.csv"}),
         ("list(os.walk('data'))", {"data"}),
         ("os.path.exists('data/a.csv')", set()),
         ("Path('/etc/passwd').read_text()", set()),

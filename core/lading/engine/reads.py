@@ -6,7 +6,7 @@ the bytes of now, is a key under which the output of a run may be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,17 +86,19 @@ def _name(session: Session, section: Section, path: Path) -> str | None:
     return None if any(map(is_ignored, name.parts)) else name.as_posix()
 
 
-def _ignored_by_git(session: Session, names: Iterable[str]) -> set[str]:
+def _ignored_by_git(session: Session, names: Collection[str]) -> set[str]:
     """Those of the names that git ignores, if the manifest is in a repository and not ignored itself."""
+    if not names:
+        return set()
     from ..process import Command, child_environment, run_command
 
     manifest = str(session.manifest.file.resolve())
-    command = ("git", "check-ignore", "-z", "--", manifest, *names)
+    command = ("git", "-c", "core.quotePath=false", "check-ignore", "--", manifest, *names)
     try:
-        finished = run_command(Command(command, session.project, child_environment()), timeout=10)
+        finished = run_command(Command(command, session.project, child_environment()), timeout=10, tail=len(names) + 1)
     except OSError:  # git is not installed, or the names are too long for a command
         return set()
-    found = set("".join(finished.tail).split("\0")) if finished.code == 0 else set()
+    found = set(finished.tail) if finished.code == 0 else set()
     if manifest in found:
         return set()
     if ignored := sorted(found.intersection(names)):
