@@ -48,8 +48,8 @@ class SklearnOptions(Options):
 
     inputs: tuple[InputPath, ...] = ()
     """Further files and folders of which a change trains again. The files of the project that Python code reads count
-    anyway; name here what a library reads by itself (Parquet, HDF5), what another program or a joblib worker reads, and
-    files outside the project."""
+    anyway; name here what a library reads without Python (Parquet, HDF5), what another program reads, and files outside
+    the project."""
 
     script: InputPath | None = None
     """A Python file with `def train(data, log, **params)` that returns a fitted model; `log(name, value)` keeps a
