@@ -66,7 +66,7 @@ class Reads:
         self._skipped = tuple(f"{path}{os.sep}" for path in (*self._known, *self._environments()))
         self._seen: set[tuple[str, str]] = set()
         self._log = log
-        self._descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._lost = False
         self._watches = True
         sys.addaudithook(self._hear)
 
@@ -79,14 +79,14 @@ class Reads:
     def stop(self) -> dict[str, str] | None:
         """Stop, and return the stamp of each file and folder that was read when it was first read.
 
-        What the processes wrote themselves is left out. None if more was read than can be compared later.
+        What the processes wrote themselves is left out. None if there is more than can be compared later, or if a note
+        was lost.
         """
         self._watches = False
-        os.close(self._descriptor)
-        with self._log.open(encoding="utf-8") as lines:
-            notes = [tuple(json.loads(line)) for line in lines]
+        text = self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+        notes = [tuple(json.loads(line)) for line in text.splitlines()]
         found = _Notes(notes).inputs()
-        return found if max(len(found) / MOST, len(notes) / _MOST_NOTES) <= 1 else None
+        return None if self._lost or len(found) > MOST or len(notes) > _MOST_NOTES else found
 
     def _environments(self) -> Iterator[str]:
         """The folders inside the project that hold the Python that runs."""
@@ -146,7 +146,18 @@ class Reads:
         self._seen.add((kind, inside))
         described = describe(inside)
         if described is not None:
-            os.write(self._descriptor, json.dumps([kind, inside, described]).encode() + b"\n")
+            self._write(json.dumps([kind, inside, described]).encode() + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        """Append a line at once. The file is not kept open: a worker may close descriptors and use their numbers."""
+        try:
+            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(log, line)
+            finally:
+                os.close(log)
+        except OSError:
+            self._lost = True
 
     def _holds(self, path: str) -> bool:
         return path.startswith(self._root) or path == self._root[:-1]

@@ -15,7 +15,10 @@ from lading import Column, Context, Finished, GoldenRequest, Json, TrainedModel,
 
 from .options import SklearnOptions
 
-_TOO_MANY = "the training read too many files to compare them later; name their folders under train: inputs"
+_UNKNOWN = (
+    "the next command trains again: the training read more files than can be compared; name their folders under "
+    "train: inputs"
+)
 
 
 def train(request: TrainRequest, context: Context) -> TrainedModel:
@@ -45,7 +48,7 @@ def train(request: TrainRequest, context: Context) -> TrainedModel:
     if finished.code != 0 or not answer:
         raise _failure(options, finished)
     if answer["reads"] is None:
-        context.warn(f"the next command trains again: {_TOO_MANY}")
+        context.warn(_UNKNOWN)
     return _trained(request.folder, options, answer)
 
 

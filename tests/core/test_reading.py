@@ -138,6 +138,16 @@ def test_files_of_others_change_a_listing(watch: Watch, project: Path) -> None:
     assert watch(code) != {"data": file_stamp(project / "data")}
 
 
+def test_a_note_that_cannot_be_written_makes_the_reads_unknown(watch: Watch) -> None:
+    assert watch("(project.parent / 'log').symlink_to('nowhere/log')\nopen('data/a.csv')") is None
+
+
+def test_a_process_that_closes_every_descriptor_loses_no_note(watch: Watch, project: Path) -> None:
+    code = "os.closerange(3, 64)\nkept = open('kept', 'w+')\nopen('data/a.csv').close()\nkept.flush()"
+    assert set(watch(code) or {}) == {"data/a.csv"}
+    assert (project / "kept").read_text() == ""
+
+
 @pytest.mark.parametrize(
     "code",
     [

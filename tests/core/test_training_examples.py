@@ -68,7 +68,7 @@ EXAMPLES = {
         {"parts/1.csv": table(2)},
         "parts/2.csv",
     ),
-    "cache of its own": Example(
+    "cache that it writes": Example(
         """
         def train(data, log):
             cache = HERE / "cache.csv"

@@ -55,12 +55,14 @@ def digested(session: Session, section: Section, made: TrainedModel) -> Digests 
         return None
     inside = {name: path for path in made.reads if (name := _name(session, section, path))}
     ignored = _ignored_by_git(session, inside)
-    return {
-        name: digest if file_stamp(path) == made.reads[path] else CHANGED
-        for name, path in sorted(inside.items())
-        if name not in ignored
-        for digest in [_digest(session, path)]
-    }
+    counted = sorted(inside.keys() - ignored)
+    return {name: _digest_of_read(session, inside[name], made.reads[inside[name]]) for name in counted}
+
+
+def _digest_of_read(session: Session, path: Path, stamp: str) -> str | None:
+    """The digest of what was read, if the file still has the stamp from then."""
+    digest = _digest(session, path)
+    return digest if file_stamp(path) == stamp else CHANGED
 
 
 def _index(named: keys.Inputs) -> str:
@@ -69,11 +71,9 @@ def _index(named: keys.Inputs) -> str:
 
 def _digest(session: Session, path: Path) -> str | None:
     """The sha256 of a file, or of a folder's listing; None if it cannot be read."""
-    if path.is_dir():
-        return file_stamp(path) or None
     try:
-        return session.store.digests.file(path)
-    except LadingError:
+        return (file_stamp(path) or None) if path.is_dir() else session.store.digests.file(path)
+    except (LadingError, OSError):
         return None
 
 
