@@ -114,6 +114,8 @@ if TYPE_CHECKING:
     from .process import Finished as Finished
     from .process import child_environment as child_environment
     from .process import run_command as run_command
+    from .reading import Reads as Reads
+    from .reading import file_stamp as file_stamp
     from .records import get_model as get_model
     from .records import get_run as get_run
     from .records import list_models as list_models
@@ -148,6 +150,7 @@ __getattr__, __dir__ = lazily(
         "model.stages": "ConnectRequest FileContents GateRequest Import InspectRequest PackageRequest PackedFiles "
         "RegisterRequest TrainRequest TrainedModel",
         "process": "Command Finished child_environment run_command",
+        "reading": "Reads file_stamp",
         "store.findings": "Finding",
         "store.garbage": "Garbage",
         "records": "get_model get_run list_models list_runs",

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lading import Json, LadingError, PluginError, StageFailed, Transient
+from lading import Json, LadingError, PluginError, Reads, StageFailed, Transient
 
 if TYPE_CHECKING:
     from .fitting import Fitted
@@ -60,6 +60,8 @@ def _train(spec: Mapping[str, Json], file: Path) -> dict[str, Json]:
         from .scripts import fit_script as fit
     else:
         from .fitting import fit_declared as fit
+    reads = Reads(Path(spec["project"]), map(Path, spec["named"]), file.with_name("reads.jsonl"))
+    reads.spread()
     fitted = fit(spec)
     try:
         joblib.dump(fitted.model, file)
@@ -67,7 +69,7 @@ def _train(spec: Mapping[str, Json], file: Path) -> dict[str, Json]:
         raise Transient(f"cannot write {file}: {error.strerror}") from error
     except Exception as error:  # pickling calls code of any class
         raise StageFailed(f"the model cannot be kept in a file: {error}") from error
-    return _answer(fitted, file, sklearn.__version__)
+    return {**_answer(fitted, file, sklearn.__version__), "reads": reads.stop()}
 
 
 def _answer(fitted: Fitted, file: Path, version: str) -> dict[str, Json]:

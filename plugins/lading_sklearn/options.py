@@ -46,6 +46,11 @@ class SklearnOptions(Options):
     steps: tuple[Step, ...] = ()
     """The named steps of a pipeline, the last of which predicts."""
 
+    inputs: tuple[InputPath, ...] = ()
+    """Further files and folders of which a change trains again. The files of the project that Python code reads count
+    anyway; name here what a library reads without Python (Parquet, HDF5), what another program reads, and files outside
+    the project."""
+
     script: InputPath | None = None
     """A Python file with `def train(data, log, **params)` that returns a fitted model; `log(name, value)` keeps a
     metric. The file goes into every package of the model; modules that it imports are named in `package: include`."""

@@ -15,6 +15,11 @@ from lading import Column, Context, Finished, GoldenRequest, Json, TrainedModel,
 
 from .options import SklearnOptions
 
+_UNKNOWN = (
+    "the next command trains again: the training read more files than can be compared; name their folders under "
+    "train: inputs"
+)
+
 
 def train(request: TrainRequest, context: Context) -> TrainedModel:
     """Fit a model in a child process and return what it says of it.
@@ -27,7 +32,8 @@ def train(request: TrainRequest, context: Context) -> TrainedModel:
     for name in options.env:
         if name in os.environ:
             context.secret(name)  # whatever of it the training prints is masked
-    spec = json.dumps({**asdict(options), "samples": request.samples}, default=str)
+    asked = {"samples": request.samples, "project": request.project, "named": request.named}
+    spec = json.dumps({**asdict(options), **asked}, default=str)
     finished = lading.run_command(
         _command(options, spec, result),
         timeout=options.time_limit,
@@ -41,6 +47,8 @@ def train(request: TrainRequest, context: Context) -> TrainedModel:
         raise _raised(answer["error"])
     if finished.code != 0 or not answer:
         raise _failure(options, finished)
+    if answer["reads"] is None:
+        context.warn(_UNKNOWN)
     return _trained(request.folder, options, answer)
 
 
@@ -86,4 +94,5 @@ def _trained(folder: Path, options: SklearnOptions, answer: dict[str, Json]) -> 
         label=Column(**answer["label"]) if answer["label"] else None,
         modules=(options.script,) if options.script else (),
         samples=tuple(GoldenRequest(**sample) for sample in answer["samples"]),
+        reads=None if answer["reads"] is None else {Path(path): stamp for path, stamp in answer["reads"].items()},
     )

@@ -85,7 +85,7 @@ def run_show(run: str, manifest: Path, store: Path | None, as_json: bool) -> Non
 @options.as_json
 @verbose
 def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_json: bool) -> None:
-    """Show where two runs differ: parameters, metrics, inputs, libraries.
+    """Show where two runs differ: parameters, metrics, inputs, reads, libraries.
 
     \b
     Example:
@@ -110,7 +110,7 @@ def _run(run: str, manifest: Path, store: Path | None) -> Run:
 
 def _differences(first: Run, second: Run) -> list[dict[str, object]]:
     rows = []
-    for what in ("parameters", "metrics", "inputs", "libraries"):
+    for what in ("parameters", "metrics", "inputs", "reads", "libraries"):
         one, other = getattr(first, what), getattr(second, what)
         rows += [
             {"what": what, "name": name, first.id: one.get(name), second.id: other.get(name)}

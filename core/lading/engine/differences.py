@@ -50,7 +50,7 @@ def compared(
         return ()
     before, after = _common(last.record, new), _common(new, last.record)
     changed = [
-        Change(_label(path, block), before.get(path), after.get(path), "content" if "inputs" in path[:2] else "")
+        Change(_label(path, block), before.get(path), after.get(path), _note(path))
         for path in dict.fromkeys((*before, *after))
         if _text(before, path) != _text(after, path)
     ]
@@ -62,6 +62,10 @@ def compared(
             if "options" in path[:2] and any(names(after[path]))
         ]
     return tuple(changed)
+
+
+def _note(path: tuple[str, ...]) -> str:
+    return "content" if "inputs" in path[:2] or path[0] == "reads" else ""
 
 
 def _has_other_values(stage: str, key: str, record: Mapping[str, Json], environ: Mapping[str, str]) -> bool:
@@ -94,4 +98,6 @@ def _text(values: Flat, path: tuple[str, ...]) -> str | None:
 def _label(path: tuple[str, ...], block: str) -> str:
     if path[0] == "image" and path[1] in ("options", "inputs"):
         return _label(path[1:], "image")
+    if path[0] == "reads":
+        return path[1]
     return ".".join(filter(None, (block, *path[1:])) if path[0] in ("options", "inputs") else path)

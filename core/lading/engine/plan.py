@@ -149,7 +149,7 @@ def _planned(
     return PlannedStage(
         stage=made_from.stage,
         action=Action.REUSE if found else Action.UPDATE if last else Action.CREATE,
-        reason="unchanged" if found else reason(last, changed, waits) or "what it gave is not in the store any more",
+        reason="unchanged" if found else reason(last, changed, waits) or "its last result cannot be used again",
         known_after="" if certain else waits,
         changes=changed,
         outputs=outputs,

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import model
 from ..errors import BadInput, OutcomeUnknown, PluginError, Transient
 from ..manifest import Manifest, Path_, Section, parse, read_bytes
-from ..store import Store, find_store
+from ..store import Store, find_project, find_store
 from .binding import bind_manifest, retiring
 from .context import HookContext
 from .events import Events, Sink
@@ -64,6 +65,11 @@ class Session:
     events: Events
     cancel: threading.Event = field(default_factory=threading.Event)
     _connections: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def project(self) -> Path:
+        """The folder whose files count as inputs of a training that reads them."""
+        return find_project(self.order.file)
 
     @property
     def targets(self) -> tuple[Section, ...]:

@@ -14,7 +14,7 @@ from ..catalogue import DEFAULT_TRAINER
 from ..errors import Interrupted, LadingError, StageFailed
 from ..hooks import bind
 from ..model import Column, GoldenRequest, Json, Run
-from . import keys
+from . import keys, reads
 from .distributions import snapshot
 from .recorded import with_references
 from .track import reach_trackers, track_failure, track_run
@@ -69,7 +69,7 @@ def train(session: Session, *, force: bool = False) -> Trained:
     if force:
         trained = None
     if trained is None or session.store.runs.running(session.manifest.name):
-        trained = _alone(session, section, trained, force=force)
+        made_from, trained = _alone(session, section, made_from, trained, force=force)
     else:
         _tell_reused(session, trained)
     keys.remember(session, made_from)
@@ -87,7 +87,9 @@ def _track(session: Session, trained: Trained) -> None:
         tell_trackers(session)
 
 
-def _alone(session: Session, section: Section, trained: Trained | None, *, force: bool) -> Trained:
+def _alone(
+    session: Session, section: Section, made_from: keys.Inputs, trained: Trained | None, *, force: bool
+) -> tuple[keys.Inputs, Trained]:
     """Train while no other command does, unless one has done so meanwhile; or keep what is `trained`."""
     from .training import training  # where there is nothing to do, this is not loaded
 
@@ -95,11 +97,9 @@ def _alone(session: Session, section: Section, trained: Trained | None, *, force
         if trained is None:
             made_from, trained = decide(session, section)
             if trained is None or force:
-                trained = _run(session, section, made_from)
-                session.store.reuse.put(made_from.key, "train", trained.output())
-                return trained
+                return _run(session, section)
     _tell_reused(session, trained)
-    return trained
+    return made_from, trained
 
 
 def _tell_reused(session: Session, trained: Trained) -> None:
@@ -111,26 +111,36 @@ def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | N
 
     Raises Refused where that model's file was altered.
     """
+    named = _named(session, section)
+    made_from = None
+    for found in reads.possible(session, named):
+        made_from = made_from or found
+        known = session.store.reuse.get(found.key)
+        if known is not None:
+            trained = Trained.known(known)
+            session.store.files.check(trained.sha256)
+            return found, trained
+    return made_from or named, None
+
+
+def _named(session: Session, section: Section) -> keys.Inputs:
+    """What the manifest says that a training depends on."""
     recorded = session.manifest.recorded
-    made_from = keys.section_inputs(session, section, **({"samples": recorded} if recorded else {}))
-    known = session.store.reuse.get(made_from.key)
-    if known is None:
-        return made_from, None
-    trained = Trained.known(known)
-    session.store.files.check(trained.sha256)
-    return made_from, trained
+    return keys.section_inputs(session, section, **({"samples": recorded} if recorded else {}))
 
 
-def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
+def _run(session: Session, section: Section) -> tuple[keys.Inputs, Trained]:
     session.gate("train")
     reach_trackers(session)
-    run = _start(session, section, made_from)
+    named = _named(session, section)
+    run = _start(session, section, named)
     try:
         track_run(session, run)
         session.events.emit("stage.started", stage="train", run=run.id)
         with session.store.scratch() as folder:
             made = _call_trainer(session, section, folder)
             trained = _keep(session, made, run.id)
+            found = reads.digested(session, section, made)
     except BaseException as error:
         failed = _fail(session, run, error)
         if isinstance(error, LadingError) and not isinstance(error, Interrupted):
@@ -143,10 +153,22 @@ def _run(session: Session, section: Section, made_from: keys.Inputs) -> Trained:
         parameters=session.events.masked(with_references(dict(made.parameters), section)),
         metrics=session.events.masked(made.metrics),
         model_sha256=trained.sha256,
+        reads=found or {},
     )
     session.store.runs.save(finished)
     session.events.emit("stage.finished", stage="train", detail=f"run {run.id}", run=run.id, metrics=dict(made.metrics))
-    return trained
+    return _remembered(session, section, named, found, trained), trained
+
+
+def _remembered(
+    session: Session, section: Section, named: keys.Inputs, found: reads.Digests | None, trained: Trained
+) -> keys.Inputs:
+    """Keep what a run gave under its inputs, if they are known and were the same from its start to its end."""
+    if found is None:
+        return named
+    if _named(session, section).key == named.key:
+        session.store.reuse.put_all(reads.rows(session, named, found, trained.output()))
+    return reads.joined(named, found)
 
 
 def _fail(session: Session, run: Run, error: BaseException) -> Run:
@@ -179,7 +201,10 @@ def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
 def _call_trainer(session: Session, section: Section, folder: Path) -> model.TrainedModel:
     plugin, end = session.plugin(section), session.end()
     recorded = session.manifest.recorded
-    request = model.TrainRequest(session.manifest.name, section.options, folder, recorded)
+    named = tuple(section.inputs.values())
+    request = model.TrainRequest(
+        session.manifest.name, section.options, folder, recorded, project=session.project, named=named
+    )
     context = session.context(folder, stage="train", end=end)
     made = session.run_hook(plugin, "lading_train", lambda: plugin.train(request, context), end=end)
     if not made.file.is_file():

@@ -72,7 +72,8 @@ def lading_train(request: TrainRequest, context: Context) -> TrainedModel | None
 
     Returns:
         The file and what was learnt about it, with golden requests where `request.samples` asks for them. The engine
-        digests and keeps the file.
+        digests and keeps the file. `reads` are the files that the training read beside those that the options name: a
+        change of one trains again. In a training process in Python `lading.Reads` collects them.
 
     History:
         since api 1

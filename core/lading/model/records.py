@@ -61,7 +61,12 @@ class TrackedRun:
 
 @dataclass(frozen=True)
 class Run(Shown):
-    """One execution of `train`. `state` is running, finished or failed; `inputs` maps a path to its sha256."""
+    """One execution of `train`. `state` is running, finished or failed.
+
+    `inputs` maps the path of each file that the manifest names to its sha256. `reads` does so for what else the
+    training read: files by their paths in the project, a folder with the digest of its listing, and None for a file
+    that did not exist.
+    """
 
     id: str
     name: str
@@ -71,6 +76,7 @@ class Run(Shown):
     parameters: Mapping[str, Json] = field(default_factory=dict)
     metrics: Mapping[str, Json] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, str | None] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
     git_commit: str | None = None
     model_sha256: str | None = None

@@ -35,12 +35,17 @@ class TrainRequest:
 
     `samples` is how many golden requests to record: rows of the training data, spread over it, at most as many as it
     has, each with the answer that the model gives to it right after training.
+
+    `project` is the folder whose files count as inputs if the training reads them; `named` are the files and folders
+    that the options name, which count anyway.
     """
 
     name: str
     options: Options
     folder: Path
     samples: int = 0
+    project: Path = Path()
+    named: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,9 @@ class TrainedModel:
     `contents` is told by trainers that can read a model file without loading it, and only for a finished one.
     `samples` are the golden requests that were asked for: one each of the form `{"data": [[…]]}`, with the list of one
     prediction as its response.
+    `reads` are the files and folders of the project that the training read beside the named ones, each with the text
+    that `lading.file_stamp` gave when it was first read: `Reads` collects them in the training process. A file that the
+    training wrote is not among them. None means that they are not known, so that the next command trains again.
     """
 
     file: Path
@@ -97,6 +105,7 @@ class TrainedModel:
     modules: tuple[Path, ...] = ()
     contents: FileContents | None = None
     samples: tuple[GoldenRequest, ...] = ()
+    reads: Mapping[Path, str] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

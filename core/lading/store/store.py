@@ -20,6 +20,7 @@ from .locks import exclusive, shared
 from .models import ModelVersions
 from .names import lock_file, safe_name
 from .packages import Packages
+from .project import STORE_FOLDER, find_project
 from .releases import Releases
 from .reuse import Reuse
 from .runs import Runs
@@ -28,8 +29,6 @@ from .scratch import scratch
 if TYPE_CHECKING:
     from .garbage import Garbage
 
-_FOLDER = ".lading"
-_ROOT_MARKS = (_FOLDER, "pyproject.toml", ".git")
 _DATABASE = "store.db"
 _CLEANING = "store"
 _CLEANING_SECONDS = 30.0  # how long others wait for `clean`, which renames under its lock and removes after it
@@ -42,9 +41,7 @@ def find_store(manifest: Path, environ: Mapping[str, str], option: Path | None =
     named = option or environ.get("LADING_STORE")
     if named:
         return Path(named).absolute()
-    above = manifest.resolve().parents
-    root = next((folder for folder in above if any((folder / mark).exists() for mark in _ROOT_MARKS)), above[0])
-    return root / _FOLDER
+    return find_project(manifest) / STORE_FOLDER
 
 
 class Store:

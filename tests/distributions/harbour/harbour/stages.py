@@ -3,7 +3,17 @@
 import json
 from dataclasses import dataclass
 
-from lading import BadInput, Description, InputPath, Options, PackedFiles, TrainedModel, hookimpl
+from lading import (
+    BadInput,
+    Description,
+    InputPath,
+    ManifestPath,
+    Options,
+    PackedFiles,
+    TrainedModel,
+    file_stamp,
+    hookimpl,
+)
 
 from . import note
 
@@ -12,6 +22,12 @@ from . import note
 class CraneOptions(Options):
     data: InputPath | None = None
     """A file with one number: the model."""
+    ballast: tuple[ManifestPath, ...] = ()
+    """Files and folders that the training turns out to read."""
+    weighed: bool = True
+    """Whether the trainer knows what it read."""
+    swell: ManifestPath | None = None
+    """A file that another program changes while the training reads it."""
 
 
 @hookimpl
@@ -30,7 +46,10 @@ def lading_train(request, context):
         raise BadInput(f"{request.options.data.name}: {number} is below the water line")
     file = request.folder / "model.txt"
     file.write_text(str(number))
-    return TrainedModel(file=file, framework="harbour", framework_version="2.1", metrics={"tons": number})
+    reads = {path: file_stamp(path) for path in request.options.ballast} if request.options.weighed else None
+    if request.options.swell:
+        request.options.swell.write_text("8")
+    return TrainedModel(file=file, framework="harbour", framework_version="2.1", metrics={"tons": number}, reads=reads)
 
 
 @hookimpl

@@ -1,0 +1,14 @@
+"""The project that a manifest belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STORE_FOLDER = ".lading"
+_ROOT_MARKS = (STORE_FOLDER, "pyproject.toml", ".git")
+
+
+def find_project(manifest: Path) -> Path:
+    """The nearest folder above the manifest that looks like the root of a project, else the manifest's own folder."""
+    above = manifest.resolve().parents
+    return next((folder for folder in above if any((folder / mark).exists() for mark in _ROOT_MARKS)), above[0])
