@@ -22,6 +22,7 @@ from .worker import call
 
 if TYPE_CHECKING:
     from ..hooks import BoundPlugin
+    from .facts import Facts
     from .observer import Observer
 
 Result = TypeVar("Result")
@@ -128,6 +129,7 @@ class Session:
         connection: str | None = None,
         end: float | None = None,
         journal: Callable[[str], None] = lambda _name: None,
+        facts: Facts | None = None,
     ) -> HookContext:
         """The context of one hook call. The named connection is opened when it is first needed."""
         return HookContext(
@@ -141,6 +143,7 @@ class Session:
             connection=self.connection(connection) if connection else None,
             deadline=None if end is None else datetime.now(UTC) + timedelta(seconds=end - time.monotonic()),
             journal=journal,
+            facts=facts,
         )
 
     def accounts(self, role: str, always: Sequence[str]) -> tuple[str, ...]:

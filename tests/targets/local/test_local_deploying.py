@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -12,32 +11,16 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from local_kit import NAMED, Harbour, eventually
+from local_kit import NAMED, Harbour, ask, eventually, uri_of
 
-from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, ScoringUri, StageFailed, State, Verdict
+from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, StageFailed, State, Verdict
 from lading_local import lading_delete, lading_logs, lading_scoring_uri, lading_status
 from lading_serving.control import NOTHING
 
 BROKEN = "def init():\n    raise ValueError('the model is of another make')\ndef run(raw_data): pass\n"
-
-
-def ask(uri: str, body: bytes = b"{}") -> Any:
-    parts = urlsplit(uri)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
-        connection.request("POST", parts.path, body, {"content-type": "application/json"})
-        response = connection.getresponse()
-        assert response.status == 200
-        return json.loads(response.read())
-
-
-def uri_of(harbour: Harbour) -> str:
-    found = lading_scoring_uri(harbour.context)
-    assert isinstance(found, ScoringUri)
-    return found.uri
 
 
 def test_a_first_deploy_serves(harbour: Harbour) -> None:
