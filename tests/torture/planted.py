@@ -277,6 +277,18 @@ PLANTED = [
         "'altered where it runs'",
     ),
     Planted(
+        "hostile-store",
+        {Harm.EXECUTED},
+        0.001,
+        Defect(
+            "what lies in the folder is taken for what was recorded",
+            "lading_local/releases.py",
+            "    file, sha256 = folder.spec(number), context.recorded(_fact(number))",
+            "    file = folder.spec(number)\n    sha256 = sha256_of(file.read_bytes())",
+        ),
+        "a folder at store.db$|planted",
+    ),
+    Planted(
         "azure-sweep",
         {Harm.ORPHAN},
         0.01,
