@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ from offline_iothub.fixture import iothub, iothub_emulator  # noqa: E402, F401
 from podman_engine import podman_engine  # noqa: E402, F401
 
 LADING = Path(sys.executable).with_name("lading")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The tests, and the commands that they run, note the stores that they trust in a folder that ends with them."""
+    folder = tempfile.TemporaryDirectory(prefix="lading-state-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["XDG_STATE_HOME"] = folder.name
+    os.environ.pop("LADING_TRUST_STORE", None)
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     """A fresh project folder; every service that is deployed from it is deleted at the end."""
     folder = tmp_path / "project"
     folder.mkdir()
-    kept = ("HOME", "LANG", "PATH", "TMPDIR")
+    kept = ("HOME", "LANG", "PATH", "TMPDIR", "XDG_STATE_HOME")
     shell = Shell(folder, {name: os.environ[name] for name in kept if name in os.environ})
     yield shell
     for target in {target for database in folder.rglob("store.db") for target in _deployed(database.parent)}:
