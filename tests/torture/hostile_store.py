@@ -18,7 +18,7 @@ from .project import Project
 from .store_attacks import Kind, names, possible
 from .warm import Ended, Warm
 
-SECONDS = 20  # that a command may take; all of them take less than two on a quiet machine
+SECONDS = 60  # that a command may take; all of them take less than two on a quiet machine
 MEMORY = 4 << 30  # bytes of address space
 BUG, BAD_INPUT, REFUSED = 1, 2, 3
 MODULES = ("lading_local.deploying", "lading_bundle.packing", "lading_registry", "lading_sklearn.scripts")
@@ -29,6 +29,7 @@ COMMANDS = (
     *(("keys",), ("delete",), ("history",), ("rollback",), ("gc",), ("gc", "--yes"), ("repair",), ("repair", "--yes")),
     *(("run", "list"), ("run", "show", "latest"), ("run", "compare", "a", "b"), ("model", "list")),
     *(("model", "show", "sal_model"), ("model", "inspect", "sal_model"), ("image", "build"), ("image", "push")),
+    *(("store", "trust"), ("store", "trust", "--yes")),
     *(("plugin", "list"), ("target", "list"), ("target", "show", "local"), ("schema",)),
 )
 WITHOUT_MANIFEST = {("plugin", "list"), ("target", "list"), ("target", "show", "local"), ("schema",)}
@@ -106,7 +107,7 @@ class Range:
         self.expected[command] = ended.code
         project.end()
         shutil.rmtree(project.folder)
-        if ended.code in (BUG, -14):
+        if ended.code == BUG or ended.code < 0:
             yield Found(Harm.UNTRUE, f"{command} on an intact store: {ended}")
 
     def meet(self, numbered: tuple[int, Attack]) -> Iterator[Found]:
@@ -127,13 +128,23 @@ class Range:
         yield from (Found(Harm.ESCAPED, f"{attack}: {path} changed") for path in _changes(before, outside, attack))
         shutil.rmtree(outside.root)
 
+    def _codes(self, attack: Attack) -> set[int]:
+        return {REFUSED} if _must_be_refused(attack) else {self.expected[attack.command], BAD_INPUT, REFUSED}
+
     def _harms(self, attack: Attack, ended: Ended) -> Iterator[tuple[Harm, str]]:
         if ended.code < 0:
             yield Harm.UNTRUE, f"was ended by signal {-ended.code} after {SECONDS} s or out of memory"
-        elif ended.code not in {self.expected[attack.command], BAD_INPUT, REFUSED}:
+        elif ended.code not in self._codes(attack):
             yield Harm.UNTRUE, f"exit {ended.code}: {ended.err[-400:]}"
         if "Traceback" in ended.out + ended.err:
             yield Harm.UNTRUE, f"a traceback: {ended.err[-400:]}"
+
+
+def _must_be_refused(attack: Attack) -> bool:
+    """Whether it is a foreign thing at a name that every command which uses the store comes upon."""
+    if attack.command[0] == "repair" and attack.kind.name == "open to others":
+        return False  # that it can repair
+    return attack.kind.foreign and "/" not in attack.name and attack.command not in WITHOUT_MANIFEST
 
 
 def _changes(before: dict[str, tuple[object, ...]], outside: Outside, attack: Attack) -> list[str]:
@@ -149,21 +160,33 @@ def _changes(before: dict[str, tuple[object, ...]], outside: Outside, attack: At
     )
 
 
-def planted_releases(shooting: Range) -> Iterator[Found]:
-    """A release whose Python is a script, planted for the supervisor; in a store that is trusted, and in one that is
-    not.
-    """
-    for number in (1, 3, 99):
-        for trusted in (True, False):
-            outside, project = shooting.site(f"release-{number}-{trusted}")
-            _plant_release(outside, project, number)
-            for command in (("status",), ("uri",), ("deploy",), ("rollback",), ("deploy", "--force")):
-                ended = shooting.run(project, command, trusted=trusted)
-                if "Traceback" in ended.err or ended.code in (BUG, -14):
-                    yield Found(Harm.UNTRUE, f"{command} after release {number} was planted: {ended}")
-            project.end()
-            if outside.mark.exists():
-                yield Found(Harm.EXECUTED, f"release {number} was planted, trusted={trusted}")
+class PlantedRelease(NamedTuple):
+    """A release whose Python is a script, planted for the supervisor of a store that is trusted or not."""
+
+    number: int
+    trusted: bool
+
+    def __str__(self) -> str:
+        return f"planted release {self.number} in a store that is {'' if self.trusted else 'not '}trusted"
+
+
+# the one that is up, the next one, and one that there never was
+RELEASES = [PlantedRelease(number, trusted) for number in (2, 3, 99) for trusted in (True, False)]
+
+
+def met(shooting: Range, planted: PlantedRelease) -> Iterator[Found]:
+    """What came of a planted release."""
+    outside, project = shooting.site(f"release-{planted.number}-{planted.trusted}")
+    _plant_release(outside, project, planted.number)
+    for command in (("status",), ("uri",), ("deploy",), ("rollback",), ("deploy", "--force")):
+        ended = shooting.run(project, command, trusted=planted.trusted)
+        if "Traceback" in ended.err or ended.code == BUG or ended.code < 0:
+            yield Found(Harm.UNTRUE, f"{command}: {planted}: {ended}")
+        if command == ("deploy",) and ended.code != REFUSED:
+            yield Found(Harm.UNTRUE, f"{command}: {planted}: exit {ended.code}: {ended.err}")
+    project.end()
+    if outside.mark.exists():
+        yield Found(Harm.EXECUTED, str(planted))
 
 
 def _plant_release(outside: Outside, project: Project, number: int) -> None:
@@ -187,9 +210,9 @@ def withstood(trial: Trial) -> Figures:
         tried = trial.sample(every)
         commands = [command for command in COMMANDS if any(attack.command == command for attack in tried)]
         found = [*trial.each(shooting.learn, commands), *trial.each(shooting.meet, list(enumerate(tried)))]
-        if not trial.focus or "planted" in trial.focus:
-            found += planted_releases(shooting)
-    return Figures(len(every), len(tried), tuple(found))
+        releases = trial.sample(RELEASES)
+        found += trial.each(lambda planted: met(shooting, planted), releases)
+    return Figures(len(every) + len(RELEASES), len(tried) + len(releases), tuple(found))
 
 
 GATES = (

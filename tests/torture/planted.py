@@ -286,7 +286,7 @@ PLANTED = [
             "    file, sha256 = folder.spec(number), context.recorded(_fact(number))",
             "    file = folder.spec(number)\n    sha256 = sha256_of(file.read_bytes())",
         ),
-        "a folder at store.db$|planted",
+        "planted release .* is trusted",
     ),
     Planted(
         "azure-sweep",

@@ -41,11 +41,15 @@ def _without_digests(name: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing by its name. `put` puts it at a free path; `alter` changes what is there."""
+    """A kind of thing by its name. `put` puts it at a free path; `alter` changes what is there.
+
+    A `foreign` thing is one that no command makes at any name of a store.
+    """
 
     name: str
     put: Callable[[Path, Outside], None] | None = None
     alter: Callable[[Path], None] | None = None
+    foreign: bool = True
 
     def plant(self, path: Path, outside: Outside) -> bool:
         """Put it there; False if there is nothing to alter."""
@@ -113,9 +117,9 @@ KINDS = (
     Kind("a FIFO", _node(stat.S_IFIFO)),
     Kind("a socket", _node(stat.S_IFSOCK)),
     Kind("a device", _node(stat.S_IFCHR, (1, 5))),  # /dev/zero: it never ends
-    Kind("a folder", lambda path, _: path.mkdir(0o700)),
-    Kind("garbage", _garbage),
-    Kind("a huge file", _huge),
+    Kind("a folder", lambda path, _: path.mkdir(0o700), foreign=False),
+    Kind("garbage", _garbage, foreign=False),
+    Kind("a huge file", _huge, foreign=False),
     Kind("another owner", alter=_give_away),
     Kind("open to others", alter=lambda path: path.chmod(0o777)),
 )
