@@ -278,6 +278,18 @@ PLANTED = [
     ),
     Planted(
         "hostile-store",
+        {Harm.ESCAPED},
+        0.005,
+        Defect(
+            "the guard looks at what a link leads to",
+            "lading/store/guard.py",
+            "            status = path.lstat()",
+            "            status = path.stat()",
+        ),
+        r": a (link to a folder|chain of links|relative link upwards) at (locks|tmp)$",
+    ),
+    Planted(
+        "hostile-store",
         {Harm.EXECUTED},
         0.001,
         Defect(
