@@ -63,8 +63,8 @@ class Guard:
         for name in _CONTROL:
             self.control(name)
         with suppress(FileNotFoundError):
-            for entry in os.scandir(self.root / LOCKS):
-                self.control(LOCKS, entry.name)
+            for lock in (self.root / LOCKS).iterdir():
+                self.control(LOCKS, lock.name)
         return True
 
     def require(self) -> None:
