@@ -99,7 +99,7 @@ def test_a_wrong_answer_leaves_the_old_release_and_nothing_else(harbour: Harbour
     eventually(lambda: list(harbour.folder.state()["releases"]) == ["1"], "the candidate is gone")
     assert (ask(uri), uri_of(harbour)) == ("1", uri)
     assert lading_status(harbour.context).state is State.RUNNING
-    assert not harbour.folder.release(2).exists()
+    assert harbour.folder.homes(2) == []
 
 
 def test_a_first_release_that_fails_leaves_nothing_but_its_log(harbour: Harbour) -> None:
@@ -216,7 +216,7 @@ def test_a_release_given_up_by_a_killed_command_makes_way(harbour: Harbour) -> N
     assert isinstance(harbour.deploy(2), Ready)
     eventually(lambda: list(harbour.folder.state()["releases"]) == ["2"], "the first candidate is gone")
     assert isinstance(harbour.deploy(3), Ready)
-    assert not harbour.folder.release(1).exists()
+    assert harbour.folder.homes(1) == []
 
 
 def test_delete_leaves_an_empty_folder_and_is_idempotent(harbour: Harbour) -> None:
