@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -37,6 +38,14 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=CH
 settings.load_profile("any machine")
 
 LADING = Path(sys.executable).with_name("lading")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The tests, and the commands that they run, note the stores that they trust in a folder that ends with them."""
+    folder = tempfile.TemporaryDirectory(prefix="lading-state-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["XDG_STATE_HOME"] = folder.name
+    os.environ.pop("LADING_TRUST_STORE", None)
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     """A fresh project folder; every service that is deployed from it is deleted at the end."""
     folder = tmp_path / "project"
     folder.mkdir()
-    kept = ("HOME", "LANG", "PATH", "TMPDIR")
+    kept = ("HOME", "LANG", "PATH", "TMPDIR", "XDG_STATE_HOME")
     shell = Shell(folder, {name: os.environ[name] for name in kept if name in os.environ})
     yield shell
     for target in {target for database in folder.rglob("store.db") for target in _deployed(database.parent)}:

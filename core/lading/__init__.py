@@ -9,7 +9,6 @@ from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .api import Outcome as Outcome
-    from .api import Standing as Standing
     from .api import check as check
     from .api import deploy as deploy
     from .api import deploy_each as deploy_each
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from .api import export_package as export_package
     from .api import package as package
     from .api import register as register
-    from .api import statuses as statuses
     from .api import train as train
     from .catalogue import describe_model as describe_model
     from .catalogue import describe_target as describe_target
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from .lifecycle import history as history
     from .lifecycle import repair as repair
     from .lifecycle import rollback as rollback
+    from .lifecycle import trust_store as trust_store
     from .live import LiveDeployment as LiveDeployment
     from .model.context import Connection as Connection
     from .model.context import Context as Context
@@ -120,13 +119,16 @@ if TYPE_CHECKING:
     from .records import get_run as get_run
     from .records import list_models as list_models
     from .records import list_runs as list_runs
+    from .standing import Standing as Standing
+    from .standing import statuses as statuses
     from .store.findings import Finding as Finding
     from .store.garbage import Garbage as Garbage
+    from .store.report import StoreReport as StoreReport
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "api": "Outcome Standing check deploy deploy_each deployment export_package package register statuses train",
+        "api": "Outcome check deploy deploy_each deployment export_package package register train",
         "catalogue": "describe_model describe_target manifest_schema",
         "engine.archive": "Archive",
         "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "
@@ -135,7 +137,7 @@ __getattr__, __dir__ = lazily(
         "hookspecs": "hookimpl",
         "imaging": "make_image",
         "layout": "lay_out",
-        "lifecycle": "PastRelease gc history repair rollback",
+        "lifecycle": "PastRelease gc history repair rollback trust_store",
         "live": "LiveDeployment",
         "model.context": "Connection Context Models",
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
@@ -151,8 +153,10 @@ __getattr__, __dir__ = lazily(
         "RegisterRequest TrainRequest TrainedModel",
         "process": "Command Finished child_environment run_command",
         "reading": "Reads file_stamp",
+        "standing": "Standing statuses",
         "store.findings": "Finding",
         "store.garbage": "Garbage",
+        "store.report": "StoreReport",
         "records": "get_model get_run list_models list_runs",
     },
 )

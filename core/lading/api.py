@@ -21,25 +21,15 @@ from .engine.binding import bind_all
 from .engine.service import Service
 from .engine.session import Order, Session, open_session
 from .errors import BadInput, Interrupted, LadingError, StageFailed
-from .live import LiveDeployment, OnEvent, ignore
-from .manifest import parse, read, read_bytes
-from .model import Capability, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri, State, Status
-from .plugins import TARGETS, installed, permitted
-from .records import MANIFEST, open_store
+from .live import LiveDeployment
+from .manifest import read
+from .model import Capability, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri
+from .model.records import OnEvent, ignore
+from .records import MANIFEST
 
 if TYPE_CHECKING:
     from .engine.archive import Archive
     from .model.planning import Plan
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A service on one target: its release in the store, and what the target says."""
-
-    target: str
-    service: str
-    release: int | None
-    status: Status
 
 
 @dataclass(frozen=True)
@@ -212,40 +202,14 @@ def deployment(
     timeout: float | None = None,
     lock_wait: float = 0.0,
     command: str = "deployment",
+    on_event: OnEvent = ignore,
 ) -> LiveDeployment:
     """The deployment of a target as it is, without deploying anything; a lock on it names `lading COMMAND`."""
     targets = () if target is None else (target,)
     order = _order(command, manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait, stages=False)
-    with open_session(order, ignore) as session:
+    with open_session(replace(order, reads=True), on_event) as session:
         service = Service(session, session.targets[0])
         return _live(session, service.target.name, service.deployment.release)
-
-
-def statuses(
-    manifest: str | Path = MANIFEST, *, targets: Sequence[str] = (), store: str | Path | None = None
-) -> tuple[Standing, ...]:
-    """What each target says of the service; by default every target whose plugin is installed.
-
-    A target that cannot be asked is then shown as unknown, with the reason; one that is named in `targets` raises it.
-    """
-    file = Path(manifest)
-    data = read_bytes(file)
-    with open_store(manifest, store) as opened:
-        draft = parse(file, data, os.environ, opened.reuse)
-    refs = {ref.name: ref for ref in draft.sections() if ref.role == "target"}
-    known = {plugin.name for plugin in installed(TARGETS) if permitted(plugin)}
-    chosen = targets or [name for name, ref in refs.items() if ref.plugin in known]
-    found = []
-    for name in chosen:
-        try:
-            one = deployment(manifest, target=name, store=store)
-            found.append(Standing(one.target, one.service, one.release, one.status()))
-        except LadingError as error:
-            if name in targets:
-                raise
-            service = draft.service_name(draft.block(refs[name].path))
-            found.append(Standing(name, service, None, Status(State.UNKNOWN, detail=error.message)))
-    return tuple(found)
 
 
 def _order(

@@ -8,8 +8,8 @@ from pathlib import Path
 from .engine import image as image_stage
 from .engine import pipeline
 from .engine.session import Order, open_session
-from .live import OnEvent, ignore
 from .model import Image
+from .model.records import OnEvent, ignore
 from .records import MANIFEST
 
 

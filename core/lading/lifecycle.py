@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING
 from .engine.binding import bind_manifest
 from .engine.session import Order, open_session
 from .errors import BadInput
-from .live import LiveDeployment, OnEvent, ignore
+from .live import LiveDeployment
 from .manifest import parse, read_bytes
 from .model import Json, Release, Shown
-from .records import MANIFEST, open_store
-from .store import Store, find_store
+from .model.records import OnEvent, ignore
+from .records import MANIFEST, reading
+from .store import Store, find_store, open_store
+from .store.report import StoreReport, grant_trust, report
 
 if TYPE_CHECKING:
     from .store.findings import Finding
@@ -32,7 +35,11 @@ class PastRelease(Shown):
 
 
 def history(
-    manifest: str | Path = MANIFEST, *, targets: Sequence[str] = (), store: str | Path | None = None
+    manifest: str | Path = MANIFEST,
+    *,
+    targets: Sequence[str] = (),
+    store: str | Path | None = None,
+    on_event: OnEvent = ignore,
 ) -> list[PastRelease]:
     """The releases of the manifest's service, newest first, on the named targets or on all; no target is asked.
 
@@ -40,8 +47,8 @@ def history(
     """
     file = Path(manifest)
     data = read_bytes(file)
-    with open_store(file, store) as opened:
-        draft = parse(file, data, os.environ, opened.reuse)
+    with reading(file, store, on_event) as opened:
+        draft = parse(file, data, os.environ, opened.memory)
         bind_manifest(draft, opened, targets=None, stages=False)  # what is wrong with the core sections is told
         blocks = {ref.name: draft.block(ref.path) for ref in draft.sections() if ref.role == "target"}
         for name in targets:
@@ -94,15 +101,17 @@ def gc(
     remove: bool = False,
     store: str | Path | None = None,
     lock_wait: float = 0.0,
+    on_event: OnEvent = ignore,
 ) -> list[Garbage]:
     """What the store of a manifest holds and nothing needs, of every service in it; removed where `remove` says so.
 
     Kept is what a release needs that is up or pending, the last `keep` packages that were up on each deployment, every
     registered model, and the model of each training's newest run. Raises Locked while another command uses the store.
     """
-    with open_store(manifest, store) as opened:
-        if not remove:
+    if not remove:
+        with reading(manifest, store, on_event) as opened:
             return opened.garbage(keep)
+    with closing(open_store(Path(manifest), os.environ, None if store is None else Path(store))) as opened:
         return opened.clean(keep, command=f"lading gc {manifest}", wait=lock_wait)
 
 
@@ -118,6 +127,19 @@ def repair(
 
     root = find_store(Path(manifest), os.environ, None if store is None else Path(store)).absolute()
     return put_right(root, fix=fix, command=f"lading repair {manifest}", wait=lock_wait)
+
+
+def trust_store(
+    manifest: str | Path = MANIFEST, *, accept: bool = False, store: str | Path | None = None
+) -> StoreReport:
+    """What the store of a manifest holds, and whether the user trusts it; with `accept` the user does from now on.
+
+    Raises BadInput if there is no store, and Refused if something foreign is in it or others can write to it.
+    """
+    root = find_store(Path(manifest), os.environ, None if store is None else Path(store))
+    if accept:
+        grant_trust(root, os.environ)
+    return report(root, os.environ)
 
 
 def _past(store: Store, release: Release) -> PastRelease:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from .engine.service import Service, no_address
 from .engine.session import Order, open_session
-from .model import Event, Json, Keys, Logs, NoScoringUri, ScoringUri, Shown, Status
+from .model import Json, Keys, Logs, NoScoringUri, ScoringUri, Shown, Status
+from .model.records import OnEvent, ignore
 
 if TYPE_CHECKING:
     from .scoring import Answer
-
-OnEvent = Callable[[Event], None]
-
-
-def ignore(event: Event) -> None:
-    """Take no notice of an event."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +45,7 @@ class LiveDeployment(Shown):
     def ask(self, request: Json, *, device: str | None = None) -> Answer:
         """Send one request and return the answer as it came. Raises Transient where nothing answers."""
         with self._open() as service:
+            service.session.store.demand_trust()  # it names the address that the request is sent to
             return service.score(request, device=device)
 
     def status(self) -> Status:
@@ -64,15 +60,15 @@ class LiveDeployment(Shown):
 
     def keys(self, *, rotate: str | None = None) -> Keys:
         """The keys of the service, as secrets; `rotate` (`primary` or `secondary`) makes that one anew first."""
-        with self._open() as service:
+        with self._open(changes=rotate is not None) as service:
             return service.keys(rotate=rotate)
 
     def delete(self, *, on_event: OnEvent = ignore) -> bool:
         """Remove the service; False where there was none."""
-        with self._open(on_event) as service:
+        with self._open(on_event, changes=True) as service:
             return service.delete()
 
     @contextmanager
-    def _open(self, on_event: OnEvent = ignore) -> Iterator[Service]:
-        with open_session(self.order, on_event) as session:
+    def _open(self, on_event: OnEvent = ignore, *, changes: bool = False) -> Iterator[Service]:
+        with open_session(replace(self.order, reads=not changes), on_event) as session:
             yield Service(session, session.targets[0])

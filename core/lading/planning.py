@@ -9,8 +9,8 @@ from pathlib import Path
 from .engine.plan import make_plan, refuse_losses
 from .engine.plan_file import read_plan, write_plan
 from .engine.session import Order, open_session
-from .live import OnEvent, ignore
 from .model.planning import Plan
+from .model.records import OnEvent, ignore
 from .records import MANIFEST
 
 __all__ = ["plan", "read_plan", "write_plan"]
@@ -38,6 +38,7 @@ def plan(
         store=None if store is None else Path(store),
         targets=tuple(targets),
         timeout=timeout,
+        reads=True,
     )
     with open_session(order, on_event) as session:
         made = make_plan(session, origin=origin)

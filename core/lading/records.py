@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .store import Store, find_store
+from .model import Event
+from .model.records import OnEvent, ignore
+from .store import StoreToRead, read_store
 
 if TYPE_CHECKING:
     from .model import ModelVersion, Run
@@ -15,34 +19,51 @@ if TYPE_CHECKING:
 MANIFEST = "lading.yaml"
 
 
-def open_store(manifest: str | Path, store: str | Path | None) -> AbstractContextManager[Store]:
-    """The store of a manifest, or the one that `store` names."""
-    return closing(Store.open(find_store(Path(manifest), os.environ, None if store is None else Path(store))))
+@contextmanager
+def reading(manifest: str | Path, store: str | Path | None, on_event: OnEvent) -> Iterator[StoreToRead]:
+    """The store of a manifest, or the one that `store` names, to be read; an event says what is odd about it."""
+    with closing(read_store(Path(manifest), os.environ, None if store is None else Path(store))) as opened:
+        if opened.remark:
+            on_event(Event("warning", datetime.now(UTC), "", detail=opened.remark))
+        yield opened
 
 
-def list_runs(manifest: str | Path = MANIFEST, *, store: str | Path | None = None) -> list[Run]:
+def list_runs(
+    manifest: str | Path = MANIFEST, *, store: str | Path | None = None, on_event: OnEvent = ignore
+) -> list[Run]:
     """Every run in the store, newest first."""
-    with open_store(manifest, store) as opened:
+    with reading(manifest, store, on_event) as opened:
         return opened.runs.list()
 
 
-def get_run(run: str, manifest: str | Path = MANIFEST, *, store: str | Path | None = None) -> Run | None:
+def get_run(
+    run: str, manifest: str | Path = MANIFEST, *, store: str | Path | None = None, on_event: OnEvent = ignore
+) -> Run | None:
     """A run by its id or a prefix of it. Raises BadInput where several runs begin so."""
-    with open_store(manifest, store) as opened:
+    with reading(manifest, store, on_event) as opened:
         return opened.runs.get(run)
 
 
 def list_models(
-    manifest: str | Path = MANIFEST, *, name: str | None = None, store: str | Path | None = None
+    manifest: str | Path = MANIFEST,
+    *,
+    name: str | None = None,
+    store: str | Path | None = None,
+    on_event: OnEvent = ignore,
 ) -> list[ModelVersion]:
     """Every model version in the store, newest first."""
-    with open_store(manifest, store) as opened:
+    with reading(manifest, store, on_event) as opened:
         return list(opened.models.list(name))
 
 
 def get_model(
-    name: str, version: int | None = None, manifest: str | Path = MANIFEST, *, store: str | Path | None = None
+    name: str,
+    version: int | None = None,
+    manifest: str | Path = MANIFEST,
+    *,
+    store: str | Path | None = None,
+    on_event: OnEvent = ignore,
 ) -> ModelVersion | None:
     """A model version, by default the newest of that name."""
-    with open_store(manifest, store) as opened:
+    with reading(manifest, store, on_event) as opened:
         return opened.models.get(name, version)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypedDict
+
+from .owned import Foreign, check, open_own, read_own
 
 
 class Desired(TypedDict):
@@ -39,7 +43,27 @@ class State(TypedDict):
     releases: dict[str, ReleaseState]
 
 
+class Handed(TypedDict):
+    """What a command hands to the supervisor because no file may hold or decide it: the values of environment
+    variables by name, and the sha256 of the spec of each release that may start, by its number.
+    """
+
+    values: dict[str, str]
+    specs: dict[str, str]
+
+
 NOTHING: Desired = {"serving": None, "candidate": None}
+
+_KINDS = (
+    (r"releases|environments|releases/\d+(-.*)?|environments/.*", stat.S_IFDIR),
+    (r"wake", stat.S_IFIFO),
+    (r"(desired|state|starts)\.json|lock|supervisor\.log|\.(desired|state|starts)\.json\.\d+", stat.S_IFREG),
+    (r"releases/(\d+\.json|\.\d+\.json\.\d+|\d+\.log(\.1)?)", stat.S_IFREG),
+)
+"""The names in a service's folder, and the kind of file that each one is."""
+
+_PHASES = {"starting", "ready", "serving", "draining", "failed"}
+_URI = re.compile(r"(http://(\d+\.\d+\.\d+\.\d+|\[[^\[\]/@]+\]):\d+/score)?")
 
 
 class ControlFolder:
@@ -50,9 +74,25 @@ class ControlFolder:
         self.releases = path / "releases"
         self.fifo = path / "wake"
 
+    def check(self) -> None:
+        """Raise Foreign if anything at a known name is not what this software puts there."""
+        check(self.path, stat.S_IFDIR)
+        for folder in (self.path, self.releases, self.path / "environments"):
+            for path in folder.iterdir() if folder.exists() else ():
+                name = path.relative_to(self.path).as_posix()
+                for names, kind in _KINDS:
+                    if re.fullmatch(names, name):
+                        check(path, kind)
+
     def release(self, number: int) -> Path:
-        """The folder that a release is laid out in."""
-        return self.releases / str(number)
+        """The folder that a release is laid out in, or will be. A new name cannot be foreseen, so nothing that comes
+        with a repository can lie in it.
+        """
+        return next(iter(self.homes(number)), self.releases / f"{number}-{os.urandom(8).hex()}")
+
+    def homes(self, number: int) -> list[Path]:
+        """The folders of a release: one, or more if a command was killed or somebody planted one."""
+        return list(self.releases.glob(f"{number}-*"))
 
     def spec(self, number: int) -> Path:
         return self.releases / f"{number}.json"
@@ -61,8 +101,8 @@ class ControlFolder:
         return self.releases / f"{number}.log"
 
     def desired(self) -> Desired | None:
-        """What was last desired; None where nothing ever was."""
-        desired: Desired | None = _read(self.path / "desired.json")
+        """What was last desired; None where nothing ever was. Raises Foreign for what this class did not write."""
+        desired: Desired | None = read_json(self.path / "desired.json", _is_desired)
         return desired
 
     def desire(self, desired: Desired) -> None:
@@ -71,8 +111,8 @@ class ControlFolder:
         self.wake()
 
     def state(self) -> State:
-        """What the supervisor last wrote; without releases where none ever did."""
-        state: State | None = _read(self.path / "state.json")
+        """What the supervisor last wrote; without releases where none ever did. Raises Foreign, like `desired`."""
+        state: State | None = read_json(self.path / "state.json", _is_state)
         return state or {"pid": 0, "port": 0, "releases": {}}
 
     def write_state(self, state: State) -> None:
@@ -81,7 +121,7 @@ class ControlFolder:
     def is_supervised(self) -> bool:
         """Whether a supervisor lives: the kernel lets go of its lock when it dies, however it dies."""
         try:
-            lock = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+            lock = open_own(self.path / "lock", os.O_RDONLY)
         except FileNotFoundError:
             return False
         try:
@@ -94,7 +134,7 @@ class ControlFolder:
 
     def acquire(self) -> int | None:
         """The lock, as an open file; None where another process has it, or has just removed it."""
-        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = open_own(self.path / "lock", os.O_RDWR | os.O_CREAT)
         with suppress(BlockingIOError, FileNotFoundError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(lock), (self.path / "lock").stat()):
@@ -115,9 +155,9 @@ class ControlFolder:
     def wake(self) -> None:
         self._send(b"\n")
 
-    def hand(self, values: Mapping[str, str]) -> None:
-        """Give the supervisor, where there is one, the values that no file may hold, by name; it is woken too."""
-        self._send(b"\n" + json.dumps(values).encode() + b"\n")
+    def hand(self, handed: Handed) -> None:
+        """Give the supervisor, where there is one, what no file may hold or decide; it is woken too."""
+        self._send(b"\n" + json.dumps(handed).encode() + b"\n")
 
     def _send(self, message: bytes) -> None:
         with suppress(OSError):  # nobody reads: there is nobody to wake
@@ -132,10 +172,17 @@ class ControlFolder:
 
 def write_json(path: Path, content: object, *, durable: bool = True) -> None:
     """Replace a file by JSON in one step; where `durable`, it is on the disk when this returns. Mode 0600."""
+    write_bytes(path, json.dumps(content).encode(), durable=durable)
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Like `write_json`, for bytes."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    scratch.unlink(missing_ok=True)
+    file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        os.write(file, json.dumps(content).encode())
+        while content:
+            content = content[os.write(file, content) :]
         if durable:
             os.fsync(file)
     finally:
@@ -153,8 +200,48 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _read(path: Path) -> Any:
+def read_json(path: Path, is_valid: Callable[[Any], bool]) -> Any:
+    """The content of a file that `write_json` wrote; None if there is none, or if a power loss left nothing in it.
+
+    Raises Foreign for any other content.
+    """
     try:
-        return json.loads(path.read_bytes())
+        data = read_own(path)
+        content = json.loads(data) if data.strip(b"\0") else None
     except FileNotFoundError:
         return None
+    except (ValueError, RecursionError):
+        raise Foreign(path, "is not what `lading` writes there") from None
+    if content is not None and not is_valid(content):
+        raise Foreign(path, "is not what `lading` writes there")
+    return content
+
+
+def _is_desired(content: Any) -> bool:
+    return isinstance(content, dict) and all(
+        content.get(key, "") is None or is_number(content.get(key)) for key in Desired.__annotations__
+    )
+
+
+def _is_state(content: Any) -> bool:
+    if not isinstance(content, dict) or not (is_number(content.get("pid")) and is_number(content.get("port"))):
+        return False
+    releases = content.get("releases")
+    return isinstance(releases, dict) and all(
+        number.isdecimal() and _is_release_state(release) for number, release in releases.items()
+    )
+
+
+def _is_release_state(release: Any) -> bool:
+    if not isinstance(release, dict) or not isinstance(release.get("tags"), dict):
+        return False
+    texts = [release.get(key) for key in ("phase", "uri", "public_uri", "reason")]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and release["phase"] in _PHASES
+        and all(_URI.fullmatch(release[key]) for key in ("uri", "public_uri"))
+    )
+
+
+def is_number(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**31

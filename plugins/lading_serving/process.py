@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from .owned import open_own
 from .spec import ReleaseSpec
 
 _LOG_LIMIT = 4 * 1024 * 1024
@@ -72,14 +74,17 @@ class Log:
         os.close(self._file)
 
     def _open(self) -> None:
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = open_own(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._size = os.fstat(self._file).st_size
 
 
 class Worker:
-    """One worker process. `phase` is starting, ready, asked, accepting or killed."""
+    """One worker process. `phase` is starting, ready, asked, accepting or killed.
 
-    def __init__(self, spec: ReleaseSpec, spec_file: Path, sockets: list[socket.socket], log: Log, loop: Loop) -> None:
+    It gets the bytes of its spec, `data`, in an open file: the one that has the name may have been altered since.
+    """
+
+    def __init__(self, spec: ReleaseSpec, data: bytes, sockets: list[socket.socket], log: Log, loop: Loop) -> None:
         self.phase = "starting"
         self.was_ready = False
         self.failure = ""  # what it said before it gave up
@@ -90,10 +95,12 @@ class Worker:
         self._control.setblocking(False)
         self._output, output = os.pipe()
         os.set_blocking(self._output, False)
-        handed = [theirs.fileno(), loop.lifeline, *(sock.fileno() for sock in sockets)]
-        with theirs, os.fdopen(output, "wb") as stream:
+        with theirs, os.fdopen(output, "wb") as stream, tempfile.TemporaryFile() as file:
+            file.write(data)
+            file.seek(0)
+            handed = [file.fileno(), theirs.fileno(), loop.lifeline, *(sock.fileno() for sock in sockets)]
             self.process = subprocess.Popen(
-                [spec.python, "-P", "-u", "-m", __package__ + ".worker", str(spec_file), *map(str, handed)],
+                [spec.python, "-P", "-u", "-m", __package__ + ".worker", spec.folder, *map(str, handed)],
                 cwd=spec.folder,
                 env=spec.env,
                 stdin=subprocess.DEVNULL,

@@ -32,9 +32,9 @@ class Release:
 
     def __init__(self, spec: ReleaseSpec, values: Mapping[str, str], folder: ControlFolder, host: Host) -> None:
         self.spec = replace(spec, env={**spec.env, **values})
+        self._data = spec.to_bytes()  # without the values, for a file gets it
         self.is_promoted = False
         self.public: socket.socket | None = None
-        self._folder = folder
         self._host = host
         self._log = Log(folder.log(spec.number), values)
         self._private: socket.socket | None = None
@@ -153,8 +153,7 @@ class Release:
             self.public = self.public or self._open_public()
             sockets = [self._private, self.public]
             while len(self._workers) < self.spec.workers:
-                file = self._folder.spec(self.spec.number)
-                self._workers.append(Worker(self.spec, file, sockets, self._log, self._host))
+                self._workers.append(Worker(self.spec, self._data, sockets, self._log, self._host))
         except (PortInUse, OSError) as error:
             if self._host.is_settled:
                 self._note(str(error))

@@ -1,12 +1,14 @@
-"""What a release is to its supervisor and its workers: one immutable JSON file."""
+"""What a release is to its supervisor and its workers: one immutable JSON file, known by its sha256."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .control import write_json
+from .control import write_bytes
+from .owned import Foreign, read_own
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,31 @@ class ReleaseSpec:
     limits: Limits = field(default_factory=Limits)
     handed: tuple[str, ...] = ()
 
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
     def write(self, path: Path) -> None:
-        write_json(path, asdict(self))
+        write_bytes(path, self.to_bytes())
 
     @classmethod
-    def read(cls, path: Path) -> ReleaseSpec:
-        content = json.loads(path.read_bytes())
+    def from_bytes(cls, data: bytes) -> ReleaseSpec:
+        content = json.loads(data)
         return cls(**{**content, "limits": Limits(**content["limits"]), "handed": tuple(content["handed"])})
+
+    @classmethod
+    def read(cls, path: Path, sha256: str) -> ReleaseSpec:
+        """The spec in a file. Raises Foreign if its bytes have another sha256, and OSError."""
+        return cls.from_bytes(read_recorded(path, sha256))
+
+
+def read_recorded(path: Path, sha256: str) -> bytes:
+    """The bytes of a spec. Raises Foreign if they have another sha256, and OSError."""
+    data = read_own(path)
+    found = sha256_of(data)
+    if found != sha256:
+        raise Foreign(path, f"has sha256 {found}, not {sha256} as recorded")
+    return data
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -2,6 +2,8 @@
 
 `python -m lading_serving.supervisor FOLDER` returns once a supervisor holds the lock of FOLDER, be it this one or one
 that was there before. It leaves when nothing is desired, or on SIGTERM; either way its workers finish first.
+
+It starts a release only after a command has handed it the sha256 of the release's spec: files alone start nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from .control import NOTHING, ControlFolder, State
+from .control import NOTHING, ControlFolder, Handed, State
 from .listeners import Listeners
+from .owned import Foreign, open_own
 from .release import Release
 from .spec import ReleaseSpec
 
@@ -31,12 +34,10 @@ def main() -> None:
     folder = ControlFolder(Path(sys.argv[1]).resolve())
     lock = _acquire(folder)
     if lock is not None:
-        with suppress(FileExistsError):
-            os.mkfifo(folder.fifo, 0o600)
         earlier = folder.state()
         folder.write_state({"pid": 0, "port": earlier["port"], "releases": {}})  # what it says is not so any more
-        _detach(folder)
-        Supervisor(folder, earlier).run()
+        held = _detach(folder)
+        Supervisor(folder, earlier).run(lambda: os.close(held))
 
 
 class Supervisor:
@@ -52,8 +53,9 @@ class Supervisor:
         self._releases: dict[int, Release] = {}
         self._terminated = False
         self._written: State | None = None
-        self._awaited: set[int] = set()  # releases that begin once the values of their environment are handed over
-        self._handed: dict[str, str] = {}
+        self._desired = NOTHING
+        self._awaited: set[int] = set()  # releases that begin once a command has handed over what they need
+        self._handed: Handed = {"values": {}, "specs": {}}
         self._message = b""
 
     @property
@@ -67,10 +69,12 @@ class Supervisor:
         with suppress(KeyError):
             self._selector.unregister(fd)
 
-    def run(self) -> None:
+    def run(self, on_listening: Callable[[], None]) -> None:
+        """Look after the releases until none is left. What is sent to the FIFO after `on_listening` is not lost."""
         self._watch_signals()
         self._watch_fifo()
         self._read_desired()
+        on_listening()
         while self._steer():
             for key, _ in self._selector.select(self._patience()):
                 key.data()
@@ -92,21 +96,26 @@ class Supervisor:
         return bool(self._releases or self._awaited)
 
     def _begin(self, number: int | None) -> None:
-        if number is None or number in self._releases:
+        if number is None or number in self._releases or not self._folder.spec(number).exists():
+            return
+        sha256 = self._handed["specs"].get(str(number))
+        if sha256 is None:
+            self._awaited.add(number)
             return
         try:
-            spec = ReleaseSpec.read(self._folder.spec(number))
+            spec = ReleaseSpec.read(self._folder.spec(number), sha256)
         except (OSError, ValueError, TypeError, LookupError) as error:
-            # as another version wrote it; the next deploy replaces it
+            # altered, or as another version wrote it; the next deploy reports or replaces it
             sys.stderr.write(f"release {number} cannot be read: {error!r}\n")
         else:
             self._begin_with_values(number, spec)
 
     def _begin_with_values(self, number: int, spec: ReleaseSpec) -> None:
-        if not self._handed.keys() >= set(spec.handed):
+        known = self._handed["values"]
+        if not known.keys() >= set(spec.handed):
             self._awaited.add(number)
             return
-        values = {name: self._handed[name] for name in spec.handed}
+        values = {name: known[name] for name in spec.handed}
         self._releases[number] = Release(spec, values, self._folder, self)
         self._releases[number].tend()
 
@@ -156,6 +165,8 @@ class Supervisor:
             self._terminated = True
 
     def _watch_fifo(self) -> None:
+        self._folder.fifo.unlink(missing_ok=True)  # of an earlier supervisor, or planted with messages in it
+        os.mkfifo(self._folder.fifo, 0o600)
         reader = os.open(self._folder.fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         os.open(self._folder.fifo, os.O_WRONLY | os.O_CLOEXEC)  # so that the last visitor's close is not the end
         self.watch(reader, lambda: self._on_wake(reader))
@@ -168,7 +179,10 @@ class Supervisor:
         self._read_desired()
 
     def _read_desired(self) -> None:
-        self._desired = self._folder.desired() or NOTHING
+        try:
+            self._desired = self._folder.desired() or NOTHING
+        except Foreign as error:  # what was desired before holds
+            sys.stderr.write(f"{error}\n")
 
 
 def _acquire(folder: ControlFolder) -> int | None:
@@ -180,8 +194,11 @@ def _acquire(folder: ControlFolder) -> int | None:
     return None
 
 
-def _detach(folder: ControlFolder) -> None:
-    """Leave the command that started this: the child goes on with the lock, in a session of its own."""
+def _detach(folder: ControlFolder) -> int:
+    """Leave the command that started this: the child goes on with the lock, in a session of its own.
+
+    The parent ends once the file that this returns is closed.
+    """
     ready, held = os.pipe()
     if os.fork():
         os.close(held)
@@ -191,10 +208,10 @@ def _detach(folder: ControlFolder) -> None:
     os.setsid()
     os.chdir(folder.path)
     null = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(folder.path / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = open_own(folder.path / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for source, number in ((null, 0), (log, 1), (log, 2)):
         os.dup2(source, number)
-    os.close(held)
+    return held
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A worker process: checks the model, loads the scoring script, and serves it on the sockets it was handed.
 
-`python -m lading_serving.worker SPEC CONTROL LIFELINE PRIVATE PUBLIC`; the last four are inherited file descriptors.
+`python -m lading_serving.worker FOLDER SPEC CONTROL LIFELINE PRIVATE PUBLIC`; the last five are inherited file
+descriptors. FOLDER shows people which release this is.
 It tells its supervisor `ready`, `accepting` or `failed: REASON`, and is told `accept`, `drain` or `stop`.
 """
 
@@ -27,11 +28,12 @@ FAILED = 3
 
 
 def main() -> None:
-    spec_file, *numbers = sys.argv[1:]
-    control, lifeline, private, public = map(int, numbers)
+    spec, control, lifeline, private, public = map(int, sys.argv[2:])
     threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
     faulthandler.enable()
-    Worker(ReleaseSpec.read(Path(spec_file)), *map(_inherited, (control, private, public))).work()
+    with os.fdopen(spec, "rb") as file:
+        data = file.read()
+    Worker(ReleaseSpec.from_bytes(data), *map(_inherited, (control, private, public))).work()
 
 
 class Worker:

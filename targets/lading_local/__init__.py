@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lading import Capability, Description, NoScoringUri, ScoringUri, State, Status, hookimpl
 from lading_serving.control import NOTHING, ControlFolder
 
+from .folder import checked_uri, opened
 from .options import LocalOptions
 
 if TYPE_CHECKING:  # a deploy with nothing to do comes here for the status alone
@@ -47,7 +48,11 @@ def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
 
 @hookimpl
 def lading_scoring_uri(context: Context) -> ScoringUri | NoScoringUri:
-    folder = ControlFolder(context.work)
+    with opened(context) as folder:
+        return _scoring_uri(folder)
+
+
+def _scoring_uri(folder: ControlFolder) -> ScoringUri | NoScoringUri:
     serving = (folder.desired() or NOTHING)["serving"]
     if serving is None:
         return NoScoringUri("nothing is deployed")
@@ -56,12 +61,16 @@ def lading_scoring_uri(context: Context) -> ScoringUri | NoScoringUri:
     release = folder.state()["releases"].get(str(serving))
     if release is None or not release["public_uri"]:
         return NoScoringUri(f"release {serving} is starting")
-    return ScoringUri(release["public_uri"])
+    return ScoringUri(checked_uri(folder, release["public_uri"]))
 
 
 @hookimpl
 def lading_status(context: Context) -> Status:
-    folder = ControlFolder(context.work)
+    with opened(context) as folder:
+        return _status(folder)
+
+
+def _status(folder: ControlFolder) -> Status:
     desired = folder.desired() or NOTHING
     number = desired["serving"] or desired["candidate"]
     if number is None:
@@ -80,12 +89,17 @@ def lading_status(context: Context) -> Status:
 def lading_logs(request: LogsRequest, context: Context) -> Logs:
     from .logs import read_log
 
-    return read_log(ControlFolder(context.work), request.tail, request.cursor)
+    with opened(context) as folder:
+        return read_log(folder, request.tail, request.cursor)
 
 
 @hookimpl
 def lading_delete(deployment: Deployment, context: Context) -> Status:
-    folder = ControlFolder(context.work)
+    with opened(context) as folder:
+        return _delete(folder, deployment, context)
+
+
+def _delete(folder: ControlFolder, deployment: Deployment, context: Context) -> Status:
     with folder.unsupervised() as unsupervised:
         if unsupervised:
             from .releases import remove_everything

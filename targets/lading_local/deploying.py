@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
-import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from lading import (
     Candidate,
@@ -27,12 +27,13 @@ from lading import (
     child_environment,
     run_command,
 )
-from lading_serving.control import NOTHING, ControlFolder, Desired, write_json
+from lading_serving.control import NOTHING, ControlFolder, Desired, Handed, is_number, read_json, write_json
 from lading_serving.spec import ReleaseSpec
 
+from .folder import checked_uri, opened
 from .logs import log_tail
 from .options import LocalOptions
-from .releases import handed_values, prepare, prune, prune_environments
+from .releases import handed_values, prepare, prune, prune_environments, recorded_sha256
 from .versions import refuse_other_versions
 
 _SOON = 0.05
@@ -42,35 +43,54 @@ _MOST_STARTS = 5  # of a supervisor for one release: what dies that often dies o
 
 def step(request: DeployRequest, context: Context) -> DeployStep:
     """The next step of `request.release`. Raises PluginError where the extra `local` is not installed."""
+    with opened(context) as folder:
+        return _step(request, context, folder)
+
+
+def _step(request: DeployRequest, context: Context, folder: ControlFolder) -> DeployStep:
     options = request.deployment.options
     assert isinstance(options, LocalOptions)
-    folder = ControlFolder(context.work.resolve())
     if request.verdict is not None and not request.verdict.up:
         return _discard(folder, request.release, request.verdict.reason)
-    if not _is_laid_out(folder, request):
+    if not _is_laid_out(folder, request, context):
         _check(options, request.package, context)
         prune(folder, keep=_in_use(folder))
         if failed := prepare(request, options, context, folder):
             return failed
-    values = handed_values(request)
-    if values and str(request.release) not in folder.state()["releases"]:
-        folder.hand(values)  # before it is desired, so that a supervisor begins it with these and not with earlier ones
+    due = _due(folder, request, context)
+    handed = Handed(values=handed_values(request), specs=due)
+    if due:
+        folder.hand(handed)  # before it is desired, so that a supervisor begins it with these and not with earlier ones
     _desire(folder, request, context)
     if not folder.is_supervised():
         _count_start(folder, request.release)
         _start_supervisor(folder)
+        folder.hand(handed)
     return _observe(folder, request.release, promoted=request.verdict is not None)
 
 
-def _is_laid_out(folder: ControlFolder, request: DeployRequest) -> bool:
-    """Whether an earlier step has laid this release out. Raises Refused where the number is another one's."""
-    file = folder.spec(request.release)
-    if file.exists() and ReleaseSpec.read(file).tags != request.tags:
+def _is_laid_out(folder: ControlFolder, request: DeployRequest, context: Context) -> bool:
+    """Whether an earlier step has laid this release out. Raises Refused if the file of that number is not ours."""
+    if not folder.spec(request.release).exists():
+        return False
+    sha256 = recorded_sha256(folder, request.release, context)
+    if ReleaseSpec.read(folder.spec(request.release), sha256).tags != request.tags:
         raise Refused(
             f"{request.deployment.service} has another release {request.release}, of a history that the store has lost",
-            hint="`lading delete` removes it, and `lading deploy` then begins anew",
+            hint="`lading delete` removes it, and `lading deploy` then begins again",
         )
-    return file.exists()
+    return True
+
+
+def _due(folder: ControlFolder, request: DeployRequest, context: Context) -> dict[str, str]:
+    """The releases that should run and do not, each with its recorded sha256: a supervisor starts no others.
+
+    Raises Refused for one whose file the store does not know.
+    """
+    desired = folder.desired() or NOTHING
+    wanted = {desired["serving"], desired["candidate"], request.release} - {None, *_running(folder)}
+    found = sorted(number for number in wanted if number is not None and folder.spec(number).exists())
+    return {str(number): recorded_sha256(folder, number, context) for number in found}
 
 
 def _check(options: LocalOptions, package: Package, context: Context) -> None:
@@ -105,8 +125,8 @@ def _desire(folder: ControlFolder, request: DeployRequest, context: Context) -> 
 def _count_start(folder: ControlFolder, number: int) -> None:
     """Take note of a start for this release. Raises StageFailed where there were enough, and discards the release."""
     file = folder.path / "starts.json"
-    known = json.loads(file.read_bytes()) if file.exists() else {}
-    times = known.get("times", 0) + 1 if known.get("release") == number else 1
+    known = read_json(file, _is_count) or {}
+    times = known["times"] + 1 if known.get("release") == number else 1
     if times > _MOST_STARTS:
         _discard(folder, number, "")
         log = folder.path / "supervisor.log"
@@ -115,6 +135,10 @@ def _count_start(folder: ControlFolder, number: int) -> None:
             hint=f"its own words are in {log}",
         )
     write_json(file, {"release": number, "times": times})
+
+
+def _is_count(content: Any) -> bool:
+    return isinstance(content, dict) and all(is_number(content.get(key)) for key in ("release", "times"))
 
 
 def _last_line(log: Path) -> str:
@@ -144,7 +168,7 @@ def _observe(folder: ControlFolder, number: int, *, promoted: bool) -> DeploySte
         prune_environments(folder)
         return Ready()
     if release and not promoted and phase in {"ready", "serving"}:
-        return Candidate(release["uri"])
+        return Candidate(checked_uri(folder, release["uri"]))
     return Pending("promoting" if promoted else "starting", f"release {number}", retry_after=_SOON)
 
 
@@ -168,7 +192,8 @@ def _still_serving(folder: ControlFolder, number: int) -> int | None:
 def _in_use(folder: ControlFolder) -> set[int]:
     """The releases that run or should."""
     desired = folder.desired() or NOTHING
-    running = folder.state()["releases"] if folder.is_supervised() else {}
-    return {*map(int, running)} | {
-        number for number in (desired["serving"], desired["candidate"]) if number is not None
-    }
+    return _running(folder) | {number for number in (desired["serving"], desired["candidate"]) if number is not None}
+
+
+def _running(folder: ControlFolder) -> set[int]:
+    return {*map(int, folder.state()["releases"])} if folder.is_supervised() else set()

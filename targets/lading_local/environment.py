@@ -15,18 +15,21 @@ _NETWORK = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_B
 
 
 def ensure_environment(package: Package, context: Context) -> Path | Failed:
-    """The Python of a virtual environment with what a package requires and the server; built where it is not there."""
+    """The Python of a virtual environment with what a package requires and the server; built if it is not there.
+
+    Its folder has a name that cannot be foreseen, and the store's database knows it: a planted one is not used.
+    """
     requirements = (*package.requirements, *_server_requirements())
-    folder = context.work.resolve() / "environments" / _key(package.python, requirements)
+    environments, key = context.work.resolve() / "environments", _key(package.python, requirements)
+    name = context.recorded(f"environment/{key}")
+    if name and (environments / name).is_dir():
+        return environments / name / "bin" / "python"
+    folder = environments / f"{key}-{os.urandom(8).hex()}"
     python = folder / "bin" / "python"
-    complete = folder / "complete"
-    if complete.exists():
-        return python
     base = _interpreter(package.python)
     if base is None:
         return Failed(f"python {package.python}, which the package is pinned to, is not on the PATH")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    environments.mkdir(mode=0o700, parents=True, exist_ok=True)
     commands = (
         ("virtual environment", (base, "-m", "venv", str(folder))),
         ("requirements", (str(python), "-m", "pip", "install", "--disable-pip-version-check", "--", *requirements)),
@@ -36,7 +39,7 @@ def ensure_environment(package: Package, context: Context) -> Path | Failed:
             shutil.rmtree(folder, ignore_errors=True)
             return failed
     _copy_server(folder)
-    complete.touch()
+    context.record(f"environment/{key}", folder.name)
     return python
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lading import Logs
 from lading_serving.control import NOTHING, ControlFolder
+from lading_serving.owned import open_own
 
 
 def read_log(folder: ControlFolder, tail: int, cursor: str | None) -> Logs:
@@ -38,7 +40,7 @@ def _read(log: Path, inode: int, offset: int) -> tuple[str, str]:
     text, place = b"", "0:0"
     for number, path in files[known[0] :] if known else files:
         start = offset if number == inode else 0
-        with path.open("rb") as file:
+        with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
             file.seek(start)
             data = file.read()
         if path == log:

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
 
-from lading import Context, DeployRequest, Failed, __version__, child_environment, lay_out
+from lading import Context, DeployRequest, Failed, Refused, __version__, child_environment, lay_out
 from lading_serving.control import ControlFolder
-from lading_serving.spec import Limits, ReleaseSpec
+from lading_serving.owned import Foreign, read_own
+from lading_serving.spec import Limits, ReleaseSpec, read_recorded, sha256_of
 
 from .environment import ensure_environment
 from .options import LocalOptions
 
 
 def prepare(request: DeployRequest, options: LocalOptions, context: Context, folder: ControlFolder) -> Failed | None:
-    """Lay a release out and write its spec, which is what says that it is complete."""
+    """Lay a release out and write its spec, which is what says that it is complete.
+
+    The sha256 of the spec is recorded first: a file that the store does not know is never started.
+    """
     python: Path | Failed = Path(sys.executable)
     if options.python == "isolated":
         python = ensure_environment(request.package, context)
     if isinstance(python, Failed):
         return python
+    for earlier in folder.homes(request.release):
+        shutil.rmtree(earlier)
     home = folder.release(request.release)
-    shutil.rmtree(home, ignore_errors=True)
-    folder.releases.mkdir(parents=True, exist_ok=True)
+    folder.releases.mkdir(mode=0o700, parents=True, exist_ok=True)
     model_folder = lay_out(request.package, home)
     env = _environment(request, options, home, model_folder)
     handed = tuple(handed_values(request))
     if options.python == "isolated":
         env |= {"VIRTUAL_ENV": str(python.parent.parent), "PATH": f"{python.parent}:{env.get('PATH', '')}"}
-    ReleaseSpec(
+    spec = ReleaseSpec(
         number=request.release,
         python=str(python),
         folder=str(home),
@@ -43,8 +50,34 @@ def prepare(request: DeployRequest, options: LocalOptions, context: Context, fol
         tags=dict(request.tags),
         limits=Limits(max_body=options.max_body),
         handed=handed,
-    ).write(folder.spec(request.release))
+    )
+    context.record(_fact(request.release), sha256_of(spec.to_bytes()))
+    spec.write(folder.spec(request.release))
     return None
+
+
+def recorded_sha256(folder: ControlFolder, number: int, context: Context) -> str:
+    """The sha256 of a release's spec, as recorded. Raises Refused if the file is not that one."""
+    file, sha256 = folder.spec(number), context.recorded(_fact(number))
+    problem = f"{file} is not in the store's history" if sha256 is None else _difference(file, sha256)
+    if problem or sha256 is None:
+        raise Refused(
+            f"release {number} is not started: {problem}",
+            hint="`lading delete` removes what lies there, and `lading deploy` then starts the service again",
+        )
+    return sha256
+
+
+def _difference(file: Path, sha256: str) -> str:
+    try:
+        read_recorded(file, sha256)
+    except Foreign as error:
+        return str(error)
+    return ""
+
+
+def _fact(number: int) -> str:
+    return f"release/{number}"
 
 
 def handed_values(request: DeployRequest) -> dict[str, str]:
@@ -56,10 +89,12 @@ def handed_values(request: DeployRequest) -> dict[str, str]:
 
 def prune(folder: ControlFolder, keep: set[int]) -> None:
     """Remove all releases but those in `keep`; the newest log stays, for whoever asks what went wrong."""
-    numbers = {int(path.name.partition(".")[0]) for path in folder.releases.glob("[0-9]*")}
+    names = (re.match(r"\d+", path.name) for path in folder.releases.glob("[0-9]*"))
+    numbers = {int(name[0]) for name in names if name}
     for number in numbers - keep:
         folder.spec(number).unlink(missing_ok=True)
-        shutil.rmtree(folder.release(number), ignore_errors=True)
+        for home in folder.homes(number):
+            shutil.rmtree(home, ignore_errors=True)
         if number != max(numbers):
             for log in folder.releases.glob(f"{number}.log*"):
                 log.unlink()
@@ -67,16 +102,16 @@ def prune(folder: ControlFolder, keep: set[int]) -> None:
 
 def prune_environments(folder: ControlFolder) -> None:
     """Remove the virtual environments that no release runs in."""
-    specs = [path.read_text() for path in folder.releases.glob("*.json")]
+    specs = [read_own(path) for path in folder.releases.glob("[0-9]*.json")]
     for environment in folder.path.glob("environments/*"):
-        if not any(str(environment) in spec for spec in specs):
+        if not any(os.fsencode(environment) in spec for spec in specs):
             shutil.rmtree(environment)
 
 
 def remove_everything(folder: ControlFolder) -> None:
     """Remove what the service left in its folder; `desired.json` last, so that a cut-off removal is taken up again."""
     for path in sorted(folder.path.glob("*"), key=lambda path: path.name == "desired.json"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _environment(request: DeployRequest, options: LocalOptions, home: Path, model_folder: Path) -> dict[str, str]:

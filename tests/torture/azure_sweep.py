@@ -21,10 +21,10 @@ from lading.errors import LadingError
 from lading.store import Store
 
 from .gate import Found, Harm
+from .warm import Ended, Warm
 
 ROOT = Path(__file__).parents[2]
 
-WARM = Path(__file__).parent / "programs" / "warm.py"
 PATIENCE = "10"  # seconds that a deploy is given which nobody answers
 HONEST = {0, 5, 7}
 ANSWERS = "/score"  # where a request meets a fault, the release is honestly said not to have come up
@@ -54,12 +54,6 @@ class Strike(NamedTuple):
         return f"{self.fault} at {self.number} {self.route}"
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 def route(call: Call) -> str:
     """A call without what differs from one run to the next: the workspace, ids, ports."""
     path = re.sub(r"/subscriptions/.*?/workspaces/[^/]+", "", f"{call.host}{call.path}")
@@ -69,38 +63,6 @@ def route(call: Call) -> str:
 def strikes(calls: Sequence[Call]) -> list[Strike]:
     """Every fault at every request, the faults in turn."""
     return [Strike(fault, number, route(call)) for number, call in enumerate(calls) for fault in FAULTS]
-
-
-class Warm:
-    """Runs commands of an installed `lading` without their start; see the program."""
-
-    def __init__(self, python: Path, folder: Path) -> None:
-        self._folder = folder
-        self._process = subprocess.Popen(
-            [python, WARM],
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, *argv: str, folder: Path, env: dict[str, str]) -> Ended:
-        """Run one command."""
-        assert self._process.stdin
-        assert self._process.stdout
-        order = {"argv": argv, "folder": str(folder), "env": env, "output": str(self._folder)}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        out, err = ((self._folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
-        return Ended(int(answer), out, err)
-
-    def close(self) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
 
 
 @dataclass
@@ -114,7 +76,7 @@ class Lane:
     @classmethod
     def open(cls, emulator: Emulator, python: Path, folder: Path, packed: Path) -> Lane:
         folder.mkdir()
-        return cls(emulator, Warm(python, folder), packed)
+        return cls(emulator, Warm(python, folder, ["lading_azureml.sdk"]), packed)
 
     def close(self) -> None:
         self.warm.close()

@@ -155,7 +155,7 @@ def _altered_where_it_runs(maker: Project) -> Callable[[Site], None]:
         project = _copied(maker, site)
         deployed = project.run("deploy")
         assert deployed.returncode == 0, deployed.stderr
-        (file,) = project.work.glob("releases/1/**/*.joblib")
+        (file,) = project.work.glob("releases/1-*/**/*.joblib")
         _alter(file, site)
         for pid in workers_of(project):
             os.kill(pid, signal.SIGKILL)

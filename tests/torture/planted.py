@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .builds import Defect
 from .gate import Harm
-
-
-@dataclass(frozen=True)
-class Planted:
-    """A defect, the gate that must notice it, and as which harm; `share` and `focus` keep the gate's work small."""
-
-    gate: str
-    harms: set[Harm]
-    share: float
-    defect: Defect
-    focus: str = ""
-
+from .planted_hostile import HOSTILE
+from .planting import Planted
 
 DURABLE, DATABASE = "lading/store/durable.py", "lading/store/database.py"
 LOCKS, LOCKED = "lading/store/locks.py", "            _wait_for(descriptor, name, wait, fcntl.LOCK_EX)"
@@ -224,58 +212,7 @@ PLANTED = [
             "_ANY_OUTPUT = _ANY_INPUT",
         ),
     ),
-    Planted(
-        "hostile-files",
-        {Harm.EXECUTED},
-        0.01,
-        Defect(
-            "inspecting loads the model",
-            "lading_sklearn/inspection.py",
-            "            return _describe(file, stream)",
-            '            __import__("joblib").load(file)\n            return _describe(file, stream)',
-        ),
-        "'model os-mkdir-4'",
-    ),
-    Planted(
-        "hostile-files",
-        {Harm.ESCAPED},
-        0.01,
-        Defect(
-            "names may lead out of the archive", "lading/engine/tar.py", 'not in ("", ".", "..")', 'not in ("", ".")'
-        ),
-        "'archive parent'",
-    ),
-    Planted(
-        "hostile-files",
-        {Harm.UNTRUE},
-        0.01,
-        Defect("an archive is taken to be whole", "lading/engine/tar.py", "UnicodeDecodeError, EOFError)", "OSError)"),
-        "'archive cut-off'",
-    ),
-    Planted(
-        "hostile-files",
-        {Harm.UNTRUE},
-        0.01,
-        Defect(
-            "the digest of a stored file is not compared",
-            "lading/store/files.py",
-            "        if found != sha256:",
-            "        if not found:",
-        ),
-        "'altered in the store'",
-    ),
-    Planted(
-        "hostile-files",
-        {Harm.EXECUTED},
-        0.01,
-        Defect(
-            "the digest of a model is not compared before it is loaded",
-            "lading_serving/worker.py",
-            "            _check_model(self._spec)",
-            "            pass",
-        ),
-        "'altered where it runs'",
-    ),
+    *HOSTILE,
     Planted(
         "azure-sweep",
         {Harm.ORPHAN},

@@ -7,6 +7,7 @@ from . import (
     crowd_gates,
     deploy_gates,
     hostile_gates,
+    hostile_store,
     machine_gate,
     power_gate,
     schema_gates,
@@ -26,6 +27,7 @@ MODULES = (
     slow_gates,
     schema_gates,
     hostile_gates,
+    hostile_store,
     azure_gates,
 )
 

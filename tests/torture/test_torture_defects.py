@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.torture.builds import Build, Defect
 from tests.torture.gate import Trial
-from tests.torture.planted import DURABLE, PLANTED, Planted
+from tests.torture.planted import DURABLE, PLANTED
+from tests.torture.planting import Planted
 from tests.torture.registry import GATES
 from tests.torture.requirement import require
 

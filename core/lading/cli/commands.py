@@ -29,6 +29,7 @@ COMMANDS = {
     "rollback": ("releases", "Bring an earlier release up again; print the scoring URI."),
     "gc": ("releases", "Remove what nothing in the store needs."),
     "repair": ("releases", "Say what is wrong with the store, and put it right."),
+    "store": ("stores", "Look at a store that came from elsewhere, and trust it."),
     "run": ("records", "Look at training runs."),
     "model": ("records", "Look at registered models."),
     "target": ("installed", "Look at the targets that are installed."),

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
@@ -15,13 +15,12 @@ import click
 
 from ..errors import Interrupted
 from ..model import Event
+from ..model.records import OnEvent
 from .plain import is_terminal, plain
 from .printed import overheard
 
 if TYPE_CHECKING:
     from rich.status import Status
-
-OnEvent = Callable[[Event], None]
 
 _DONE = {"stage.finished": "done", "stage.reused": "unchanged", "release.up": "up"}
 _BAD = {"stage.failed": "failed"}

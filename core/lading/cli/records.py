@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import BadInput
+from ..model.records import OnEvent, ignore
 from . import options, output
 from .failure import verbose
+from .progress import working
 
 if TYPE_CHECKING:
     from ..model import ModelVersion, Run
@@ -39,7 +41,8 @@ def run_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     """
     from .. import records
 
-    runs = records.list_runs(manifest, store=store)
+    with working(as_json=as_json) as on_event:
+        runs = records.list_runs(manifest, store=store, on_event=on_event)
     if as_json:
         output.document([output.record(found) for found in runs])
         return
@@ -70,7 +73,8 @@ def run_show(run: str, manifest: Path, store: Path | None, as_json: bool) -> Non
     Example:
       lading run show 20250131-1200
     """
-    record = output.record(_run(run, manifest, store))
+    with working(as_json=as_json) as on_event:
+        record = output.record(_run(run, manifest, store, on_event))
     if as_json:
         output.document(record)
     else:
@@ -91,7 +95,8 @@ def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_
     Example:
       lading run compare 20250131-1200 20250201-0900
     """
-    rows = _differences(_run(first, manifest, store), _run(second, manifest, store))
+    with working(as_json=as_json) as on_event:
+        rows = _differences(_run(first, manifest, store, on_event), _run(second, manifest, store))
     if as_json:
         output.document(rows)
     else:
@@ -99,10 +104,10 @@ def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_
         output.table(exact, empty="the runs do not differ")
 
 
-def _run(run: str, manifest: Path, store: Path | None) -> Run:
+def _run(run: str, manifest: Path, store: Path | None, on_event: OnEvent = ignore) -> Run:
     from .. import records
 
-    found = records.get_run(run, manifest, store=store)
+    found = records.get_run(run, manifest, store=store, on_event=on_event)
     if found is None:
         raise BadInput(f"there is no run '{run}'", hint="`lading run list` shows those that there are")
     return found
@@ -148,7 +153,8 @@ def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     """
     from .. import records
 
-    models = records.list_models(manifest, store=store)
+    with working(as_json=as_json) as on_event:
+        models = records.list_models(manifest, store=store, on_event=on_event)
     if as_json:
         output.document([output.record(found) for found in models])
         return
@@ -180,7 +186,8 @@ def model_show(model: str, manifest: Path, store: Path | None, as_json: bool) ->
     Example:
       lading model show sal_model:1
     """
-    record = output.record(_model(model, manifest, store))
+    with working(as_json=as_json) as on_event:
+        record = output.record(_model(model, manifest, store, on_event))
     if as_json:
         output.document(record)
     else:
@@ -208,11 +215,10 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
       lading model inspect sal_model:1 --json
     """
     from .. import catalogue
-    from .progress import working
 
     file = Path(model)
-    with working(as_json=as_json):
-        found = catalogue.describe_model(file if file.is_file() else _model(model, manifest, store).file)
+    with working(as_json=as_json) as on_event:
+        found = catalogue.describe_model(file if file.is_file() else _model(model, manifest, store, on_event).file)
     contents = found.contents
     if contents is None:
         raise BadInput(f"the trainer '{catalogue.DEFAULT_TRAINER}' cannot say what {model} holds")
@@ -236,13 +242,13 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
     return 3 if contents.dangerous or not contents.complete else 0
 
 
-def _model(reference: str, manifest: Path, store: Path | None) -> ModelVersion:
+def _model(reference: str, manifest: Path, store: Path | None, on_event: OnEvent) -> ModelVersion:
     from .. import records
 
     name, _, number = reference.partition(":")
     if number and not (number.isascii() and number.isdigit()):
         raise BadInput(f"'{reference}' is not NAME:VERSION, such as sal_model:3")
-    found = records.get_model(name, int(number) if number else None, manifest, store=store)
+    found = records.get_model(name, int(number) if number else None, manifest, store=store, on_event=on_event)
     if found is None:
         raise BadInput(f"there is no model '{reference}'", hint="`lading model list` shows those that there are")
     return found

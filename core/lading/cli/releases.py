@@ -38,7 +38,8 @@ def history(manifest: Path, targets: tuple[str, ...], store: Path | None, as_jso
     """
     from .. import lifecycle
 
-    past = lifecycle.history(manifest, targets=targets, store=store)
+    with working(as_json=as_json) as on_event:
+        past = lifecycle.history(manifest, targets=targets, store=store, on_event=on_event)
     if as_json:
         output.document([{**vars(one.release), "run": one.run, "metrics": one.metrics} for one in past])
     else:
@@ -148,7 +149,8 @@ def gc(manifest: Path, keep: int, yes: bool, lock_wait: float, store: Path | Non
     """
     from .. import lifecycle
 
-    found = lifecycle.gc(manifest, keep=keep, remove=yes, store=store, lock_wait=lock_wait)
+    with working(as_json=as_json) as on_event:
+        found = lifecycle.gc(manifest, keep=keep, remove=yes, store=store, lock_wait=lock_wait, on_event=on_event)
     total = sum(item.bytes for item in found)
     if as_json:
         output.document({"removed": yes, "bytes": total, "garbage": [vars(item) for item in found]})

@@ -34,8 +34,8 @@ def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -
     """
     from .. import api
 
-    with working(as_json=as_json):
-        deployment = api.deployment(manifest, target=target, store=store)
+    with working(as_json=as_json) as on_event:
+        deployment = api.deployment(manifest, target=target, store=store, on_event=on_event)
         found = deployment.address()
     if as_json:
         output.document({"service": deployment.service, "target": deployment.target, **vars(found)})
@@ -110,10 +110,10 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
     Example:
       lading status manifests/salary.yaml
     """
-    from .. import api
+    from .. import standing
 
-    with working(as_json=as_json):
-        found = api.statuses(manifest, targets=targets, store=store)
+    with working(as_json=as_json) as on_event:
+        found = standing.statuses(manifest, targets=targets, store=store, on_event=on_event)
     rows = [
         {
             "target": item.target,
@@ -148,8 +148,8 @@ def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Pat
     """
     from .. import api
 
-    with working():
-        deployment = api.deployment(manifest, target=target, store=store)
+    with working() as on_event:
+        deployment = api.deployment(manifest, target=target, store=store, on_event=on_event)
         found = deployment.logs(tail=tail)
     if not found.lines:
         click.echo("the log is empty", err=True)
@@ -192,8 +192,10 @@ def keys(
     """
     from .. import api
 
-    with working(as_json=as_json):
-        deployment = api.deployment(manifest, target=target, store=store, lock_wait=lock_wait, command="keys")
+    with working(as_json=as_json) as on_event:
+        deployment = api.deployment(
+            manifest, target=target, store=store, lock_wait=lock_wait, command="keys", on_event=on_event
+        )
         found = deployment.keys(rotate=rotate)
     shown = {name: _key(getattr(found, name), show) for name in ("primary", "secondary")}
     if as_json:

@@ -147,8 +147,8 @@ def _checked(draft: Draft, store: Store, plugins: Plugins, types: Mapping[Path_,
     """Bind, without pydantic where this manifest has passed before with these plugins and variables."""
     owners = sorted(f"{plugin.installed.distribution} {plugin.installed.version}" for plugin in plugins.values())
     key = hashlib.sha256("\n".join([draft.fingerprint(types), *owners]).encode()).hexdigest()
-    known = store.reuse.get(key) is not None
+    known = store.memory.get(key) is not None
     manifest = bind_draft(draft, types, known_valid=known)
     if not known:
-        store.reuse.put(key, "check", True)
+        store.memory.put(key, "check", True)
     return manifest

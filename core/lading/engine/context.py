@@ -9,11 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInput
+from ..errors import BadInput, PluginError
 from ..model import Models, Secret
 
 if TYPE_CHECKING:
     from .events import Events
+    from .facts import Facts
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class HookContext:
     connection: Any = None
     deadline: datetime | None = None
     journal: Callable[[str], None] = lambda _name: None
+    facts: Facts | None = None
 
     @property
     def cancelled(self) -> bool:
@@ -50,3 +52,14 @@ class HookContext:
 
     def intend(self, name: str) -> None:
         self.journal(name)
+
+    def record(self, name: str, text: str) -> None:
+        self._known().put(name, text)
+
+    def recorded(self, name: str) -> str | None:
+        return self._known().get(name)
+
+    def _known(self) -> Facts:
+        if self.facts is None:
+            raise PluginError("only the hooks of a target can record something about a deployment")
+        return self.facts

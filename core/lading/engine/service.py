@@ -22,6 +22,7 @@ from ..model import (
     Status,
 )
 from ..store.names import service_lock
+from .facts import Facts
 
 if TYPE_CHECKING:
     from ..manifest import Section
@@ -69,8 +70,15 @@ class Service:
         """The context of this target's hooks; its folder lasts until it is deleted."""
         target = self.target
         work = self.session.store.work("deployments", target.name, target.service_name)
+        facts = Facts(self.session.store.reuse, target.service_name, target.name)
         return self.session.context(
-            work, stage="deploy", target=target.name, connection=target.connection, end=end, journal=journal
+            work,
+            stage="deploy",
+            target=target.name,
+            connection=target.connection,
+            end=end,
+            journal=journal,
+            facts=facts,
         )
 
     @contextmanager

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import model
 from ..errors import BadInput, OutcomeUnknown, PluginError, Transient
 from ..manifest import Manifest, Path_, Section, parse, read_bytes
-from ..store import Store, find_project, find_store
+from ..store import Store, find_project, open_store, read_store
 from .binding import bind_manifest, retiring
 from .context import HookContext
 from .events import Events, Sink
@@ -23,6 +23,7 @@ from .worker import call
 
 if TYPE_CHECKING:
     from ..hooks import BoundPlugin
+    from .facts import Facts
     from .observer import Observer
 
 Result = TypeVar("Result")
@@ -38,7 +39,7 @@ class Order:
 
     `targets` empty means the manifest's own, None none. `stages` binds what the stages need, `guards` the gates and
     observers alone; `packed` says that the command brings a package, so that nothing is bound that makes one;
-    `image` binds the image where nothing else asks for it.
+    `image` binds the image where nothing else asks for it. A command that `reads` creates and changes no file.
     """
 
     file: Path
@@ -52,6 +53,11 @@ class Order:
     lock_wait: float = 0.0
     packed: bool = False
     image: bool = False
+    reads: bool = False
+
+    def store_of(self) -> Store:
+        """The store of the manifest, opened as the command needs it."""
+        return (read_store if self.reads else open_store)(self.file, self.environ, self.store)
 
 
 @dataclass
@@ -134,6 +140,7 @@ class Session:
         connection: str | None = None,
         end: float | None = None,
         journal: Callable[[str], None] = lambda _name: None,
+        facts: Facts | None = None,
     ) -> HookContext:
         """The context of one hook call. The named connection is opened when it is first needed."""
         return HookContext(
@@ -147,6 +154,7 @@ class Session:
             connection=self.connection(connection) if connection else None,
             deadline=None if end is None else datetime.now(UTC) + timedelta(seconds=end - time.monotonic()),
             journal=journal,
+            facts=facts,
         )
 
     def accounts(self, role: str, always: Sequence[str]) -> tuple[str, ...]:
@@ -188,10 +196,12 @@ class Session:
 def open_session(order: Order, sink: Sink) -> Iterator[Session]:
     """Read and check the manifest, load the plugins that its chosen blocks name, and open the store."""
     data = read_bytes(order.file)
-    with closing(Store.open(find_store(order.file, order.environ, order.store))) as store, store.in_use():
-        draft = parse(order.file, data, order.environ, store.reuse)
+    with closing(order.store_of()) as store, store.in_use():
+        draft = parse(order.file, data, order.environ, store.memory)
         with closing(Events(draft.name, sink)) as events, _masking(events):
             events.hidden.hide_variables(draft.variables)
+            if store.remark:
+                events.emit("warning", detail=store.remark)
             manifest, plugins = bind_manifest(
                 draft,
                 store,
@@ -204,7 +214,7 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
             for told in retiring(plugins):
                 events.emit("warning", detail=told)
             session = Session(order, manifest, plugins, store, events)
-            if manifest.observers:
+            if manifest.observers and not order.reads:
                 events.observe([_observer(session, section) for section in manifest.observers])
             yield session
 

@@ -64,3 +64,13 @@ class Context(Protocol):
 
     def intend(self, name: str) -> None:
         """Journal an outside effect under its deterministic name, before it happens."""
+
+    def record(self, name: str, text: str) -> None:
+        """Keep a text about this deployment in the store's database, before anything relies on it. For targets.
+
+        A file in `work` may be planted; what is recorded here may not. Record the digest of a file that decides what
+        runs, and compare it before the file is used.
+        """
+
+    def recorded(self, name: str) -> str | None:
+        """The text that was last recorded under a name for this deployment; None if there is none. For targets."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -217,3 +217,10 @@ class Event:
     target: str = ""
     detail: str = ""
     fields: Mapping[str, Json] = field(default_factory=dict)
+
+
+OnEvent = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Take no notice of an event."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cached_property
@@ -16,8 +18,9 @@ from .database import Database, create_database
 from .digests import Digests
 from .files import Files
 from .findings import Finding, Repair
+from .guard import FILES, MODULES, PACKAGES, WORK, Guard
 from .locks import is_free
-from .names import lock_file, service_lock, train_lock
+from .names import service_lock, train_lock
 from .packages import Packages
 from .runs import Runs
 
@@ -33,8 +36,9 @@ class Contents:
     `folder` is scratch; `set_aside` moves something damaged away.
     """
 
-    def __init__(self, root: Path, database: Database, folder: Path, set_aside: Callable[[Path], object]) -> None:
-        self._root = root
+    def __init__(self, guard: Guard, database: Database, folder: Path, set_aside: Callable[[Path], object]) -> None:
+        self._guard = guard
+        self._root = guard.root
         self._database = database
         self._folder = folder
         self._set_aside = set_aside
@@ -44,8 +48,8 @@ class Contents:
         create_database(self._folder / "digests.db")
         with closing(Database(self._folder / "digests.db")) as nothing:
             digests = Digests(self._root, nothing)
-            self._files = Files(self._root, digests)
-            packages = Packages(self._root, self._database, digests)
+            self._files = Files(self._guard, digests)
+            packages = Packages(self._guard, self._database, digests)
             for sha256, name in sorted(self._wanted() | self._present()):
                 if not self._files.is_intact(sha256, name):
                     yield self._file(sha256, name)
@@ -66,8 +70,9 @@ class Contents:
         return files | modules | {(output[name], "") for output in outputs for name in ("sha256", "distributions")}
 
     def _present(self) -> set[tuple[str, str]]:
-        files = {(path.name, "") for path in self._root.glob("files/*")}
-        modules = {(path.parent.name, path.name) for path in self._root.glob("modules/*/*")}
+        files = {(path.name, "") for path in self._guard.folder(FILES).glob("*")}
+        folders = [path for path in self._guard.folder(MODULES).glob("*") if not path.is_symlink()]
+        modules = {(folder.name, path.name) for folder in folders for path in folder.glob("*")}
         return {(sha256, name) for sha256, name in files | modules if _SHA256.fullmatch(sha256)}
 
     def _file(self, sha256: str, name: str) -> Repair:
@@ -108,10 +113,10 @@ class Contents:
     def _copies(self) -> dict[str, Path]:
         """Where else the bytes of models and modules may lie: laid out for a release, or in a package."""
         found: dict[str, Path] = {}
-        for path in (*self._root.glob("work/**/azureml-models/**/*"), *self._root.glob("packages/**/*")):
-            if path.is_file() and not path.is_symlink():
-                with path.open("rb") as file:
-                    found.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+        laid_out = (path for path in _below(self._guard.folder(WORK)) if "azureml-models" in path.parts)
+        for path in (*laid_out, *_below(self._guard.folder(PACKAGES))):
+            with path.open("rb") as file:
+                found.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
         return found
 
     def _package(self, place: Path, digest: str) -> Repair:
@@ -134,7 +139,7 @@ class Contents:
     def _runs(self) -> Iterator[Repair]:
         runs = Runs(self._database)
         for run in runs.running():
-            if is_free(lock_file(self._root, train_lock(run.name))):
+            if is_free(self._guard, train_lock(run.name)):
                 finding = Finding("run", run.id, "running, and its process is dead", "record it as failed")
                 yield Repair(finding, lambda run=run: runs.interrupt(run))  # type: ignore[misc]
 
@@ -144,7 +149,7 @@ class Contents:
             "SELECT service, target, name FROM journal WHERE outcome IS NULL OR outcome = 'unknown' ORDER BY id"
         )
         for service, target, name in rows:
-            if is_free(lock_file(self._root, service_lock(service, target))):
+            if is_free(self._guard, service_lock(service, target)):
                 remedy = f"`lading deploy --target {target}` asks the target, and finishes or undoes it"
                 problem = f"begun for {service} on '{target}' by a command that died"
                 yield Repair(Finding("effect", name, problem, remedy, repairs=False))
@@ -153,3 +158,11 @@ class Contents:
         with self._database.write() as connection:
             connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(key,) for key in keys])
             self._database.renew_ledger()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The regular files below a folder; no link is followed."""
+    for parent, _folders, names in os.walk(folder):
+        for path in (Path(parent, name) for name in names):
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path

@@ -6,12 +6,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, LadingError, Locked, Refused, Transient
 from .durable import naming
+from .recovery import is_at_rest, private_copy, refuse_foreign_journal
 
 if TYPE_CHECKING:
     from .ledger import Ledger, Row
@@ -23,6 +24,7 @@ KEPT = ("runs", "distributions", "models", "packages", "releases", "reuse")
 
 _BUSY_SECONDS = 30.0
 
+_OPTIONS: Any = {"isolation_level": None, "check_same_thread": False}
 _SETTINGS = "PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA journal_mode=TRUNCATE;"
 _TABLES = """
 CREATE TABLE runs (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, record TEXT NOT NULL);
@@ -67,23 +69,24 @@ class Database:
     acknowledged is not rolled back by a journal that a power loss brought back.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
         self._lock = threading.RLock()
         self._noted: list[Row] = []
-        self._anew = False
-        with naming(path), _explained(path):
-            self._connection = _connect(path)
-            try:
-                self._connection.executescript(_SETTINGS)
-                self._check()
-            except BaseException:
-                self._connection.close()
-                raise
+        self._renewed = False
+        self._closing = ExitStack()
+        with naming(path), _explained(path), ExitStack() as failing:
+            refuse_foreign_journal(path)
+            failing.push(self._closing)
+            if read_only:
+                self._connection = self._to_read()
+            else:
+                self._connection = self._checked(path, settings=_SETTINGS)
+            failing.pop_all()
 
     def close(self) -> None:
         with self._lock:
-            self._connection.close()
+            self._closing.close()
 
     def read(self, query: str, *values: object) -> list[Any]:
         """The rows that a query gives."""
@@ -95,7 +98,7 @@ class Database:
         """A transaction that is on the disk once the block ends, and has not happened if it raises."""
         with self._lock, _explained(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
-            self._noted, self._anew = [], False
+            self._noted, self._renewed = [], False
             try:
                 yield self._connection
                 self._enter()
@@ -112,7 +115,7 @@ class Database:
 
     def renew_ledger(self) -> None:
         """Within `write`, have the ledger say what is in the tables by then, and nothing else."""
-        self._anew = True
+        self._renewed = True
 
     def rows(self, table: str) -> list[Any]:
         """All rows of a table, whole."""
@@ -126,20 +129,36 @@ class Database:
 
     def _enter(self) -> None:
         """Note the rows of this transaction before they are committed: what was acknowledged is in both places."""
-        if not (self._noted or self._anew):
+        if not (self._noted or self._renewed):
             return
-        if self._anew or not self.ledger.path.exists():
+        if self._renewed or not self.ledger.path.exists():
             self.ledger.rewrite((table, *row) for table in KEPT for row in self.rows(table) if is_kept(table, row))
         else:
             self.ledger.append(self._noted)
 
-    def _check(self) -> None:
-        """Refuse what is not a whole database of ours, at the price of a few reads."""
-        self._connection.execute("BEGIN")  # holds writers off, so that the size is that of a finished transaction
+    def _to_read(self) -> sqlite3.Connection:
+        """A connection that changes no file: without one to nothing, to a private copy if SQLite must recover it."""
+        if not self._path.exists():
+            nothing: sqlite3.Connection = self._closing.enter_context(closing(sqlite3.connect(":memory:", **_OPTIONS)))
+            nothing.executescript(_TABLES)
+            return nothing
+        if is_at_rest(self._path):
+            try:
+                return self._checked(self._path, mode="ro")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                    raise
+        return self._checked(self._closing.enter_context(private_copy(self._path)))
+
+    def _checked(self, file: Path, *, mode: str = "rw", settings: str = "") -> sqlite3.Connection:
+        """A connection to a file. Raises Refused unless it is a whole database of ours, at the price of a few reads."""
+        connection = self._closing.enter_context(closing(_connect(file, mode)))
+        connection.executescript(settings)
+        connection.execute("BEGIN")  # holds writers off, so that the size is that of a finished transaction
         names = ("application_id", "user_version", "page_count", "page_size")
-        application, version, pages, page_size = (self._connection.execute(f"PRAGMA {n}").fetchone()[0] for n in names)
-        whole = application == APPLICATION_ID and self._path.stat().st_size == pages * page_size
-        self._connection.execute("COMMIT")
+        application, version, pages, page_size = (connection.execute(f"PRAGMA {n}").fetchone()[0] for n in names)
+        whole = application == APPLICATION_ID and file.stat().st_size == pages * page_size
+        connection.execute("COMMIT")
         if not whole:
             raise _damaged(self._path)
         if version != FORMAT:
@@ -148,6 +167,7 @@ class Database:
                 hint="use the lading that wrote it (`pip install --upgrade lading` gives the newest), or name another "
                 "store with --store",
             )
+        return connection
 
 
 def is_kept(table: str, row: Sequence[object]) -> bool:
@@ -168,9 +188,10 @@ def create_database(path: Path) -> None:
             connection.close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    address = f"{path.as_uri()}?mode=rw"  # never creates the file
-    return sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    address = f"{path.as_uri()}?mode={mode}"  # never creates the file
+    connection: sqlite3.Connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, **_OPTIONS)
+    return connection
 
 
 @contextmanager

@@ -63,8 +63,11 @@ class Digests:
         for path in sorted(folder.iterdir()):
             if not path.is_dir():
                 yield path
-            elif path.name != "__pycache__" and not path.samefile(self._root):
+            elif path.name != "__pycache__" and not self._is_store(path):
                 yield from self._files(path, above | {identity})
+
+    def _is_store(self, path: Path) -> bool:
+        return self._root.is_dir() and path.samefile(self._root)
 
     def _known(self, status: os.stat_result) -> str | None:
         file = _identity(status)

@@ -29,7 +29,8 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         hint = _HINTS.get(error.errno or 0, "run the same command again")
-        raise Transient(f"{error.filename or path}: {reason}", hint=hint) from error
+        named = path / error.filename if isinstance(error.filename, str) else path  # it may be relative to a descriptor
+        raise Transient(f"{named}: {reason}", hint=hint) from error
 
 
 def sync(path: Path) -> None:
@@ -74,6 +75,20 @@ def seal(path: Path) -> None:
     past = time.time_ns() - _SETTLED_NS
     os.utime(path, ns=(past, past))
     sync(path)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a small private file in one step: its old bytes or the new ones are there, also after a power loss."""
+    part = path.with_name(f"{path.name}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(part, flags, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)  # whatever the umask took away
+        os.write(descriptor, data)
+        sync_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+    move(part, path)
 
 
 def move(source: Path, destination: Path) -> None:

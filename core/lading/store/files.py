@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import BadInput, Refused
 from .digests import Digests
 from .durable import make_folder, move, naming, seal
+from .guard import FILES, MODULES, TMP, Guard
 from .scratch import scratch
 
 _CHUNK = 1 << 20
@@ -19,14 +20,14 @@ _HINT = "put a copy of it back, or let `lading repair` say what it can do"
 class Files:
     """The stored files. A file is copied in, or linked where it lies in the store's own scratch folders."""
 
-    def __init__(self, root: Path, digests: Digests) -> None:
-        self._root = root
-        self._tmp = root / "tmp"
+    def __init__(self, guard: Guard, digests: Digests) -> None:
+        self._guard = guard
+        self._tmp = guard.root / TMP
         self._digests = digests
 
     def path(self, sha256: str, *, name: str = "") -> Path:
-        """Where the bytes of that digest lie, once they are stored, under a file name of their own if they have one."""
-        return self._root / "modules" / sha256 / name if name else self._root / "files" / sha256
+        """Where the bytes of that digest lie, once they are stored, under their own file name if they have one."""
+        return self._guard.file(MODULES, sha256, name) if name else self._guard.file(FILES, sha256)
 
     def put(self, source: Path, sha256: str | None = None, *, name: str = "") -> tuple[str, Path]:
         """Store a file; returns its digest and its stored path. What is stored already, and unaltered, is kept.
@@ -39,7 +40,7 @@ class Files:
         with naming(source):
             if not source.is_file():
                 raise BadInput(f"no such file: {source}")
-        with scratch(self._tmp) as folder, naming(self._root):
+        with scratch(self._guard) as folder, naming(self._guard.root):
             found = self._bring(source, folder / "file")
             if sha256 not in (None, found):
                 raise Refused(f"{source} was altered: its sha256 is {found}, not {sha256}", hint=_HINT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from pathlib import Path
 from ..model import Release, Shown
 from .codec import from_record
 from .database import Database
+from .guard import FILES, MODULES, PACKAGES, WORK, Guard
 from .names import safe_name
 from .scratch import leftovers
 
@@ -63,14 +65,14 @@ class Needs:
         return True
 
 
-def find(root: Path, needs: Needs) -> list[Garbage]:
-    """What lies in the store and is not needed."""
+def find(guard: Guard, needs: Needs) -> list[Garbage]:
+    """Unused data in the store."""
     places = [
-        *(("package", path.name, path) for path in _others(root / "packages", needs.packages)),
-        *(("file", path.name, path) for path in _others(root / "files", needs.files)),
-        *(("module", path.name, path) for path in _others(root / "modules", needs.files)),
-        *(("work", name, path) for name, path in _work_of_deleted(root, needs.releases)),
-        *(("scratch", path.name, path) for path in leftovers(root / "tmp")),
+        *(("package", path.name, path) for path in _others(guard.folder(PACKAGES), needs.packages)),
+        *(("file", path.name, path) for path in _others(guard.folder(FILES), needs.files)),
+        *(("module", path.name, path) for path in _others(guard.folder(MODULES), needs.files)),
+        *(("work", name, path) for name, path in _work_of_deleted(guard, needs.releases)),
+        *(("scratch", path.name, path) for path in leftovers(guard)),
     ]
     return [Garbage(kind, name, _size(path), path) for kind, name, path in places]
 
@@ -110,13 +112,13 @@ def _others(folder: Path, needed: set[str]) -> list[Path]:
     return sorted(path for path in folder.glob("*") if _SHA256.fullmatch(path.name) and path.name not in needed)
 
 
-def _work_of_deleted(root: Path, releases: Iterable[Release]) -> Iterator[tuple[str, Path]]:
+def _work_of_deleted(guard: Guard, releases: Iterable[Release]) -> Iterator[tuple[str, Path]]:
     """The folders that a target used for deployments which are known to be gone, and not those of unknown ones."""
     newest: dict[tuple[str, str], Release] = {}
     for release in releases:
         newest.setdefault((release.target, release.service), release)
     for place, release in newest.items():
-        folder = root.joinpath("work", "deployments", *map(safe_name, place))
+        folder = guard.folder(WORK, "deployments", *map(safe_name, place))
         if release.state == "deleted" and any(folder.glob("*")):
             yield "/".join(place), folder
 
@@ -125,5 +127,6 @@ def _size(path: Path) -> int:
     total = 0
     for file in (path, *path.rglob("*")):
         with suppress(FileNotFoundError):  # a scratch folder may be swept meanwhile
-            total += 0 if file.is_dir() else file.lstat().st_size
+            status = file.lstat()
+            total += 0 if stat.S_ISDIR(status.st_mode) else status.st_size
     return total

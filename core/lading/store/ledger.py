@@ -20,7 +20,7 @@ Row = Sequence[Any]
 
 
 class Ledger:
-    """The file `store.ledger`. Whoever writes to it holds the write lock of the database."""
+    """The file `store.ledger`, which is never a link. Who writes to it holds the write lock of the database."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,7 +45,7 @@ class Ledger:
         return [row for some in rows if some is not None for row in some], rows.count(None)
 
     def _write(self, path: Path, flags: int, transactions: Iterable[Sequence[Row]]) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
         try:
             os.fchmod(descriptor, 0o600)  # whatever the umask took away
             # A line begins with its line feed: what a torn one before it left is a damaged line, and no part of this.

@@ -16,6 +16,7 @@ from .codec import from_record, to_json
 from .database import Database
 from .digests import digest_of
 from .files import Files
+from .guard import Guard
 
 if TYPE_CHECKING:
     from ..model import RegisterRequest
@@ -27,8 +28,9 @@ class ModelVersions:
     A record holds paths relative to the store. The distributions, which many versions have in common, are kept once.
     """
 
-    def __init__(self, root: Path, database: Database, files: Files) -> None:
-        self._root = root
+    def __init__(self, guard: Guard, database: Database, files: Files) -> None:
+        self._guard = guard
+        self._root = guard.root
         self._database = database
         self._files = files
         self._distributions: dict[str, Mapping[str, Distribution]] = {}
@@ -113,8 +115,8 @@ class ModelVersions:
         model: ModelVersion = from_record(ModelVersion, record)
         return replace(
             model,
-            file=self._root / model.file,
-            modules=tuple(self._root / module for module in model.modules),
+            file=self._guard.file(*model.file.parts),
+            modules=tuple(self._guard.file(*module.parts) for module in model.modules),
             distributions=self._installed(distributions),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 
 def service_lock(service: str, target: str) -> str:
@@ -14,11 +13,6 @@ def service_lock(service: str, target: str) -> str:
 def train_lock(name: str) -> str:
     """The name of the lock that a command holds which trains the manifest of that name."""
     return f"train/{name}"
-
-
-def lock_file(root: Path, name: str) -> Path:
-    """The file of a lock of the store in `root`."""
-    return root / "locks" / f"{safe_name(name)}.lock"
 
 
 def safe_name(name: str) -> str:

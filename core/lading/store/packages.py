@@ -12,6 +12,7 @@ from .codec import to_json
 from .database import Database
 from .digests import Digests, digest_of
 from .durable import make_folder, move, naming, seal, sync
+from .guard import PACKAGES, Guard
 from .scratch import scratch
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 class Packages:
     """`packages/<digest>/`, where the digest covers the files and the model's name, file name and sha256."""
 
-    def __init__(self, root: Path, database: Database, digests: Digests) -> None:
-        self._root = root
+    def __init__(self, guard: Guard, database: Database, digests: Digests) -> None:
+        self._guard = guard
         self._database = database
         self._digests = digests
 
@@ -64,7 +65,7 @@ class Packages:
 
     def place(self, digest: str) -> Path:
         """Where the package of that digest lies, once it is kept."""
-        return self._root / "packages" / digest
+        return self._guard.folder(PACKAGES, digest)
 
     def is_intact(self, digest: str, model: ModelVersion) -> bool:
         """Whether the folder of a package is there, and unaltered as that of a model."""
@@ -73,7 +74,7 @@ class Packages:
             return place.is_dir() and all(map(_plain, place.rglob("*"))) and self.digest(place, model) == digest
 
     def _replace(self, place: Path, folder: Path) -> None:
-        with scratch(self._root / "tmp") as away:
+        with scratch(self._guard) as away:
             if place.exists():
                 place.rename(away / "altered")
             move(folder, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 STORE_FOLDER = ".lading"
@@ -11,4 +12,4 @@ _ROOT_MARKS = (STORE_FOLDER, "pyproject.toml", ".git")
 def find_project(manifest: Path) -> Path:
     """The nearest folder above the manifest that looks like the root of a project, else the manifest's own folder."""
     above = manifest.resolve().parents
-    return next((folder for folder in above if any((folder / mark).exists() for mark in _ROOT_MARKS)), above[0])
+    return next((folder for folder in above if any(os.path.lexists(folder / mark) for mark in _ROOT_MARKS)), above[0])

@@ -15,6 +15,7 @@ from .codec import from_record, to_json
 from .database import KEPT, Damaged, Database, create_database, is_kept
 from .digests import digest_of
 from .ledger import Ledger, Row
+from .recovery import private_copy
 
 _RECORDS = {
     "runs": Run,
@@ -49,7 +50,7 @@ def diagnose(path: Path, folder: Path) -> Diagnosis:
     if not path.exists():
         return Diagnosis("missing", broken)
     try:
-        with closing(Database(path)) as database:
+        with closing(Database(path, read_only=True)) as database:
             problem = _problem(database) or ("" if damaged else _lacking(database, said, folder))
             records = any(map(database.rows, KEPT))
     except Damaged:
@@ -121,7 +122,7 @@ def _salvaged(path: Path) -> Iterator[Row]:
     """The rows that can be read of a database that may be broken anywhere."""
     if not path.exists():
         return
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+    with private_copy(path) as copy, closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True)) as connection:
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
         for table in KEPT:
             for sort in _SORTS:

@@ -6,52 +6,54 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import BadInput
 from .contents import Contents
 from .database import Database
 from .durable import make_folder, move, naming
 from .findings import Finding, Repair
-from .locks import exclusive, shared
-from .names import lock_file
+from .guard import DAMAGED, DATABASE, LEDGER, Guard
+from .locks import exclusive, shared_to_read
 from .rebuild import diagnose, rebuild, renew_ledger
-from .scratch import leftovers, scratch
+from .scratch import leftovers, remove, scratch
+from .store import CLEANING
+from .trust import Trust
 
-_DATABASE, _LEDGER = "store.db", "store.ledger"
 
+def repair(
+    root: Path, *, fix: bool, command: str, wait: float, environ: Mapping[str, str] = os.environ
+) -> list[Finding]:
+    """What is wrong with the store in `root`; repaired with `fix`, as far as that can be.
 
-def repair(root: Path, *, fix: bool, command: str, wait: float) -> list[Finding]:
-    """What is wrong with the store in `root`; put right where `fix` says so, as far as that can be.
-
-    Raises BadInput where there is no store, Refused for one of another version, and Locked while a command uses it.
+    Raises BadInput if there is no store, Refused for one of another version, for one with something foreign in it, and
+    with `fix` for one that the user does not trust, and Locked while a command uses it.
     """
-    if not root.is_dir():
-        raise BadInput(f"there is no store in {root}", hint="`lading deploy` makes one; --store names another place")
+    guard = Guard(root, modes=False)  # those it reports itself
     with ExitStack() as stack, naming(root):
-        ward = _Ward(root)
+        guard.require()
+        if fix:
+            Trust(guard, environ).demand()
+        ward = _Ward(guard)
         modes = list(ward.modes())  # before the lock, which closes its own file to others
-        stack.enter_context(_held(root, fix=fix, command=command, wait=wait))
+        stack.enter_context(_held(guard, fix=fix, command=command, wait=wait))
         found = _done([*modes, *ward.scratch()], fix=fix)
-        folder = stack.enter_context(scratch(root / "tmp") if fix else _outside())
+        folder = stack.enter_context(scratch(guard) if fix else _outside())
         found += _done(list(ward.database(folder)), fix=fix)
-        path = folder / _DATABASE if (folder / _DATABASE).exists() else root / _DATABASE
+        path = folder / DATABASE if (folder / DATABASE).exists() else guard.control(DATABASE)
         if path.exists():
-            database = stack.enter_context(closing(Database(path)))
-            found += _done(Contents(root, database, folder, ward.set_aside).repairs(), fix=fix)
+            database = stack.enter_context(closing(Database(path, read_only=not fix)))
+            found += _done(Contents(guard, database, folder, ward.set_aside).repairs(), fix=fix)
     return found
 
 
-def _held(root: Path, *, fix: bool, command: str, wait: float) -> AbstractContextManager[object]:
-    """Whoever only looks does so beside other commands."""
-    make_folder(root / "locks")
-    lock = lock_file(root, "store")
+def _held(guard: Guard, *, fix: bool, command: str, wait: float) -> AbstractContextManager[object]:
+    """A command that only looks does so beside other commands."""
     if fix:
-        return exclusive(lock, name="store", command=command, wait=wait)
-    return shared(lock, name="store", wait=wait)
+        return exclusive(guard, CLEANING, command=command, wait=wait)
+    return shared_to_read(guard, CLEANING, wait=wait)
 
 
 @contextmanager
@@ -74,9 +76,10 @@ def _done(repairs: Iterable[Repair], *, fix: bool) -> list[Finding]:
 class _Ward:
     """A store under repair."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._aside = root / "damaged" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._root = root = guard.root
+        self._aside = root / DAMAGED / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
 
     def modes(self) -> Iterator[Repair]:
         """What others may read or write. Below `work` and `tmp` is what targets and commands made, behind our door."""
@@ -89,22 +92,22 @@ class _Ward:
                 yield Repair(finding, lambda path=path, own=own: path.chmod(own))  # type: ignore[misc]
 
     def scratch(self) -> Iterator[Repair]:
-        for path in leftovers(self._root / "tmp"):
+        for path in leftovers(self._guard):
             finding = Finding("scratch", self._name(path), "left by a process that died", "remove it")
-            yield Repair(finding, lambda path=path: shutil.rmtree(path, ignore_errors=True))  # type: ignore[misc]
+            yield Repair(finding, lambda path=path: remove(path.parent, path.name))  # type: ignore[misc]
 
     def database(self, folder: Path) -> Iterator[Repair]:
         """The database and its ledger, each of which can be made from the other."""
-        path = self._root / _DATABASE
+        path = self._root / DATABASE
         found = diagnose(path, folder)
         if found.database:
-            count, unpinned = rebuild(path, folder / _DATABASE)
+            count, unpinned = rebuild(path, folder / DATABASE)
             kept = f"move it to {self._name(self._aside)} and " if path.exists() else ""
             lost = f"; what {unpinned} model versions were trained with is lost" if unpinned else ""
-            finding = Finding("database", _DATABASE, found.database, f"{kept}rebuild it with {count} records{lost}")
+            finding = Finding("database", DATABASE, found.database, f"{kept}rebuild it with {count} records{lost}")
             yield Repair(finding, lambda: self._replace_database(folder))
         elif found.ledger:
-            finding = Finding("ledger", _LEDGER, found.ledger, "write it again from the database")
+            finding = Finding("ledger", LEDGER, found.ledger, "write it again from the database")
             yield Repair(finding, lambda: renew_ledger(path))
 
     def set_aside(self, path: Path) -> str:
@@ -116,15 +119,15 @@ class _Ward:
 
     def _replace_database(self, folder: Path) -> None:
         """Whenever this is cut off, the ledger in place says all that could be found."""
-        if (self._root / _LEDGER).exists():
+        if (self._root / LEDGER).exists():
             make_folder(self._aside)
-            shutil.copyfile(self._root / _LEDGER, self._aside / _LEDGER)
-            (self._aside / _LEDGER).chmod(0o600)
-        move(folder / _LEDGER, self._root / _LEDGER)
-        for name in (_DATABASE, f"{_DATABASE}-journal"):
+            shutil.copyfile(self._root / LEDGER, self._aside / LEDGER)
+            (self._aside / LEDGER).chmod(0o600)
+        move(folder / LEDGER, self._root / LEDGER)
+        for name in (DATABASE, f"{DATABASE}-journal"):
             if (self._root / name).exists():
                 self.set_aside(self._root / name)
-        move(folder / _DATABASE, self._root / _DATABASE)
+        move(folder / DATABASE, self._root / DATABASE)
 
     def _is_foreign(self, path: Path) -> bool:
         parts = path.relative_to(self._root).parts

@@ -34,3 +34,19 @@ class Reuse:
                     self._database.keep("reuse", insert, row)
                 else:
                     connection.execute(insert, row)
+
+
+class Recall:
+    """What is remembered of the texts of manifests, for a command that only reads: it adds nothing.
+
+    What a store that is not trusted remembers is not believed: its manifest could say something else.
+    """
+
+    def __init__(self, reuse: Reuse | None) -> None:
+        self._reuse = reuse
+
+    def get(self, key: str) -> Json | None:
+        return None if self._reuse is None else self._reuse.get(key)
+
+    def put(self, key: str, stage: str, output: Json) -> None:
+        """Remember nothing."""

@@ -1,67 +1,81 @@
-"""Folders that last as long as one piece of work, and are swept away where a process died over it."""
+"""Folders that last as long as one piece of work, and are swept away if a process died over it.
+
+The sweep works on descriptors and follows no link. It takes only names of the shape that Lading gives.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .durable import make_folder, naming
-from .locks import try_lock
+from .guard import TMP, Guard
+from .locks import locked_folder, opened_folder, try_lock
+
+_OURS = re.compile(r"[0-9a-f]{16}")
 
 
 @contextmanager
-def scratch(tmp: Path) -> Iterator[Path]:
-    """An empty private folder in `tmp`, removed afterwards; it is locked as long as it is in use."""
-    import shutil
-
+def scratch(guard: Guard) -> Iterator[Path]:
+    """An empty private folder in the store, removed afterwards; it is locked as long as it is in use."""
+    tmp = guard.folder(TMP)
     with naming(tmp):
-        folder, lock = _claim(make_folder(tmp))
+        name, lock = _claim(make_folder(tmp))
     try:
-        yield folder
+        yield tmp / name
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(tmp, name)
         os.close(lock)
 
 
-def leftovers(tmp: Path) -> list[Path]:
+def leftovers(guard: Guard) -> list[Path]:
     """The folders whose process died; the next `scratch` sweeps them away."""
-    return [folder for folder in tmp.glob("*") if _is_left(folder)]
+    tmp = guard.folder(TMP)
+    with suppress(FileNotFoundError), opened_folder(tmp) as door:
+        return [tmp / name for name in _ours(door) if _is_left(name, door)]
+    return []
 
 
-def _is_left(folder: Path) -> bool:
-    with suppress(FileNotFoundError), _opened(folder) as lock:
+def remove(parent: Path, name: str) -> None:
+    """Remove a folder and what is in it, as far as that can be; no link is followed."""
+    import shutil
+
+    with suppress(OSError), opened_folder(parent) as door:
+        shutil.rmtree(name, ignore_errors=True, dir_fd=door)
+
+
+def _ours(door: int) -> list[str]:
+    return [name for name in os.listdir(door) if _OURS.fullmatch(name)]
+
+
+def _is_left(name: str, door: int) -> bool:
+    with suppress(OSError), opened_folder(name, door) as lock:  # its process may be removing it, or it is not a folder
         return try_lock(lock)
     return False
 
 
-def _claim(tmp: Path) -> tuple[Path, int]:
-    with _opened(tmp) as door:
-        fcntl.flock(door, fcntl.LOCK_EX)  # no other process sweeps between the creation and the lock
-        _sweep(tmp)
-        folder = tmp / os.urandom(8).hex()
-        folder.mkdir(0o700)
-        folder.chmod(0o700)
-        lock = os.open(folder, os.O_RDONLY)
+def _claim(tmp: Path) -> tuple[str, int]:
+    with locked_folder(tmp) as door:  # no other process sweeps between the creation and the lock
+        _sweep(door)
+        name = os.urandom(8).hex()
+        os.mkdir(name, 0o700, dir_fd=door)
+        os.chmod(name, 0o700, dir_fd=door)
+        lock = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=door)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return folder, lock
+        return name, lock
 
 
-def _sweep(tmp: Path) -> None:
+def _sweep(door: int) -> None:
     import shutil
 
-    for folder in tmp.iterdir():
-        with suppress(FileNotFoundError), _opened(folder) as lock:  # its process may be removing it
+    for name in _ours(door):
+        with (
+            suppress(OSError),
+            opened_folder(name, door) as lock,
+        ):  # its process may be removing it, or it is not a folder
             if try_lock(lock):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+                shutil.rmtree(name, ignore_errors=True, dir_fd=door)

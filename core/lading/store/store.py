@@ -1,47 +1,36 @@
-"""The store as a whole: finding it, opening it, and its parts."""
+"""The store as a whole: opening it, and its parts."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import stat
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import BadInput, LadingError, Refused
+from ..errors import LadingError, Refused
 from .database import Database, create_database
 from .digests import Digests
-from .durable import make_folder, move, naming
+from .durable import make_folder, move, naming, replace_file
 from .files import Files
+from .guard import DATABASE, FILES, ID, IGNORE, LEDGER, Guard
 from .journal import Journal
-from .locks import exclusive, shared
+from .locks import exclusive, locked_folder, shared
 from .models import ModelVersions
-from .names import lock_file, safe_name
+from .names import safe_name
 from .packages import Packages
-from .project import STORE_FOLDER, find_project
 from .releases import Releases
 from .reuse import Reuse
 from .runs import Runs
 from .scratch import scratch
+from .trust import Trust
 
 if TYPE_CHECKING:
     from .garbage import Garbage
+    from .reuse import Recall
 
-_DATABASE = "store.db"
-_CLEANING = "store"
-_CLEANING_SECONDS = 30.0  # how long others wait for `clean`, which renames under its lock and removes after it
-
-
-def find_store(manifest: Path, environ: Mapping[str, str], option: Path | None = None) -> Path:
-    """Where the store of a manifest lies: where `option` or `LADING_STORE` says, else beside the nearest folder above
-    the manifest that looks like the root of a project, else beside the manifest. It need not exist.
-    """
-    named = option or environ.get("LADING_STORE")
-    if named:
-        return Path(named).absolute()
-    return find_project(manifest) / STORE_FOLDER
+CLEANING = "store"
+CLEANING_SECONDS = 30.0  # how long others wait for `clean`, which renames under its lock and removes after it
 
 
 class Store:
@@ -51,36 +40,48 @@ class Store:
     Refused for a damaged database, and Locked where other processes keep it busy.
     """
 
-    def __init__(self, root: Path, database: Database) -> None:
-        self.root = root
+    def __init__(self, guard: Guard, database: Database) -> None:
+        self.root = guard.root
+        self.guard = guard
         self._database = database
-        self.digests = Digests(root, database)
-        self.files = Files(root, self.digests)
+        self.digests = Digests(self.root, database)
+        self.files = Files(guard, self.digests)
         self.runs = Runs(database)
-        self.models = ModelVersions(root, database, self.files)
-        self.packages = Packages(root, database, self.digests)
+        self.models = ModelVersions(guard, database, self.files)
+        self.packages = Packages(guard, database, self.digests)
         self.releases = Releases(database)
         self.reuse = Reuse(database)
         self.journal = Journal(database)
+        self.remark = ""
+        """What the user should know of this store, as long as it is open."""
 
     @classmethod
-    def open(cls, root: Path) -> Store:
+    def open(cls, root: Path, environ: Mapping[str, str] = os.environ) -> Store:
         """Open the store in the folder `root`, or create it.
 
-        Raises Refused where others can write to it, and where its database is damaged, of another version, or gone.
+        Raises Refused if the user does not trust it, if something foreign is in it or others can write to it, and if
+        its database is damaged, of another version, or gone.
         """
-        root = root.absolute()
-        database = root / _DATABASE
-        with naming(root):
-            if not make_folder(root).is_dir():
-                raise BadInput(f"{root} is not a folder", hint="name another store with --store")
-            _refuse_shared(root, root)
-            if not database.exists():
-                _refuse_loss(root, database)
-                _create(root, database)
-            for path in root.iterdir():
-                _refuse_shared(root, path)
-        return cls(root, Database(database))
+        guard = Guard(root.absolute())
+        with naming(guard.root):
+            if not guard.check():
+                make_folder(guard.root)
+            trust = Trust(guard, environ)
+            if not trust.holds():
+                _adopt(guard, trust)
+            trust.demand()
+            if not guard.control(DATABASE).exists():
+                refuse_loss(guard)
+                _create(guard)
+        return cls(guard, Database(guard.control(DATABASE)))
+
+    def demand_trust(self) -> None:
+        """Raise Refused for a store that the user does not trust, which one that is open to be changed never is."""
+
+    @property
+    def memory(self) -> Reuse | Recall:
+        """What is remembered of the texts of manifests."""
+        return self.reuse
 
     def close(self) -> None:
         """Keep the digests that were learnt, and close the database."""
@@ -93,11 +94,11 @@ class Store:
 
         Gives who held it last, where that process died holding it. Raises Locked, with the holder named.
         """
-        return exclusive(self._lock_file(name), name=name, command=command, wait=wait)
+        return exclusive(self.guard, name, command=command, wait=wait)
 
     def in_use(self) -> AbstractContextManager[None]:
         """Keep `clean` away from what is not recorded as needed yet; as many commands as like to hold this at once."""
-        return shared(self._lock_file(_CLEANING), name=_CLEANING, wait=_CLEANING_SECONDS)
+        return shared(self.guard, CLEANING, wait=CLEANING_SECONDS)
 
     def garbage(self, keep: int) -> list[Garbage]:
         """What nothing needs: no release that is up or pending, no registered model, no training's newest run, and
@@ -106,15 +107,15 @@ class Store:
         from .garbage import Needs, find
 
         with self.in_use(), naming(self.root):
-            return find(self.root, Needs(self._database, keep))
+            return find(self.guard, Needs(self._database, keep))
 
     def clean(self, keep: int, *, command: str, wait: float = 0.0) -> list[Garbage]:
         """Remove the garbage and say what it was. Raises Locked while another command uses the store."""
         from .garbage import Needs, find, forget
 
-        with ExitStack() as stack, naming(self.root), self.lock(_CLEANING, command=command, wait=wait):
+        with ExitStack() as stack, naming(self.root), self.lock(CLEANING, command=command, wait=wait):
             needs = Needs(self._database, keep)
-            found = find(self.root, needs)
+            found = find(self.guard, needs)
             away = stack.enter_context(self.scratch())  # removed once the lock is free, or by a later command
             forget(self._database, needs)
             for number, item in enumerate(found):
@@ -122,31 +123,31 @@ class Store:
                     item.path.rename(away / str(number))
         return found
 
-    def _lock_file(self, name: str) -> Path:
-        with naming(self.root):
-            make_folder(self.root / "locks")
-            return lock_file(self.root, name)
-
     def work(self, *parts: str) -> Path:
         """A private folder that lasts as long as the store, one for each sequence of parts, whatever is in them."""
         with naming(self.root):
-            return make_folder(self.root.joinpath("work", *map(safe_name, parts)))
+            return make_folder(self.guard.work(*map(safe_name, parts)))
 
     def scratch(self) -> AbstractContextManager[Path]:
-        """An empty private folder, removed afterwards, or by a later command where this process dies."""
-        return scratch(self.root / "tmp")
+        """An empty private folder, removed afterwards, or by a later command if this process dies."""
+        return scratch(self.guard)
 
 
-def _refuse_shared(root: Path, path: Path) -> None:
-    """What is below is behind these doors; `lading repair` looks at all of it."""
-    with suppress(FileNotFoundError):  # another command removed it
-        if stat.S_IMODE(path.lstat().st_mode) & 0o022 and not path.is_symlink():
-            raise Refused(f"others can write to {path}, and so choose what is deployed", hint=f"chmod -R go-rwx {root}")
+def _adopt(guard: Guard, trust: Trust) -> None:
+    """Trust a store that this process, or another of the user, is about to create: its folder is still empty."""
+    with locked_folder(guard.root):
+        found = {path.name for path in guard.root.iterdir()}
+        if not trust.holds() and found <= {f"{ID}.part"}:
+            trust.grant()
 
 
-def _refuse_loss(root: Path, database: Path) -> None:
-    """An empty database beside what another one knew would number its models and releases anew."""
-    if database.with_suffix(".ledger").exists() or any((root / "files").glob("*")):
+def refuse_loss(guard: Guard) -> None:
+    """Raise Refused if the database is gone while the store holds what it knew of.
+
+    An empty one in its place would number the models and releases again from 1.
+    """
+    database = guard.control(DATABASE)
+    if guard.control(LEDGER).exists() or any(guard.folder(FILES).glob("*")):
         if database.exists():  # another process has just created it
             return
         raise Refused(
@@ -155,23 +156,14 @@ def _refuse_loss(root: Path, database: Path) -> None:
         )
 
 
-def _create(root: Path, database: Path) -> None:
+def _create(guard: Guard) -> None:
     """Put a whole database in its place; of several processes, the first one's."""
-    with scratch(root / "tmp") as folder:
-        create_database(folder / _DATABASE)
-        door = os.open(root, os.O_RDONLY)
-        try:
-            fcntl.flock(door, fcntl.LOCK_EX)
+    database = guard.control(DATABASE)
+    with scratch(guard) as folder:
+        create_database(folder / DATABASE)
+        with locked_folder(guard.root):
             if not database.exists():
                 # a journal whose database was moved away would be played into this one
-                (root / f"{_DATABASE}-journal").unlink(missing_ok=True)
-                _keep_out_of_git(root / ".gitignore")
-                move(folder / _DATABASE, database)
-        finally:
-            os.close(door)
-
-
-def _keep_out_of_git(file: Path) -> None:
-    """Models do not belong in a repository."""
-    file.write_text("*\n", encoding="utf-8")
-    file.chmod(0o600)
+                guard.control(f"{DATABASE}-journal").unlink(missing_ok=True)
+                replace_file(guard.control(IGNORE), b"*\n")  # models do not belong in a repository
+                move(folder / DATABASE, database)

@@ -63,7 +63,7 @@ class Scene:
 
     def run(self, root: Path, *options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(self._program), "each", str(root), *map(str, self.sources)]
-        env = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {**environ_of(root), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         traced = ["strace", "-f", "-qq", "-y", "-s", "256", "-o", str(log_of(root)), *options, *command]
         return subprocess.run(traced, env=env, capture_output=True, text=True, timeout=LIMIT, check=False)
 
@@ -95,13 +95,13 @@ class Scene:
 
     def check_recovery(self, root: Path, run: subprocess.CompletedProcess[str]) -> None:
         """What was acknowledged is there, what is there is whole, and the same command finishes the work."""
-        with closing(Store.open(root)) as store:
+        with closing(Store.open(root, environ_of(root))) as store:
             check_kept(store, run.stdout.splitlines())
         self.check_resumed(root)
 
     def check_resumed(self, root: Path) -> None:
         """The same work, done again, ends as if nothing had happened, and leaves nothing of its own behind."""
-        with closing(Store.open(root)) as store:
+        with closing(Store.open(root, environ_of(root))) as store:
             again = [line for source in self.sources for line in ship(store, source)]
             assert [line.split()[1] for line in again if line.startswith("model")] == ["1", "2"]
             current = store.releases.current("salary-svc", "local")
@@ -116,8 +116,13 @@ class Scene:
             == set(map(sha256, SOURCES))
         )
         assert len(list(root.glob("packages/*"))) == len(SOURCES)
-        whole = {".gitignore", "files", "modules", "packages", "store.db", "store.db-journal", "store.ledger", "tmp"}
-        assert {path.name for path in root.iterdir()} <= whole
+        whole = {".gitignore", "files", "id", "modules", "packages", "store.db", "store.db-journal", "store.ledger"}
+        assert {path.name for path in root.iterdir()} <= {*whole, "tmp"}
+
+
+def environ_of(root: Path) -> dict[str, str]:
+    """An environment with a list of trusted stores for this one alone: every run then makes the same calls."""
+    return {**os.environ, "XDG_STATE_HOME": str(root.parent.with_suffix(".state"))}
 
 
 def log_of(root: Path) -> Path:

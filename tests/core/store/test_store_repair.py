@@ -25,6 +25,7 @@ from lading.store import Store
 from lading.store.findings import Finding
 from lading.store.ledger import Ledger
 from lading.store.repair import repair
+from lading.store.report import grant_trust
 
 rules = settings(max_examples=6, database=None)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -47,7 +48,9 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def copied(shipped: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
-        yield Path(shutil.copytree(shipped, Path(folder) / ".lading"))
+        root = Path(shutil.copytree(shipped, Path(folder) / ".lading"))
+        grant_trust(root, os.environ)
+        yield root
 
 
 def knowledge(root: Path) -> dict[str, Any]:

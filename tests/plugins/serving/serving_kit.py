@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tests.waiting import LIMIT, eventually
 
 from lading_serving.control import NOTHING, ControlFolder, ReleaseState
-from lading_serving.spec import Limits, ReleaseSpec
+from lading_serving.spec import Limits, ReleaseSpec, sha256_of
 
 ECHO = """
     import json
@@ -75,8 +75,15 @@ class Service:
     def start(self) -> None:
         argv = [sys.executable, "-P", "-m", "lading_serving.supervisor", str(self.folder.path)]
         subprocess.run(argv, check=True, timeout=LIMIT)
+        self.hand()
+
+    def hand(self) -> None:
+        """Hand the supervisor what it needs to start any release of this service."""
+        specs = {path.stem: sha256_of(path.read_bytes()) for path in self.folder.releases.glob("[0-9]*.json")}
+        self.folder.hand({"values": {}, "specs": specs})
 
     def desire(self, serving: int | None = None, candidate: int | None = None) -> None:
+        self.hand()
         self.folder.desire({"serving": serving, "candidate": candidate})
         if not self.folder.is_supervised():
             self.start()

@@ -6,15 +6,18 @@ Run as a program, it takes one deploy as far as it is told and then kills itself
 from __future__ import annotations
 
 import hashlib
+import http.client
+import json
 import os
 import signal
 import sys
 import textwrap
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.waiting import eventually
 
@@ -28,10 +31,11 @@ from lading import (
     Package,
     Pending,
     Ready,
+    ScoringUri,
     State,
     Verdict,
 )
-from lading_local import lading_delete, lading_deploy
+from lading_local import lading_delete, lading_deploy, lading_scoring_uri
 from lading_local.options import LocalOptions
 from lading_serving.control import NOTHING, ControlFolder
 
@@ -71,6 +75,16 @@ class Recorder:
 
     def intend(self, name: str) -> None:
         self.intents.append(name)
+
+    def record(self, name: str, text: str) -> None:
+        """As the store does, in a file that is none of the deployment's own: a killed command has it again."""
+        file = self.work.with_name("recorded.json")
+        known = json.loads(file.read_bytes()) if file.exists() else {}
+        file.write_text(json.dumps({**known, name: text}))
+
+    def recorded(self, name: str) -> str | None:
+        file = self.work.with_name("recorded.json")
+        return json.loads(file.read_bytes()).get(name) if file.exists() else None
 
 
 def package_of(
@@ -148,6 +162,26 @@ def until(request: DeployRequest, context: Recorder, kind: type[DeployStep]) -> 
     step = eventually(decided, f"the deploy is {kind.__name__}")
     assert isinstance(step, kind), step
     return step
+
+
+def ask(uri: str, body: bytes = b"{}") -> Any:
+    parts = urlsplit(uri)
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+        connection.request("POST", parts.path, body, {"content-type": "application/json"})
+        response = connection.getresponse()
+        assert response.status == 200
+        return json.loads(response.read())
+
+
+def uri_of(harbour: Harbour) -> str:
+    found = lading_scoring_uri(harbour.context)
+    assert isinstance(found, ScoringUri)
+    return found.uri
+
+
+def kill_supervisor(harbour: Harbour) -> None:
+    os.kill(eventually(lambda: harbour.folder.state()["pid"], "it has a pid"), signal.SIGKILL)
+    eventually(lambda: not harbour.folder.is_supervised(), "it is dead")
 
 
 def stop(folder: ControlFolder) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -12,34 +11,18 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from local_kit import NAMED, Harbour
+from local_kit import NAMED, Harbour, ask, uri_of
 from tests.conftest import ROOT
 from tests.waiting import LIMIT, eventually
 
-from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, ScoringUri, StageFailed, State, Verdict
+from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, StageFailed, State, Verdict
 from lading_local import lading_delete, lading_logs, lading_scoring_uri, lading_status
 from lading_serving.control import NOTHING
 
 BROKEN = "def init():\n    raise ValueError('the model is of another make')\ndef run(raw_data): pass\n"
-
-
-def ask(uri: str, body: bytes = b"{}") -> Any:
-    parts = urlsplit(uri)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
-        connection.request("POST", parts.path, body, {"content-type": "application/json"})
-        response = connection.getresponse()
-        assert response.status == 200
-        return json.loads(response.read())
-
-
-def uri_of(harbour: Harbour) -> str:
-    found = lading_scoring_uri(harbour.context)
-    assert isinstance(found, ScoringUri)
-    return found.uri
 
 
 def test_a_first_deploy_serves(harbour: Harbour) -> None:
@@ -118,7 +101,7 @@ def test_a_wrong_answer_leaves_the_old_release_and_nothing_else(harbour: Harbour
     eventually(lambda: list(harbour.folder.state()["releases"]) == ["1"], "the candidate is gone")
     assert (ask(uri), uri_of(harbour)) == ("1", uri)
     assert lading_status(harbour.context).state is State.RUNNING
-    assert not harbour.folder.release(2).exists()
+    assert harbour.folder.homes(2) == []
 
 
 def test_a_first_release_that_fails_leaves_nothing_but_its_log(harbour: Harbour) -> None:
@@ -236,7 +219,7 @@ def test_a_release_given_up_by_a_killed_command_makes_way(harbour: Harbour) -> N
     assert isinstance(harbour.deploy(2), Ready)
     eventually(lambda: list(harbour.folder.state()["releases"]) == ["2"], "the first candidate is gone")
     assert isinstance(harbour.deploy(3), Ready)
-    assert not harbour.folder.release(1).exists()
+    assert harbour.folder.homes(1) == []
 
 
 def test_delete_leaves_an_empty_folder_and_is_idempotent(harbour: Harbour) -> None:

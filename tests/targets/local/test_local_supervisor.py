@@ -8,28 +8,23 @@ import subprocess
 import sys
 
 import pytest
-from local_kit import Harbour
-from tests.conftest import Shell
+from local_kit import Harbour, kill_supervisor
 from tests.waiting import LIMIT, eventually
 
-SALARY = "manifests/salary.yaml"
+from lading import Ready, StageFailed
+from lading_local import lading_deploy
 
 
-@pytest.mark.slow
-def test_a_supervisor_that_dies_at_each_start_is_given_up_with_its_reason(salary: Shell) -> None:
-    store = salary.folder / ".lading"
-    salary("package", SALARY, LADING_STORE=str(store))
-    work = store / "work" / "deployments" / "local" / "salary-svc"
-    (work / "wake").mkdir(parents=True, mode=0o700)  # where the supervisor has its fifo
-    failed = salary("deploy", SALARY, code=6, LADING_STORE=str(store))
-    assert "ended 5 times as soon as it had started: IsADirectoryError: " in failed.err
-    assert f"its own words are in {work / 'supervisor.log'}" in failed.err
-    assert (work / "supervisor.log").read_text().count("Traceback") == 5
-    (work / "wake").rmdir()
-    deployed = salary("deploy", SALARY, LADING_STORE=str(store))
-    assert salary("score", SALARY, "-d", '{"data": [[21]]}', LADING_STORE=str(store)).json()
-    assert deployed.out.startswith("http://")
-    salary("delete", SALARY, LADING_STORE=str(store))
+def test_a_supervisor_that_dies_at_each_start_is_given_up_with_its_reason(harbour: Harbour) -> None:
+    log = harbour.context.work / "supervisor.log"
+    log.write_text("MemoryError: no room\n")
+    for _ in range(5):
+        lading_deploy(harbour.request(), harbour.context)
+        kill_supervisor(harbour)
+    with pytest.raises(StageFailed, match="ended 5 times as soon as it had started: MemoryError: no room") as failed:
+        lading_deploy(harbour.request(), harbour.context)
+    assert failed.value.hint == f"its own words are in {log}"
+    assert isinstance(harbour.deploy(2), Ready)
 
 
 def test_no_supervisor_begins_while_its_service_is_removed(harbour: Harbour) -> None:

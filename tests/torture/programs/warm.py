@@ -1,26 +1,27 @@
-"""Forks one `lading` command after another, from a process that has imported the SDK of Azure ML already.
+"""`warm.py MODULE...`: forks one `lading` command after another, from a process that has imported these modules.
 
-Reads a line of JSON for each, `{argv, folder, env, output}`, and writes its exit code; what the command prints goes
-into `out` and `err` in the folder `output`. One that takes too long is ended by SIGALRM.
+Reads a line of JSON for each, `{argv, folder, env, output, seconds, memory}`, and writes its exit code; what the
+command prints goes into `out` and `err` in the folder `output`. One that takes too long is ended by SIGALRM.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-import lading_azureml.sdk  # noqa: F401 - what takes a second of each command
 from lading import api  # noqa: F401
 from lading.cli import main
 
-LIMIT = 120  # seconds that a command may take, on a machine with much else to do
-
 
 def serve() -> None:
+    for name in sys.argv[1:]:
+        import_module(name)
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
@@ -29,7 +30,7 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def command(argv: list[str], folder: str, env: dict[str, str], output: str) -> NoReturn:
+def command(argv: list[str], folder: str, env: dict[str, str], output: str, seconds: int, memory: int) -> NoReturn:
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
@@ -37,7 +38,9 @@ def command(argv: list[str], folder: str, env: dict[str, str], output: str) -> N
     for number, name in enumerate(("out", "err"), 1):
         os.dup2(os.open(Path(output) / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     sys.argv = ["lading", *argv]
-    signal.alarm(LIMIT)
+    signal.alarm(seconds)
+    if memory:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     main()
     raise AssertionError("a command ends its process")
 

@@ -1,0 +1,49 @@
+"""The commands of a store as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options, output
+from .failure import verbose
+
+
+@click.group()
+def store() -> None:
+    """Look at a store that came from elsewhere, and trust it.
+
+    \b
+    Example:
+      lading store trust
+    """
+
+
+@store.command()
+@options.manifest
+@click.option("--yes", is_flag=True, help="Trust it; without this the command only shows what it holds.")
+@options.store
+@options.as_json
+@verbose
+def trust(manifest: Path, yes: bool, store: Path | None, as_json: bool) -> None:
+    """Show what a store holds, and trust it.
+
+    A store that Lading creates is trusted at once. One that was moved, copied, restored or cloned is not:
+    until then commands only read it, and what would start, load, write or remove something ends with 3.
+    LADING_TRUST_STORE=1 trusts every store that a command uses: for caches of your own in CI, and for containers.
+
+    \b
+    Examples:
+      lading store trust
+      lading store trust --yes --store /mnt/team/.lading
+    """
+    from .. import lifecycle
+
+    found = lifecycle.trust_store(manifest, accept=yes, store=store)
+    if as_json:
+        output.document(found)
+        return
+    output.facts(vars(found))
+    if not found.trusted:
+        click.echo("--yes would trust it", err=True)

@@ -1,0 +1,30 @@
+"""What targets record about a deployment in the store's database, where no planted file can replace it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import keys
+
+if TYPE_CHECKING:
+    from ..store.reuse import Reuse
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The texts of one deployment by name. They are in the ledger too, so a repair keeps them."""
+
+    reuse: Reuse
+    service: str
+    target: str
+
+    def put(self, name: str, text: str) -> None:
+        self.reuse.put(self._key(name), "deploy", text)
+
+    def get(self, name: str) -> str | None:
+        found = self.reuse.get(self._key(name))
+        return found if isinstance(found, str) else None
+
+    def _key(self, name: str) -> str:
+        return keys.key("fact", service=self.service, target=self.target, name=name)
