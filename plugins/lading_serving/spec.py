@@ -13,7 +13,8 @@ from .control import write_json
 class Limits:
     """What one client may ask of a worker. Sizes in bytes, times in seconds of the worker's event loop.
 
-    `drain_timeout` is how long a retired release may finish what it has begun.
+    `write_timeout` is how long a client may take for each 64 KiB of an answer, `max_unread` what all answers may take
+    that are not read yet. `drain_timeout` is how long a retired release may finish what it has begun.
     """
 
     max_body: int = 16 * 1024 * 1024
@@ -24,6 +25,8 @@ class Limits:
     head_timeout: float = 10.0
     body_timeout: float = 60.0
     idle_timeout: float = 65.0
+    write_timeout: float = 20.0
+    max_unread: int = 64 * 1024 * 1024
     linger: float = 5.0
     drain_timeout: float = 60.0
 
@@ -33,8 +36,9 @@ class ReleaseSpec:
     """A release to run: `workers` processes of `python` in `folder` with the environment `env`: the whole of it
     but for the variables in `handed`: their values are handed to the supervisor, and never written down.
 
-    They serve on `host` and `port` (0: one that is free, and then always that one). `init()` must end within
-    `start_timeout` seconds. `model_file` is checked against `model_sha256` before the scoring script sees it.
+    They serve on `host` and `port` (0: one that is free, and then always that one), and are called by `hosts`, too.
+    `init()` must end within `start_timeout` seconds. `model_file` is checked against `model_sha256` before the scoring
+    script sees it.
     """
 
     number: int
@@ -50,6 +54,7 @@ class ReleaseSpec:
     tags: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     handed: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -57,4 +62,5 @@ class ReleaseSpec:
     @classmethod
     def read(cls, path: Path) -> ReleaseSpec:
         content = json.loads(path.read_bytes())
-        return cls(**{**content, "limits": Limits(**content["limits"]), "handed": tuple(content["handed"])})
+        lists = {name: tuple(content[name]) for name in ("handed", "hosts") if name in content}
+        return cls(**{**content, **lists, "limits": Limits(**content["limits"])})

@@ -12,11 +12,10 @@ import sys
 import threading
 from collections import Counter
 from contextlib import closing, suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving_kit import Service, ask, eventually, processes
+from serving_kit import Service, ask, cpu_ticks, eventually, processes
 
 NAMED = """
     import os
@@ -367,8 +366,3 @@ def test_the_lock_is_the_proof_of_life_not_a_pid(service: Service) -> None:
 def ask_in_vain(uri: str) -> None:
     with suppress(http.client.HTTPException, OSError):
         ask(uri)
-
-
-def cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
