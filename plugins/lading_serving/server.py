@@ -18,12 +18,14 @@ from contextlib import suppress
 from .connection import Connection
 from .hosts import Hosts
 from .logs import Recurring
+from .memory import return_memory
 from .messages import Request, Response
 from .spec import Limits
 
 _TICK = 0.25
 _BODIES = 4  # largest bodies: what all that are still arriving may take together
 _SPARED = 16  # descriptors that are freed at once, so that the scoring script, too, can open a file
+_LULL = 1.0  # seconds without a request: the next one may be on its way to a connection that was idle for less
 _UNSENT = 128 * 1024  # bytes that the kernel keeps of an answer beside what is on its way
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -41,6 +43,7 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._listeners: dict[socket.socket, Callable[[], None]] = {}
         self._is_paused = False
+        self._is_swollen = False  # with freed memory that the allocator keeps
         self._connections: dict[Connection, int] = {}
         self._turns: deque[Connection] = deque()
         self._faults = Recurring("an error of the server ended a connection")
@@ -120,6 +123,7 @@ class Server:
 
         The largest answer does not count: a script may make one that takes more alone.
         """
+        self._is_swollen = True
         while self.arriving > _BODIES * self.limits.max_body:
             _slowest(connection for connection in self._connections if connection.phase == "body").give_way()
         while self.unread - max((each.unread for each in self._connections), default=0) > self.limits.max_unread:
@@ -144,6 +148,9 @@ class Server:
         for connection in list(self._connections):
             self._guarded(connection.tick, connection, seconds)
         self._faults.flush()
+        if self._is_swollen and not (self.arriving or self.unread):
+            self._is_swollen = False
+            return_memory()
         if self._is_paused and not self.draining:
             self._resume()
 
@@ -160,7 +167,7 @@ class Server:
             if hasattr(socket, "TCP_NOTSENT_LOWAT"):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         if len(self._connections) >= self.limits.max_connections:
-            _slowest(self._connections).close()
+            _slowest([each for each in self._connections if each.is_idle] or self._connections).close()
         connection = Connection(sock, self, hosts)
         self._connections[connection] = 0
         self.watch(connection, reading=True, writing=False)
@@ -168,7 +175,7 @@ class Server:
     def _spare(self, shortage: OSError) -> None:
         """Close the connections that have been idle for the longest; if there are none, accept nobody for a moment."""
         self._shortages.note(str(shortage))
-        idle = [connection for connection in self._connections if connection.is_idle]
+        idle = [connection for connection in self._connections if connection.is_idle and connection.age >= _LULL]
         for connection in sorted(idle, key=lambda connection: -connection.age)[:_SPARED]:
             connection.close()
         if not idle:

@@ -12,6 +12,7 @@ from . import (
     schema_gates,
     serving_gates,
     slow_gates,
+    socket_gate,
     store_gates,
 )
 from .gate import Gate
@@ -24,6 +25,7 @@ MODULES = (
     machine_gate,
     serving_gates,
     slow_gates,
+    socket_gate,
     schema_gates,
     hostile_gates,
     azure_gates,

@@ -64,7 +64,7 @@ def test_a_trickle_of_reading_does_not_hold_an_answer(service: Service) -> None:
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(connect_address(uri))
-        sock.sendall(asking(8 * MIB))
+        sock.sendall(asking(8 * MIB).replace(b"Connection: close\r\n", b""))
         worker = service.workers()[0]
 
         def is_let_go() -> bool:
