@@ -28,7 +28,6 @@ from .serving_gates import held
 
 CASES = 200_000
 CLIENTS = 3  # processes that send them
-WARM = 500  # cases before memory is looked at
 READERS = 60
 LARGE = 8 << 20  # bytes of the answers that they hardly read
 PEAK = 128 << 20  # bytes that a worker may grow by meanwhile; without a bound it is 240 MiB
@@ -110,13 +109,12 @@ class Siege:
 def _socket_bytes(trial: Trial) -> Figures:
     with live(trial, 2, SCRIPT) as (project, uri):
         siege = Siege(trial, project, uri, workers_of(project))
-        _hurl(siege, 0, WARM)
         before = {pid: (_memory(pid, "VmRSS"), _descriptors(pid)) for pid in siege.workers}
         good = Good(uri)
         with _beside(good.run, good.ends), ExitStack() as stack:
             if _asked(trial, "readers"):
                 stack.enter_context(_readers(siege))
-            found = [each for name, attack in ATTACKS.items() if _asked(trial, name) for each in attack(siege)]
+            found = [each for name in ATTACKS if _asked(trial, name) for each in _attacked(siege, name)]
         found += [Found(Harm.GAP, f"the good client: {wrong}") for wrong in good.wrong]
         found += _harmed(siege, before)
     return Figures(CASES, trial.size(CASES), tuple(found))
@@ -126,19 +124,21 @@ def _asked(trial: Trial, attack: str) -> bool:
     return re.search(trial.focus, attack) is not None
 
 
+def _attacked(siege: Siege, name: str) -> Iterator[Found]:
+    try:
+        yield from ATTACKS[name](siege)
+    except (FileNotFoundError, ProcessLookupError):
+        yield Found(Harm.GAP, f"a worker ended under the attack {name}")
+
+
 def _bytes(siege: Siege) -> Iterator[Found]:
     """The cases, sent by several processes."""
     size = -(-siege.trial.size(CASES) // CLIENTS)
-    starts = [WARM + size * client for client in range(CLIENTS)]
+    starts = [size * client for client in range(CLIENTS)]
     with ExitStack() as stack:
         programs = [stack.enter_context(_hurling(siege, start, start + size)) for start in starts]
         for program in programs:
             yield from _wrongs(program)
-
-
-def _hurl(siege: Siege, first: int, end: int) -> list[Found]:
-    with _hurling(siege, first, end) as program:
-        return list(_wrongs(program))
 
 
 def _hurling(siege: Siege, first: int, end: int) -> subprocess.Popen[str]:
