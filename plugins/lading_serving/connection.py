@@ -14,9 +14,7 @@ from .spec import Limits
 
 _CHUNK = 256 * 1024  # bytes of a body that are read at once
 _READ = 64 * 1024  # bytes of anything else
-_STRIDE = 64 * 1024  # bytes of an answer that count as progress
 _FAREWELL = 2.0  # seconds a client has to read the last response before its unread input would reset the connection
-_NOTHING = memoryview(b"")
 
 
 class Host(Protocol):
@@ -48,8 +46,7 @@ class Connection:
         self._waiting: deque[Request | Response] = deque()
         self._parser = Parser(host.limits, hosts, self._restart_clock, self._waiting.append)
         self._input: bytes | memoryview = b""  # read, and not parsed: the requests before it are answered first
-        self._output = _NOTHING
-        self._taken = 0  # bytes of an answer since the clock began
+        self._output: bytes | memoryview = b""
         self._arriving = 0
         self._unread = 0
         self._closing = False
@@ -73,7 +70,9 @@ class Connection:
     def readable(self) -> None:
         """Take what the client sent; answer the first whole request at once and leave the others for later turns."""
         try:
-            data = self.sock.recv(max(_READ, min(_CHUNK, self._parser.missing)))
+            data = self.sock.recv(
+                _READ if self._parser.phase != "body" else max(_READ, min(_CHUNK, self._parser.missing))
+            )
         except BlockingIOError:
             return
         except OSError:
@@ -82,7 +81,7 @@ class Connection:
         if not data:
             self.close()  # it is read only while nothing is owed
         elif not self._closing:
-            self._input = data if len(data) <= PIECE else memoryview(data)
+            self._input = data
             self.take_turn()
 
     def writable(self) -> None:
@@ -130,7 +129,7 @@ class Connection:
     def close(self) -> None:
         self._end()
         self._waiting.clear()
-        self._output = _NOTHING
+        self._output = b""
         self._account()
         self._host.forget(self)
         self.sock.close()
@@ -158,8 +157,10 @@ class Connection:
     def _parse(self) -> None:
         """Parse until a request is whole, or nothing is left."""
         while self._input and not self._waiting:
-            size = max(PIECE, self._parser.missing)
-            piece, self._input = self._input[:size], self._input[size:]
+            piece, self._input = self._input, b""
+            if len(piece) > PIECE:
+                size, whole = max(PIECE, self._parser.missing), memoryview(piece)
+                piece, self._input = whole[:size], whole[size:]
             try:
                 self._parser.feed(piece)
             except Refused as refusal:
@@ -179,8 +180,7 @@ class Connection:
         self._answering = False
 
     def _send(self, response: Response, *, last: bool, with_body: bool = True) -> None:
-        self._output = memoryview(response.encode(with_body=with_body, close=last))
-        self._taken = 0
+        self._output = response.encode(with_body=with_body, close=last)
         self._restart_clock()
         if last:
             self._waiting.clear()
@@ -190,11 +190,8 @@ class Connection:
     def _flush(self) -> None:
         try:
             sent = self.sock.send(self._output)
-            self._output = self._output[sent:] or _NOTHING
-            self._taken += sent
-            if not self._output or self._taken >= _STRIDE:
-                self._taken = 0
-                self._restart_clock()
+            self._output = memoryview(self._output)[sent:] if sent < len(self._output) else b""
+            self._restart_clock()
             if self._closing and not self._output and not self._waiting:
                 self.sock.shutdown(socket.SHUT_WR)  # a close with input unread would reset what was just sent
         except BlockingIOError:
@@ -203,17 +200,21 @@ class Connection:
             self.close()
 
     def _settle(self) -> None:
-        """Let the server know what is held, and what to wait for."""
+        """Let the server know what to wait for."""
         if self.sock.fileno() < 0:
             return
         self._account()
-        owed = bool(self._waiting or self._input)
-        if owed and not self._output:
+        if self._output:
+            self._host.watch(self, reading=False, writing=True)
+        elif self._waiting or self._input:
             self._host.wants_turn(self)
-        self._host.watch(self, reading=not (owed or self._output), writing=bool(self._output))
+            self._host.watch(self, reading=False, writing=False)
+        else:
+            self._host.watch(self, reading=True, writing=False)
 
     def _account(self) -> None:
-        arriving, unread = self._parser.arrived, len(self._output)
+        """Let the server know how many bytes are held."""
+        arriving, unread = len(self._parser.body), len(self._output)
         if arriving != self._arriving or unread != self._unread:
             self._host.arriving += arriving - self._arriving
             self._host.unread += unread - self._unread

@@ -19,7 +19,7 @@ _VERSION_ERRORS = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade", "Ex
 
 
 class Parser:
-    """Parses what one client sends. `phase` is idle, head or body.
+    """Parses what one client sends. `phase` is idle, head or body; `body` is what has come of one that is not whole.
 
     `on_phase` is called when one begins; `on_item` is called with each whole request, and with the interim answer that
     a client waits for before it sends a body.
@@ -43,25 +43,19 @@ class Parser:
         self._fields: list[tuple[bytes, bytes]] = []
         self._head: tuple[str, str, str, dict[str, str]] = ("", "", "", {})
         self._keep_alive = False
-        self._body = bytearray()
+        self.body = bytearray()
         self._length = 0  # of a body whose length is known
-        self._size = 0  # of the head that is reported so far
-        self._unreported = 0  # bytes of a head, or around the chunks of a body
-        self._chunks = 0
-
-    @property
-    def arrived(self) -> int:
-        """Bytes of a body that is not whole yet."""
-        return len(self._body)
+        self._reported = 0  # bytes of a request that the parser reported
+        self._unreported = 0  # bytes of a head, or around the chunks of a body, that it keeps or skips
 
     @property
     def missing(self) -> int:
         """Bytes that a body of known length still lacks."""
-        return self._length - len(self._body)
+        return self._length - len(self.body)
 
     def forget_body(self) -> None:
         """Keep nothing of a body that is refused or cut off: a silent client may stay long."""
-        self._body = bytearray()
+        self.body = bytearray()
         self._length = 0
 
     def feed(self, data: bytes | memoryview) -> None:
@@ -69,38 +63,33 @@ class Parser:
         pieces = [data]
         while pieces:
             piece = pieces.pop()
+            fields, phase, reported = self._fields, self.phase, self._reported
             try:
-                self._feed(piece)
+                self._parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:
                 pieces += [piece[upgrade.args[0] :], self._without_offer()]
-
-    def _feed(self, data: bytes | memoryview) -> None:
-        fields, phase, reported, chunks = self._fields, self.phase, self._size + len(self._body), self._chunks
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise
-        except httptools.HttpParserCallbackError as error:
-            raise error.__context__ or error from None
-        except httptools.HttpParserError as error:
-            raise _malformed(str(error)) from None
-        if self.phase == "head" and self._lacks_version(data):
-            raise _malformed("Invalid HTTP version")
-        if self.phase == phase != "idle" and self._fields is fields:
-            self._count_unreported(len(data), self._size + len(self._body) - reported, self._chunks - chunks)
+                continue
+            except httptools.HttpParserCallbackError as error:
+                raise error.__context__ or error from None
+            except httptools.HttpParserError as error:
+                raise _malformed(str(error)) from None
+            if self.phase == "head" and self._lacks_version(piece):
+                raise _malformed("Invalid HTTP version")
+            if self.phase == phase != "idle" and self._fields is fields:
+                self._count_unreported(len(piece), self._reported - reported)
 
     def _lacks_version(self, data: bytes | memoryview) -> bool:
         """Whether the request line is one of HTTP/0.9, whose client sends no further line and waits."""
         version = self._parser.get_http_version()
         return version == "0.9" or (version == "0.0" and data[-1:] == b"\n")
 
-    def _count_unreported(self, size: int, reported: int, chunks: int) -> None:
-        """Count what the parser keeps or skips in silence: a field that is not whole, chunk extensions, trailers."""
+    def _count_unreported(self, size: int, reported: int) -> None:
+        """Count what the parser keeps or skips: a field that is not whole, chunk extensions, trailers."""
         if self.phase == "head":
             self._unreported = 0 if reported else self._unreported + size
             self._count_head(0)
         else:
-            self._unreported = max(0, self._unreported + size - reported - _FRAME * chunks)
+            self._unreported = max(0, self._unreported + size - reported)
             if self._unreported > self._limits.max_head:
                 limit = self._limits.max_head
                 raise Refused(400, f"the request's chunk extensions and trailers must not exceed {limit} bytes")
@@ -114,8 +103,8 @@ class Parser:
         return head
 
     def _count_head(self, size: int) -> None:
-        self._size += size
-        if self._size + self._unreported > self._limits.max_head:
+        self._reported += size
+        if self._reported + self._unreported > self._limits.max_head:
             raise Refused(431, f"the request's head must not exceed {self._limits.max_head} bytes")
 
     def _enter(self, phase: str) -> None:
@@ -129,7 +118,7 @@ class Parser:
         self._enter("head")
         self._url = b""
         self._fields = []
-        self._size = 0
+        self._reported = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -163,18 +152,19 @@ class Parser:
         self._enter("body")
 
     def on_chunk_header(self) -> None:
-        self._chunks += 1
+        self._reported += _FRAME
 
     def on_body(self, body: bytes) -> None:
-        self._body += body
-        if len(self._body) > self._limits.max_body:
+        self.body += body
+        self._reported += len(body)
+        if len(self.body) > self._limits.max_body:
             raise self._too_large()
 
     def on_message_complete(self) -> None:
         if self._parser.should_upgrade():
             return
-        request = Request(*self._head, bytes(self._body), self._keep_alive)
-        if self._body:
+        request = Request(*self._head, bytes(self.body), self._keep_alive)
+        if self.body:
             self.forget_body()
         self._on_item(request)
         self._enter("idle")

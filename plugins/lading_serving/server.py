@@ -26,7 +26,7 @@ _TICK = 0.25
 _BODIES = 4  # largest bodies: what all that are still arriving may take together
 _SPARED = 16  # descriptors that are freed at once, so that the scoring script, too, can open a file
 _LULL = 1.0  # seconds without a request: the next one may be on its way to a connection that was idle for less
-_UNSENT = 128 * 1024  # bytes that the kernel keeps of an answer beside what is on its way
+_UNSENT = 128 * 1024  # bytes that the kernel keeps of an answer beside what is on its way; it takes half of it at once
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 

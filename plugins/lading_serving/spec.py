@@ -13,8 +13,9 @@ from .control import write_json
 class Limits:
     """What one client may ask of a worker. Sizes in bytes, times in seconds of the worker's event loop.
 
-    `write_timeout` is how long a client may take for each 64 KiB of an answer, `max_unread` what all answers may take
-    that are not read yet. `drain_timeout` is how long a retired release may finish what it has begun.
+    `write_timeout` is how long a client may take for each 64 KiB of an answer, as the kernel counts, and `max_unread`
+    what all answers may take that are not read yet. `drain_timeout` is how long a retired release may finish what it
+    has begun.
     """
 
     max_body: int = 16 * 1024 * 1024

@@ -62,10 +62,10 @@ PLANTED_SOCKET = [
     ),
     planted(
         Defect(
-            "a byte that is read buys as much time as an answer",
+            "a client may take any time to read",
             CONNECTION,
-            "            if not self._output or self._taken >= _STRIDE:",
-            "            if sent:",
+            "            return limits.write_timeout",
+            "            return math.inf",
         ),
         "readers",
     ),

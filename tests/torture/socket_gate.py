@@ -34,9 +34,9 @@ PEAK = 128 << 20  # bytes that a worker may grow by meanwhile; without a bound i
 LEVEL = 32 << 20  # and what may be left of that
 FEW = 40  # descriptors
 CROWD = 200
-PAUSE = 2.0  # seconds that the workers are watched without a descriptor
-BUSY = 0.5  # of a processor, while nobody can be accepted
-BARE = b"GET http:// HTTP/1.1\r\n\r\n"
+PATIENCE = 25.0  # seconds; an idle connection is let go after 65
+BUSY = 0.5  # of what a busy process gets of the CPU, while nobody can be accepted
+BARE = (b"GET http:// HTTP/1.1\r\n\r\n", b"GET http:// HTTP/1.1\r\nHost: localhost\r\n\r\n")
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 SURPRISE = "an error of the server ended a connection"
 SCRIPT = """\
@@ -158,20 +158,35 @@ def _short_of_descriptors(siege: Siege) -> Iterator[Found]:
     """Idle connections first, which must make way; then such as have begun, while no worker may spin."""
     with _few_descriptors(siege.workers), ExitStack() as stack:
         for _ in range(CROWD):
-            idle = stack.enter_context(siege.connect())
-            with suppress(OSError):
-                idle.sendall(GET + b"\r\n")
-        time.sleep(3)
+            stack.enter_context(siege.connect()).sendall(GET + b"\r\n")
+        if not _is_answered(siege):
+            yield Found(Harm.GAP, "idle connections kept all descriptors")
     with _few_descriptors(siege.workers), ExitStack() as stack:
         for _ in range(CROWD):
             stack.enter_context(siege.connect()).sendall(GET)
-        time.sleep(0.5)
-        before, seconds = _cpu(siege.workers), 2.0
-        time.sleep(seconds)
-        if _cpu(siege.workers) - before > BUSY * seconds:
-            yield Found(
-                Harm.GAP, f"{_cpu(siege.workers) - before:.1f} s of CPU in {seconds:g} s, with no descriptor left"
-            )
+        time.sleep(1)
+        used = _share_of_cpu(siege.workers)
+    if used > BUSY:
+        yield Found(Harm.GAP, f"the workers took {used:.0%} of the CPU of busy processes without a descriptor left")
+
+
+def _is_answered(siege: Siege) -> bool:
+    """Whether a new connection is answered, before those that are idle are let go for that."""
+    with suppress(OSError), siege.connect() as sock:
+        sock.settimeout(PATIENCE)
+        sock.sendall(GET + b"\r\n")
+        return sock.recv(65536).startswith(b"HTTP/1.1 200")
+    return False
+
+
+def _share_of_cpu(pids: list[int]) -> float:
+    """The CPU time of processes in a few seconds, in parts of what as many busy ones get meanwhile."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        before, calibration = _cpu(pids), _cpu([busy.pid])
+        time.sleep(2)
+        used, got = _cpu(pids) - before, _cpu([busy.pid]) - calibration
+        busy.kill()
+    return used / (got * len(pids))
 
 
 def _queued(siege: Siege) -> Iterator[Found]:
@@ -180,8 +195,8 @@ def _queued(siege: Siege) -> Iterator[Found]:
         for pid in siege.workers:
             os.kill(pid, signal.SIGSTOP)
         crowd = [stack.enter_context(siege.connect()) for _ in range(CROWD)]
-        for sock in crowd:
-            sock.sendall(BARE)
+        for number, sock in enumerate(crowd):
+            sock.sendall(BARE[number % len(BARE)])
         for pid in siege.workers:
             os.kill(pid, signal.SIGCONT)
         with suppress(OSError):
