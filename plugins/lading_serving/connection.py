@@ -47,6 +47,7 @@ class Connection:
         self._parser = Parser(host.limits, hosts, self._restart_clock, self._waiting.append)
         self._input: bytes | memoryview = b""  # read, and not parsed: the requests before it are answered first
         self._output: bytes | memoryview = b""
+        self._answer_size = 0
         self._arriving = 0
         self._unread = 0
         self._closing = False
@@ -64,15 +65,14 @@ class Connection:
 
     @property
     def unread(self) -> int:
-        """Bytes of an answer that the client has yet to take."""
-        return len(self._output)
+        """Bytes of an answer that are held until the client has taken the last of them."""
+        return self._answer_size if self._output else 0
 
     def readable(self) -> None:
         """Take what the client sent; answer the first whole request at once and leave the others for later turns."""
+        missing = self._parser.missing
         try:
-            data = self.sock.recv(
-                _READ if self._parser.phase != "body" else max(_READ, min(_CHUNK, self._parser.missing))
-            )
+            data = self.sock.recv(min(missing, _CHUNK) if missing > _READ else _READ)
         except BlockingIOError:
             return
         except OSError:
@@ -181,6 +181,7 @@ class Connection:
 
     def _send(self, response: Response, *, last: bool, with_body: bool = True) -> None:
         self._output = response.encode(with_body=with_body, close=last)
+        self._answer_size = len(self._output)
         self._restart_clock()
         if last:
             self._waiting.clear()
@@ -214,7 +215,7 @@ class Connection:
 
     def _account(self) -> None:
         """Let the server know how many bytes are held."""
-        arriving, unread = len(self._parser.body), len(self._output)
+        arriving, unread = len(self._parser.body), self._answer_size if self._output else 0
         if arriving != self._arriving or unread != self._unread:
             self._host.arriving += arriving - self._arriving
             self._host.unread += unread - self._unread

@@ -36,7 +36,11 @@ def main() -> None:
 def _tried(address: tuple[str, int], cases: dict[int, Case]) -> Iterator[str]:
     """Send all, then read all; what is wrong with the answers."""
     with ExitStack() as stack:
-        socks = {number: stack.enter_context(socket.create_connection(address, LIMIT)) for number in cases}
+        try:
+            socks = {number: stack.enter_context(socket.create_connection(address, LIMIT)) for number in cases}
+        except OSError as error:
+            yield f"before case {min(cases)}: {error!r}"
+            return
         for number, sock in socks.items():
             _send(sock, cases[number].data)
         for number, sock in socks.items():

@@ -13,14 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from lading_serving.control import ControlFolder
 
+from .beside import Good, beside
 from .gate import Figures, Found, Gate, Harm, Trial
 from .live import live, workers_of
 from .project import ROOT, Project, eventually
@@ -58,33 +58,6 @@ def run(raw_data):
 """
 
 
-@dataclass
-class Good:
-    """A client that does nothing wrong; `wrong` is what came instead of its answers."""
-
-    uri: str
-    asked: int = 0
-    wrong: list[str] = field(default_factory=list)
-    ends: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        while not self.ends.is_set() and not self.wrong:
-            with closing(HTTPConnection(urlsplit(self.uri).netloc, timeout=30)) as connection:
-                for _ in range(50):
-                    self._ask(connection)
-
-    def _ask(self, connection: HTTPConnection) -> None:
-        self.asked += 1
-        try:
-            connection.request("POST", "/score", f"[{self.asked}]", {"content-type": "application/json"})
-            answer = connection.getresponse().read().decode()
-        except (OSError, HTTPException) as error:
-            answer = repr(error)
-        if answer != f"[{self.asked}]":
-            self.wrong.append(f"request {self.asked}: {answer[:300]}")
-        self.ends.wait(0.005)
-
-
 @dataclass(frozen=True)
 class Siege:
     """A service under attack."""
@@ -111,7 +84,7 @@ def _socket_bytes(trial: Trial) -> Figures:
         siege = Siege(trial, project, uri, workers_of(project))
         before = {pid: (_memory(pid, "VmRSS"), _descriptors(pid)) for pid in siege.workers}
         good = Good(uri)
-        with _beside(good.run, good.ends), ExitStack() as stack:
+        with beside(good.run, good.ends), ExitStack() as stack:
             if _asked(trial, "readers"):
                 stack.enter_context(_readers(siege))
             found = [each for name in ATTACKS if _asked(trial, name) for each in _attacked(siege, name)]
@@ -219,7 +192,7 @@ def _readers(siege: Siege) -> Iterator[None]:
             sock.connect(siege.address)
             sock.sendall(request)
             sock.setblocking(False)
-        with _beside(lambda: _sip(crowd, ends), ends):
+        with beside(lambda: _sip(crowd, ends), ends):
             yield
 
 
@@ -251,18 +224,6 @@ def _harmed(siege: Siege, before: dict[int, tuple[int, int]]) -> Iterator[Found]
             yield Found(Harm.GAP, f"a worker kept {_memory(pid, 'VmRSS') - memory >> 20} MiB")
         if not eventually(lambda pid=pid, most=descriptors: _descriptors(pid) <= most, 10):  # type: ignore[misc]
             yield Found(Harm.GAP, f"a worker kept {_descriptors(pid) - descriptors} descriptors")
-
-
-@contextmanager
-def _beside(work: Callable[[], None], ends: threading.Event) -> Iterator[None]:
-    """Work that goes on meanwhile, until it is asked to end."""
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        ends.set()
-        thread.join()
 
 
 @contextmanager

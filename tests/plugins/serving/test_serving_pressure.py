@@ -39,14 +39,18 @@ def read_what_comes(sock: socket.socket) -> bytes:
     return found
 
 
-def test_answers_that_nobody_reads_take_a_bounded_room(service: Service) -> None:
-    uri = service.serve(script=LARGE, limits={"max_unread": 24 * MIB})
+@pytest.mark.parametrize("read", [0, 16 * MIB])
+def test_answers_that_nobody_reads_to_the_end_take_a_bounded_room(service: Service, read: int) -> None:
+    uri = service.serve(script=LARGE, limits={"max_unread": 48 * MIB})
     with ExitStack() as stack:
         crowd = [stack.enter_context(connect(uri)) for _ in range(8)]
         for sock in crowd:
-            sock.sendall(asking(16 * MIB))
+            sock.sendall(asking(32 * MIB))
+            taken = 0
+            while taken < read:
+                taken += len(sock.recv(read - taken))
         assert ask(uri, b"1").json == "x"
-        whole = [len(read_what_comes(sock)) > 16 * MIB for sock in crowd]
+        whole = [len(read_what_comes(sock)) > 32 * MIB - read for sock in crowd]
     assert 0 < sum(whole) < 6
     assert whole[-1]
 
