@@ -135,7 +135,7 @@ class Parser:
     def on_headers_complete(self) -> None:
         method = self._parser.get_method()
         if method == b"CONNECT":
-            raise Refused(405, "this is no proxy")
+            raise Refused(405, "this server is not a proxy")
         if self._parser.should_upgrade():
             return
         version = self._parser.get_http_version()

@@ -147,7 +147,11 @@ class Server:
     def _tick(self, seconds: float) -> None:
         for connection in list(self._connections):
             self._guarded(connection.tick, connection, seconds)
+        self._guarded(self._tidy)
+
+    def _tidy(self) -> None:
         self._faults.flush()
+        self._shortages.flush()
         if self._is_swollen and not (self.arriving or self.unread):
             self._is_swollen = False
             return_memory()
