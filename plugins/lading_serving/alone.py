@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from .contract import Contract
 from .script import Script
@@ -21,8 +21,10 @@ from .startup import ended_by, entry_script, scoring_timeout, wake_on_signals
 from .worker import FAILED
 
 
-def serve(listener: socket.socket, on_ready: Callable[[], None] = lambda: None) -> None:
+def serve(listener: socket.socket, on_ready: Callable[[], None] = lambda: None, hosts: Collection[str] = ()) -> None:
     """Load the scoring script, call `on_ready`, and serve on a listening socket until SIGTERM or SIGINT.
+
+    `hosts` are names that clients may call it by, besides its address and `localhost`.
 
     Raises whatever importing the script or its `init()` raises, SystemExit included.
     """
@@ -37,7 +39,7 @@ def serve(listener: socket.socket, on_ready: Callable[[], None] = lambda: None) 
 
     server.call_when_readable(signals, end)
     listener.setblocking(False)
-    server.accept_from(listener)
+    server.accept_from(listener, names=hosts)
     on_ready()
     server.run()
 
@@ -47,10 +49,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lading_serving.alone")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5001)
+    parser.add_argument("--hosts", nargs="*", default=[], help="names that clients may call it by")
     given = parser.parse_args()
     listener = socket.create_server((given.host, given.port))
     try:
-        serve(listener)
+        serve(listener, hosts=given.hosts)
     except BaseException:  # a script may well call sys.exit()
         traceback.print_exc()
         sys.exit(FAILED)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .hosts import split
 from .messages import Request
 
 _Run = TypeVar("_Run", bound=Callable[..., Any])
@@ -39,7 +40,7 @@ def flask_request() -> Any:
 
 def environ(request: Request) -> dict[str, Any]:
     """A request as WSGI has it, which a Flask request is made from."""
-    host, _, port = request.headers.get("host", "localhost").partition(":")
+    host, port = split(request.headers.get("host", "localhost"))
     fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
     return {
         **fields,

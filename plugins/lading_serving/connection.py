@@ -1,18 +1,19 @@
-"""One client connection: HTTP/1.1 parsed by httptools, within limits, one request answered per turn."""
+"""One client connection: what it sends, within limits, and what it is sent, one answer per turn."""
 
 from __future__ import annotations
 
+import math
 import socket
 from collections import deque
 from typing import Protocol
-from urllib.parse import unquote
 
-import httptools
-
-from .messages import Refused, Request, Response
+from .hosts import Hosts
+from .messages import CONTINUE, Refused, Request, Response
+from .parsing import PIECE, Parser
 from .spec import Limits
 
-_CHUNK = 256 * 1024
+_CHUNK = 256 * 1024  # bytes of a body that are read at once
+_READ = 64 * 1024  # bytes of anything else
 _FAREWELL = 2.0  # seconds a client has to read the last response before its unread input would reset the connection
 
 
@@ -23,6 +24,7 @@ class Host(Protocol):
     draining: bool
     linger: float
     arriving: int
+    unread: int
 
     def answer(self, request: Request) -> Response: ...
 
@@ -32,44 +34,55 @@ class Host(Protocol):
 
     def forget(self, connection: Connection) -> None: ...
 
-    def make_room(self) -> None: ...
-
 
 class Connection:
-    """Reads, queues and answers. `phase` is idle, head, body or closing; `age` the seconds spent in it."""
+    """Reads, queues and answers. `age` is the seconds that its phase lasts, or that an answer makes no progress."""
 
-    def __init__(self, sock: socket.socket, host: Host) -> None:
+    def __init__(self, sock: socket.socket, host: Host, hosts: Hosts) -> None:
         self.sock = sock
-        self.phase = "idle"
         self.age = 0.0
         self._host = host
         self._limits = host.limits
-        self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Request | Response] = deque()
-        self._output = bytearray()
-        self._url = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._size = 0
+        self._parser = Parser(host.limits, hosts, self._restart_clock, self._waiting.append)
+        self._input: bytes | memoryview = b""  # read, and not parsed: the requests before it are answered first
+        self._output: bytes | memoryview = b""
+        self._answer_size = 0
+        self._arriving = 0
+        self._unread = 0
+        self._closing = False
+        self._answering = False
+
+    @property
+    def phase(self) -> str:
+        """idle, head, body or closing."""
+        return "closing" if self._closing else self._parser.phase
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a client that has begun nothing."""
+        return self.phase == "idle" and not (self._waiting or self._input or self._output)
+
+    @property
+    def unread(self) -> int:
+        """Bytes of an answer that are held until the client has taken the last of them."""
+        return self._answer_size if self._output else 0
 
     def readable(self) -> None:
-        """Take what the client sent; answer the first whole request at once and queue the others for later turns."""
+        """Take what the client sent; answer the first whole request at once and leave the others for later turns."""
+        missing = self._parser.missing
         try:
-            data = self.sock.recv(_CHUNK)
+            data = self.sock.recv(min(missing, _CHUNK) if missing > _READ else _READ)
         except BlockingIOError:
             return
         except OSError:
             self.close()
             return
-        if data:
-            if self.phase != "closing":
-                self._parse(data)
-                self._host.make_room()
-                self.take_turn()
-        elif self._waiting or self._output:
-            self._host.watch(self, reading=False, writing=bool(self._output))
-        else:
-            self.close()
+        if not data:
+            self.close()  # it is read only while nothing is owed
+        elif not self._closing:
+            self._input = data
+            self.take_turn()
 
     def writable(self) -> None:
         """Send what is left of a response, then go on."""
@@ -78,165 +91,132 @@ class Connection:
 
     def take_turn(self) -> None:
         """Answer one request, unless the client has yet to take the answer before."""
-        if self._waiting and not self._output:
-            item = self._waiting.popleft()
-            if isinstance(item, Response):
-                self._send(item, last=True)
-            else:
-                last = not item.keep_alive or self._host.draining
-                self._send(self._host.answer(item), last=last, with_body=item.method != "HEAD")
-        if self.sock.fileno() < 0:
-            return
-        if self._waiting and not self._output:
-            self._host.wants_turn(self)
-        self._host.watch(self, reading=not self._waiting and not self._output, writing=bool(self._output))
+        if not self._output:
+            self._parse()
+            if self._waiting:
+                self._answer(self._waiting.popleft())
+        self._settle()
 
     def tick(self, seconds: float) -> None:
         """Let time pass: a request that takes too long to arrive is refused, a silent client is let go."""
         self.age += seconds
         if self.age < self._patience():
             return
-        if self.phase in {"head", "body"}:
+        if self.phase in {"head", "body"} and not self._output:
             self._refuse(Refused(408, f"the request's {self.phase} did not arrive within {self._patience():g} s"))
             self.take_turn()
         else:
             self.close()
 
     def give_way(self) -> None:
-        """Refuse the request whose body is arriving: it is slower than others that need its room."""
+        """Leave room to others: this one is slower with its request, or with the answer to it."""
+        if self.phase != "body" or self._output:
+            self.close()
+            return
         self._refuse(Refused(408, "the request's body took room for too long that other requests needed"))
         self.take_turn()
 
+    def fail(self) -> None:
+        """Answer 400 if no answer has begun, and close: something went wrong that nobody has foreseen."""
+        if self._closing or self._output:
+            self.close()
+            return
+        if self._answering:
+            self._waiting.clear()  # an answer to a later request would be taken for the one that failed
+        self._refuse(Refused(400, "the request cannot be answered"))
+        self.take_turn()
+
     def close(self) -> None:
-        self._enter("closing")
+        self._end()
+        self._waiting.clear()
+        self._output = b""
+        self._account()
         self._host.forget(self)
         self.sock.close()
-        self._waiting.clear()
 
     def _patience(self) -> float:
-        limits = self._limits
-        if self.phase == "idle":
+        limits, phase = self._limits, self.phase
+        if self._output:
+            return limits.write_timeout
+        if self._waiting or self._input:
+            return math.inf  # it waits for us
+        if phase == "idle":
             return self._host.linger if self._host.draining else limits.idle_timeout
-        return {"head": limits.head_timeout, "body": limits.body_timeout, "closing": _FAREWELL}[self.phase]
+        return {"head": limits.head_timeout, "body": limits.body_timeout, "closing": _FAREWELL}[phase]
 
-    def _enter(self, phase: str) -> None:
-        """Begin a phase. Of a body that is whole, refused or cut off nothing is kept: a silent client may stay long."""
-        self.phase = phase
+    def _restart_clock(self) -> None:
         self.age = 0.0
-        if self._body and phase != "body":
-            self._host.arriving -= sum(map(len, self._body))
-            self._body = []
 
-    def _parse(self, data: bytes) -> None:
-        fields = self._fields
-        try:
-            self._parser.feed_data(data)
-            if self.phase == "head" and self._fields is fields:
-                self._count_head(len(data))  # a field is reported once it is whole: what is still to come counts too
-        except Refused as refusal:
-            self._refuse(refusal)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError as error:
-            if not isinstance(error.__context__, Refused):
-                raise
-            self._refuse(error.__context__)
-        except httptools.HttpParserError as error:
-            self._refuse(Refused(400, f"the request is not HTTP/1.1: {error}"))
+    def _end(self) -> None:
+        """Take no further request; of one that is refused or cut off nothing is kept."""
+        self._closing = True
+        self._restart_clock()
+        self._input = b""
+        self._parser.forget_body()
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Read a request again without its offer of another protocol, for which the parser left the body unread."""
-        fields = [b"%s: %s\r\n" % field for field in self._fields if field[0].lower() != b"upgrade"]
-        head = b"%s %s HTTP/1.1\r\n%s\r\n" % (self._parser.get_method(), self._url, b"".join(fields))
-        self._parser = httptools.HttpRequestParser(self)
-        self._parse(head + rest)
-
-    def _count_head(self, size: int) -> None:
-        self._size += size
-        if self._size > self._limits.max_head:
-            raise Refused(431, f"the request's head must not exceed {self._limits.max_head} bytes")
+    def _parse(self) -> None:
+        """Parse until a request is whole, or nothing is left."""
+        while self._input and not self._waiting:
+            piece, self._input = self._input, b""
+            if len(piece) > PIECE:
+                size, whole = max(PIECE, self._parser.missing), memoryview(piece)
+                piece, self._input = whole[:size], whole[size:]
+            try:
+                self._parser.feed(piece)
+            except Refused as refusal:
+                self._refuse(refusal)
 
     def _refuse(self, refusal: Refused) -> None:
         self._waiting.append(refusal.response)
-        self._enter("closing")
+        self._end()
+
+    def _answer(self, item: Request | Response) -> None:
+        self._answering = True
+        if isinstance(item, Response):
+            self._send(item, last=item is not CONTINUE)
+        else:
+            last = not item.keep_alive or self._host.draining
+            self._send(self._host.answer(item), last=last, with_body=item.method != "HEAD")
+        self._answering = False
 
     def _send(self, response: Response, *, last: bool, with_body: bool = True) -> None:
-        self._output += response.encode(with_body=with_body, close=last)
+        self._output = response.encode(with_body=with_body, close=last)
+        self._answer_size = len(self._output)
+        self._restart_clock()
         if last:
             self._waiting.clear()
-            self._enter("closing")
+            self._end()
         self._flush()
 
     def _flush(self) -> None:
         try:
             sent = self.sock.send(self._output)
-            del self._output[:sent]
-            self.age = 0.0
-            if self.phase == "closing" and not self._output and not self._waiting:
+            self._output = memoryview(self._output)[sent:] if sent < len(self._output) else b""
+            self._restart_clock()
+            if self._closing and not self._output and not self._waiting:
                 self.sock.shutdown(socket.SHUT_WR)  # a close with input unread would reset what was just sent
         except BlockingIOError:
             pass
         except OSError:
             self.close()
 
-    # What httptools calls while it parses.
+    def _settle(self) -> None:
+        """Let the server know what to wait for."""
+        if self.sock.fileno() < 0:
+            return
+        self._account()
+        if self._output:
+            self._host.watch(self, reading=False, writing=True)
+        elif self._waiting or self._input:
+            self._host.wants_turn(self)
+            self._host.watch(self, reading=False, writing=False)
+        else:
+            self._host.watch(self, reading=True, writing=False)
 
-    def on_message_begin(self) -> None:
-        self._enter("head")
-        self._url = b""
-        self._fields = []
-        self._size = 0
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-        self._count_head(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields.append((name, value))
-        self._count_head(len(name) + len(value))
-        if len(self._fields) > self._limits.max_fields:
-            raise Refused(431, f"the request must not have more than {self._limits.max_fields} header fields")
-
-    def on_headers_complete(self) -> None:
-        if self._parser.get_method() == b"CONNECT":
-            raise Refused(405, "this is no proxy")
-        self._enter("body")
-        self._size = 0
-        fields = {name.lower(): value for name, value in self._fields}
-        if int(fields.get(b"content-length", 0)) > self._limits.max_body:
-            raise self._too_large()
-        if fields.get(b"expect", b"").lower() == b"100-continue":
-            self._output += b"HTTP/1.1 100 Continue\r\n\r\n"
-            self._flush()
-
-    def on_body(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > self._limits.max_body:
-            raise self._too_large()
-        self._body.append(body)
-        self._host.arriving += len(body)
-
-    def on_message_complete(self) -> None:
-        if not self._parser.should_upgrade():
-            self._waiting.append(self._request())
-            self._enter("idle")
-
-    def _too_large(self) -> Refused:
-        return Refused(413, f"the request's body must not exceed {self._limits.max_body} bytes")
-
-    def _request(self) -> Request:
-        path, _, query = self._url.partition(b"?")
-        if not path.startswith(b"/"):  # a proxy's absolute form
-            path = httptools.parse_url(self._url).path or b"/"
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in self._fields:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]},{value}" if name in headers else value
-        return Request(
-            method=self._parser.get_method().decode(),
-            path=unquote(path.decode("latin-1")) if b"%" in path else path.decode("latin-1"),
-            query=query.decode("latin-1"),
-            headers=headers,
-            body=b"".join(self._body),
-            keep_alive=self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0",
-        )
+    def _account(self) -> None:
+        """Let the server know how many bytes are held."""
+        arriving, unread = len(self._parser.body), self._answer_size if self._output else 0
+        if arriving != self._arriving or unread != self._unread:
+            self._host.arriving += arriving - self._arriving
+            self._host.unread += unread - self._unread
+            self._arriving, self._unread = arriving, unread

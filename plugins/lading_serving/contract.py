@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import parse_qs
 
 from .cors import Cors
 from .inputs import NoSuchMethod, texts
+from .logs import log_exception
 from .messages import Refused, Request, Response, failure, json_response
 from .nesting import nests_deeper
 from .script import ScoringTimeout, Script
@@ -59,7 +59,7 @@ class Contract:
         except Refused as refusal:
             response = refusal.response
         except Exception:
-            traceback.print_exc()
+            log_exception()
             response = failure(500, _SERVER_FAILED)
         response.headers += headers
         response.headers += self._common(request)
@@ -110,10 +110,10 @@ class Contract:
         except Refused:
             raise
         except ScoringTimeout:
-            traceback.print_exc()
+            log_exception()
             return failure(500, f"Scoring timeout after {self._script.timeout * 1000:.0f} ms", run_failed=True)
         except BaseException:  # sys.exit() in a script must not take the worker's other clients with it
-            traceback.print_exc()
+            log_exception()
             return failure(500, _SCRIPT_FAILED, run_failed=True)
         response = _response(result)
         response.headers.append(("x-ms-run-fn-exec-ms", f"{milliseconds:.3f}"))
@@ -138,4 +138,4 @@ def _response(result: Any) -> Response:
     if result.status_code >= 500:
         headers = [pair for pair in headers if pair[0].lower() != failed[0]] + [failed]
     "".join(name + value for name, value in headers).encode("latin-1")  # what HTTP cannot carry fails here
-    return Response(result.status_code, result.get_data(), headers)
+    return Response(int(result.status_code), bytes(result.get_data()), headers)

@@ -39,15 +39,23 @@ class Response:
         self.headers = headers
 
     def encode(self, *, with_body: bool, close: bool) -> bytes:
-        """The bytes on the wire."""
+        """The bytes on the wire. A status without a body gets none: it would be taken for the next answer."""
+        if self.status == HTTPStatus.CONTINUE:
+            return b"HTTP/1.1 100 Continue\r\n\r\n"
         fields = [f"{name}: {value}" for name, value in self.headers]
-        if self.status >= HTTPStatus.OK and self.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        if self.status < HTTPStatus.OK or self.status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+            with_body = False
+        else:
             fields.append(f"content-length: {len(self.body)}")
         fields.append(f"date: {_date(int(time.time()))}")
         if close:
             fields.append("connection: close")
         head = "\r\n".join((f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, '')}", *fields, "\r\n"))
         return head.encode("latin-1") + (self.body if with_body else b"")
+
+
+CONTINUE = Response(HTTPStatus.CONTINUE, b"", [])
+"""The interim answer to a client that waits before it sends a body."""
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +74,7 @@ def failure(status: int, message: str, *, run_failed: bool = False) -> Response:
 
 
 class Refused(Exception):
-    """A request is refused with a 4xx before the scoring script sees it."""
+    """A request is refused with a 4xx, or 505, before the scoring script sees it."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -15,7 +15,9 @@ from .owned import Foreign, read_own
 class Limits:
     """What one client may ask of a worker. Sizes in bytes, times in seconds of the worker's event loop.
 
-    `drain_timeout` is how long a retired release may finish what it has begun.
+    `write_timeout` is how long a client may take for each 64 KiB of an answer, as the kernel counts, and `max_unread`
+    what all answers may take that are not read yet. `drain_timeout` is how long a retired release may finish what it
+    has begun.
     """
 
     max_body: int = 16 * 1024 * 1024
@@ -26,6 +28,8 @@ class Limits:
     head_timeout: float = 10.0
     body_timeout: float = 60.0
     idle_timeout: float = 65.0
+    write_timeout: float = 20.0
+    max_unread: int = 64 * 1024 * 1024
     linger: float = 5.0
     drain_timeout: float = 60.0
 
@@ -35,8 +39,9 @@ class ReleaseSpec:
     """A release to run: `workers` processes of `python` in `folder` with the environment `env`: the whole of it
     but for the variables in `handed`: their values are handed to the supervisor, and never written down.
 
-    They serve on `host` and `port` (0: one that is free, and then always that one). `init()` must end within
-    `start_timeout` seconds. `model_file` is checked against `model_sha256` before the scoring script sees it.
+    They serve on `host` and `port` (0: one that is free, and then always that one), and are called by `hosts`, too.
+    `init()` must end within `start_timeout` seconds. `model_file` is checked against `model_sha256` before the scoring
+    script sees it.
     """
 
     number: int
@@ -52,6 +57,7 @@ class ReleaseSpec:
     tags: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     handed: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -62,7 +68,8 @@ class ReleaseSpec:
     @classmethod
     def from_bytes(cls, data: bytes) -> ReleaseSpec:
         content = json.loads(data)
-        return cls(**{**content, "limits": Limits(**content["limits"]), "handed": tuple(content["handed"])})
+        lists = {name: tuple(content[name]) for name in ("handed", "hosts") if name in content}
+        return cls(**{**content, **lists, "limits": Limits(**content["limits"])})
 
     @classmethod
     def read(cls, path: Path, sha256: str) -> ReleaseSpec:

@@ -14,12 +14,12 @@ import resource
 import socket
 import sys
 import threading
-import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from .logs import log
 from .spec import ReleaseSpec
 from .startup import ended_by, entry_script, scoring_timeout, wake_on_signals
 
@@ -63,7 +63,7 @@ class Worker:
         self._signals = wake_on_signals()
         self._server.call_when_readable(self._signals, self._terminate)
         self._server.call_when_readable(self._control, self._obey)
-        self._server.accept_from(self._private)
+        self._server.accept_from(self._private, self._spec.host, self._spec.hosts)
         self._tell("ready")
         log(f"release {self._spec.number} is ready")
         self._server.run()
@@ -78,7 +78,7 @@ class Worker:
     def _obey(self) -> None:
         for command in self._control.recv(1024).decode().split():
             if command == "accept":
-                self._server.accept_from(self._public)
+                self._server.accept_from(self._public, self._spec.host, self._spec.hosts)
                 self._tell("accepting")
             elif command == "drain":
                 self._server.drain(self._spec.limits.linger)
@@ -93,12 +93,6 @@ class Worker:
     def _tell(self, news: str) -> None:
         with suppress(OSError):  # the supervisor is gone, and this process with it in a moment
             self._control.send(f"{news[:2000]}\n".encode())
-
-
-def log(message: str) -> None:
-    """Write one line to the release's log."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    sys.stderr.write(f"{stamp} [{os.getpid()}] {message}\n")
 
 
 def _die_with(lifeline: int) -> None:
@@ -116,7 +110,7 @@ def _inherited(number: int) -> socket.socket:
 
 def _raise_file_limit(connections: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + 256
+    wanted = connections + 256 if hard == resource.RLIM_INFINITY else min(connections + 256, hard)
     if soft < wanted and soft != resource.RLIM_INFINITY:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -16,6 +16,14 @@ class LocalOptions(Options):
     whoever can reach it.
     """
 
+    hosts: tuple[
+        Annotated[str, Text(pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$", max_length=253)], ...
+    ] = ()
+    """Names that clients may call the service by, besides its address and `localhost`. On a loopback address a request
+    for any other host is refused, so that no web page can reach the service under its own name. On any other address
+    every host is answered if this is empty; otherwise these names and addresses.
+    """
+
     port: Annotated[int, Range(ge=0, le=65535)] = 0
     """Port to listen on; 0 picks a free one and keeps it from release to release."""
 

@@ -44,6 +44,7 @@ def prepare(request: DeployRequest, options: LocalOptions, context: Context, fol
         model_file=str(model_folder / request.package.model.file_name),
         model_sha256=request.package.model.sha256,
         host=options.host,
+        hosts=options.hosts,
         port=options.port,
         workers=options.workers,
         start_timeout=options.start_timeout,

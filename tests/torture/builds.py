@@ -46,8 +46,8 @@ class Build:
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path, defect: Defect | None = None) -> Build:
-        """Copy the installed packages, and plant a defect in the copy."""
+    def make(cls, folder: Path, *defects: Defect) -> Build:
+        """Copy the installed packages, and plant defects in the copy."""
         build = cls(folder)
         venv.EnvBuilder(symlinks=True).create(folder)
         for name in _packages():
@@ -57,7 +57,7 @@ class Build:
             shutil.copytree(
                 Path(spec.origin).parent, build.packages / name, ignore=shutil.ignore_patterns("__pycache__")
             )
-        if defect is not None:
+        for defect in defects:
             defect.plant(build.packages)
         compileall.compile_dir(build.packages, quiet=1)
         others = [path for path in sys.path if path.endswith("site-packages")]

@@ -12,11 +12,14 @@ from .project import Project, children
 
 
 @contextmanager
-def live(trial: Trial, workers: int = 1) -> Iterator[tuple[Project, str]]:
-    """The service and its scoring URI; nothing of it runs afterwards."""
+def live(trial: Trial, workers: int = 1, script: str = "") -> Iterator[tuple[Project, str]]:
+    """The service, with a scoring script if one is given, and its scoring URI; nothing of it runs afterwards."""
     project = Project.make(trial.build, trial.folder / "project")
     text = project.manifest.read_text(encoding="utf-8")
     wanted = text.replace("local: {port: 0}", f"local: {{port: 0, workers: {workers}}}")
+    if script:
+        (project.manifest.parent / "score.py").write_text(script, encoding="utf-8")
+        wanted = wanted.replace("package:\n", "package:\n  scoring_script: score.py\n")
     project.manifest.write_text(wanted, encoding="utf-8")
     try:
         ended = project.run("deploy")

@@ -10,10 +10,14 @@ from .gate import Harm
 
 @dataclass(frozen=True)
 class Planted:
-    """A defect, the gate that must notice it, and as which harm; `share` and `focus` keep the gate's work small."""
+    """A defect, the gate that must notice it, and as which harm; `share` and `focus` keep the gate's work small.
+
+    `also` are the other halves of a defect that two lines keep away.
+    """
 
     gate: str
     harms: set[Harm]
     share: float
     defect: Defect
     focus: str = ""
+    also: tuple[Defect, ...] = ()

@@ -13,6 +13,7 @@ from . import (
     schema_gates,
     serving_gates,
     slow_gates,
+    socket_gate,
     store_gates,
 )
 from .gate import Gate
@@ -25,6 +26,7 @@ MODULES = (
     machine_gate,
     serving_gates,
     slow_gates,
+    socket_gate,
     schema_gates,
     hostile_gates,
     hostile_store,

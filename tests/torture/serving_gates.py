@@ -79,7 +79,7 @@ def _taken(project: Project, step: Step) -> Iterator[Found]:
 def _killed_workers(trial: Trial) -> Figures:
     """Of two workers the busier one and the other one are killed by turns; no more is lost than what they held."""
     found: list[Found] = []
-    held = 0
+    lost = 0
     with live(trial, workers=2) as (project, uri), loaded(uri) as load:
         port = int(uri.rpartition(":")[2].partition("/")[0])
         for number in range(trial.size(KILLS)):
@@ -87,19 +87,19 @@ def _killed_workers(trial: Trial) -> Figures:
             if not workers:
                 found.append(Found(Harm.STUCK, f"a killed worker did not come back: {project.describe()}"))
                 break
-            held += _kill(workers[number % 2], port)
-    if load.wrong or load.unanswered > held:
-        found.append(Found(Harm.GAP, f"the killed workers held {held} connections: {load}"))
-    return Figures(held, held, tuple(found))
+            lost += _kill(workers[number % 2], port)
+    if load.wrong or load.unanswered > lost:
+        found.append(Found(Harm.GAP, f"the killed workers held {lost} connections: {load}"))
+    return Figures(lost, lost, tuple(found))
 
 
 def _both(project: Project, port: int) -> list[int]:
     """The two workers, once there are two and a connection is held, the busier one first; none if not in time."""
 
     def busiest_first() -> list[int]:
-        return sorted(workers_of(project), key=lambda pid: -len(_held(pid, port)))
+        return sorted(workers_of(project), key=lambda pid: -len(held(pid, port)))
 
-    if eventually(lambda: len(workers_of(project)) == 2 and bool(_held(busiest_first()[0], port)), 60):
+    if eventually(lambda: len(workers_of(project)) == 2 and bool(held(busiest_first()[0], port)), 60):
         return busiest_first()
     return []
 
@@ -108,17 +108,17 @@ def _kill(pid: int, port: int) -> int:
     """Kill a worker; returns how many connections it held. It is stopped before, so that it takes no more."""
     os.kill(pid, signal.SIGSTOP)
     eventually(lambda: _state(pid) == STOPPED)
-    held = len(_held(pid, port))
+    lost = len(held(pid, port))
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not Path(f"/proc/{pid}").exists())  # buried, so that it is not taken for a living one
-    return held
+    return lost
 
 
 def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def _held(pid: int, port: int) -> set[str]:
+def held(pid: int, port: int) -> set[str]:
     """The connections to a port that a process holds, by their inodes."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     known = {row[9] for row in rows if row[3] == ESTABLISHED and int(row[1].rpartition(":")[2], 16) == port}

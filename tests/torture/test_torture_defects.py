@@ -8,20 +8,23 @@ import pytest
 from tests.torture.builds import Build, Defect
 from tests.torture.gate import Trial
 from tests.torture.planted import DURABLE, PLANTED
+from tests.torture.planted_socket import PLANTED_SOCKET
 from tests.torture.planting import Planted
 from tests.torture.registry import GATES
 from tests.torture.requirement import require
 
+ALL = [*PLANTED, *PLANTED_SOCKET]
+
 
 @pytest.mark.torture
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: f"{planted.gate}: {planted.defect.name}")
+@pytest.mark.parametrize("planted", ALL, ids=lambda planted: f"{planted.gate}: {planted.defect.name}")
 def test_a_gate_notices_a_planted_defect(tmp_path: Path, planted: Planted) -> None:
     gate = GATES[planted.gate]
     require(gate)
     folder = tmp_path / "trial"
     folder.mkdir()
-    build = Build.make(tmp_path / "build", planted.defect)
+    build = Build.make(tmp_path / "build", planted.defect, *planted.also)
     figures = gate.run(Trial(build, folder, planted.share, focus=planted.focus))
     assert planted.harms & {found.harm for found in figures.found}
 
@@ -32,4 +35,4 @@ def test_a_line_that_is_not_there_once_is_not_planted(tmp_path: Path) -> None:
 
 
 def test_every_gate_has_a_defect_to_notice() -> None:
-    assert {planted.gate for planted in PLANTED} == set(GATES)
+    assert {planted.gate for planted in ALL} == set(GATES)

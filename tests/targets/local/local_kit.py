@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.waiting import eventually
+from tests.waiting import LIMIT, eventually
 
 from lading import (
     Candidate,
@@ -166,7 +166,7 @@ def until(request: DeployRequest, context: Recorder, kind: type[DeployStep]) -> 
 
 def ask(uri: str, body: bytes = b"{}") -> Any:
     parts = urlsplit(uri)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
         connection.request("POST", parts.path, body, {"content-type": "application/json"})
         response = connection.getresponse()
         assert response.status == 200

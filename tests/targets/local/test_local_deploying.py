@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from local_kit import NAMED, Harbour, ask, uri_of
+from pydantic import TypeAdapter
 from tests.conftest import ROOT
 from tests.waiting import LIMIT, eventually
 
 from lading import Candidate, Failed, LogsRequest, NoScoringUri, Ready, StageFailed, State, Verdict
 from lading_local import lading_delete, lading_logs, lading_scoring_uri, lading_status
+from lading_local.options import LocalOptions
 from lading_serving.control import NOTHING
 
 BROKEN = "def init():\n    raise ValueError('the model is of another make')\ndef run(raw_data): pass\n"
@@ -74,6 +76,21 @@ def test_a_release_is_laid_out_as_azure_ml_has_it(harbour: Harbour) -> None:
     assert (home / seen["AZUREML_ENTRY_SCRIPT"]).is_file()
     assert (seen["SERVICE_NAME"], seen["MODE"], seen["SECRET"]) == ("salary", "test", None)
     assert (Path(seen["AZUREML_MODEL_DIR"]) / "model.joblib").read_bytes() == b"a model"
+
+
+def test_a_service_is_called_by_the_names_in_hosts(harbour: Harbour) -> None:
+    harbour.deploy(1, hosts=("ml.example",))
+    with closing(http.client.HTTPConnection(urlsplit(uri_of(harbour)).netloc, timeout=LIMIT)) as connection:
+        for host, status in (("ml.example:80", 200), ("other.example", 421)):
+            connection.request("GET", "/", headers={"host": host})
+            response = connection.getresponse()
+            assert (response.status, bool(response.read())) == (status, True)
+
+
+@pytest.mark.parametrize("name", ["ml.example:80", "http://ml.example", "a b", ""])
+def test_a_host_is_a_name_alone(name: str) -> None:
+    with pytest.raises(ValueError, match="hosts"):
+        TypeAdapter(LocalOptions).validate_python({"hosts": (name,)})
 
 
 def test_each_step_asked_twice_happens_once(harbour: Harbour) -> None:

@@ -14,7 +14,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import NamedTuple
 
-HEAD = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 LARGEST = 16 * 1024 * 1024  # bytes that the server takes
 CHUNK = b"1" * 65536
 BEAT = 1.0  # seconds between two bytes, and before one comes again

@@ -1,0 +1,62 @@
+"""Which host a request is for, and the hosts that a service answers for: the guard against DNS rebinding."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+
+from .messages import Refused
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::([0-9]{0,5}))?", re.ASCII)
+_ABSOLUTE = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
+_SHOWN = 100  # characters of a strange name
+
+
+class Hosts:
+    """The hosts of a service on `address`: that address, `localhost`, the `host` that it was bound by, and `names`.
+
+    On a loopback address any other host is refused: a web page that lets its own name lead here could read the answers.
+    On any other address every host is answered; if `names` are given, only these and addresses.
+    """
+
+    def __init__(self, address: str, host: str = "", names: Collection[str] = ()) -> None:
+        ours = _address(address)
+        self._only_ours = ours is not None and ours.is_loopback
+        self._known = frozenset({str(ours), "localhost", host.lower(), *map(str.lower, names)} - {""})
+        self._checks = self._only_ours or bool(names)
+
+    def check(self, host: str) -> None:
+        """Raises Refused: 400 for a malformed host, 421 for one of another service."""
+        name, _port = split(host)
+        if not self._checks or name in self._known:
+            return
+        address = _address(name.strip("[]"))
+        if str(address) in self._known or (address and not self._only_ours):
+            return
+        raise Refused(421, f"this service does not answer for the host '{name[:_SHOWN]}': see `hosts` of its target")
+
+
+def split(host: str) -> tuple[str, str]:
+    """The name, in lower case, and the port of a host; either may be empty. Raises Refused for a malformed one."""
+    found = _HOST.fullmatch(host)
+    name, port = (found[1].lower(), found[2] or "") if found else ("", "")
+    if not found or int(port or 0) > 65535 or (name.startswith("[") and _address(name[1:-1]) is None):
+        raise Refused(400, f"'{host[:_SHOWN]}' is not a host with an optional port")
+    return name, port
+
+
+def of_target(target: bytes) -> tuple[str, bytes]:
+    """The host of an absolute target, and the rest of it, which begins with a slash. Raises Refused."""
+    found = _ABSOLUTE.fullmatch(target)
+    if not found:
+        raise Refused(400, "the request's target is not a path or an absolute http address")
+    rest = found[2]
+    return found[1].decode("latin-1"), rest if rest.startswith(b"/") else b"/" + rest
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None

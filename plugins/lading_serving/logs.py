@@ -1,0 +1,48 @@
+"""What a worker writes into its release's log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+_PAUSE = 60.0  # seconds between two entries about the same trouble
+
+
+def log(message: str) -> None:
+    """Write one entry; a script may have closed the log."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{stamp} [{os.getpid()}] {message}\n")
+
+
+def log_exception() -> None:
+    """Write the traceback of the exception that is being handled."""
+    with suppress(OSError, ValueError):
+        traceback.print_exc()
+
+
+class Recurring:
+    """A trouble that clients can cause at will: logged at once, and then at most once a minute, with a count."""
+
+    def __init__(self, what: str, write: Callable[[str], None] = log) -> None:
+        self.count = 0  # since the last entry
+        self._what = what
+        self._write = write
+        self._detail = ""
+        self._due = time.monotonic()
+
+    def note(self, detail: str) -> None:
+        self.count += 1
+        self._detail = detail
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what is not written yet, if it is time."""
+        if self.count and time.monotonic() >= self._due:
+            self._write(f"{self._what}: {self.count} times; the last: {self._detail}")
+            self.count = 0
+            self._due = time.monotonic() + _PAUSE
