@@ -92,6 +92,7 @@ CASES: dict[str, list[str]] = {
     "rollback": ["rollback", "1"],
     "gc": ["gc", "--keep", "0", "--yes"],
     "repair": ["repair", "--yes"],
+    "store": ["store", "trust", "--yes"],
     "delete": ["delete"],
 }
 AS_JSON = set(COMMANDS) - {"logs", "schema", "completion", "init"}

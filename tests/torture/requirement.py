@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
+from tests.missing import skip_without
 
 from .gate import Gate
 
@@ -12,4 +10,4 @@ from .gate import Gate
 def require(gate: Gate) -> None:
     if not gate.is_runnable:
         missing = f"this is not Linux, or {gate.needs} is missing"
-        pytest.fail(missing) if os.environ.get("LADING_TEST_REQUIRE") == "all" else pytest.skip(missing)
+        skip_without(missing)

@@ -122,7 +122,7 @@ class Scene:
 
 def environ_of(root: Path) -> dict[str, str]:
     """An environment with a list of trusted stores for this one alone: every run then makes the same calls."""
-    return {**os.environ, "XDG_STATE_HOME": str(root.parent.with_suffix(".state"))}
+    return {**os.environ, "XDG_STATE_HOME": str(root.parent / "state")}
 
 
 def log_of(root: Path) -> Path:

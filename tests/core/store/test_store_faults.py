@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
 from faults_kit import FAULTS, SOURCES, UNNOTICED, Point, Scene, changing, strace_works, writing
 from store_kit import sha256
+from tests.missing import skip_without
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     if not strace_works():
         missing = "strace is missing, or may not trace"
-        pytest.fail(missing) if os.environ.get("LADING_TEST_REQUIRE") == "all" else pytest.skip(missing)
+        skip_without(missing)
     return Scene(tmp_path_factory.mktemp("faults"))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.missing import skip_without
 from tests.waiting import LIMIT
 
 sys.path.insert(0, str(Path(__file__).parent))  # for mlflow_kit
@@ -38,7 +39,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         import alembic  # noqa: F401 - the server's part of mlflow
     except ImportError:
         missing = "no MLflow server: pip install mlflow"
-        pytest.fail(missing) if os.environ.get("LADING_TEST_REQUIRE") == "all" else pytest.skip(missing)
+        skip_without(missing)
     folder = tmp_path_factory.mktemp("mlflow")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
