@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..model import Environment, Json
 from . import deploy as deploy_stage
 from . import keys
 from .service import Service
 
 if TYPE_CHECKING:
     from ..manifest import Section
-    from ..model import Installs, Package
+    from ..model import Environment, Installs, Json, Package
     from ..resolving import Resolver
     from .session import Session
 
@@ -60,6 +59,8 @@ class Environments:
         installs = section.options.installs
         if installs is None:
             return None
+        from ..model import Environment  # a deploy with nothing to do does without
+
         key = _key(package, installs)
         if key not in self._found:
             known = self._session.store.reuse.get(key)
