@@ -58,6 +58,9 @@ if TYPE_CHECKING:
     from .model.description import Description as Description
     from .model.description import ImageNeed as ImageNeed
     from .model.description import Secret as Secret
+    from .model.environments import Environment as Environment
+    from .model.environments import Installs as Installs
+    from .model.environments import Sources as Sources
     from .model.imaging import Image as Image
     from .model.imaging import ImageRequest as ImageRequest
     from .model.options import InputPath as InputPath
@@ -142,6 +145,7 @@ __getattr__, __dir__ = lazily(
         "model.context": "Connection Context Models",
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
         "model.description": "API_VERSION Capability Description ImageNeed Secret",
+        "model.environments": "Environment Installs Sources",
         "model.imaging": "Image ImageRequest",
         "model.options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Text",
         "model.planning": "Action Change Drift Fate Plan PlannedStage Setting",

@@ -15,14 +15,18 @@ if TYPE_CHECKING:
     from .connection import AzureConnection
 
 
-def contents(package: Package, name: str, options: EnvironmentOptions, context: Context) -> Image:
-    """The source, the environment and the model of a package, which is registered in the workspace first."""
+def contents(package: Package, name: str, options: EnvironmentOptions, server: str, context: Context) -> Image:
+    """The source, the environment and the model of a package, which is registered in the workspace first.
+
+    `server` is the requirement that is added to the environment.
+    """
     connection: AzureConnection = context.connection
     return Image(
         name=name,
         source=package.folder / "azureml-app",
         script=package.scoring_script,
         conda=package.folder / "conda.yml",
+        server=server,
         model=ensure_registered(connection, package.model, None, str(package.model.version), context),
         base_image=options.base_image,
         dockerfile=text_of(options.dockerfile),

@@ -9,17 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from lading import BadInput, Context, Image, ImageRequest, LadingError, Package, Pending, StageFailed, Transient
+from lading import BadInput, Context, Image, ImageRequest, LadingError, Pending, StageFailed, Transient
 
 from . import port
 from .contents import contents, text_of
 from .options import REPOSITORY, ImageOptions
+from .servers import PLATFORM, server
 from .text import reason
 
 if TYPE_CHECKING:
     from .connection import AzureConnection
 
-PLATFORM = "linux/amd64"  # Azure ML builds for no other
 BUILDING = "building the image"
 _POLL = 5.0  # seconds between two looks at a build that takes minutes
 _LINES = 30  # of a log that are shown
@@ -34,7 +34,7 @@ def make(request: ImageRequest, context: Context) -> Image | Pending:
     connection: AzureConnection = context.connection
     workspace, options = connection.workspace, cast("ImageOptions", request.options)
     repository = _repository(request, options)
-    label = _label(repository, request.package, options)
+    label = _label(repository, request, options)
     asked = context.work / f"{label}.operation"
     if asked.exists():
         waiting = _follow(workspace, asked)
@@ -47,7 +47,7 @@ def make(request: ImageRequest, context: Context) -> Image | Pending:
     if asked.exists():
         asked.unlink()
         raise Transient(f"Azure has built {repository}:{label}, and its registry does not show it", hint="run it again")
-    image = contents(request.package, request.service, options, context)
+    image = contents(request.package, request.service, options, server(request.environment), context)
     context.intend(f"image/{repository}:{label}")
     _keep(asked, workspace.build_image(image, repository, label))
     return Pending(BUILDING, f"{repository}:{label}", 0.5)
@@ -79,8 +79,10 @@ def _repository(request: ImageRequest, options: ImageOptions) -> str:
     return name
 
 
-def _label(repository: str, package: Package, options: ImageOptions) -> str:
-    built_from = [repository, package.digest, options.base_image, text_of(options.dockerfile)]
+def _label(repository: str, request: ImageRequest, options: ImageOptions) -> str:
+    """A digest of what is built; of the server that is added its name, so that a new version of it builds nothing."""
+    added = re.split("[<=>]", server(request.environment))[0]
+    built_from = [repository, request.package.digest, options.base_image, text_of(options.dockerfile), added]
     return hashlib.sha256(json.dumps(built_from).encode()).hexdigest()[:32]
 
 

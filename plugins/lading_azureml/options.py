@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from lading import InputPath, Options, Text
+
+if TYPE_CHECKING:
+    from lading import Installs
 
 Name = Annotated[str, Text(min_length=1, max_length=260)]
 REPOSITORY = r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$"
@@ -23,6 +26,12 @@ class EnvironmentOptions(Options):
 
     dockerfile: InputPath | None = None
     """Dockerfile of the image that the package's environment is built on."""
+
+    @property
+    def installs(self) -> Installs:
+        from .servers import INSTALLS
+
+        return INSTALLS
 
     def __post_init__(self) -> None:
         if self.base_image and self.dockerfile:

@@ -81,12 +81,16 @@ class LoggedRun:
 
 @dataclass(frozen=True)
 class Image:
-    """What a service or an image runs: the source folder, the script in it, the environment, and the model."""
+    """What a service or an image runs: the source folder, the script in it, the environment, and the model.
+
+    `server` is a requirement that is added to the environment; empty when it has a server already.
+    """
 
     name: str
     source: Path
     script: str
     conda: Path
+    server: str
     model: RegisteredModel
     base_image: str | None = None
     dockerfile: str | None = None

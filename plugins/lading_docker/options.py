@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from lading import InputPath, Options, Text
+
+if TYPE_CHECKING:
+    from lading import Installs
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
 _PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -59,6 +62,15 @@ class DockerOptions(Options):
 
     trusted_hosts: tuple[Annotated[str, Text(pattern=rf"^{_HOST}$", max_length=255)], ...] = ()
     """Hosts whose certificate pip does not check."""
+
+    @property
+    def installs(self) -> Installs:
+        from lading import Sources
+
+        from .sources import installs
+
+        sources = Sources(self.index_url, self.extra_index_urls, self.trusted_hosts, self.wheels)
+        return installs(self.platform, sources)
 
     def __post_init__(self) -> None:
         for name, addresses in (("index_url", (self.index_url or "",)), ("extra_index_urls", self.extra_index_urls)):

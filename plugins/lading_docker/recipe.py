@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from lading import StageFailed
 
+from .sources import PARSER
+
 if TYPE_CHECKING:
     from lading import ImageRequest, Package
 
@@ -151,7 +153,7 @@ def _install(package: Package, options: DockerOptions) -> dict[str, object]:
 def _requirements(package: Package) -> tuple[str, ...]:
     """The package's pins, and what the scoring server parses HTTP with, unless that is pinned already."""
     known = any(line.lower().startswith("httptools") for line in package.requirements)
-    return package.requirements if known else (*package.requirements, "httptools>=0.6")
+    return package.requirements if known else (*package.requirements, PARSER)
 
 
 def _serving() -> Path:

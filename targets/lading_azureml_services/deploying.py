@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from lading import BadInput, Context, DeployRequest, DeployStep, LadingError, Pending, Ready, Refused, Transient
 from lading_azureml.contents import contents
 from lading_azureml.port import Operation, Service, ServiceSpec, Taken
+from lading_azureml.servers import server
 
 from . import sent
 from .failing import failed
@@ -155,11 +156,11 @@ class _Step:
         return failed(self._workspace, service, operation, phase, lines)
 
     def _spec(self, *, update: bool) -> ServiceSpec:
-        request, options = self._request, self._options
+        request, options, added = self._request, self._options, server(self._request.environment)
         return ServiceSpec(
             name=request.deployment.service,
             kind=self._kind.name,
-            image=contents(request.package, request.deployment.service, options, self._context),
+            image=contents(request.package, request.deployment.service, options, added, self._context),
             tags={**options.tags, **request.tags, OPTIONS: self._digest, FIXED: self._fixed},
             settings=self._kind.settings(options, self._context, update=update),
         )

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +17,7 @@ from ..manifest.words import MODEL_NAME
 from ..model import Column, Distribution, GoldenRequest, Options, Package, PackedFiles, RegisterRequest, Text
 from ..store.durable import naming
 from . import register as register_stage
+from .environment import settle
 from .package import short
 from .tar import extract, write
 
@@ -140,9 +141,11 @@ def take_in(session: Session, file: Path, *, sha256: str | None = None) -> Packa
         extract(stream, folder)
         record = _read(folder)
         request = _check(session, folder, record)
-        version = register_stage.register_elsewhere(session, register_stage.keep(session, request))
+        version = register_stage.keep(session, request)
         packed = PackedFiles(record.scoring_script, record.python, record.requirements)
         package = session.store.packages.put(folder / "package", packed, version)
+    settle(session, package)
+    package = replace(package, model=register_stage.register_elsewhere(session, version))
     detail = f"{short(package.digest)} from {file.name}"
     session.events.emit("stage.finished", stage="package", detail=detail, digest=package.digest)
     return package

@@ -61,7 +61,10 @@ class Attempt:
         self._end = session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend)
         marks = tags(service.target, package)
-        self._request = DeployRequest(service.deployment, package, release.number, marks, image=image)
+        environment = session.environments.of(service.target, package)
+        self._request = DeployRequest(
+            service.deployment, package, release.number, marks, image=image, environment=environment
+        )
 
     def run(self) -> None:
         """Step until the release serves and has answered its golden requests; raises NotUp where it does not."""

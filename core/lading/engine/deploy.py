@@ -75,6 +75,12 @@ def current(service: Service) -> tuple[Release | None, str | None]:
     return release, session.store.reuse.get(mark(release)) if release else None
 
 
+def is_current(service: Service, package: Package) -> bool:
+    """Whether the store believes that this package is up with these options, and nothing was left unfinished."""
+    release, key = current(service)
+    return release is not None and key == inputs(service, package).key and not was_interrupted(service)
+
+
 def was_interrupted(service: Service) -> bool:
     """Whether a release was begun and not ended: the target may hold something of it, beside the one that is up."""
     target = service.target

@@ -40,7 +40,8 @@ def make_image(session: Session, package: Package, *, push: bool | None) -> Imag
 def _request(session: Session, section: Section, package: Package, push: bool | None) -> ImageRequest:
     service = session.manifest.name
     tags = {"lading.service": service, "lading.package": package.digest, "lading.model": package.model.sha256}
-    return ImageRequest(package, section.options, service, tags, push)
+    environment = session.environments.of(section, package)
+    return ImageRequest(package, section.options, service, tags, push, environment)
 
 
 def _step_until_made(session: Session, section: Section, request: ImageRequest) -> Image:

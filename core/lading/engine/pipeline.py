@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from . import package as package_stage
 from . import register as register_stage
+from .environment import settle
 from .train import train
 
 if TYPE_CHECKING:
@@ -19,14 +21,25 @@ def registered(session: Session, *, model: str | None = None, force: bool = Fals
 
     Raises BadInput where there is no such version.
     """
-    if model is None:
-        return register_stage.register(session, train(session), force=force)
-    return register_stage.register_elsewhere(session, find_version(session, model))
+    return register_stage.register_elsewhere(session, _version(session, model, force=force))
 
 
 def packaged(session: Session, *, model: str | None = None, force: bool = False) -> Package:
-    """The package of that model version."""
-    return package_stage.package(session, registered(session, model=model), force=force)
+    """The package of that model version.
+
+    Other registries get the model once it is known that the package can be installed. Raises BadInput if it cannot.
+    """
+    version = _version(session, model, force=False)
+    package = package_stage.package(session, version, force=force)
+    settle(session, package)
+    return replace(package, model=register_stage.register_elsewhere(session, version))
+
+
+def _version(session: Session, model: str | None, *, force: bool) -> ModelVersion:
+    """The version in the store."""
+    if model is not None:
+        return find_version(session, model)
+    return register_stage.register(session, train(session), force=force)
 
 
 def find_version(session: Session, reference: str) -> ModelVersion:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import StageFailed, Transient
 from ..model import Capability, NoScoringUri, Release, ScoringUri, State, Status
-from ..model.planning import Action, Drift, PlannedStage
+from ..model.planning import Action, Change, Drift, PlannedStage
 from . import deploy as deploy_stage
 from . import keys
 from .desired import inputs
 from .differences import asked_for, changes, reason
+from .environment import sections
 
 if TYPE_CHECKING:
     from ..model import Package
@@ -59,9 +60,25 @@ def plan_deploy(service: Service, package: Package | None, waits: str, *, blind:
         action=action,
         reason="; ".join(filter(None, (why, left, told))) or "the target does not serve it",
         known_after="" if certain else waits,
-        changes=changed,
+        changes=(*changed, *_choices(service, package, waits)),
         outputs={**({"image": None} if service.image else {}), "release": None, "scoring_uri": None},
     )
+
+
+def _choices(service: Service, package: Package | None, waits: str) -> Iterator[Change]:
+    """What the target, or its image, is to install beside the pins, and why.
+
+    Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
+    """
+    for section in sections(service):
+        if package is None:
+            adds = section.options.installs.adds if section.options.installs else ()
+            note = f"{' or '.join(adds)}, known after {waits}" if len(adds) > 1 else ""
+        else:
+            environment = service.session.environments.of(section, package, keep=False)
+            note = environment.note if environment else ""
+        if note:
+            yield Change(".".join(map(str, (*section.path, "environment"))), note=note)
 
 
 def _status(service: Service, *, blind: bool) -> Status | None:

@@ -21,7 +21,7 @@ REGISTER_LIMIT = 3600.0  # seconds: a large model takes its time to upload
 
 
 def register(session: Session, trained: Trained, *, force: bool = False) -> ModelVersion:
-    """Register a model, or reuse the version that it is, and see that every registry in use has it."""
+    """Register a model in the store, or reuse the version that it is."""
     made_from = inputs(session, trained)
     version = None if force else found(session, made_from)
     if version is not None:
@@ -30,7 +30,7 @@ def register(session: Session, trained: Trained, *, force: bool = False) -> Mode
         version = _register(session, trained)
         session.store.reuse.put(made_from.key, "register", {"name": version.name, "version": version.version})
     keys.remember(session, made_from)
-    return register_elsewhere(session, version)
+    return version
 
 
 def inputs(session: Session, trained: Trained | None) -> keys.Inputs:

@@ -11,6 +11,7 @@ from ..model import Capability, Image, ImageNeed, Package, Release, State
 from . import keys
 from .attempt import RESUMABLE, Attempt
 from .desired import Wanted, inputs, mark
+from .environment import settle_for
 from .golden import accepted
 from .portability import tell_first_deploy
 
@@ -28,6 +29,7 @@ def bring_up(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Releas
     _tell_what_goes(service, wanted, previous)
     if previous is None:
         tell_first_deploy(session, target)
+    settle_for(service, wanted.package)
     image = _image(service, wanted.package)
     release = _begin(service, wanted, made_from)
     session.events.emit("stage.started", stage="deploy", target=target.name, detail=f"release {release.number}")

@@ -23,6 +23,7 @@ from .worker import call
 
 if TYPE_CHECKING:
     from ..hooks import BoundPlugin
+    from .environment import Environments
     from .facts import Facts
     from .observer import Observer
 
@@ -103,7 +104,7 @@ class Session:
                 block = next((path for path, bound in self.plugins.items() if bound is plugin), None)
                 if block is None or not error.option:
                     raise
-                raise self._at_its_line(error, block) from error
+                raise self.at_its_line((*block, *error.option.split(".")), error) from error
             except Transient as error:
                 wait = error.retry_after
                 if not tries_left or wait is None or (end is not None and time.monotonic() + wait > end):
@@ -112,10 +113,17 @@ class Session:
                 self.cancel.wait(wait)
         raise AssertionError("the last try returns or raises")
 
-    def _at_its_line(self, error: BadInput, block: Path_) -> BadInput:
+    def at_its_line(self, path: Path_, error: BadInput) -> BadInput:
+        """The failure, reported at its place in the manifest."""
         draft = parse(self.order.file, read_bytes(self.order.file), self.order.environ)
-        problem = draft.document.problem((*block, *error.option.split(".")), error.message)
-        return BadInput(str(problem), hint=error.hint)
+        return BadInput(str(draft.document.problem(path, error.message)), hint=error.hint)
+
+    @cached_property
+    def environments(self) -> Environments:
+        """What other machines install, as far as this command has resolved it."""
+        from .environment import Environments
+
+        return Environments(self)
 
     def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:
         """Wait before the next step. Raises OutcomeUnknown, with the last state, where the time is up."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .description import Description as Description
     from .description import ImageNeed as ImageNeed
     from .description import Secret as Secret
+    from .environments import Environment as Environment
+    from .environments import Installs as Installs
+    from .environments import Sources as Sources
     from .imaging import Image as Image
     from .imaging import ImageRequest as ImageRequest
     from .options import InputPath as InputPath
@@ -70,6 +73,7 @@ __getattr__, __dir__ = lazily(
         "context": "Connection Context Models",
         "deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",
+        "environments": "Environment Installs Sources",
         "imaging": "Image ImageRequest",
         "options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Text",
         "records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release Run "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .environments import Environment
 from .imaging import Image
 from .records import Deployment, Package
 
@@ -21,7 +22,8 @@ class Verdict:
 class DeployRequest:
     """One step of a deploy. `verdict` is set once a `Candidate` has been asked; `tags` go on the thing created.
 
-    `image` is the package as an image, for a target whose description asks for one.
+    `image` is the package as an image, for a target whose description asks for one. `environment` is what the target
+    installs, for one whose options say so.
     """
 
     deployment: Deployment
@@ -30,6 +32,7 @@ class DeployRequest:
     tags: Mapping[str, str]
     verdict: Verdict | None = None
     image: Image | None = None
+    environment: Environment | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .environments import Environment
 from .options import Options
 from .records import Package
 
@@ -14,7 +15,7 @@ class ImageRequest:
     """A package to be made into an image for `service`; `tags` go on the image as labels.
 
     `push` says whether the image must end in a registry (True), must stay where it is built (False), or whether the
-    options of the plugin decide that (None).
+    options of the plugin decide that (None). `environment` is what the image installs, if the options say so.
     """
 
     package: Package
@@ -22,6 +23,7 @@ class ImageRequest:
     service: str
     tags: Mapping[str, str]
     push: bool | None = None
+    environment: Environment | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+if TYPE_CHECKING:
+    from .environments import Installs
 
 Json = Any
 """A JSON value: None, bool, int, float, str, a list of them or a mapping of str to them."""
@@ -41,6 +44,14 @@ class Options:
         Empty where they can be, or where that shows in the training alone.
         """
         return ""
+
+    @property
+    def installs(self) -> Installs | None:
+        """Of a target or an image: what another machine installs under these options; None when it installs nothing.
+
+        The framework finds out whether that can be installed before it asks anything of the target.
+        """
+        return None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:

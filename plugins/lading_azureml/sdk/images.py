@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from azureml.core import VERSION, Environment
+from azureml.core import Environment
 from azureml.core.model import InferenceConfig
-from packaging.version import Version
 
 from ..port import Image
-
-_SERVERS = ("azureml-defaults", "azureml-inference-server-http")
 
 
 def inference_config(image: Image) -> Any:
@@ -22,11 +19,8 @@ def inference_config(image: Image) -> Any:
 
 def _environment(image: Image) -> Any:
     environment = Environment.from_conda_specification(f"{image.name}-env", str(image.conda))
-    dependencies = environment.python.conda_dependencies
-    pinned = [line.split("=")[0].split("[")[0].strip().lower() for line in dependencies.pip_packages]
-    if not any(server in pinned for server in _SERVERS):
-        version = Version(VERSION)
-        dependencies.add_pip_package(f"azureml-defaults~={version.major}.{version.minor}.0")
+    if image.server:
+        environment.python.conda_dependencies.add_pip_package(image.server)
     if image.base_image:
         environment.docker.base_image = image.base_image
     if image.dockerfile:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import certifi
 from canaries_kit import Canaries
-from offline_azure.client import Azure
+from offline_azure.client import NO_INDEX, Azure
+from pip._internal.models.index import PyPI
 from tests.conftest import Done, Shell
 
 CREATE = r"/services$"
@@ -80,6 +84,19 @@ class Cloud:
 
     def scores(self, target: str = "aci") -> str:
         return self("score", "-d", '{"data": [[21]]}', target=target).out
+
+    def reach_index(self) -> None:
+        """Let commands reach the package index beside the emulator's proxy, with the certificates of this machine."""
+        env = self.shell.env
+        own = (*map(os.environ.get, ("SSL_CERT_FILE", "PIP_CERT")), ssl.get_default_verify_paths().openssl_cafile)
+        files = [Path(name) for name in (env["SSL_CERT_FILE"], *own, certifi.where()) if name and Path(name).is_file()]
+        bundle = str(self.shell.folder.parent / "trusted.pem")
+        Path(bundle).write_text("\n".join(file.read_text("utf-8") for file in files), encoding="utf-8")
+        hosts = ",".join((env["NO_PROXY"], PyPI.netloc, PyPI.file_storage_domain))
+        env |= {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle, "NO_PROXY": hosts, "no_proxy": hosts}
+        env["UV_CACHE_DIR"] = str(self.shell.folder.parent / "uv")
+        for name in NO_INDEX:
+            del env[name]
 
     def forget(self) -> None:
         """An empty store, as on a machine that builds."""

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from .calls import Call
 from .sign_in import IDENTITY_HEADER
 
+# The proxy leads to no package index, and a command need not find that out: it compares what is installed.
+NO_INDEX = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1"}
 PACKAGES = sorted(Path(__file__).parents[2].glob("*/"))  # the folders of all emulators
 
 
@@ -184,7 +186,7 @@ class Cloud:
         proxies = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), self._emulator.proxy)
         direct = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
         trusted = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), self._emulator.bundle)
-        return {**proxies, **direct, **trusted, "HOME": str(self._home)}
+        return {**proxies, **direct, **trusted, **NO_INDEX, "HOME": str(self._home)}
 
     @property
     def environ(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from .blobs import Blobs
+from .environments import build
 from .kept import Kept
 from .models import files
 from .operations import Failure
@@ -38,6 +39,7 @@ class Container:
         self._app = self._folder / "azureml-app"
         self._request = service["environmentImageRequest"]
         self._process: Kept | None = None
+        build(self._request["environment"])
         try:
             for asset in self._request["assets"]:
                 _place(asset, blobs.get(workspace.container, asset["url"].removeprefix("aml://artifact/")), self._app)

@@ -13,6 +13,7 @@ import pytest
 
 from .azurite import Missing, azurite
 from .client import Azure, Emulator
+from .environments import NoIndex, resolve
 
 
 def go_without(reason: str) -> NoReturn:
@@ -37,8 +38,11 @@ def azure_emulator() -> Iterator[Emulator]:
     """The process; use `azure`, which asks it for a workspace."""
     try:
         script = azurite()
+        resolve("3.11", ("pip",))
     except Missing as missing:
         go_without(str(missing))
+    except NoIndex as missing:
+        go_without(f"no package index answers, and the offline azure resolves what it builds: {missing}")
     emulator = Emulator(script)
     yield emulator
     emulator.close()

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 
+from .environments import build
 from .messages import Answer, Refusal, WrongShape
 from .operations import Work, begin
 from .routing import DATA_PLANE, WORKSPACE, Routes, Visit
@@ -36,6 +37,7 @@ def create(visit: Visit) -> Answer:
     location = f"{registry(visit.workspace)}/{name}:{label}"
 
     def work() -> None:
+        build(body["imageRequest"]["environment"])
         with visit.machines.lock:
             visit.workspace.images[location] = body["imageRequest"]
 

@@ -1,0 +1,104 @@
+"""Without a package index: the metadata of what is installed here, compared with what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from .question import OFFLINE, Conflict, Question, Resolution, exact_of
+
+_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+
+
+def check(question: Question) -> Resolution | Conflict:
+    """Follow the requirements of what is installed, at the versions that are asked for.
+
+    A distribution that is not installed in that version is left out, and is `unchecked` if the question names it.
+    """
+    return _Walk(question).answer()
+
+
+@dataclass
+class _Walk:
+    """The requirements of a question, followed; `sides` has of each distribution who requires what of it."""
+
+    question: Question
+    sides: dict[str, list[tuple[str, Requirement]]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    unchecked: list[str] = field(default_factory=list)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def answer(self) -> Resolution | Conflict:
+        asked = [Requirement(line) for line in self.question.requirements]
+        asked = [one for one in asked if self._applies(one)]
+        for requirement in asked:
+            self.sides.setdefault(canonicalize_name(requirement.name), []).append(("", requirement))
+        for requirement in asked:
+            self._follow(requirement, asked=requirement)
+        return self._conflict() or Resolution(dict(sorted(self.versions.items())), OFFLINE, tuple(self.unchecked))
+
+    def _follow(self, requirement: Requirement, asked: Requirement | None = None) -> None:
+        name = canonicalize_name(requirement.name)
+        installed = _installed(name)
+        fits = installed is not None and all(
+            side.specifier.contains(installed.version, prereleases=True) for who, side in self.sides[name] if not who
+        )
+        if installed is None or not fits:
+            if asked is not None:
+                self.unchecked.append(str(asked))
+            return
+        self.versions[name] = installed.version
+        for extra in ("", *sorted(requirement.extras)):
+            if (name, extra) not in self.seen:
+                self.seen.add((name, extra))
+                for needed in self._needs(installed, extra):
+                    needed_name = canonicalize_name(needed.name)
+                    self.sides.setdefault(needed_name, []).append((f"{name}=={installed.version}", needed))
+                    self._follow(needed)
+
+    def _needs(self, installed: metadata.Distribution, extra: str) -> Iterator[Requirement]:
+        for text in installed.requires or ():
+            try:
+                needed = Requirement(text)
+            except InvalidRequirement:  # metadata from before PEP 508
+                continue
+            if self._applies(needed, extra):
+                yield needed
+
+    def _applies(self, requirement: Requirement, extra: str = "") -> bool:
+        python = self.question.python
+        there = {
+            "extra": extra,
+            "os_name": "posix",
+            "platform_machine": _MACHINES.get(self.question.platform, self.question.platform.split("/")[-1]),
+            "platform_system": "Linux",
+            "python_full_version": f"{python}.0" if python.count(".") == 1 else python,
+            "python_version": ".".join(python.split(".")[:2]),
+            "sys_platform": "linux",
+        }
+        return requirement.marker is None or requirement.marker.evaluate(there)
+
+    def _conflict(self) -> Conflict | None:
+        """Two exact or installed versions that exclude each other; a range that is open is left to the index."""
+        for name, sides in self.sides.items():
+            exact = next((exact for who, side in sides if not who and (exact := exact_of(str(side)))), None)
+            for who, side in sides:
+                if exact is not None and not side.specifier.contains(exact, prereleases=True):
+                    why = f"{who} requires {side.name}{side.specifier}" if who else f"{side} excludes {exact}"
+                    roots = [who.partition("==")[0]] if who else []
+                    return Conflict(self.question.named([name, *roots]), why)
+        return None
+
+
+def _installed(name: str) -> metadata.Distribution | None:
+    try:
+        found = metadata.distribution(name)
+        Version(found.version)
+    except (metadata.PackageNotFoundError, InvalidVersion):
+        return None
+    return found

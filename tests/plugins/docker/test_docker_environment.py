@@ -1,0 +1,48 @@
+"""What an image is to install is resolved before an engine is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import Shell
+
+from lading.model import Installs
+from lading_docker.options import DockerOptions
+from lading_docker.sources import PARSER
+
+
+@pytest.fixture
+def imaged(salary: Shell) -> Path:
+    """The salary manifest with an image from wheels, and no engine."""
+    (salary.folder / "manifests" / "wheels").mkdir()
+    manifest = salary.folder / "manifests" / "salary.yaml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace("target: local", "image: {wheels: wheels}\n\ntarget: local"), encoding="utf-8")
+    salary.env["DOCKER_HOST"] = f"unix://{salary.folder}/absent.sock"
+    return manifest
+
+
+def test_what_cannot_be_installed_is_reported_at_its_line_before_an_engine_is_asked(
+    salary: Shell, imaged: Path
+) -> None:
+    for argv in (("image", "build", imaged), ("deploy", imaged, "--target", "container")):
+        done = salary(*argv, code=2)
+        assert "salary.yaml:21:25: package.environment.conda.0: the environment for " in done.err
+        assert "the package index has no such version" in done.err
+        assert "resolving · for Python" in done.err
+    assert salary("history", imaged, "--json").json() == []
+
+
+def test_a_deploy_elsewhere_resolves_nothing(salary: Shell, imaged: Path) -> None:
+    assert "resolving" not in salary("deploy", imaged).err
+
+
+def test_the_image_installs_its_parser_from_the_sources_of_its_block(tmp_path: Path) -> None:
+    options = DockerOptions(platform="linux/arm64", wheels=tmp_path, index_url="https://mirror.example/simple")
+    installs = options.installs
+    assert isinstance(installs, Installs)
+    assert (installs.platform, installs.adds) == ("linux/arm64", (PARSER,))
+    assert (installs.sources.wheels, installs.sources.index_url) == (tmp_path, "https://mirror.example/simple")
+    assert not installs.sources.no_index
+    assert DockerOptions(wheels=tmp_path).installs.sources.no_index
