@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from lading.errors import LadingError
-from lading.store import Store
+from lading.store import StoreToRead
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests" / name) for name in ("emulators/azureml", "emulators/iothub", "engine")]
@@ -60,6 +60,9 @@ class Shell:
     env: dict[str, str]
     lading: Path = LADING
     fails: bool = False
+
+    def __post_init__(self) -> None:
+        self.env.setdefault("XDG_STATE_HOME", os.environ["XDG_STATE_HOME"])  # not the developer's own
 
     def __call__(self, *argv: str | Path, code: int | None = 0, stdin: str | None = None, **env: str) -> Done:
         finished = subprocess.run(
@@ -122,7 +125,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     """A fresh project folder; every service that is deployed from it is deleted at the end."""
     folder = tmp_path / "project"
     folder.mkdir()
-    kept = ("HOME", "LANG", "PATH", "TMPDIR", "XDG_STATE_HOME")
+    kept = ("HOME", "LANG", "PATH", "TMPDIR")
     shell = Shell(folder, {name: os.environ[name] for name in kept if name in os.environ})
     yield shell
     for target in {target for database in folder.rglob("store.db") for target in _deployed(database.parent)}:
@@ -132,7 +135,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 def _deployed(folder: Path) -> set[str]:
     """The targets that a store knows to have something. To ask the targets takes a cloud's SDK as long as a test."""
-    with suppress(LadingError), closing(Store.open(folder)) as store:
+    with suppress(LadingError), closing(StoreToRead.read(folder)) as store:
         return {release.target for release in store.releases.list() if release.state in ("up", "pending")}
     return set()
 

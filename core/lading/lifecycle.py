@@ -16,7 +16,7 @@ from .live import LiveDeployment
 from .manifest import parse, read_bytes
 from .model import Json, Release, Shown
 from .model.records import OnEvent, ignore
-from .records import MANIFEST, reading
+from .records import MANIFEST, reading, warning
 from .store import Store, find_store, open_store
 from .store.report import StoreReport, grant_trust, report
 
@@ -116,7 +116,12 @@ def gc(
 
 
 def repair(
-    manifest: str | Path = MANIFEST, *, fix: bool = False, store: str | Path | None = None, lock_wait: float = 0.0
+    manifest: str | Path = MANIFEST,
+    *,
+    fix: bool = False,
+    store: str | Path | None = None,
+    lock_wait: float = 0.0,
+    on_event: OnEvent = ignore,
 ) -> list[Finding]:
     """What is wrong with the store of a manifest; put right from what is still there where `fix` says so.
 
@@ -126,7 +131,13 @@ def repair(
     from .store.repair import repair as put_right
 
     root = find_store(Path(manifest), os.environ, None if store is None else Path(store)).absolute()
-    return put_right(root, fix=fix, command=f"lading repair {manifest}", wait=lock_wait)
+    return put_right(
+        root,
+        fix=fix,
+        command=f"lading repair {manifest}",
+        wait=lock_wait,
+        on_remark=lambda remark: on_event(warning(remark)),
+    )
 
 
 def trust_store(

@@ -24,8 +24,13 @@ def reading(manifest: str | Path, store: str | Path | None, on_event: OnEvent) -
     """The store of a manifest, or the one that `store` names, to be read; an event says what is odd about it."""
     with closing(read_store(Path(manifest), os.environ, None if store is None else Path(store))) as opened:
         if opened.remark:
-            on_event(Event("warning", datetime.now(UTC), "", detail=opened.remark))
+            on_event(warning(opened.remark))
         yield opened
+
+
+def warning(detail: str) -> Event:
+    """The event of a warning that concerns no service."""
+    return Event("warning", datetime.now(UTC), "", detail=detail)
 
 
 def list_runs(

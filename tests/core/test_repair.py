@@ -104,7 +104,7 @@ def test_other_commands_refuse_and_name_the_repair(shell: Shell, damage: Callabl
 
 
 def test_a_newer_store_is_refused_with_both_versions(shell: Shell) -> None:
-    shell("run", "list")
+    shell("gc", "--yes")  # makes a store
     with closing(sqlite3.connect(shell.folder / ".lading" / "store.db")) as newer:
         newer.execute("PRAGMA user_version = 7")
     for argv in (["run", "list"], ["repair"], ["repair", "--yes"]):
@@ -116,7 +116,7 @@ def test_a_newer_store_is_refused_with_both_versions(shell: Shell) -> None:
 
 def test_what_it_says_in_words_and_as_json(shell: Shell) -> None:
     assert "there is no store in" in shell("repair", code=2).err
-    shell("run", "list")
+    shell("gc", "--yes")  # makes a store
     assert shell("repair").err == "nothing is wrong with the store\n"
     garbage(shell.folder / ".lading")
     assert "--yes would put right: 1 of 1" in shell("repair").err

@@ -33,6 +33,7 @@ def main(only: tuple[str, ...], quick: bool) -> None:
             raise click.ClickException(f"the gate {gate.name} needs Linux and {gate.needs} on the PATH")
     click.echo(_line(HEADINGS))
     with tempfile.TemporaryDirectory() as temporary:
+        os.environ["XDG_STATE_HOME"] = str(Path(temporary) / "state")  # where the stores are noted that it makes
         build = Build.make(Path(temporary) / "build")
         shares = [(QUICK if quick else 1.0) * (1.0 if only else gate.share) for gate in gates]
         trials = [Trial(build, _folder(temporary, gate), share) for gate, share in zip(gates, shares, strict=True)]

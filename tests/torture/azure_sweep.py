@@ -18,7 +18,8 @@ from offline_azure.calls import Call
 from offline_azure.client import Azure, Emulator, Faults
 
 from lading.errors import LadingError
-from lading.store import Store
+from lading.store import StoreToRead
+from lading.store.report import grant_trust
 
 from .gate import Found, Harm
 from .warm import Ended, Warm
@@ -109,6 +110,7 @@ class Attempt:
         shutil.copytree(lane.packed, folder)
         home = folder / "home"
         home.mkdir()
+        grant_trust(folder / ".lading", {"HOME": str(home)})
         return cls(Azure(lane.emulator, home), lane.warm, folder)
 
     def deploy(self, *argv: str) -> Ended:
@@ -159,7 +161,7 @@ class Attempt:
         if not _answers(state):
             yield Found(Harm.LOST, f"{strike}: the service does not answer")
         try:
-            with closing(Store.open(self.folder / ".lading")) as store:
+            with closing(StoreToRead.read(self.folder / ".lading")) as store:
                 states = [release.state for release in store.releases.list()]
                 intents = store.journal.open(SERVICE, "aci")
         except LadingError as error:

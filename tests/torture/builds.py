@@ -81,7 +81,7 @@ class Build:
 
     def environment(self) -> dict[str, str]:
         """What its commands see: nothing that would make two runs of one command differ."""
-        kept = ("HOME", "LANG", "PATH", "TMPDIR")
+        kept = ("HOME", "LANG", "PATH", "TMPDIR", "XDG_STATE_HOME")
         env = {name: os.environ[name] for name in kept if name in os.environ}
         return {**env, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 

@@ -9,7 +9,9 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from faults_kit import TRACED, Scene, log_of
+from faults_kit import TRACED, Scene, environ_of, log_of
+
+from lading.store.report import grant_trust
 
 from .disk import Disk, Image, image, lay_down
 from .gate import Figures, Found, Gate, Trial
@@ -62,6 +64,8 @@ def _attempt(scene: Scene, store: Path, within: Path, case: Case) -> list[Found]
     on_disk, acknowledged = case
     folder = Path(tempfile.mkdtemp(dir=within))
     lay_down(on_disk, folder)
+    if (folder / store).is_dir():  # it was made at another place
+        grant_trust(folder / store, environ_of(folder / store))
     found = list(judged(scene, folder / store, list(acknowledged), f"{len(on_disk)} files and folders were left"))
     shutil.rmtree(folder)
     return found

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lading.store.report import grant_trust
+
 from .builds import Build
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,13 @@ class Project:
     def copy(self, folder: Path) -> Project:
         """Another one in the same state, but with nothing running."""
         shutil.copytree(self.folder, folder)
-        return Project(self.build, folder)
+        return Project(self.build, folder).trusted()
+
+    def trusted(self) -> Project:
+        """The same, with its store trusted where it lies."""
+        if self.store.exists():
+            grant_trust(self.store, os.environ)
+        return self
 
     @property
     def manifest(self) -> Path:

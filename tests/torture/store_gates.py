@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from faults_kit import FAULTS, UNNOTICED, Point, Scene, changing, check_kept, writing
+from faults_kit import FAULTS, UNNOTICED, Point, Scene, changing, check_kept, environ_of, writing
 
 from lading.store import Store
 
@@ -61,7 +61,7 @@ def judged(scene: Scene, root: Path, acknowledged: list[str], where: str) -> Ite
 def _judged(root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
     """What was acknowledged is in the store, and what is in it is whole."""
     try:
-        with closing(Store.open(root)) as store:
+        with closing(Store.open(root, environ_of(root))) as store:
             check_kept(store, acknowledged)
     except AssertionError as error:
         yield Found(Harm.LOST, f"{where}: {error!r}")

@@ -184,7 +184,8 @@ def repair(manifest: Path, yes: bool, lock_wait: float, store: Path | None, as_j
     """
     from .. import lifecycle
 
-    found = lifecycle.repair(manifest, fix=yes, store=store, lock_wait=lock_wait)
+    with working(as_json=as_json) as on_event:
+        found = lifecycle.repair(manifest, fix=yes, store=store, lock_wait=lock_wait, on_event=on_event)
     if as_json:
         output.document({"repaired": yes, "findings": [vars(finding) for finding in found]})
         return

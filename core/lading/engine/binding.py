@@ -41,7 +41,7 @@ def bind_manifest(
     Raises ManifestError with every problem, BadInput for a target that the manifest does not have, and PluginError for
     a plugin that is broken.
     """
-    draft = draft.packed() if packed or not stages else draft
+    whole, draft = draft, draft.packed() if packed or not stages else draft
     refs = draft.sections()
     names = () if targets is None else targets or _defaults(draft)
     chosen = [_target(refs, name) for name in names]
@@ -59,10 +59,18 @@ def bind_manifest(
     plugins |= more_plugins
     if packed:
         types |= {("package",): Options}
-    manifest = _checked(draft, store, plugins, types | more_types)
+    manifest, known = _checked(draft, store, plugins, types | more_types)
     bound = {t.name: replace(t, connection=families.get(t.path)) for t in manifest.targets.values()}
+    if stages and not known:
+        _check_for_readers(whole, store, chosen)
     made = manifest.image and replace(manifest.image, connection=families[manifest.image.path])
     return replace(manifest, targets={ref.name: bound[ref.name] for ref in chosen}, image=made), plugins
+
+
+def _check_for_readers(draft: Draft, store: Store, chosen: Iterable[SectionRef]) -> None:
+    """Check what a question to each target binds, too: a command that only reads cannot remember that it is valid."""
+    for targets in (None, *((ref.name,) for ref in chosen)):
+        bind_manifest(draft, store, targets=targets, stages=False)
 
 
 def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
@@ -143,12 +151,14 @@ def _twins(draft: Draft, plugins: Plugins) -> dict[Path_, str]:
     return found
 
 
-def _checked(draft: Draft, store: Store, plugins: Plugins, types: Mapping[Path_, type[Options] | str]) -> Manifest:
-    """Bind, without pydantic where this manifest has passed before with these plugins and variables."""
+def _checked(
+    draft: Draft, store: Store, plugins: Plugins, types: Mapping[Path_, type[Options] | str]
+) -> tuple[Manifest, bool]:
+    """Bind, without pydantic if this manifest has passed before with these plugins and variables; and say if it has."""
     owners = sorted(f"{plugin.installed.distribution} {plugin.installed.version}" for plugin in plugins.values())
     key = hashlib.sha256("\n".join([draft.fingerprint(types), *owners]).encode()).hexdigest()
     known = store.memory.get(key) is not None
     manifest = draft.bind(types, known_valid=known)
     if not known:
         store.memory.put(key, "check", True)
-    return manifest
+    return manifest, known

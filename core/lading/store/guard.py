@@ -35,7 +35,7 @@ _KINDS = {
 _PLUGINS = (stat.S_IFDIR, stat.S_IFREG, stat.S_IFIFO)  # what a plugin may make in its work folder
 _PLUGIN_DEPTH = 2  # deeper, as in a virtual environment, there may be links
 _OTHERS_WRITE = 0o022
-ELSEWHERE = "to keep the store elsewhere, name its folder with --store or LADING_STORE"
+ELSEWHERE = "keep the store elsewhere with --store or LADING_STORE"
 
 
 class Foreign(Refused):
@@ -117,26 +117,26 @@ class Guard:
             return None
         found = stat.S_IFMT(status.st_mode)
         if found != kind:
-            raise Foreign(f"{_named(path, found)}, and {_KINDS[kind]} belongs there", hint=f"remove it; {ELSEWHERE}")
+            raise Foreign(f"{_named(path, found)}, and {_KINDS[kind]} belongs there", hint=f"remove it, or {ELSEWHERE}")
         self._refuse_foreign(path, status)
         if self._modes and status.st_mode & _OTHERS_WRITE:
             raise Foreign(
                 f"{path} is writable by other users, who could change what is deployed",
-                hint=f"chmod -R go-rwx {self.root}; where chmod has no effect, {ELSEWHERE[3:]}",
+                hint=f"chmod -R go-rwx {self.root}; where chmod has no effect, {ELSEWHERE}",
             )
         if alone and status.st_nlink > 1:
-            raise Foreign(f"{path} is a hard link: the file has another name", hint=f"remove it; {ELSEWHERE}")
+            raise Foreign(f"{path} is a hard link: the file has another name", hint=f"remove it, or {ELSEWHERE}")
         return status
 
     def _refuse_foreign(self, path: Path, status: os.stat_result) -> None:
         if status.st_uid != os.geteuid():
             raise Foreign(
                 f"{path} belongs to user {status.st_uid}, and this command runs as user {os.geteuid()}",
-                hint=f"run it as the owner; {ELSEWHERE}",
+                hint=f"run it as the owner, or {ELSEWHERE}",
             )
         self._device = self._device or self.root.lstat().st_dev
         if status.st_dev != self._device:
-            raise Foreign(f"{path} lies on another device than {self.root}", hint=f"unmount it; {ELSEWHERE}")
+            raise Foreign(f"{path} lies on another device than {self.root}", hint=f"unmount it, or {ELSEWHERE}")
 
     def _look_below(self, folder: Path, depth: int) -> None:
         try:
@@ -150,7 +150,7 @@ class Guard:
                 continue
             path, kind = folder / entry.name, stat.S_IFMT(status.st_mode)
             if kind not in _PLUGINS:
-                raise Foreign(f"{_named(path, kind)}, which no plugin makes", hint=f"remove it; {ELSEWHERE}")
+                raise Foreign(f"{_named(path, kind)}, which no plugin makes", hint=f"remove it, or {ELSEWHERE}")
             self._refuse_foreign(path, status)
             if kind == stat.S_IFDIR and depth > 1:
                 self._look_below(path, depth - 1)

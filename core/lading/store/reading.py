@@ -43,10 +43,7 @@ class StoreToRead(Store):
                 refuse_loss(guard)
             trust = Trust(guard, environ)
             store = cls(guard, Database(guard.control(DATABASE), read_only=True), trust)
-            if not exists:
-                store.remark = f"there is no store in {guard.root} yet"
-            elif not trust.holds():
-                store.remark = f"the store {guard.root} is not trusted; `lading store trust` shows what it holds"
+            store.remark = trust.remark if exists else f"there is no store in {guard.root} yet"
         return store
 
     def demand_trust(self) -> None:

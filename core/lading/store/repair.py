@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,18 +24,28 @@ from .trust import Trust
 
 
 def repair(
-    root: Path, *, fix: bool, command: str, wait: float, environ: Mapping[str, str] = os.environ
+    root: Path,
+    *,
+    fix: bool,
+    command: str,
+    wait: float,
+    environ: Mapping[str, str] = os.environ,
+    on_remark: Callable[[str], None] = lambda _remark: None,
 ) -> list[Finding]:
     """What is wrong with the store in `root`; repaired with `fix`, as far as that can be.
 
     Raises BadInput if there is no store, Refused for one of another version, for one with something foreign in it, and
-    with `fix` for one that the user does not trust, and Locked while a command uses it.
+    with `fix` for one that the user does not trust, and Locked while a command uses it. `on_remark` is called with what
+    the user should know of the store.
     """
     guard = Guard(root, modes=False)  # those it reports itself
     with ExitStack() as stack, naming(root):
         guard.require()
+        trust = Trust(guard, environ)
         if fix:
-            Trust(guard, environ).demand()
+            trust.demand()
+        elif trust.remark:
+            on_remark(trust.remark)
         ward = _Ward(guard)
         modes = list(ward.modes())  # before the lock, which closes its own file to others
         stack.enter_context(_held(guard, fix=fix, command=command, wait=wait))

@@ -56,6 +56,13 @@ class Trust:
         known = _read(self._guard.control(ID))
         return known != "" and self._listed() == known
 
+    @property
+    def remark(self) -> str:
+        """What the user should know of a store that is not trusted; empty for one that is."""
+        if self.holds():
+            return ""
+        return f"the store {self._guard.root} is not trusted; `lading store trust` shows what it holds"
+
     def demand(self) -> None:
         """Raise Refused unless the store is trusted."""
         if not self.holds():

@@ -61,7 +61,8 @@ class AccountChecks(MannerChecks):
         blocks: dict[str, Json] = {}
         if account_connection is not None:
             blocks[CONNECTION] = {**account_connection, "plugin": cls.plugin}
-        environ = {**account_environ, "LADING_STORE": str(folder / ".lading")}
+        ours = {"LADING_STORE": str(folder / ".lading"), "XDG_STATE_HOME": str(folder / ".state")}
+        environ = {**account_environ, **ours}
         project = Project(folder, stem, "", {}, blocks, environ)
         project.write_account(cls.role)
         return project

@@ -106,7 +106,8 @@ class Base:
 
         def make(part: str) -> Project:
             folder = tmp_path_factory.mktemp(f"{cls.target}-{part}")
-            environ = {**target_environ, "LADING_STORE": str(folder / ".lading")}
+            ours = {"LADING_STORE": str(folder / ".lading"), "XDG_STATE_HOME": str(folder / ".state")}
+            environ = {**target_environ, **ours}
             blocks = (target_options, target_connections)
             return Project(folder, f"{stem}-{part}", cls.target, *blocks, environ, target_image)
 

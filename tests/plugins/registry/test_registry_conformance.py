@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from lading.store import Store
+from lading.store import StoreToRead
 from lading.testing import KeptVersion, RegistryConformance
 from lading.testing.project import Project
 
@@ -23,7 +23,7 @@ class TestStore(RegistryConformance):
     @classmethod
     def versions_of(cls, account_project: Project) -> Callable[[str], list[KeptVersion]]:
         def versions_of(model: str) -> list[KeptVersion]:
-            with closing(Store.open(account_project.folder / ".lading")) as store:
+            with closing(StoreToRead.read(account_project.folder / ".lading")) as store:
                 found = store.models.list(model)
             return [KeptVersion(str(each.version), each.description, each.tags, each.run) for each in found]
 
