@@ -32,6 +32,7 @@ COMMANDS = (
     *(("store", "trust"), ("store", "trust", "--yes")),
     *(("plugin", "list"), ("target", "list"), ("target", "show", "local"), ("schema",)),
 )
+WITHOUT_STORE = {("check",)}  # it reads the manifest alone
 WITHOUT_MANIFEST = {("plugin", "list"), ("target", "list"), ("target", "show", "local"), ("schema",)}
 
 
@@ -144,7 +145,7 @@ def _must_be_refused(attack: Attack) -> bool:
     """Whether it is a foreign thing at a name that every command which uses the store comes upon."""
     if attack.command[0] == "repair" and attack.kind.name == "open to others":
         return False  # that it can repair
-    return attack.kind.foreign and "/" not in attack.name and attack.command not in WITHOUT_MANIFEST
+    return attack.kind.foreign and "/" not in attack.name and attack.command not in WITHOUT_STORE | WITHOUT_MANIFEST
 
 
 def _changes(before: dict[str, tuple[object, ...]], outside: Outside, attack: Attack) -> list[str]:

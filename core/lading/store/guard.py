@@ -21,8 +21,9 @@ _FOLDERS = (LOCKS, TMP, FILES, MODULES, PACKAGES, WORK, DAMAGED)
 _CONTROL = (
     IGNORE,
     *(f"{name}{end}" for name in (ID, LEDGER) for end in ("", ".part")),
-    *(f"{DATABASE}{end}" for end in ("", "-journal", "-wal", "-shm")),  # SQLite's own, which it opens by itself
+    *(f"{DATABASE}{end}" for end in ("", "-journal")),  # SQLite's own, which it opens by itself
 )
+_NEVER = (f"{DATABASE}-wal", f"{DATABASE}-shm")  # the database keeps no such log, but SQLite would read a planted one
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFDIR: "a folder",
@@ -62,6 +63,9 @@ class Guard:
             self.folder(name)
         for name in _CONTROL:
             self.control(name)
+        for name in _NEVER:
+            if self.control(name).exists():
+                raise Foreign(f"{self.root / name} is not a file of Lading's", hint=f"remove it; {ELSEWHERE}")
         with suppress(FileNotFoundError):
             for lock in (self.root / LOCKS).iterdir():
                 self.control(LOCKS, lock.name)

@@ -282,3 +282,10 @@ def test_models_keep_their_hard_links_into_releases(used: Path, tmp_path: Path) 
         os.link(model.file, tmp_path / "laid-out")
         store.models.check(model)
         assert store.models.register(request_for(tmp_path / "train.py", modules=(tmp_path / "train.py",))).version == 1
+
+
+@pytest.mark.parametrize("name", ["store.db-wal", "store.db-shm"])
+def test_a_log_that_the_database_does_not_keep_is_refused(used: Path, name: str) -> None:
+    (used / name).touch(mode=0o600)
+    with pytest.raises(Refused, match=name):
+        Store.open(used)
