@@ -17,7 +17,7 @@ from ..manifest.words import MODEL_NAME
 from ..model import Column, Distribution, GoldenRequest, Options, Package, PackedFiles, RegisterRequest, Text
 from ..store.durable import naming
 from . import register as register_stage
-from .environment import settle
+from .deploy import settle
 from .package import short
 from .tar import extract, write
 

@@ -22,6 +22,7 @@ from ..model import (
     ScoringUri,
     Verdict,
 )
+from .environment import environment_of
 from .golden import GOLDEN_LIMIT, ask_golden
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Attempt:
         self._end = session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend)
         marks = tags(service.target, package)
-        environment = session.environments.of(service.target, package)
+        environment = environment_of(session, service.target, package)
         self._request = DeployRequest(
             service.deployment, package, release.number, marks, image=image, environment=environment
         )

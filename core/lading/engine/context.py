@@ -13,8 +13,8 @@ from ..errors import BadInput, PluginError
 from ..model import Models, Secret
 
 if TYPE_CHECKING:
+    from ..store.facts import Facts
     from .events import Events
-    from .facts import Facts
 
 
 @dataclass(frozen=True)

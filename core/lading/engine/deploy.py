@@ -9,6 +9,7 @@ from ..errors import Refused
 from ..model import NoScoringUri, Package, Release, ScoringUri, State, Status
 from . import keys
 from .desired import Wanted, inputs, mark
+from .environment import environment_of, sections, settle_for
 from .golden import GOLDEN_LIMIT, ask_golden, literally
 from .service import Service
 
@@ -79,6 +80,19 @@ def is_current(service: Service, package: Package) -> bool:
     """Whether the store believes that this package is up with these options, and nothing was left unfinished."""
     release, key = current(service)
     return release is not None and key == inputs(service, package).key and not was_interrupted(service)
+
+
+def settle(session: Session, package: Package) -> None:
+    """Resolve what the chosen targets and the image will install, except for targets that are up already.
+
+    Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
+    """
+    for target in session.targets:
+        service = Service(session, target)
+        if any(True for _ in sections(service)) and not is_current(service, package):
+            settle_for(service, package)
+    if session.order.image and session.manifest.image:
+        environment_of(session, session.manifest.image, package)
 
 
 def was_interrupted(service: Service) -> bool:

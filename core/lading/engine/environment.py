@@ -6,34 +6,22 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from . import deploy as deploy_stage
 from . import keys
-from .service import Service
 
 if TYPE_CHECKING:
     from ..manifest import Section
     from ..model import Environment, Installs, Json, Package
-    from ..resolving import Resolver
+    from .service import Service
     from .session import Session
 
 
-def settle(session: Session, package: Package) -> None:
-    """Resolve what the chosen targets and the image will install, except for targets that are up already.
+def settle_for(service: Service, package: Package) -> None:
+    """Resolve what one target will install.
 
     Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
     """
-    for target in session.targets:
-        service = Service(session, target)
-        if any(True for _ in sections(service)) and not deploy_stage.is_current(service, package):
-            settle_for(service, package)
-    if session.order.image and session.manifest.image:
-        session.environments.of(session.manifest.image, package)
-
-
-def settle_for(service: Service, package: Package) -> None:
-    """Resolve what one target will install. Raises as `settle` does."""
     for section in sections(service):
-        service.session.environments.of(section, package)
+        environment_of(service.session, section, package)
 
 
 def sections(service: Service) -> Iterator[Section]:
@@ -43,41 +31,32 @@ def sections(service: Service) -> Iterator[Section]:
             yield section
 
 
-class Environments:
-    """The environments that a command has resolved, and those that an earlier one did, which the store remembers."""
+def environment_of(session: Session, section: Section, package: Package) -> Environment | None:
+    """The environment of a block; None if its options install nothing. A command that only reads writes no file.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._found: dict[str, Environment] = {}
-        self._resolver: Resolver | None = None
+    Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
+    """
+    installs = section.options.installs
+    if installs is None:
+        return None
+    from ..model import Environment  # a deploy with nothing to do does without
 
-    def of(self, section: Section, package: Package, *, keep: bool = True) -> Environment | None:
-        """The environment of a block; None if its options install nothing. Without `keep` no file is written.
+    key = _key(package, installs)
+    if key not in session.resolved:
+        known = session.store.reuse.get(key)
+        session.resolved[key] = (
+            Environment(package.requirements, **known) if known else _resolve(session, section, package, key)
+        )
+    return session.resolved[key]
 
-        Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
-        """
-        installs = section.options.installs
-        if installs is None:
-            return None
-        from ..model import Environment  # a deploy with nothing to do does without
 
-        key = _key(package, installs)
-        if key not in self._found:
-            known = self._session.store.reuse.get(key)
-            self._found[key] = (
-                Environment(package.requirements, **known) if known else self._resolve(section, package, key, keep=keep)
-            )
-        return self._found[key]
+def _resolve(session: Session, section: Section, package: Package, key: str) -> Environment:
+    from .resolve import choose  # what is remembered does without it
 
-    def _resolve(self, section: Section, package: Package, key: str, *, keep: bool) -> Environment:
-        from ..resolving import Resolver
-        from .resolve import choose  # what is remembered does without either
-
-        self._resolver = self._resolver or Resolver(caches=keep)
-        found, certain = choose(self._session, self._resolver, section, package)
-        if keep and certain:
-            self._session.store.reuse.put(key, "environment", {"added": found.added, "note": found.note})
-        return found
+    found, certain = choose(session, section, package)
+    if certain and not session.order.reads:
+        session.store.reuse.put(key, "environment", {"added": found.added, "note": found.note})
+    return found
 
 
 def _key(package: Package, installs: Installs) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import LadingError
 from ..model import Image, ImageRequest, Package
 from .attempt import RESUMABLE
+from .environment import environment_of
 
 if TYPE_CHECKING:
     from ..manifest import Section
@@ -40,7 +41,7 @@ def make_image(session: Session, package: Package, *, push: bool | None) -> Imag
 def _request(session: Session, section: Section, package: Package, push: bool | None) -> ImageRequest:
     service = session.manifest.name
     tags = {"lading.service": service, "lading.package": package.digest, "lading.model": package.model.sha256}
-    environment = session.environments.of(section, package)
+    environment = environment_of(session, section, package)
     return ImageRequest(package, section.options, service, tags, push, environment)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import BadInput
 from . import package as package_stage
 from . import register as register_stage
-from .environment import settle
+from .deploy import settle
 from .train import train
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from . import deploy as deploy_stage
 from . import keys
 from .desired import inputs
 from .differences import asked_for, changes, reason
-from .environment import sections
+from .environment import environment_of, sections
 
 if TYPE_CHECKING:
     from ..model import Package
@@ -75,7 +75,7 @@ def _choices(service: Service, package: Package | None, waits: str) -> Iterator[
             adds = section.options.installs.adds if section.options.installs else ()
             note = f"{' or '.join(adds)}, known after {waits}" if len(adds) > 1 else ""
         else:
-            environment = service.session.environments.of(section, package, keep=False)
+            environment = environment_of(service.session, section, package)
             note = environment.note if environment else ""
         if note:
             yield Change(".".join(map(str, (*section.path, "environment"))), note=note)

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from ..errors import BadInput
 from ..model import Distribution, Environment, Installs, Json
-from ..resolving import Choice, Conflict, Question, Resolver
+from ..resolving import Choice, Conflict, Question
 from ..resolving.question import OFFLINE, name_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _ENTRY = re.compile(r"(?:[\w./-]+::)?([A-Za-z0-9][\w.-]*)")  # of an environment
 _HINT = "pin versions that fit together under package: environment, and train with them"
 
 
-def choose(session: Session, resolver: Resolver, section: Section, package: Package) -> tuple[Environment, bool]:
+def choose(session: Session, section: Section, package: Package) -> tuple[Environment, bool]:
     """The environment of a block, and whether a package index has confirmed it.
 
     Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
@@ -35,7 +35,7 @@ def choose(session: Session, resolver: Resolver, section: Section, package: Pack
     question = Question(package.requirements, _minor(package.python), installs.platform, installs.sources)
     _report(session, section, "progress", f"for {question.where}", phase="resolving")
     adds = () if _has_one_of(package, installs) else installs.adds
-    found = resolver.choose(question, adds)
+    found = session.resolver.choose(question, adds)
     if isinstance(found, Conflict):
         message = f"the environment for {section.name} cannot be installed ({question.where}): {found}"
         raise session.at_its_line(_place(session, package, found), BadInput(message, hint=_HINT))

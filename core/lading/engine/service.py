@@ -21,8 +21,8 @@ from ..model import (
     State,
     Status,
 )
+from ..store.facts import Facts
 from ..store.names import service_lock
-from .facts import Facts
 
 if TYPE_CHECKING:
     from ..manifest import Section

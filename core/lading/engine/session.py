@@ -23,8 +23,8 @@ from .worker import call
 
 if TYPE_CHECKING:
     from ..hooks import BoundPlugin
-    from .environment import Environments
-    from .facts import Facts
+    from ..resolving import Resolver
+    from ..store.facts import Facts
     from .observer import Observer
 
 Result = TypeVar("Result")
@@ -63,7 +63,9 @@ class Order:
 
 @dataclass
 class Session:
-    """What the stages work with. `plugins` holds the bound plugin of each block of the manifest that is in use."""
+    """What the stages work with. `plugins` holds the bound plugin of each block of the manifest that is in use;
+    `resolved` the environments that the command has resolved, by the digest of their question.
+    """
 
     order: Order
     manifest: Manifest
@@ -71,6 +73,7 @@ class Session:
     store: Store
     events: Events
     cancel: threading.Event = field(default_factory=threading.Event)
+    resolved: dict[str, model.Environment] = field(default_factory=dict)
     _connections: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -119,11 +122,11 @@ class Session:
         return BadInput(str(draft.document.problem(path, error.message)), hint=error.hint)
 
     @cached_property
-    def environments(self) -> Environments:
-        """What other machines install, as far as this command has resolved it."""
-        from .environment import Environments
+    def resolver(self) -> Resolver:
+        """Finds out what can be installed together; it leaves no cache for a command that only reads."""
+        from ..resolving import Resolver
 
-        return Environments(self)
+        return Resolver(caches=not self.order.reads)
 
     def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:
         """Wait before the next step. Raises OutcomeUnknown, with the last state, where the time is up."""

@@ -11,8 +11,8 @@ import pytest
 from lading import PluginError
 from lading.engine.context import HookContext
 from lading.engine.events import Events
-from lading.engine.facts import Facts
 from lading.store import Store
+from lading.store.facts import Facts
 from lading.store.repair import repair
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import keys
-
 if TYPE_CHECKING:
-    from ..store.reuse import Reuse
+    from .reuse import Reuse
 
 
 @dataclass(frozen=True)
@@ -27,4 +26,4 @@ class Facts:
         return found if isinstance(found, str) else None
 
     def _key(self, name: str) -> str:
-        return keys.key("fact", service=self.service, target=self.target, name=name)
+        return json.dumps(["fact", self.service, self.target, name])
