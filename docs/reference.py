@@ -17,11 +17,11 @@ import click
 import lading
 from lading import Options
 from lading.cli.commands import lading as command_line
-from lading.hooks import BoundPlugin
-from lading.hookspecs import HOOKS
 from lading.manifest import REFERENCE, Register, options_schema
 from lading.manifest.core import Core, ImageBlock, Recorded, Sample, TargetBlock
-from lading.plugins import GROUPS, installed
+from lading.plugin.bound import BoundPlugin
+from lading.plugin.discovery import GROUPS, installed
+from lading.plugin.spec import HOOKS
 
 CORE: dict[str, type[Options]] = {
     "Top level": Core,

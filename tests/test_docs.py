@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.waiting import LIMIT
 
 import lading
-from lading.hookspecs import HOOKS
+from lading.plugin.spec import HOOKS
 
 DOCS = ROOT / "docs"
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._lazy import lazily
 from ._version import __version__ as __version__
+from .base.lazy import lazily
 
 if TYPE_CHECKING:
-    from .api import Outcome as Outcome
-    from .api import check as check
-    from .api import deploy as deploy
-    from .api import deploy_each as deploy_each
-    from .api import deployment as deployment
-    from .api import export_package as export_package
-    from .api import package as package
-    from .api import register as register
-    from .api import train as train
-    from .catalogue import describe_model as describe_model
-    from .catalogue import describe_target as describe_target
-    from .catalogue import manifest_schema as manifest_schema
-    from .engine.archive import Archive as Archive
+    from .base.process import Command as Command
+    from .base.process import Finished as Finished
+    from .base.process import child_environment as child_environment
+    from .base.process import run_command as run_command
+    from .base.reading import Reads as Reads
+    from .base.reading import file_stamp as file_stamp
+    from .engine.archive.archive import Archive as Archive
     from .errors import BadInput as BadInput
     from .errors import Interrupted as Interrupted
     from .errors import LadingError as LadingError
@@ -33,16 +27,6 @@ if TYPE_CHECKING:
     from .errors import Refused as Refused
     from .errors import StageFailed as StageFailed
     from .errors import Transient as Transient
-    from .hookspecs import hookimpl as hookimpl
-    from .imaging import make_image as make_image
-    from .layout import lay_out as lay_out
-    from .lifecycle import PastRelease as PastRelease
-    from .lifecycle import gc as gc
-    from .lifecycle import history as history
-    from .lifecycle import repair as repair
-    from .lifecycle import rollback as rollback
-    from .lifecycle import trust_store as trust_store
-    from .live import LiveDeployment as LiveDeployment
     from .model.context import Connection as Connection
     from .model.context import Context as Context
     from .model.context import Models as Models
@@ -109,21 +93,37 @@ if TYPE_CHECKING:
     from .model.stages import RegisterRequest as RegisterRequest
     from .model.stages import TrainedModel as TrainedModel
     from .model.stages import TrainRequest as TrainRequest
-    from .planning import plan as plan
-    from .planning import read_plan as read_plan
-    from .planning import write_plan as write_plan
-    from .process import Command as Command
-    from .process import Finished as Finished
-    from .process import child_environment as child_environment
-    from .process import run_command as run_command
-    from .reading import Reads as Reads
-    from .reading import file_stamp as file_stamp
-    from .records import get_model as get_model
-    from .records import get_run as get_run
-    from .records import list_models as list_models
-    from .records import list_runs as list_runs
-    from .standing import Standing as Standing
-    from .standing import statuses as statuses
+    from .plugin.catalogue import describe_model as describe_model
+    from .plugin.catalogue import describe_target as describe_target
+    from .plugin.catalogue import manifest_schema as manifest_schema
+    from .plugin.layout import lay_out as lay_out
+    from .plugin.spec import hookimpl as hookimpl
+    from .python.deploying import Outcome as Outcome
+    from .python.deploying import check as check
+    from .python.deploying import deploy as deploy
+    from .python.deploying import deploy_each as deploy_each
+    from .python.deploying import deployment as deployment
+    from .python.deploying import export_package as export_package
+    from .python.deploying import package as package
+    from .python.deploying import register as register
+    from .python.deploying import train as train
+    from .python.images import make_image as make_image
+    from .python.live import LiveDeployment as LiveDeployment
+    from .python.planning import plan as plan
+    from .python.planning import read_plan as read_plan
+    from .python.planning import write_plan as write_plan
+    from .python.records import get_model as get_model
+    from .python.records import get_run as get_run
+    from .python.records import list_models as list_models
+    from .python.records import list_runs as list_runs
+    from .python.releases import PastRelease as PastRelease
+    from .python.releases import gc as gc
+    from .python.releases import history as history
+    from .python.releases import repair as repair
+    from .python.releases import rollback as rollback
+    from .python.releases import trust_store as trust_store
+    from .python.standing import Standing as Standing
+    from .python.standing import statuses as statuses
     from .store.findings import Finding as Finding
     from .store.garbage import Garbage as Garbage
     from .store.report import StoreReport as StoreReport
@@ -131,17 +131,17 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "api": "Outcome check deploy deploy_each deployment export_package package register train",
-        "catalogue": "describe_model describe_target manifest_schema",
-        "engine.archive": "Archive",
+        "python.deploying": "Outcome check deploy deploy_each deployment export_package package register train",
+        "plugin.catalogue": "describe_model describe_target manifest_schema",
+        "engine.archive.archive": "Archive",
         "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "
         "Refused StageFailed Transient",
-        "planning": "plan read_plan write_plan",
-        "hookspecs": "hookimpl",
-        "imaging": "make_image",
-        "layout": "lay_out",
-        "lifecycle": "PastRelease gc history repair rollback trust_store",
-        "live": "LiveDeployment",
+        "python.planning": "plan read_plan write_plan",
+        "plugin.spec": "hookimpl",
+        "python.images": "make_image",
+        "plugin.layout": "lay_out",
+        "python.releases": "PastRelease gc history repair rollback trust_store",
+        "python.live": "LiveDeployment",
         "model.context": "Connection Context Models",
         "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
         "model.description": "API_VERSION Capability Description ImageNeed Secret",
@@ -155,13 +155,13 @@ __getattr__, __dir__ = lazily(
         "model.services": "GoldenRequest NoScoringUri ScoringUri",
         "model.stages": "ConnectRequest FileContents GateRequest Import InspectRequest PackageRequest PackedFiles "
         "RegisterRequest TrainRequest TrainedModel",
-        "process": "Command Finished child_environment run_command",
-        "reading": "Reads file_stamp",
-        "standing": "Standing statuses",
+        "base.process": "Command Finished child_environment run_command",
+        "base.reading": "Reads file_stamp",
+        "python.standing": "Standing statuses",
         "store.findings": "Finding",
         "store.garbage": "Garbage",
         "store.report": "StoreReport",
-        "records": "get_model get_run list_models list_runs",
+        "python.records": "get_model get_run list_models list_runs",
     },
 )
 __all__ = list(__dir__())  # without it a star gives what happens to be loaded

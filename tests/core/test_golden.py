@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lading.engine.golden import decoded, difference
+from lading.engine.release.golden import decoded, difference
 from lading.model import Json
 
 SAME: list[tuple[Json, Json, float]] = [

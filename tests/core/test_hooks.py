@@ -21,7 +21,7 @@ from tests.core.conftest import MANIFEST as FERRY
 from tests.waiting import LIMIT
 
 import lading
-from lading.hookspecs import HOOKS, PARTS
+from lading.plugin.spec import HOOKS, PARTS
 
 MANIFEST = FERRY.replace("raft: {}", "beacon: {}")
 
@@ -213,7 +213,7 @@ def tomorrow(shell: Shell, install: Callable[[str], Path]) -> Callable[..., Shel
 def test_a_new_argument_and_a_new_field_leave_older_plugins_alone(tomorrow: Callable[..., Shell]) -> None:
     port = tomorrow(
         {
-            "hookspecs/serving.py": (
+            "plugin/spec/serving.py": (
                 "def lading_scoring_uri(deployment: Deployment, context: Context)",
                 "def lading_scoring_uri(deployment: Deployment, context: Context, weather: str)",
             ),
@@ -268,7 +268,7 @@ def test_what_will_be_retired_is_told_to_the_user_first(tomorrow: Callable[..., 
     warning = "lading_status: `context` goes with api 3, as `deployment` has all of it"
     port = tomorrow(
         {
-            "hookspecs/serving.py": (
+            "plugin/spec/serving.py": (
                 "@hookspec(firstresult=True)\ndef lading_status(",
                 "from .marks import Retiring\n@hookspec(firstresult=True, warn_on_impl_args={'context': Retiring("
                 f"'{warning}')}})\ndef lading_status(",

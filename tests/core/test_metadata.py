@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import ROOT, Shell
 
-from lading import metadata, plugins
+from lading.base import metadata
+from lading.plugin import discovery as plugins
 
 ENTRY_POINTS = """\
 [console_scripts]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT, Shell
 
 import lading
-from lading.engine.differences import compared
-from lading.engine.keys import Made
+from lading.engine.plan.differences import compared
+from lading.engine.stages.cache_keys import Made
 
 MANIFEST = """\
 version: 1

@@ -119,7 +119,7 @@ PLANTED = [
         1.0,
         Defect(
             "a deleted release stays up in the history",
-            "lading/engine/service.py",
+            "lading/engine/release/service.py",
             '            releases.finish(release, "deleted", settles=True)',
             "            pass",
         ),
@@ -141,7 +141,7 @@ PLANTED = [
         0.01,
         Defect(
             "golden requests are not asked",
-            "lading/engine/golden.py",
+            "lading/engine/release/golden.py",
             "    for number, sample in enumerate(samples, 1):",
             "    for number, sample in enumerate(samples[:0], 1):",
         ),

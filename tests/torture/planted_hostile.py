@@ -24,7 +24,10 @@ HOSTILE = [
         {Harm.ESCAPED},
         0.01,
         Defect(
-            "names may lead out of the archive", "lading/engine/tar.py", 'not in ("", ".", "..")', 'not in ("", ".")'
+            "names may lead out of the archive",
+            "lading/engine/archive/tar.py",
+            'not in ("", ".", "..")',
+            'not in ("", ".")',
         ),
         "'archive parent'",
     ),
@@ -32,7 +35,12 @@ HOSTILE = [
         "hostile-files",
         {Harm.UNTRUE},
         0.01,
-        Defect("an archive is taken to be whole", "lading/engine/tar.py", "UnicodeDecodeError, EOFError)", "OSError)"),
+        Defect(
+            "an archive is taken to be whole",
+            "lading/engine/archive/tar.py",
+            "UnicodeDecodeError, EOFError)",
+            "OSError)",
+        ),
         "'archive cut-off'",
     ),
     Planted(

@@ -87,6 +87,6 @@ def lading(no_plugins: bool) -> None:
       lading deploy
     """
     if no_plugins:
-        from ..plugins import RESTRICTION
+        from ..plugin.discovery import RESTRICTION
 
         os.environ[RESTRICTION] = ""  # for the processes that a command starts as well

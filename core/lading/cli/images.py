@@ -59,7 +59,7 @@ def push(manifest: Path, model: str | None, timeout: float | None, store: Path |
 def _make(
     manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool, *, push: bool
 ) -> None:
-    from ..imaging import make_image
+    from ..python.images import make_image
 
     with working(*making(model), "image", as_json=as_json) as on_event:
         made = make_image(manifest, push=push, model=model, store=store, timeout=timeout, on_event=on_event)

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from .. import plugins
 from ..manifest import REFERENCE
+from ..plugin import discovery as plugins
 from . import options, output
 from .conformance import plugin_check
 from .failure import verbose
@@ -54,7 +54,7 @@ def target_show(name: str, as_json: bool) -> None:
     Example:
       lading target show local
     """
-    from .. import catalogue
+    from ..plugin import catalogue
     from .progress import working
 
     with working(as_json=as_json):
@@ -139,7 +139,7 @@ def plugin_list(probe: bool, timeout: float, as_json: bool) -> None:
 
 def _probe(timeout: float, *, as_json: bool) -> Tell:
     """How a plugin is probed: with all that was found, or with what people look for."""
-    from ..probing import probe
+    from ..plugin.probing import probe
 
     def row(plugin: plugins.Installed, status: str) -> dict[str, object]:
         found = {} if status == "restricted" else probe(plugin, timeout=timeout)
@@ -194,7 +194,7 @@ def schema() -> None:
     Example:
       lading schema > lading.schema.json
     """
-    from .. import catalogue
+    from ..plugin import catalogue
     from .progress import working
 
     with working():

@@ -45,7 +45,7 @@ def package(
       ls "$(lading package manifests/salary.yaml)"
       lading package export salary.tar.gz manifests/salary.yaml
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working(*making(model), as_json=as_json) as on_event:
         made = api.package(manifest, model=model, force=force, store=store, timeout=timeout, on_event=on_event)
@@ -85,7 +85,7 @@ def export(
     Example:
       lading package export salary.tar.gz manifests/salary.yaml
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working(*making(model), "export", as_json=as_json) as on_event:
         made = api.export_package(file, manifest, model=model, store=store, timeout=timeout, on_event=on_event)

@@ -60,7 +60,7 @@ def plan(
       lading plan --out today.json && lading deploy --plan today.json
       lading plan --target production --from staging --strict
     """
-    from .. import planning
+    from ..python import planning
 
     with working(as_json=as_json) as on_event:
         made = planning.plan(

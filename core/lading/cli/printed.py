@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..masking import masked
-from ..plugins import speaker
+from ..base.redaction import masked
+from ..plugin.discovery import speaker
 
 
 @contextmanager

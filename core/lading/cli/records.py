@@ -39,7 +39,7 @@ def run_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     Example:
       lading run list manifests/salary.yaml --json
     """
-    from .. import records
+    from ..python import records
 
     with working(as_json=as_json) as on_event:
         runs = records.list_runs(manifest, store=store, on_event=on_event)
@@ -105,7 +105,7 @@ def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_
 
 
 def _run(run: str, manifest: Path, store: Path | None, on_event: OnEvent = ignore) -> Run:
-    from .. import records
+    from ..python import records
 
     found = records.get_run(run, manifest, store=store, on_event=on_event)
     if found is None:
@@ -151,7 +151,7 @@ def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     Example:
       lading model list --json
     """
-    from .. import records
+    from ..python import records
 
     with working(as_json=as_json) as on_event:
         models = records.list_models(manifest, store=store, on_event=on_event)
@@ -214,7 +214,7 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
       lading model inspect model.joblib
       lading model inspect sal_model:1 --json
     """
-    from .. import catalogue
+    from ..plugin import catalogue
 
     file = Path(model)
     with working(as_json=as_json) as on_event:
@@ -243,7 +243,7 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
 
 
 def _model(reference: str, manifest: Path, store: Path | None, on_event: OnEvent) -> ModelVersion:
-    from .. import records
+    from ..python import records
 
     name, _, number = reference.partition(":")
     if number and not (number.isascii() and number.isdigit()):

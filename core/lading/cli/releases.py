@@ -14,8 +14,8 @@ from .failure import verbose
 from .progress import working
 
 if TYPE_CHECKING:
-    from ..lifecycle import PastRelease
     from ..model import Json
+    from ..python.releases import PastRelease
     from ..store.findings import Finding
 
 _METRICS = 5  # that a table has room for
@@ -36,7 +36,7 @@ def history(manifest: Path, targets: tuple[str, ...], store: Path | None, as_jso
     Example:
       lading history manifests/salary.yaml
     """
-    from .. import lifecycle
+    from ..python import releases as lifecycle
 
     with working(as_json=as_json) as on_event:
         past = lifecycle.history(manifest, targets=targets, store=store, on_event=on_event)
@@ -96,7 +96,7 @@ def rollback(
       lading rollback manifests/salary.yaml
       lading rollback 3 manifests/salary.yaml
     """
-    from .. import lifecycle
+    from ..python import releases as lifecycle
 
     to, manifest = _release_and_manifest(words)
     with working("deploy", as_json=as_json) as on_event:
@@ -147,7 +147,7 @@ def gc(manifest: Path, keep: int, yes: bool, lock_wait: float, store: Path | Non
       lading gc
       lading gc --keep 1 --yes
     """
-    from .. import lifecycle
+    from ..python import releases as lifecycle
 
     with working(as_json=as_json) as on_event:
         found = lifecycle.gc(manifest, keep=keep, remove=yes, store=store, lock_wait=lock_wait, on_event=on_event)
@@ -182,7 +182,7 @@ def repair(manifest: Path, yes: bool, lock_wait: float, store: Path | None, as_j
       lading repair
       lading repair --yes
     """
-    from .. import lifecycle
+    from ..python import releases as lifecycle
 
     with working(as_json=as_json) as on_event:
         found = lifecycle.repair(manifest, fix=yes, store=store, lock_wait=lock_wait, on_event=on_event)

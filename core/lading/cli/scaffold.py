@@ -8,9 +8,9 @@ from string import Template
 
 import click
 
-from .. import plugins
 from .._version import __version__
 from ..errors import BadInput
+from ..plugin import discovery as plugins
 from .failure import verbose
 
 _TEMPLATES = Path(__file__).parent / "templates" / "plugin"

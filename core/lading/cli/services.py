@@ -32,7 +32,7 @@ def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -
     Example:
       curl -H 'content-type: application/json' -d '{"data": [[21]]}' "$(lading uri manifests/salary.yaml)"
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working(as_json=as_json) as on_event:
         deployment = api.deployment(manifest, target=target, store=store, on_event=on_event)
@@ -40,7 +40,7 @@ def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -
     if as_json:
         output.document({"service": deployment.service, "target": deployment.target, **vars(found)})
     elif isinstance(found, NoScoringUri):
-        from ..engine.service import no_address
+        from ..engine.release.service import no_address
 
         raise no_address(deployment.service, deployment.target, found)
     else:
@@ -66,7 +66,7 @@ def score(manifest: Path, target: str | None, data: str, device: str | None, sto
       lading score -d @request.json
       generate | lading score -d -
     """
-    from .. import api
+    from ..python import deploying as api
 
     request = _request(data)
     with working(as_json=as_json):
@@ -110,7 +110,7 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
     Example:
       lading status manifests/salary.yaml
     """
-    from .. import standing
+    from ..python import standing
 
     with working(as_json=as_json) as on_event:
         found = standing.statuses(manifest, targets=targets, store=store, on_event=on_event)
@@ -146,7 +146,7 @@ def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Pat
     Example:
       lading logs manifests/salary.yaml -f
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working() as on_event:
         deployment = api.deployment(manifest, target=target, store=store, on_event=on_event)
@@ -190,7 +190,7 @@ def keys(
       lading keys manifests/salary.yaml --target aci --show
       lading keys manifests/salary.yaml --target aci --rotate secondary
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working(as_json=as_json) as on_event:
         deployment = api.deployment(
@@ -234,7 +234,7 @@ def delete(
     Example:
       lading delete manifests/salary.yaml --target local
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working("delete", as_json=as_json) as on_event:
         deployment = api.deployment(

@@ -16,8 +16,8 @@ from .failure import show, verbose
 from .progress import making, working
 
 if TYPE_CHECKING:
-    from .. import api
     from ..model.planning import Plan
+    from ..python import deploying as api
 
 
 @click.command()
@@ -67,7 +67,7 @@ def deploy(
       lading deploy --package salary.tar.gz --sha256 "$DIGEST"
       lading deploy --plan today.json
     """
-    from .. import api
+    from ..python import deploying as api
 
     plan = None if plan_file is None else _read_plan(plan_file)
     stages = _stages(plan.targets if plan else targets, model=model, package=package)
@@ -101,7 +101,7 @@ def _stages(targets: Sequence[str], *, model: str | None, package: Path | None) 
 
 def _read_plan(file: Path) -> Plan:
     """The plan in a file. Raises UsageError for what a plan says already."""
-    from ..planning import read_plan
+    from ..python.planning import read_plan
 
     context = click.get_current_context()
     given = ("manifest", "targets", "model", "force", "store")
@@ -148,7 +148,7 @@ def train(manifest: Path, force: bool, timeout: float | None, store: Path | None
     Example:
       lading train manifests/salary.yaml --force
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working("train", as_json=as_json) as on_event:
         run = api.train(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
@@ -174,7 +174,7 @@ def register(manifest: Path, force: bool, timeout: float | None, store: Path | N
     Example:
       lading register manifests/salary.yaml
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working("train", "register", as_json=as_json) as on_event:
         model = api.register(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
@@ -197,7 +197,7 @@ def check(manifest: Path, as_json: bool) -> None:
     Example:
       lading check manifests/salary.yaml
     """
-    from .. import api
+    from ..python import deploying as api
 
     with working(as_json=as_json):
         notes = api.check(manifest)

@@ -50,7 +50,8 @@ def _training(folder: Path) -> dict[str, str]:
 
 
 def _finished(folder: Path, model: Path) -> dict[str, str]:
-    from .. import catalogue, metadata
+    from ..base import metadata
+    from ..plugin import catalogue
 
     needed = catalogue.describe_model(model).framework_version
     if not needed:

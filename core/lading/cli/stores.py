@@ -38,7 +38,7 @@ def trust(manifest: Path, yes: bool, store: Path | None, as_json: bool) -> None:
       lading store trust
       lading store trust --yes --store /mnt/team/.lading
     """
-    from .. import lifecycle
+    from ..python import releases as lifecycle
 
     found = lifecycle.trust_store(manifest, accept=yes, store=store)
     if as_json:

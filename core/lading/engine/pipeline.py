@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import BadInput
-from . import package as package_stage
-from . import register as register_stage
-from .deploy import settle
-from .train import train
+from .release.deploy import settle
+from .stages import package as package_stage
+from .stages import register as register_stage
+from .stages.train import train
 
 if TYPE_CHECKING:
     from ..model import ModelVersion, Package
-    from .session import Session
+    from .session.session import Session
 
 
 def registered(session: Session, *, model: str | None = None, force: bool = False) -> ModelVersion:

@@ -18,10 +18,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from ..engine.session import Order, Session, open_session
+from ..engine.session.session import Order, Session, open_session
 from ..errors import LadingError
-from ..hooks import bind
 from ..model import ModelReference, RegisterRequest, Run, TrackedRun
+from ..plugin.bound import bind
 from .probe import Report, leaks
 from .witness import Witness, Witnessed
 

@@ -12,12 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..engine.session import Order, open_session
+from ..base.process import Command, run_command
+from ..engine.session.session import Order, open_session
 from ..errors import BadInput, StageFailed
 from ..manifest import Path_, Section
 from ..manifest.words import dotted
 from ..model import Json
-from ..process import Command, run_command
 from .project import PARTS
 
 SUBJECT = "LADING_CHECK_SUBJECT"

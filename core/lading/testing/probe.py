@@ -15,16 +15,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from .. import scoring
 from ..engine import pipeline
-from ..engine.deploy import deploy
-from ..engine.service import Service
-from ..engine.session import Order, Session, open_session
+from ..engine.release import scoring
+from ..engine.release.deploy import deploy
+from ..engine.release.service import Service
+from ..engine.session.session import Order, Session, open_session
 from ..errors import LadingError
-from ..hooks import CAPABILITY_HOOKS, BoundPlugin
 from ..manifest import options_schema
 from ..model import Capability, ScoringUri
-from ..plugins import TARGETS, find
+from ..plugin.bound import CAPABILITY_HOOKS, BoundPlugin
+from ..plugin.discovery import TARGETS, find
 from .witness import Witness, Witnessed
 
 REQUEST = {"data": [[1]]}

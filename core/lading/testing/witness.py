@@ -16,11 +16,11 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from types import FrameType
 
-from ..engine.context import HookContext
+from ..engine.session.context import HookContext
 from ..errors import LadingError
-from ..hooks import BoundPlugin
 from ..model import Keys, Ready, Secret
-from ..plugins import Installed
+from ..plugin.bound import BoundPlugin
+from ..plugin.discovery import Installed
 from ..store.codec import to_json
 
 FIRST_INTENT, FIRST_STEP, LAST_STEP = "first intent", "first step", "last step"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lading.engine.resolving import Question
 from lading.model import Sources
-from lading.resolving import Question
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PLATFORM = "linux/arm64" if platform.machine() == "aarch64" else "linux/amd64"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.watching import command_lines
 
+from lading.engine.resolving import Choice, Conflict, Question, Resolution, Resolver, uv
 from lading.errors import BadInput
-from lading.resolving import Choice, Conflict, Question, Resolution, Resolver, uv
 
 if TYPE_CHECKING:
     from conftest import Wheelhouse

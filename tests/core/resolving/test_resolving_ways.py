@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lading.resolving import Conflict, Question, Resolution, offline, pip, uv
-from lading.resolving.question import Answer, NoWheel
+from lading.engine.resolving import Conflict, Question, Resolution, offline, pip, uv
+from lading.engine.resolving.question import Answer, NoWheel
 
 if TYPE_CHECKING:
     from conftest import Wheelhouse

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lading import PluginError
-from lading.engine.context import HookContext
-from lading.engine.events import Events
+from lading.engine.session.context import HookContext
+from lading.engine.session.events import Events
 from lading.store import Store
 from lading.store.facts import Facts
 from lading.store.repair import repair

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from store_kit import request_for, ship, written
 
-from lading import lifecycle
 from lading.errors import BadInput, Refused, Transient
+from lading.python import releases as lifecycle
 from lading.store import Store, StoreToRead
 from lading.store.repair import repair
 

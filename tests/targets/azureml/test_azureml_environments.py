@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from azureml_kit import CREATE, Cloud
 
-from lading.resolving import Choice, Conflict, Question, Resolver
+from lading.engine.resolving import Choice, Conflict, Question, Resolver
 from lading_azureml.servers import INSTALLS
 
 pytestmark = pytest.mark.slow

@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from lading import api  # noqa: F401
 from lading.cli import main
+from lading.python import deploying as api  # noqa: F401
 
 
 def serve() -> None:

@@ -1,0 +1,1 @@
+"""Packages as files: written, and read without trust."""

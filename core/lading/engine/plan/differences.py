@@ -1,0 +1,103 @@
+"""Which inputs of a stage are not what they were."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ...manifest.references import expand_all, names
+from ...model import Json
+from ...model.planning import Change
+from ..stages import cache_keys as keys
+
+if TYPE_CHECKING:
+    from ..session.session import Session
+
+Flat = Mapping[tuple[str, ...], Json]
+
+
+def changes(session: Session, made_from: keys.Inputs, last: keys.Made | None, block: str) -> tuple[Change, ...]:
+    """What differs between the inputs of now and those that the stage was last made from, as far as both are known.
+
+    `block` is the dotted path of the stage's options in the manifest.
+    """
+    if last is None:
+        return ()
+    return compared(made_from.stage, last, made_from.record, block, session.order.environ)
+
+
+def asked_for(made_from: keys.Inputs, block: str) -> tuple[Change, ...]:
+    """The options of something that there is none of yet."""
+    options = _flat({"options": made_from.record.get("options", {})})
+    return tuple(Change(_label(path, block), None, value) for path, value in options if len(path) > 1)
+
+
+def reason(last: keys.Made | None, changed: Sequence[Change], waits: str) -> str:
+    """Why a stage that is not reused will run, or may; empty where its inputs do not say."""
+    if last is None:
+        return "for the first time"
+    if changed:
+        return "its inputs changed"
+    return f"known after {waits}; may be reused" if waits else ""
+
+
+def compared(
+    stage: str, last: keys.Made, new: Mapping[str, Json], block: str, environ: Mapping[str, str]
+) -> tuple[Change, ...]:
+    """What differs between the inputs that a stage was made from and other ones, in the parts that both have."""
+    if last.record is None:
+        return ()
+    before, after = _common(last.record, new), _common(new, last.record)
+    changed = [
+        Change(_label(path, block), before.get(path), after.get(path), _note(path))
+        for path in dict.fromkeys((*before, *after))
+        if _text(before, path) != _text(after, path)
+    ]
+    if _has_other_values(stage, last.key, last.record, environ):
+        same = (path for path in after if _text(before, path) == _text(after, path))
+        changed += [
+            Change(_label(path, block), after[path], after[path], "the value of a variable")
+            for path in same
+            if "options" in path[:2] and any(names(after[path]))
+        ]
+    return tuple(changed)
+
+
+def _note(path: tuple[str, ...]) -> str:
+    return "content" if "inputs" in path[:2] or path[0] == "reads" else ""
+
+
+def _has_other_values(stage: str, key: str, record: Mapping[str, Json], environ: Mapping[str, str]) -> bool:
+    """Whether a variable has another value now: the old inputs, with the values of now, have another key.
+
+    Values are not kept, so that of several variables it is not known which one changed.
+    """
+    written = {name: record[name] for name in ("options", "image") if name in record}
+    return keys.key(stage, **{**record, **expand_all(written, environ, lambda _path, _message: None)}) != key
+
+
+def _common(record: Mapping[str, Json], other: Mapping[str, Json]) -> Flat:
+    """The values of the parts that both records have, by their paths."""
+    return dict(_flat({name: part for name, part in record.items() if name in other}))
+
+
+def _flat(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json]]:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _flat(item, (*path, name))
+    elif value != {} or len(path) > 1:  # a part without anything in it is as none
+        yield path, value
+
+
+def _text(values: Flat, path: tuple[str, ...]) -> str | None:
+    """The value at a path as its key sees it; None where there is none."""
+    return json.dumps(values[path], sort_keys=True) if path in values else None
+
+
+def _label(path: tuple[str, ...], block: str) -> str:
+    if path[0] == "image" and path[1] in ("options", "inputs"):
+        return _label(path[1:], "image")
+    if path[0] == "reads":
+        return path[1]
+    return ".".join(filter(None, (block, *path[1:])) if path[0] in ("options", "inputs") else path)

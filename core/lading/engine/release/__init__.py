@@ -1,0 +1,1 @@
+"""One release of one service: brought up, asked, restored, rolled back."""

@@ -1,0 +1,67 @@
+"""What other machines will install for a package: resolved once per command, before anything is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ..stages import cache_keys as keys
+
+if TYPE_CHECKING:
+    from ...manifest import Section
+    from ...model import Environment, Installs, Json, Package
+    from ..session.session import Session
+    from .service import Service
+
+
+def settle_for(service: Service, package: Package) -> None:
+    """Resolve what one target will install.
+
+    Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
+    """
+    for section in sections(service):
+        environment_of(service.session, section, package)
+
+
+def sections(service: Service) -> Iterator[Section]:
+    """The blocks of a target, its own and that of its image, that say that another machine installs the package."""
+    for section in (service.target, service.image):
+        if section is not None and section.options.installs is not None:
+            yield section
+
+
+def environment_of(session: Session, section: Section, package: Package) -> Environment | None:
+    """The environment of a block; None if its options install nothing. A command that only reads writes no file.
+
+    Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
+    """
+    installs = section.options.installs
+    if installs is None:
+        return None
+    from ...model import Environment  # a deploy with nothing to do does without
+
+    key = _key(package, installs)
+    if key not in session.resolved:
+        known = session.store.reuse.get(key)
+        session.resolved[key] = (
+            Environment(package.requirements, **known) if known else _resolve(session, section, package, key)
+        )
+    return session.resolved[key]
+
+
+def _resolve(session: Session, section: Section, package: Package, key: str) -> Environment:
+    from .resolve import choose  # what is remembered does without it
+
+    found, certain = choose(session, section, package)
+    if certain and not session.order.reads:
+        session.store.reuse.put(key, "environment", {"added": found.added, "note": found.note})
+    return found
+
+
+def _key(package: Package, installs: Installs) -> str:
+    """The digest of a question. The wheels of a folder count by their names, which hold their versions."""
+    sources = installs.sources
+    wheels = sorted(wheel.name for wheel in sources.wheels.glob("*.whl")) if sources.wheels else []
+    parts: Json = {**asdict(installs), "sources": {**asdict(sources), "wheels": wheels}}
+    return keys.key("environment", installs=parts, python=package.python, requirements=list(package.requirements))

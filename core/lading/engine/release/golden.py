@@ -1,0 +1,93 @@
+"""Golden requests: a deployment is up when it has answered all of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ... import model
+from ...errors import LadingError
+from ...manifest import escaped, expand_all
+from . import scoring
+
+if TYPE_CHECKING:
+    from ...model import GoldenRequest, Json, Release, Secret
+
+GOLDEN_LIMIT = 60.0  # seconds for one golden request
+
+
+def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, timeout: float) -> model.Verdict:
+    """Ask every golden request, and say which answer differs and by how much."""
+    for number, sample in enumerate(samples, 1):
+        try:
+            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=timeout).json()
+        except LadingError as error:
+            return _refused(number, sample, error.message)
+        found = difference(decoded(answer, sample.response), sample.response, sample.tolerance)
+        if found:
+            return _refused(number, sample, found)
+    return model.Verdict(up=True)
+
+
+def _refused(number: int, sample: GoldenRequest, why: str) -> model.Verdict:
+    return model.Verdict(up=False, reason=f"golden request {number} ({_short(sample.request)}): {why}")
+
+
+def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str], None]) -> tuple[GoldenRequest, ...]:
+    """The golden requests that a release was accepted with, with variables replaced; `report` hears of the unset."""
+    return tuple(
+        replace(
+            golden,
+            request=expand_all(golden.request, environ, lambda _path, message: report(message)),
+            response=expand_all(golden.response, environ, lambda _path, message: report(message)),
+        )
+        for golden in release.golden_requests or ()
+    )
+
+
+def literally(golden: GoldenRequest) -> GoldenRequest:
+    """A golden request, written so that nothing in it is taken for a variable."""
+    return replace(golden, request=escaped(golden.request), response=escaped(golden.response))
+
+
+def decoded(answer: Json, expected: Json) -> Json:
+    """The answer to compare: a script that answers with JSON in a string is decoded once more."""
+    if isinstance(answer, str) and not isinstance(expected, str):
+        try:
+            return json.loads(answer)
+        except ValueError:
+            return answer
+    return answer
+
+
+def difference(actual: Json, expected: Json, tolerance: float, path: str = "response") -> str | None:
+    """Where two JSON values differ, in words; None where they agree, floats to a relative `tolerance`."""
+    if _is_number(actual) and _is_number(expected):
+        if math.isclose(actual, expected, rel_tol=tolerance, abs_tol=0.0):
+            return None
+        off = f" (off by {abs(actual - expected) / abs(expected):.2g} of it)" if expected else ""
+        return f"{path} is {actual!r}, expected {expected!r}{off}"
+    if isinstance(actual, dict) and isinstance(expected, dict) and actual.keys() == expected.keys():
+        return _first(difference(actual[k], expected[k], tolerance, f"{path}.{k}") for k in expected)
+    if isinstance(actual, list) and isinstance(expected, list) and len(actual) == len(expected):
+        pairs = enumerate(zip(actual, expected, strict=True))
+        return _first(difference(a, e, tolerance, f"{path}[{i}]") for i, (a, e) in pairs)
+    if type(actual) is type(expected) and actual == expected:
+        return None
+    return f"{path} is {_short(actual)}, expected {_short(expected)}"
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _first(differences: Iterable[str | None]) -> str | None:
+    return next((found for found in differences if found), None)
+
+
+def _short(value: Json) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -1,0 +1,109 @@
+"""A question to the resolver, and its two answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from ...errors import BadInput
+from ...model.environments import Sources
+
+OFFLINE = "offline"
+ABSENT = "the package index has no such version"
+EXCLUDED = "they exclude each other"
+_ANYWHERE = Sources()
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether these requirements can be installed together on Python `python` (`3.11`) and `platform` (`linux/amd64`).
+
+    Raises BadInput for a line that is not a plain requirement. It could be read as an option, or hold a password.
+    """
+
+    requirements: tuple[str, ...]
+    python: str
+    platform: str
+    sources: Sources = _ANYWHERE
+    unbuilt: tuple[tuple[str, str], ...] = ()
+    """Names and versions without a wheel: they are taken as if they required nothing."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "requirements", tuple(str(parsed(line)) for line in self.requirements))
+
+    @property
+    def where(self) -> str:
+        return f"Python {self.python}, {self.platform}"
+
+    def named(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The requirements of these distributions."""
+        wanted = set(map(canonicalize_name, names))
+        return tuple(line for line in self.requirements if name_of(line) in wanted)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Versions by canonical name. `way` is uv, pip or offline; `unchecked` is what was not looked at.
+
+    It is built from source there, or nothing is known of it here.
+    """
+
+    versions: Mapping[str, str]
+    way: str
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Requirements of the question that cannot be installed together, and why."""
+
+    requirements: tuple[str, ...]
+    why: str
+    absent: bool = False
+    """Whether the index has no such version or distribution, so that another index may have it."""
+
+    def __str__(self) -> str:
+        together = " together" if len(self.requirements) > 1 else ""
+        return f"{' and '.join(self.requirements)} cannot be installed{together}: {self.why}"
+
+
+@dataclass(frozen=True)
+class NoWheel:
+    """A version of a distribution without a wheel: pip builds it from source, which is not tried here."""
+
+    name: str
+    version: str
+
+
+class NoNetwork(Exception):
+    """The user wants no network to be used."""
+
+
+Answer = Resolution | Conflict | NoWheel
+
+
+def parsed(line: str) -> Requirement:
+    """A requirement by name. Raises BadInput for an address, an option, or anything else."""
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        shown = re.split("[@:]", line)[0]  # an address may hold a password
+        raise BadInput(f"environment: {shown!r} is not a requirement", hint="write NAME or NAME==VERSION") from None
+    if requirement.url:
+        raise BadInput(f"environment: {requirement.name} names an address", hint="write NAME or NAME==VERSION")
+    return requirement
+
+
+def name_of(line: str) -> str:
+    """The canonical name of a requirement's distribution."""
+    return canonicalize_name(Requirement(line).name)
+
+
+def exact_of(line: str) -> str | None:
+    """The one version that a requirement asks for; None for a range."""
+    exact = (one.version for one in Requirement(line).specifier if one.operator == "==")
+    return next((version for version in exact if not version.endswith(".*")), None)

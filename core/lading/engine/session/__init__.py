@@ -1,0 +1,1 @@
+"""One command's session: its manifest, its bound plugins, its events."""

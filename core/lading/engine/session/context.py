@@ -1,0 +1,65 @@
+"""The context that every hook is given."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import BadInput, PluginError
+from ...model import Models, Secret
+
+if TYPE_CHECKING:
+    from ...store.facts import Facts
+    from .events import Events
+
+
+@dataclass(frozen=True)
+class HookContext:
+    """What the framework offers to one call of a hook; the shape is `lading.Context`."""
+
+    work: Path
+    models: Models
+    events: Events
+    environ: Mapping[str, str]
+    cancel: threading.Event
+    stage: str = ""
+    target: str = ""
+    connection: Any = None
+    deadline: datetime | None = None
+    journal: Callable[[str], None] = lambda _name: None
+    facts: Facts | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        return self.cancel.is_set()
+
+    def progress(self, phase: str, detail: str = "") -> None:
+        self.events.emit("progress", stage=self.stage, target=self.target, detail=detail, phase=phase)
+
+    def warn(self, message: str) -> None:
+        self.events.emit("warning", stage=self.stage, target=self.target, detail=message)
+
+    def secret(self, name: str) -> Secret:
+        value = self.environ.get(name)
+        if not value:
+            raise BadInput(f"the environment variable {name} is not set", hint=f"export {name}=…")
+        self.events.hide(value)
+        return Secret(value)
+
+    def intend(self, name: str) -> None:
+        self.journal(name)
+
+    def record(self, name: str, text: str) -> None:
+        self._known().put(name, text)
+
+    def recorded(self, name: str) -> str | None:
+        return self._known().get(name)
+
+    def _known(self) -> Facts:
+        if self.facts is None:
+            raise PluginError("only the hooks of a target can record something about a deployment")
+        return self.facts

@@ -1,0 +1,42 @@
+"""A thread that hands events to one observer; a slow or failing one disturbs nobody."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...errors import LadingError
+
+if TYPE_CHECKING:
+    from ...model import Event
+
+
+class Observer:
+    """Delivers events in their order, beside the work. `plugin` names it and its distribution."""
+
+    def __init__(self, name: str, plugin: str, deliver: Callable[[Event], None]) -> None:
+        self.name = name
+        self._plugin = plugin
+        self._deliver = deliver
+        self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._problem: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"observer-{name}", daemon=True)
+        self._thread.start()
+
+    def tell(self, event: Event) -> None:
+        self._queue.put(event)
+
+    def finish(self, limit: float) -> str | None:
+        """Let it end within `limit` seconds; returns what went wrong."""
+        self._queue.put(None)
+        self._thread.join(limit)
+        return f"{self._plugin} did not end lading_observe in time" if self._thread.is_alive() else self._problem
+
+    def _run(self) -> None:
+        while (event := self._queue.get()) is not None:
+            try:
+                self._deliver(event)
+            except LadingError as error:
+                self._problem = error.message

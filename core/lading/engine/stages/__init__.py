@@ -1,0 +1,1 @@
+"""The stages of a deployment, up to the package."""

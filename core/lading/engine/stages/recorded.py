@@ -1,0 +1,35 @@
+"""Records keep the reference `${NAME}` that the manifest has, never the value that a variable gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...manifest import Section
+    from ...model import Json
+
+
+def with_references(value: Json, section: Section) -> Json:
+    """`value` with every text that came from a variable written as the manifest has it."""
+    references = dict(_differences(section.value, section.record))
+    return _replaced(value, references) if references else value
+
+
+def _differences(value: Json, record: Json) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name in value:
+            yield from _differences(value[name], record[name])
+    elif isinstance(value, list):
+        for item, recorded in zip(value, record, strict=True):
+            yield from _differences(item, recorded)
+    elif value != record:
+        yield value, record
+
+
+def _replaced(value: Json, references: dict[str, str]) -> Json:
+    if isinstance(value, dict):
+        return {name: _replaced(item, references) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(item, references) for item in value]
+    return references.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,66 @@
+"""What a plugin turns out to be once it is imported, which a process of its own does for each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base.process import Command, Finished, child_environment, run_command
+from ..errors import LadingError
+from .bound import BoundPlugin
+from .discovery import RESTRICTION, TARGETS, Installed
+
+if TYPE_CHECKING:
+    from ..model import Json
+
+
+def probe(plugin: Installed, *, timeout: float) -> dict[str, Json]:
+    """Import a plugin in a child process and return what it says of itself, or why it is broken as its `problem`.
+
+    `timeout` is in seconds. `printed` is what came out while it was imported.
+    """
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "found.json"
+        argv = (sys.executable, "-P", "-m", "lading.probing", json.dumps(asdict(plugin)), str(file))
+        command = Command(argv, Path(folder), child_environment(("PYTHONPATH", RESTRICTION)))
+        finished = run_command(command, timeout=timeout)
+        found: dict[str, Json] = json.loads(file.read_text()) if file.exists() else {}
+    return {**(found or _end(plugin, finished, timeout)), "printed": finished.tail}
+
+
+def _end(plugin: Installed, finished: Finished, timeout: float) -> dict[str, Json]:
+    """What is known of a plugin whose process told nothing."""
+    repair = f"repair or uninstall {plugin.distribution}, or tell its authors"
+    if finished.code is None:
+        return {
+            "problem": f"{plugin} could not be imported within {timeout:g} s",
+            "hint": f"--timeout gives it more; else {repair}",
+        }
+    return {"problem": f"{plugin} ended the process that imported it, with code {finished.code}", "hint": repair}
+
+
+def _describe(plugin: Installed) -> dict[str, Json]:
+    try:
+        bound = BoundPlugin(plugin)
+        roles = ("target",) if plugin.group == TARGETS else bound.roles
+        bound.require(*roles)
+    except LadingError as error:
+        return {"problem": error.message, "hint": error.hint}
+    return {
+        "summary": bound.description.summary,
+        "api": bound.description.api,
+        "roles": roles,
+        "hooks": bound.hooks,
+        "capabilities": sorted(bound.description.capabilities),
+        "retiring": bound.retiring,
+        "problem": None,
+    }
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(_describe(Installed(**json.loads(sys.argv[1])))), encoding="utf-8")
