@@ -217,7 +217,7 @@ def test_a_new_argument_and_a_new_field_leave_older_plugins_alone(tomorrow: Call
                 "def lading_scoring_uri(deployment: Deployment, context: Context)",
                 "def lading_scoring_uri(deployment: Deployment, context: Context, weather: str)",
             ),
-            "hooks.py": (
+            "plugin/bound.py": (
                 '"lading_scoring_uri", *answers, deployment=deployment, context=context',
                 '"lading_scoring_uri", *answers, deployment=deployment, context=context, weather="calm"',
             ),

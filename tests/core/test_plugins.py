@@ -51,7 +51,9 @@ def test_a_broken_plugin_is_named_with_its_distribution(broken: Shell, target: s
     done = broken("uri", "--target", target, code=6)
     assert f"target '{target}' (lading-broken 0.1)" in done.err
     assert message in done.err
-    assert len(done.err.splitlines()) == 2  # the message and the next step
+    note, *failure = done.err.splitlines()
+    assert note.startswith("warning: there is no store")
+    assert len(failure) == 2  # the message and the next step
 
 
 def test_the_traceback_is_there_for_those_who_ask(broken: Shell) -> None:

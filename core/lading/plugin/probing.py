@@ -26,7 +26,7 @@ def probe(plugin: Installed, *, timeout: float) -> dict[str, Json]:
 
     with TemporaryDirectory() as folder:
         file = Path(folder) / "found.json"
-        argv = (sys.executable, "-P", "-m", "lading.probing", json.dumps(asdict(plugin)), str(file))
+        argv = (sys.executable, "-P", "-m", "lading.plugin.probing", json.dumps(asdict(plugin)), str(file))
         command = Command(argv, Path(folder), child_environment(("PYTHONPATH", RESTRICTION)))
         finished = run_command(command, timeout=timeout)
         found: dict[str, Json] = json.loads(file.read_text()) if file.exists() else {}
