@@ -26,7 +26,7 @@ test-torture: $(VENV)/.test
 
 # The tests with the lowest and with the newest versions that pyproject.toml allows.
 test-lowest test-newest: test-%: .venv-%/.test
-	.venv-$*/bin/python -m pytest -n $(WORKERS) -m "not slow and not torture"
+	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture"
 
 COMPILE := $(UV) pip compile --quiet --upgrade --python-version 3.11 --all-extras pyproject.toml \
 	--custom-compile-command "make constraints"

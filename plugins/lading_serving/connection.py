@@ -117,7 +117,7 @@ class Connection:
         self.take_turn()
 
     def fail(self) -> None:
-        """Answer 400 if no answer has begun, and close: something went wrong that nobody has foreseen."""
+        """Answer 400 if no answer has begun, and close: an unexpected error occurred."""
         if self._closing or self._output:
             self.close()
             return
@@ -215,7 +215,7 @@ class Connection:
 
     def _account(self) -> None:
         """Let the server know how many bytes are held."""
-        arriving, unread = len(self._parser.body), self._answer_size if self._output else 0
+        arriving, unread = len(self._parser.body), self.unread
         if arriving != self._arriving or unread != self._unread:
             self._host.arriving += arriving - self._arriving
             self._host.unread += unread - self._unread

@@ -101,7 +101,7 @@ class ControlFolder:
         return self.releases / f"{number}.log"
 
     def desired(self) -> Desired | None:
-        """What was last desired; None where nothing ever was. Raises Foreign for what this class did not write."""
+        """The last desired state; None if there is none. Raises Foreign for content that this class did not write."""
         desired: Desired | None = read_json(self.path / "desired.json", _is_desired)
         return desired
 
@@ -156,7 +156,7 @@ class ControlFolder:
         self._send(b"\n")
 
     def hand(self, handed: Handed) -> None:
-        """Give the supervisor, where there is one, what no file may hold or decide; it is woken too."""
+        """Hand a running supervisor the values that no file may hold or decide, and wake it."""
         self._send(b"\n" + json.dumps(handed).encode() + b"\n")
 
     def _send(self, message: bytes) -> None:

@@ -32,7 +32,7 @@ class Hosts:
         if not self._checks or name in self._known:
             return
         address = _address(name.strip("[]"))
-        if str(address) in self._known or (address and not self._only_ours):
+        if address is not None and (str(address) in self._known or not self._only_ours):
             return
         raise Refused(421, f"this service does not answer for the host '{name[:_SHOWN]}': see `hosts` of its target")
 

@@ -126,7 +126,7 @@ class Parser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.phase == "body":
-            return  # a trailer: whoever looked at the head has not seen it
+            return  # a trailer: the checks of the head have not seen it
         self._fields.append((name, value))
         self._count_head(len(name) + len(value))
         if len(self._fields) > self._limits.max_fields:

@@ -108,7 +108,7 @@ class Server:
             self._selector.unregister(connection.sock)
 
     def _guarded(self, action: Callable[..., None], connection: Connection | None = None, *arguments: float) -> None:
-        """Every turn, event and tick passes here: an error that nobody foresaw ends its connection and nothing else."""
+        """Run a turn, an event or a tick: an unexpected error ends its connection and nothing else."""
         try:
             action(*arguments)
             if self.arriving > _BODIES * self.limits.max_body or self.unread > self.limits.max_unread:
@@ -132,7 +132,7 @@ class Server:
     def _timeout(self) -> float | None:
         if self._turns:
             return 0
-        return _TICK if self._connections or self._is_paused or self._faults.count else None
+        return _TICK if self._connections or self._is_paused or self._faults.count or self._shortages.count else None
 
     def _handle(self, target: Connection | Callable[[], None], events: int) -> None:
         if not isinstance(target, Connection):

@@ -16,6 +16,7 @@ STRANGER = 54321  # the user id of somebody else
 HUGE = 1 << 31  # bytes of a sparse file
 MADE_FOR_A_MOMENT = (
     *(f"store.db-{end}" for end in ("journal", "wal", "shm")),
+    ".gitignore.part",
     "store.ledger.part",
     "id.part",
     "damaged",

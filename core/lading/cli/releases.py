@@ -36,10 +36,10 @@ def history(manifest: Path, targets: tuple[str, ...], store: Path | None, as_jso
     Example:
       lading history manifests/salary.yaml
     """
-    from ..python import releases as lifecycle
+    from ..python import releases
 
     with working(as_json=as_json) as on_event:
-        past = lifecycle.history(manifest, targets=targets, store=store, on_event=on_event)
+        past = releases.history(manifest, targets=targets, store=store, on_event=on_event)
     if as_json:
         output.document([{**vars(one.release), "run": one.run, "metrics": one.metrics} for one in past])
     else:
@@ -96,11 +96,11 @@ def rollback(
       lading rollback manifests/salary.yaml
       lading rollback 3 manifests/salary.yaml
     """
-    from ..python import releases as lifecycle
+    from ..python import releases
 
     to, manifest = _release_and_manifest(words)
     with working("deploy", as_json=as_json) as on_event:
-        deployment = lifecycle.rollback(
+        deployment = releases.rollback(
             manifest, to=to, target=target, store=store, timeout=timeout, lock_wait=lock_wait, on_event=on_event
         )
         found = deployment.address()
@@ -147,10 +147,10 @@ def gc(manifest: Path, keep: int, yes: bool, lock_wait: float, store: Path | Non
       lading gc
       lading gc --keep 1 --yes
     """
-    from ..python import releases as lifecycle
+    from ..python import releases
 
     with working(as_json=as_json) as on_event:
-        found = lifecycle.gc(manifest, keep=keep, remove=yes, store=store, lock_wait=lock_wait, on_event=on_event)
+        found = releases.gc(manifest, keep=keep, remove=yes, store=store, lock_wait=lock_wait, on_event=on_event)
     total = sum(item.bytes for item in found)
     if as_json:
         output.document({"removed": yes, "bytes": total, "garbage": [vars(item) for item in found]})
@@ -182,10 +182,10 @@ def repair(manifest: Path, yes: bool, lock_wait: float, store: Path | None, as_j
       lading repair
       lading repair --yes
     """
-    from ..python import releases as lifecycle
+    from ..python import releases
 
     with working(as_json=as_json) as on_event:
-        found = lifecycle.repair(manifest, fix=yes, store=store, lock_wait=lock_wait, on_event=on_event)
+        found = releases.repair(manifest, fix=yes, store=store, lock_wait=lock_wait, on_event=on_event)
     if as_json:
         output.document({"repaired": yes, "findings": [vars(finding) for finding in found]})
         return

@@ -29,8 +29,8 @@ def store() -> None:
 def trust(manifest: Path, yes: bool, store: Path | None, as_json: bool) -> None:
     """Show what a store holds, and trust it.
 
-    A store that Lading creates is trusted at once. One that was moved, copied, restored or cloned is not:
-    until then commands only read it, and what would start, load, write or remove something ends with 3.
+    A store that Lading creates is trusted at once. One that was moved, copied, restored or cloned is not.
+    Until then commands only read it; a command that would start, load, write or remove something ends with 3.
     LADING_TRUST_STORE=1 trusts every store that a command uses: for caches of your own in CI, and for containers.
 
     \b
@@ -38,9 +38,9 @@ def trust(manifest: Path, yes: bool, store: Path | None, as_json: bool) -> None:
       lading store trust
       lading store trust --yes --store /mnt/team/.lading
     """
-    from ..python import releases as lifecycle
+    from ..python import releases
 
-    found = lifecycle.trust_store(manifest, accept=yes, store=store)
+    found = releases.trust_store(manifest, accept=yes, store=store)
     if as_json:
         output.document(found)
         return

@@ -13,7 +13,7 @@ import pluggy
 
 from .. import model
 from ..errors import LadingError, PluginError
-from . import spec as hookspecs
+from . import spec
 from .discovery import PLUGINS, TARGETS, Installed, find, load, speaking
 from .faults import misfit, reason, remedy, strange_argument
 
@@ -56,8 +56,8 @@ class BoundPlugin:
 
     def __init__(self, installed: Installed) -> None:
         self.installed = installed
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
-        for part in hookspecs.PARTS:
+        self._manager = pluggy.PluginManager(spec.PROJECT)
+        for part in spec.PARTS:
             self._manager.add_hookspecs(part)
         self.retiring = self._take_up(load(installed))
         if "lading_describe" not in self.hooks:
@@ -145,11 +145,11 @@ class BoundPlugin:
         """Register the hooks. Returns what the contract warns of, for the user, who cannot see Python's warnings."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")  # pluggy reads every attribute of a plugin, and any of them can warn
-            warnings.simplefilter("always", hookspecs.Retiring)
+            warnings.simplefilter("always", spec.Retiring)
             try:
                 self._manager.register(loaded, name=self.installed.name)
             except pluggy.PluginValidationError as error:
-                strange = strange_argument(loaded, hookspecs.HOOKS)
+                strange = strange_argument(loaded, spec.HOOKS)
                 raise self._foreign(loaded, strange or f"breaks the contract: {reason(error)}") from error
             except Exception as error:  # pluggy looks at every attribute, and any of them can raise
                 raise self._foreign(loaded, f"cannot be looked at: {reason(error)}") from error
@@ -205,7 +205,7 @@ class BoundPlugin:
 def _meant(hook: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(hook, hookspecs.HOOKS, n=1)
+    close = difflib.get_close_matches(hook, spec.HOOKS, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

@@ -107,7 +107,7 @@ def deploy_each(
     order = _order("deploy", manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
     with open_session(replace(order, packed=package is not None), on_event) as session:
         if plan is not None:
-            from ..engine.plan.plan_file import refuse_stale  # where there is no plan, this is not loaded
+            from ..engine.plan.plan_file import refuse_stale  # loaded only for a plan
 
             refuse_stale(session, plan)
         if package is None:

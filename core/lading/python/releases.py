@@ -128,10 +128,10 @@ def repair(
     What is damaged is moved aside, into `damaged/` in the store. Raises BadInput where there is no store, Refused for
     one that a newer version of Lading wrote, and Locked while another command uses it.
     """
-    from ..store.repair import repair as put_right
+    from ..store.repair import repair as repair_store
 
     root = find_store(Path(manifest), os.environ, None if store is None else Path(store)).absolute()
-    return put_right(
+    return repair_store(
         root,
         fix=fix,
         command=f"lading repair {manifest}",

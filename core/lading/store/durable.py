@@ -84,11 +84,17 @@ def replace_file(path: Path, data: bytes) -> None:
     descriptor = os.open(part, flags, 0o600)
     try:
         os.fchmod(descriptor, 0o600)  # whatever the umask took away
-        os.write(descriptor, data)
+        write_whole(descriptor, data)
         sync_descriptor(descriptor)
     finally:
         os.close(descriptor)
     move(part, path)
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all the bytes, also if the disk takes them in parts."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def move(source: Path, destination: Path) -> None:

@@ -19,8 +19,7 @@ DAMAGED = "damaged"
 
 _FOLDERS = (LOCKS, TMP, FILES, MODULES, PACKAGES, WORK, DAMAGED)
 _CONTROL = (
-    IGNORE,
-    *(f"{name}{end}" for name in (ID, LEDGER) for end in ("", ".part")),
+    *(f"{name}{end}" for name in (IGNORE, ID, LEDGER) for end in ("", ".part")),
     *(f"{DATABASE}{end}" for end in ("", "-journal")),  # SQLite's own, which it opens by itself
 )
 _NEVER = (f"{DATABASE}-wal", f"{DATABASE}-shm")  # the database keeps no such log, but SQLite would read a planted one
@@ -126,7 +125,7 @@ class Guard:
         if self._modes and status.st_mode & _OTHERS_WRITE:
             raise Foreign(
                 f"{path} is writable by other users, who could change what is deployed",
-                hint=f"chmod -R go-rwx {self.root}; where chmod has no effect, {ELSEWHERE}",
+                hint=f"chmod -R go-rwx {self.root}; if chmod has no effect, {ELSEWHERE}",
             )
         if alone and status.st_nlink > 1:
             raise Foreign(f"{path} is a hard link: the file has another name", hint=f"remove it, or {ELSEWHERE}")

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .durable import move, naming, sync, sync_descriptor
+from .durable import move, naming, sync, sync_descriptor, write_whole
 
 Row = Sequence[Any]
 """The name of a table and the values of its columns."""
 
 
 class Ledger:
-    """The file `store.ledger`, which is never a link. Who writes to it holds the write lock of the database."""
+    """The file `store.ledger`, which is never a link. Its writer holds the write lock of the database."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class Ledger:
             os.fchmod(descriptor, 0o600)  # whatever the umask took away
             # A line begins with its line feed: what a torn one before it left is a damaged line, and no part of this.
             for rows in transactions:
-                _write_whole(descriptor, b"\n" + _line(rows))
+                write_whole(descriptor, b"\n" + _line(rows))
             sync_descriptor(descriptor)
         finally:
             os.close(descriptor)
@@ -68,8 +68,3 @@ def _checked(line: bytes) -> list[Row] | None:
         return None
     rows: list[Row] = json.loads(text)
     return rows
-
-
-def _write_whole(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

@@ -20,7 +20,7 @@ from .guard import ID, Guard
 
 VARIABLE = "LADING_TRUST_STORE"
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
-_LONGEST = 4096  # bytes of a file of ours
+_LONGEST = 65536  # bytes: an entry with the longest path, escaped, fits
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:

@@ -69,6 +69,7 @@ PLANTS: list[Plant] = [
 FOLDERS = ["locks", "tmp", "files", "modules", "packages", "work", "damaged"]
 FILES = [
     ".gitignore",
+    ".gitignore.part",
     "id",
     "id.part",
     "store.db",
@@ -176,7 +177,7 @@ def test_what_belongs_to_another_user_is_refused_to_root_too(used: Path, name: s
             attempt()
 
 
-def test_a_file_behind_a_link_is_no_stored_file(used: Path, outside: Path) -> None:
+def test_a_file_behind_a_link_is_not_a_stored_file(used: Path, outside: Path) -> None:
     with closing(Store.open(used)) as store:
         model = store.models.list()[0]
         clear(model.file)
@@ -186,7 +187,7 @@ def test_a_file_behind_a_link_is_no_stored_file(used: Path, outside: Path) -> No
                 use()
 
 
-def test_a_package_behind_a_link_is_no_package(used: Path, outside: Path) -> None:
+def test_a_package_behind_a_link_is_not_a_package(used: Path, outside: Path) -> None:
     with closing(Store.open(used)) as store:
         model, (place,) = store.models.list()[0], list((used / "packages").iterdir())
         clear(place)

@@ -14,7 +14,7 @@ import pytest
 from store_kit import request_for, ship, written
 
 from lading.errors import BadInput, Refused, Transient
-from lading.python import releases as lifecycle
+from lading.python import releases
 from lading.store import Store, StoreToRead
 from lading.store.repair import repair
 
@@ -73,7 +73,7 @@ def assert_trusted(root: Path) -> None:
         reader.demand_trust()
 
 
-def test_a_store_is_trusted_at_once_where_it_was_made(made: Path, state: Path) -> None:
+def test_a_new_store_is_trusted_at_its_place(made: Path, state: Path) -> None:
     assert_trusted(made)
     (entry,) = (state / "trusted").iterdir()
     assert stat.S_IMODE(entry.stat().st_mode) == 0o600
@@ -84,17 +84,17 @@ def test_a_store_is_trusted_at_once_where_it_was_made(made: Path, state: Path) -
 def test_a_moved_folder_is_refused_until_it_is_trusted(made: Path) -> None:
     moved = made.parent.rename(made.parent.with_name("moved")) / ".lading"
     assert_refused(moved)
-    found = lifecycle.trust_store(store=moved)
+    found = releases.trust_store(store=moved)
     assert (found.trusted, found.models, found.releases, found.problem) == (False, 1, 1, "")
     assert_refused(moved)
-    assert lifecycle.trust_store(accept=True, store=moved).trusted
+    assert releases.trust_store(accept=True, store=moved).trusted
     assert_trusted(moved)
 
 
 def test_a_copy_and_its_original_are_trusted_each_by_itself(made: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(made, tmp_path / "copy" / ".lading"))
     assert_refused(copy)
-    lifecycle.trust_store(accept=True, store=copy)
+    releases.trust_store(accept=True, store=copy)
     assert_trusted(copy)
     assert_trusted(made)
 
@@ -127,7 +127,7 @@ def test_without_a_home_that_can_be_written_the_variable_is_the_way(
     new = tmp_path / "new" / ".lading"
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", home if home == "/proc" else str(written(tmp_path / "home", b"")))
-    for use in (lambda: Store.open(new), lambda: lifecycle.trust_store(accept=True, store=made)):
+    for use in (lambda: Store.open(new), lambda: releases.trust_store(accept=True, store=made)):
         with pytest.raises(Transient, match="so the store cannot be listed as trusted") as refused:
             use()
         assert "LADING_TRUST_STORE=1" in (refused.value.hint or "")
@@ -140,7 +140,7 @@ def test_without_a_home_that_can_be_written_the_variable_is_the_way(
 def test_a_store_of_an_earlier_format_is_given_an_id(tmp_path: Path, state: Path) -> None:
     old = unpacked(STORED, tmp_path / "old")
     assert_refused(old)
-    assert lifecycle.trust_store(accept=True, store=old).trusted
+    assert releases.trust_store(accept=True, store=old).trusted
     with closing(Store.open(old)) as store:
         assert [model.version for model in store.models.list("salary")] == [2, 1]
         assert [release.state for release in store.releases.list()] == ["up", "superseded"]
@@ -170,24 +170,24 @@ def test_a_list_that_others_can_write_trusts_nothing(made: Path, state: Path) ->
     assert_refused(made)
 
 
-def test_trusting_gives_a_new_id_that_whoever_sent_the_store_does_not_know(made: Path) -> None:
+def test_trusting_gives_a_new_id_that_the_sender_of_the_store_does_not_know(made: Path) -> None:
     before = (made / "id").read_text()
-    lifecycle.trust_store(accept=True, store=made)
+    releases.trust_store(accept=True, store=made)
     assert (made / "id").read_text() != before
     assert_trusted(made)
 
 
-def test_there_is_nothing_to_trust_where_there_is_no_store(root: Path, state: Path) -> None:
+def test_without_a_store_there_is_nothing_to_trust(root: Path, state: Path) -> None:
     for accept in (False, True):
         with pytest.raises(BadInput, match="there is no store in"):
-            lifecycle.trust_store(accept=accept, store=root)
+            releases.trust_store(accept=accept, store=root)
     assert not root.exists()
 
 
 def test_a_damaged_store_can_be_trusted_to_be_repaired(made: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(made, tmp_path / "copy" / ".lading"))
     (copy / "store.db").write_bytes(b"garbage")
-    found = lifecycle.trust_store(accept=True, store=copy)
+    found = releases.trust_store(accept=True, store=copy)
     assert (found.trusted, found.models) == (True, None)
     assert "is damaged" in found.problem
     repair(copy, fix=True, command="lading repair", wait=0)

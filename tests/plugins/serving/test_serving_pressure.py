@@ -80,7 +80,7 @@ def test_a_trickle_of_reading_does_not_hold_an_answer(service: Service) -> None:
 
 
 def test_a_steady_reader_gets_the_whole_of_an_answer(service: Service) -> None:
-    uri = service.serve(script=LARGE, limits={"write_timeout": 2.0})
+    uri = service.serve(script=LARGE, limits={"write_timeout": 5.0})
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
         sock.settimeout(LIMIT)
@@ -89,7 +89,7 @@ def test_a_steady_reader_gets_the_whole_of_an_answer(service: Service) -> None:
         found = 0
         while data := sock.recv(128 * 1024):
             found += len(data)
-            time.sleep(0.05)  # longer than the limit for one write, over all of them
+            time.sleep(0.1)  # longer than the limit for one write, over all of them
     assert found > 8 * MIB
 
 

@@ -63,7 +63,7 @@ def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deplo
     if found is not None:
         return found
     session.gate("deploy", target=target.name, package_digest=package.digest)
-    from .bring_up import bring_up  # where there is nothing to do, this is not loaded
+    from .bring_up import bring_up  # loaded only if there is something to do
 
     release = bring_up(service, wanted, made_from)
     return Deployed(target.name, release, service.scoring_uri(), reused=False)
@@ -79,7 +79,11 @@ def current(service: Service) -> tuple[Release | None, str | None]:
 def is_current(service: Service, package: Package) -> bool:
     """Whether the store believes that this package is up with these options, and nothing was left unfinished."""
     release, key = current(service)
-    return release is not None and key == inputs(service, package).key and not was_interrupted(service)
+    return release is not None and _is_made_from(service, key, inputs(service, package))
+
+
+def _is_made_from(service: Service, key: str | None, made_from: keys.Inputs) -> bool:
+    return key == made_from.key and not was_interrupted(service)
 
 
 def settle(session: Session, package: Package) -> None:
@@ -89,7 +93,7 @@ def settle(session: Session, package: Package) -> None:
     """
     for target in session.targets:
         service = Service(session, target)
-        if any(True for _ in sections(service)) and not is_current(service, package):
+        if next(sections(service), None) is not None and not is_current(service, package):
             settle_for(service, package)
     if session.order.image and session.manifest.image:
         environment_of(session, session.manifest.image, package)
@@ -112,7 +116,7 @@ def _served(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Deploye
     """The release that is up already with this package and these options, proved by the target itself."""
     session, target = service.session, service.target
     release, key = current(service)
-    if release is None or key != made_from.key or was_interrupted(service):
+    if release is None or not _is_made_from(service, key, made_from):
         return None
     status, uri = service.status(), service.scoring_uri()
     alive = serves(status, uri, wanted.package)

@@ -24,6 +24,16 @@ _NETWORK = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_B
 _PASSWORD = re.compile(r"(://)[^/\s@]*@")
 
 
+def addresses(sources: Sources, index: str, extra: str, hosts: str) -> dict[str, str]:
+    """The variables of a resolver, by their names, that hold where it looks."""
+    given = {
+        index: sources.index_url,
+        extra: " ".join(sources.extra_index_urls),
+        hosts: " ".join(sources.trusted_hosts),
+    }
+    return {name: value for name, value in given.items() if value}
+
+
 @contextmanager
 def workplace(question: Question) -> Iterator[Path]:
     """A temporary folder with the question's requirements in `requirements.txt`."""

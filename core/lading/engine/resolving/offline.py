@@ -10,9 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from .question import OFFLINE, Conflict, Question, Resolution, exact_of
-
-_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+from .question import MACHINES, OFFLINE, Conflict, Question, Resolution, exact_of
 
 
 def check(question: Question) -> Resolution | Conflict:
@@ -75,7 +73,7 @@ class _Walk:
         there = {
             "extra": extra,
             "os_name": "posix",
-            "platform_machine": _MACHINES.get(self.question.platform, self.question.platform.split("/")[-1]),
+            "platform_machine": MACHINES.get(self.question.platform, self.question.platform.split("/")[-1]),
             "platform_system": "Linux",
             "python_full_version": f"{python}.0" if python.count(".") == 1 else python,
             "python_version": ".".join(python.split(".")[:2]),

@@ -12,13 +12,12 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ...model.environments import Sources
-from .child import options, run, workplace
-from .question import ABSENT, EXCLUDED, Answer, Conflict, NoWheel, Question, Resolution, exact_of, name_of
+from .child import addresses, options, run, workplace
+from .question import ABSENT, EXCLUDED, MACHINES, Answer, Conflict, NoWheel, Question, Resolution, exact_of, name_of
 
 PIP = "pip"
 
-_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64", "linux/arm/v7": "armv7l"}
+_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 _GLIBC = range(35, 4, -1)  # manylinux_2_35 is Ubuntu 22.04; the newest first, as pip prefers the first that fits
 _OLDER = ("manylinux2014", "manylinux2010", "manylinux1", "linux")
 _UNREACHABLE = ("Retrying (Retry(", "Could not fetch URL")
@@ -37,7 +36,7 @@ def ask(question: Question, *, caches: bool) -> Answer | None:
     """The answer of pip; None when it is not here, is too old, is asked about another machine, or
     reaches no index.
     """
-    machine = _MACHINES.get(question.platform)
+    machine = MACHINES.get(question.platform)
     if machine is None or not _is_here(question, machine):
         return None
     with workplace(question) as folder:
@@ -50,7 +49,13 @@ def ask(question: Question, *, caches: bool) -> Answer | None:
         argv += [f"--platform={tag}_{machine}" for tag in _tags()]
         argv += [*([] if caches else ["--no-cache-dir"]), *options(question, folder)]
         # pip asks rustc for its version, and that of rustup makes a folder at home
-        done = run(argv, folder, question, RUSTUP_HOME=str(folder), **_variables(question.sources))
+        done = run(
+            argv,
+            folder,
+            question,
+            RUSTUP_HOME=str(folder),
+            **addresses(question.sources, *_VARIABLES),
+        )
         if done.code == 0:
             return Resolution(dict(_versions(folder / "report.json")), PIP)
         if done.code != 1 or any(words in line for line in done.tail for words in _UNREACHABLE):
@@ -72,15 +77,6 @@ def _pip(*arguments: str) -> list[str]:
 def _tags() -> Iterator[str]:
     yield from (f"manylinux_2_{minor}" for minor in _GLIBC)
     yield from _OLDER
-
-
-def _variables(sources: Sources) -> dict[str, str]:
-    given = {
-        "PIP_INDEX_URL": sources.index_url,
-        "PIP_EXTRA_INDEX_URL": " ".join(sources.extra_index_urls),
-        "PIP_TRUSTED_HOST": " ".join(sources.trusted_hosts),
-    }
-    return {name: value for name, value in given.items() if value}
 
 
 def _versions(report: Path) -> Iterator[tuple[str, str]]:
@@ -130,7 +126,12 @@ def _absent(question: Question, lines: Sequence[str], folder: Path) -> Answer | 
     requirement = Requirement(found["what"].partition(" (")[0])
     name = canonicalize_name(requirement.name)
     argv = _pip("index", "versions", name, *options(question, folder))
-    listed = run(argv, folder, question, **_variables(question.sources))
+    listed = run(
+        argv,
+        folder,
+        question,
+        **addresses(question.sources, *_VARIABLES),
+    )
     known = next((line for line in listed.tail if line.startswith(_LISTED)), None)
     if known is None:
         return None

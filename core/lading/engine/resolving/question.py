@@ -16,6 +16,8 @@ OFFLINE = "offline"
 ABSENT = "the package index has no such version"
 EXCLUDED = "they exclude each other"
 _ANYWHERE = Sources()
+MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64", "linux/arm/v7": "armv7l"}
+"""The processors of platforms, as Python names them."""
 
 
 @dataclass(frozen=True)

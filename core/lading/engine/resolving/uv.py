@@ -10,13 +10,13 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from ...model.environments import Sources
-from .child import options, run, workplace
+from .child import addresses, options, run, workplace
 from .question import ABSENT, EXCLUDED, Answer, Conflict, NoNetwork, NoWheel, Question, Resolution, name_of
 
 UV = "uv"
 
 # glibc 2.35 is Ubuntu 22.04; a wheel that needs a newer one is rare, and counts as one that has to be built
+_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INSECURE_HOST")
 _PLATFORMS = {"linux/amd64": "x86_64-manylinux_2_35", "linux/arm64": "aarch64-manylinux_2_35"}
 _FAILED = "No solution found"
 _DISABLED = "network was disabled"
@@ -35,7 +35,7 @@ _DEPENDS = re.compile(
 def ask(question: Question, *, caches: bool) -> Answer | None:
     """The answer of uv; None when it is not here, does not know the platform, or reaches no index.
 
-    Raises NoNetwork when the user has told uv to use none.
+    Raises NoNetwork if the user's configuration of uv forbids the network.
     """
     program, platform = _program(), _PLATFORMS.get(question.platform)
     if program is None or platform is None:
@@ -46,7 +46,7 @@ def ask(question: Question, *, caches: bool) -> Answer | None:
     argv += [] if caches else ["--no-cache"]
     with workplace(question) as folder:
         argv += options(question, folder)
-        done = run(argv, folder, question, **_variables(question.sources))
+        done = run(argv, folder, question, **addresses(question.sources, *_VARIABLES))
     said = "\n".join(done.tail)
     if done.code == 0:
         return Resolution(dict(_versions(done.tail)), UV)
@@ -64,15 +64,6 @@ def ask(question: Question, *, caches: bool) -> Answer | None:
 def _program() -> str | None:
     beside = Path(sys.executable).with_name(UV)
     return str(beside) if beside.is_file() else shutil.which(UV)
-
-
-def _variables(sources: Sources) -> dict[str, str]:
-    given = {
-        "UV_DEFAULT_INDEX": sources.index_url,
-        "UV_INDEX": " ".join(sources.extra_index_urls),
-        "UV_INSECURE_HOST": " ".join(sources.trusted_hosts),
-    }
-    return {name: value for name, value in given.items() if value}
 
 
 def _plain(text: str) -> str:

@@ -40,7 +40,7 @@ class Order:
 
     `targets` empty means the manifest's own, None none. `stages` binds what the stages need, `guards` the gates and
     observers alone; `packed` says that the command brings a package, so that nothing is bound that makes one;
-    `image` binds the image where nothing else asks for it. A command that `reads` creates and changes no file.
+    `image` binds the image if nothing else asks for it. A command that `reads` creates and changes no file.
     """
 
     file: Path
@@ -209,7 +209,7 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
     data = read_bytes(order.file)
     with closing(order.store_of()) as store, store.in_use():
         draft = parse(order.file, data, order.environ, store.memory)
-        with closing(Events(draft.name, sink)) as events, _masking(events):
+        with closing(Events(draft.name, sink)) as events, _redacted(events):
             events.hidden.hide_variables(draft.variables)
             if store.remark:
                 events.emit("warning", detail=store.remark)
@@ -231,7 +231,7 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
 
 
 @contextmanager
-def _masking(events: Events) -> Iterator[None]:
+def _redacted(events: Events) -> Iterator[None]:
     try:
         yield
     except BaseException as error:

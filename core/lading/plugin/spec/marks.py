@@ -1,4 +1,4 @@
-"""What tells pluggy that a function is of the contract, or implements it, and what the contract warns with."""
+"""The markers of the contract for pluggy, and the category of its warnings."""
 
 from __future__ import annotations
 
