@@ -95,6 +95,8 @@ def test_a_command_that_only_reads_changes_no_file(deployed: Shell, argv: list[s
     assert snapshot(folder) == before
     assert "no store" not in done.err
     assert "not trusted" not in done.err
+    if "--probe" in argv:
+        assert {row["status"] for row in done.json()} == {"working"}
 
 
 @pytest.mark.parametrize("argv", STORED, ids=" ".join)

@@ -202,6 +202,7 @@ class _Binding:
         bound = [section for section in sections if section]
         by_path = {section.path: section for section in bound}
         name = self._draft.name
+        written = _written(self._draft.value) if samples else []  # without the package's block nothing checked them
         return Manifest(
             file=self._draft.file,
             name=name,
@@ -211,7 +212,7 @@ class _Binding:
             package=by_path.get(("package",)),
             image=by_path.get(("image",)),
             samples=samples,
-            samples_record=tuple(GoldenRequest(**sample) for sample in _written(self._draft.value)),
+            samples_record=tuple(GoldenRequest(**sample) for sample in written),
             recorded=self._recorded,
             connections={section.name: section for section in bound if section.role == "connection"},
             track=tuple(self._draft.expanded(self._draft.value.get("track", []))),

@@ -460,3 +460,11 @@ def test_inputs_are_those_of_the_member_of_a_union_that_fits(tmp_path: Path) -> 
     found = draft(tmp_path, HEAD + "targets: {local: {files: {a: [model.joblib], b: []}}}\n")
     section = bind_draft(found, {**types_of(found), ("targets", "local"): Anything}).targets["local"]
     assert section.inputs == {"files.a.0": tmp_path / "model.joblib"}
+
+
+@pytest.mark.parametrize("sample", ["{request: 1}", "{response: 1}", "{request: 1, response: 1, foo: 1}", "5"])
+def test_a_wrong_sample_stops_only_commands_that_use_the_package(tmp_path: Path, sample: str) -> None:
+    found = draft(tmp_path, HEAD + f"package: {{samples: [{sample}]}}\n")
+    assert bind_draft(found, types_of(found, without=(("package",),))).samples_record == ()
+    with pytest.raises(ManifestError, match=r"package\.samples\.0"):
+        bind_draft(found, types_of(found))

@@ -26,7 +26,8 @@ def imaged(salary: Shell) -> Path:
 def test_what_cannot_be_installed_is_reported_at_its_line_before_an_engine_is_asked(
     salary: Shell, imaged: Path
 ) -> None:
-    for argv in (("image", "build", imaged), ("deploy", imaged, "--target", "container")):
+    on = ("--target", "container")
+    for argv in (("image", "build", imaged), ("deploy", imaged, *on), ("plan", imaged, *on)):
         done = salary(*argv, code=2)
         assert "salary.yaml:21:25: package.environment.conda.0: the environment for " in done.err
         assert "the package index has no such version" in done.err

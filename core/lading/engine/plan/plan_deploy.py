@@ -11,7 +11,7 @@ from ...model import Capability, NoScoringUri, Release, ScoringUri, State, Statu
 from ...model.planning import Action, Change, Drift, PlannedStage
 from ..release import deploy as deploy_stage
 from ..release.desired import inputs
-from ..release.environment import environment_of, sections
+from ..release.environment import environment_of, sections, settle_for
 from ..stages import cache_keys as keys
 from .differences import asked_for, changes, reason
 
@@ -26,6 +26,8 @@ def plan_deploy(service: Service, package: Package | None, waits: str, *, blind:
     With `blind` a target that cannot be asked is warned of, and planned for by what the store believes.
     """
     made_from = inputs(service, package)
+    if package is not None and not deploy_stage.is_current(service, package):
+        settle_for(service, package)  # before anything is asked of the target, as a deploy does
     release, key = deploy_stage.current(service)
     asked = _status(service, blind=blind)
     status = asked or Status(State.UNKNOWN)
