@@ -47,6 +47,7 @@ CREATE INDEX open_intents ON journal (service, target) WHERE outcome IS NULL OR 
 CREATE TABLE digests (file TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
 """
 
+_EXPECTED = {statement.strip().encode() for statement in _TABLES.split(";")} - {b""}
 _OUTSIDE = (
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
@@ -167,7 +168,16 @@ class Database:
                 hint="use the lading that wrote it (`pip install --upgrade lading` gives the newest), or name another "
                 "store with --store",
             )
+        if _statements(connection) != _EXPECTED:  # a planted view or trigger could run without end
+            raise _damaged(self._path)
         return connection
+
+
+def _statements(connection: sqlite3.Connection) -> set[bytes]:
+    """The statements that made what is in a database, as SQLite keeps them."""
+    kept = "sql IS NOT NULL AND name <> 'sqlite_sequence'"
+    rows = connection.execute(f"SELECT CAST(sql AS BLOB) FROM sqlite_master WHERE {kept}")
+    return {statement for (statement,) in rows}
 
 
 def is_kept(table: str, row: Sequence[object]) -> bool:

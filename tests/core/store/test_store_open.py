@@ -19,7 +19,7 @@ from tests.waiting import eventually
 
 from lading.errors import BadInput, Refused
 from lading.model import Run
-from lading.store import Store, find_store
+from lading.store import Store, StoreToRead, find_store
 from lading.store.guard import Guard
 from lading.store.report import grant_trust
 from lading.store.trust import Trust
@@ -184,6 +184,25 @@ def test_a_newer_format_is_refused_with_both_named(root: Path) -> None:
     with pytest.raises(Refused, match=r"has format 7, .*reads format 1") as refused:
         Store.open(root)
     assert "pip install --upgrade lading" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "CREATE VIEW more AS SELECT 1",
+        "CREATE TRIGGER more AFTER INSERT ON runs BEGIN DELETE FROM models; END",
+        "CREATE TABLE more (a)",
+        "DROP INDEX runs_by_name",
+        "DROP TABLE runs; CREATE VIEW runs AS WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT * FROM n",
+    ],
+)
+def test_a_database_that_holds_anything_else_is_refused(root: Path, planted: str) -> None:
+    Store.open(root).close()
+    with closing(sqlite3.connect(root / "store.db")) as database:
+        database.executescript(planted)
+    for opened in (Store.open, StoreToRead.read):
+        with pytest.raises(Refused, match=r"store\.db is damaged"):
+            opened(root)
 
 
 def test_a_database_that_was_moved_away_takes_its_journal_with_it(store: Store, root: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_store_that_is_named_there_or_lies_there_is_refused(share: Path, envir
         environ["LADING_STORE"] = str(named)
     with pytest.raises(Refused, match="is writable by other users") as refused:
         open_store(manifest, environ, named if way == "option" else None)
-    assert "where chmod has no effect, keep the store elsewhere" in (refused.value.hint or "")
+    assert "if chmod has no effect, keep the store elsewhere" in (refused.value.hint or "")
 
 
 def test_where_modes_are_kept_the_store_lies_beside_the_project(environ: dict[str, str], tmp_path: Path) -> None:
