@@ -39,7 +39,7 @@ class Hosts:
 
 def split(host: str) -> tuple[str, str]:
     """The name, in lower case, and the port of a host; either may be empty. Raises Refused for a malformed one."""
-    found = _HOST.fullmatch(host)
+    found = _HOST.fullmatch(host.strip(" \t"))
     name, port = (found[1].lower(), found[2] or "") if found else ("", "")
     if not found or int(port or 0) > 65535 or (name.startswith("[") and _address(name[1:-1]) is None):
         raise Refused(400, f"'{host[:_SHOWN]}' is not a host with an optional port")

@@ -16,6 +16,7 @@ from hashlib import sha256
 from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 MOST = 1000
 """How many files and folders can be inputs of one training beside those that the manifest names."""
@@ -106,7 +107,7 @@ class Reads:
         access = flags & os.O_ACCMODE
         if access == os.O_RDONLY:
             self._read(path)
-        elif access == os.O_RDWR and not flags & (os.O_CREAT | os.O_TRUNC):
+        elif access == os.O_RDWR and not flags & os.O_TRUNC:
             self._updated(path)
         else:
             self._wrote(path)
@@ -134,10 +135,21 @@ class Reads:
         if file:  # an extension module, which nothing opens
             self._read(file)
 
+    def _loaded(self, library: Any) -> None:
+        if library:  # None is the process itself
+            self._read(library)
+
+    def _connected(self, database: Any) -> None:
+        path = os.fsdecode(database)
+        self._updated(unquote(urlsplit(path).path) if path.startswith("file:") else path)
+
     def _listed(self, folder: Any = None) -> None:
         caller = sys._getframe(2).f_globals.get("__name__", "")
-        if caller.partition(".")[0] not in _IMPORT_SYSTEM:
-            self._note("list", "." if folder is None else folder, _names)
+        if caller.partition(".")[0] in _IMPORT_SYSTEM:
+            return
+        if isinstance(folder, int):  # a descriptor, as os.fwalk uses
+            folder = os.readlink(f"/proc/self/fd/{folder}")  # noqa: PTH115 - the hook also runs in small processes
+        self._note("list", "." if folder is None else folder, _names)
 
     def _note(self, kind: str, path: Any, describe: Callable[[str], Any]) -> None:
         inside = self._inside(os.fsdecode(path))
@@ -164,10 +176,15 @@ class Reads:
 
     def _inside(self, path: str) -> str | None:
         """The absolute path of a file that counts as an input; None of any other."""
+        folder, name = os.path.split(path)
+        if os.pardir in folder:  # a parent of a link is not what its text says
+            path = os.path.join(_real(folder), name)  # noqa: PTH118
         path = os.path.abspath(path)  # noqa: PTH100 - called for each file that a training opens
         if not self._holds(path):
             folder, name = os.path.split(path)
             path = os.path.join(_real(folder), name)  # noqa: PTH118
+        if not self._holds(path) and os.path.islink(path):  # noqa: PTH114
+            path = os.path.realpath(path)
         if not self._holds(path) or path in self._known or path.startswith(self._skipped):
             return None
         return None if any(map(is_ignored, Path(path[len(self._root) :]).parts)) else path
@@ -185,7 +202,8 @@ _EVENTS: Mapping[str, Callable[..., None]] = {
     "os.truncate": Reads._wrote,
     "os.remove": Reads._removed,
     "os.rmdir": Reads._removed,
-    "sqlite3.connect": Reads._updated,
+    "ctypes.dlopen": Reads._loaded,
+    "sqlite3.connect": Reads._connected,
 }
 
 

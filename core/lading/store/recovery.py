@@ -14,6 +14,7 @@ _MAGIC = bytes.fromhex("d9d505f920a163d7")  # of a rollback journal; at its end 
 _VERSIONS = slice(18, 20)  # of the header: which versions of SQLite may write the file, and read it
 _ROLLBACK = b"\1\1"  # with a rollback journal, and not with a write-ahead log
 _TRIES = 5
+_LARGEST = 1 << 30  # bytes that are copied: a planted file may say that it is as large as it likes
 
 
 def refuse_foreign_journal(database: Path) -> None:
@@ -40,12 +41,16 @@ def is_at_rest(database: Path) -> bool:
 def private_copy(database: Path) -> Iterator[Path]:
     """A copy of a database and what is beside it, in a private folder that is removed afterwards.
 
-    Raises Locked if it changes all the time.
+    Raises Locked if it changes all the time, and Refused if it is too large to be copied.
     """
     import shutil
     from tempfile import TemporaryDirectory
 
     sources = [database.with_name(f"{database.name}{end}") for end in _ENDS]
+    if sum(source.stat().st_size for source in sources if source.exists()) > _LARGEST:
+        raise Refused(
+            f"{database} must be recovered, and is too large to be read in a copy", hint="run `lading repair`"
+        )
     with TemporaryDirectory() as folder:
         for _ in range(_TRIES):
             before = [_stamp(source) for source in sources]

@@ -205,6 +205,16 @@ def test_a_database_that_holds_anything_else_is_refused(root: Path, planted: str
             opened(root)
 
 
+def test_a_database_that_says_it_is_huge_is_not_copied(root: Path) -> None:
+    Store.open(root).close()
+    with (root / "store.db").open("r+b") as database:
+        database.seek(18)
+        database.write(b"\2\2")  # with a write-ahead log, so that it is read in a copy
+        database.truncate(1 << 40)
+    with pytest.raises(Refused, match="too large to be read in a copy"):
+        StoreToRead.read(root)
+
+
 def test_a_database_that_was_moved_away_takes_its_journal_with_it(store: Store, root: Path) -> None:
     store.runs.save(Run("old", "salary", "finished", datetime.now(UTC)))
     store.close()

@@ -241,3 +241,7 @@ def test_a_recurring_trouble_is_logged_once_a_minute_with_a_count(monkeypatch: p
     trouble.flush()
     trouble.flush()
     assert entries[1:] == ["trouble: 2 times; the last: at 159"]
+
+
+def test_white_space_around_a_host_is_not_part_of_it(uri: str) -> None:
+    assert status(exchange(uri, b"GET / HTTP/1.1\r\nHost:\tlocalhost \t\r\nConnection: close\r\n\r\n")) == 200
