@@ -7,7 +7,8 @@ exactly one value; `None` is an error that names the hook and the plugin. Raise 
 failure.
 
 An argument is added here without a default, for pluggy offers to implementations only those that have none. One that
-is to go is given to `warn_on_impl_args` first, with a `Retiring` that says what to do instead and names its last version.
+is to go is given to `warn_on_impl_args` first, with a `Retiring` that says what to do instead and names its last
+version.
 """
 
 from __future__ import annotations
