@@ -6,7 +6,7 @@ from platform import machine
 
 from lading import Installs, Sources
 
-PARSER = "httptools>=0.6"
+PARSER = "httptools>=0.6.3"
 """The scoring server parses HTTP with it."""
 
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # in Docker's words

@@ -135,6 +135,7 @@ def test_trailers_are_not_headers(uri: str) -> None:
         b"0\r\nX-Trailer: " + b"1" * 100_000,
         b"0" * 100_000,
     ],
+    ids=["many extensions", "one extension", "many trailers", "one trailer", "many digits"],
 )
 def test_chunk_extensions_and_trailers_are_bounded(uri: str, chunks: bytes) -> None:
     answer = exchange(uri, CHUNKED + (chunks if len(chunks) > 1000 else chunks * 10_000))

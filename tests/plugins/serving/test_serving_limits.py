@@ -86,6 +86,7 @@ def uri(echo: Service) -> Iterator[str]:
         (b"hello\r\n\r\n", 400, b"HTTP"),
         (b"CONNECT example.org:80 HTTP/1.1\r\n\r\n", 405, b"proxy"),
     ],
+    ids=map(str, range(13)),  # pytest would put the bytes into the environment
 )
 def test_a_request_beyond_a_limit_is_refused_with_the_limit(uri: str, request_: bytes, code: int, word: bytes) -> None:
     answer = exchange(uri, request_)
