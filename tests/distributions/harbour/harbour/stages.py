@@ -23,7 +23,7 @@ class CraneOptions(Options):
     data: InputPath | None = None
     """A file with one number: the model."""
     ballast: tuple[ManifestPath, ...] = ()
-    """Files and folders that the training turns out to read."""
+    """Files and folders that the training turns out to read, and those that a file `NAME.list` among them names."""
     weighed: bool = True
     """Whether the trainer knows what it read."""
     swell: ManifestPath | None = None
@@ -46,7 +46,10 @@ def lading_train(request, context):
         raise BadInput(f"{request.options.data.name}: {number} is below the water line")
     file = request.folder / "model.txt"
     file.write_text(str(number))
-    reads = {path: file_stamp(path) for path in request.options.ballast} if request.options.weighed else None
+    lists = [path for path in request.options.ballast if path.suffix == ".list"]
+    listed = [path.with_name(name) for path in lists for name in path.read_text().split()]
+    ballast = {path: file_stamp(path) for path in (*request.options.ballast, *listed)}
+    reads = ballast if request.options.weighed else None
     if request.options.swell:
         request.options.swell.write_text("8")
     return TrainedModel(file=file, framework="harbour", framework_version="2.1", metrics={"tons": number}, reads=reads)
