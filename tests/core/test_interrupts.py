@@ -38,7 +38,7 @@ def test_an_interrupt_says_what_is_done_and_the_same_command_resumes(
         ("package", "train, register", "package, deploy"),
         pytest.param("connect", "nothing", "train, register, package, deploy", marks=pytest.mark.slow),
         pytest.param("track", "nothing", "train, register, package, deploy", marks=pytest.mark.slow),
-        pytest.param("register", "train, register", "package, deploy", marks=pytest.mark.slow),
+        pytest.param("register", "train, register, package", "deploy", marks=pytest.mark.slow),
         pytest.param("gate", "nothing", "train, register, package, deploy", marks=pytest.mark.slow),
         pytest.param("scoring_uri", "train, register, package, deploy to quay", "nothing", marks=pytest.mark.slow),
     ],

@@ -37,7 +37,7 @@ def _refusals(trial: Trial) -> Figures:
         root, run = scene.inject(point, f"error={error}")
         where = f"{error} at {point.line}"
         if run.returncode != 0 or not UNNOTICED.search(point.line):
-            named = re.match(rf"Transient: {re.escape(str(root))}\S*: ", run.stderr)
+            named = re.match(rf"Transient: {re.escape(str(root.parent))}/\S*: ", run.stderr)  # the list of stores too
             if run.returncode != 5 or not named:
                 yield Found(Harm.UNTRUE, f"{where}: {run.returncode} {run.stderr}")
         yield from judged(scene, root, run.stdout.splitlines(), where)
