@@ -25,8 +25,9 @@ HEADINGS = ("gate", "tried", "of", *Harm, "seconds")
 
 @click.command(help=__doc__)
 @click.option("--only", multiple=True, type=click.Choice(list(GATES)), help="A gate to run; may be repeated.")
-@click.option("--quick", is_flag=True, help="A small sample of each gate's attempts.")
-def main(only: tuple[str, ...], quick: bool) -> None:
+@click.option("--share", type=click.FloatRange(0, 1), default=1.0, help="How many of each gate's attempts to make.")
+@click.option("--quick", "share", flag_value=QUICK, type=float, help="A small sample of each gate's attempts.")
+def main(only: tuple[str, ...], share: float) -> None:
     gates = [gate for gate in GATES.values() if (gate.name in only if only else gate.share)]
     for gate in gates:
         if not gate.is_runnable:
@@ -35,7 +36,7 @@ def main(only: tuple[str, ...], quick: bool) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         os.environ["XDG_STATE_HOME"] = str(Path(temporary) / "state")  # where the stores are noted that it makes
         build = Build.make(Path(temporary) / "build")
-        shares = [(QUICK if quick else 1.0) * (1.0 if only else gate.share) for gate in gates]
+        shares = [share * (1.0 if only else gate.share) for gate in gates]
         trials = [Trial(build, _folder(temporary, gate), share) for gate, share in zip(gates, shares, strict=True)]
         harmless = [_run(gate, trial) for gate, trial in zip(gates, trials, strict=True)]
     click.echo(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs", err=True)
