@@ -1,6 +1,5 @@
 """The manifest: YAML text to a `Manifest`, or to every problem at once at its line and column."""
 
-from .bind import bind_draft
 from .draft import Draft, parse, read
 from .json_schema import options_schema, schema
 from .records import DEFAULT_TARGET, Manifest, Path_, Register, Section, SectionRef
@@ -17,7 +16,6 @@ __all__ = [
     "Register",
     "Section",
     "SectionRef",
-    "bind_draft",
     "escaped",
     "expand_all",
     "options_schema",

@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.core.manifest.hostile_manifests import GROWING, HARMLESS
 
 from lading import ManifestError, Options
-from lading.manifest import bind_draft, read
+from lading.manifest import read
+from lading.manifest.bind import bind_draft
 
 
 def problems(file: Path) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from lading import InputPath, ManifestError, Options, Range, Text
-from lading.manifest import Draft, Manifest, Path_, bind_draft, read
+from lading.manifest import Draft, Manifest, Path_, read
+from lading.manifest.bind import bind_draft
 
 HEAD = "version: 1\nname: salary-svc\nregister: {file: model.joblib}\n"
 

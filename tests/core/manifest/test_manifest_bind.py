@@ -13,7 +13,8 @@ import pytest
 from manifest_kit import HEAD, TYPES, Local, Size, Workspace, bound, draft, problems, types_of
 
 from lading import GoldenRequest, InputPath, ManifestError, Options, PluginError
-from lading.manifest import DEFAULT_TARGET, Path_, SectionRef, bind_draft, read
+from lading.manifest import DEFAULT_TARGET, Path_, SectionRef, read
+from lading.manifest.bind import bind_draft
 
 SALARY = Path(__file__).parents[3] / "manifests" / "salary.yaml"
 

@@ -10,7 +10,8 @@ import pytest
 from manifest_kit import HEAD, bound, problems
 
 from lading import BadInput, ManifestError
-from lading.manifest import bind_draft, parse, read
+from lading.manifest import parse, read
+from lading.manifest.bind import bind_draft
 
 REFUSED = {
     "empty": (b"", ["empty: a manifest starts with version and name"]),

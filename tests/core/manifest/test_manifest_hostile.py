@@ -15,7 +15,8 @@ import pytest
 from tests.core.manifest.hostile_manifests import DOCUMENTS, GROWING, MIB
 
 from lading import InputPath, ManifestError, Options
-from lading.manifest import bind_draft, read
+from lading.manifest import read
+from lading.manifest.bind import bind_draft
 from lading.manifest.build import Builder
 
 CHILD = Path(__file__).with_name("manifest_hostile_child.py")

@@ -9,7 +9,7 @@ from pathlib import Path
 from manifest_kit import HEAD, draft, types_of
 from tests.waiting import LIMIT
 
-from lading.manifest import bind_draft
+from lading.manifest.bind import bind_draft
 
 HEAVY = ("asyncio", "difflib", "importlib.metadata", "jsonschema", "logging", "pydantic", "subprocess", "tempfile")
 TEXT = HEAD + "targets: {local: {port: 80}}\n"
@@ -29,7 +29,7 @@ def test_a_manifest_known_to_be_valid_is_read_with_light_modules(tmp_path: Path)
     (tmp_path / "lading.yaml").write_text(TEXT)
     code = (
         "import sys; from pathlib import Path; from manifest_kit import types_of\n"
-        "from lading.manifest import bind_draft, read\n"
+        "from lading.manifest import read\nfrom lading.manifest.bind import bind_draft\n"
         "draft = read(Path(sys.argv[1]), {}); types = types_of(draft); draft.fingerprint(types)\n"
         "manifest = bind_draft(draft, types, known_valid=True); print(manifest.targets['local'].options.port)\n"
         f"print(sorted(set(sys.modules) & {set(HEAVY)!r}))"
@@ -44,7 +44,7 @@ def test_a_pyyaml_without_libyaml_reads_the_same(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['yaml._yaml'] = None\n"
         "from pathlib import Path; from manifest_kit import types_of; import yaml\n"
-        "from lading.manifest import bind_draft, read\n"
+        "from lading.manifest import read\nfrom lading.manifest.bind import bind_draft\n"
         "draft = read(Path(sys.argv[1]), {}); print(yaml.__with_libyaml__, repr(bind_draft(draft, types_of(draft))))"
     )
     assert run(code, str(found.file)) == f"False {expected!r}\n"

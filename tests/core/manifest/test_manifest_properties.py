@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from manifest_kit import HEAD, draft, problems, types_of
 
 from lading import ManifestError
-from lading.manifest import bind_draft
+from lading.manifest.bind import bind_draft
 
 # What YAML can carry and a manifest does: no control characters, no number beyond 64 bits or without an end.
 TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn"), include_characters="\n\t"))

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests.conftest import Shell
 
 from lading import ImageRequest, ManifestError, ModelVersion, Package
-from lading.manifest import bind_draft, parse
+from lading.manifest import parse
+from lading.manifest.bind import bind_draft
 from lading_docker.archive import write
 from lading_docker.engine import failure
 from lading_docker.options import DockerOptions

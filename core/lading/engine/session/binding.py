@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import BadInput
-from ...manifest import Draft, Manifest, Path_, SectionRef, bind_draft
+from ...manifest import Draft, Manifest, Path_, SectionRef
+from ...manifest.bind import bind_draft
 from ...model import Options
 from ...plugin.bound import BoundPlugin, bind
 
