@@ -183,7 +183,7 @@ def _paths(project: Project, text: str) -> list[str]:
     """The paths of a call by which strace knows it, if they are in the project and have the same name in every run."""
     known = text.partition(", ")[0] if re.match("execve|p?write|sendto|rename", text) else text.partition(") = ")[0]
     found = re.findall(rf"{re.escape(str(project.folder))}/([^\">]+)", known)
-    return [path for path in dict.fromkeys(found) if not re.search(r"/tmp/|\.\d+$", path)]
+    return [path for path in dict.fromkeys(found) if not re.search(r"/tmp/|\.\d+$|-[0-9a-f]{16}\b", path)]
 
 
 def _is_boundary(project: Project, call: str, text: str) -> bool:
