@@ -1,4 +1,4 @@
-"""What a release is to its supervisor and its workers: one immutable JSON file, known by its sha256."""
+"""The spec of a release, for its supervisor and its workers: one immutable JSON file, known by its sha256."""
 
 from __future__ import annotations
 

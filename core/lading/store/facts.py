@@ -1,4 +1,4 @@
-"""What targets record about a deployment in the store's database, where no planted file can replace it."""
+"""Facts that targets record about a deployment. They lie in the store's database: no planted file can replace them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a store is and holds, for a user to judge whether to trust it."""
+"""A summary of a store, from which a user can judge whether to trust it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Trust:
 
     @property
     def remark(self) -> str:
-        """What the user should know of a store that is not trusted; empty for one that is."""
+        """A warning about a store that is not trusted; empty for a trusted one."""
         if self.holds():
             return ""
         return f"the store {self._guard.root} is not trusted; `lading store trust` shows what it holds"
