@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -17,14 +18,17 @@ import click
 import lading
 from lading import Options
 from lading.cli.commands import lading as command_line
-from lading.manifest import REFERENCE, Register, options_schema
-from lading.manifest.core import Core, ImageBlock, Recorded, Sample, TargetBlock
+from lading.manifest import REFERENCE, NoWorseThan, Register, options_schema
+from lading.manifest.core import Core, EvaluateBlock, ImageBlock, Recorded, Sample, TargetBlock
 from lading.plugin.bound import BoundPlugin
 from lading.plugin.discovery import GROUPS, installed
 from lading.plugin.spec import HOOKS
+from lading_serving.alone import serve
 
 CORE: dict[str, type[Options]] = {
     "Top level": Core,
+    "`evaluate`": EvaluateBlock,
+    "`evaluate.no_worse_than`": NoWorseThan,
     "`register`": Register,
     "Each of `package.samples`": Sample,
     "`package.samples`, recorded": Recorded,
@@ -32,12 +36,19 @@ CORE: dict[str, type[Options]] = {
     "Every block of `targets`": TargetBlock,
 }
 HERE = Path(__file__).parent
+SOURCES = [HERE.parent / name for name in ("core", "plugins", "targets")]
+CHAPTERS = ("intro", "options", "errors", "identity", "deploy", "package", "roles")
+"""The parts of the page of hooks that people write, each in a file `hooks-NAME.md`, in their order. A line
+`<!-- examples/NAME.py -->` stands for that file, which is linted, type-checked and used by tests.
+"""
+FOR_USERS = ("lading.python.", "lading.plugin.catalogue", "lading.engine.")
+"""The modules of the public functions that take a manifest, a store or the name of a plugin."""
 GENERATED = "<!-- written by docs/reference.py: change the code, not this page -->"
 
 
 def pages() -> dict[str, str]:
     """File name to text."""
-    pages = {"cli.md": _cli(), "manifest.md": _manifest(), "hooks.md": _hooks()}
+    pages = {"cli.md": _cli(), "manifest.md": _manifest(), "hooks.md": _hooks(), "architecture-modules.md": _modules()}
     return {name: "\n".join(blocks) + "\n" for name, blocks in pages.items()}
 
 
@@ -51,6 +62,24 @@ def _cli() -> Iterator[str]:
         yield f"## `{path}`\n\n```text\n{command.get_help(context)}\n```\n"
 
 
+def _modules() -> Iterator[str]:
+    yield f"# The modules\n\n{GENERATED}\n"
+    yield "One sentence for each module, from its docstring. [architecture.md](architecture.md) shows the packages.\n"
+    folders = [file.parent for source in SOURCES for file in sorted(source.rglob("__init__.py"))]
+    for folder in folders:
+        modules = [file for file in sorted(folder.glob("*.py")) if file.name != "__init__.py"]
+        yield f"## `{folder.relative_to(HERE.parent)}`\n\n{_purpose(folder / '__init__.py')}\n"
+        if modules:
+            yield "| module | purpose |\n|---|---|"
+            yield from (f"| `{file.stem}` | {_purpose(file)} |" for file in modules)
+            yield ""
+
+
+def _purpose(module: Path) -> str:
+    text = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split()).replace("|", "\\|")
+
+
 def _exit_codes() -> Iterator[str]:
     yield "| code | meaning |\n|---|---|"
     for code, meaning in (
@@ -59,7 +88,7 @@ def _exit_codes() -> Iterator[str]:
         ("2", "bad input: a wrong manifest, an unknown name"),
         ("3", "refused by a safety rule or a gate"),
         ("4", "locked by another command"),
-        ("5", "something outside may work later: a full disk, a service that does not answer"),
+        ("5", "a temporary failure outside Lading: a full disk, a service that does not answer"),
         ("6", "the target, a plugin or a script failed"),
         ("7", "outcome unknown: run the same command again"),
         ("8", "the new release did not come up; the old one still serves, or serves again"),
@@ -89,16 +118,50 @@ def _manifest() -> Iterator[str]:
         described = ", ".join(f"`{role}`" for role in bound.roles)
         yield f"## Plugin `{plugin.name}`: {described}\n\n{bound.description.summary}\n"
         yield from _section("", bound.description.options)
+        for role, options in bound.description.role_options.items():
+            yield from _section(f"### `{role}` by `{plugin.name}`", options)
 
 
 def _hooks() -> Iterator[str]:
     yield f"# Hooks\n\n{GENERATED}\n"
-    yield (HERE / "hooks-intro.md").read_text(encoding="utf-8")
+    yield from map(_chapter, CHAPTERS)
     for hook in HOOKS.values():
         yield from _hook(hook)
-    yield "## Types\n\nNames of `lading`. What has fields is a frozen dataclass.\n"
+    yield "## Types\n\nThese types are names of `lading`. A type with fields is a frozen dataclass.\n"
+    yield "`OptionsT_co` stands for the options type of your plugin: write `DeployRequest[AcmeOptions]`, and"
+    yield "`request.deployment.options` has that type. A request without brackets has `Options`.\n"
     for kind in sorted(_kinds(HOOKS.values()), key=lambda kind: kind.__name__):
         yield from _type(kind)
+    yield from _functions()
+
+
+def _functions() -> Iterator[str]:
+    """The public functions that a hook may use: all but those for the users of a manifest."""
+    yield "## Functions\n\nNames of `lading`, but for the last one. A plugin may use them.\n"
+    for name in dir(lading):
+        found = getattr(lading, name)
+        if inspect.isfunction(found) and not found.__module__.startswith(FOR_USERS):
+            yield from _function(found)
+    for kind in (lading.Command, lading.Finished, lading.Reads):
+        yield from _type(kind)
+    yield "A target starts `lading_serving.foreground`. If its platform restarts and replaces the process itself, its"
+    yield "program may call this function of `lading_serving.alone`:\n"
+    yield from _function(serve)
+
+
+def _function(function: Callable[..., object]) -> Iterator[str]:
+    shown = re.sub(r"<function <lambda>[^>]*>", "…", _signature(function))
+    yield f"### `{function.__name__}`\n\n```text\n{function.__name__}{shown}\n```\n\n{inspect.getdoc(function)}\n"
+
+
+def _chapter(name: str) -> str:
+    """A chapter, with the code of its examples."""
+    text = (HERE / f"hooks-{name}.md").read_text(encoding="utf-8")
+    return re.sub(r"^<!-- (examples/\w+\.py) -->$", _example, text, flags=re.MULTILINE)
+
+
+def _example(found: re.Match[str]) -> str:
+    return f"```python\n{(HERE / found[1]).read_text(encoding='utf-8')}```"
 
 
 def _hook(hook: Callable[..., object]) -> Iterator[str]:
