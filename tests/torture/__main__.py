@@ -1,7 +1,7 @@
-"""`python -m tests.torture`: kill, starve and crowd a copy of the product, and count what it loses.
+"""The torture suite: kill, starve and overload a copy of the product, and count losses. `python -m tests.torture`.
 
-Prints one row per gate, each as soon as it is known, and below it what was found and where. Exits 1 where a figure that
-must be 0 is not, 2 where a gate could not run. `--quick` makes a small sample of each gate's attempts.
+Prints one row per gate when it is done, and its findings below. Exits with 1 if a figure that must be 0 is not 0, and
+with 2 if a gate could not run. `--quick` runs a small sample of each gate.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-sys.path += [str(Path(__file__).parents[1] / kits) for kits in ("core/store", "emulators/azureml")]  # programs, too
+sys.path.append(str(Path(__file__).parents[1] / "emulators" / "azureml"))  # also as a program
 
 from .builds import Build
 from .gate import Figures, Gate, Harm, Trial
@@ -34,7 +34,7 @@ def main(only: tuple[str, ...], share: float) -> None:
             raise click.ClickException(f"the gate {gate.name} needs Linux and {gate.needs} on the PATH")
     click.echo(_line(HEADINGS))
     with tempfile.TemporaryDirectory() as temporary:
-        os.environ["XDG_STATE_HOME"] = str(Path(temporary) / "state")  # where the stores are noted that it makes
+        os.environ["XDG_STATE_HOME"] = str(Path(temporary) / "state")  # the list of the stores that it creates
         build = Build.make(Path(temporary) / "build")
         shares = [share * (1.0 if only else gate.share) for gate in gates]
         trials = [Trial(build, _folder(temporary, gate), share) for gate, share in zip(gates, shares, strict=True)]
@@ -63,7 +63,7 @@ def _cells(gate: Gate, figures: Figures) -> tuple[str, ...]:
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    """A row of a Markdown table, as docs/reliability.md keeps it."""
+    """A row of a Markdown table, as in tests/torture/README.md."""
     return f"| {cells[0]:<18} | " + " | ".join(f"{cell:>7}" for cell in cells[1:]) + " |"
 
 

@@ -1,4 +1,4 @@
-"""A deploy to the offline Azure, and each fault at each of its requests."""
+"""A deploy to the offline Azure, with each fault at each of its requests."""
 
 from __future__ import annotations
 

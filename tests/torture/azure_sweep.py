@@ -1,4 +1,4 @@
-"""A deploy to the offline Azure that meets one fault at one of its requests, and what must hold then."""
+"""A deploy to the offline Azure with one fault at one of its requests, and the guarantees that must hold."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from .warm import Ended, Warm
 
 ROOT = Path(__file__).parents[2]
 
-PATIENCE = "10"  # seconds that a deploy is given which nobody answers
+PATIENCE = "10"  # seconds for a deploy without any response
 HONEST = {0, 5, 7}
-ANSWERS = "/score"  # where a request meets a fault, the release is honestly said not to have come up
+ANSWERS = "/score"  # a fault at this request may correctly fail the release
 BUSY = {"code": "Busy", "message": "come back later"}
-AGAIN = 1.0  # seconds that Azure asks for
+AGAIN = 1.0  # the waiting time in seconds that Azure requests
 SERVICE = "salary-svc"
 SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n"
 
@@ -45,7 +45,7 @@ FAULTS: dict[str, Add] = {
 
 
 class Strike(NamedTuple):
-    """One point: which fault, at which request of the deploy."""
+    """One attempt: a fault and a request of the deploy."""
 
     fault: str
     number: int
@@ -56,19 +56,19 @@ class Strike(NamedTuple):
 
 
 def route(call: Call) -> str:
-    """A call without what differs from one run to the next: the workspace, ids, ports."""
+    """A call without the parts that differ from run to run: workspace, ids and ports."""
     path = re.sub(r"/subscriptions/.*?/workspaces/[^/]+", "", f"{call.host}{call.path}")
     return f"{call.method} " + re.sub(r"[^/.:]*\d[^/.:]*", "*", path)
 
 
 def strikes(calls: Sequence[Call]) -> list[Strike]:
-    """Every fault at every request, the faults in turn."""
+    """Every fault at every request, in mixed order."""
     return [Strike(fault, number, route(call)) for number, call in enumerate(calls) for fault in FAULTS]
 
 
 @dataclass
 class Lane:
-    """An offline Azure, a process that runs commands, and a project that is packed already, to be copied."""
+    """An offline Azure, a process that runs commands, and a packaged project to copy."""
 
     emulator: Emulator
     warm: Warm
@@ -83,14 +83,14 @@ class Lane:
         self.warm.close()
 
     def record(self, folder: Path) -> list[Call]:
-        """The requests of a deploy that meets no fault."""
+        """The requests of a deploy without a fault."""
         attempt = Attempt.begin(self, folder)
         ended = attempt.deploy()
         assert ended.code == 0, ended.err
         return list(attempt.azure.calls)
 
     def strike(self, strike: Strike, folder: Path) -> list[Found]:
-        """What was found of one attempt; its folder is gone afterwards."""
+        """The findings of one attempt. Its folder is removed afterwards."""
         attempt = Attempt.begin(self, folder)
         found = list(attempt.judge(strike))
         shutil.rmtree(folder)
@@ -120,7 +120,7 @@ class Attempt:
         return self.warm("deploy", "lading.yaml", "--target", "aci", *argv, folder=self.folder, env=env)
 
     def judge(self, strike: Strike) -> Iterator[Found]:
-        """Deploy and meet the fault, deploy again, and look at what is there."""
+        """Deploy with the fault, deploy again, and check the result."""
         FAULTS[strike.fault](self.azure.faults, strike.number)
         ended = self.deploy(*(["--timeout", PATIENCE] if strike.fault == "silent" else []))
         unanswered = strike.route.endswith(ANSWERS) and ended.code == 8
@@ -136,9 +136,9 @@ class Attempt:
         yield from self._told(strike, ended.out + ended.err + again.out + again.err)
 
     def _hurried(self, strike: Strike) -> Iterator[Found]:
-        """Where Azure asked for a time, the same was not asked before it was over.
+        """Check that no request was repeated before the time that Azure asked for.
 
-        What the SDK does not need, such as a validation, it does not ask again: it goes on without.
+        The SDK does not repeat requests that it does not need, such as a validation.
         """
         calls = list(self.azure.calls)
         struck = next((call for call in calls if call.fault), None)
@@ -150,7 +150,7 @@ class Attempt:
                 yield Found(Harm.UNTRUE, f"{strike}: asked again after {later[0].at - struck.at:.2f} s")
 
     def _left(self, strike: Strike) -> Iterator[Found]:
-        """Everything is there once, and the store knows it."""
+        """Check that everything exists once, and that the store has a record of it."""
         state = self.azure.state
         counts = {kind: len(state[kind]) for kind in ("experiments", "runs", "models", "assets", "services")}
         created = [call for call in self.azure.calls.like("POST", "/services$") if _had_effect(call)]
@@ -172,7 +172,7 @@ class Attempt:
             yield Found(Harm.STUCK, f"{strike}: releases {states}, open intents {intents}")
 
     def _told(self, strike: Strike, shown: str) -> Iterator[Found]:
-        """No credential was shown, or is in a file."""
+        """Check that no credential was shown or is in a file."""
         places = {"output": shown.encode()}
         places |= {str(path): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
         secrets = [secret.encode() for secret in self.azure.secrets if secret]
@@ -198,7 +198,7 @@ def _answers(state: dict[str, Any]) -> bool:
 
 
 def pack(lading: Path, folder: Path, env: Mapping[str, str]) -> Path:
-    """The salary project, trained and packed, with a scoring script that is quick to start."""
+    """The salary project, trained and packaged, with a scoring script that starts quickly."""
     folder.mkdir()
     (folder / ".git").mkdir()
     shutil.copy(ROOT / "data" / "sal.csv", folder)

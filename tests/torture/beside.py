@@ -1,4 +1,4 @@
-"""What goes on beside an attack: a client that does nothing wrong, or other work."""
+"""Work beside an attack: a well-behaved client, or other work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Good:
-    """A client that does nothing wrong; `wrong` is what came instead of its answers."""
+    """A well-behaved client. `wrong` collects wrong responses."""
 
     uri: str
     asked: int = 0
@@ -39,7 +39,7 @@ class Good:
 
 @contextmanager
 def beside(work: Callable[[], None], ends: threading.Event) -> Iterator[None]:
-    """Work that goes on meanwhile, until it is asked to end."""
+    """Run work in the background until `ends` is set."""
     thread = threading.Thread(target=work)
     thread.start()
     try:

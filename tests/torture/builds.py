@@ -1,4 +1,4 @@
-"""The product under torture: a copy of its packages in an environment of its own, whole or with one line broken."""
+"""The product under test: a copy of its packages in its own environment, unchanged or with one line broken."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ sys.exit(main())
 
 @dataclass(frozen=True)
 class Defect:
-    """One line of the product as it is, and broken on purpose. Raises ValueError where it is not there exactly once."""
+    """One line of the product, and its broken form.
+
+    Planting raises ValueError unless the line occurs exactly once.
+    """
 
     name: str
     file: str
@@ -41,7 +44,7 @@ class Defect:
 
 @dataclass(frozen=True)
 class Build:
-    """An environment whose `lading` is a copy: an edit of the sources meanwhile would shift the count of the calls."""
+    """An environment with a copy of `lading`. An edit of the sources meanwhile would shift the numbers of the calls."""
 
     folder: Path
 
@@ -80,7 +83,7 @@ class Build:
         return self.folder / "bin" / "lading"
 
     def environment(self) -> dict[str, str]:
-        """What its commands see: nothing that would make two runs of one command differ."""
+        """The environment of its commands. It has nothing that would make two runs of a command differ."""
         kept = ("HOME", "LANG", "PATH", "TMPDIR", "XDG_STATE_HOME")
         env = {name: os.environ[name] for name in kept if name in os.environ}
         return {**env, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}

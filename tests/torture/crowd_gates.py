@@ -12,13 +12,13 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import IO
 
-from store_kit import THIS
+from tests.core.store.store_kit import THIS
 
 from lading.errors import LadingError
 from lading.store import Store
 
 from .gate import Figures, Found, Gate, Harm, Trial
-from .project import LIMIT, Project, answers, eventually
+from .project import LIMIT, SERVICE, Project, answers, eventually
 
 PROCESSES, EACH = 16, 100
 ROUNDS = 8
@@ -31,7 +31,7 @@ def _registrations(trial: Trial) -> Figures:
             stack.enter_context(_registering(trial, root, trial.folder / f"process-{number}", each))
             for number in range(PROCESSES)
         ]
-        for process in crowd:  # all at once, the creation of the store too
+        for process in crowd:  # all at once, including the creation of the store
             _stream(process.stdin).write("go\n")
             _stream(process.stdin).flush()
         acknowledged = [line.split() for process in crowd for line in _stream(process.stdout)]
@@ -67,7 +67,7 @@ def _stream(pipe: IO[str] | None) -> IO[str]:
 
 
 def _deployers(trial: Trial) -> Figures:
-    """Two commands deploy one service, each paused and continued at random; the lock's holder is the only writer."""
+    """Let two commands deploy one service, pausing each at random. Only the holder of the lock may write."""
     rounds = range(trial.size(ROUNDS))
 
     def attempt(number: int) -> Iterator[Found]:
@@ -84,6 +84,7 @@ def _two_deployers(project: Project, dice: random.Random) -> Iterator[Found]:
     commands = [project.start("deploy"), project.start("deploy")]
     while any(command.poll() is None for command in commands):
         _pause(dice.choice(commands), dice.random() / 4)
+        time.sleep(dice.random() / 4)  # without it, the last command is paused all the time and runs into its limits
     ended = [(command.returncode, *command.communicate()) for command in commands]
     codes = sorted(code for code, _, _ in ended)
     if codes not in ([0, 0], [0, 4]) or any("Traceback" in err for _, _, err in ended):
@@ -93,14 +94,14 @@ def _two_deployers(project: Project, dice: random.Random) -> Iterator[Found]:
     if not all(answers(out.strip()) for code, out, _ in ended if code == 0):
         yield Found(Harm.GAP, f"a deployer was done, and its address does not answer: {ended}")
     yield from _history(project)
-    if not eventually(lambda: len(project.processes()) == 2):
+    if not eventually(lambda: len(project.processes()) == SERVICE):
         yield Found(Harm.ORPHAN, f"two deployers left {project.describe()}")
     if project.run("delete").returncode != 0 or not eventually(lambda: not project.processes()):
         yield Found(Harm.ORPHAN, f"after delete: {project.describe()}")
 
 
 def _history(project: Project) -> Iterator[Found]:
-    """Two writers would both have begun a release, or given up the other's."""
+    """Find two writers: both would have begun a release, or abandoned the other's."""
     with closing(Store.open(project.store)) as store:
         states = [release.state for release in store.releases.list()]
         versions = [model.version for model in store.models.list()]
@@ -111,7 +112,7 @@ def _history(project: Project) -> Iterator[Found]:
 
 
 def _pause(command: subprocess.Popen[str], seconds: float) -> None:
-    """Stop a command for a while; the other goes on meanwhile."""
+    """Stop a command for a while. The other one continues."""
     with suppress(ProcessLookupError):
         os.kill(command.pid, signal.SIGSTOP)
         time.sleep(seconds)

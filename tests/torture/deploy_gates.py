@@ -1,4 +1,4 @@
-"""A whole deploy, from training to the scoring URI, and a fault where it touches files, locks, sockets, processes."""
+"""A complete deploy, from training to the scoring URI, with a fault at one of its system calls."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from lading.store import Store
 from lading_serving.control import NOTHING, ControlFolder
 
 from .gate import Figures, Found, Gate, Harm, Trial
-from .project import Project, answers, children, eventually
+from .project import SERVICE, Project, answers, children, eventually, parent
 from .traces import Boundary, Ended, attached, attached_boundaries, boundaries, run_to, was_killed
 
-HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: it was the deploying process that the fault killed
-BRIEF = ("--timeout", "15")  # for a deploy whose fault strikes each process that comes to the same point
+HONEST = {0, 3, 4, 5, 6, 7, 8, -9}  # -9: the fault killed the deploying process
+BRIEF = ("--timeout", "15")  # for a deploy whose fault hits each process at the same point
 PATIENT = ("--timeout", "45")
 
 
 class Fault(NamedTuple):
-    """What strace does, and to which calls; where none are named, to all that leave something behind."""
+    """A fault of strace and its calls. Without calls, it applies to all calls that leave something behind."""
 
     action: str
     calls: frozenset[str] = frozenset()
 
     def points(self, known: Iterable[Boundary]) -> list[Boundary]:
-        """The boundaries at which it makes a difference of its own."""
+        """The boundaries at which this fault has its own effect."""
         if not self.calls:
             return [point for point in known if point.is_effect]
         return [point for point in known if point.call in self.calls and not point.is_of_store]
@@ -45,7 +45,7 @@ REFUSALS = (
 
 @dataclass
 class Witness:
-    """Asks a scoring URI again and again, from another thread, and notes what it did not answer."""
+    """Sends requests to a scoring URI from another thread, and records missing responses."""
 
     uri: str
     missed: int = 0
@@ -68,7 +68,7 @@ class Witness:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Where a deploy starts from: a project with a store, and whether a release of it is live, to be replaced."""
+    """The start of a deploy: a project with a store, with or without a live release to replace."""
 
     trial: Trial
     before: Project
@@ -81,22 +81,22 @@ class Scenario:
 
     @classmethod
     def update(cls, trial: Trial) -> Scenario:
-        """A live release, and a change that is still to be trained, registered and packaged."""
+        """A live release, and a change that is not trained, registered and packaged yet."""
         return cls(trial, _prepared(trial, "deploy", "delete"), is_live=True)
 
     @classmethod
     def packaged(cls, trial: Trial) -> Scenario:
-        """A live release, and a change that is packaged."""
+        """A live release, and a packaged change."""
         return cls(trial, _prepared(trial, "deploy", "delete", change=("package",)), is_live=True)
 
     @property
     def leaves(self) -> bool:
-        """Whether the deploy starts a supervisor, which lives on."""
+        """Whether the deploy starts a supervisor that continues to run."""
         return not self.is_live
 
     @contextmanager
     def project(self, name: str) -> Iterator[tuple[Project, str]]:
-        """A project in that state, and the scoring URI of the live release; nothing of it runs afterwards."""
+        """A project in this state, and the scoring URI of the live release. All processes are ended afterwards."""
         project = self.before.copy(self.trial.folder / name)
         try:
             yield project, self._live(project) if self.is_live else ""
@@ -111,7 +111,7 @@ class Scenario:
 
 
 def _prepared(trial: Trial, *commands: str, change: tuple[str, ...] = ()) -> Project:
-    """A project after some commands, and after some more of its revision 2."""
+    """A project after some commands, and after further commands for its revision 2."""
     project = Project.quick(trial.build, trial.folder / "before")
     for revision, each in ((1, commands), (2, change)):
         project.revise(revision)
@@ -156,7 +156,7 @@ def _gate(start: Callable[[Trial], Scenario], faults: tuple[Fault, ...]) -> Call
 
 
 def _supervisor(trial: Trial) -> Figures:
-    """The supervisor alone is traced, from the moment at which an update of its live release begins."""
+    """Trace only the supervisor, from the start of an update of its live release."""
     scenario = Scenario.packaged(trial)
     with scenario.project("record") as (project, _):
         with attached(project, _supervisor_of(project)):
@@ -178,13 +178,13 @@ def _supervisor(trial: Trial) -> Figures:
 
 
 def _done(ended: Ended, where: str) -> Iterator[Found]:
-    """A deploy that says so is done: nothing was killed that outlives it."""
+    """Check that a deploy that reports success is complete. No process that outlives it was killed."""
     if ended.code == 0 and not answers(ended.out.strip()):
         yield Found(Harm.UNTRUE, f"{where}: done, and {ended.out.strip()} does not answer")
 
 
 def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterator[Found]:
-    """What a deploy that met a fault said was true, and the same command brings everything to its end."""
+    """Check that a deploy with a fault reported the truth, and that the same command completes the work."""
     if ended.code not in HONEST or "Traceback" in ended.err:
         yield Found(Harm.UNTRUE, f"{where}: exit {ended.code}: {ended.err[-600:]}")
     yield from _unannounced(project, where)
@@ -195,7 +195,7 @@ def _resumed(project: Project, ended: Ended, where: str, *, old: str) -> Iterato
 
 
 def _unannounced(project: Project, where: str) -> Iterator[Found]:
-    """An effect on the target was in the journal before it happened, and stays there until its outcome is known."""
+    """Check that an effect was in the journal before it happened, and stays there until its outcome is known."""
     if not project.is_begun:
         return
     desired = ControlFolder(project.work).desired() or NOTHING
@@ -210,7 +210,7 @@ def _unannounced(project: Project, where: str) -> Iterator[Found]:
 
 
 def _left(project: Project, where: str) -> Iterator[Found]:
-    """One service runs, and nothing once it is deleted."""
+    """Check that one service runs, and that nothing is left after its deletion."""
     if not eventually(lambda: _is_one_service(project)):
         yield Found(Harm.ORPHAN, f"{where}: {len(project.processes())} processes: {project.describe()}")
     deleted = project.run("delete")
@@ -236,10 +236,10 @@ def _judge_store(project: Project, where: str, models: int) -> Iterator[Found]:
 
 
 def _is_one_service(project: Project) -> bool:
-    """One supervisor and one worker of its own run, and nothing else."""
+    """Whether exactly one keeper, its supervisor and one worker run."""
     found = project.processes()
     supervisor = _supervisor_of(project)
-    return len(found) == 2 and supervisor in found and children(supervisor) == [*{*found} - {supervisor}]
+    return len(found) == SERVICE and {*found} == {parent(supervisor), supervisor, *children(supervisor)}
 
 
 def _supervisor_of(project: Project) -> int:

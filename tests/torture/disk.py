@@ -1,4 +1,4 @@
-"""What a disk may hold after a power loss, from the calls of a process: all that was synced, and any of the rest."""
+"""The possible contents of a disk after a power loss: all synced data, and any part of the rest."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+)")
 _ON_FILES = ("write", "pwrite64", "ftruncate", "fsync", "fdatasync")
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_ALL = 6  # of so many effects that are not on the disk, every subset is tried; of more, those that differ most
+_ALL = 6  # up to this number of pending effects, every subset is tried; of more, those that differ most
 
 
 @dataclass(eq=False, frozen=True)
 class Node:
-    """A file or a folder, whatever its names are."""
+    """A file or folder, independent of its names."""
 
     is_folder: bool = False
 
 
 @dataclass(frozen=True)
 class Change:
-    """Bytes of one file: written at an offset, or cut off there."""
+    """A change of a file: bytes written at an offset, or a truncation there."""
 
     node: Node
     at: int
@@ -34,7 +34,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Renaming:
-    """Names that go and come in one step, each in a folder; the folder of the last one makes it durable."""
+    """Names that are removed and added in one step, each in a folder. Syncing the last folder makes it durable."""
 
     gone: tuple[tuple[Node, str], ...]
     come: tuple[tuple[Node, str, Node], ...]
@@ -45,13 +45,13 @@ class Renaming:
 
 
 Effect = Change | Renaming
-State = tuple[tuple[int, Effect], ...]  # the effects that lead to it, numbered in the order in which they were caused
-Image = tuple[tuple[str, bytes | None], ...]  # paths below the folder, each after its own; a folder has no bytes
+State = tuple[tuple[int, Effect], ...]  # its effects, numbered in the order in which they happened
+Image = tuple[tuple[str, bytes | None], ...]  # paths below the folder, parents first; a folder has no bytes
 
 
 @dataclass
 class Disk:
-    """Follows the calls of one process in one folder; `volatile` is what the process itself sees."""
+    """Follows the calls of a process in a folder. `volatile` is the content as the process sees it."""
 
     root: Path
     top: Node = field(default_factory=lambda: Node(is_folder=True))
@@ -63,7 +63,7 @@ class Disk:
     _clock: Iterator[int] = field(default_factory=itertools.count)
 
     def follow(self, line: str) -> bool:
-        """Take note of a call as strace wrote it; True where it made something durable that was not."""
+        """Process one call from strace. Returns True if it made something durable."""
         parsed = _CALL.match(line)
         if parsed is None or int(parsed[3]) < 0 or str(self.root) not in line:
             return False
@@ -77,17 +77,17 @@ class Disk:
         return False
 
     def everything(self) -> State:
-        """All that the process did, as if all of it were on the disk."""
+        """The state with all effects of the process on the disk."""
         return tuple(sorted([*self.durable, *self.pending], key=lambda each: each[0]))
 
     def states(self) -> Iterator[State]:
-        """What may be on the disk if the power is lost now."""
+        """The possible states of the disk if the power fails now."""
         for chosen in _subsets(self.pending):
             yield tuple(sorted([*self.durable, *chosen], key=lambda each: each[0]))
 
     def _on_open_file(self, call: str, path: str, arguments: str, texts: list[bytes]) -> bool:
         node = self._find(self._relative(path))
-        if node is None:  # deleted, or outside
+        if node is None:  # deleted, or outside the folder
             return False
         if call in {"fsync", "fdatasync"}:
             return self._sync(node)
@@ -171,7 +171,7 @@ class Disk:
 
 
 def image(state: State, top: Node) -> Image:
-    """The files and folders that a state of the disk comes to: many states come to the same."""
+    """The files and folders of a state of the disk. Several states may give the same image."""
     names: dict[Node, dict[str, Node]] = {}
     contents: dict[Node, bytearray] = {}
     for _, effect in state:

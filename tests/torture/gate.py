@@ -1,4 +1,4 @@
-"""What a gate is: many attempts to break one promise, and what was broken. To add one, see `registry.py`."""
+"""A gate: many attempts to break one promise, and their findings. `registry.py` describes how to add one."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ T = TypeVar("T")
 
 
 class Harm(StrEnum):
-    """What must never happen, by the column of the table that counts it."""
+    """Failures that must never happen. Each has a column in the table."""
 
-    LOST = "lost"  # something was acknowledged, and is gone
-    ORPHAN = "orphans"  # a process lives on that no store knows
-    CORRUPT = "corrupt"  # a store does not open, or what it holds is not whole
-    STUCK = "stuck"  # the same command, run again, did not finish the work
-    UNTRUE = "untrue"  # "done" that was not so, an exit code that means something else, or a traceback
-    GAP = "gaps"  # the service did not answer, or wrongly, while the old release should have
-    EXECUTED = "executed"  # something in a hostile file ran
-    ESCAPED = "escaped"  # a hostile file left something where it may not
+    LOST = "lost"  # acknowledged data is missing
+    ORPHAN = "orphans"  # a process runs that no store knows
+    CORRUPT = "corrupt"  # a store does not open, or its content is damaged
+    STUCK = "stuck"  # the same command did not complete the work
+    UNTRUE = "untrue"  # a false "done", a wrong exit code, or a traceback
+    GAP = "gaps"  # the service did not respond, or responded wrongly, while the old release should have
+    EXECUTED = "executed"  # code from a malicious file ran
+    ESCAPED = "escaped"  # a malicious file left something in a forbidden place
 
 
 @dataclass(frozen=True)
 class Found:
-    """One harm, and where it was done."""
+    """One finding, and its place."""
 
     harm: Harm
     where: str
@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a gate came to: `tried` points of the `points` there are, and every harm that it found."""
+    """The result of a gate: `tried` of all `points`, and all findings."""
 
     points: int
     tried: int
@@ -56,10 +56,10 @@ class Figures:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a gate works with: a build of the product, an empty folder, and how much of its work it is to do.
+    """The input of a gate: a build of the product, an empty folder, and the amount of work.
 
-    `share` is 1 for all of it; `lanes` is how many attempts run side by side; `focus` is a pattern of the points that
-    are tried.
+    `share` is the share of the work, 1 for all. `lanes` is the number of parallel attempts. `focus` is a pattern for
+    the points to try.
     """
 
     build: Build
@@ -69,17 +69,17 @@ class Trial:
     focus: str = ""
 
     def size(self, full: int) -> int:
-        """How many attempts of `full` are made."""
+        """The number of attempts, of `full` in a complete run."""
         return max(2, round(full * self.share))
 
     def sample(self, points: Sequence[T]) -> list[T]:
-        """All points, or as many as the share allows, evenly spread."""
+        """All points, or a share of them, evenly distributed."""
         return _spread(self._focused(points), self.size(len(points)))
 
     def meet(self, attempt: Callable[[T], Iterable[Found] | None], points: Sequence[T]) -> Figures:
-        """Try points until as many were met as the share allows, evenly spread.
+        """Try points until the share of them was reached, evenly distributed.
 
-        An attempt that did not come to its point returns None; another point is then tried instead, while there is one.
+        An attempt that did not reach its point returns None. Another point is then tried, if there is one.
         """
         wanted, rest = self.size(len(points)), self._focused(points)
         met: list[Iterable[Found]] = []
@@ -91,7 +91,7 @@ class Trial:
         return Figures(len(points), len(met), tuple(found for all_found in met for found in all_found))
 
     def each(self, attempt: Callable[[T], Iterable[Found]], points: Sequence[T]) -> tuple[Found, ...]:
-        """What was found at any of the points, in their order."""
+        """The findings at all points, in their order."""
         with ThreadPoolExecutor(self.lanes) as pool:
             return tuple(
                 found for all_found in pool.map(lambda point: list(attempt(point)), points) for found in all_found
@@ -103,9 +103,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Gate:
-    """One row of the table. `promise` says what the figures mean; `needs` names the program that it needs.
+    """One row of the table. `promise` explains the figures. `needs` is the program that the gate requires.
 
-    `share` is how much of its work is done where no gate is named, 0 for none; one that is named does all of it.
+    `share` is its share of work if no gate is named, 0 for none. A named gate always does all of its work.
     """
 
     name: str

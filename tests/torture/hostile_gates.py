@@ -1,4 +1,4 @@
-"""Model files, archives and manifests that mean harm, put through the commands that read them; altered models too."""
+"""Malicious model files, archives and manifests, and altered models, with the commands that read them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from tests.core.hostile_archives import BROKEN, HOSTILE, members, rewrite
 from tests.core.manifest.hostile_manifests import DOCUMENTS
+from tests.plugins.sklearn import hostile_families
 from tests.plugins.sklearn.hostile_models import broken, corpus
 
 from lading.store import Store
@@ -29,12 +31,12 @@ package: {scoring_script: score.py, environment: {pip: []}}
 """
 SCRIPT = "def init(): pass\ndef run(raw_data): return 1\n"
 DONE, BAD_INPUT, REFUSED = 0, 2, 3
-OUTSIDE = Path("/tmp/lading-escaped")  # where an archive's absolute name leads
+OUTSIDE = Path("/tmp/lading-escaped")  # the absolute name in an archive
 
 
 @dataclass(frozen=True)
 class Site:
-    """A folder alone in another one, where commands meet a hostile file; `mark` is what the file would make."""
+    """A folder alone in another one, with a malicious file for commands. `mark` is the file that its code creates."""
 
     trial: Trial
     outer: Path
@@ -52,7 +54,7 @@ class Site:
         return self.folder / ".lading"
 
     def found(self) -> set[Path]:
-        """All that lies there, but for the store."""
+        """Everything there, except for the store."""
         return {path for path in self.outer.rglob("*") if not path.is_relative_to(self.store)}
 
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -70,7 +72,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Attack:
-    """A hostile file by its name: what lays it out at a site, and the commands it meets, each with its exit codes."""
+    """A malicious file: a function that creates it at a site, and the commands that read it, with their exit codes."""
 
     name: str
     lay_out: Callable[[Site], None]
@@ -80,15 +82,20 @@ class Attack:
 
 def _models() -> Iterator[Attack]:
     inspect = (("model", "inspect", "model.joblib"), {BAD_INPUT, REFUSED})
-    deploy = (("deploy",), {DONE, BAD_INPUT})
-    for name in {**corpus(Path("mark")), **dict(broken(Path("mark")))}:
-        yield Attack(f"model {name}", _model(name), (inspect, deploy, (("delete",), {DONE})))
+    deploy = (("deploy",), {BAD_INPUT, REFUSED})
+    with tempfile.TemporaryDirectory() as folder:  # some files are read by others
+        names = list(_files(Path(folder, "mark")))
+    for name in names:
+        yield Attack(f"model {name}", _model(name), (inspect, deploy), leaves_nothing=True)
+
+
+def _files(mark: Path) -> dict[str, bytes]:
+    return {**corpus(mark), **dict(broken(mark)), **hostile_families.members(mark)}
 
 
 def _model(name: str) -> Callable[[Site], None]:
     def lay_out(site: Site) -> None:
-        files = {**corpus(site.mark), **dict(broken(site.mark))}
-        (site.folder / "model.joblib").write_bytes(files[name])
+        (site.folder / "model.joblib").write_bytes(_files(site.mark)[name])
         (site.folder / "lading.yaml").write_text(FINISHED_MODEL)
         (site.folder / "score.py").write_text(SCRIPT)
 
@@ -129,7 +136,7 @@ def _manifest(name: str) -> Callable[[Site], None]:
 
 
 def _alterations(maker: Project) -> Iterator[Attack]:
-    """Models that were honest when they were registered. What only serves one is mended from the store."""
+    """Models that were altered after their registration. A model that only serves is restored from the store."""
     manifest = "manifests/salary.yaml"
     deploy = ("deploy", manifest)
     yield Attack("altered in the store", _altered_in_store(maker), ((deploy, {REFUSED}),))
@@ -149,7 +156,7 @@ def _altered_in_store(maker: Project) -> Callable[[Site], None]:
 
 
 def _altered_where_it_runs(maker: Project) -> Callable[[Site], None]:
-    """Raises RuntimeError where the next worker does not come upon the altered file."""
+    """Alter a model where it runs. Raises RuntimeError if the next worker does not load the altered file."""
 
     def lay_out(site: Site) -> None:
         project = _copied(maker, site)
@@ -171,13 +178,13 @@ def _copied(maker: Project, site: Site) -> Project:
 
 
 def _alter(file: Path, site: Site) -> None:
-    """Put another model in a file's place; loaded, it leaves the mark."""
+    """Replace a file by another model. Loading that model creates the mark."""
     file.unlink()
     file.write_bytes(corpus(site.mark)["os-mkdir-4"])
 
 
 def attacks(trial: Trial) -> list[Attack]:
-    """All of them; the archives are made from an honest package, and so are the altered models."""
+    """All attacks. The archives and the altered models are made from a valid package."""
     maker = Project.make(trial.build, trial.folder / "maker")
     exported = maker.run("package", "export", "salary.tar")
     assert exported.returncode == 0, exported.stderr
@@ -185,7 +192,7 @@ def attacks(trial: Trial) -> list[Attack]:
 
 
 def withstood(trial: Trial, tried: Sequence[Attack]) -> tuple[Found, ...]:
-    """What came of these attacks."""
+    """The findings of these attacks."""
 
     def attempt(numbered: tuple[int, Attack]) -> Iterator[Found]:
         number, attack = numbered
@@ -211,7 +218,9 @@ def _attempt(site: Site, attack: Attack) -> Iterator[Found]:
         yield Found(Harm.EXECUTED, attack.name)
     escaped = site.found() - before - {site.mark} | {path for path in (OUTSIDE,) if path.exists()}
     if attack.leaves_nothing:
-        escaped |= {path for kept in ("files", "packages", "tmp", "modules") for path in (site.store / kept).glob("*")}
+        escaped |= {
+            path for kept in ("files", "trees", "packages", "tmp", "modules") for path in (site.store / kept).glob("*")
+        }
     if escaped:
         yield Found(Harm.ESCAPED, f"{attack.name}: {sorted(map(str, escaped))}")
 

@@ -1,4 +1,4 @@
-"""Stores that an attacker prepared, each met by a command: nothing outside is touched, and nothing planted runs."""
+"""Stores that an attacker prepared. Commands must not touch anything outside, and planted code must not run."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .project import Project
 from .store_attacks import Kind, names, possible
 from .warm import Ended, Warm
 
-SECONDS = 60  # that a command may take; all of them take less than two on a quiet machine
+SECONDS = 60  # time limit of a command; all take less than two seconds on an idle machine
 MEMORY = 4 << 30  # bytes of address space
-BUG, BAD_INPUT, REFUSED = 1, 2, 3
+BUG, BAD_INPUT, REFUSED, TARGET = 1, 2, 3, 6
 MODULES = ("lading_local.deploying", "lading_bundle.packing", "lading_registry", "lading_sklearn.scripts")
 MANIFEST = "manifests/salary.yaml"
 COMMANDS = (
@@ -29,15 +29,17 @@ COMMANDS = (
     *(("keys",), ("delete",), ("history",), ("rollback",), ("gc",), ("gc", "--yes"), ("repair",), ("repair", "--yes")),
     *(("run", "list"), ("run", "show", "latest"), ("run", "compare", "a", "b"), ("model", "list")),
     *(("model", "show", "sal_model"), ("model", "inspect", "sal_model"), ("image", "build"), ("image", "push")),
-    *(("store", "trust"), ("store", "trust", "--yes")),
-    *(("plugin", "list"), ("target", "list"), ("target", "show", "local"), ("schema",)),
+    *(("store", "trust"), ("store", "trust", "--yes"), ("evaluate",), ("list",), ("preflight",)),
+    *(("plugin", "list"), ("plugin", "show", "local"), ("target", "list"), ("target", "show", "local"), ("schema",)),
 )
-WITHOUT_STORE = {("check",)}  # it reads the manifest alone
-WITHOUT_MANIFEST = {("plugin", "list"), ("target", "list"), ("target", "show", "local"), ("schema",)}
+WITHOUT_STORE = {("check",)}  # it reads only the manifest
+WITHOUT_MANIFEST = {
+    *(("plugin", "list"), ("plugin", "show", "local"), ("target", "list"), ("target", "show", "local"), ("schema",)),
+}
 
 
 class Attack(NamedTuple):
-    """A kind of thing at a name of the store, and the command that meets it."""
+    """A kind of file at a name in the store, and the command that uses the store."""
 
     kind: Kind
     name: str
@@ -48,7 +50,7 @@ class Attack(NamedTuple):
 
 
 def attacks(kinds: Sequence[Kind], at: Sequence[str]) -> list[Attack]:
-    """Each command with each name, the kinds in turn, so that each kind meets each command and each name."""
+    """Each command with each name. The kinds alternate, so that each kind meets each command and each name."""
     return [
         Attack(kinds[(row + column) % len(kinds)], name, command)
         for row, name in enumerate(at)
@@ -58,11 +60,11 @@ def attacks(kinds: Sequence[Kind], at: Sequence[str]) -> list[Attack]:
 
 @dataclass
 class Range:
-    """A project that was deployed once, to be copied, and processes that run commands on the copies."""
+    """A deployed project to copy, and processes that run commands on the copies."""
 
     trial: Trial
     maker: Project
-    expected: dict[tuple[str, ...], int]  # the exit codes on a store that nobody touched
+    expected: dict[tuple[str, ...], int]  # the exit codes with an unchanged store
     warm: SimpleQueue[Warm]
 
     @classmethod
@@ -91,7 +93,7 @@ class Range:
         return outside, Project(self.trial.build, outside.project)
 
     def run(self, project: Project, command: tuple[str, ...], *, trusted: bool = True) -> Ended:
-        """Run a command, and end whatever it started."""
+        """Run a command, and end all processes that it started."""
         warm = self.warm.get()
         env = {**self.trial.build.environment(), "HOME": str(self.trial.folder)}
         env |= {"LADING_TRUST_STORE": "1"} if trusted else {}
@@ -102,7 +104,7 @@ class Range:
             self.warm.put(warm)
 
     def learn(self, command: tuple[str, ...]) -> Iterator[Found]:
-        """Note how a command ends on a store that nobody touched."""
+        """Record the exit code of a command with an unchanged store."""
         _, project = self.site(f"intact-{COMMANDS.index(command)}")
         ended = self.run(project, command)
         self.expected[command] = ended.code
@@ -112,7 +114,7 @@ class Range:
             yield Found(Harm.UNTRUE, f"{command} on an intact store: {ended}")
 
     def meet(self, numbered: tuple[int, Attack]) -> Iterator[Found]:
-        """What came of one attack."""
+        """The findings of one attack."""
         number, attack = numbered
         outside, project = self.site(f"attack-{number:05}")
         if not attack.kind.plant(project.store / attack.name, outside):
@@ -122,7 +124,7 @@ class Range:
         with outside.watched() as done:
             ended = self.run(project, attack.command)
         if ended.code == 0:
-            project.end()  # a supervisor may live on
+            project.end()  # a supervisor may still run
         yield from (Found(harm, f"{attack}: {what}") for harm, what in self._harms(attack, ended))
         if attack.kind.name != "a hard link":
             yield from (Found(Harm.ESCAPED, f"{attack}: {what}") for what in sorted(done))
@@ -130,7 +132,10 @@ class Range:
         shutil.rmtree(outside.root)
 
     def _codes(self, attack: Attack) -> set[int]:
-        return {REFUSED} if _must_be_refused(attack) else {self.expected[attack.command], BAD_INPUT, REFUSED}
+        if _must_be_refused(attack):
+            return {REFUSED}
+        in_its_row = {TARGET} if attack.command == ("status",) else set[int]()  # what was refused stands in the table
+        return {self.expected[attack.command], BAD_INPUT, REFUSED} | in_its_row
 
     def _harms(self, attack: Attack, ended: Ended) -> Iterator[tuple[Harm, str]]:
         if ended.code < 0:
@@ -142,14 +147,14 @@ class Range:
 
 
 def _must_be_refused(attack: Attack) -> bool:
-    """Whether it is a foreign thing at a name that every command which uses the store comes upon."""
+    """Whether it is a foreign file at a name that every command with a store checks."""
     if attack.command[0] == "repair" and attack.kind.name == "open to others":
-        return False  # that it can repair
+        return False  # it can be repaired
     return attack.kind.foreign and "/" not in attack.name and attack.command not in WITHOUT_STORE | WITHOUT_MANIFEST
 
 
 def _changes(before: dict[str, tuple[object, ...]], outside: Outside, attack: Attack) -> list[str]:
-    """What is not as it was outside the store. A command may write what it is asked for, beside the manifest."""
+    """The changes outside the store. A command may write its own output beside the manifest."""
     after = outside.found()
     asked = {str(outside.project), str(outside.project / "salary.tar"), str(outside.project / "manifests")}
     return sorted(
@@ -162,7 +167,7 @@ def _changes(before: dict[str, tuple[object, ...]], outside: Outside, attack: At
 
 
 class PlantedRelease(NamedTuple):
-    """A release whose Python is a script, planted for the supervisor of a store that is trusted or not."""
+    """A planted release whose Python is a script, for the supervisor of a trusted or untrusted store."""
 
     number: int
     trusted: bool
@@ -171,12 +176,12 @@ class PlantedRelease(NamedTuple):
         return f"planted release {self.number} in a store that is {'' if self.trusted else 'not '}trusted"
 
 
-# the one that is up, the next one, and one that there never was
+# the release that is up, the next one, and one that never existed
 RELEASES = [PlantedRelease(number, trusted) for number in (2, 3, 99) for trusted in (True, False)]
 
 
 def met(shooting: Range, planted: PlantedRelease) -> Iterator[Found]:
-    """What came of a planted release."""
+    """The findings for a planted release."""
     outside, project = shooting.site(f"release-{planted.number}-{planted.trusted}")
     _plant_release(outside, project, planted.number)
     for command in (("status",), ("uri",), ("deploy",), ("rollback",), ("deploy", "--force")):

@@ -1,6 +1,6 @@
-"""`python -m tests.torture.hurling HOST PORT SEED FIRST END`: send cases of `malformed.py`, many at a time.
+"""Send cases of `malformed.py`, many at a time: `python -m tests.torture.hurling HOST PORT SEED FIRST END`.
 
-Prints the cases that were not answered as they should be, as JSON.
+Prints the cases with wrong responses, as JSON.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from itertools import islice
 
 from .malformed import Case, case
 
-BATCH = 40  # connections at once
+BATCH = 40  # parallel connections
 LIMIT = 20.0  # seconds
-MOST = 5  # findings, of one batch: more would say nothing new
+MOST = 5  # limit of findings per batch, because more would repeat the same
 HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
 LENGTH = re.compile(rb"^content-length: (\d+)\r$", re.MULTILINE)
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _tried(address: tuple[str, int], cases: dict[int, Case]) -> Iterator[str]:
-    """Send all, then read all; what is wrong with the answers."""
+    """Send all cases, then read all responses. Yields the problems."""
     with ExitStack() as stack:
         try:
             socks = {number: stack.enter_context(socket.create_connection(address, LIMIT)) for number in cases}
@@ -53,12 +53,12 @@ def _send(sock: socket.socket, data: bytes) -> None:
     try:
         sock.sendall(data)
         sock.shutdown(socket.SHUT_WR)
-    except OSError:  # the answer says more
+    except OSError:  # the response shows more
         return
 
 
 def _judged(tried: Case, sock: socket.socket) -> str:
-    """What is wrong with the answers to a case, or nothing."""
+    """The problem of the responses to a case. Empty if there is none."""
     try:
         answer = b"".join(iter(lambda: sock.recv(1 << 16), b""))
     except OSError as error:
@@ -79,7 +79,7 @@ def _short(statuses: tuple[int, ...]) -> str:
 
 
 def _statuses(answer: bytes) -> tuple[int, ...] | None:
-    """The statuses of whole answers; None if one is not whole."""
+    """The statuses of complete responses. None if one is incomplete."""
     statuses: list[int] = []
     at = 0
     while at < len(answer):

@@ -1,4 +1,4 @@
-"""A live salary service to torture, and its processes."""
+"""A live salary service as the object of torture, and its processes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from .project import Project, children
 
 
 @contextmanager
-def live(trial: Trial, workers: int = 1, script: str = "") -> Iterator[tuple[Project, str]]:
-    """The service, with a scoring script if one is given, and its scoring URI; nothing of it runs afterwards."""
+def live(trial: Trial, workers: int = 1, script: str = "", options: str = "") -> Iterator[tuple[Project, str]]:
+    """The service and its scoring URI. All its processes are ended afterwards.
+
+    It may have a scoring script, and `options` are more options of its target.
+    """
     project = Project.make(trial.build, trial.folder / "project")
     text = project.manifest.read_text(encoding="utf-8")
-    wanted = text.replace("local: {port: 0}", f"local: {{port: 0, workers: {workers}}}")
+    wanted = text.replace("local: {port: 0}", f"local: {{port: 0, workers: {workers}{options}}}")
     if script:
         (project.manifest.parent / "score.py").write_text(script, encoding="utf-8")
         wanted = wanted.replace("package:\n", "package:\n  scoring_script: score.py\n")
@@ -30,10 +33,10 @@ def live(trial: Trial, workers: int = 1, script: str = "") -> Iterator[tuple[Pro
 
 
 def workers_of(project: Project) -> list[int]:
-    """The processes that score, by their pids."""
+    """The pids of the scoring processes."""
     return children(ControlFolder(project.work).state()["pid"])
 
 
 def reason_of(project: Project) -> str:
-    """What the supervisor says is wrong with its releases."""
+    """The problem that the supervisor reports for its releases."""
     return "; ".join(release["reason"] for release in ControlFolder(project.work).state()["releases"].values())

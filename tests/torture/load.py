@@ -1,4 +1,4 @@
-"""Load on a service: wrk, which asks for the salary on 64 connections until it is told to stop."""
+"""Load on a service: wrk, which requests the salary over 64 connections until it is stopped."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONNECTIONS = 64
-LONGEST = 900  # seconds: wrk has to be given an end
-PATIENCE = 20  # seconds after which an answer is none
+LONGEST = 900  # seconds, because wrk needs a limit
+PATIENCE = 20  # seconds after which a response counts as missing
 
 
 @dataclass
 class Load:
-    """What came of it; `unanswered` were refused, cut off or too late, `wrong` are no 200 or another salary."""
+    """The result. `unanswered` were refused, cut off or too late. `wrong` are not a 200 or have another salary."""
 
     answered: int = 0
     wrong: int = 0
@@ -30,10 +30,10 @@ class Load:
 
 @contextmanager
 def loaded(uri: str) -> Iterator[Load]:
-    """Ask all along; the counts are there afterwards. Raises RuntimeError where wrk does not start."""
+    """Apply load during the block. The counts are available afterwards. Raises RuntimeError if wrk does not start."""
     script = Path(__file__).with_name("programs") / "salary.lua"
     options = [f"-c{CONNECTIONS}", f"-d{LONGEST}s", "--timeout", f"{PATIENCE}s", "-s", str(script)]
-    argv = ["nice", "-n", "19", "wrk", "-t1", *options, uri]  # the commands under this load need a turn too
+    argv = ["nice", "-n", "19", "wrk", "-t1", *options, uri]  # the commands under this load need CPU time too
     load = Load()
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as wrk:
         try:

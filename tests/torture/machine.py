@@ -1,4 +1,4 @@
-"""Any sequence of deploys, changes, kills, rollbacks, deletions and cleanings over two deployments, against a model.
+"""Random deploys, changes, kills, rollbacks, deletions and cleanings over two deployments, compared with a model.
 
 `machine.py FOLDER EXAMPLES STEPS` runs it and prints its figures as JSON.
 """
@@ -26,18 +26,18 @@ from lading.store import Store
 
 TARGETS = ("near", "far")
 KEEP = 3
-EVENTS = 60  # about as many changes does a deploy make
+EVENTS = 60  # roughly the number of changes in a deploy
 DYING = Path(__file__).with_name("programs") / "dying.py"
 MANIFEST = """\
 version: 1
-name: ferry
-register: {{model: hull, file: model.joblib}}
+name: price
+register: {{model: rate, file: model.joblib}}
 package:
   scoring_script: score.py
   samples: [{{request: 1, response: {answer}}}]
 targets:
   near: {{plugin: local}}
-  far: {{plugin: local, service_name: raft}}
+  far: {{plugin: local, service_name: stop}}
 target: near
 """
 SCRIPT = """\
@@ -54,25 +54,29 @@ def run(raw_data):
     return answer
 """
 
-berths = st.sampled_from(TARGETS)
+blocks = st.sampled_from(TARGETS)
 
 
-class Voyage(RuleBasedStateMachine):
-    """`live` is what each target serves; `torn` what a killed deploy wanted there; `past` what came up, in order."""
+class Lifecycle(RuleBasedStateMachine):
+    """The model.
+
+    `live` is the serving release of each target. `torn` is the release that a killed deploy wanted there. `past` lists
+    the releases that came up, in order.
+    """
 
     folder: Path
     steps = 0
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = Voyage.folder / os.urandom(4).hex()
+        self.home = Lifecycle.folder / os.urandom(4).hex()
         self.home.mkdir(parents=True)
         (self.home / "score.py").write_text(SCRIPT)
         self.wanted = 1
         self.live: dict[str, int] = {}
         self.torn: dict[str, int] = {}
         self.past: dict[str, list[int]] = {target: [] for target in TARGETS}
-        self.murky: set[str] = set()  # targets of which only the store knows what came up
+        self.murky: set[str] = set()  # targets whose last release only the store knows
         self.dark: set[str] = set()  # targets whose supervisor was killed
         self.kept: set[int] = set()
         self.unsure: set[int] = set()
@@ -101,42 +105,42 @@ class Voyage(RuleBasedStateMachine):
         (self.home / "model.joblib").write_text(str(value))
         self.manifest.write_text(MANIFEST.format(answer=value))
 
-    @rule(berth=berths)
-    def deploy(self, berth: str) -> None:
-        live = lading.deploy(self.manifest, target=berth, store=self.store)
-        need(live.score(1) == self.wanted, "stuck", f"a deploy to {berth} answers {live.score(1)}, not {self.wanted}")
-        if berth in self.torn and self.torn[berth] != self.wanted:
-            self.murky.add(berth)  # the killed deploy may have come up before it was killed
-        self._came_up(berth, self.wanted)
+    @rule(block=blocks)
+    def deploy(self, block: str) -> None:
+        live = lading.deploy(self.manifest, target=block, store=self.store)
+        need(live.score(1) == self.wanted, "stuck", f"a deploy to {block} answers {live.score(1)}, not {self.wanted}")
+        if block in self.torn and self.torn[block] != self.wanted:
+            self.murky.add(block)  # the killed deploy may have come up before the kill
+        self._came_up(block, self.wanted)
 
-    @rule(berth=berths)
-    def deploy_what_answers_wrongly(self, berth: str) -> None:
-        if berth in self.torn or self.live.get(berth) == self.wanted:
-            return  # what is up already is not asked again
+    @rule(block=blocks)
+    def deploy_what_answers_wrongly(self, block: str) -> None:
+        if block in self.torn or self.live.get(block) == self.wanted:
+            return  # a release that is up gets no golden requests again
         self.manifest.write_text(MANIFEST.format(answer=99))
         try:
-            lading.deploy(self.manifest, target=berth, store=self.store)
+            lading.deploy(self.manifest, target=block, store=self.store)
         except NotUp:
             pass
         else:
             need(False, "untrue", "a wrong answer came up")
         finally:
             self.change(self.wanted)
-        self.dark.discard(berth)  # a deploy brings up what served before, too
+        self.dark.discard(block)  # a deploy also restarts the release that served before
 
-    @rule(berth=berths, event=st.integers(1, EVENTS))
-    def kill_a_deploy(self, berth: str, event: int) -> None:
-        argv = [sys.executable, str(DYING), str(self.home), berth, str(event)]
+    @rule(block=blocks, event=st.integers(1, EVENTS))
+    def kill_a_deploy(self, block: str, event: int) -> None:
+        argv = [sys.executable, str(DYING), str(self.home), block, str(event)]
         ended = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
         need(ended.returncode in (0, -signal.SIGKILL), "stuck", f"{ended.returncode}: {ended.stderr[-600:]}")
         if ended.returncode == 0:
-            if berth in self.torn and self.torn[berth] != self.wanted:
-                self.murky.add(berth)
-            self._came_up(berth, self.wanted)
+            if block in self.torn and self.torn[block] != self.wanted:
+                self.murky.add(block)
+            self._came_up(block, self.wanted)
             return
-        if berth in self.torn or berth in self.dark:
-            self.murky.add(berth)
-        self.torn[berth] = self.wanted
+        if block in self.torn or block in self.dark:
+            self.murky.add(block)
+        self.torn[block] = self.wanted
 
     @precondition(lambda self: set(self.live) - set(self.torn) - self.dark)
     @rule(data=st.data())
@@ -145,30 +149,30 @@ class Voyage(RuleBasedStateMachine):
         os.kill(self._supervisor(target), signal.SIGKILL)
         self.dark.add(target)
 
-    @rule(berth=berths)
-    def roll_back(self, berth: str) -> None:
-        if berth in self.torn or berth in self.murky or berth not in self.live:
+    @rule(block=blocks)
+    def roll_back(self, block: str) -> None:
+        if block in self.torn or block in self.murky or block not in self.live:
             return
-        others = [value for value in reversed(self.past[berth]) if value != self.live[berth]]
+        others = [value for value in reversed(self.past[block]) if value != self.live[block]]
         if set(others) & self.unsure:
             return
         able = [value for value in others if value in self.kept]
         try:
-            live = lading.rollback(self.manifest, target=berth, store=self.store)
+            live = lading.rollback(self.manifest, target=block, store=self.store)
         except BadInput as error:
-            need(not able, "lost", f"{error.message}, though {able} came up on {berth}")
+            need(not able, "lost", f"{error.message}, though {able} came up on {block}")
         else:
             answer = live.score(1)
-            need(able[:1] == [answer], "untrue", f"a rollback of {berth} answers {answer}, of {able}")
-            self._came_up(berth, able[0])
+            need(able[:1] == [answer], "untrue", f"a rollback of {block} answers {answer}, of {able}")
+            self._came_up(block, able[0])
 
-    @rule(berth=berths)
-    def delete(self, berth: str) -> None:
-        self._deployment(berth).delete()
-        self.live.pop(berth, None)
-        self.dark.discard(berth)
-        if self.torn.pop(berth, None) is not None:
-            self.murky.add(berth)
+    @rule(block=blocks)
+    def delete(self, block: str) -> None:
+        self._deployment(block).delete()
+        self.live.pop(block, None)
+        self.dark.discard(block)
+        if self.torn.pop(block, None) is not None:
+            self.murky.add(block)
 
     @rule()
     def clean(self) -> None:
@@ -183,7 +187,7 @@ class Voyage(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost(self) -> None:
-        Voyage.steps += 1
+        Lifecycle.steps += 1
         with closing(Store.open(self.store)) as store:
             found = {model.version: model.sha256 for model in store.models.list()}
             need(self.models.items() <= found.items(), "lost", f"model versions {self.models} are {found}")
@@ -207,12 +211,12 @@ class Voyage(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_orphaned(self) -> None:
-        """Each process is the supervisor of a deployment in the store, or its child."""
-        expected = None if self.torn else 2 * len(set(self.live) - self.dark)
+        """Check that each process is the supervisor of a deployment in the store, its keeper, or its child."""
+        expected = None if self.torn else 3 * len(set(self.live) - self.dark)
 
         def settled() -> bool:
             supervisors = {self._supervisor(target) for target in TARGETS} - {0}
-            known = supervisors | {child for pid in supervisors for child in children(pid)}
+            known = supervisors | {each for pid in supervisors for each in family(pid)}
             running = set(processes(self.home))
             return running <= known and expected in (None, len(running))
 
@@ -236,7 +240,7 @@ class Voyage(RuleBasedStateMachine):
 
 
 class Harmed(AssertionError):
-    """An invariant that did not hold; its first word is the harm."""
+    """A violated invariant. Its first word is the kind of harm."""
 
 
 def need(holds: bool, harm: str, message: str) -> None:
@@ -253,14 +257,16 @@ def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
     return True
 
 
-def children(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """The parent and the children of a process."""
     with suppress(OSError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        return [int(each) for each in (parent, *Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     return []
 
 
 def processes(folder: Path) -> list[int]:
-    """Those that name the folder on their command line."""
+    """The processes with the folder on their command line."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
@@ -270,8 +276,8 @@ def processes(folder: Path) -> list[int]:
     return found
 
 
-def sail(folder: Path, examples: int, steps: int) -> None:
-    Voyage.folder = folder
+def run_machine(folder: Path, examples: int, steps: int) -> None:
+    Lifecycle.folder = folder
     chosen = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -282,13 +288,13 @@ def sail(folder: Path, examples: int, steps: int) -> None:
     )
     found = []
     try:
-        run_state_machine_as_test(Voyage, settings=chosen)
+        run_state_machine_as_test(Lifecycle, settings=chosen)
     except Harmed as error:
         found.append(str(error))
     except LadingError as error:
         found.append(f"stuck: {error!r}")
-    sys.stdout.write("\n" + json.dumps({"steps": Voyage.steps, "found": found}) + "\n")
+    sys.stdout.write("\n" + json.dumps({"steps": Lifecycle.steps, "found": found}) + "\n")
 
 
 if __name__ == "__main__":
-    sail(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    run_machine(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

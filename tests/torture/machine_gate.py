@@ -1,4 +1,4 @@
-"""Sequences of commands, drawn at random, over two deployments; `machine.py` has the model and the invariants."""
+"""Random sequences of commands over two deployments. `machine.py` has the model and the invariants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROGRAM = Path(__file__).with_name("machine.py")
 EXAMPLES, STEPS = 24, 14
 
 
-def _voyages(trial: Trial) -> Figures:
+def _lifecycles(trial: Trial) -> Figures:
     lanes = [trial.folder / f"lane-{number}" for number in range(trial.lanes)]
     examples = str(max(1, trial.size(EXAMPLES) // len(lanes)))
     steps = []
@@ -36,8 +36,8 @@ def _voyages(trial: Trial) -> Figures:
 
 GATES = (
     Gate(
-        "voyages",
+        "lifecycles",
         "random deploys, changes, kills, rollbacks, deletions and cleanings, checked step by step",
-        _voyages,
+        _lifecycles,
     ),
 )

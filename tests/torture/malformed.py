@@ -1,4 +1,4 @@
-"""Requests that nobody should send, by a grammar and by mutation; the same seed and number give the same one."""
+"""Malformed requests, from a grammar and by mutation. The same seed and number give the same request."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ GOOD = POST + b"Content-Length: 3\r\n\r\n[7]"
 OFFER = GET + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 SMUGGLED = b"smuggled"
-MUTATED = 0.4  # of all cases
-HEAVY = 0.004  # of the rest: those that cost as much as hundreds of others
+MUTATED = 0.4  # share of all cases
+HEAVY = 0.004  # share of the rest: cases that cost as much as hundreds of others
 TARGET = b"http://[]:@/?#%a1.localhost"
 
 
 class Case(NamedTuple):
-    """Bytes to send. `statuses` are those of the answers, in order; None if all that counts is that they are whole.
+    """Bytes to send.
 
-    `absent` must not be in the answers.
+    `statuses` are those of the responses, in order. None means that any complete responses are correct.
+
+    `absent` must not be in the responses.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What lies outside a store: decoys in every folder above it, and a watch that notices who opens or changes them."""
+"""The surroundings of a store: decoys in every folder above it, and a watch that reports access to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CANARY = b"nobody may read or change this\n"
 
 @dataclass(frozen=True)
 class Outside:
-    """The folders around a project, `a/b/c` of which the last holds it; `prey` is what links lead to."""
+    """The folders around a project, `a/b/c`, with the project in the last one. Links lead to `prey`."""
 
     root: Path
 
@@ -53,11 +53,11 @@ class Outside:
 
     @property
     def mark(self) -> Path:
-        """What a planted script makes when it runs."""
+        """The file that a planted script creates."""
         return self.root / "it-ran"
 
     def found(self) -> dict[str, tuple[object, ...]]:
-        """All that lies there but for the store, as it is; nothing is opened for that, so that no watch notices."""
+        """Everything there with its state, except for the store. No file is opened, so the watch does not notice."""
         return {
             path: (status.st_mode, status.st_uid, status.st_size, status.st_mtime_ns, status.st_ino)
             for path, status in _walk(self.root, self.project / ".lading")
@@ -65,7 +65,7 @@ class Outside:
 
     @contextmanager
     def watched(self) -> Iterator[set[str]]:
-        """Fills the set, at the end, with what was done to the prey, as in `read canary`."""
+        """Yields a set that is filled at the end with the access to the prey, such as `read canary`."""
         done: set[str] = set()
         watch = _LIBC.inotify_init1(_NON_BLOCKING)
         try:

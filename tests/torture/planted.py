@@ -1,4 +1,4 @@
-"""The product with one line broken on purpose, and the gate that must notice it: each gate has one at least."""
+"""Defects for the gates: one line of the product is broken on purpose, and a gate must notice it. Each gate has one."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ PLANTED = [
             '{"serving": before["serving"], "candidate": number}',
             '{"serving": None, "candidate": number}',
         ),
-        "call='connect'",  # where the new release is asked its golden request
+        "call='connect'",  # the request to the new release for its golden request
     ),
     Planted(
         "supervisor-kill",
@@ -96,8 +96,8 @@ PLANTED = [
         Defect(
             "a service comes back at another address",
             SUPERVISOR,
-            'Listeners(kept=earlier["port"])',
-            "Listeners(kept=0)",
+            'super().__init__(kept=earlier["port"])',
+            "super().__init__(kept=0)",
         ),
         r"call='rename'",
     ),
@@ -114,7 +114,7 @@ PLANTED = [
         r"EACCES.*call='openat'.*\.lading/locks/",
     ),
     Planted(
-        "voyages",
+        "lifecycles",
         {Harm.CORRUPT},
         1.0,
         Defect(
@@ -211,6 +211,42 @@ PLANTED = [
             '_ANY_OUTPUT: Document = {"example": {}}',
             "_ANY_OUTPUT = _ANY_INPUT",
         ),
+    ),
+    Planted(
+        "stuck-workers",
+        {Harm.STUCK},
+        1.0,
+        Defect(
+            "a worker beyond its time limit is not replaced",
+            "lading_serving/release.py",
+            "            self._hung += 1",
+            "            return",
+        ),
+        "holds_the_gil, time",
+    ),
+    Planted(
+        "stuck-workers",
+        {Harm.GAP},
+        1.0,
+        Defect(
+            "no health check is answered while all workers are stuck",
+            "lading_serving/runner.py",
+            "            self.reception.open(",
+            "            self.reception.close() or (",
+        ),
+        "blocks_in_c, time",
+    ),
+    Planted(
+        "stuck-workers",
+        {Harm.ORPHAN},
+        1.0,
+        Defect(
+            "the keeper ends nothing",
+            "lading_serving/keeper.py",
+            "    left = end_others((), _LIMIT, owns_session=True)",
+            "    left: list[int] = []",
+        ),
+        "forks, supervisor",
     ),
     *HOSTILE,
     Planted(

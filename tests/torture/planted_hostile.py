@@ -1,4 +1,4 @@
-"""The planted defects for the gates that meet hostile files and stores; see `planted.py`."""
+"""The planted defects for the gates with malicious files and stores. See `planted.py`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,23 @@ HOSTILE = [
     ),
     Planted(
         "hostile-files",
+        {Harm.UNTRUE},
+        0.01,
+        Defect(
+            "a name is known by its library",
+            "lading_sklearn/known.py",
+            '    return use is not None and (use == "call" or not called)',
+            '    return found.module.partition(".")[0] in libraries()',
+        ),
+        "'model reexports/of-joblib'",
+    ),
+    Planted(
+        "hostile-files",
         {Harm.ESCAPED},
         0.01,
         Defect(
             "names may lead out of the archive",
-            "lading/engine/archive/tar.py",
+            "lading/store/tree.py",
             'not in ("", ".", "..")',
             'not in ("", ".")',
         ),

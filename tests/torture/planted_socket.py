@@ -1,4 +1,4 @@
-"""What the gate `socket-bytes` must notice: each guard of the scoring server's sockets, taken away."""
+"""The planted defects for the gate `socket-bytes`: each removes one guard of the scoring server's sockets."""
 
 from __future__ import annotations
 

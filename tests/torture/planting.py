@@ -1,4 +1,4 @@
-"""What a planted defect is: one line of the product, broken on purpose, and the gate that must notice it."""
+"""A planted defect: one broken line of the product, and the gate that must notice it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .gate import Harm
 
 @dataclass(frozen=True)
 class Planted:
-    """A defect, the gate that must notice it, and as which harm; `share` and `focus` keep the gate's work small.
+    """A defect, and the gate and kind of harm that must show it. `share` and `focus` keep the gate's work small.
 
-    `also` are the other halves of a defect that two lines keep away.
+    `also` has further changes, if two lines prevent the same harm.
     """
 
     gate: str

@@ -1,4 +1,4 @@
-"""The power is lost while a process registers, packages and releases."""
+"""Power losses while a process registers, packages and releases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from faults_kit import TRACED, Scene, environ_of, log_of
+from tests.core.store.faults_kit import TRACED, Scene, environ_of, log_of
 
 from lading.store.report import grant_trust
 
@@ -17,7 +17,7 @@ from .disk import Disk, Image, image, lay_down
 from .gate import Figures, Found, Gate, Trial
 from .store_gates import judged, scene_of
 
-Case = tuple[Image, tuple[str, ...]]  # what is on the disk, and what had been acknowledged by then
+Case = tuple[Image, tuple[str, ...]]  # the content of the disk, and the output acknowledged before
 
 
 def _power(trial: Trial) -> Figures:
@@ -26,13 +26,13 @@ def _power(trial: Trial) -> Figures:
     cases = _cases(scene, root)
     tried = trial.sample(cases)
     attempt = partial(_attempt, scene, root.relative_to(scene.folder), trial.folder)
-    with ProcessPoolExecutor(trial.lanes, get_context("spawn")) as pool:  # all of it is computing: threads would queue
+    with ProcessPoolExecutor(trial.lanes, get_context("spawn")) as pool:  # not threads: all of it is computation
         found = tuple(found for all_found in pool.map(attempt, tried, chunksize=8) for found in all_found)
     return Figures(len(cases), len(tried), found)
 
 
 def _cases(scene: Scene, root: Path) -> list[Case]:
-    """Each that the power can be lost in, once."""
+    """Each distinct case of a power loss, once."""
     run = scene.run(root, "-s", "65536", "-e", TRACED)
     assert run.returncode == 0, run.stderr
     disk = Disk(scene.folder)
@@ -64,7 +64,7 @@ def _attempt(scene: Scene, store: Path, within: Path, case: Case) -> list[Found]
     on_disk, acknowledged = case
     folder = Path(tempfile.mkdtemp(dir=within))
     lay_down(on_disk, folder)
-    if (folder / store).is_dir():  # it was made at another place
+    if (folder / store).is_dir():  # it was created at another path
         grant_trust(folder / store, environ_of(folder / store))
     found = list(judged(scene, folder / store, list(acknowledged), f"{len(on_disk)} files and folders were left"))
     shutil.rmtree(folder)

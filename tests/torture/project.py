@@ -1,4 +1,4 @@
-"""A project that serves salaries, its commands, and what can be seen of it from outside."""
+"""A project that serves salaries, its commands, and its state as seen from outside."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from lading.store.report import grant_trust
 from .builds import Build
 
 ROOT = Path(__file__).parents[2]
-CARGO = Path(__file__).with_name("cargo")
+SMALL_PROJECT = Path(__file__).with_name("small_project")
+SERVICE = 3  # processes of a service with one worker: the keeper, the supervisor and the worker
 SALARY = 141760.56910569107  # after 21 years
-LINE = 141769.52380952382  # the same, as the cargo has learnt it
+LINE = 141769.52380952382  # the same, from the small model
 REQUEST = b'{"data": [[21]]}'
-LIMIT = 120.0  # seconds that a command may take, on a machine with much else to do
+LIMIT = 120.0  # time limit of a command in seconds, on a busy machine
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Project:
 
     @classmethod
     def make(cls, build: Build, folder: Path) -> Project:
-        """The salary project as this repository ships it."""
+        """The salary project of this repository."""
         for name in ("manifests/salary.yaml", "data/sal.csv"):
             (folder / name).parent.mkdir(parents=True)
             shutil.copy(ROOT / name, folder / name)
@@ -46,18 +47,18 @@ class Project:
 
     @classmethod
     def quick(cls, build: Build, folder: Path) -> Project:
-        """The same with a model and a scoring script that import no library: for what is deployed hundreds of times."""
+        """A salary project without library imports, for hundreds of deploys."""
         project = cls.make(build, folder)
-        shutil.copytree(CARGO, project.manifest.parent, dirs_exist_ok=True)
+        shutil.copytree(SMALL_PROJECT, project.manifest.parent, dirs_exist_ok=True)
         return project
 
     def copy(self, folder: Path) -> Project:
-        """Another one in the same state, but with nothing running."""
+        """Another project in the same state, with nothing running."""
         shutil.copytree(self.folder, folder)
         return Project(self.build, folder).trusted()
 
     def trusted(self) -> Project:
-        """The same, with its store trusted where it lies."""
+        """The same project, with its store trusted at its path."""
         if self.store.exists():
             grant_trust(self.store, os.environ)
         return self
@@ -77,7 +78,7 @@ class Project:
         return {**self.build.environment(), "LADING_STORE": str(self.store)}
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+        """Start a command, and leave it running."""
         return subprocess.Popen(
             self.command(*argv),
             cwd=self.folder,
@@ -101,32 +102,39 @@ class Project:
         )
 
     def revise(self, revision: int) -> None:
-        """Ask for another model that answers the same, of a quick project."""
+        """Change a quick project so that it trains another model with the same predictions."""
         text = self.manifest.read_text(encoding="utf-8")
         self.manifest.write_text(re.sub(r"revision: \d", f"revision: {revision}", text), encoding="utf-8")
 
     def processes(self) -> list[int]:
-        """Everything that runs in the folder, or was told of it."""
+        """All processes that run in the folder or have it on their command line."""
         return [pid for pid, traits in _processes() if str(self.folder).encode() in traits]
 
     @property
     def work(self) -> Path:
-        """Where the service's supervisor is steered."""
+        """The control folder of the service's supervisor."""
         return next((self.store / "work" / "deployments").glob("*/*"))
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything was ever asked of the target."""
+        """Whether the target ever received a request."""
         return any((self.store / "work" / "deployments").glob("*/*/desired.json"))
 
     def describe(self) -> str:
         return "; ".join(_command(pid) for pid in self.processes())
 
     def end(self) -> None:
-        """Kill whatever still runs there."""
+        """Kill all remaining processes."""
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def parent(pid: int) -> int:
+    """The parent of a process; 0 if the process has ended."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def children(pid: int) -> list[int]:
@@ -136,7 +144,7 @@ def children(pid: int) -> list[int]:
 
 
 def answers(uri: str) -> bool:
-    """Whether the service of a quick project answers with the salary, to a new connection."""
+    """Whether the service of a quick project responds with the salary on a new connection."""
     parts = urlsplit(uri)
     with suppress(OSError, HTTPException, ValueError), closing(HTTPConnection(parts.netloc, timeout=10)) as connection:
         connection.request("POST", parts.path, REQUEST, {"content-type": "application/json"})
@@ -146,7 +154,7 @@ def answers(uri: str) -> bool:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
-    """Whether a condition came true in time."""
+    """Whether a condition became true in time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -158,7 +166,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
 def _processes() -> Iterator[tuple[int, bytes]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            with suppress(OSError):  # it has ended since, or is another user's
+            with suppress(OSError):  # it has ended, or belongs to another user
                 cwd = bytes(entry.joinpath("cwd").readlink())
                 yield (
                     int(entry.name),

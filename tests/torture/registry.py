@@ -1,4 +1,4 @@
-"""All gates, in the order of the table. A gate is one entry in the `GATES` of a module that is named here."""
+"""All gates, in the order of the table. A gate is one entry in the `GATES` of a module in this list."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from . import (
     slow_gates,
     socket_gate,
     store_gates,
+    stuck_gates,
 )
 from .gate import Gate
 
@@ -27,6 +28,7 @@ MODULES = (
     serving_gates,
     slow_gates,
     socket_gate,
+    stuck_gates,
     schema_gates,
     hostile_gates,
     hostile_store,

@@ -1,4 +1,4 @@
-"""What a machine may lack: a gate is then skipped, but fails where all of it is asked for."""
+"""Missing parts of a machine: a gate is then skipped, or fails if all parts are required."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests made from the server's own description, and such as the default script knows, put to a live service."""
+"""Requests to a live service, generated from its own description or for the default script."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemathesis.specs.openapi import checks
 from .gate import Figures, Found, Gate, Harm, Trial
 from .live import live
 
-EXAMPLES = 300  # of each kind; a sixth of them at least
+EXAMPLES = 300  # per kind; at least a sixth of them
 VERSIONS = ("2", "3", "3.1")
 CHECKS = [
     not_a_server_error,
@@ -28,11 +28,11 @@ CELLS = st.integers() | st.floats() | st.none() | st.booleans() | st.text(max_si
 ROWS = st.lists(st.lists(CELLS, max_size=3) | st.dictionaries(st.sampled_from("xy"), CELLS, max_size=2), max_size=3)
 RIGHT = st.lists(st.tuples(st.floats(-99, 99)), min_size=1, max_size=3)
 KNOWN = st.fixed_dictionaries({"data": RIGHT | ROWS | CELLS}).map(lambda body: json.dumps(body).encode())
-"""What the default script makes something of; its description takes any object. Some of it is NaN, as Python has it."""
+"""Bodies that the default script accepts. Its description allows any object. Some contain NaN in Python's spelling."""
 
 
 class Interview:
-    """Asks, and keeps what was answered otherwise than described, each kind once."""
+    """Sends requests, and keeps the responses that contradict the description, each kind once."""
 
     def __init__(self, examples: int) -> None:
         self.asked = 0

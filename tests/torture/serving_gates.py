@@ -1,4 +1,4 @@
-"""A service under load, while its releases change and its workers are killed."""
+"""A service under load while its releases change and its workers are killed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .load import CONNECTIONS, loaded
 from .project import Project, eventually
 
 REQUESTS = 100_000
-KILLS = 6  # the pause before a restart doubles each time
+KILLS = 6  # the delay before a restart doubles each time
 ESTABLISHED = "01"  # a column of /proc/net/tcp
-STOPPED = "T"  # one of /proc/PID/stat
+STOPPED = "T"  # a state in /proc/PID/stat
 
 
 def _salary(text: str) -> str:
@@ -36,7 +36,7 @@ def _wrong(text: str) -> str:
 
 
 class Step(NamedTuple):
-    """A command that is run under load, what the manifest says by then, and how it must end."""
+    """A command under load, the manifest at that time, and the expected exit code."""
 
     what: str
     command: str
@@ -53,7 +53,7 @@ STEPS = (
 
 
 def _switch(trial: Trial) -> Figures:
-    """The steps, again and again, until enough requests were answered or one was not."""
+    """Repeat the steps until enough requests were answered, or one was not."""
     found: list[Found] = []
     asked = 0
     with live(trial) as (project, uri):
@@ -77,7 +77,7 @@ def _taken(project: Project, step: Step) -> Iterator[Found]:
 
 
 def _killed_workers(trial: Trial) -> Figures:
-    """Of two workers the busier one and the other one are killed by turns; no more is lost than what they held."""
+    """Kill the busier and the other of two workers in turn. Only the requests that they held may be lost."""
     found: list[Found] = []
     lost = 0
     with live(trial, workers=2) as (project, uri), loaded(uri) as load:
@@ -94,7 +94,7 @@ def _killed_workers(trial: Trial) -> Figures:
 
 
 def _both(project: Project, port: int) -> list[int]:
-    """The two workers, once there are two and a connection is held, the busier one first; none if not in time."""
+    """The two workers, the busier one first, when both run and a connection is open. Empty if that takes too long."""
 
     def busiest_first() -> list[int]:
         return sorted(workers_of(project), key=lambda pid: -len(held(pid, port)))
@@ -105,12 +105,12 @@ def _both(project: Project, port: int) -> list[int]:
 
 
 def _kill(pid: int, port: int) -> int:
-    """Kill a worker; returns how many connections it held. It is stopped before, so that it takes no more."""
+    """Kill a worker. Returns the number of its connections. It is stopped first, so that it accepts no more."""
     os.kill(pid, signal.SIGSTOP)
     eventually(lambda: _state(pid) == STOPPED)
     lost = len(held(pid, port))
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not Path(f"/proc/{pid}").exists())  # buried, so that it is not taken for a living one
+    eventually(lambda: not Path(f"/proc/{pid}").exists())  # so that it does not count as running
     return lost
 
 
@@ -124,7 +124,7 @@ def held(pid: int, port: int) -> set[str]:
     known = {row[9] for row in rows if row[3] == ESTABLISHED and int(row[1].rpartition(":")[2], 16) == port}
     try:
         links = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()]
-    except OSError:  # it closed one meanwhile, or is gone
+    except OSError:  # it closed one meanwhile, or has ended
         return set()
     return known & {link[len("socket:[") : -1] for link in links}
 

@@ -1,4 +1,4 @@
-"""A scoring server that 500 slow clients hold on to, and a good client who asks meanwhile."""
+"""A scoring server with 500 slow clients, and a well-behaved client at the same time."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .live import live, workers_of
 from .project import REQUEST, SALARY
 
 CROWD = 500
-ROUNDS = 10  # half of them at least: the median of less says nothing
-REQUESTS = 1_000  # of the good client, in each half of a round
-MOST = 2.0  # times its p99 without the crowd
-SMALL, LARGE = 1_000, 1 << 20  # bytes of the bodies that the crowd sends at once
-SIEGE = 15.0  # seconds: longer than a head may take
+ROUNDS = 10  # at least half of them: a median of fewer has no meaning
+REQUESTS = 1_000  # of the well-behaved client, in each half of a round
+MOST = 2.0  # limit, as a multiple of its p99 without the slow clients
+SMALL, LARGE = 1_000, 1 << 20  # bytes of the bodies that the slow clients send at once
+SIEGE = 15.0  # seconds: longer than the limit for a head
 GROWTH = 128 << 20  # bytes of memory; the large bodies together have 200 MiB
-ANSWER = f"[{SALARY}"[:14].encode()  # the last digits are each machine's own
+ANSWER = f"[{SALARY}"[:14].encode()  # the last digits depend on the machine
 
 
 class Wronged(Exception):
-    """The good client was not answered, or wrongly."""
+    """The well-behaved client got a wrong response or none."""
 
 
 def _crowded(trial: Trial) -> Figures:
@@ -46,7 +46,7 @@ def _crowded(trial: Trial) -> Figures:
 
 
 def _round(uri: str) -> float:
-    """The good client's p99 among the crowd, by that of just before."""
+    """The ratio of the well-behaved client's p99 with the slow clients to that before."""
     before = _p99(uri)
     with _crowd(uri, SMALL):
         return _p99(uri) / before
@@ -57,7 +57,7 @@ def _p99(uri: str) -> float:
 
 
 def _besieged(uri: str, worker: int) -> tuple[int, list[Found]]:
-    """How often the good client asked while the crowd sent large bodies, and what came of it."""
+    """The number of requests of the well-behaved client while large bodies were sent, and the findings."""
     before, asked, end = _memory(worker, "VmRSS"), 0, time.monotonic() + SIEGE
     with _crowd(uri, LARGE) as statuses:
         while time.monotonic() < end:
@@ -70,7 +70,7 @@ def _besieged(uri: str, worker: int) -> tuple[int, list[Found]]:
 
 
 def _seconds(uri: str) -> list[float]:
-    """What each request takes, one after another on one connection. Raises Wronged."""
+    """The duration of each request, one after another on one connection. Raises Wronged."""
     with closing(HTTPConnection(urlsplit(uri).netloc, timeout=20)) as connection:
         return [_ask(connection) for _ in range(REQUESTS)]
 
@@ -89,7 +89,7 @@ def _ask(connection: HTTPConnection) -> float:
 
 @contextmanager
 def _crowd(uri: str, body: int) -> Iterator[dict[str, int]]:
-    """The crowd is there meanwhile; afterwards, how often it was answered with each status."""
+    """Run the slow clients during the block. Afterwards, the yielded dictionary counts the responses by status."""
     parts = urlsplit(uri)
     program = Path(__file__).with_name("programs") / "crowd.py"
     argv = [sys.executable, str(program), str(parts.hostname), str(parts.port), str(CROWD), str(body)]
@@ -105,7 +105,7 @@ def _crowd(uri: str, body: int) -> Iterator[dict[str, int]]:
 
 
 def _memory(pid: int, name: str) -> int:
-    """Bytes of memory of a process, now (VmRSS) or at the most (VmHWM)."""
+    """The memory of a process in bytes, now (VmRSS) or at its peak (VmHWM)."""
     found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found is not None
     return int(found[1]) << 10

@@ -1,4 +1,4 @@
-"""Two workers that are sent any bytes, and a good client who asks meanwhile."""
+"""Two workers that receive any bytes, and a well-behaved client at the same time."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .project import ROOT, Project, eventually
 from .serving_gates import held
 
 CASES = 200_000
-CLIENTS = 3  # processes that send them
+CLIENTS = 3  # processes that send
 READERS = 60
-LARGE = 8 << 20  # bytes of the answers that they hardly read
-PEAK = 128 << 20  # bytes that a worker may grow by meanwhile; without a bound it is 240 MiB
-LEVEL = 32 << 20  # and what may be left of that
+LARGE = 8 << 20  # bytes of the responses that are hardly read
+PEAK = 128 << 20  # limit in bytes for the growth of a worker meanwhile; without a guard it is 240 MiB
+LEVEL = 32 << 20  # limit in bytes for the growth that remains afterwards
 FEW = 40  # descriptors
 CROWD = 200
-PATIENCE = 25.0  # seconds; an idle connection is let go after 65
-BUSY = 0.5  # of what a busy process gets of the CPU, while nobody can be accepted
+PATIENCE = 25.0  # seconds; an idle connection is closed after 65
+BUSY = 0.5  # limit as a share of a busy process's CPU time, while no connection can be accepted
 BARE = (b"GET http:// HTTP/1.1\r\n\r\n", b"GET http:// HTTP/1.1\r\nHost: localhost\r\n\r\n")
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 SURPRISE = "an error of the server ended a connection"
@@ -105,7 +105,7 @@ def _attacked(siege: Siege, name: str) -> Iterator[Found]:
 
 
 def _bytes(siege: Siege) -> Iterator[Found]:
-    """The cases, sent by several processes."""
+    """Send the cases from several processes."""
     size = -(-siege.trial.size(CASES) // CLIENTS)
     starts = [size * client for client in range(CLIENTS)]
     with ExitStack() as stack:
@@ -128,7 +128,7 @@ def _wrongs(program: subprocess.Popen[str]) -> Iterator[Found]:
 
 
 def _short_of_descriptors(siege: Siege) -> Iterator[Found]:
-    """Idle connections first, which must make way; then such as have begun, while no worker may spin."""
+    """Use up the descriptors: idle connections must be closed. With busy connections, no worker may spin."""
     with _few_descriptors(siege.workers), ExitStack() as stack:
         for _ in range(CROWD):
             stack.enter_context(siege.connect()).sendall(GET + b"\r\n")
@@ -144,7 +144,7 @@ def _short_of_descriptors(siege: Siege) -> Iterator[Found]:
 
 
 def _is_answered(siege: Siege) -> bool:
-    """Whether a new connection is answered, before those that are idle are let go for that."""
+    """Whether a new connection gets a response before idle ones are closed."""
     with suppress(OSError), siege.connect() as sock:
         sock.settimeout(PATIENCE)
         sock.sendall(GET + b"\r\n")
@@ -153,7 +153,7 @@ def _is_answered(siege: Siege) -> bool:
 
 
 def _share_of_cpu(pids: list[int]) -> float:
-    """The CPU time of processes in a few seconds, in parts of what as many busy ones get meanwhile."""
+    """The CPU time of processes in a few seconds, relative to the same number of busy processes."""
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         before, calibration = _cpu(pids), _cpu([busy.pid])
         time.sleep(2)
@@ -163,7 +163,7 @@ def _share_of_cpu(pids: list[int]) -> float:
 
 
 def _queued(siege: Siege) -> Iterator[Found]:
-    """Packets that wait in the backlog while the workers are stopped."""
+    """Send packets that wait in the backlog while the workers are stopped."""
     with ExitStack() as stack:
         for pid in siege.workers:
             os.kill(pid, signal.SIGSTOP)
@@ -181,7 +181,7 @@ def _queued(siege: Siege) -> Iterator[Found]:
 
 @contextmanager
 def _readers(siege: Siege) -> Iterator[None]:
-    """Clients that ask for large answers and read a little now and then, until all of them are let go."""
+    """Clients that request large responses and read very slowly, until all of them are disconnected."""
     body = b'{"size": %d}' % LARGE
     request = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     ends = threading.Event()
@@ -204,13 +204,13 @@ def _sip(crowd: list[socket.socket], ends: threading.Event) -> None:
 
 
 def _let_go(siege: Siege) -> Iterator[Found]:
-    """The readers are still there, and must lose their connections."""
+    """Check that the readers lose their connections."""
     if not eventually(lambda: siege.held() <= 2, 60):
         yield Found(Harm.GAP, f"{siege.held()} connections of clients that hardly read are held for ever")
 
 
 def _harmed(siege: Siege, before: dict[int, tuple[int, int]]) -> Iterator[Found]:
-    """What the workers have become."""
+    """Check the state of the workers."""
     if sorted(workers_of(siege.project)) != sorted(siege.workers):
         yield Found(Harm.GAP, f"workers ended: {siege.workers} are {workers_of(siege.project)}")
         return
@@ -218,17 +218,22 @@ def _harmed(siege: Siege, before: dict[int, tuple[int, int]]) -> Iterator[Found]
     if SURPRISE in log:
         yield Found(Harm.UNTRUE, log[log.index(SURPRISE) :][:1500])
     for pid, (memory, descriptors) in before.items():
-        if _memory(pid, "VmHWM") - memory > PEAK:
-            yield Found(Harm.GAP, f"a worker took {_memory(pid, 'VmHWM') - memory >> 20} MiB")
-        if not eventually(lambda pid=pid, most=memory + LEVEL: _memory(pid, "VmRSS") <= most, 10):  # type: ignore[misc]
-            yield Found(Harm.GAP, f"a worker kept {_memory(pid, 'VmRSS') - memory >> 20} MiB")
-        if not eventually(lambda pid=pid, most=descriptors: _descriptors(pid) <= most, 10):  # type: ignore[misc]
-            yield Found(Harm.GAP, f"a worker kept {_descriptors(pid) - descriptors} descriptors")
+        yield from _kept(pid, memory, descriptors)
+
+
+def _kept(pid: int, memory: int, descriptors: int) -> Iterator[Found]:
+    """Check that a worker has returned its memory and descriptors."""
+    if _memory(pid, "VmHWM") - memory > PEAK:
+        yield Found(Harm.GAP, f"a worker took {_memory(pid, 'VmHWM') - memory >> 20} MiB")
+    if not eventually(lambda: _memory(pid, "VmRSS") <= memory + LEVEL, 10):
+        yield Found(Harm.GAP, f"a worker kept {_memory(pid, 'VmRSS') - memory >> 20} MiB")
+    if not eventually(lambda: _descriptors(pid) <= descriptors, 10):
+        yield Found(Harm.GAP, f"a worker kept {_descriptors(pid) - descriptors} descriptors")
 
 
 @contextmanager
 def _few_descriptors(pids: list[int]) -> Iterator[None]:
-    """The processes can open few files more meanwhile."""
+    """Limit the number of further files that the processes can open."""
     known = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in pids}
     try:
         for pid, (_, hard) in known.items():
@@ -245,13 +250,13 @@ def _descriptors(pid: int) -> int:
 
 
 def _cpu(pids: list[int]) -> float:
-    """Seconds of CPU that processes have used."""
+    """The CPU time of processes in seconds."""
     rows = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
     return sum(int(row[11]) + int(row[12]) for row in rows) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(pid: int, name: str) -> int:
-    """Bytes of memory of a process, now (VmRSS) or at the most (VmHWM)."""
+    """The memory of a process in bytes, now (VmRSS) or at its peak (VmHWM)."""
     found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found is not None
     return int(found[1]) << 10

@@ -1,4 +1,4 @@
-"""What an attacker can put at a name of a store: each kind of thing, and the names that there are."""
+"""The files that an attacker can put at names of a store: the kinds of files, and the names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .outside import Outside
 
-STRANGER = 54321  # the user id of somebody else
+STRANGER = 54321  # the id of another user
 HUGE = 1 << 31  # bytes of a sparse file
 MADE_FOR_A_MOMENT = (
     *(f"store.db-{end}" for end in ("journal", "wal", "shm")),
@@ -20,15 +20,17 @@ MADE_FOR_A_MOMENT = (
     "store.ledger.part",
     "id.part",
     "damaged",
+    "backups",
     "tmp/0123456789abcdef",
     "locks/train~0123456789ab.lock",
 )
-"""Names that a finished deploy leaves free."""
+"""Names that a finished deploy does not use."""
 
 
 def names(store: Path) -> list[str]:
-    """Every name in a store: what is there after a deploy, and what comes and goes. Of names that differ in a digest
-    alone, and of the files of one package or release, the first is enough.
+    """All names in a store: those after a deploy, and temporary ones.
+
+    Of names that differ only in a digest, and of the files of one package or release, only the first is used.
     """
     found = sorted(path.relative_to(store).as_posix() for path in store.rglob("*"))
     kinds = {_without_digests(name): name for name in reversed([*found, *MADE_FOR_A_MOMENT])}
@@ -42,9 +44,9 @@ def _without_digests(name: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing by its name. `put` puts it at a free path; `alter` changes what is there.
+    """A kind of file. `put` creates it at a free path, and `alter` changes an existing file.
 
-    A `foreign` thing is one that no command makes at any name of a store.
+    No command creates a `foreign` kind at any name of a store.
     """
 
     name: str
@@ -53,7 +55,7 @@ class Kind:
     foreign: bool = True
 
     def plant(self, path: Path, outside: Outside) -> bool:
-        """Put it there; False if there is nothing to alter."""
+        """Put it there. Returns False if there is nothing to alter."""
         if self.alter is not None:
             if not os.path.lexists(path):
                 return False
@@ -78,7 +80,7 @@ def _link(lead: Callable[[Path, Outside], object]) -> Callable[[Path, Outside], 
 
 
 def _upwards(path: Path, outside: Outside) -> str:
-    """A relative link to a folder beside the project, as a repository can hold it."""
+    """A relative link to a folder beside the project, as a repository can contain it."""
     return os.path.relpath(outside.root / "a" / "b", path.parent)
 
 
@@ -127,7 +129,7 @@ KINDS = (
 
 
 def possible(folder: Path) -> list[Kind]:
-    """The kinds that this user can make here: devices and other owners are for root."""
+    """The kinds that this user can create here. Devices and files of other users need root."""
 
     def works(number: int, kind: Kind) -> bool:
         outside = Outside.make(folder / f"kind-{number}")

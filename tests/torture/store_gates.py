@@ -1,4 +1,4 @@
-"""A process that registers, packages and releases, cut off or refused at each system call that touches its store."""
+"""A process that registers, packages and releases, with a kill or an error at each system call on its store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from faults_kit import FAULTS, UNNOTICED, Point, Scene, changing, check_kept, environ_of, writing
+from tests.core.store.faults_kit import FAULTS, UNNOTICED, Point, Scene, changing, check_kept, environ_of, writing
 
 from lading.store import Store
 
@@ -50,7 +50,7 @@ def scene_of(trial: Trial) -> Scene:
 
 
 def judged(scene: Scene, root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
-    """What is left in the store is whole and holds all that was acknowledged; the same work then ends as ever."""
+    """Check that the store is intact and has all acknowledged data, and that the same work then completes as usual."""
     yield from _judged(root, acknowledged, where)
     try:
         scene.check_resumed(root)
@@ -59,13 +59,13 @@ def judged(scene: Scene, root: Path, acknowledged: list[str], where: str) -> Ite
 
 
 def _judged(root: Path, acknowledged: list[str], where: str) -> Iterator[Found]:
-    """What was acknowledged is in the store, and what is in it is whole."""
+    """Check that the store is intact and has all acknowledged data."""
     try:
         with closing(Store.open(root, environ_of(root))) as store:
             check_kept(store, acknowledged)
     except AssertionError as error:
         yield Found(Harm.LOST, f"{where}: {error!r}")
-    except Exception as error:  # whatever a reader comes upon
+    except Exception as error:  # any error of a reader
         yield Found(Harm.CORRUPT, f"{where}: {error!r}")
 
 

@@ -1,4 +1,4 @@
-"""A sample of every gate finds nothing."""
+"""A sample of every gate has no findings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 @pytest.mark.torture
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", GATES)
-def test_a_sample_of_each_gate_finds_nothing(build: Build, tmp_path: Path, name: str) -> None:
+def test_a_sample_of_each_gate_has_no_findings(build: Build, tmp_path: Path, name: str) -> None:
     require(GATES[name])
     figures = GATES[name].run(Trial(build, tmp_path, share=0.03))
     assert figures.tried > 1

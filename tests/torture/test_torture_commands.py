@@ -1,4 +1,4 @@
-"""The commands that meet a hostile store are all that there are."""
+"""The gate with malicious stores covers all commands."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tests.torture.hostile_store import COMMANDS
 
 from lading.cli.commands import lading
 
-WITHOUT_STORE = {("init",), ("completion",), ("plugin", "new"), ("plugin", "check")}  # they write projects, or texts
+WITHOUT_STORE = {("init",), ("completion",), ("plugin", "new"), ("plugin", "check")}  # they write projects or texts
 
 
-def test_every_command_meets_a_hostile_store() -> None:
+def test_every_command_runs_with_a_malicious_store() -> None:
     met = {words[:length] for words in COMMANDS for length in (1, 2)}
     assert {words for words in _leaves(lading, ()) if words not in met} == WITHOUT_STORE
 

@@ -1,4 +1,4 @@
-"""Gates can fail: each of these notices what was broken on purpose, in a copy of the product."""
+"""The gates can fail: each notices a defect in a copy of the product."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_a_gate_notices_a_planted_defect(tmp_path: Path, planted: Planted) -> No
     assert planted.harms & {found.harm for found in figures.found}
 
 
-def test_a_line_that_is_not_there_once_is_not_planted(tmp_path: Path) -> None:
+def test_a_line_that_does_not_occur_once_is_not_planted(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"durable\.py has 0 times: not there"):
         Build.make(tmp_path / "build", Defect("none", DURABLE, "not there", "gone"))
 
 
-def test_every_gate_has_a_defect_to_notice() -> None:
+def test_every_gate_has_a_planted_defect() -> None:
     assert {planted.gate for planted in ALL} == set(GATES)

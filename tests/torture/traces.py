@@ -1,4 +1,4 @@
-"""Commands and supervisors under strace: the boundaries they cross, and a fault at one of them."""
+"""Commands and supervisors under strace: their system calls as boundaries, and a fault at one of them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _OUTSIDE = OUTSIDE.replace("?", "").split(",")
 _PASSING = re.compile(r"(fsync|fdatasync|flock|fcntl|chmod|fchmodat)\(|clone3?\(.*CLONE_THREAD|openat\((?!.*O_CREAT)")
 _WITHIN = re.compile(r"(?!rename|link)\w+\(.*/\.lading/tmp/|(?!ftruncate)\w+\(.*/\.lading/store\.db")
 _STORE = re.compile(r"\w+\(.*/\.lading(>|/(store\.|files/|packages/|modules/|tmp/))")
-_HIT = r"\(INJECTED\)|\) += \?\n"  # a refused call is marked; one that killed has no result
+_HIT = r"\(INJECTED\)|\) += \?\n"  # a failed call is marked; a call that killed has no result
 _FAILED = re.compile(r"\) += -1 E(?!INPROGRESS)")
 _QUIET = ("-I", "2", "-qq", "-y", "-s", "200")
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """The nth call of a name by one process or thread, of those that touch `path`, where there is one.
+    """The nth call with a name by one process or thread, among those that touch `path` if there is one.
 
-    `line` is how strace wrote it down.
+    `line` is the line of strace.
     """
 
     call: str
@@ -43,27 +43,27 @@ class Boundary:
 
     @property
     def is_of_store(self) -> bool:
-        """Whether it concerns what the store alone writes, and at each of whose calls its own gates strike."""
+        """Whether only the store makes this call. The gates of the store already cover these calls."""
         return _STORE.match(self.line) is not None
 
     @property
     def is_effect(self) -> bool:
-        """Whether it leaves something behind that the next command could come upon: what it wrote, sent or started.
+        """Whether the call leaves something for the next command: written data, a message or a process.
 
-        The kernel keeps what was written and not synced, and takes back locks and threads. A scratch folder is nothing
-        until something is moved out of it, and of a transaction there are its line in the ledger and its end alone.
+        The kernel keeps written data that is not synced, and releases locks and threads. A scratch folder does not
+        count until a file is moved out of it. Of a transaction, only its line in the ledger and its end count.
         """
         return not _PASSING.match(self.line) and not _WITHIN.match(self.line)
 
     def fault(self, project: Project, fault: str) -> list[str]:
-        """What makes strace do something at this boundary."""
+        """The arguments that make strace act at this boundary."""
         within = ["-P", str(project.folder / self.path)] if self.path else []
         return [*within, "-e", f"trace={self.call}", "-e", f"inject={self.call}:{fault}:when={self.nth}"]
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that ran under strace; `was_hit` where the fault was injected."""
+    """A command that ran under strace. `was_hit` means that the fault was injected."""
 
     code: int
     out: str
@@ -72,24 +72,24 @@ class Ended:
 
 
 def boundaries(project: Project, *argv: str, leaves: bool) -> list[Boundary]:
-    """What a command and what it starts do to files, locks, sockets and processes, as often as it can be hit.
+    """The calls of a command and its children on files, locks, sockets and processes that can be hit.
 
-    `leaves` says whether something that it starts lives on; nothing else that it starts is followed. strace counts the
-    calls of each thread apart, so that a fault strikes whoever gets there first.
+    `leaves` means that a child continues to run. Only such a child is followed. strace counts the calls of each thread
+    separately, so a fault hits the thread that reaches the number first.
     """
     _traced(project, argv, "-e", f"trace={FILES},{OUTSIDE}", *_means(leaves))
-    _, *lines = _log(project).read_text(errors="replace").splitlines()  # the first is the command's own beginning
+    _, *lines = _log(project).read_text(errors="replace").splitlines()  # the first line is the start of the command
     return _parse(project, lines)
 
 
 def run_to(project: Project, boundary: Boundary, fault: str, *argv: str, leaves: bool) -> Ended:
-    """Run a command into a fault; what it leaves running is not traced any more when this returns."""
+    """Run a command with a fault. Processes that it leaves running are not traced afterwards."""
     return _traced(project, argv, *boundary.fault(project, fault), *_means(leaves))
 
 
 @contextmanager
 def attached(project: Project, pid: int, *options: str) -> Iterator[None]:
-    """Trace one process, and none that it starts, for a while."""
+    """Trace one process, without its children, for a while."""
     log = _log(project)
     log.unlink(missing_ok=True)
     argv = ["strace", *_QUIET, "-o", str(log), *(options or ("-e", f"trace={FILES},{OUTSIDE}")), "-p", str(pid)]
@@ -102,7 +102,7 @@ def attached(project: Project, pid: int, *options: str) -> Iterator[None]:
 
 
 def attached_boundaries(project: Project) -> list[Boundary]:
-    """What the process did that was `attached`."""
+    """The calls of the process that was `attached`."""
     return _parse(
         project, [f"0 {line}" for line in _log(project).read_text(errors="replace").splitlines()], paths=False
     )
@@ -113,7 +113,7 @@ def was_killed(project: Project) -> bool:
 
 
 def _means(leaves: bool) -> tuple[str, ...]:
-    """Children that end with the command write into scratch folders alone, and are many times as slow when traced."""
+    """Children that end with the command only write to scratch folders, and tracing makes them much slower."""
     return () if leaves else ("-b", "execve")
 
 
@@ -166,13 +166,13 @@ def _parse(project: Project, lines: list[str], *, paths: bool = True) -> list[Bo
     for line in lines:
         thread, text = re.sub("AT_FDCWD<[^>]*>", "AT_FDCWD", line).split(maxsplit=1)
         call = text.partition("(")[0]
-        if not call.isidentifier():  # a signal, an exit, the second half of a call
+        if not call.isidentifier():  # a signal, an exit, or the second half of a call
             continue
         keys = []
         for path in (*(_paths(project, text) if paths else ()), ""):
             counts[thread, call, path] += 1
             keys.append((call, path, counts[thread, call, path]))
-        first = [key for key in keys if key not in seen]  # where another thread is first, the fault strikes that one
+        first = [key for key in keys if key not in seen]  # if another thread is first, the fault hits that one
         seen.update(keys)
         if first and _is_boundary(project, call, text):
             found.append(Boundary(*first[0], text[:400]))
@@ -180,7 +180,7 @@ def _parse(project: Project, lines: list[str], *, paths: bool = True) -> list[Bo
 
 
 def _paths(project: Project, text: str) -> list[str]:
-    """The paths of a call by which strace knows it, if they are in the project and have the same name in every run."""
+    """The paths of a call that identify it: in the project, and with the same name in every run."""
     known = text.partition(", ")[0] if re.match("execve|p?write|sendto|rename", text) else text.partition(") = ")[0]
     found = re.findall(rf"{re.escape(str(project.folder))}/([^\">]+)", known)
     return [path for path in dict.fromkeys(found) if not re.search(r"/tmp/|\.\d+$|-[0-9a-f]{16}\b", path)]

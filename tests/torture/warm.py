@@ -1,4 +1,4 @@
-"""Runs commands of a build without their start: each is forked from a process that has imported it already."""
+"""Run commands of a build quickly: each is forked from a process that has already imported the modules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROGRAM = Path(__file__).parent / "programs" / "warm.py"
 
 
 class Ended(NamedTuple):
-    """A command that ended; its exit code is negative for a signal."""
+    """A command that ended. Its exit code is negative for a signal."""
 
     code: int
     out: str
@@ -21,7 +21,7 @@ class Ended(NamedTuple):
 
 
 class Warm:
-    """One such process; see the program. `modules` are imported first."""
+    """One such process. See the program `warm.py`. `modules` are imported first."""
 
     def __init__(self, python: Path, folder: Path, modules: Sequence[str]) -> None:
         self._folder = folder
@@ -34,7 +34,7 @@ class Warm:
         )
 
     def __call__(self, *argv: str, folder: Path, env: Mapping[str, str], seconds: int = 120, memory: int = 0) -> Ended:
-        """Run one command, for so many seconds at most and, unless 0, in so many bytes of memory."""
+        """Run one command with limits in seconds and, unless 0, in bytes of memory."""
         assert self._process.stdin
         assert self._process.stdout
         order = {"argv": argv, "folder": str(folder), "env": env, "output": str(self._folder)}

@@ -1,8 +1,9 @@
-"""`crowd.py HOST PORT CLIENTS BODY`: clients that are slow on purpose, until stdin ends.
+"""Clients that are slow on purpose, until stdin ends: `crowd.py HOST PORT CLIENTS BODY`.
 
-A fifth of them dribbles a head, a fifth a body of which BODY bytes come at once, a fifth asks once with a body as large
-and stays, a fifth says nothing, a fifth leaves in the middle of its head. Whoever the server lets go comes again.
-Prints `ready` once all have begun, and at the end how often each status was the answer, as JSON.
+There are five kinds of equal size. Kind one sends a head in single bytes. Kind two sends a body in single bytes after
+BODY bytes at once. Kind three sends one request with a large body and stays connected. Kind four sends nothing, and
+kind five disconnects in the middle of its head. A disconnected client connects again. Prints `ready` when all have
+begun, and at the end the number of responses by status, as JSON.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from contextlib import suppress
 from typing import NamedTuple
 
 HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-LARGEST = 16 * 1024 * 1024  # bytes that the server takes
+LARGEST = 16 * 1024 * 1024  # the server's limit in bytes
 CHUNK = b"1" * 65536
-BEAT = 1.0  # seconds between two bytes, and before one comes again
+BEAT = 1.0  # seconds between two bytes, and before a client connects again
 
 
 class Manner(NamedTuple):
-    """What a client does: it sends `start` and `body` bytes, and then a byte now and then, or its end, or nothing."""
+    """The behaviour of a client: it sends `start` and `body`, and then single bytes, the end, or nothing."""
 
     start: bytes
     body: int = 0
@@ -40,7 +41,7 @@ def manners(body: int) -> list[Manner]:
 
 
 class Crowd:
-    """All of them, at one address; `statuses` counts what they were answered."""
+    """All clients, at one address. `statuses` counts their responses."""
 
     def __init__(self, host: str, port: int) -> None:
         self.statuses: Counter[str] = Counter()
@@ -48,7 +49,7 @@ class Crowd:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def gather(self, clients: list[Manner]) -> None:
-        """Returns once every one has begun."""
+        """Start the clients. Returns when all have begun."""
         begun = [asyncio.Event() for _ in clients]
         self._tasks = [asyncio.create_task(self._come_again(*each)) for each in zip(clients, begun, strict=True)]
         for event in begun:

@@ -1,4 +1,4 @@
-"""`dying.py FOLDER TARGET EVENT`: one deploy that dies, as by kill -9, before its n-th change of what is in FOLDER."""
+"""`dying.py FOLDER TARGET EVENT`: one deploy that ends like `kill -9` before its n-th change in FOLDER."""
 
 from __future__ import annotations
 

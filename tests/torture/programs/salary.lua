@@ -1,5 +1,5 @@
--- One row per request, over and over; the last line says how many were answered, how many of these wrongly, and how
--- many were not answered at all.
+-- Sends one row per request, repeatedly. The last line has the number of responses, of wrong responses, and of requests
+-- without a response.
 local client
 
 wrk.method = "POST"

@@ -1,7 +1,7 @@
-"""`warm.py MODULE...`: forks one `lading` command after another, from a process that has imported these modules.
+"""Fork one `lading` command after another, from a process that has already imported the modules: `warm.py MODULE...`.
 
-Reads a line of JSON for each, `{argv, folder, env, output, seconds, memory}`, and writes its exit code; what the
-command prints goes into `out` and `err` in the folder `output`. One that takes too long is ended by SIGALRM.
+Reads a line of JSON for each, `{argv, folder, env, output, seconds, memory}`, and writes its exit code. The output of
+the command goes to `out` and `err` in the folder `output`. SIGALRM ends a command that takes too long.
 """
 
 from __future__ import annotations

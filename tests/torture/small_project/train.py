@@ -1,4 +1,4 @@
-"""A line through the salaries, by least squares and without a library, so that it is quick to learn and to load."""
+"""A line through the salaries, by least squares and without a library, so that it trains and loads quickly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from statistics import linear_regression
 
 @dataclass(frozen=True)
 class Line:
-    """`revision` makes another model of the same line."""
+    """The model. `revision` makes a different model with the same line."""
 
     slope: float
     intercept: float

@@ -1,4 +1,4 @@
-"""Scores with what `train.py` learnt, which is a plain pickle."""
+"""A scoring script for the model of `train.py`, which is a plain pickle."""
 
 from __future__ import annotations
 
