@@ -1,4 +1,4 @@
-"""What the tests of every room share: the command line in a process of its own, and installed distributions."""
+"""Shared fixtures of all tests: the command line in a separate process, and installed distributions."""
 
 from __future__ import annotations
 
@@ -32,16 +32,22 @@ from offline_azure.fixture import azure, azure_emulator  # noqa: E402, F401
 from offline_iothub.fixture import iothub, iothub_emulator  # noqa: E402, F401
 from podman_engine import podman_engine  # noqa: E402, F401
 
-# How long an example takes depends on the machine, and each takes a fresh file of the folder that a test has.
+# The time of an example depends on the machine. Each example takes a fresh file of the test's folder.
 CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-settings.register_profile("any machine", deadline=None, suppress_health_check=CHECKS)
+# CI draws the same examples every time, with every version of hypothesis: only newer ones do so by themselves.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=CHECKS, derandomize=bool(os.environ.get("CI"))
+)
 settings.load_profile("any machine")
 
 LADING = Path(sys.executable).with_name("lading")
 
 
+pytest_plugins = ["tests.unit"]
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """The tests, and the commands that they run, note the stores that they trust in a folder that ends with them."""
+    """Set a temporary folder in which the tests and their commands record trusted stores."""
     folder = tempfile.TemporaryDirectory(prefix="lading-state-")
     config.add_cleanup(folder.cleanup)
     os.environ["XDG_STATE_HOME"] = folder.name
@@ -50,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @dataclass(frozen=True)
 class Done:
-    """A command that ended."""
+    """A finished command."""
 
     code: int
     out: str
@@ -62,7 +68,7 @@ class Done:
 
 @dataclass
 class Shell:
-    """Runs `lading` in a project folder, with an environment of its own; with `fails` a log may hold a traceback."""
+    """Runs `lading` in a project folder with a separate environment. With `fails`, a log may contain a traceback."""
 
     folder: Path
     env: dict[str, str]
@@ -102,7 +108,7 @@ class Shell:
         )
 
     def on_a_terminal(self, *argv: str | Path, **env: str) -> Done:
-        """Run a command that has a terminal for its input and its messages; `err` is what is shown, without colours."""
+        """Run a command with a terminal for its input and its messages. `err` is the output without colours."""
         ours, theirs = pty.openpty()
         command = subprocess.Popen(
             [self.lading, *map(str, argv)],
@@ -115,7 +121,7 @@ class Shell:
         )
         os.close(theirs)
         shown = b""
-        with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # Linux ends one that is closed so
+        with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # Linux reports a closed terminal so
             while chunk := terminal.read(4096):
                 shown += chunk
         out, _ = command.communicate(timeout=LIMIT)
@@ -128,9 +134,17 @@ class Shell:
         return file
 
 
+def elsewhere(shell: Shell) -> Shell:
+    """Another folder with the same manifest, as on another machine: it has no store and no other file."""
+    folder = shell.folder.parent / "elsewhere"
+    folder.mkdir()
+    shutil.copy(shell.folder / "lading.yaml", folder / "lading.yaml")
+    return Shell(folder, dict(shell.env))
+
+
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    """A fresh project folder; every service that is deployed from it is deleted at the end."""
+    """A fresh project folder. Every service deployed from it is deleted at the end."""
     folder = tmp_path / "project"
     folder.mkdir()
     kept = ("HOME", "LANG", "PATH", "TMPDIR")
@@ -142,7 +156,9 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 
 def _deployed(folder: Path) -> set[str]:
-    """The targets that a store knows to have something. To ask the targets takes a cloud's SDK as long as a test."""
+    """The targets with releases according to a store. Asking the targets would import a cloud's SDK, as
+    slow as a test.
+    """
     with suppress(LadingError), closing(StoreToRead.read(folder)) as store:
         return {release.target for release in store.releases.list() if release.state in ("up", "pending")}
     return set()
@@ -150,7 +166,7 @@ def _deployed(folder: Path) -> set[str]:
 
 @pytest.fixture
 def salary(shell: Shell) -> Shell:
-    """A project with the salary manifest and its data, as this repository ships them."""
+    """A project with the salary manifest and its data from this repository."""
     for name in ("manifests/salary.yaml", "data/sal.csv"):
         target = shell.folder / name
         target.parent.mkdir()
@@ -160,14 +176,17 @@ def salary(shell: Shell) -> Shell:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all workers of a run of the tests have in common."""
+    """A folder shared by all workers of a test run."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
 def install(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Installs a distribution of `tests/distributions` with pip, once, and returns the folder to put on PYTHONPATH."""
+    """Installs a distribution of `tests/distributions` or `examples` with pip, once, and returns the folder for
+    PYTHONPATH.
+    """
+    parents = (ROOT / "tests" / "distributions", ROOT / "examples")
 
     def install(name: str) -> Path:
         folder = shared / f"installed-{name}"
@@ -175,9 +194,10 @@ def install(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
                 made = tmp_path_factory.mktemp("made")
-                shutil.copytree(ROOT / "tests" / "distributions" / name, made / "source")
+                source = next(parent / name for parent in parents if (parent / name).is_dir())
+                shutil.copytree(source, made / "source")
                 pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-                argv = [*pip, "--target", made / "target", made / "source"]
+                argv: list[str | Path] = [*pip, "--target", made / "target", made / "source"]
                 subprocess.run(argv, check=True, capture_output=True, timeout=LIMIT)
                 (made / "target").rename(folder)
         return folder

@@ -1,4 +1,4 @@
-"""What a machine may lack: its tests are skipped with the reason, and fail if CI has installed every part."""
+"""Skip tests, with a reason, if the machine lacks a part. They fail if CI should have installed every part."""
 
 from __future__ import annotations
 

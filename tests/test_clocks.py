@@ -1,4 +1,4 @@
-"""No test depends on how fast the machine is: nothing is bounded in seconds, and every wait may be long."""
+"""No test depends on the speed of the machine: no time is bounded in seconds, and every wait has a long limit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ TESTS = Path(__file__).parent
 CLOCKS = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "process_time_ns", "time"}
 LAST = {"communicate", "eventually", "join", "result", "settimeout", "wait"}
 NAMED = {"HTTPConnection", "check_call", "check_output", "create_connection", "run", "urlopen"} | LAST
-"""What waits: until the number that it is given last, or by name."""
+"""Functions that wait up to a limit, given as the last argument or by name."""
 SHORTEST = 60
 
-# A file, and why it may: the time is the subject there.
+# The exceptions, each a file with its reason: their subject is time.
 EXCEPTIONS = {
     "waiting.py": "the one that waits",
     "benchmarks": "measures, and compares with a baseline in the same run",
@@ -38,7 +38,7 @@ def _compares(node: ast.AST) -> Iterator[ast.Compare]:
 
 
 def _bounds_a_clock(compare: ast.Compare) -> bool:
-    """Whether a clock must stay below a number or a moment; a ratio to another time may."""
+    """Whether a clock must stay below a number or a moment. A ratio to another time is allowed."""
     sides = [compare.left, *compare.comparators]
     pairs = zip(sides, compare.ops, sides[1:], strict=False)
     ordered = (
@@ -60,7 +60,7 @@ def _reads_a_clock(node: ast.AST) -> bool:
 
 
 def _limits(call: ast.Call) -> Iterator[float]:
-    """The numbers that are written as a limit of a wait."""
+    """The numbers that limit a wait."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     written = [keyword.value for keyword in call.keywords if name in NAMED and keyword.arg in {"timeout", "seconds"}]
     for value in [*written, *(call.args[-1:] if name in LAST else ())]:

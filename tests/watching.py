@@ -1,4 +1,4 @@
-"""The command lines of every process on the machine while something goes on (on Linux)."""
+"""Record the command lines of every process on the machine while a block runs (on Linux)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 @contextmanager
 def command_lines(every: float) -> Iterator[set[str]]:
-    """The command lines that were seen so far, with a look each so many seconds."""
+    """The command lines seen so far. The processes are read again after each interval in seconds."""
     seen: set[str] = set()
     done = threading.Event()
 
     def look() -> None:
         while not done.wait(every):
-            for file in Path("/proc").glob("[0-9]*/cmdline"):
+            for process in Path("/proc").iterdir():
                 try:
-                    seen.add(file.read_bytes().decode(errors="replace"))
-                except OSError:  # it has ended
+                    seen.add((process / "cmdline").read_bytes().decode(errors="replace"))
+                except OSError:  # the process has ended
                     continue
 
     watcher = threading.Thread(target=look)

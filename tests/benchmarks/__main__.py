@@ -1,8 +1,14 @@
-"""`python -m tests.benchmarks [PART]…`: how fast Lading is, as ratios to its peers. All parts where none is named.
+"""Benchmarks of Lading, as ratios to comparable programs: `python -m tests.benchmarks [PART]…`.
 
-Lading is installed from a wheel of the project as it stands. Each row alternates with its peer in one run; the ratio is
-the median over the rounds, so it holds on any machine while the milliseconds do not. Exits 1 where a row is over its
-limit, 2 where something did not work; `--quick` runs everything a few times to see that it works, and judges nothing.
+By default all parts run.
+
+Lading is installed from a wheel of the current project. Each row alternates between Lading and its peer in one run. The
+result is the median ratio over the rounds, so it is comparable between machines; milliseconds are not. Exits with 1 if
+a row is over its limit, and with 2 if something failed. `--quick` runs everything a few times, without limits.
+
+With `--reference`, or LADING_BENCH_REFERENCE, the part `startup` also compares the CPU time of short commands with that
+of another wheel: a wheel file, or a Git revision from which one is built. It runs 25 pairs and prints the quartiles of
+the ratio: `LADING_BENCH_REFERENCE=v0.1.0 make bench`.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ from types import FrameType
 import click
 
 from . import azure, containers, deploying, fleet, serving, startup
-from .environments import prepare
+from .environments import Bench, prepare
 
 PARTS = {
     "startup": startup.rows,
@@ -32,19 +38,20 @@ PARTS = {
 @click.command(help=__doc__)
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
 @click.option("--work", type=click.Path(path_type=Path), help="Folder whose environments are kept for the next run.")
+@click.option("--reference", default="", envvar="LADING_BENCH_REFERENCE", help="Wheel file or Git revision to compare.")
 @click.option("--quick", is_flag=True, help="A few rounds, to see that it works; exceeded limits do not count.")
-def main(parts: tuple[str, ...], work: Path | None, quick: bool) -> None:
+def main(parts: tuple[str, ...], work: Path | None, reference: str, quick: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
     with tempfile.TemporaryDirectory() as temporary:
-        over = _print_table(parts or tuple(PARTS), (work or Path(temporary)).resolve(), 0.1 if quick else 1)
+        bench = prepare((work or Path(temporary)).resolve(), 0.1 if quick else 1, reference)
+        over = _print_table(parts or tuple(PARTS), bench)
     sys.exit(1 if over and not quick else 0)
 
 
-def _print_table(parts: tuple[str, ...], work: Path, share: float) -> bool:
-    """Print each row once it is measured; whether one was over its limit."""
-    bench = prepare(work, share)
-    click.echo(f"{'what':<50}{'ours':>14}{'against':>14}{'ratio':>11}{'limit':>11}")
+def _print_table(parts: tuple[str, ...], bench: Bench) -> bool:
+    """Print each row when it is measured. Returns whether any was over its limit."""
+    click.echo(f"{'what':<50}{'ours':>14}{'against':>14}{'ratio':>11}{'limit':>11}        quartiles")
     over = False
     for part in parts:
         for row in PARTS[part](bench):
@@ -56,7 +63,7 @@ def _print_table(parts: tuple[str, ...], work: Path, share: float) -> bool:
 
 
 def _interrupted(number: int, _frame: FrameType | None) -> None:
-    for impatient in (signal.SIGINT, signal.SIGTERM):  # what was started is ended first
+    for impatient in (signal.SIGINT, signal.SIGTERM):  # started processes are ended first
         signal.signal(impatient, signal.SIG_IGN)
     sys.exit(128 + number)
 

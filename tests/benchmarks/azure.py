@@ -1,4 +1,4 @@
-"""What a deploy to Azure costs that has nothing to do there, against the offline Azure."""
+"""The cost of a deploy to Azure with nothing to do, with the offline Azure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _seconds(bench: Bench, azure: Azure, folder: Path) -> list[float]:
-    """How long the command takes, once the service is up."""
+    """The duration of the command, after the service is up."""
     place = azure.workspace
     for name in ("manifests", "data"):
         shutil.copytree(bench.project / name, folder / name)

@@ -1,4 +1,4 @@
-"""What images and containers cost, against the engine's own build and the target `local`."""
+"""The cost of images and containers, compared with the engine's own build and the target `local`."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ targets: {{local: {{}}, container: {{}}}}
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """The image stage, from its first event to its last, against `docker build` of the same context, arguments and tag.
+    """The image stage, from its first to its last event, compared with `docker build` of the same context.
 
-    The base is there and the requirements are in the cache on both sides. Starting, registering and packaging count on
-    neither: `docker build` is given a folder with what they made.
+    On both sides the base image exists and the requirements are cached. Starting, registering and packaging do not
+    count: `docker build` gets a folder with their results.
     """
     try:
         with engine_for_tests() as engine:
@@ -48,7 +48,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 class _Project:
-    """A model that is new each time, so that a package, and its layers of an image, are made anew."""
+    """A project whose model changes each time, so that the package and its image layers are built again."""
 
     def __init__(self, bench: Bench, engine: ContainerEngine) -> None:
         self._bench, self._engine = bench, engine
@@ -61,13 +61,13 @@ class _Project:
         self._train()
 
     def image(self) -> float:
-        """Seconds that the image stage takes, loading the SDK of Docker included."""
+        """Duration of the image stage in seconds, including the import of the docker SDK."""
         self._train()
         program = self._bench.programs / "image_stage.py"
         return float(run([self._bench.ours.tool("python"), program, self._manifest], DOCKER_HOST=self._engine.host))
 
     def plain_build(self) -> float:
-        """Seconds that the engine's own command takes for what such a stage gives the engine."""
+        """Duration in seconds of the engine's own build of the same context."""
         self._train()
         folder, base, wheels = self._folder / "context", self._engine.base, self._engine.wheels
         shutil.rmtree(folder, ignore_errors=True)

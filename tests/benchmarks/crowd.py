@@ -1,4 +1,4 @@
-"""Many plugins that nobody names, beside Lading: their entry points are read, and none of them is imported."""
+"""Many unused plugins beside Lading. Their entry points are read, but none is imported."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from zipfile import ZipFile
 
 from .environments import Bench
 
-# The command that imports one of them fails, and so does the measurement.
+# A command that imports one of them fails, and so does the benchmark.
 MODULE = 'raise RuntimeError("a plugin was imported that nobody asked for")\n'
 
 
 def crowd(bench: Bench, count: int) -> Path:
-    """Install that many distributions, each with a plugin and a target, into a folder for PYTHONPATH."""
+    """Install `count` distributions, each with a plugin and a target, into a folder for PYTHONPATH."""
     folder, wheels = bench.work / "crowd", bench.work / "crowd-wheels"
     for old in (folder, wheels):
         shutil.rmtree(old, ignore_errors=True)

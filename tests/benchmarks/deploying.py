@@ -1,4 +1,4 @@
-"""How long a deploy takes: one with nothing to do, and one from nothing to the first answer."""
+"""The duration of a deploy: with nothing to do, and from nothing to the first response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .environments import Bench
 from .measure import Broken, Row, stopwatch, timing
 
 KIB, GIB = 2**10, 2**30
-# Two commands that take equally long differ by a few hundredths from run to run.
+# Two equally fast commands differ by a few per cent from run to run.
 NO_SLOWER = 1.05
 
 
@@ -54,7 +54,7 @@ def _from_nothing(bench: Bench, manifest: Path) -> Callable[[], float]:
 
 
 def ask(uri: str) -> None:
-    """Send one row to a scoring URI. Raises Broken where the answer is not one salary."""
+    """Send one row to a scoring URI. Raises Broken if the response is not one salary."""
     request = Request(uri, b'{"data": [[21]]}', {"content-type": "application/json"})
     with urlopen(request, timeout=10) as response:
         answer = json.load(response)

@@ -1,4 +1,4 @@
-"""Where things are measured: Lading from a wheel, its peer from the index, each in an environment of its own."""
+"""The environments of the benchmarks: one for Lading from a wheel, and one for each peer from the index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import click
 from .measure import run
 
 ROOT = Path(__file__).parents[2]
-# Both servers load one model, so they share what a model's bytes and its speed depend on.
+EXTRAS = "sklearn,pandas,local"
+# Both servers load the same model, so they share the packages that determine its bytes and speed.
 SHARED = ("joblib", "numpy", "scikit-learn", "scipy", "threadpoolctl")
 MANIFEST = """\
 version: 1
@@ -39,14 +40,16 @@ class Environment:
 
 @dataclass(frozen=True)
 class Bench:
-    """A copy of the project, an environment with Lading and the bare click app, and a folder for the rest.
+    """A copy of the project, an environment with Lading and the minimal click app, and a folder for other files.
 
-    `share` is how many rounds are run, of those that a steady figure takes.
+    `share` is the share of rounds to run; 1 gives stable results. `reference` is a wheel to compare with, or the
+    revision to build it from. It is empty if there is none.
     """
 
     work: Path
     ours: Environment
     share: float
+    reference: str = ""
 
     @property
     def project(self) -> Path:
@@ -59,12 +62,12 @@ class Bench:
     def times(self, rounds: int) -> int:
         return max(1, round(rounds * self.share))
 
-    def model(self, name: str, ballast: int) -> Path:
-        """A folder with a manifest, a scoring script and a finished model that carries `ballast` bytes."""
+    def model(self, name: str, extra: int) -> Path:
+        """A folder with a manifest, a scoring script and a finished model with `extra` additional bytes."""
         folder = self.work / "models" / name
         folder.mkdir(parents=True, exist_ok=True)
         csv, file = self.project / "data" / "sal.csv", folder / "model.joblib"
-        run([self.ours.tool("python"), self.programs / "fit.py", csv, file, str(ballast)])
+        run([self.ours.tool("python"), self.programs / "fit.py", csv, file, str(extra)])
         shutil.copy(self.programs / "score.py", folder)
         (folder / "lading.yaml").write_text(MANIFEST.format(name=name), encoding="utf-8")
         return folder
@@ -78,8 +81,8 @@ class Bench:
 
     @contextmanager
     def deployment(self, manifest: Path, name: str) -> Iterator[str]:
-        """Deploy into a new store `name` and give the scoring URI; nothing is left of it afterwards."""
-        self._remove(manifest, name)  # a run that was killed may have left it
+        """Deploy into a new store `name` and yield the scoring URI. Everything is removed afterwards."""
+        self._remove(manifest, name)  # a killed run may have left it
         try:
             yield run(self.deploy(manifest, name)).strip()
         finally:
@@ -91,12 +94,12 @@ class Bench:
             shutil.rmtree(self.store(name))
 
 
-def prepare(work: Path, share: float) -> Bench:
-    """Build the wheel of the project as it stands and install it, its extras and the bare click app."""
-    bench = Bench(work, _environment(work / "ours"), share)
+def prepare(work: Path, share: float, reference: str = "") -> Bench:
+    """Build the wheel of the current project, and install it with its extras and the minimal click app."""
+    bench = Bench(work, create_environment(work / "ours"), share, reference)
     shutil.rmtree(bench.project, ignore_errors=True)
     shutil.rmtree(work / "wheel", ignore_errors=True)
-    # A build leaves files behind, and would take those of an earlier one along.
+    # A build leaves files behind, and would include those of an earlier build.
     unwanted = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, bench.project, ignore=unwanted)
     click.echo("building the wheel", err=True)
@@ -104,14 +107,14 @@ def prepare(work: Path, share: float) -> Bench:
     (wheel,) = (work / "wheel").glob("*.whl")
     click.echo("installing it", err=True)
     bench.ours.pip("uninstall", "--yes", "lading")
-    bench.ours.pip("install", f"{wheel}[sklearn,pandas,local]", bench.programs / "bare")
+    bench.ours.pip("install", f"{wheel}[{EXTRAS}]", bench.programs / "bare")
     return bench
 
 
 def azureml_environment(bench: Bench) -> Environment:
-    """An environment with Azure ML's server and what shapes a model, at the versions that Lading's has."""
+    """An environment with Azure ML's server, and the same versions of the packages that a model depends on."""
     click.echo("installing azureml-inference-server-http", err=True)
-    peer = _environment(bench.work / "peer")
+    peer = create_environment(bench.work / "peer")
     frozen = bench.ours.pip("list", "--format", "freeze").splitlines()
     pins = [line for line in frozen if line.partition("==")[0] in SHARED]
     peer.pip("install", "azureml-inference-server-http>=1.5", *pins)
@@ -119,16 +122,17 @@ def azureml_environment(bench: Bench) -> Environment:
 
 
 def iotedge_environment(bench: Bench) -> Environment:
-    """An environment with Lading, its target for IoT Edge, and a maker of images that makes none."""
+    """An environment with Lading, its target for IoT Edge, and a fake builder of images."""
     click.echo("installing the extra iotedge", err=True)
-    edge = _environment(bench.work / "edge")
+    edge = create_environment(bench.work / "edge")
     (wheel,) = (bench.work / "wheel").glob("*.whl")
     edge.pip("uninstall", "--yes", "lading")
     edge.pip("install", f"{wheel}[iotedge]", bench.project / "tests" / "distributions" / "stamp")
     return edge
 
 
-def _environment(folder: Path) -> Environment:
+def create_environment(folder: Path) -> Environment:
+    """A virtual environment in a folder. An existing one is reused."""
     if not (folder / "bin" / "pip").exists():
         run([sys.executable, "-m", "venv", "--clear", folder])
     return Environment(folder)

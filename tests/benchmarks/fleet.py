@@ -1,4 +1,4 @@
-"""What a fleet of IoT Edge costs: calls of the hub, which has a quota for them, and so counted and not timed."""
+"""The cost of an IoT Edge fleet in calls of the hub. They are counted because the hub has a quota for them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _calls(bench: Bench, edge: Environment, emulator: Emulator, devices: int) -> int:
-    """Deploy to a fleet of so many devices; how many calls its status takes then."""
+    """Deploy to a fleet of this size. Returns the number of calls that its status needs afterwards."""
     folder = bench.work / "fleets" / str(devices)
     folder.mkdir(parents=True, exist_ok=True)
     hub = IotHub(emulator, folder)

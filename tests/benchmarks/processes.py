@@ -1,4 +1,4 @@
-"""What the processes of a server cost, as Linux keeps the books in /proc."""
+"""The cost of a server's processes, from /proc. This needs Linux."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PROC = Path("/proc")
 
 
 def processes_of(folder: Path) -> list[int]:
-    """The processes that name a path in `folder` on their command line."""
+    """The processes with a path in `folder` on their command line."""
     return [pid for pid, command in _commands() if f"{folder}/" in command]
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """What the processes have used so far, in user and system mode."""
+    """The CPU time of the processes so far, in user and system mode."""
     return sum(_ticks(pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
 
 
@@ -28,11 +28,11 @@ def resident_bytes(pid: int) -> int:
 def _commands() -> Iterator[tuple[int, str]]:
     for entry in PROC.iterdir():
         if entry.name.isdecimal():
-            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
                 yield int(entry.name), (entry / "cmdline").read_bytes().decode(errors="replace")
 
 
 def _ticks(pid: int) -> int:
-    # The name of the program is in brackets and may hold spaces; utime and stime are fields 14 and 15.
+    # The name of the program is in brackets and may contain spaces. utime and stime are fields 14 and 15.
     fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])

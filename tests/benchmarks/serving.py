@@ -1,4 +1,4 @@
-"""What a request costs, against Azure ML's own server, and what the server weighs above its model's imports."""
+"""The cost of a request, compared with Azure ML's own server, and the memory of the server beyond its model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ START_LIMIT = 60.0
 
 @dataclass(frozen=True)
 class Slot:
-    """A few seconds of load. `seconds` are of the clock, `cpu` of the server's processes."""
+    """A few seconds of load. `seconds` are wall-clock time. `cpu` is the time of the server's processes."""
 
     requests: int
     seconds: float
@@ -83,7 +83,7 @@ def _against_azureml(ours: list[Slot], peer: list[Slot]) -> Iterator[Row]:
 
 
 def _load(bench: Bench, uri: str, pids: list[int]) -> Callable[[], Slot]:
-    """An action that has 8 connections ask one row at a time for a while. Raises Broken where a request fails."""
+    """An action that sends single rows over 8 connections for a while. Raises Broken if a request fails."""
     seconds = bench.times(5)
 
     def action() -> Slot:
@@ -100,7 +100,7 @@ def _load(bench: Bench, uri: str, pids: list[int]) -> Callable[[], Slot]:
 
 @contextmanager
 def _azureml(peer: Environment, folder: Path) -> Iterator[str]:
-    """Azure ML's server with one worker, once it answers."""
+    """Azure ML's server with one worker. Yields when it responds."""
     port = _free_port()
     argv: list[str | Path] = [
         peer.tool("azmlinfsrv"),
@@ -142,9 +142,9 @@ def _free_port() -> int:
 
 
 def _floor(bench: Bench, model: Path) -> int:
-    """Bytes that a process takes which has imported scikit-learn, loaded the model and predicted once."""
+    """The memory in bytes of a process that has imported scikit-learn, loaded the model and predicted once."""
     argv = [bench.ours.tool("python"), bench.programs / "floor.py", model]
-    # Leaving closes its stdin, which is what it waits for.
+    # Leaving closes stdin, which ends the process.
     with subprocess.Popen(argv, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -1,15 +1,16 @@
-"""How long a command takes that has little to do, against a click app that has nothing to do."""
+"""The duration of short commands, compared with an empty click app."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from . import reference
 from .crowd import crowd
 from .environments import Bench
 from .measure import Row, added, stopwatch, timing
 
 PLUGINS = 50
-ADDED = 10  # milliseconds that these may add
+ADDED = 10  # milliseconds; the limit for these commands
 
 
 def rows(bench: Bench) -> Iterator[Row]:
@@ -22,10 +23,12 @@ def rows(bench: Bench) -> Iterator[Row]:
         what = " ".join(("lading", *arguments))
         yield timing(what, limit, stopwatch(lading, *arguments), stopwatch(bare, peer), bench.times(40))
     yield from _crowded(bench)
+    if bench.reference:
+        yield from reference.rows(bench, bench.reference)
 
 
 def _crowded(bench: Bench) -> Iterator[Row]:
-    """The same commands with many plugins installed that they do not need, against none of them."""
+    """The same commands with and without many unused plugins."""
     folder, empty = crowd(bench, PLUGINS), bench.work / "nobody"
     empty.mkdir(exist_ok=True)
     manifest = bench.project / "manifests" / "salary.yaml"

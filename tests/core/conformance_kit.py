@@ -1,4 +1,4 @@
-"""The conformance kit run over a test module, as a plugin's author would run it."""
+"""Run the conformance kit on a test module, like a plugin's author."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lading.testing.card import MARK
 
 
 def kit(file: Path, **env: str) -> list[dict[str, str]]:
-    """Run a test module, and return what the kit tells of each check."""
-    argv = [sys.executable, "-m", "pytest", file, "-p", "lading.testing.report", "--capture=no", "-c", os.devnull]
+    """Run a test module, and return the kit's result of each check."""
+    argv = [sys.executable, "-m", "pytest", str(file), "-p", "lading.testing.report", "--capture=no", "-c", os.devnull]
     done = subprocess.run(
-        [*argv, "--rootdir", file.parent],
+        [*argv, "--rootdir", str(file.parent)],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env},

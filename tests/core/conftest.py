@@ -1,4 +1,4 @@
-"""A service over the plugins of a stranger's distribution, which writes down how they are called."""
+"""A service with plugins of a third-party distribution, which records its calls."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from tests.waiting import eventually
 
 MANIFEST = """\
 version: 1
-name: ferry
-train: {plugin: crane, data: tons.txt}
-register: {model: hull}
+name: price
+train: {plugin: constant, data: cost.txt}
+register: {model: rate}
 package:
-  plugin: crane
+  plugin: constant
   samples: [{request: 1, response: [7]}]
-connections: {harbour: {berth: north}}
+connections: {hosting: {region: north}}
 observers: [{plugin: bell}]
-gates: [{plugin: pilot, closed: [forbidden]}]
-target: quay
+gates: [{plugin: guard, closed: [forbidden]}]
+target: roll
 targets:
-  quay: {}
-  raft: {}
-  forbidden: {plugin: quay, service_name: ferry-two}
+  roll: {}
+  stop: {}
+  forbidden: {plugin: roll, service_name: price-two}
 """
 
 
 @pytest.fixture
-def harbour(shell: Shell, install: Callable[[str], Path]) -> Shell:
-    shell.env |= {"PYTHONPATH": str(install("harbour")), "HARBOUR_PASSWORD": "c4n4ry"}
-    shell.env["HARBOUR_LOG"] = str(shell.folder / "calls.jsonl")
+def project(shell: Shell, install: Callable[[str], Path]) -> Shell:
+    shell.env |= {"PYTHONPATH": str(install("thirdparty")), "HOSTING_PASSWORD": "c4n4ry"}
+    shell.env["HOOK_LOG"] = str(shell.folder / "calls.jsonl")
     shell.write("lading.yaml", MANIFEST)
-    shell.write("tons.txt", "7")
+    shell.write("cost.txt", "7")
     return shell
 
 

@@ -1,4 +1,4 @@
-"""Archives that are no package: each is made from a good one, whose members are given, or whose bytes are."""
+"""Archives that are not packages. Each is a good archive with changed members or changed bytes."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
 
 
 def with_size(data: bytes, size: bytes) -> bytes:
-    """The archive with another size in its first header, under a right checksum."""
+    """The archive with another size in its first header, and a matching checksum."""
     header = bytearray(data[:512])
     header[124:136] = size
     header[148:156] = b" " * 8

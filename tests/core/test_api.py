@@ -1,4 +1,4 @@
-"""Lading from Python: what notebooks and programs use. Nothing prints, results can be shown and asked."""
+"""Lading from Python, as notebooks and programs use it. Nothing prints, and results can be shown and queried."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     lading.deployment(file).delete()
 
 
-def test_deploy_answers_and_prints_nothing(manifest: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_deploy_returns_a_deployment_and_prints_nothing(manifest: Path, capfd: pytest.CaptureFixture[str]) -> None:
     events: list[lading.Event] = []
     deployment = lading.deploy(manifest, target="local", on_event=events.append)
     assert deployment.score({"data": [[21]]}) == [pytest.approx(141760.56910569107, rel=1e-9)]
@@ -47,7 +47,7 @@ def test_stages_runs_and_models_are_reachable(manifest: Path) -> None:
     assert [found.version for found in lading.list_models(manifest, name="sal_model")] == [1]
 
 
-def test_results_show_as_tables_without_what_is_too_long(manifest: Path) -> None:
+def test_results_show_as_tables_without_long_values(manifest: Path) -> None:
     run, model = lading.train(manifest), lading.register(manifest)
     assert run is not None
     assert "<th>metrics</th>" in run._repr_html_()
@@ -77,4 +77,4 @@ def test_an_interpolated_value_is_kept_as_its_reference(tmp_path: Path, monkeypa
     monkeypatch.setenv("HOW", "sklearn.linear_model.Lasso")
     again = lading.train(file)
     assert again is not None
-    assert again.id != run.id  # the value is part of the key
+    assert again.id != run.id  # the value is part of the cache key

@@ -1,4 +1,4 @@
-"""Canaries: values of every variable that a manifest refers to, which nothing that is written or shown may hold."""
+"""Canaries are the values of every variable of a manifest. No written file and no output may contain them."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ package:
   scoring_script: score.py
   environment: {conda: [scikit-learn]}
   samples: [{request: 1, response: [1]}]
-image: {plugin: smuggler, token: "${CANARY_TOKEN}", password: CANARY_PASSWORD}
+image: {plugin: leaker, token: "${CANARY_TOKEN}", password: CANARY_PASSWORD}
 connections:
-  vault: {plugin: smuggler, token: "${CANARY_TOKEN}", password: CANARY_PASSWORD}
+  vault: {plugin: leaker, token: "${CANARY_TOKEN}", password: CANARY_PASSWORD}
 track: [vault]
 targets:
   local: {env: {TOKEN: "${CANARY_TARGET}"}}
@@ -67,15 +67,16 @@ def run(raw_data):
     return ANSWER
 """
 
-# A command line for each command; a new command without one fails a test.
+# A command line for each command. A new command without one fails a test.
 CASES: dict[str, list[str]] = {
     "check": ["check"],
     "schema": ["schema"],
-    "plugin": ["plugin", "list"],
+    "plugin": ["plugin", "show", "leaker"],
     "target": ["target", "show", "local"],
     "completion": ["completion", "bash"],
     "init": ["init", "starter"],
     "train": ["train"],
+    "evaluate": ["evaluate"],
     "register": ["register"],
     "package": ["package", "export", "canary.tar"],
     "image": ["image", "build"],
@@ -84,6 +85,8 @@ CASES: dict[str, list[str]] = {
     "uri": ["uri"],
     "score": ["score", "-d", "1"],
     "status": ["status"],
+    "list": ["list"],
+    "preflight": ["preflight"],
     "logs": ["logs"],
     "keys": ["keys"],
     "history": ["history"],
@@ -100,13 +103,13 @@ AS_JSON = set(COMMANDS) - {"logs", "schema", "completion", "init"}
 
 @dataclass
 class Cage:
-    """A project whose variables are canaries, and all that was shown or seen of its processes."""
+    """A project whose variables are canaries, with all output and observations of its processes."""
 
     shell: Shell
     shown: str = ""
 
     def run(self, *argv: str, code: int | None = 0, **env: str) -> str:
-        """Run a command with `-v`, which may show tracebacks."""
+        """Run a command with `-v`, which can show tracebacks."""
         process = self.shell.start(*argv, "-v", **env)
         shown = "".join(process.communicate(timeout=LIMIT))
         assert code in (None, process.returncode), shown
@@ -114,7 +117,7 @@ class Cage:
         return shown
 
     def hits(self) -> list[str]:
-        """Where a canary was found: on a stream, or in any file of the project, the store's and archives included."""
+        """The places of canaries: on a stream, or in any file of the project, including the store and archives."""
         files = (path for path in self.shell.folder.rglob("*") if path.is_file() and not path.is_symlink())
         found = [str(path) for path in files if CANARY.encode() in path.read_bytes()]
         return found + [line for line in self.shown.splitlines() if CANARY in line]
@@ -123,7 +126,7 @@ class Cage:
 @pytest.fixture
 def cage(shell: Shell, install: Callable[[str], Path], tmp_path: Path) -> Cage:
     shell.env |= {f"CANARY_{name}": f"{CANARY}-{name.lower()}-{os.urandom(6).hex()}" for name in NAMES}
-    shell.env |= {"PYTHONPATH": str(install("smuggler")), "SMUGGLER_LOG": str(tmp_path / "told")}
+    shell.env |= {"PYTHONPATH": str(install("leaker")), "LEAKER_LOG": str(tmp_path / "told")}
     shell.write("lading.yaml", MANIFEST)
     shell.write("sal.csv", "x,y\n1,2\n")
     write(shell)
@@ -144,13 +147,13 @@ def test_no_command_shows_or_keeps_a_secret(cage: Cage, tmp_path: Path) -> None:
     with command_lines(0.005) as seen:
         for name, argv in CASES.items():
             more = [*(["--json"] if name in AS_JSON else []), *(["--force"] if name == "train" else [])]
-            cage.run(*argv, *more, code=2 if name == "keys" else 0)  # local has none
+            cage.run(*argv, *more, code=2 if name == "keys" else 0)  # the target local has no keys
             assert cage.hits() == [], name
             if name == "plan":
-                cage.run("deploy")  # in words
+                cage.run("deploy")  # without --json
     assert [line for line in seen if CANARY in line] == []
     told = (tmp_path / "told").read_text()
-    assert cage.shell.env["CANARY_TAG"] in told  # the registry alone has the values
+    assert cage.shell.env["CANARY_TAG"] in told  # only the registry has the values
     assert f"for {cage.shell.env['CANARY_DESCRIPTION']}" in told
 
 
@@ -180,9 +183,9 @@ def test_no_fault_of_a_script_shows_or_keeps_a_secret(cage: Cage, fault: str, as
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.parametrize("fault", ["connect", "track", "register", "connect-expected", "register-expected"])
 def test_no_fault_of_a_plugin_shows_or_keeps_a_secret(cage: Cage, fault: str, as_json: bool) -> None:
-    shown = cage.run("deploy", *(["--json"] if as_json else []), code=6, SMUGGLER_FAULT=fault)
+    shown = cage.run("deploy", *(["--json"] if as_json else []), code=6, LEAKER_FAULT=fault)
     assert "cannot do it with" in shown or "refused: " in shown
-    assert "***" in shown  # and what is hidden is seen to be
+    assert "***" in shown  # the redaction itself is shown
     cage.run("run", "list", "--json")
     assert cage.hits() == []
 
@@ -199,7 +202,7 @@ def test_a_killed_training_leaves_no_secret(cage: Cage) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_deploy_leaves_no_secret_and_the_next_one_brings_it_up(cage: Cage) -> None:
+def test_a_killed_deploy_leaves_no_secret_and_the_next_one_completes_it(cage: Cage) -> None:
     write(cage.shell, init="import time; time.sleep(1)")
     command = cage.shell.start("deploy")
     wait_for(lambda: any(cage.shell.folder.glob(".lading/work/deployments/local/canary/releases/1.log")))
@@ -226,7 +229,7 @@ def test_after_the_death_of_a_supervisor_a_deploy_hands_the_values_over_again(ca
     assert cage.hits() == []
 
 
-def test_the_suite_sees_a_secret_that_gets_out(cage: Cage) -> None:
+def test_the_suite_detects_a_leaked_secret(cage: Cage) -> None:
     planted = cage.shell.write("leak.bin", f"\0{cage.shell.env['CANARY_TAG']}\0")
     cage.shown = f"fine\nsee {cage.shell.env['CANARY_TOKEN']}\n"
     assert cage.hits() == [str(planted), f"see {cage.shell.env['CANARY_TOKEN']}"]

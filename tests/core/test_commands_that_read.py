@@ -1,4 +1,4 @@
-"""Commands that only read: they create and change no file, with a store, without one, and with one of somebody else."""
+"""Read-only commands create and change no file: with a store, without one, and with another user's store."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ SALARY = "manifests/salary.yaml"
 READING = [
     ["status", SALARY],
     ["status", SALARY, "--target", "local", "--json"],
+    ["list", SALARY],
+    ["preflight", SALARY],
+    ["list", SALARY, "--target", "local", "--json"],
     ["plan", SALARY],
     ["plan", SALARY, "--target", "local", "--from", "local", "--json"],
     ["check", SALARY],
@@ -34,6 +37,7 @@ READING = [
     ["target", "list"],
     ["target", "show", "local"],
     ["plugin", "list"],
+    ["plugin", "show", "local"],
     ["plugin", "list", "--probe", "--json"],
     ["schema"],
     ["completion", "bash"],
@@ -57,7 +61,7 @@ REFUSED = [
 
 
 def project(folder: Path) -> Shell:
-    """A salary project with a home, and every folder that a user has by the XDG convention."""
+    """A salary project with a home, and every XDG folder of a user."""
     for name in (SALARY, "data/sal.csv"):
         (folder / "project" / name).parent.mkdir(parents=True)
         shutil.copy(ROOT / name, folder / "project" / name)
@@ -69,7 +73,7 @@ def project(folder: Path) -> Shell:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
-    """Names, modes, times, links and bytes of everything in a folder."""
+    """Names, modes, times, links and bytes of all files in a folder."""
     found = {}
     for path in (folder, *sorted(folder.rglob("*"))):
         status = path.lstat()
@@ -100,28 +104,45 @@ def test_a_command_that_only_reads_changes_no_file(deployed: Shell, argv: list[s
 
 
 @pytest.mark.parametrize("argv", STORED, ids=" ".join)
-def test_without_a_store_it_says_so_and_makes_none(tmp_path: Path, argv: list[str]) -> None:
+def test_without_a_store_it_reports_this_and_creates_none(tmp_path: Path, argv: list[str]) -> None:
     shell = project(tmp_path)
     before = snapshot(tmp_path)
     done = shell(*argv, code=None)
     assert snapshot(tmp_path) == before
-    assert done.err.count("there is no store in") == 1, done.err
+    assert done.err.count("has no store yet") == 1, done.err
     assert done.code in (0, 2, 6), done.err
     if argv[0] in ("status", "plan", "history", "gc") or argv[1] == "list":
         assert done.code == 0
 
 
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["delete", SALARY], 0),
+        (["rollback", SALARY], 2),
+        (["rollback", "2", SALARY], 2),
+        (["gc", SALARY, "--yes"], 0),
+        (["keys", SALARY, "--rotate", "primary"], 2),
+    ],
+)
+def test_a_command_that_needs_something_to_change_makes_no_store(tmp_path: Path, argv: list[str], code: int) -> None:
+    shell = project(tmp_path)
+    before = snapshot(tmp_path)
+    shell(*argv, code=code)
+    assert snapshot(tmp_path) == before
+
+
 @pytest.fixture(scope="module")
 def stranger(deployed: Shell, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """A clone of the project that came with its store."""
+    """A clone of the project that includes its store."""
     shell = project(tmp_path_factory.mktemp("stranger"))
-    without_pipe = shutil.ignore_patterns("wake")  # of the service that runs
+    without_pipe = shutil.ignore_patterns("wake")  # the pipe of the running service
     shutil.copytree(deployed.folder / ".lading", shell.folder / ".lading", ignore=without_pipe)
     return shell
 
 
 @pytest.mark.parametrize("argv", STORED, ids=" ".join)
-def test_a_store_that_is_not_trusted_is_read_and_said_to_be_so(stranger: Shell, argv: list[str]) -> None:
+def test_a_store_that_is_not_trusted_is_read_and_reported(stranger: Shell, argv: list[str]) -> None:
     before = snapshot(stranger.folder.parent)
     done = stranger(*argv, code=None)
     assert snapshot(stranger.folder.parent) == before
@@ -139,7 +160,7 @@ def test_nothing_is_done_with_a_store_that_is_not_trusted(stranger: Shell, argv:
     assert snapshot(stranger.folder.parent) == before
 
 
-def test_what_an_untrusted_store_remembers_of_a_manifest_is_not_believed(stranger: Shell, tmp_path: Path) -> None:
+def test_the_cache_of_an_untrusted_store_is_not_used_for_a_manifest(stranger: Shell, tmp_path: Path) -> None:
     shell = Shell(Path(shutil.copytree(stranger.folder, tmp_path / "clone")), stranger.env)
     with closing(sqlite3.connect(shell.folder / ".lading" / "store.db", isolation_level=None)) as planted:
         planted.execute("UPDATE reuse SET output = replace(output, 'salary-svc', 'another') WHERE stage = 'document'")
@@ -148,7 +169,7 @@ def test_what_an_untrusted_store_remembers_of_a_manifest_is_not_believed(strange
     assert done.json()["deployments"][0]["service"] == "salary-svc"
 
 
-def test_what_a_killed_command_left_is_read_as_it_was_before_it(deployed: Shell, tmp_path: Path) -> None:
+def test_after_a_killed_command_the_state_before_it_is_read(deployed: Shell, tmp_path: Path) -> None:
     shell = Shell(
         Path(shutil.copytree(deployed.folder, tmp_path / "killed", ignore=shutil.ignore_patterns("wake"))), deployed.env
     )
@@ -166,7 +187,7 @@ def test_what_a_killed_command_left_is_read_as_it_was_before_it(deployed: Shell,
     assert snapshot(tmp_path) == before
 
 
-def test_trusting_is_asked_for_and_never_prompted(stranger: Shell, tmp_path: Path) -> None:
+def test_trust_is_required_and_never_prompted(stranger: Shell, tmp_path: Path) -> None:
     shell = Shell(Path(shutil.copytree(stranger.folder, tmp_path / "clone")), stranger.env)
     done = shell("store", "trust", SALARY)
     assert "--yes would trust it" in done.err
@@ -183,8 +204,8 @@ def test_trusting_is_asked_for_and_never_prompted(stranger: Shell, tmp_path: Pat
     [("tmp", "../.."), (".gitignore", "../../.bashrc"), ("locks/store.lock", "../../notes.txt")],
 )
 @pytest.mark.parametrize("argv", [["status"], ["plan"], ["model", "list"], ["gc"], ["deploy"]], ids=" ".join)
-def test_a_link_in_a_repository_harms_nobody(tmp_path: Path, name: str, leads: str, argv: list[str]) -> None:
-    """The folder is deep, because the first of these removes what lies beside the clone if it is followed."""
+def test_a_link_in_a_repository_does_no_harm(tmp_path: Path, name: str, leads: str, argv: list[str]) -> None:
+    """The folder is deep, because a followed first link would remove files beside the clone."""
     shell = project(tmp_path / "a" / "b" / "c")
     (shell.folder / "notes.txt").write_text("notes")
     (shell.folder.parent / ".bashrc").write_text("bashrc")

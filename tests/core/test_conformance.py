@@ -1,4 +1,4 @@
-"""The conformance kit over a stranger's targets: those that keep every rule, and those that break one each."""
+"""Run the conformance kit on third-party targets: some follow every rule, each other breaks one."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from tests.core.conformance_kit import kit
 from lading.testing import TargetConformance
 
 
-class Harbour(TargetConformance):
-    """What the targets of the harbour share: an account whose password must not be seen again."""
+class ThirdParty(TargetConformance):
+    """The shared parts of the targets of `thirdparty`: an account whose password must not be shown."""
 
-    connections: ClassVar = {"harbour": {"berth": "north"}}
+    connections: ClassVar = {"hosting": {"region": "north"}}
 
     @pytest.fixture(scope="class")
     @classmethod
     def target_environ(cls, install: Callable[[str], Path]) -> Mapping[str, str]:
-        return {"PYTHONPATH": str(install("harbour")), "HARBOUR_PASSWORD": "c4n4ry"}
+        return {"PYTHONPATH": str(install("thirdparty")), "HOSTING_PASSWORD": "c4n4ry"}
 
 
 @pytest.mark.slow
-class TestQuay(Harbour):
-    target = "quay"
+class TestRoll(ThirdParty):
+    target = "roll"
     options: ClassVar = {"depth": 9}
 
 
 @pytest.mark.slow
-class TestRaft(Harbour):
-    target = "raft"
+class TestStop(ThirdParty):
+    target = "stop"
 
 
 @pytest.mark.slow
-class TestFog(Harbour):
-    target = "fog"
+class TestOpaque(ThirdParty):
+    target = "opaque"
 
 
 MODULE = """\
@@ -44,29 +44,33 @@ from lading.testing.{module} import {checks}
 
 
 class Leaky({checks}):
-    connections = {{"harbour": {{"berth": "north"}}}}
+    connections = {{"hosting": {{"region": "north"}}}}
 
 """
 DESCRIPTION = {
-    "sleepy": set(),  # what it does wrong is not in its description
+    "sleepy": set(),  # its description does not show its fault
     "vague": {"options_are_documented"},
     "boastful": {"capabilities_match_hooks"},
     "modest": {"capabilities_match_hooks"},
-    "mumbling": {"summary_says_what_it_is"},
+    "mumbling": {"summary_is_one_line"},
 }
 LIFE = {"sleepy": {"hooks_do_not_sleep"}, "tattler": {"secrets_are_not_shown"}}
 MORE_LIFE = {
     "chatty": {"hooks_print_nothing"},
     "twice": {"effects_are_intended_once"},
-    "blind": {"status_is_of_what_runs", "what_is_up_is_left_alone"},  # the engine believes it, and deploys again
-    "stiff": {"answers_can_travel"},
-    "wordy": {"logs_go_on_from_their_cursor"},
-    "ghost": {"absent_after_delete"},
-    "mirage": {"nothing_has_no_scoring_uri", "absent_after_delete"},
+    "blind": {
+        "status_describes_the_running_release",
+        "an_unchanged_service_is_not_deployed_again",
+    },  # the engine believes it and deploys again
+    "stiff": {"answers_can_be_serialized"},
+    "wordy": {"logs_continue_from_their_cursor"},
+    "stale": {"the_list_shows_the_deployed_service"},
+    "ghost": {"absent_after_delete", "the_lifecycle_completes", "leaves_nothing_behind"},  # its deletes end with 6
+    "mirage": {"a_missing_service_has_no_scoring_uri", "absent_after_delete"},
 }
 FLOW = {
-    "anchored": {"delete_ends_the_service", "delete_again_is_no_failure", "leaves_nothing_behind"},
-    "careless": {"a_wrong_answer_keeps_what_served"},
+    "undeletable": {"delete_ends_the_service", "deleting_twice_succeeds", "leaves_nothing_behind"},
+    "careless": {"a_wrong_answer_keeps_the_old_release"},
     "drifting": {"update_keeps_the_uri"},
 }
 KILL = {
@@ -88,15 +92,42 @@ KILL = {
 def test_the_kit_names_the_rule_that_a_target_breaks(
     module: str, checks: str, planted: dict[str, set[str]], tmp_path: Path, install: Callable[[str], Path]
 ) -> None:
-    """A kit that cannot fail proves nothing: each of these targets breaks one rule."""
+    """A kit that cannot fail proves nothing. Each of these targets breaks one rule."""
     file = tmp_path / "test_leaky.py"
     classes = (f'class Test{name.title()}(Leaky):\n    target = "{name}"\n' for name in planted)
     file.write_text(MODULE.format(module=module, checks=checks) + "\n\n".join(classes))
-    paths = f"{install('harbour')}:{install('leaky')}"
-    told = kit(file, PYTHONPATH=paths, HARBOUR_PASSWORD="c4n4ry")
+    paths = f"{install('thirdparty')}:{install('leaky')}"
+    told = kit(file, PYTHONPATH=paths, HOSTING_PASSWORD="c4n4ry")
     failed = {
         name: {each["check"] for each in told if each["group"] == f"Test{name.title()}" and each["outcome"] == "failed"}
         for name in planted
     }
     assert failed == planted
     assert all(each["reason"] for each in told if each["outcome"] != "passed")
+
+
+HANGING = """\
+from lading.testing.{module} import {checks}
+
+
+class TestHanging({checks}):
+    target = "roll"
+    hook_limit = 1.0
+    connections = {{"hosting": {{"region": "north"}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "checks", "check"),
+    [("life", "LifeChecks", "the_lifecycle_completes"), ("flow", "FlowChecks", "deploy_answers_a_golden_request")],
+)
+def test_the_kit_names_a_hook_that_does_not_return(
+    module: str, checks: str, check: str, tmp_path: Path, install: Callable[[str], Path]
+) -> None:
+    file = tmp_path / "test_hanging.py"
+    file.write_text(HANGING.format(module=module, checks=checks))
+    only = tmp_path / f"{file.name}::TestHanging::test_{check}"
+    environ = {"HOSTING_PASSWORD": "c4n4ry", "HOOK_FAULT": "lading_deploy:hangs"}
+    (told,) = kit(only, PYTHONPATH=str(install("thirdparty")), **environ)
+    assert told["outcome"] == "failed"
+    assert "did not end lading_deploy in time" in told["reason"]

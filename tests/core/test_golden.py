@@ -1,11 +1,19 @@
-"""When an answer is the one that a golden request expects, and how a difference is told."""
+"""Compare an answer with its golden request, and describe a difference."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
 import pytest
 
-from lading.engine.release.golden import decoded, difference
-from lading.model import Json
+from lading.engine.release import scoring
+from lading.engine.release.golden import ask_golden, decoded, difference
+from lading.errors import Interrupted
+from lading.model import GoldenRequest, Json, Secret
 
 SAME: list[tuple[Json, Json, float]] = [
     (7.000006, 7, 1e-6),
@@ -31,12 +39,12 @@ DIFFERENT: list[tuple[Json, Json, float, str]] = [
 
 
 @pytest.mark.parametrize(("actual", "expected", "tolerance"), SAME)
-def test_what_is_the_same(actual: Json, expected: Json, tolerance: float) -> None:
+def test_equal_answers(actual: Json, expected: Json, tolerance: float) -> None:
     assert difference(actual, expected, tolerance) is None
 
 
 @pytest.mark.parametrize(("actual", "expected", "tolerance", "words"), DIFFERENT)
-def test_what_differs_is_told_with_its_place_and_by_how_much(
+def test_a_difference_is_reported_with_its_place_and_size(
     actual: Json, expected: Json, tolerance: float, words: str
 ) -> None:
     assert difference(actual, expected, tolerance) == words
@@ -46,3 +54,100 @@ def test_an_answer_in_a_string_is_decoded_unless_text_is_expected() -> None:
     assert decoded("[7]", [7]) == [7]
     assert decoded("[7]", "[7]") == "[7]"
     assert decoded("seven", 7) == "seven"
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """A service that answers each path in another wrong way."""
+
+    def do_POST(self) -> None:
+        body = {"/deep": b"[" * 200_000, "/big": b"[" + b"9" * 4000 + b"]", "/text": b'"' + b"[" * 200_000 + b'"'}
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(500 if self.path == "/cut" else 200)
+        if self.path == "/cut":
+            self.send_header("content-length", "9")
+            self.end_headers()
+            return
+        if self.path in body:
+            self.end_headers()
+            self.wfile.write(body[self.path])
+            return
+        self.send_header("content-length", str(100 * 2**20))
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b" " * (2**20 if self.path == "/flood" else 1))
+                time.sleep(0 if self.path == "/flood" else 0.05)
+        except OSError:
+            pass
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("deep", "did not answer with JSON"),
+        ("big", "cannot be compared"),
+        ("text", "cannot be compared"),
+        ("flood", "answers with more than 64 MiB"),
+        ("drip", "does not answer within 1 s"),
+        ("cut", "does not answer: IncompleteRead"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_or_compared_is_refused(hostile: str, path: str, words: str) -> None:
+    sample = GoldenRequest(request=1, response=[7])
+    verdict = ask_golden(f"{hostile}/{path}", [sample], key=None, end=time.monotonic() + (1 if path == "drip" else 60))
+    assert not verdict.up
+    assert words in verdict.reason
+
+
+class Redirecting(BaseHTTPRequestHandler):
+    """Sends each request to another path of the same server, and keeps the keys that it gets there."""
+
+    keys: ClassVar[list[str | None]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(302)
+        self.send_header("location", f"http://localhost:{self.connection.getsockname()[1]}/elsewhere")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.keys.append(self.headers["authorization"])
+        self.send_response(200)
+        self.send_header("content-length", "1")
+        self.end_headers()
+        self.wfile.write(b"7")
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+def test_a_redirect_is_an_answer_and_its_host_gets_no_key() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}/score"
+        assert scoring.ask(uri, b"[[1]]", key=Secret("s3cret-key")).status == 302
+        server.shutdown()
+    assert Redirecting.keys == []
+
+
+def test_an_interrupt_is_not_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise Interrupted("interrupted")
+
+    monkeypatch.setattr(scoring, "ask", interrupted)
+    with pytest.raises(Interrupted):
+        ask_golden("http://localhost", [GoldenRequest(request=1, response=1)], key=None, end=None)

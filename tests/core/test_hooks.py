@@ -1,4 +1,4 @@
-"""The hooks as a public contract: each with its effect, all in their order, and what older and newer sides owe it."""
+"""The hooks as a public contract: the effect of each, their order, and the duties between older and newer sides."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ from pathlib import Path
 import pluggy
 import pytest
 from tests.conftest import ROOT, Shell
-from tests.core.conftest import MANIFEST as FERRY
+from tests.core.conftest import MANIFEST as BASE_MANIFEST
 from tests.waiting import LIMIT
 
 import lading
+from lading import Candidate, Keys, ScoringUri, Secret
+from lading.plugin.faults import unusable, unusable_key
 from lading.plugin.spec import HOOKS, PARTS
 
-MANIFEST = FERRY.replace("raft: {}", "beacon: {}")
+MANIFEST = BASE_MANIFEST.replace("stop: {}", "capable: {}")
 
 
-def make_port(folder: Path, distribution: Path) -> Shell:
-    port = Shell(folder, {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(distribution), "HARBOUR_PASSWORD": "c4n4ry"})
-    port.env["HARBOUR_LOG"] = str(folder / "calls.jsonl")
-    port.write("lading.yaml", MANIFEST)
-    port.write("tons.txt", "7")
-    return port
+def make_project(folder: Path, distribution: Path) -> Shell:
+    project = Shell(folder, {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(distribution), "HOSTING_PASSWORD": "c4n4ry"})
+    project.env["HOOK_LOG"] = str(folder / "calls.jsonl")
+    project.write("lading.yaml", MANIFEST)
+    project.write("cost.txt", "7")
+    return project
 
 
-def calls(port: Shell) -> list[str]:
-    """The calls since the last look, as `hook fact=value …`, a step that was asked for again once."""
-    log = Path(port.env["HARBOUR_LOG"])
+def calls(project: Shell) -> list[str]:
+    """The calls since the last read, as `hook fact=value …`. A step that was requested again is listed once."""
+    log = Path(project.env["HOOK_LOG"])
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     log.unlink()
     shown = [" ".join([hook, *(f"{k}={v}" for k, v in facts.items() if v not in ("", None))]) for hook, facts in lines]
@@ -46,31 +48,31 @@ def calls(port: Shell) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory, install: Callable[[str], Path]) -> Iterator[Shell]:
-    """A project that is deployed to `quay`; `calls.txt` holds the order of the calls."""
-    port = make_port(tmp_path_factory.mktemp("port"), install("harbour"))
-    port("deploy")
-    port.write("calls.txt", "\n".join(calls(port)))
-    yield port
-    port("delete")
+def project(tmp_path_factory: pytest.TempPathFactory, install: Callable[[str], Path]) -> Iterator[Shell]:
+    """A project that is deployed to `roll`. `calls.txt` has the calls in order."""
+    project = make_project(tmp_path_factory.mktemp("project"), install("thirdparty"))
+    project("deploy")
+    project.write("calls.txt", "\n".join(calls(project)))
+    yield project
+    project("delete")
 
 
 @pytest.fixture(scope="module")
-def beacon(port: Shell) -> Iterator[Shell]:
-    port("deploy", "--target", "beacon")
-    yield port
-    port("delete", "--target", "beacon")
+def capable(project: Shell) -> Iterator[Shell]:
+    project("deploy", "--target", "capable")
+    yield project
+    project("delete", "--target", "capable")
 
 
 def test_every_hook_has_a_test() -> None:
     assert {name.replace("lading_", "test_hook_") for name in HOOKS} <= set(globals())
 
 
-def test_the_order_of_hook_calls_is_that_of_the_page(port: Shell) -> None:
+def test_the_order_of_hook_calls_matches_the_page(project: Shell) -> None:
     page = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
     transcript = re.search(r"## The order of a whole deploy\n.*?```text\n(.*?)\n```", page, re.DOTALL)
     assert transcript is not None
-    assert (port.folder / "calls.txt").read_text() == transcript[1]
+    assert (project.folder / "calls.txt").read_text() == transcript[1]
 
 
 def test_every_section_of_the_page_has_the_signature_of_its_hook() -> None:
@@ -100,98 +102,124 @@ def test_the_example_of_a_hook_fits_the_contract(hook: str) -> None:
     assert [caller.name for caller in manager.get_hookcallers(plugin) or ()] == [hook]
 
 
-def test_hook_describe(port: Shell) -> None:
-    shown = port("target", "show", "quay", "--json").json()
-    assert shown["summary"] == "a place for a ship"
-    assert set(shown["options"]["properties"]) >= {"depth", "crew", "flag"}
+def test_hook_describe(project: Shell) -> None:
+    shown = project("target", "show", "roll", "--json").json()
+    assert shown["summary"] == "a server process"
+    assert set(shown["blocks"][0]["options"]["properties"]) >= {"depth", "cpus", "flag"}
     assert shown["capabilities"] == ["delete", "keeps_old_release", "scoring_uri", "status"]
 
 
-def test_hook_connect(port: Shell) -> None:
-    assert "lading_track state=running berth=north" in (port.folder / "calls.txt").read_text()  # from the connection
+def test_hook_connect(project: Shell) -> None:
+    assert (
+        "lading_track state=running region=north" in (project.folder / "calls.txt").read_text()
+    )  # from the connection
 
 
-def test_hook_train(port: Shell) -> None:
-    (run,) = port("run", "list", "--json").json()
-    assert run["metrics"] == {"tons": 7.0}
+def test_hook_train(project: Shell) -> None:
+    (run,) = project("run", "list", "--json").json()
+    assert run["metrics"] == {"cost": 7.0}
 
 
-def test_hook_inspect(port: Shell) -> None:
-    (port.folder / "old.pkl").write_bytes(pickle.dumps({"_sklearn_version": "0.1.0"}))
-    shown = port("model", "inspect", "old.pkl", "--json").json()
+def test_hook_inspect(project: Shell) -> None:
+    (project.folder / "old.pkl").write_bytes(pickle.dumps({"_sklearn_version": "0.1.0"}))
+    shown = project("model", "inspect", "old.pkl", "--json").json()
     assert (shown["framework"], shown["framework_version"]) == ("scikit-learn", "0.1.0")
 
 
-def test_hook_register(port: Shell) -> None:
-    (version,) = port("model", "list", "--json").json()
-    assert (version["name"], version["version"]) == ("hull", 1)  # by the store's registry
-    assert [(r["registry"], r["version"]) for r in version["references"]] == [("harbour", "A7")]
+def test_hook_evaluate(project: Shell) -> None:
+    project.write("assay.yaml", MANIFEST.replace("register:", "evaluate: {plugin: assay, unit: 2.0}\nregister:"))
+    (first, second) = project("evaluate", "assay.yaml", "--json").json()["metrics"]
+    assert (first["metric"], first["new"], second["metric"]) == ("weight", 14.0, "error")
 
 
-def test_hook_package(port: Shell) -> None:
-    assert port("score", "-d", "1").json() == [7.0]  # by the script that the packager wrote
+def test_hook_register(project: Shell) -> None:
+    (version,) = project("model", "list", "--json").json()
+    assert (version["name"], version["version"]) == ("rate", 1)  # by the store's registry
+    assert [(r["registry"], r["version"]) for r in version["references"]] == [("hosting", "A7")]
 
 
-def test_hook_image(port: Shell) -> None:
-    port.write("barrels.yaml", MANIFEST.replace("connections:", "image: {plugin: cooper}\nconnections:"))
-    assert port("image", "build", "barrels.yaml").out == "oak/ferry\n"
+def test_hook_package(project: Shell) -> None:
+    assert project("score", "-d", "1").json() == [7.0]  # by the script that the packager wrote
 
 
-def test_hook_deploy(port: Shell) -> None:
-    (release,) = port("history", "--json").json()
+def test_hook_image(project: Shell) -> None:
+    project.write("images.yaml", MANIFEST.replace("connections:", "image: {plugin: builder}\nconnections:"))
+    assert project("image", "build", "images.yaml").out == "oak/price\n"
+
+
+def test_hook_deploy(project: Shell) -> None:
+    (release,) = project("history", "--json").json()
     assert (release["number"], release["state"]) == (1, "up")
 
 
-def test_hook_scoring_uri(port: Shell) -> None:
-    uri = port("uri").out.strip()
+def test_hook_scoring_uri(project: Shell) -> None:
+    uri = project("uri").out.strip()
     with urllib.request.urlopen(urllib.request.Request(uri, b"1"), timeout=LIMIT) as answer:
         assert json.load(answer) == [7.0]
 
 
-def test_hook_status(port: Shell) -> None:
-    (standing,) = port("status", "--target", "quay", "--json").json()["deployments"]
+def test_hook_status(project: Shell) -> None:
+    (standing,) = project("status", "--target", "roll", "--json").json()["deployments"]
     assert standing["state"] == "running"
-    assert standing["package"] == port("package", "--json").json()["digest"][:12]  # from the target's own tags
+    assert standing["package"] == project("package", "--json").json()["digest"][:12]  # from the target's own tags
 
 
-def test_hook_logs(beacon: Shell) -> None:
-    beacon("score", "--target", "beacon", "-d", "1")
-    assert set(beacon("logs", "--target", "beacon", "-n", "5").out.split()) == {"answered"}
+def test_hook_logs(capable: Shell) -> None:
+    capable("score", "--target", "capable", "-d", "1")
+    assert set(capable("logs", "--target", "capable", "-n", "5").out.split()) == {"answered"}
 
 
-def test_hook_keys(beacon: Shell) -> None:
-    assert beacon("score", "--target", "beacon", "-d", "1").json() == [7.0]
-    uri = beacon("uri", "--target", "beacon").out.strip()
+def test_hook_keys(capable: Shell) -> None:
+    assert capable("score", "--target", "capable", "-d", "1").json() == [7.0]
+    uri = capable("uri", "--target", "capable").out.strip()
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(urllib.request.Request(uri, b"1"), timeout=LIMIT)
 
 
-def test_hook_track(port: Shell) -> None:
-    (run,) = port("run", "list", "--json").json()
+def test_hook_list(capable: Shell) -> None:
+    (found,) = capable("list", "--target", "capable", "--json").json()["objects"]
+    assert (found["service"], found["target"], found["belongs"]) == ("price", "capable", "this manifest")
+    assert found["uri"] == capable("uri", "--target", "capable").out.strip()
+
+
+def test_hook_preflight(capable: Shell) -> None:
+    capable.write("grey.yaml", MANIFEST.replace("capable: {}", "capable: {flag: grey}"))
+    (found,) = capable("preflight", "grey.yaml", "--target", "capable", "--json").json()["findings"]
+    assert (found["severity"], found["option"]) == ("warning", "flag")
+    assert found["message"] == "grey.yaml:14:19: targets.capable.flag: a grey flag is hard to see"
+
+
+def test_hook_plan(capable: Shell) -> None:
+    capable.write("cpus.yaml", MANIFEST.replace("capable: {}", "capable: {cpus: 2}"))
+    assert "gap: the 0 CPUs are released first" in capable("plan", "cpus.yaml", "--target", "capable").out
+
+
+def test_hook_track(project: Shell) -> None:
+    (run,) = project("run", "list", "--json").json()
     assert run["tracked"] == [
-        {"tracker": "harbour", "id": f"h-{run['id']}", "url": f"https://north.example/{run['id']}"}
+        {"tracker": "hosting", "id": f"h-{run['id']}", "url": f"https://north.example/{run['id']}"}
     ]
 
 
-def test_hook_observe(port: Shell) -> None:
-    assert "lading_observe kind=release.up stage=deploy target=quay" in (port.folder / "calls.txt").read_text()
+def test_hook_observe(project: Shell) -> None:
+    assert "lading_observe kind=release.up stage=deploy target=roll" in (project.folder / "calls.txt").read_text()
 
 
-def test_hook_gate(port: Shell) -> None:
-    assert "forbidden is closed" in port("deploy", "--target", "forbidden", code=3).err
+def test_hook_gate(project: Shell) -> None:
+    assert "forbidden is closed" in project("deploy", "--target", "forbidden", code=3).err
 
 
-def test_hook_delete(port: Shell) -> None:
-    port.write("other.yaml", MANIFEST.replace("ferry", "lugger"))
-    port("deploy", "other.yaml")
-    port("delete", "other.yaml")
-    (standing,) = port("status", "other.yaml", "--target", "quay", "--json").json()["deployments"]
+def test_hook_delete(project: Shell) -> None:
+    project.write("other.yaml", MANIFEST.replace("price", "second"))
+    project("deploy", "other.yaml")
+    project("delete", "other.yaml")
+    (standing,) = project("status", "other.yaml", "--target", "roll", "--json").json()["deployments"]
     assert standing["state"] == "absent"
 
 
 @pytest.fixture
 def tomorrow(shell: Shell, install: Callable[[str], Path]) -> Callable[..., Shell]:
-    """Makes a host whose contract has changed from this one's sources, beside a distribution written for today's."""
+    """Creates a host with a changed contract from this host's sources, beside a distribution for today's contract."""
 
     def make(changes: dict[str, tuple[str, str]]) -> Shell:
         host = shell.folder.parent / "tomorrow"
@@ -201,17 +229,17 @@ def tomorrow(shell: Shell, install: Callable[[str], Path]) -> Callable[..., Shel
             text = file.read_text(encoding="utf-8")
             assert old in text, f"{name} has changed: {old}"
             file.write_text(text.replace(old, new), encoding="utf-8")
-        port = make_port(shell.folder, install("harbour"))
-        port.env["PYTHONPATH"] = f"{host}:{port.env['PYTHONPATH']}"
-        shell.env = port.env
-        return port
+        project = make_project(shell.folder, install("thirdparty"))
+        project.env["PYTHONPATH"] = f"{host}:{project.env['PYTHONPATH']}"
+        shell.env = project.env
+        return project
 
     return make
 
 
 @pytest.mark.slow
-def test_a_new_argument_and_a_new_field_leave_older_plugins_alone(tomorrow: Callable[..., Shell]) -> None:
-    port = tomorrow(
+def test_a_new_argument_and_a_new_field_do_not_affect_older_plugins(tomorrow: Callable[..., Shell]) -> None:
+    project = tomorrow(
         {
             "plugin/spec/serving.py": (
                 "def lading_scoring_uri(deployment: Deployment, context: Context)",
@@ -228,20 +256,20 @@ def test_a_new_argument_and_a_new_field_leave_older_plugins_alone(tomorrow: Call
             "model/description.py": ("API_VERSION = 1", "API_VERSION = 2"),
         }
     )
-    done = port("deploy")
+    done = project("deploy")
     assert "warning" not in done.err
-    assert port("score", "-d", "1").json() == [7.0]
-    described = {row["name"]: row for row in port("plugin", "list", "--probe", "--json").json()}
-    assert described["quay"]["status"] == "working"
-    port.write("weather.py", PROPHET)  # a plugin of tomorrow is given what it asks for, and today's host refuses it
-    info = port.folder / "lading_prophet-1.0.dist-info"
+    assert project("score", "-d", "1").json() == [7.0]
+    described = {row["name"]: row for row in project("plugin", "list", "--probe", "--json").json()}
+    assert described["roll"]["status"] == "working"
+    project.write("weather.py", PROPHET)  # tomorrow's host passes the new argument, and today's host refuses the plugin
+    info = project.folder / "lading_prophet-1.0.dist-info"
     info.mkdir()
     (info / "entry_points.txt").write_text("[lading.targets]\nprophet = weather\n")
-    port.env["PYTHONPATH"] += f":{port.folder}"
-    port.write("prophet.yaml", "version: 1\nname: ark\nregister: {file: tons.txt}\ntargets: {prophet: {}}\n")
-    assert "has no scoring URI: it is calm" in port("uri", "prophet.yaml", code=6).err
-    port.env["PYTHONPATH"] = port.env["PYTHONPATH"].partition(":")[2]
-    refused = port("uri", "prophet.yaml", code=6).err
+    project.env["PYTHONPATH"] += f":{project.folder}"
+    project.write("prophet.yaml", "version: 1\nname: other\nregister: {file: cost.txt}\ntargets: {prophet: {}}\n")
+    assert "has no scoring URI: it is calm" in project("uri", "prophet.yaml", code=6).err
+    project.env["PYTHONPATH"] = project.env["PYTHONPATH"].partition(":")[2]
+    refused = project("uri", "prophet.yaml", code=6).err
     assert "target 'prophet' (lading-prophet 1.0) needs version 2 of the plugin contract; this is 1" in refused
     assert "pip install --upgrade lading" in refused
 
@@ -259,14 +287,14 @@ def lading_deploy(request):
 
 @hookimpl
 def lading_scoring_uri(weather):
-    return NoScoringUri(f"it is {weather}")
+    return NoScoringUri(reason=f"it is {weather}")
 """
 
 
 @pytest.mark.slow
-def test_what_will_be_retired_is_told_to_the_user_first(tomorrow: Callable[..., Shell]) -> None:
+def test_a_deprecation_is_first_reported_to_the_user(tomorrow: Callable[..., Shell]) -> None:
     warning = "lading_status: `context` goes with api 3, as `deployment` has all of it"
-    port = tomorrow(
+    project = tomorrow(
         {
             "plugin/spec/serving.py": (
                 "@hookspec(firstresult=True)\ndef lading_status(",
@@ -275,12 +303,51 @@ def test_what_will_be_retired_is_told_to_the_user_first(tomorrow: Callable[..., 
             )
         }
     )
-    told = f"target 'quay' (lading-harbour 2.1) must be changed: {warning}"
-    done = port("deploy")
+    told = f"target 'roll' (lading-thirdparty 2.1) must be changed: {warning}"
+    done = project("deploy")
     assert done.err.splitlines().count(f"warning: {told}") == 1
     assert "Retiring" not in done.err
     assert done.out.startswith("http://")
-    assert f"note: {told}" in port("check").err
-    described = {row["name"]: row for row in port("plugin", "list", "--probe", "--json").json()}
-    assert described["quay"]["retiring"] == [told]
-    assert described["pilot"]["retiring"] == []
+    assert f"note: {told}" in project("check").err
+    described = {row["name"]: row for row in project("plugin", "list", "--probe", "--json").json()}
+    assert described["roll"]["retiring"] == [told]
+    assert described["guard"]["retiring"] == []
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "nonsense",
+        "file:///etc/passwd",
+        "data:text/plain,[7]",
+        "ftp://127.0.0.1/x",
+        "http:///x",
+        "http://[::1/",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1/é",
+        "http://127.0.0.1/a b",
+        "http://127.0.0.1/\n",
+        f"http://{'a' * 300}",
+        "http://a..b/",
+    ],
+)
+def test_an_address_that_no_client_can_ask_is_unusable(uri: str) -> None:
+    expected = f"uri is {uri!r}, which is not an http address with a host"
+    assert unusable(Candidate(uri=uri)) == f"Candidate.{expected}"
+    assert unusable(ScoringUri(uri=uri)) == f"ScoringUri.{expected}"
+    assert unusable(ScoringUri(uri="http://localhost", devices={"d": uri})) is not None
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://localhost", "HTTPS://host.example:443/a?b#c", "http://[::1]:80/", "http://a./"]
+)
+def test_an_address_that_a_client_can_ask_is_usable(uri: str) -> None:
+    assert unusable(Candidate(uri=uri)) is None
+
+
+@pytest.mark.parametrize("key", ["a\nb", "a\r", "schlüssel", "\u20ac"])
+def test_a_key_that_no_header_can_hold_is_unusable_and_not_shown(key: str) -> None:
+    assert unusable_key(Keys(primary=Secret("k"), secondary=None)) is None
+    assert unusable_key(Keys(primary=Secret(key))) == "Keys.primary is not a value of an HTTP header"
+    assert unusable_key(Keys(primary=None, secondary=Secret(key))) == "Keys.secondary is not a value of an HTTP header"

@@ -1,4 +1,4 @@
-"""The image of a package: who asks for it and when, with a stranger's maker and a stranger's target."""
+"""The image of a package: who requests it and when, with a third-party maker and target."""
 
 from __future__ import annotations
 
@@ -11,83 +11,83 @@ from tests.conftest import Shell
 
 MANIFEST = """\
 version: 1
-name: ferry
-train: {plugin: crane, data: tons.txt}
-package: {plugin: crane, samples: [{request: 1, response: [7]}]}
-image: {plugin: cooper, wood: "${WOOD}"}
-connections: {harbour: {berth: north}}
-target: liner
-targets: {liner: {}, quay: {}}
+name: price
+train: {plugin: constant, data: cost.txt}
+package: {plugin: constant, samples: [{request: 1, response: [7]}]}
+image: {plugin: builder, base: "${BASE}"}
+connections: {hosting: {region: north}}
+target: puller
+targets: {puller: {}, roll: {}}
 """
 
 
 @pytest.fixture
-def port(shell: Shell, install: Callable[[str], Path]) -> Iterator[Shell]:
-    shell.env |= {"PYTHONPATH": str(install("harbour")), "HARBOUR_PASSWORD": "c4n4ry", "WOOD": "oak"}
-    shell.env["HARBOUR_LOG"] = str(shell.folder / "calls.jsonl")
+def project(shell: Shell, install: Callable[[str], Path]) -> Iterator[Shell]:
+    shell.env |= {"PYTHONPATH": str(install("thirdparty")), "HOSTING_PASSWORD": "c4n4ry", "BASE": "oak"}
+    shell.env["HOOK_LOG"] = str(shell.folder / "calls.jsonl")
     shell.write("lading.yaml", MANIFEST)
-    shell.write("tons.txt", "7")
+    shell.write("cost.txt", "7")
     yield shell
     shell("delete")
 
 
-def told(port: Shell, hook: str) -> list[dict[str, str]]:
-    """The calls of a hook since the last look."""
-    log = Path(port.env["HARBOUR_LOG"])
+def told(project: Shell, hook: str) -> list[dict[str, str]]:
+    """The calls of a hook since the last read."""
+    log = Path(project.env["HOOK_LOG"])
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     log.unlink(missing_ok=True)
     return [facts for name, facts in lines if name == hook]
 
 
-def test_an_image_is_made_once_for_a_release_and_given_to_its_target(port: Shell) -> None:
-    assert "image: known after deploy" in port("plan").out
-    done = port("deploy")
-    assert "image: started\nimage: hooping · oak\nimage: done · oak/ferry\ndeploy to liner: started" in done.err
-    log = Path(port.env["HARBOUR_LOG"]).read_text()
+def test_an_image_is_made_once_for_a_release_and_given_to_its_target(project: Shell) -> None:
+    assert "image: known after deploy" in project("plan").out
+    done = project("deploy")
+    assert "image: started\nimage: building · oak\nimage: done · oak/price\ndeploy to puller: started" in done.err
+    log = Path(project.env["HOOK_LOG"]).read_text()
     assert log.count('"lading_image", {"push": "True"') == 2  # Pending, then the image
-    assert set(map(str, told(port, "loaded"))) == {"{'image': 'oak/ferry'}"}
-    port("deploy")
-    assert told(port, "lading_image") == []
-    assert "image" not in port("plan").out
+    assert set(map(str, told(project, "loaded"))) == {"{'image': 'oak/price'}"}
+    project("deploy")
+    assert told(project, "lading_image") == []
+    assert "image" not in project("plan").out
 
 
-def test_another_image_is_another_release(port: Shell) -> None:
-    port("deploy")
-    port.env["WOOD"] = "elm"
-    assert "its inputs changed" in port("plan").out
-    port.write("lading.yaml", MANIFEST.replace("${WOOD}", "ash"))
-    assert "~ image.wood: ${WOOD} → ash" in port("plan").out
-    port("deploy")
-    assert told(port, "loaded")[-1] == {"image": "ash/ferry"}
-    assert [release["state"] for release in port("history", "--json").json()] == ["up", "superseded"]
+def test_another_image_is_another_release(project: Shell) -> None:
+    project("deploy")
+    project.env["BASE"] = "elm"
+    assert "its inputs changed" in project("plan").out
+    project.write("lading.yaml", MANIFEST.replace("${BASE}", "ash"))
+    assert "~ image.base: ${BASE} → ash" in project("plan").out
+    project("deploy")
+    assert told(project, "loaded")[-1] == {"image": "ash/price"}
+    assert [release["state"] for release in project("history", "--json").json()] == ["up", "superseded"]
 
 
-def test_where_no_image_comes_about_no_release_begins(port: Shell) -> None:
-    port("deploy")
-    port.write("lading.yaml", MANIFEST.replace("${WOOD}", "ash"))
-    failed = port("deploy", code=6, HARBOUR_FAULT="lading_image:gives-up")
-    assert "the crane is out of order" in failed.err
-    wrong = port("deploy", code=6, HARBOUR_FAULT="lading_image:wrong-type")
-    assert "answered lading_image with str, not Image or Pending" in wrong.err
-    assert [release["number"] for release in port("history", "--json").json()] == [1]
-    assert port("score", "-d", "1").json() == [7.0]
+def test_without_an_image_no_release_begins(project: Shell) -> None:
+    project("deploy")
+    project.write("lading.yaml", MANIFEST.replace("${BASE}", "ash"))
+    failed = project("deploy", code=6, HOOK_FAULT="lading_image:gives-up")
+    assert "the platform is out of order" in failed.err
+    wrong = project("deploy", code=6, HOOK_FAULT="lading_image:wrong-type")
+    assert "returned str from lading_image, not Image or Pending" in wrong.err
+    assert [release["number"] for release in project("history", "--json").json()] == [1]
+    assert project("score", "-d", "1").json() == [7.0]
 
 
-def test_a_target_without_images_needs_no_maker(port: Shell) -> None:
-    port.write("lading.yaml", MANIFEST.replace("plugin: cooper", "plugin: nobody"))
-    del port.env["WOOD"]
-    port("deploy", "--target", "quay")
-    port("status", "--target", "liner")
-    assert "image.plugin: no plugin named 'nobody' is installed" in port("deploy", code=2).err
-    assert "note: image is not checked" in port("check").err
-    port.write("lading.yaml", MANIFEST)
-    port.env["WOOD"] = "oak"
-    port("delete", "--target", "quay")
+def test_a_target_without_images_needs_no_maker(project: Shell) -> None:
+    project.write("lading.yaml", MANIFEST.replace("plugin: builder", "plugin: nobody"))
+    del project.env["BASE"]
+    project("deploy", "--target", "roll")
+    project("status", "--target", "puller")
+    assert "image.plugin: no plugin named 'nobody' is installed" in project("deploy", code=2).err
+    assert "note: image is not checked" in project("check").err
+    project.write("lading.yaml", MANIFEST)
+    project.env["BASE"] = "oak"
+    project("delete", "--target", "roll")
 
 
-def test_image_commands_say_what_they_want(port: Shell) -> None:
-    assert port("image", "build").out == "oak/ferry\n"
-    assert {facts["push"] for facts in told(port, "lading_image")} == {"False"}
-    made = port("image", "push", "--json").json()
-    assert (made["reference"], made["platform"], made["digest"][:7]) == ("oak/ferry", "linux/amd64", "sha256:")
-    assert {facts["push"] for facts in told(port, "lading_image")} == {"True"}
+def test_image_commands_name_their_needs(project: Shell) -> None:
+    assert project("image", "build").out == "oak/price\n"
+    assert {facts["push"] for facts in told(project, "lading_image")} == {"False"}
+    made = project("image", "push", "--json").json()
+    assert (made["reference"], made["platform"], made["digest"][:7]) == ("oak/price", "linux/amd64", "sha256:")
+    assert {facts["push"] for facts in told(project, "lading_image")} == {"True"}

@@ -1,4 +1,4 @@
-"""Which files of a project a process reads, as an audit hook sees them."""
+"""The files of a project that a process reads, as an audit hook sees them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def watch(project: Path) -> Watch:
-    """Run code in a process that takes note of what it reads; the names in the project, each with its stamp."""
+    """Run code in a process that records its reads. Returns the names in the project, each with its stamp."""
 
     def watch(code: str, *named: str, cwd: Path = project) -> dict[str, str] | None:
         (project.parent / "log").unlink(missing_ok=True)
@@ -96,7 +96,7 @@ def test_modules_at_any_depth_are_found(watch: Watch, times: int) -> None:
         ("open('hidden/.cache/x')", set()),
     ],
 )
-def test_what_is_opened_or_listed_is_found(watch: Watch, code: str, expected: set[str]) -> None:
+def test_opened_and_listed_files_are_found(watch: Watch, code: str, expected: set[str]) -> None:
     found = watch(code)
     assert found is not None
     assert set(found) == expected
@@ -118,7 +118,7 @@ def test_a_file_that_the_process_wrote_is_left_out(watch: Watch, code: str) -> N
     assert watch(code) == {}
 
 
-def test_what_the_manifest_names_is_left_out(watch: Watch) -> None:
+def test_files_that_the_manifest_names_are_left_out(watch: Watch) -> None:
     code = "import helper, glob\nglob.glob('data/*')\nopen('data/a.csv')\nopen('later.py')"
     assert set(watch(code, "data", "helper.py") or {}) == {"later.py"}
 
@@ -128,7 +128,7 @@ def test_a_file_that_did_not_exist_is_found(watch: Watch) -> None:
     assert watch(code) == {"settings.json": ""}
 
 
-def test_a_file_keeps_the_stamp_from_when_it_was_first_read(watch: Watch, project: Path) -> None:
+def test_a_file_keeps_the_stamp_of_its_first_read(watch: Watch, project: Path) -> None:
     file = project / "data/a.csv"
     before = file_stamp(file)
     code = "import shutil\nopen('data/a.csv').close()\nos.system('echo 2 >> data/a.csv')\nopen('data/a.csv').close()"
@@ -136,7 +136,7 @@ def test_a_file_keeps_the_stamp_from_when_it_was_first_read(watch: Watch, projec
     assert file_stamp(file) != before
 
 
-def test_files_that_the_process_makes_do_not_change_a_listing(watch: Watch, project: Path) -> None:
+def test_files_that_the_process_creates_do_not_change_a_listing(watch: Watch, project: Path) -> None:
     code = "os.listdir('data')\nopen('data/c.csv', 'w')\nos.remove('data/b.csv')"
     assert watch(code) == {"data": file_stamp(project / "data")}
 
@@ -146,11 +146,11 @@ def test_files_of_others_change_a_listing(watch: Watch, project: Path) -> None:
     assert watch(code) != {"data": file_stamp(project / "data")}
 
 
-def test_a_note_that_cannot_be_written_makes_the_reads_unknown(watch: Watch) -> None:
+def test_a_record_that_cannot_be_written_makes_the_reads_unknown(watch: Watch) -> None:
     assert watch("(project.parent / 'log').symlink_to('nowhere/log')\nopen('data/a.csv')") is None
 
 
-def test_a_process_that_closes_every_descriptor_loses_no_note(watch: Watch, project: Path) -> None:
+def test_a_process_that_closes_every_descriptor_loses_no_record(watch: Watch, project: Path) -> None:
     code = "os.closerange(3, 64)\nkept = open('kept', 'w+')\nopen('data/a.csv').close()\nkept.flush()"
     assert set(watch(code) or {}) == {"data/a.csv"}
     assert (project / "kept").read_text() == ""
@@ -169,7 +169,7 @@ def test_a_process_that_closes_every_descriptor_loses_no_note(watch: Watch, proj
     ],
     ids=["fork", "another Python", "joblib"],
 )
-def test_what_a_worker_reads_is_found(watch: Watch, project: Path, code: str) -> None:
+def test_reads_of_a_worker_are_found(watch: Watch, project: Path, code: str) -> None:
     (project / "work.py").write_text("def open_it(name):\n    open(name).close()\n")
     code = textwrap.dedent(code).replace("import helper", "from work import open_it")
     assert {"data/a.csv"} <= set(watch(code) or {})
@@ -185,7 +185,7 @@ def test_another_sitecustomize_still_runs(watch: Watch, project: Path) -> None:
     assert {"data/a.csv", "data/b.csv", "sitecustomize.py"} <= set(watch(code) or {})
 
 
-def test_links_are_followed_into_the_project_and_out_of_it(watch: Watch, project: Path, tmp_path: Path) -> None:
+def test_links_into_and_out_of_the_project_are_followed(watch: Watch, project: Path, tmp_path: Path) -> None:
     (tmp_path / "far.csv").write_text("1")
     (project / "near.csv").symlink_to(tmp_path / "far.csv")
     (tmp_path / "alias").symlink_to(project)
@@ -193,7 +193,7 @@ def test_links_are_followed_into_the_project_and_out_of_it(watch: Watch, project
     assert set(watch(code) or {}) == {"near.csv", "data/a.csv"}
 
 
-def test_more_files_than_can_be_compared_are_not_known(watch: Watch) -> None:
+def test_too_many_files_to_compare_are_unknown(watch: Watch) -> None:
     code = "for number in range({}):\n    try: open(str(number))\n    except OSError: pass"
     assert len(watch(code.format(1000)) or {}) == 1000
     assert watch(code.format(1001)) is None

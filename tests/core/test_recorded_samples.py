@@ -1,4 +1,4 @@
-"""Golden requests recorded from the training data: what the model said in training is what a deployment must say."""
+"""Golden requests recorded from the training data: a deployment must give the same answers as the trained model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from tests.conftest import Shell
+
+from lading import ManifestError, check
 
 SALARY = """\
 version: 1
@@ -37,7 +39,7 @@ train:
     - {name: fit, estimator: sklearn.linear_model.LinearRegression}
 package: {samples: {record: 100}}
 """
-# as the tutorial's: JSON in a string
+# JSON in a string, like the tutorial's script
 SCORE = """\
 import json, os, pathlib, joblib
 def init():
@@ -61,7 +63,7 @@ def records(shell: Shell, table: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_rows_spread_over_the_data_are_what_a_deployment_must_answer(salary: Shell) -> None:
+def test_rows_spread_over_the_data_must_be_answered_by_a_deployment(salary: Shell) -> None:
     salary("deploy")
     (model,) = records(salary, "models")
     assert [sample["request"] for sample in model["samples"]] == [{"data": [[x]]} for x in (0, 5, 10, 15, 20)]
@@ -71,7 +73,7 @@ def test_rows_spread_over_the_data_are_what_a_deployment_must_answer(salary: She
     (release,) = records(salary, "releases")
     assert release["golden_requests"] == model["samples"]
 
-    # A script that answers as the tutorial's does is asked the same; one that is off does not come up.
+    # A script that answers like the tutorial's gets the same requests. A script with wrong answers does not start.
     script = SALARY.replace("package: {", "package: {scoring_script: score.py, ")
     salary.write("lading.yaml", script)
     salary.write("score.py", SCORE.replace("FACTOR", "1"))
@@ -82,10 +84,10 @@ def test_rows_spread_over_the_data_are_what_a_deployment_must_answer(salary: She
     assert "): response[0] is 7.00" in failed.err
     assert "off by 0.001 of it" in failed.err
     assert json.loads(json.loads(salary("score", "-d", '{"data": [[1]]}').out)) == [pytest.approx(10)]
-    assert salary("rollback", "--json").json()["release"] == 4  # and that has answered what release 1 had to
+    assert salary("rollback", "--json").json()["release"] == 4  # it answered the requests of release 1
 
 
-def test_another_number_trains_again_and_the_plan_says_so(salary: Shell) -> None:
+def test_another_number_trains_again_and_the_plan_reports_it(salary: Shell) -> None:
     salary("register")
     salary.write("lading.yaml", SALARY.replace("record: 5", "record: 2"))
     (train, *_) = salary("plan", "--json").json()["stages"]
@@ -96,7 +98,7 @@ def test_another_number_trains_again_and_the_plan_says_so(salary: Shell) -> None
 
 
 @pytest.mark.slow
-def test_text_columns_and_fewer_rows_than_asked_for(shell: Shell) -> None:
+def test_text_columns_and_fewer_rows_than_requested(shell: Shell) -> None:
     shell.write("lading.yaml", TOWNS)
     rows = [("Ulm", 2, 500), ("${HOME}", 3, 900), ("$${Bonn}", 2, 600), ("Ulm", 4, 800)]
     shell.write("towns.csv", "town,rooms,rent\n" + "".join(f"{t},{r},{p}\n" for t, r, p in rows))
@@ -104,12 +106,12 @@ def test_text_columns_and_fewer_rows_than_asked_for(shell: Shell) -> None:
     (model,) = records(shell, "models")
     assert [sample["request"]["data"] for sample in model["samples"]] == [[[t, r]] for t, r, _ in rows]
     shell("deploy", "--force")
-    done = shell("rollback", "1", "--json")  # which asks what the release was accepted with, word for word
+    done = shell("rollback", "1", "--json")  # it sends exactly the requests that the release was accepted with
     assert "golden request" not in done.err.replace("golden requests", "")
 
 
 @pytest.mark.slow
-def test_an_exported_package_brings_them_along(salary: Shell, tmp_path: Path) -> None:
+def test_an_exported_package_contains_them(salary: Shell, tmp_path: Path) -> None:
     salary("package", "export", "salary.tar")
     bare = SALARY.replace("data: sal.csv", "data: gone.csv")
     salary.write("bare.yaml", bare)
@@ -120,23 +122,23 @@ def test_an_exported_package_brings_them_along(salary: Shell, tmp_path: Path) ->
     salary("delete", "bare.yaml", "--store", tmp_path / "elsewhere")
 
 
-def test_a_version_without_recorded_ones_is_refused_where_they_are_wanted(salary: Shell) -> None:
+def test_a_version_without_recorded_requests_is_refused_if_they_are_required(salary: Shell) -> None:
     salary.write("lading.yaml", SALARY.replace("samples: {record: 5}, ", ""))
     salary("register")
     salary.write("lading.yaml", SALARY)
     failed = salary("deploy", "--model", "salary-svc:1", code=3)
-    assert "no golden requests were recorded of salary-svc:1" in failed.err
+    assert "package.samples needs recorded golden requests, and salary-svc:1 has none" in failed.err
 
 
 def test_a_finished_model_records_nothing(shell: Shell) -> None:
     shell.write("m.joblib", "")
     shell.write("lading.yaml", "version: 1\nname: some\nregister: {file: m.joblib}\npackage:\n  samples: {record: 2}\n")
     failed = shell("check", code=2)
-    assert failed.err.startswith("lading.yaml:5:3: package.samples: nothing is trained here that could record them")
+    assert failed.err.startswith("lading.yaml:5:3: package.samples: only a training can record them")
 
 
 @pytest.mark.parametrize("value", ["0", "1001", "-1", "1.5", "'5'", "true", "[1]"])
-def test_a_number_that_cannot_be_is_told_at_its_place(salary: Shell, value: str) -> None:
+def test_an_invalid_number_is_reported_at_its_place(salary: Shell, value: str) -> None:
     salary.write("lading.yaml", SALARY.replace("record: 5", f"record: {value}"))
     told = salary("check", code=2).err
     assert told.startswith("lading.yaml:8:2")
@@ -150,7 +152,7 @@ def test_a_training_script_chooses_its_own_rows(salary: Shell) -> None:
     (line,) = (
         n for n, text in enumerate((salary.folder / "lading.yaml").read_text().splitlines(), 1) if "record:" in text
     )
-    for command in ("check", "train", "train"):  # known before anything is trained, and each time
+    for command in ("check", "train", "train"):  # reported before any training, each time
         told = salary(command, code=2).err
         assert re.match(
             rf"lading\.yaml:{line}:\d+: package\.samples\.record: a training script chooses its own rows", told
@@ -158,11 +160,19 @@ def test_a_training_script_chooses_its_own_rows(salary: Shell) -> None:
     assert salary("run", "list", "--json").json() == []
 
 
-def test_a_trainer_that_records_none_is_told_on(shell: Shell, install: Callable[[str], Path]) -> None:
-    shell.env["PYTHONPATH"] = str(install("harbour"))
-    shell.write("tons.txt", "7")
-    manifest = "version: 1\nname: ferry\ntrain: {plugin: crane, data: tons.txt}\npackage: {samples: {record: 1}}\n"
+def test_a_trainer_that_records_none_is_reported(shell: Shell, install: Callable[[str], Path]) -> None:
+    shell.env["PYTHONPATH"] = str(install("thirdparty"))
+    shell.write("cost.txt", "7")
+    manifest = "version: 1\nname: price\ntrain: {plugin: constant, data: cost.txt}\npackage: {samples: {record: 1}}\n"
     shell.write("lading.yaml", manifest)
     failed = shell("train", code=6)
-    assert "crane" in failed.err
+    assert "constant" in failed.err
     assert "records no golden requests" in failed.err
+
+
+def test_a_number_alone_is_answered_with_the_key_to_write(tmp_path: Path) -> None:
+    manifest = tmp_path / "lading.yaml"
+    manifest.write_text("version: 1\nname: some\nregister: {file: m.joblib}\npackage:\n  samples: 2\n")
+    (tmp_path / "m.joblib").touch()
+    with pytest.raises(ManifestError, match=r"samples: expected a list or a mapping with record, found 2"):
+        check(manifest)

@@ -1,4 +1,4 @@
-"""One training of a manifest at a time; a run whose process died does not run for ever."""
+"""One training of a manifest at a time. A run whose process died is ended."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.conftest import Shell
 from tests.core.conftest import wait_for
 from tests.waiting import LIMIT
 
-FERRY = """\
+MANIFEST = """\
 version: 1
-name: ferry
-train: {plugin: crane, data: tons.txt}
-package: {plugin: crane, samples: [{request: 1, response: [7]}]}
-connections: {harbour: {berth: north}}
-target: quay
-targets: {quay: {}}
+name: price
+train: {plugin: constant, data: cost.txt}
+package: {plugin: constant, samples: [{request: 1, response: [7]}]}
+connections: {hosting: {region: north}}
+target: roll
+targets: {roll: {}}
 """
 SLOW = """\
 version: 1
@@ -40,7 +40,7 @@ def train(data, log):
 
 @pytest.fixture
 def slow(shell: Shell) -> Shell:
-    """A training that goes on once `gate/open` is there; the folder is no input that changes with it."""
+    """A training that waits until `gate/open` exists. The folder is not an input."""
     shell.write("lading.yaml", SLOW.replace("data: gate", "data: gate/data.txt"))
     shell.write("gate/data.txt", "1")
     shell.write("train.py", SCRIPT.replace("pathlib.Path(data,", "pathlib.Path(data).with_name("))
@@ -48,11 +48,11 @@ def slow(shell: Shell) -> Shell:
 
 
 @pytest.fixture
-def ferry(shell: Shell, install: Callable[[str], Path]) -> Shell:
-    shell.env |= {"PYTHONPATH": str(install("harbour")), "HARBOUR_PASSWORD": "c4n4ry"}
-    shell.env["HARBOUR_LOG"] = str(shell.folder / "calls.jsonl")
-    shell.write("lading.yaml", FERRY)
-    shell.write("tons.txt", "7")
+def project(shell: Shell, install: Callable[[str], Path]) -> Shell:
+    shell.env |= {"PYTHONPATH": str(install("thirdparty")), "HOSTING_PASSWORD": "c4n4ry"}
+    shell.env["HOOK_LOG"] = str(shell.folder / "calls.jsonl")
+    shell.write("lading.yaml", MANIFEST)
+    shell.write("cost.txt", "7")
     return shell
 
 
@@ -66,7 +66,7 @@ def states(shell: Shell) -> list[str]:
     return [run["state"] for run in shell("run", "list", "--json").json()]
 
 
-def test_the_second_of_two_trainings_waits_and_takes_the_result(slow: Shell) -> None:
+def test_the_second_of_two_trainings_waits_and_reuses_the_result(slow: Shell) -> None:
     first = slow.start("train")
     wait_for((slow.folder / "gate" / "entered").exists)
     second = slow.start("train")
@@ -78,7 +78,7 @@ def test_the_second_of_two_trainings_waits_and_takes_the_result(slow: Shell) -> 
 
 
 @pytest.mark.slow
-def test_who_waits_no_longer_than_its_time_names_the_other(slow: Shell) -> None:
+def test_a_command_whose_wait_times_out_names_the_other_command(slow: Shell) -> None:
     first = slow.start("train")
     wait_for((slow.folder / "gate" / "entered").exists)
     assert f"(pid {first.pid}," in slow("train", "--timeout", "0.2", code=4).err
@@ -102,36 +102,36 @@ def test_a_waiting_command_can_be_interrupted(slow: Shell) -> None:
 
 
 def tracked(shell: Shell) -> list[str]:
-    log = Path(shell.env["HARBOUR_LOG"])
+    log = Path(shell.env["HOOK_LOG"])
     calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     return [facts["state"] for hook, facts in calls if hook == "lading_track"]
 
 
 def killed_in_training(shell: Shell) -> None:
-    command = shell.start("deploy", HARBOUR_FAULT="lading_train:hangs")
-    wait_for(lambda: "lading_train" in Path(shell.env["HARBOUR_LOG"]).read_text() if tracked(shell) else False)
+    command = shell.start("deploy", HOOK_FAULT="lading_train:hangs")
+    wait_for(lambda: "lading_train" in Path(shell.env["HOOK_LOG"]).read_text() if tracked(shell) else False)
     command.kill()
     command.communicate(timeout=LIMIT)
     assert states(shell) == ["running"]
     assert tracked(shell) == ["running"]
 
 
-def test_a_run_whose_process_died_is_ended_where_it_was_tracked_too(ferry: Shell) -> None:
-    killed_in_training(ferry)
-    ferry("deploy")
-    assert states(ferry) == ["finished", "failed"]
-    assert sorted(tracked(ferry)) == ["failed", "finished", "running", "running"]
-    dead = ferry("run", "list", "--json").json()[1]
+def test_a_run_whose_process_died_is_ended_in_its_tracker_too(project: Shell) -> None:
+    killed_in_training(project)
+    project("deploy")
+    assert states(project) == ["finished", "failed"]
+    assert sorted(tracked(project)) == ["failed", "finished", "running", "running"]
+    dead = project("run", "list", "--json").json()[1]
     assert dead["error"] == "interrupted: its process died"
-    ferry("deploy")
-    assert len(tracked(ferry)) == 4
+    project("deploy")
+    assert len(tracked(project)) == 4
 
 
 @pytest.mark.slow
-def test_repair_ends_it_and_the_next_command_with_the_tracker_tells_it(ferry: Shell) -> None:
-    killed_in_training(ferry)
-    ferry("repair", "--yes")
-    assert states(ferry) == ["failed"]
-    assert tracked(ferry) == ["running"]
-    ferry("deploy")
-    assert sorted(tracked(ferry)) == ["failed", "finished", "running", "running"]
+def test_repair_ends_it_and_the_next_command_with_the_tracker_logs_it(project: Shell) -> None:
+    killed_in_training(project)
+    project("repair", "--yes")
+    assert states(project) == ["failed"]
+    assert tracked(project) == ["running"]
+    project("deploy")
+    assert sorted(tracked(project)) == ["failed", "finished", "running", "running"]

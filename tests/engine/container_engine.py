@@ -1,7 +1,7 @@
-"""A container engine for tests, a base image, wheels and a registry: fixtures for every room.
+"""A container engine for tests, a base image, wheels and a registry: fixtures for all tests.
 
-The engine is that of DOCKER_HOST where it is set. Else one is started, once for all test processes of this machine, and
-ended by the last of them; what it has stays in a folder, so that the next run finds its base image and build cache.
+If DOCKER_HOST is set, that engine is used. Otherwise one engine is started for all test processes of this machine. The
+last of these processes stops it. Its data stays in a folder, so the next run finds its base image and build cache.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from offline_azure.fixture import go_without
+from tests.missing import skip_without
 from tests.waiting import LIMIT, eventually
 
-FOLDER = Path("/tmp") / f"lading-engine-{os.getuid()}"  # a socket's path may have no more than 107 characters
+FOLDER = Path("/tmp") / f"lading-engine-{os.getuid()}"  # the path of a socket can have at most 107 characters
 BASE = "lading-test/python:3.11"
 BASE_PACKAGES = (
     "base-files,libc6,python3,libpython3-stdlib,ca-certificates,dash,coreutils,zlib1g,libgcc-s1,libstdc++6,libgomp1,"
@@ -40,21 +40,21 @@ log: {{level: error}}
 
 @dataclass(frozen=True)
 class ContainerEngine:
-    """An engine: its DOCKER_HOST, and what images can be built from without reaching any index."""
+    """An engine: its DOCKER_HOST, and the parts for building images without an index."""
 
     host: str
     base: str
     wheels: Path
 
     def docker(self, *argv: str) -> str:
-        """What the docker command prints."""
+        """The output of the docker command."""
         env = {**os.environ, "DOCKER_HOST": self.host}
         done = subprocess.run(["docker", *argv], env=env, capture_output=True, text=True, timeout=LIMIT, check=False)
         assert done.returncode == 0, f"{argv}: {done.stderr}"
         return done.stdout.strip()
 
     def fetch(self, *requirements: str) -> Path:
-        """The folder of wheels, with those of more pinned requirements."""
+        """The folder of wheels, with the wheels of more pinned requirements."""
         with alone("prepare"):
             _ensure_wheels(self.wheels, *requirements)
         return self.wheels
@@ -68,9 +68,9 @@ def container_engine() -> Iterator[ContainerEngine]:
 
 @contextmanager
 def engine_for_tests() -> Iterator[ContainerEngine]:
-    """The engine, with a base image of Python 3.11 and the wheels of pip and of what the scoring server needs."""
+    """The engine, with a base image of Python 3.11, and the wheels of pip and of the scoring server's requirements."""
     if sys.version_info[:2] != (3, 11):
-        go_without("the base image of these tests has Python 3.11, and this is another")
+        skip_without("the base image of these tests has Python 3.11, and this is another")
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     with _host() as host:
         engine = ContainerEngine(host, BASE, FOLDER / "wheels")
@@ -101,16 +101,16 @@ def image_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @contextmanager
 def _host() -> Iterator[str]:
-    """The address of a running engine; one that was started for it ends with the last who uses it."""
+    """The address of a running engine. If it was started for this test, its last user stops it."""
     given = os.environ.get("DOCKER_HOST")
     if given:
         need("docker")
         if subprocess.run(["docker", "version"], capture_output=True, timeout=LIMIT, check=False).returncode != 0:
-            go_without(f"no engine answers at DOCKER_HOST={given}")
+            skip_without(f"no engine answers at DOCKER_HOST={given}")
         yield given
         return
     if os.getuid() != 0:
-        go_without("no DOCKER_HOST is set, and only root can start an engine")
+        skip_without("no DOCKER_HOST is set, and only root can start an engine")
     for program in ("docker", "dockerd", "iptables"):
         need(program)
     with (FOLDER / "users").open("w") as users:
@@ -129,12 +129,12 @@ def _start() -> None:
         return
     places = f"-H unix://{FOLDER}/docker.sock --data-root {FOLDER}/data --exec-root {FOLDER}/exec -p {FOLDER}/pid"
     (FOLDER / "pid").unlink(missing_ok=True)
-    # a child of nobody here, as it may outlive the test process that starts it
+    # the new process has no parent here, because it can outlive the test process
     subprocess.run(["sh", "-c", f"setsid dockerd {places} > {FOLDER}/log 2>&1 < /dev/null &"], check=True)
     try:
         eventually(lambda: answers_docker(f"unix://{FOLDER}/docker.sock"), "the engine starts", 60)
     except AssertionError:
-        go_without(f"dockerd does not start here: {(FOLDER / 'log').read_text().splitlines()[-1:]}")
+        skip_without(f"dockerd does not start here: {(FOLDER / 'log').read_text().splitlines()[-1:]}")
 
 
 def _stop_unless_used(users: int) -> None:
@@ -149,7 +149,7 @@ def _stop_unless_used(users: int) -> None:
 
 
 def _pid() -> int | None:
-    """The process of the engine that we started; None where it has ended."""
+    """The process of the engine that we started; None if it has exited."""
     try:
         pid = int((FOLDER / "pid").read_text())
         return pid if b"dockerd" in Path(f"/proc/{pid}/cmdline").read_bytes() else None
@@ -174,7 +174,7 @@ def ensure_base(engine: ContainerEngine) -> None:
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode != 0:
-            go_without(f"mmdebstrap could not make a base image: {done.stderr[-300:]}")
+            skip_without(f"mmdebstrap could not make a base image: {done.stderr[-300:]}")
         making.rename(tar)
     engine.docker("import", str(tar), BASE)
 
@@ -201,12 +201,12 @@ def _ensure_wheels(folder: Path, *requirements: str) -> Path:
 
 def need(program: str) -> None:
     if shutil.which(program) is None:
-        go_without(f"{program} is missing")
+        skip_without(f"{program} is missing")
 
 
 @contextmanager
 def alone(what: str) -> Iterator[None]:
-    """Do one thing in one process at a time."""
+    """Run one action in one process at a time."""
     with (FOLDER / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""A Podman of its own for tests, behind its socket with the API of Docker, and with the base of `container_engine`."""
+"""A separate Podman for tests, behind its socket with Docker's API, with the base image of `container_engine`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from container_engine import BASE, FOLDER, ContainerEngine, alone, answers_docker, ensure_base, need
-from offline_azure.fixture import go_without
+from tests.missing import skip_without
 from tests.waiting import LIMIT, eventually
 
-# No systemd is at hand, and limits cannot be raised, where tests run in a container themselves. The registry of the
-# tests speaks plain HTTP, which Podman asks to be told of.
+# Tests can run in a container, which has no systemd and cannot raise limits. The test registry uses plain HTTP, and
+# Podman must be configured to allow that.
 _CONTAINERS = """\
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
@@ -36,7 +36,7 @@ insecure = true
 @pytest.fixture(scope="module")
 def podman_engine(container_engine: ContainerEngine, image_registry: str) -> Iterator[ContainerEngine]:
     if os.getuid() != 0:
-        go_without("only root can start a Podman that has networks")
+        skip_without("only root can start a Podman that has networks")
     for program in ("podman", "runc", "iptables"):
         need(program)
     folder = FOLDER / "podman"
@@ -49,7 +49,7 @@ def podman_engine(container_engine: ContainerEngine, image_registry: str) -> Ite
 
 @contextmanager
 def _service(folder: Path, registry: str) -> Iterator[str]:
-    """The address of `podman system service`, which ends with its images kept for the next run."""
+    """The address of `podman system service`. It is stopped at the end, and its images are kept for the next run."""
     (folder / "containers.conf").write_text(_CONTAINERS.format(folder=folder), encoding="utf-8")
     (folder / "registries.conf").write_text(_REGISTRIES.format(registry=registry), encoding="utf-8")
     own = {

@@ -1,4 +1,4 @@
-"""`context.py MANIFEST FOLDER BASE WHEELS`: lay out what `lading image build` gives its engine; print the arguments."""
+"""`context.py MANIFEST FOLDER BASE WHEELS`: write the build context of `lading image build`; print its arguments."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from lading_docker.recipe import recipe
 
 manifest, folder, base, wheels = sys.argv[1:]
 package = lading.package(manifest)
-request = lading.ImageRequest(package, DockerOptions(), package.model.name, {})
+request = lading.ImageRequest(package=package, options=DockerOptions(), service=package.model.name, tags={})
 made = recipe(request, DockerOptions(base=base, wheels=Path(wheels)))
 packed = io.BytesIO()
 write(made.files, packed)

@@ -1,4 +1,4 @@
-"""`fit.py CSV FILE BYTES`: fit the salary model, give it an attribute of so many bytes, dump it to FILE."""
+"""`fit.py CSV FILE BYTES`: fit the salary model, add an attribute of BYTES bytes, and dump it to FILE."""
 
 import sys
 
@@ -6,8 +6,8 @@ import joblib
 import numpy as np
 from sklearn.linear_model import LinearRegression
 
-csv, file, ballast = sys.argv[1:]
+csv, file, extra = sys.argv[1:]
 x, y = np.loadtxt(csv, delimiter=",", skiprows=1, unpack=True)
 model = LinearRegression().fit(x.reshape(-1, 1), y)
-model.ballast_ = np.arange(int(ballast) // 8)
+model.extra_ = np.arange(int(extra) // 8)
 joblib.dump(model, file)

@@ -1,4 +1,4 @@
-"""`floor.py MODEL`: import scikit-learn, load the model, predict; then stay for as long as stdin is open."""
+"""`floor.py MODEL`: import scikit-learn, load the model and predict. Then run until stdin ends."""
 
 import sys
 

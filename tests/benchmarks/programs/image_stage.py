@@ -1,4 +1,4 @@
-"""`image_stage.py MANIFEST`: do what `lading image build` does, and print how many seconds its image stage took."""
+"""`image_stage.py MANIFEST`: run `lading image build`, and print the duration of its image stage in seconds."""
 
 import sys
 

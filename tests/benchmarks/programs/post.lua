@@ -1,4 +1,4 @@
--- One row per request; the last line says how many were answered, and how many of them wrongly or not at all.
+-- Sends one row per request. The last line has the number of requests, their duration, and the number of failures.
 wrk.method = "POST"
 wrk.body = '{"data": [[21]]}'
 wrk.headers["content-type"] = "application/json"

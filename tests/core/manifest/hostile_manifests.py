@@ -1,4 +1,4 @@
-"""Documents that are no manifest, each with what must be said of it."""
+"""Documents that are not manifests, each with its expected problem."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ GROWING: dict[str, Callable[[int], str]] = {
     "references": lambda size: HEAD + "track: [" + "'${', " * size + "]",
     "merges": lambda size: HEAD + "a: &a {x: 1}\nb: [" + "{<<: *a}, " * size + "]",
 }
-"""Hostile documents of any size, with as many problems as they have values."""
+"""Hostile documents of any size, with one problem per value."""
 
 HARMLESS = f"{HEAD}package: {{samples: [{{request: [{'value, ' * 38_000}], response: 1}}]}}\n"
-"""A document without a problem that is nearly as large as one may be."""
+"""A document without a problem, near the maximum size."""
 
 DOCUMENTS = {
     "flow nesting": ("[" * 50_000, "nested deeper than 64 levels"),
@@ -87,9 +87,9 @@ DOCUMENTS = {
     "long integer": (HEAD + "track: [" + "9" * 5_000 + "]", "an integer of more than 64 bits"),
     "longer integer": (HEAD + "track: [" + "9" * 1_000_000 + "]", "an integer of more than 64 bits"),
     "long float": (HEAD + "track: [" + "9" * 1_000_000 + ".0]", "too large for a float"),
-    "impossible date": (HEAD + "track: [2024-02-30]", "is no date"),
-    "impossible time": (HEAD + "track: [2024-13-45 99:99:99]", "is no date"),
-    "infinity": (HEAD + "track: [.inf, -.INF, .nan, 1e999]", "not a number that can be carried"),
+    "impossible date": (HEAD + "track: [2024-02-30]", "is not a date"),
+    "impossible time": (HEAD + "track: [2024-13-45 99:99:99]", "is not a date"),
+    "infinity": (HEAD + "track: [.inf, -.INF, .nan, 1e999]", "not a number that JSON has"),
     "python object": (HEAD + "track: !!python/object/apply:os.system ['false']", "is not allowed"),
     "python name": (HEAD + "track: [!!python/name:os.system '']", "is not allowed"),
     "escaped control": (HEAD + r'track: ["\e[31m\0"]', "U+001B"),

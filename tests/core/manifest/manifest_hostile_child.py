@@ -1,6 +1,6 @@
-"""Reads and binds the manifest named in argv, and reports how that ended, its cost and the peak memory.
+"""Read and bind the manifest named in argv, and report the result, the cost and the peak memory.
 
-The cost is CPU time, in units of what a large harmless document takes in the same process.
+The cost is CPU time. Its unit is the time of a large harmless document in the same process.
 """
 
 import json
@@ -26,13 +26,13 @@ def problems(file: Path) -> list[str]:
 
 
 def timed(file: Path) -> tuple[list[str], float]:
-    """The problems, and the CPU time that finding them took."""
+    """The problems, and the CPU time for finding them."""
     started = time.process_time()
     return problems(file), time.process_time() - started
 
 
 def peak_memory() -> int:
-    """In bytes. On Linux `ru_maxrss` counts what the process that started this one had, too."""
+    """In bytes. On Linux, `ru_maxrss` also counts the memory of the parent process before the fork."""
     if sys.platform == "linux":
         (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
@@ -43,7 +43,7 @@ def main(file: Path) -> None:
     harmless, warm_up = file.with_name("harmless.yaml"), file.with_name("warm-up.yaml")
     warm_up.write_text(GROWING["targets"](1))
     harmless.write_text(HARMLESS)
-    assert problems(warm_up)  # loads the modules that are needed
+    assert problems(warm_up)  # loads the needed modules
     found, cost = timed(file)
     memory = peak_memory()
     none, unit = timed(harmless)

@@ -1,4 +1,4 @@
-"""Options types and short cuts for the tests of the manifest."""
+"""Options types and helpers for the tests of the manifest."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def bound(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> 
 
 
 def problems(folder: Path, text: str | bytes, environ: Mapping[str, str] | None = None) -> list[str]:
-    """What is wrong, each as `line:column: path: message`; nothing where the manifest is right."""
+    """The problems, each as `line:column: path: message`; empty if the manifest is valid."""
     try:
         found = draft(folder, text, environ)
         bind_draft(found, types_of(found))

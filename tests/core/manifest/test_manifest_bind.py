@@ -1,4 +1,4 @@
-"""A draft and options types to a manifest: what it holds, and every problem at its line and column."""
+"""Bind a draft and options types to a manifest: its content, and every problem at its line and column."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from manifest_kit import HEAD, TYPES, Local, Size, Workspace, bound, draft, problems, types_of
+from tests.core.manifest.manifest_kit import HEAD, TYPES, Local, Size, Workspace, bound, draft, problems, types_of
 
 from lading import GoldenRequest, InputPath, ManifestError, Options, PluginError
 from lading.manifest import DEFAULT_TARGET, Path_, SectionRef, read
 from lading.manifest.bind import bind_draft
+from lading.manifest.rules import twins
 
 SALARY = Path(__file__).parents[3] / "manifests" / "salary.yaml"
 
@@ -97,7 +98,7 @@ MESSAGES = """\
 SERVICE_NAME = "3 to 32 lower-case letters, digits and dashes, from a letter to a letter or digit, as in Azure ML"
 
 
-def test_every_problem_is_told_at_once_at_its_place(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_at_their_places(tmp_path: Path) -> None:
     assert problems(tmp_path, WRONG) == MESSAGES.format(folder=tmp_path, service_name=SERVICE_NAME).splitlines()
 
 
@@ -121,14 +122,14 @@ def test_the_salary_manifest_is_read_for_the_local_target() -> None:
     )
     assert (manifest.name, manifest.register.model) == ("salary-svc", "sal_model")
     assert manifest.register.tags == {"key": "1"}
-    assert manifest.samples == (GoldenRequest({"data": [[21]]}, [141760.56910569107]),)
+    assert manifest.samples == (GoldenRequest(request={"data": [[21]]}, response=[141760.56910569107]),)
     assert manifest.default_targets == ("local",)
     assert manifest.connections == {}
     assert manifest.targets["local"].options == Local(port=0)
     assert manifest.targets["local"].service_name == "salary-svc"
 
 
-def test_sections_name_the_plugins_that_a_manifest_asks_for() -> None:
+def test_sections_name_the_plugins_of_a_manifest() -> None:
     assert read(SALARY, {}).sections() == (
         SectionRef(("train",), "train", "sklearn", "sklearn"),
         SectionRef(("package",), "package", "bundle", "bundle"),
@@ -166,11 +167,11 @@ def full(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_manifest_holds_what_the_file_says(full: Path) -> None:
+def test_a_manifest_has_the_content_of_the_file(full: Path) -> None:
     manifest = bound(full, FULL, {"SERVICE": "pay", "ID": "7"})
     assert (manifest.name, manifest.register.model, manifest.register.to) == ("pay", "pay", ("main",))
     assert (manifest.track, manifest.default_targets) == (("main",), ("staging",))
-    assert manifest.samples == (GoldenRequest("${x}", "pay"),)
+    assert manifest.samples == (GoldenRequest(request="${x}", response="pay"),)
     assert [section.plugin for section in (*manifest.observers, *manifest.gates)] == ["bell", "friday"]
     assert list(manifest.connections) == ["main", "spare"]
     staging, local = manifest.targets["staging"], manifest.targets["local"]
@@ -239,7 +240,7 @@ def test_a_reference_without_a_value_is_a_problem(
     assert problems(tmp_path, document, environ) == [f"4:36: connections.a.subscription_id: {message}"]
 
 
-def test_the_value_of_a_variable_is_text_and_never_shown(tmp_path: Path) -> None:
+def test_the_value_of_a_variable_is_text_and_is_never_shown(tmp_path: Path) -> None:
     document = HEAD + "targets: {local: {port: '${PORT}', python: '${PORT}', token: '${PORT}'}}\n"
     found = problems(tmp_path, document, {"PORT": "SECRET80"})
     assert found == [
@@ -259,16 +260,14 @@ UNIONS = [
 
 
 @pytest.mark.parametrize(("text", "messages"), UNIONS)
-def test_of_a_union_the_nearest_member_speaks(text: str, messages: list[str], tmp_path: Path) -> None:
+def test_errors_of_a_union_come_from_its_nearest_member(text: str, messages: list[str], tmp_path: Path) -> None:
     found = problems(tmp_path, f"version: 1\nname: abc\ntrain:\n  data: {text}\n")
     assert [problem.split(": ", 1)[1] for problem in found] == messages
 
 
-def test_a_model_is_trained_or_finished_and_a_file(tmp_path: Path) -> None:
+def test_a_model_is_trained_or_finished_and_is_a_file_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    assert problems(tmp_path, "version: 1\nname: abc\nregister: {file: folder}\n") == [
-        "3:18: register.file: a folder: name the model file in it"
-    ]
+    assert problems(tmp_path, "version: 1\nname: abc\nregister: {file: folder}\n") == []
     assert problems(tmp_path, "version: 1\nname: abc\n") == [
         "1:1: train: no model: give train, or register.file for a finished one"
     ]
@@ -295,11 +294,27 @@ def test_the_default_target(text: str, default: tuple[str, ...], names: tuple[st
 def test_two_blocks_of_one_remote_service_are_a_problem_at_the_second(tmp_path: Path) -> None:
     text = "targets:\n  a: {plugin: local}\n  b: {plugin: local, service_name: other}\n  c: {plugin: local}\n"
     assert problems(tmp_path, HEAD + text) == [
-        "7:3: targets.c: the same service as targets.a: give it a service_name of its own"
+        "7:3: targets.c: the same service as targets.a: give it another service_name"
     ]
 
 
-def test_a_plugin_that_cannot_be_used_is_told_where_it_is_named(tmp_path: Path) -> None:
+def test_a_service_has_one_block_for_every_form_of_its_connection(tmp_path: Path) -> None:
+    text = (
+        "connections: {ours: {plugin: cloud}}\n"
+        "targets:\n  a: {plugin: aci}\n  b: {plugin: aci, connection: ours}\n"
+        "  c: {plugin: aks}\n  d: {plugin: aci, service_name: other}\n  e: {plugin: aci}\n"
+    )
+    found = draft(tmp_path, HEAD + text)
+
+    def pairs(families: Mapping[str, str | None]) -> list[tuple[str, str]]:
+        return [(ref.name, other.name) for ref, other in twins(found, families)]
+
+    assert pairs({}) == [("e", "a")]
+    assert pairs({"aci": "cloud", "aks": "cloud"}) == [("b", "a"), ("e", "a")]
+    assert pairs({"aci": "elsewhere"}) == [("e", "a")]
+
+
+def test_an_unusable_plugin_is_reported_at_its_name(tmp_path: Path) -> None:
     found = draft(tmp_path, HEAD + "targets:\n  aci: {cpu: 1}\n  b: {plugin: aks}\n")
     reasons: dict[Path_, type[Options] | str] = {("targets", "aci"): "no plugin aci", ("targets", "b"): "no plugin aks"}
     with pytest.raises(ManifestError) as caught:
@@ -310,7 +325,7 @@ def test_a_plugin_that_cannot_be_used_is_told_where_it_is_named(tmp_path: Path) 
     ]
 
 
-def test_a_draft_says_what_it_can_of_a_wrong_manifest(tmp_path: Path) -> None:
+def test_a_draft_of_a_wrong_manifest_has_its_valid_parts(tmp_path: Path) -> None:
     found = draft(tmp_path, WRONG)
     assert found.name == ""
     roles = [(ref.role, ref.plugin) for ref in found.sections()]
@@ -337,6 +352,21 @@ class Foreign(Options):
 
 
 @dataclass(frozen=True)
+class Nothing(Options):
+    day: tuple[()]
+
+
+@dataclass(frozen=True)
+class HalfMapping(Options):
+    day: dict[str]  # type: ignore[type-arg]  # the fault
+
+
+@dataclass(frozen=True)
+class DoubleList(Options):
+    day: list[int, str]  # type: ignore[type-arg]  # the fault
+
+
+@dataclass(frozen=True)
 class Raises(Options):
     def __post_init__(self) -> None:
         raise TypeError("bug")
@@ -344,21 +374,25 @@ class Raises(Options):
 
 @dataclass(frozen=True)
 class Unresolved(Options):
-    field: Missing  # type: ignore[name-defined]  # noqa: F821
+    field: Missing  # type: ignore[name-defined]  # noqa: F821 - on purpose
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (Foreign, "options cannot have a field of type <class 'datetime.date'>"),
+        (Nothing, r"options cannot have a field of type tuple\[\(\)\]"),
+        (HalfMapping, "HalfMapping is unusable: Expected two type arguments"),
+        (DoubleList, r"options cannot have a field of type list\[int, str\]"),
         (Raises, "options type Raises raised TypeError: bug"),
         (Unresolved, "Unresolved.*Missing"),
     ],
 )
-def test_an_options_type_that_cannot_be_used_is_the_plugins_fault(
+def test_an_unusable_options_type_is_reported_as_the_plugins_fault(
     options: type[Options], message: str, tmp_path: Path
 ) -> None:
-    block = "{}" if options is Raises else "{day: '2024-01-01'}"
+    value = {Nothing: "[]", HalfMapping: "{a: 1}", DoubleList: "[1]"}.get(options, "'2024-01-01'")
+    block = "{}" if options is Raises else f"{{day: {value}}}"
     found = draft(tmp_path, HEAD + f"targets: {{local: {block}}}\n")
     with pytest.raises(PluginError, match=message):
         bind_draft(found, {**types_of(found), ("targets", "local"): options})
@@ -398,7 +432,7 @@ def test_a_fingerprint_covers_the_text_the_sections_and_their_variables(full: Pa
 def test_a_manifest_is_frozen(full: Path) -> None:
     manifest = bound(full, FULL, dict(os.environ, SERVICE="pay", ID="7"))
     with pytest.raises(AttributeError):
-        manifest.name = "other"  # type: ignore[misc]
+        manifest.name = "other"  # type: ignore[misc]  # on purpose
     assert replace(manifest, name="other") != manifest
 
 
@@ -416,7 +450,7 @@ def test_a_file_name_with_an_escaped_null_is_a_problem(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Crane(Options):
+class Lamp(Options):
     height: int
     name: str | None = None
 
@@ -426,8 +460,8 @@ class Anything(Options):
     lists: list[int] = field(default_factory=list)
     mapping: dict[str, float] = field(default_factory=dict)
     path: Path = Path("default")
-    crane: Crane | Literal["none", 0] = "none"
-    cranes: tuple[Crane, ...] | Mapping[str, Crane] = ()
+    lamp: Lamp | Literal["none", 0] = "none"
+    lamps: tuple[Lamp, ...] | Mapping[str, Lamp] = ()
     size: Size | int = 1
     pair: tuple[str, bool] = ("", False)
     files: Mapping[str, tuple[InputPath, ...]] | InputPath | None = None
@@ -437,10 +471,10 @@ OPTIONS = [
     ("lists: [1, 2]", Anything(lists=[1, 2])),
     ("mapping: {a: 1, b: 2.5}", Anything(mapping={"a": 1.0, "b": 2.5})),
     ("path: a/b", Anything(path=Path("a/b"))),
-    ("crane: {height: 3, name: }", Anything(crane=Crane(3))),
-    ("crane: 0", Anything(crane=0)),
-    ("cranes: [{height: 1}]", Anything(cranes=(Crane(1),))),
-    ("cranes: {a: {height: 1}}", Anything(cranes={"a": Crane(1)})),
+    ("lamp: {height: 3, name: }", Anything(lamp=Lamp(3))),
+    ("lamp: 0", Anything(lamp=0)),
+    ("lamps: [{height: 1}]", Anything(lamps=(Lamp(1),))),
+    ("lamps: {a: {height: 1}}", Anything(lamps={"a": Lamp(1)})),
     ("size: large", Anything(size=Size.LARGE)),
     ("size: 3", Anything(size=3)),
     ("pair: [a, true]", Anything(pair=("a", True))),
@@ -457,7 +491,7 @@ def test_options_of_every_type_are_built(text: str, expected: Anything, known_va
     assert repr(options) == repr(expected)
 
 
-def test_inputs_are_those_of_the_member_of_a_union_that_fits(tmp_path: Path) -> None:
+def test_inputs_come_from_the_matching_member_of_a_union(tmp_path: Path) -> None:
     found = draft(tmp_path, HEAD + "targets: {local: {files: {a: [model.joblib], b: []}}}\n")
     section = bind_draft(found, {**types_of(found), ("targets", "local"): Anything}).targets["local"]
     assert section.inputs == {"files.a.0": tmp_path / "model.joblib"}
@@ -469,3 +503,38 @@ def test_a_wrong_sample_stops_only_commands_that_use_the_package(tmp_path: Path,
     assert bind_draft(found, types_of(found, without=(("package",),))).samples_record == ()
     with pytest.raises(ManifestError, match=r"package\.samples\.0"):
         bind_draft(found, types_of(found))
+
+
+@dataclass(frozen=True)
+class Hoist(Options):
+    lamps: tuple[Lamp, ...] = ()
+    spare: Mapping[str, Lamp] = field(default_factory=dict)
+    limit: int = 10
+
+    def __post_init__(self) -> None:
+        for index, lamp in enumerate(self.lamps):
+            if lamp.height > self.limit:
+                raise ValueError(f"lamps.{index}.height: too high")
+            if lamp.name == "void":
+                raise ValueError("spare. lamps: not an option")
+        for name, lamp in self.spare.items():
+            if lamp.name is None:
+                raise ValueError(f"spare.{name}.name: missing")
+
+
+HOISTS = [
+    ("lamps: [{height: 1}, {height: 11}]", "4:49: targets.local.lamps.1.height: too high"),
+    ("lamps: [{height: 6}], limit: 5", "4:36: targets.local.lamps.0.height: too high"),
+    ("lamps: [{height: 1, name: void}]", "4:11: targets.local: spare. lamps: not an option"),
+    ("spare: {a.b: {height: 1}}", "4:27: targets.local.spare.a.b.name: missing"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), HOISTS)
+def test_a_rule_of_the_options_is_broken_at_the_nested_option_that_it_names(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    found = draft(tmp_path, f"{HEAD}targets: {{local: {{{text}}}}}\n")
+    with pytest.raises(ManifestError) as caught:
+        bind_draft(found, {**types_of(found), ("targets", "local"): Hoist})
+    assert str(caught.value) == f"{tmp_path / 'lading.yaml'}:{message}"

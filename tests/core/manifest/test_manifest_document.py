@@ -1,4 +1,4 @@
-"""Text to values: what is refused and where, and what every scalar, anchor and merge key means."""
+"""Parse text to values: refusals with their places, and the meaning of every scalar, anchor and merge key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from manifest_kit import HEAD, bound, problems
+from tests.core.manifest.manifest_kit import HEAD, bound, problems
 
 from lading import BadInput, ManifestError
 from lading.manifest import parse, read
@@ -45,7 +45,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_is_refused_at_its_place(name: str, tmp_path: Path) -> None:
+def test_an_unreadable_document_is_refused_at_its_place(name: str, tmp_path: Path) -> None:
     data, expected = REFUSED[name]
     assert problems(tmp_path, data) == expected
 
@@ -142,10 +142,10 @@ AMBIGUOUS = [
     ("0b11", "0b11 is octal or binary to some YAML readers: write it in decimal, or quote it"),
     ("22:30", "22:30 is a number in base 60 to some YAML readers: quote it"),
     ("1_000", '"1_000" is a number to some YAML readers: write it in plain decimal, or quote it'),
-    ("2024-02-30", '"2024-02-30" is no date (day is out of range for month): quote it if it is text'),
-    (".inf", ".inf is not a number that can be carried: write a finite one, or quote it"),
-    ("-.INF", "-.INF is not a number that can be carried: write a finite one, or quote it"),
-    (".NaN", ".NaN is not a number that can be carried: write a finite one, or quote it"),
+    ("2024-02-30", '"2024-02-30" is not a date (day is out of range for month): quote it if it is text'),
+    (".inf", ".inf is not a number that JSON has: write a finite one, or quote it"),
+    ("-.INF", "-.INF is not a number that JSON has: write a finite one, or quote it"),
+    (".NaN", ".NaN is not a number that JSON has: write a finite one, or quote it"),
     ("1e999", '"1e999" is too large for a float'),
     (str(2**64), "an integer of more than 64 bits, 20 characters long: quote it if it is text"),
     ("!!int x", '"x" is not of the type that its tag !!int names'),
@@ -172,7 +172,7 @@ package:
 """
 
 
-def test_anchors_and_merge_keys_mean_what_yaml_says(tmp_path: Path) -> None:
+def test_anchors_and_merge_keys_have_their_yaml_meaning(tmp_path: Path) -> None:
     samples = bound(tmp_path, HEAD + MERGED).samples
     values = [(sample.request, sample.response, sample.tolerance) for sample in samples]
     shared = {"x": 1, "y": 2}
@@ -201,7 +201,7 @@ def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
         read(tmp_path, {})
 
 
-def test_a_document_that_is_known_is_parsed_again_only_for_the_place_of_a_problem(tmp_path: Path) -> None:
+def test_a_known_document_is_parsed_again_only_for_the_place_of_a_problem(tmp_path: Path) -> None:
     class Memory(dict[str, Any]):
         def put(self, key: str, stage: str, output: Any) -> None:
             self[key] = output

@@ -1,4 +1,4 @@
-"""Hostile documents end as problems at the cost of a harmless one, within 256 MB, and never crash the process."""
+"""Hostile documents end as problems, as cheaply as a harmless one, within 256 MB, and never crash the process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lading.manifest.build import Builder
 
 CHILD = Path(__file__).with_name("manifest_hostile_child.py")
 ROOT = Path(__file__).parents[3]
-# Of the largest harmless document. The worst one costs 1.5 of it, and one of quadratic cost more than a hundred.
+# In units of the largest harmless document. The worst document costs 1.5, and one with quadratic cost over a hundred.
 MAX_COST = 10
 
 
@@ -45,7 +45,7 @@ def test_a_hostile_document_is_refused_within_bounds(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", GROWING)
 def test_the_steps_of_a_refusal_grow_with_the_document_and_no_faster(name: str, tmp_path: Path) -> None:
     (tmp_path / "m.joblib").touch()
-    steps(tmp_path, GROWING[name](2))  # loads the modules that are needed
+    steps(tmp_path, GROWING[name](2))  # loads the needed modules
     first, second, third = (steps(tmp_path, GROWING[name](size)) for size in (500, 1_000, 1_500))
     assert third - second <= 1.05 * (second - first)
 
@@ -56,18 +56,18 @@ def test_inputs_in_a_union_cost_what_inputs_cost_elsewhere(tmp_path: Path) -> No
 
 
 def seconds(folder: Path, member: Any) -> float:
-    """The CPU time of building a long list of such members."""
+    """The CPU time for building a long list of such members."""
     started = time.process_time()
     Builder(folder).build(tuple[member, ...], ["file"] * 40_000)
     return time.process_time() - started
 
 
 def steps(folder: Path, text: str) -> int:
-    """How many functions are called while a document is refused."""
+    """The number of function calls while a document is refused."""
     file, calls = folder / "lading.yaml", 0
     file.write_text(text)
 
-    def count(_frame: FrameType, event: str, _argument: Any) -> None:
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
         nonlocal calls
         calls += event in {"call", "c_call"}
 

@@ -1,4 +1,4 @@
-"""What reading a manifest imports, and that it does without libyaml."""
+"""The imports of reading a manifest, and reading without libyaml."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from manifest_kit import HEAD, draft, types_of
+from tests.core.manifest.manifest_kit import HEAD, draft, types_of
 from tests.waiting import LIMIT
 
 from lading.manifest.bind import bind_draft

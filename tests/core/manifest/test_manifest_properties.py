@@ -1,4 +1,4 @@
-"""Whatever the text, reading ends as expected; and what was written as YAML or JSON is what is read."""
+"""Any text is read with an expected result, and values written as YAML or JSON are read back equal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from manifest_kit import HEAD, draft, problems, types_of
+from tests.core.manifest.manifest_kit import HEAD, draft, problems, types_of
 
 from lading import ManifestError
+from lading.manifest import Draft
 from lading.manifest.bind import bind_draft
 
-# What YAML can carry and a manifest does: no control characters, no number beyond 64 bits or without an end.
+# Values that both YAML and a manifest allow: no control characters, no number beyond 64 bits, no infinite number.
 TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Cn"), include_characters="\n\t"))
 SCALARS = (
     st.none()
@@ -104,7 +105,7 @@ def test_no_value_of_a_block_raises_anything_but_problems(key: str, value: Any, 
 
 @relaxed
 @given(value=REFERENCE_FREE, style=st.sampled_from(["json", "block", "flow"]))
-def test_what_is_written_is_what_is_read(value: Any, style: str, tmp_path: Path) -> None:
+def test_written_values_are_read_back_equal(value: Any, style: str, tmp_path: Path) -> None:
     document = {
         "version": 1,
         "name": "abc",
@@ -119,7 +120,7 @@ def test_what_is_written_is_what_is_read(value: Any, style: str, tmp_path: Path)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes all text, as what is read as what depends on the version of YAML."""
+    """Quotes all text that YAML versions read differently."""
 
 
 _Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
@@ -136,7 +137,7 @@ def _dump(document: Any, *, flow: bool) -> str:
     flow=st.booleans(),
     data=st.data(),
 )
-def test_a_wrong_value_is_reported_where_it_stands(
+def test_a_wrong_value_is_reported_at_its_place(
     sent: dict[str, Any], flow: bool, data: st.DataObject, tmp_path: Path
 ) -> None:
     mark = "qzx-mark"
@@ -153,11 +154,11 @@ def test_a_wrong_value_is_reported_where_it_stands(
     before = text[:offset].split("\n")
     (problem,) = problems(tmp_path, text)
     assert problem.startswith(f"{len(before)}:{len(before[-1]) + 1}: package.samples.0.request.")
-    assert problem.endswith(".nan is not a number that can be carried: write a finite one, or quote it")
+    assert problem.endswith(".nan is not a number that JSON has: write a finite one, or quote it")
 
 
 def _containers(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """The paths of all values in a value but itself."""
+    """The paths of all values inside a value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         yield (*path, key)
@@ -172,7 +173,7 @@ def _put(value: Any, path: tuple[Any, ...], item: Any) -> None:
 
 @relaxed
 @given(text=FRAGMENTS)
-def test_a_draft_is_fingerprinted_and_listed_whatever_is_wrong(text: str, tmp_path: Path) -> None:
+def test_a_draft_with_any_fault_is_fingerprinted_and_listed(text: str, tmp_path: Path) -> None:
     found = _draft_or_none(tmp_path, HEAD + text)
     if found is not None:
         assert all(ref.plugin and ref.name for ref in found.sections())
@@ -180,7 +181,7 @@ def test_a_draft_is_fingerprinted_and_listed_whatever_is_wrong(text: str, tmp_pa
         assert all(isinstance(name, str) for name in (*found.default_targets(), *found.accounts(), found.name))
 
 
-def _draft_or_none(folder: Path, text: str) -> Any:
+def _draft_or_none(folder: Path, text: str) -> Draft | None:
     try:
         return draft(folder, text)
     except ManifestError:
@@ -194,7 +195,7 @@ def _draft_or_none(folder: Path, text: str) -> Any:
 @example(word="190:20:30")
 @example(word="1_0.5")
 @example(word=".0_")
-def test_a_number_is_what_all_of_yaml_reads_or_a_problem(word: str, tmp_path: Path) -> None:
+def test_a_number_is_read_alike_by_all_of_yaml_or_is_a_problem(word: str, tmp_path: Path) -> None:
     found = _draft_or_none(tmp_path, f"{HEAD}package: {{samples: [{{request: [{word}], response: 0}}]}}\n")
     if found is None:
         return
@@ -203,5 +204,5 @@ def test_a_number_is_what_all_of_yaml_reads_or_a_problem(word: str, tmp_path: Pa
     except ManifestError:
         return
     (ours,), (theirs,) = sample.request, yaml.safe_load(f"[{word}]")
-    # YAML 1.2 alone reads 1e3 and -.5 as numbers; everyone who writes them means numbers.
+    # Only YAML 1.2 reads 1e3 and -.5 as numbers, but everyone who writes them means numbers.
     assert ours == theirs or (isinstance(ours, float) and float(theirs) == ours)

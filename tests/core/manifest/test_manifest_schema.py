@@ -1,4 +1,4 @@
-"""The JSON Schema accepts what the check accepts, refuses what it refuses, and describes every field."""
+"""The JSON Schema and the check accept and refuse the same manifests, and the schema describes every field."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from manifest_kit import HEAD, TYPES, Local, problems
+from tests.core.manifest.manifest_kit import HEAD, TYPES, Local, problems
 
 from lading import Options
 from lading.manifest import options_schema, schema
 
 
 @dataclass(frozen=True)
-class Berth(Local):
+class Derived(Local):
     depth: float = 1.0
-    """Metres of water."""
+    """Levels of folders."""
 
 
 SALARY = Path(__file__).parents[3] / "manifests" / "salary.yaml"
@@ -43,7 +43,7 @@ def places(validator: Draft202012Validator, text: str) -> set[str]:
     return {error.json_path for error in validator.iter_errors(yaml.safe_load(text))}
 
 
-def test_the_salary_manifest_fits_but_for_the_options_that_these_plugins_lack(
+def test_the_salary_manifest_fits_except_for_options_that_these_plugins_lack(
     validator: Draft202012Validator,
 ) -> None:
     assert places(validator, SALARY.read_text()) == {"$.train", "$.connections.azureml"}
@@ -52,7 +52,7 @@ def test_the_salary_manifest_fits_but_for_the_options_that_these_plugins_lack(
 RIGHT = [
     "train: {data: a.csv}\nregister: {}\n",
     "targets: {local: }\n",
-    "targets: {local: {port: 80}, harbour: {anything: 1}}\n",
+    "targets: {local: {port: 80}, another: {anything: 1}}\n",
     "targets: {other: {plugin: local, port: 80, service_name: '${USER}-svc', connection: azureml}}\n",
     "targets: {local: {python: '${PYTHON}', size: large, token: '${TOKEN}'}}\n",
     "package: {samples: [{request: {data: [1]}, response: x, tolerance: 0}], environment: {pip: [a]}}\n",
@@ -91,50 +91,50 @@ def test_a_wrong_manifest_does_not_fit_and_is_refused(
 def test_fields_are_described_by_their_docstrings() -> None:
     options = options_schema(Local)
     assert options["properties"]["port"]["description"] == "Port to listen on; 0 picks a free one."
-    inherited = options_schema(Berth)["properties"]
+    inherited = options_schema(Derived)["properties"]
     assert inherited["port"] == options["properties"]["port"]
-    assert inherited["depth"]["description"] == "Metres of water."
+    assert inherited["depth"]["description"] == "Levels of folders."
     document: dict[str, Any] = schema(PLUGINS)
     undescribed = [key for key, value in document["properties"].items() if not value.get("description")]
     assert undescribed == []
 
 
-class Tide(StrEnum):
-    """How high the water stands."""
+class Speed(StrEnum):
+    """How fast it is."""
 
     LOW = "low"
 
 
 @dataclass(frozen=True)
-class Quay(Options):
-    """Where it moors."""
+class Disk(Options):
+    """Where it stores files."""
 
-    tide: Tide = Tide.LOW
-    """How high the water stands."""
-
-
-@dataclass(frozen=True)
-class Harbour(Options):
-    """The harbour."""
-
-    quay: Quay
-    """Where it moors."""
-    spare: Quay
-    """Where it waits."""
+    speed: Speed = Speed.LOW
+    """How fast it is."""
 
 
 @dataclass(frozen=True)
-class Port(Harbour):
+class Server(Options):
+    """The server."""
+
+    disk: Disk
+    """Where it stores files."""
+    spare: Disk
+    """Where it keeps copies."""
+
+
+@dataclass(frozen=True)
+class Subclass(Server):
     pass
 
 
-@pytest.mark.parametrize("options", [Harbour, Port])
+@pytest.mark.parametrize("options", [Server, Subclass])
 def test_a_field_keeps_its_description_when_its_type_repeats_it(options: type[Options]) -> None:
-    """Every pydantic omits it for an enum, and pydantic 2.13 and later for a dataclass too."""
+    """Every pydantic version omits it for an enum, and version 2.13 and later for a dataclass too."""
     found = options_schema(options)
-    assert found["properties"]["quay"]["description"] == "Where it moors."
-    assert found["properties"]["spare"]["description"] == "Where it waits."
-    assert found["$defs"]["Quay"]["properties"]["tide"]["description"] == "How high the water stands."
+    assert found["properties"]["disk"]["description"] == "Where it stores files."
+    assert found["properties"]["spare"]["description"] == "Where it keeps copies."
+    assert found["$defs"]["Disk"]["properties"]["speed"]["description"] == "How fast it is."
     assert "description" not in found
 
 

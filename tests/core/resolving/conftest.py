@@ -19,7 +19,7 @@ PLATFORM = "linux/arm64" if platform.machine() == "aarch64" else "linux/amd64"
 
 @dataclass(frozen=True)
 class Wheelhouse:
-    """A folder of wheels without any content but their metadata; `installed` has that metadata, as pip leaves it."""
+    """A folder of wheels that have only metadata. `installed` has the same metadata in pip's form."""
 
     folder: Path
     installed: Path
@@ -50,7 +50,7 @@ class Wheelhouse:
                 archive.addfile(member, io.BytesIO(text.encode()))
 
     def install(self, name: str, version: str, *requires: str, extras: tuple[str, ...] = ()) -> None:
-        """Install a distribution where the offline way looks, and add its wheel."""
+        """Install a distribution for the offline resolver, and add its wheel."""
         self.add(name, version, *requires, extras=extras)
         with zipfile.ZipFile(self.folder / f"{name}-{version}-py3-none-any.whl") as archive:
             archive.extractall(self.installed)
@@ -70,7 +70,7 @@ def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheelhouse:
 
 @pytest.fixture
 def no_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine whose package index does not answer, with a password in its address."""
+    """A machine whose package index does not answer. Its address has a password."""
     for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
         monkeypatch.setenv(name, "http://reader:canary@127.0.0.1:9/simple")
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX"):

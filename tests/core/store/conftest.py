@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lading.store import Store
-
-sys.path.insert(0, str(Path(__file__).parent))  # for store_kit, which is a program too
 
 
 @pytest.fixture

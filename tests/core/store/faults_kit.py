@@ -1,4 +1,4 @@
-"""Programs under strace: what they ask of the system, and a fault at one of those calls; Linux alone has it."""
+"""Run programs under strace: list their system calls, and inject a fault at one of them. This needs Linux."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from store_kit import BEGIN, END, THIS, sha256, ship, written
+from tests.core.store.store_kit import BEGIN, END, THIS, release_file, sha256, written
 from tests.waiting import LIMIT
 
 import lading
 from lading.store import Store
 
-# What changes the disk or a lock, by the names of both x86-64 and arm64; `?`: where the machine has it.
+# Calls that change the disk or a lock, with the names of x86-64 and arm64. `?` marks a call that a machine may lack.
 TRACED = (
     "trace=?access,?faccessat,?faccessat2,openat,?mkdir,?mkdirat,?chmod,?fchmod,?fchmodat,?fchown,?utimensat,write,"
     "pwrite64,ftruncate,fsync,fdatasync,?rename,?renameat,?renameat2,?link,?linkat,?unlink,?unlinkat,?rmdir,flock,fcntl"
@@ -28,8 +28,8 @@ TRACED = (
 READS = re.compile(r"access|O_RDONLY|F_(GETFL|GETFD|SETFD|DUPFD)")
 SOURCES = (b"first", b"second")
 
-# What may fail without a word: SQLite does not look at the result when it syncs the folder of a new journal, nor at
-# that of giving a journal to the owner of the database; leftovers in tmp/ are the next command's to remove.
+# Calls that may fail without an effect. SQLite ignores the result of syncing the folder of a new journal, and of giving
+# a journal to the owner of the database. The next command removes leftovers in tmp/.
 UNNOTICED = re.compile(r"fdatasync\(\d+<[^>]*/\.lading(/tmp/\w+)?>\)|fchown|(unlink|rmdir|unlinkat)\(|F_UNLCK|F_RDLCK")
 
 FAULTS = [
@@ -42,7 +42,7 @@ FAULTS = [
 
 @dataclass(frozen=True)
 class Point:
-    """The nth call of a name in a process."""
+    """The nth call with a name in a process."""
 
     call: str
     nth: int
@@ -50,28 +50,30 @@ class Point:
 
 
 class Scene:
-    """A program under strace that ships two models, in a store of its own each time."""
+    """A program under strace that releases two models. Each run has its own store."""
 
     def __init__(self, folder: Path, package: Path = Path(lading.__file__).parent) -> None:
         self.folder = folder
-        self._program = folder / "program" / THIS.name  # a copy: an edit meanwhile would shift the count of the calls
+        self._program = folder / "program" / THIS.name  # a copy, because an edit would shift the numbers of the calls
         shutil.copytree(package, self._program.parent / "lading")
         shutil.copy(THIS, self._program)
         compileall.compile_dir(self._program.parent, quiet=1)
         self.sources = [written(folder / f"{content.decode()}.py", content) for content in SOURCES]
         self._numbers = itertools.count(1)
 
+    def command(self, root: Path) -> list[str]:
+        return [sys.executable, str(self._program), "each", str(root), *map(str, self.sources)]
+
     def run(self, root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(self._program), "each", str(root), *map(str, self.sources)]
         env = {**environ_of(root), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-        traced = ["strace", "-f", "-qq", "-y", "-s", "256", "-o", str(log_of(root)), *options, *command]
+        traced = ["strace", "-f", "-qq", "-y", "-s", "256", "-o", str(log_of(root)), *options, *self.command(root)]
         return subprocess.run(traced, env=env, capture_output=True, text=True, timeout=LIMIT, check=False)
 
     def root(self) -> Path:
         return self.folder / f"scene-{next(self._numbers):04}" / ".lading"
 
     def points(self) -> list[Point]:
-        """The calls of a whole run, from the opening of the store to its last acknowledgement."""
+        """All calls of a run, from the opening of the store to the last acknowledgement."""
         root = self.root()
         run = self.run(root, "-e", TRACED)
         assert run.returncode == 0, run.stderr
@@ -94,15 +96,15 @@ class Scene:
         return root, run
 
     def check_recovery(self, root: Path, run: subprocess.CompletedProcess[str]) -> None:
-        """What was acknowledged is there, what is there is whole, and the same command finishes the work."""
+        """Check that acknowledged data is present and intact, and that the same command finishes the work."""
         with closing(Store.open(root, environ_of(root))) as store:
             check_kept(store, run.stdout.splitlines())
         self.check_resumed(root)
 
     def check_resumed(self, root: Path) -> None:
-        """The same work, done again, ends as if nothing had happened, and leaves nothing of its own behind."""
+        """Check that a repeated command ends with the same result, and leaves nothing behind."""
         with closing(Store.open(root, environ_of(root))) as store:
-            again = [line for source in self.sources for line in ship(store, source)]
+            again = [line for source in self.sources for line in release_file(store, source)]
             assert [line.split()[1] for line in again if line.startswith("model")] == ["1", "2"]
             current = store.releases.current("salary-svc", "local")
             assert current is not None
@@ -121,17 +123,17 @@ class Scene:
 
 
 def environ_of(root: Path) -> dict[str, str]:
-    """An environment with a list of trusted stores for this one alone: every run then makes the same calls."""
+    """An environment with a separate list of trusted stores, so that every run makes the same calls."""
     return {**os.environ, "XDG_STATE_HOME": str(root.parent / "state")}
 
 
 def log_of(root: Path) -> Path:
-    """Where strace writes about the run in a store: beside its project."""
+    """The log of strace for a run in a store. It lies beside the project."""
     return root.parent.with_suffix(".strace")
 
 
 def place(line: str) -> list[str]:
-    """The paths of a call, but for the names that differ from run to run."""
+    """The paths of a call, without the names that differ from run to run."""
     arguments = re.sub(r"/tmp/[0-9a-f]{16}", "/tmp/scratch", line.partition(") = ")[0])
     return re.findall(r"/\.lading[^\">]*", arguments)
 
@@ -153,7 +155,7 @@ def check_kept(store: Store, acknowledged: list[str]) -> None:
 
 
 def check_intent(store: Store, name: str, state: str, acknowledged: list[str]) -> None:
-    """An effect that was about to be caused stays known until its outcome is."""
+    """Check that an intended effect stays known until its outcome is known."""
     is_open = name in {intent.name for intent in store.journal.open("salary-svc", "local")}
     if f"intent {name}" in acknowledged:
         assert is_open or state != "pending"
@@ -168,12 +170,12 @@ def strace_works() -> bool:
 
 
 def changing(points: list[Point]) -> list[Point]:
-    """Those that change something in the store; the answer on stdout is among them."""
+    """The calls that change the store. Output to stdout is included."""
     points = [point for point in points if ".lading" in point.line or "write(1<" in point.line]
     return [point for point in points if not READS.search(point.line)]
 
 
 def writing(points: list[Point], *calls: str) -> list[Point]:
-    """Those of the store's own: not the answers, nor what stands for a packager."""
+    """The calls of the store itself, without output to stdout and without those of the fake packager."""
     others = re.compile(r"write\(1<|/tmp/\w+/azureml-app")
     return [point for point in points if point.call in calls and not others.search(point.line)]

@@ -1,4 +1,4 @@
-"""What the tests of the store have in common; run as a program, a process that uses one."""
+"""Helpers for tests of the store. As a program: a process that uses a store."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def request_for(file: Path, name: str = "salary", **fields: Any) -> RegisterRequ
         "framework": "scikit-learn",
         "framework_version": "1.7.2",
         "python": "3.11",
-        "distributions": {"numpy": Distribution("2.3.4"), "scikit-learn": Distribution("1.7.2", ("numpy>=1.22",))},
+        "distributions": {
+            "numpy": Distribution(version="2.3.4"),
+            "scikit-learn": Distribution(version="1.7.2", requires=("numpy>=1.22",)),
+        },
     }
     return RegisterRequest(**(known | fields))
 
@@ -45,7 +48,9 @@ def packed(store: Store, model: ModelVersion, files: dict[str, bytes]) -> Packag
     with store.scratch() as folder:
         for name, content in files.items():
             written(folder / name, content)
-        return store.packages.put(folder, PackedFiles("score.py", "3.11", ("numpy==2.3.4",)), model)
+        return store.packages.put(
+            folder, PackedFiles(scoring_script="score.py", python="3.11", requirements=("numpy==2.3.4",)), model
+        )
 
 
 def say(line: str) -> None:
@@ -53,8 +58,8 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def ship(store: Store, source: Path) -> Iterator[str]:
-    """Register a file, with itself as a module, package it and release it; gives what is done as soon as it is."""
+def release_file(store: Store, source: Path) -> Iterator[str]:
+    """Register a file, with itself as a module, package it and release it. Yields each step when it is done."""
     model = store.models.register(request_for(source, modules=(source,)))
     yield f"model {model.version} {model.sha256}"
     package = packed(store, model, {"azureml-app/score.py": b"run = print"})
@@ -66,19 +71,19 @@ def ship(store: Store, source: Path) -> Iterator[str]:
     yield f"release {release.number} {release.package_digest}"
 
 
-def ship_each(root: Path, sources: list[Path]) -> None:
-    """Ship each file, and acknowledge each step."""
+def release_each(root: Path, sources: list[Path]) -> None:
+    """Release each file, and acknowledge each step."""
     os.access(BEGIN, os.F_OK)
     store = Store.open(root)
     for source in sources:
-        for line in ship(store, source):
+        for line in release_file(store, source):
             say(line)
     os.access(END, os.F_OK)
     store.close()
 
 
 def register_many(root: Path, own: Path, count: int) -> None:
-    """Register models of this process's own and one that all processes share, once stdin says so."""
+    """Wait for stdin, then register models of this process and one model that all processes share."""
     sys.stdin.readline()
     store = Store.open(root)
     for number in range(count):
@@ -100,7 +105,7 @@ if __name__ == "__main__":
     role, root, *rest = sys.argv[1:]
     try:
         if role == "each":
-            ship_each(Path(root), [Path(source) for source in rest])
+            release_each(Path(root), [Path(source) for source in rest])
         elif role == "many":
             register_many(Path(root), Path(rest[0]), int(rest[1]))
         else:

@@ -1,4 +1,4 @@
-"""Digests through the stat cache: always of what is there, and read only once."""
+"""Digests with the cache of file metadata: always correct, and each file is read only once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_kit import sha256, written
+from tests.core.store.store_kit import sha256, written
 
 from lading.errors import BadInput
 from lading.store import Store
@@ -32,14 +32,14 @@ def test_a_known_file_is_not_read_again(store: Store, root: Path, tmp_path: Path
     assert store.digests.file(file) == sha256(b"known")
     store.close()
     file.write_bytes(b"other")
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # what nobody does, to see where the answer comes from
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # an artificial case, to see that the cache answers
     with closing(Store.open(root)) as again:
         assert again.digests.file(file) == sha256(b"known")
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
         assert again.digests.file(file) == sha256(b"other")
 
 
-def test_a_link_and_a_move_leave_a_file_known(store: Store, tmp_path: Path) -> None:
+def test_a_link_or_a_move_keeps_the_digest_of_a_file(store: Store, tmp_path: Path) -> None:
     file = written(tmp_path / "f", b"known")
     settle(file)
     store.digests.file(file)
@@ -52,16 +52,16 @@ def test_a_link_and_a_move_leave_a_file_known(store: Store, tmp_path: Path) -> N
     assert (store.root / "store.db").stat().st_mtime_ns == before
 
 
-def test_a_rewrite_in_the_same_tick_is_seen(store: Store, tmp_path: Path) -> None:
+def test_a_rewrite_in_the_same_clock_tick_is_noticed(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "f"
     for number in range(300):
         content = f"{number:06}".encode()
-        with file.open("r+b" if number else "wb") as writer:  # in place: device, inode and size stay the same
+        with file.open("r+b" if number else "wb") as writer:  # in place, so that device, inode and size stay the same
             writer.write(content)
         assert store.digests.file(file) == sha256(content)
 
 
-def test_whole_seconds_are_not_trusted_for_two_of_them(
+def test_a_time_in_whole_seconds_is_not_trusted_for_two_seconds(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, now = tmp_path / "f", int(time.time())
@@ -96,7 +96,7 @@ def test_a_file_written_while_it_is_read_is_not_remembered(store: Store, tmp_pat
     assert store.digests.file(file) == sha256(file.read_bytes())
 
 
-def test_a_folder_is_its_names_and_bytes(store: Store, tmp_path: Path) -> None:
+def test_the_digest_of_a_folder_covers_names_and_bytes(store: Store, tmp_path: Path) -> None:
     def folder(name: str, files: dict[str, bytes]) -> Path:
         for file, content in files.items():
             written(tmp_path / name / file, content)
@@ -110,7 +110,7 @@ def test_a_folder_is_its_names_and_bytes(store: Store, tmp_path: Path) -> None:
     assert store.digests.tree(tmp_path / "a" / "two.py") == sha256(b"2")
 
 
-def test_the_store_is_no_part_of_a_folder_that_holds_it(store: Store, root: Path) -> None:
+def test_the_store_is_not_part_of_the_digest_of_its_parent_folder(store: Store, root: Path) -> None:
     written(root.parent / "train.py", b"x = 1")
     before = store.digests.tree(root.parent)
     store.reuse.put("key", "train", before)
@@ -143,7 +143,7 @@ def no_file(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     elif request.param == "socket":
         with socket.socket(socket.AF_UNIX) as listener:
             before = Path.cwd()
-            os.chdir(tmp_path)  # the whole path may be too long for a socket
+            os.chdir(tmp_path)  # the full path may be too long for a socket
             listener.bind(path.name)
             os.chdir(before)
             yield path
@@ -154,12 +154,12 @@ def no_file(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 @pytest.mark.parametrize(
     "no_file", ["absent", "folder", "pipe", "below a file", "dangling link", "socket"], indirect=True
 )
-def test_what_is_no_file_is_bad_input(store: Store, no_file: Path) -> None:
+def test_anything_but_a_file_or_folder_is_bad_input(store: Store, no_file: Path) -> None:
     with pytest.raises(BadInput, match="it"):
         store.digests.file(no_file)
 
 
-def test_a_name_that_is_no_text_is_a_name(store: Store, tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_accepted(store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     try:

@@ -1,4 +1,4 @@
-"""What a target records about a deployment: the next command finds it, and so does a repaired store."""
+"""Facts that a target records about a deployment. The next command and a repaired store have them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def facts(store: Store, service: str = "salary", target: str = "local") -> Facts
     return Facts(store.reuse, service, target)
 
 
-def test_the_next_command_finds_what_was_recorded_last(tmp_path: Path) -> None:
+def test_the_next_command_reads_the_latest_record(tmp_path: Path) -> None:
     with closing(Store.open(tmp_path / ".lading")) as store:
         assert facts(store).get("release/1") is None
         facts(store).put("release/1", "first")
@@ -29,7 +29,7 @@ def test_the_next_command_finds_what_was_recorded_last(tmp_path: Path) -> None:
         assert facts(store).get("release/1") == "second"
 
 
-def test_a_deployment_does_not_see_what_another_one_recorded(tmp_path: Path) -> None:
+def test_a_deployment_does_not_see_the_records_of_another_one(tmp_path: Path) -> None:
     with closing(Store.open(tmp_path / ".lading")) as store:
         facts(store).put("release/1", "ours")
         assert facts(store, service="other").get("release/1") is None
@@ -37,7 +37,7 @@ def test_a_deployment_does_not_see_what_another_one_recorded(tmp_path: Path) -> 
         assert facts(store).get("release/2") is None
 
 
-def test_what_was_recorded_outlives_the_database_and_a_cleaning(tmp_path: Path) -> None:
+def test_records_survive_the_loss_of_the_database_and_a_cleaning(tmp_path: Path) -> None:
     root = tmp_path / ".lading"
     with closing(Store.open(root)) as store:
         facts(store).put("release/1", "kept")
@@ -48,7 +48,7 @@ def test_what_was_recorded_outlives_the_database_and_a_cleaning(tmp_path: Path) 
         assert facts(store).get("release/1") == "kept"
 
 
-def test_only_targets_record(tmp_path: Path) -> None:
+def test_only_targets_can_record(tmp_path: Path) -> None:
     with closing(Store.open(tmp_path / ".lading")) as store, closing(Events("salary", lambda _event: None)) as events:
         context = HookContext(tmp_path, store.models, events, {}, threading.Event())
         with pytest.raises(PluginError, match="only the hooks of a target"):

@@ -1,12 +1,12 @@
-"""Death, and refusals of the operating system, at system calls that change anything: some here, all in the torture."""
+"""Process deaths and system errors at a sample of the changing system calls. The torture suite tries all."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from faults_kit import FAULTS, SOURCES, UNNOTICED, Point, Scene, changing, strace_works, writing
-from store_kit import sha256
+from tests.core.store.faults_kit import FAULTS, SOURCES, UNNOTICED, Point, Scene, changing, strace_works, writing
+from tests.core.store.store_kit import sha256
 from tests.missing import skip_without
 
 
@@ -20,7 +20,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.fixture(scope="module")
 def points(scene: Scene) -> list[Point]:
-    """Those that change something in the store; the answer on stdout is among them."""
+    """The calls that change the store. Output to stdout is included."""
     return changing(scene.points())
 
 
@@ -28,7 +28,7 @@ def sample(points: list[Point], size: int) -> list[Point]:
     return points[:: max(1, len(points) // size)]
 
 
-def test_killed_at_a_sample_of_its_calls_the_work_is_whole_or_absent(scene: Scene, points: list[Point]) -> None:
+def test_a_command_killed_at_some_call_leaves_its_work_complete_or_absent(scene: Scene, points: list[Point]) -> None:
     for point in sample(points, 12):
         root, run = scene.inject(point, "signal=KILL")
         assert run.returncode == -9, f"{point} was not reached"
@@ -39,7 +39,7 @@ def test_killed_at_a_sample_of_its_calls_the_work_is_whole_or_absent(scene: Scen
 
 
 @pytest.mark.parametrize(("error", "calls"), FAULTS)
-def test_refused_at_a_sample_of_its_calls_nothing_is_lost(
+def test_a_system_error_at_some_call_loses_nothing(
     scene: Scene, points: list[Point], error: str, calls: tuple[str, ...]
 ) -> None:
     for point in sample(writing(points, *calls), 6):
@@ -51,7 +51,7 @@ def test_refused_at_a_sample_of_its_calls_nothing_is_lost(
 
 
 def order(points: list[Point], *patterns: str) -> list[int]:
-    """Where each pattern is first found, after the one before it."""
+    """The position of each pattern, found in this order."""
     start = 0
     found: list[int] = []
     for pattern in patterns:
@@ -62,7 +62,7 @@ def order(points: list[Point], *patterns: str) -> list[int]:
     return found
 
 
-def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_the_answer(scene: Scene) -> None:
+def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_the_output(scene: Scene) -> None:
     points = scene.points()
     for content in SOURCES:
         digest = sha256(content)
@@ -83,7 +83,7 @@ def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_the_answer(
             )
 
 
-def test_a_package_is_on_the_disk_before_its_place_and_its_place_before_the_answer(scene: Scene) -> None:
+def test_a_package_is_on_the_disk_before_it_is_moved_and_moved_before_the_output(scene: Scene) -> None:
     order(
         scene.points(),
         r"write\(\d+<[^>]*/tmp/\w+/azureml-app/score\.py>",
@@ -95,7 +95,7 @@ def test_a_package_is_on_the_disk_before_its_place_and_its_place_before_the_answ
     )
 
 
-def test_a_new_store_is_on_the_disk_before_its_first_answer(scene: Scene) -> None:
+def test_a_new_store_is_on_the_disk_before_the_first_output(scene: Scene) -> None:
     order(
         scene.points(),
         r"mkdir\w*\(.*/\.lading\"",
@@ -107,7 +107,7 @@ def test_a_new_store_is_on_the_disk_before_its_first_answer(scene: Scene) -> Non
     )
 
 
-def test_a_transaction_is_on_the_disk_before_its_journal_is_gone_and_both_before_the_answer(scene: Scene) -> None:
+def test_a_transaction_is_on_the_disk_before_its_journal_ends_and_both_before_the_output(scene: Scene) -> None:
     points = scene.points()
     (first,) = order(points, r"write\(1<")
     order(

@@ -1,4 +1,4 @@
-"""Cleaning: any sequence of uses and cleanings, cut off or not, against a model of what is needed."""
+"""Cleaning, compared with a model of the data in use, after any sequence of uses and interrupted cleanings."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from store_kit import THIS, packed, request_for, sha256, written
+from tests.core.store.store_kit import THIS, packed, request_for, sha256, written
 from tests.waiting import LIMIT, eventually
 
-from lading.errors import Locked
+from lading.errors import Locked, Refused
 from lading.model import Release, Run
 from lading.store import Store
 from lading.store.database import Database
-from lading.store.garbage import Needs, forget
+from lading.store.garbage import Needed, forget
 
 contents = st.sampled_from([b"aa", b"bb", b"cc", b"dd"])
-trained = st.sampled_from([b"aa", b"xx", b"yy", b"zz"])  # of which only the first is ever registered
+trained = st.sampled_from([b"aa", b"xx", b"yy", b"zz"])  # only the first of these is ever registered
 deployments = st.sampled_from([("one", "local"), ("two", "local"), ("one", "aci")])
 ENDS = ("up", "up", "up", "failed", "deleted", "pending")
 
 
 class GarbageMachine(RuleBasedStateMachine):
-    """`history` holds the releases of each deployment, newest last; the rest are digests that must stay."""
+    """`history` holds the releases of each deployment, newest last. The other attributes are digests that must stay."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,19 +48,21 @@ class GarbageMachine(RuleBasedStateMachine):
         self.store.close()
         shutil.rmtree(self.folder)
 
-    @rule(name=st.sampled_from(["salary", "tons"]), content=trained, known=st.booleans())
+    @rule(name=st.sampled_from(["salary", "cost"]), content=trained, known=st.booleans())
     def train(self, name: str, content: bytes, known: bool) -> None:
-        """Bytes, a run, and (unless its process died) an output to reuse, which names a snapshot."""
+        """Store a file and a run. If `known`, also store an output for reuse, which names a snapshot."""
         model, _ = self.store.files.put(written(self.folder / "model", content))
         snapshot, _ = self.store.files.put(written(self.folder / "snapshot", b"of " + content))
         now = datetime.now(UTC)
-        self.store.runs.save(Run(f"{now:%f}-{name}", name, "finished", now, ended=now, model_sha256=model))
+        self.store.runs.save(
+            Run(id=f"{now:%f}-{name}", name=name, state="finished", started=now, ended=now, model_sha256=model)
+        )
         self.newest[name] = model
         if known:
             self.store.reuse.put(f"{name} {content!r}", "train", {"sha256": model, "distributions": snapshot})
 
     @rule(content=contents, module=contents, deployment=deployments, end=st.sampled_from(ENDS), script=contents)
-    def ship(self, content: bytes, module: bytes, deployment: tuple[str, str], end: str, script: bytes) -> None:
+    def release(self, content: bytes, module: bytes, deployment: tuple[str, str], end: str, script: bytes) -> None:
         modules = (written(self.folder / "train.py", module),)
         model = self.store.models.register(request_for(written(self.folder / "model", content), modules=modules))
         self.registered.add(model.sha256)
@@ -91,7 +93,7 @@ class GarbageMachine(RuleBasedStateMachine):
 
     @rule()
     def die(self) -> None:
-        """A process that is killed leaves a scratch folder behind."""
+        """Leave the scratch folder of a killed process behind."""
         written(self.root / "tmp" / "dead" / "half", b"half")
 
     @rule(keep=st.integers(0, 3))
@@ -106,10 +108,10 @@ class GarbageMachine(RuleBasedStateMachine):
 
     @rule(keep=st.integers(0, 3))
     def clean_and_die(self, keep: int) -> None:
-        """Killed after the records and before the bytes: the bytes are found again."""
+        """Interrupt a cleaning after the records and before the files. The files are found again."""
         said = self.store.garbage(keep)
         database = Database(self.root / "store.db")
-        forget(database, Needs(database, keep))
+        forget(database, Needed(database, keep))
         database.close()
         assert self.store.garbage(keep) == said
         self._expect(keep)
@@ -142,7 +144,7 @@ class GarbageMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_remembered_is_there(self) -> None:
-        for name in ("salary", "tons"):
+        for name in ("salary", "cost"):
             for content in (b"aa", b"xx", b"yy", b"zz"):
                 output = self.store.reuse.get(f"{name} {content!r}")
                 if output is not None:
@@ -160,7 +162,7 @@ def test_clean_refuses_while_the_store_is_in_use(store: Store) -> None:
     assert store.clean(0, command="lading gc") == []
 
 
-def test_a_scratch_folder_in_use_is_no_garbage(root: Path, store: Store) -> None:
+def test_a_scratch_folder_in_use_is_not_garbage(root: Path, store: Store) -> None:
     holder = subprocess.Popen(
         [sys.executable, str(THIS), "hold", str(root), ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -173,10 +175,24 @@ def test_a_scratch_folder_in_use_is_no_garbage(root: Path, store: Store) -> None
     eventually(lambda: [item.path for item in store.garbage(0)] == [folder])
 
 
-def test_what_is_not_the_stores_own_stays(root: Path, store: Store, tmp_path: Path) -> None:
+def test_foreign_files_are_not_removed(root: Path, store: Store, tmp_path: Path) -> None:
     stored, path = store.files.put(written(tmp_path / "model", b"aa"))
     stranger = written(root / "files" / "notes.txt", b"mine")
     unknown = written(store.work("deployments", "local", "of-a-lost-database") / "desired.json", b"{}")
     (item,) = store.clean(0, command="lading gc")
     assert (item.kind, item.name, item.bytes, item.path) == ("file", stored, 2, path)
     assert (stored, path.exists(), stranger.exists(), unknown.exists()) == (sha256(b"aa"), False, True, True)
+
+
+@pytest.mark.parametrize("place", ["packages", "files", "trees", "modules", "plots"])
+def test_a_link_at_the_name_of_stored_data_is_refused(root: Path, store: Store, tmp_path: Path, place: str) -> None:
+    outside = tmp_path / "outside"
+    written(outside / "secret", b"mine")
+    name = "a" * (32 if place == "plots" else 64)
+    (root / place).mkdir(exist_ok=True)
+    (root / place / name).symlink_to(outside)
+    with pytest.raises(Refused, match=f"{root / place / name} is a symbolic link"):
+        store.garbage(0)
+    with pytest.raises(Refused, match="is a symbolic link"):
+        store.clean(0, command="lading gc")
+    assert (outside / "secret").exists()

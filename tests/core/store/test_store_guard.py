@@ -1,4 +1,4 @@
-"""What stands at the names of a store: anything foreign is refused before it is read, written or removed."""
+"""Foreign files at the names of a store are refused before they are read, written or removed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from store_kit import request_for, ship, written
+from tests.core.store.store_kit import release_file, request_for, written
 
 from lading.errors import LadingError, Refused
 from lading.store import Store, StoreToRead
@@ -66,7 +66,7 @@ PLANTS: list[Plant] = [
     a_socket,
     a_device,
 ]
-FOLDERS = ["locks", "tmp", "files", "modules", "packages", "work", "damaged"]
+FOLDERS = ["locks", "tmp", "files", "trees", "modules", "packages", "work", "damaged", "backups"]
 FILES = [
     ".gitignore",
     ".gitignore.part",
@@ -85,7 +85,7 @@ FILES = [
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A folder of the user's that nothing may touch."""
+    """A folder of the user that must not change."""
     written(tmp_path / "outside" / "0123456789abcdef" / "notes.txt", b"notes")
     written(tmp_path / "outside" / "bashrc", b"bashrc")
     return tmp_path / "outside"
@@ -93,9 +93,9 @@ def outside(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def used(root: Path, tmp_path: Path) -> Path:
-    """A store that was used, closed."""
+    """A store that was used and closed."""
     with closing(Store.open(root)) as store:
-        list(ship(store, written(tmp_path / "train.py", b"x = 1")))
+        list(release_file(store, written(tmp_path / "train.py", b"x = 1")))
         store.work("deployments", "local", "salary-svc")
         with store.lock("salary-svc", command="lading deploy"), store.in_use():
             pass
@@ -103,7 +103,7 @@ def used(root: Path, tmp_path: Path) -> Path:
 
 
 def seen(folder: Path) -> dict[Path, tuple[int, int, bytes]]:
-    """Everything in a folder: modes, times, bytes."""
+    """Everything in a folder: modes, times and bytes."""
     found = {}
     for path in (folder, *sorted(folder.rglob("*"))):
         status = path.lstat()
@@ -128,7 +128,7 @@ def attempts(root: Path) -> Iterator[Callable[[], object]]:
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 @pytest.mark.parametrize("name", [*FOLDERS, *FILES])
-def test_a_foreign_thing_at_a_known_name_is_refused_and_named(
+def test_a_foreign_file_at_a_known_name_is_refused_and_named(
     used: Path, outside: Path, name: str, plant: Plant
 ) -> None:
     place = used / name
@@ -136,14 +136,14 @@ def test_a_foreign_thing_at_a_known_name_is_refused_and_named(
     plant(place, outside if name in FOLDERS else outside / "bashrc")
     before = seen(outside), seen(used)
     for attempt in attempts(used):
-        with pytest.raises(Foreign, match=rf"{name}(?s:.*) belongs there") as refused:
+        with pytest.raises(Foreign, match=rf"{name}(?s:.*) must be") as refused:
             attempt()
         assert "--store or LADING_STORE" in (refused.value.hint or "")
     assert (seen(outside), seen(used)) == before
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
-def test_a_store_that_is_a_foreign_thing_itself_is_refused(tmp_path: Path, outside: Path, plant: Plant) -> None:
+def test_a_foreign_file_in_place_of_the_store_is_refused(tmp_path: Path, outside: Path, plant: Plant) -> None:
     root = tmp_path / "clone" / ".lading"
     root.parent.mkdir()
     plant(root, outside)
@@ -155,7 +155,7 @@ def test_a_store_that_is_a_foreign_thing_itself_is_refused(tmp_path: Path, outsi
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_control_file_with_another_name_is_refused(used: Path, outside: Path, name: str) -> None:
+def test_a_control_file_that_is_a_hard_link_is_refused(used: Path, outside: Path, name: str) -> None:
     place = used / name
     clear(place)
     (outside / "bashrc").chmod(0o600)
@@ -169,7 +169,7 @@ def test_a_control_file_with_another_name_is_refused(used: Path, outside: Path, 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 @pytest.mark.parametrize("name", ["", "tmp", "store.db", "work", "locks/store.lock", ".gitignore"])
-def test_what_belongs_to_another_user_is_refused_to_root_too(used: Path, name: str) -> None:
+def test_a_file_of_another_user_is_refused_even_for_root(used: Path, name: str) -> None:
     place = used / name
     os.chown(place, 1234, 1234)
     for attempt in attempts(used):
@@ -197,7 +197,7 @@ def test_a_package_behind_a_link_is_not_a_package(used: Path, outside: Path) -> 
 
 
 @pytest.mark.parametrize("depth", ["", "spec.json", "releases/spec.json"])
-def test_a_work_folder_leads_nowhere(used: Path, outside: Path, depth: str) -> None:
+def test_a_link_below_a_work_folder_is_refused(used: Path, outside: Path, depth: str) -> None:
     place = used / "work" / "deployments" / "local" / "salary-svc" / depth
     place.parent.mkdir(parents=True, exist_ok=True)
     clear(place)
@@ -208,7 +208,7 @@ def test_a_work_folder_leads_nowhere(used: Path, outside: Path, depth: str) -> N
         store.work("deployments", "local", "salary-svc")
 
 
-def test_links_in_a_virtual_environment_are_not_looked_at(used: Path) -> None:
+def test_links_in_a_virtual_environment_are_not_checked(used: Path) -> None:
     work = used / "work" / "deployments" / "local" / "salary-svc"
     written(work / "environments" / "key" / "bin" / "pip", b"")
     (work / "environments" / "key" / "bin" / "python").symlink_to("/usr/bin/python3")
@@ -217,7 +217,7 @@ def test_links_in_a_virtual_environment_are_not_looked_at(used: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["../../outside/bashrc", "/etc/passwd", "files/../../../outside/bashrc"])
-def test_a_record_that_leads_out_of_the_store_is_refused(used: Path, outside: Path, path: str) -> None:
+def test_a_record_that_names_a_path_outside_the_store_is_refused(used: Path, outside: Path, path: str) -> None:
     with closing(sqlite3.connect(used / "store.db", isolation_level=None)) as planted:
         (record,) = planted.execute("SELECT record FROM models").fetchone()
         (digest,) = planted.execute("SELECT json_extract(record, '$.file') FROM models").fetchone()
@@ -226,7 +226,7 @@ def test_a_record_that_leads_out_of_the_store_is_refused(used: Path, outside: Pa
         store.models.list()
 
 
-def test_the_sweep_takes_only_names_of_our_own_shape_and_follows_no_link(used: Path, outside: Path) -> None:
+def test_the_cleanup_takes_only_scratch_names_and_follows_no_link(used: Path, outside: Path) -> None:
     kept = written(used / "tmp" / "notes" / "mine.txt", b"mine")
     (used / "tmp" / "fedcba9876543210").symlink_to(outside)
     left = written(used / "tmp" / "0123456789abcdef" / "half", b"half")
@@ -248,12 +248,12 @@ def test_a_removal_follows_no_link(used: Path, outside: Path, tmp_path: Path) ->
     assert (path.exists(), folder.exists(), seen(outside) == before) == (False, False, True)
 
 
-def test_a_journal_that_names_another_file_is_not_played(used: Path, outside: Path) -> None:
-    """SQLite removes the file that a journal names at its end, once it has played the journal."""
+def test_a_journal_that_names_another_file_is_refused(used: Path, outside: Path) -> None:
+    """SQLite would remove the file that a journal names at its end, after it has used the journal."""
     victim = outside / "bashrc"
     with closing(sqlite3.connect(used / "store.db", isolation_level=None)) as dying:
         dying.executescript("PRAGMA cache_size = 1; BEGIN IMMEDIATE; UPDATE models SET name = 'x';")
-        dying.execute("UPDATE models SET record = hex(zeroblob(300000))")  # too much for the cache
+        dying.execute("UPDATE models SET record = hex(zeroblob(300000))")  # too large for the cache
         journal = (used / "store.db-journal").read_bytes()
         database = (used / "store.db").read_bytes()
     name = os.fsencode(victim)
@@ -277,7 +277,7 @@ def test_a_journal_that_names_another_file_is_not_played(used: Path, outside: Pa
         Store.open(used)
 
 
-def test_models_keep_their_hard_links_into_releases(used: Path, tmp_path: Path) -> None:
+def test_models_may_be_hard_linked_into_releases(used: Path, tmp_path: Path) -> None:
     with closing(Store.open(used)) as store:
         model = store.models.list()[0]
         os.link(model.file, tmp_path / "laid-out")
@@ -286,7 +286,7 @@ def test_models_keep_their_hard_links_into_releases(used: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["store.db-wal", "store.db-shm"])
-def test_a_log_that_the_database_does_not_keep_is_refused(used: Path, name: str) -> None:
+def test_a_write_ahead_log_is_refused(used: Path, name: str) -> None:
     (used / name).touch(mode=0o600)
     with pytest.raises(Refused, match=name):
         Store.open(used)

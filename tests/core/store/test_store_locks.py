@@ -1,4 +1,4 @@
-"""Locks, work folders and scratch folders, between real processes."""
+"""Locks, work folders and scratch folders, with real processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from store_kit import THIS
+from tests.core.store.store_kit import THIS
 from tests.waiting import LIMIT
 
 from lading.errors import Locked
@@ -26,7 +26,7 @@ from lading.store.names import safe_name
 
 @contextmanager
 def holder(store: Store, what: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Another process that holds a lock, or a scratch folder where `what` is empty; and what it was given."""
+    """Another process that holds a lock, or a scratch folder if `what` is empty. Also yields its output."""
     command = [sys.executable, str(THIS), "hold", str(store.root), what]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -36,7 +36,7 @@ def holder(store: Store, what: str) -> Iterator[tuple[subprocess.Popen[str], str
             process.kill()
 
 
-def test_the_second_of_two_is_told_who_holds_the_lock(store: Store) -> None:
+def test_the_second_process_learns_who_holds_the_lock(store: Store) -> None:
     with (
         holder(store, "salary-svc/local") as (process, _),
         pytest.raises(Locked) as locked,
@@ -56,7 +56,7 @@ def test_another_lock_is_free(store: Store) -> None:
         assert dead is None
 
 
-def test_a_lock_is_waited_for(store: Store) -> None:
+def test_a_command_waits_for_a_lock(store: Store) -> None:
     with holder(store, "salary-svc") as (process, _):
         assert process.stdin is not None
         threading.Timer(0.3, process.stdin.close).start()
@@ -73,7 +73,7 @@ def test_the_wait_ends(store: Store) -> None:
         assert time.monotonic() - start >= 0.3
 
 
-def test_the_lock_of_a_dead_process_is_taken_over_and_said_so(store: Store) -> None:
+def test_the_lock_of_a_dead_process_is_taken_over_with_its_name(store: Store) -> None:
     with holder(store, "salary-svc") as (process, _):
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -92,7 +92,7 @@ def test_a_lock_is_released_when_its_work_fails(store: Store) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\0", b"[]", b"7", b'{"pid": 1}', b"[" * 200])
-def test_a_lock_file_with_anything_in_it_is_a_lock_file(store: Store, content: bytes) -> None:
+def test_a_lock_file_may_hold_any_text(store: Store, content: bytes) -> None:
     with store.lock("salary-svc", command="lading deploy"):
         (file,) = (store.root / "locks").iterdir()
         assert json.loads(file.read_bytes())["command"] == "lading deploy"
@@ -108,7 +108,7 @@ HOSTILE = ["..", ".", "", "/etc/passwd", "a/b", "../../x", "a\0b", "\n", "\udc80
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_stays_in_the_store(store: Store, name: str) -> None:
+def test_a_malicious_name_stays_inside_the_store(store: Store, name: str) -> None:
     with store.lock(name, command="lading deploy"):
         (file,) = (store.root / "locks").iterdir()
         assert file.is_file()
@@ -123,7 +123,7 @@ def test_a_hostile_name_stays_in_the_store(store: Store, name: str) -> None:
 @example(["A", safe_name("A")])
 @example(["prod", "Prod"])
 @example(["x" * 25, "x" * 24])
-def test_two_names_never_share_a_file(names: list[str]) -> None:
+def test_two_names_never_share_a_lock_file(names: list[str]) -> None:
     first, second = (safe_name(name) for name in names)
     assert first.casefold() != second.casefold()
     for name in (first, second):
@@ -135,7 +135,7 @@ def test_ordinary_names_are_kept(store: Store) -> None:
     assert store.work("salary-svc", "local") == store.root / "work" / "salary-svc" / "local"
 
 
-def test_scratch_is_empty_and_gone_afterwards(store: Store) -> None:
+def test_a_scratch_folder_is_empty_and_removed_afterwards(store: Store) -> None:
     with store.scratch() as one, store.scratch() as two:
         assert one != two
         assert list(one.iterdir()) == list(two.iterdir()) == []
@@ -144,7 +144,7 @@ def test_scratch_is_empty_and_gone_afterwards(store: Store) -> None:
     assert list((store.root / "tmp").iterdir()) == []
 
 
-def test_scratch_of_a_dead_process_is_swept_and_of_a_living_one_is_not(store: Store) -> None:
+def test_a_scratch_folder_is_removed_only_after_its_process_has_died(store: Store) -> None:
     with holder(store, "") as (living, kept), holder(store, "") as (dead, left):
         (Path(left) / "file").touch()
         dead.kill()

@@ -1,4 +1,4 @@
-"""Any sequence of uses, with any number of reopenings, against plain dictionaries."""
+"""Any sequence of uses and reopenings, compared with plain dictionaries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
-from store_kit import packed, request_for, sha256, written
+from tests.core.store.store_kit import packed, request_for, sha256, written
 
 from lading.model import ModelReference, ModelVersion, Release, Run
 from lading.store import Store
@@ -23,7 +23,7 @@ names = st.sampled_from(["salary", "Salary", "it's", "Ä/.."])
 services = st.sampled_from(["one", "two"])
 contents = st.sampled_from([b"aa", b"bb", b"cc"])
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
@@ -71,7 +71,7 @@ class StoreMachine(RuleBasedStateMachine):
         if not self.models:
             return
         key = data.draw(st.sampled_from(sorted(self.models)))
-        reference = ModelReference(registry, "there", version)
+        reference = ModelReference(registry=registry, name="there", version=version)
         self.store.models.refer(*key, reference)
         others = tuple(known for known in self.models[key].references if known.registry != registry)
         self.models[key] = replace(self.models[key], references=(*others, reference))
@@ -96,7 +96,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(id_=st.sampled_from(["a", "ab", "b"]), metrics=st.dictionaries(st.text(max_size=3), json_values, max_size=2))
     def save_run(self, id_: str, metrics: dict[str, object]) -> None:
-        self.runs[id_] = Run(id_, "salary", "finished", datetime.now(UTC), metrics=metrics)
+        self.runs[id_] = Run(id=id_, name="salary", state="finished", started=datetime.now(UTC), metrics=metrics)
         self.store.runs.save(self.runs[id_])
 
     @rule(key=st.sampled_from(["x", "y"]), output=json_values)
@@ -168,6 +168,9 @@ StoreMachine.TestCase.settings = settings(max_examples=10, stateful_step_count=2
 TestStore = StoreMachine.TestCase
 
 
-@pytest.mark.slow
-class TestStoreForLonger(StoreMachine.TestCase):
-    settings = settings(max_examples=50, stateful_step_count=25, database=None)
+class LongerStoreMachine(StoreMachine):
+    """The same with more examples."""
+
+
+LongerStoreMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=25, database=None)
+TestStoreForLonger = pytest.mark.slow(LongerStoreMachine.TestCase)

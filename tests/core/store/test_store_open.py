@@ -1,4 +1,4 @@
-"""Finding, creating and opening a store; what is refused."""
+"""Finding, creating and opening a store, and the refused cases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from store_kit import THIS, packed, request_for, sha256, written
+from tests.core.store.store_kit import THIS, packed, request_for, sha256, written
 from tests.waiting import eventually
 
 from lading.errors import BadInput, Refused
@@ -26,7 +26,7 @@ from lading.store.trust import Trust
 
 
 @pytest.mark.parametrize("mark", [".lading/", "pyproject.toml", ".git", ".git/"])
-def test_the_store_lies_beside_the_nearest_root_of_a_project(tmp_path: Path, mark: str) -> None:
+def test_the_store_lies_beside_the_nearest_project_root(tmp_path: Path, mark: str) -> None:
     written(tmp_path / "outer" / "pyproject.toml", b"")
     project = tmp_path / "outer" / "inner"
     manifest = written(project / "manifests" / "deep" / "m.yaml", b"")
@@ -46,14 +46,14 @@ def test_an_option_comes_before_the_environment_which_comes_before_the_project(t
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o277])
-def test_everything_in_the_store_is_private_whatever_the_umask(root: Path, umask: int) -> None:
+def test_everything_in_the_store_is_private_with_any_umask(root: Path, umask: int) -> None:
     source = written(root.parent / "model", b"model")
     module = written(root.parent / "train.py", b"x = 1")
     before = os.umask(umask)
     try:
         store = Store.open(root)
         model = store.models.register(request_for(source, modules=(module,)))
-        if umask == 0:  # with the other one, only root could fill a folder of its own
+        if umask == 0:  # with the other umask, only root could fill its own folder
             packed(store, model, {"azureml-app/score.py": b"run = print", "conda.yml": b""})
         store.work("local", "salary")
         with store.lock("salary", command="lading deploy"), store.scratch():
@@ -106,7 +106,7 @@ def test_a_store_may_lie_in_any_folder(tmp_path: Path, name: str) -> None:
         assert again.reuse.get("key") == 1
 
 
-def test_git_is_told_to_leave_the_store_alone(store: Store, root: Path) -> None:
+def test_git_ignores_the_store(store: Store, root: Path) -> None:
     assert (root / ".gitignore").read_text() == "*\n"
 
 
@@ -130,14 +130,14 @@ def test_a_part_that_others_can_write_to_is_refused(root: Path, name: str) -> No
         Store.open(root)
 
 
-def test_a_file_in_the_place_of_the_store_is_refused(root: Path) -> None:
+def test_a_file_in_place_of_the_store_is_refused(root: Path) -> None:
     written(root, b"")
-    with pytest.raises(Refused, match="is a file, and a folder belongs there"):
+    with pytest.raises(Refused, match="is a file, but must be a folder"):
         Store.open(root)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"garbage " * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
-def test_garbage_is_refused_and_kept(root: Path, content: bytes) -> None:
+def test_a_damaged_database_is_refused_and_kept(root: Path, content: bytes) -> None:
     Store.open(root).close()
     (root / "store.db").write_bytes(content)
     with pytest.raises(Refused, match=r"store\.db is damaged") as refused:
@@ -146,17 +146,17 @@ def test_garbage_is_refused_and_kept(root: Path, content: bytes) -> None:
     assert (root / "store.db").read_bytes() == content
 
 
-def test_a_database_of_something_else_is_refused(root: Path) -> None:
+def test_a_database_of_another_program_is_refused(root: Path) -> None:
     Store.open(root).close()
     (root / "store.db").unlink()
     with closing(sqlite3.connect(root / "store.db")) as other:
         other.execute("CREATE TABLE runs (x)")
     (root / "store.db").chmod(0o600)
-    with pytest.raises(Refused, match="no store of lading's"):
+    with pytest.raises(Refused, match="not a store of Lading"):
         Store.open(root)
 
 
-def test_a_database_cut_off_anywhere_is_refused(store: Store, root: Path) -> None:
+def test_a_truncated_database_is_refused(store: Store, root: Path) -> None:
     source = written(root.parent / "model", b"model")
     store.models.register(request_for(source))
     store.close()
@@ -170,18 +170,18 @@ def test_a_database_cut_off_anywhere_is_refused(store: Store, root: Path) -> Non
         assert again.models.get("salary", 1) is not None
 
 
-def test_a_database_that_breaks_while_it_is_open_is_refused(store: Store, root: Path) -> None:
+def test_a_database_that_is_damaged_while_open_is_refused(store: Store, root: Path) -> None:
     whole = (root / "store.db").read_bytes()
     (root / "store.db").write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     with closing(Store.open(root)) as again, pytest.raises(Refused, match="is damaged"):
         again.models.list()
 
 
-def test_a_newer_format_is_refused_with_both_named(root: Path) -> None:
+def test_a_newer_format_is_refused_with_both_formats_named(root: Path) -> None:
     Store.open(root).close()
     with closing(sqlite3.connect(root / "store.db")) as newer:
         newer.execute("PRAGMA user_version = 7")
-    with pytest.raises(Refused, match=r"has format 7, .*reads format 1") as refused:
+    with pytest.raises(Refused, match=r"has format 7, .*reads format 2") as refused:
         Store.open(root)
     assert "pip install --upgrade lading" in (refused.value.hint or "")
 
@@ -196,7 +196,7 @@ def test_a_newer_format_is_refused_with_both_named(root: Path) -> None:
         "DROP TABLE runs; CREATE VIEW runs AS WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT * FROM n",
     ],
 )
-def test_a_database_that_holds_anything_else_is_refused(root: Path, planted: str) -> None:
+def test_a_database_with_additional_content_is_refused(root: Path, planted: str) -> None:
     Store.open(root).close()
     with closing(sqlite3.connect(root / "store.db")) as database:
         database.executescript(planted)
@@ -205,7 +205,7 @@ def test_a_database_that_holds_anything_else_is_refused(root: Path, planted: str
             opened(root)
 
 
-def test_a_database_that_says_it_is_huge_is_not_copied(root: Path) -> None:
+def test_a_database_that_claims_to_be_huge_is_not_copied(root: Path) -> None:
     Store.open(root).close()
     with (root / "store.db").open("r+b") as database:
         database.seek(18)
@@ -215,12 +215,12 @@ def test_a_database_that_says_it_is_huge_is_not_copied(root: Path) -> None:
         StoreToRead.read(root)
 
 
-def test_a_database_that_was_moved_away_takes_its_journal_with_it(store: Store, root: Path) -> None:
-    store.runs.save(Run("old", "salary", "finished", datetime.now(UTC)))
+def test_a_removed_database_does_not_leave_its_journal_to_the_next(store: Store, root: Path) -> None:
+    store.runs.save(Run(id="old", name="salary", state="finished", started=datetime.now(UTC)))
     store.close()
     with closing(sqlite3.connect(root / "store.db", isolation_level=None)) as dying:
         dying.executescript("PRAGMA cache_size = 1; BEGIN IMMEDIATE; UPDATE runs SET name = 'x';")
-        dying.execute("UPDATE runs SET record = hex(zeroblob(300000))")  # too much for the cache
+        dying.execute("UPDATE runs SET record = hex(zeroblob(300000))")  # too large for the cache
         journal = (root / "store.db-journal").read_bytes()
     (root / "store.db").unlink()
     (root / "store.ledger").unlink()
@@ -234,7 +234,7 @@ def waits_for_a_lock(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells who waits for a lock")
-def test_of_two_that_create_a_store_the_second_uses_the_first_ones(root: Path, tmp_path: Path) -> None:
+def test_the_second_of_two_creators_uses_the_store_of_the_first(root: Path, tmp_path: Path) -> None:
     source = written(tmp_path / "second.py", b"second")
     with closing(Store.open(tmp_path / "elsewhere")) as first:
         first.models.register(request_for(written(tmp_path / "first", b"first")))
@@ -251,12 +251,12 @@ def test_of_two_that_create_a_store_the_second_uses_the_first_ones(root: Path, t
         assert second.stdout.readline() == f"model 2 {sha256(b'second')}\n"
 
 
-def test_names_that_no_manifest_can_hold_are_no_bug(store: Store) -> None:
+def test_names_that_no_manifest_allows_are_bad_input(store: Store) -> None:
     assert store.models.get("a\0b") is None
     with pytest.raises(BadInput, match="cannot hold such a name"):
         store.models.get("\udc80")
 
 
-def test_numbers_beyond_all_versions_are_bad_input(store: Store) -> None:
+def test_version_numbers_out_of_range_are_bad_input(store: Store) -> None:
     with pytest.raises(BadInput):
         store.models.get("salary", 10**40)

@@ -1,4 +1,4 @@
-"""Where a store lies if the project is on a file system without modes, such as an SMB share or a mount of WSL."""
+"""The location of a store if the project is on a file system without modes, such as an SMB share or a WSL mount."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_kit import request_for, written
+from tests.core.store.store_kit import request_for, written
 from tests.missing import skip_without
 from tests.waiting import LIMIT
 
@@ -20,7 +20,7 @@ from lading.store import find_store, open_store, read_store
 
 @pytest.fixture
 def share(tmp_path: Path) -> Iterator[Path]:
-    """A mounted file system on which every mode is 0777, and chmod has no effect."""
+    """A mounted file system on which every mode is 0777 and chmod has no effect."""
     if shutil.which("bindfs") is None:
         skip_without("bindfs is missing, which mounts a file system without modes")
     below, share = tmp_path / "below", tmp_path / "share"
@@ -39,16 +39,14 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return {"XDG_STATE_HOME": str(tmp_path / "state")}
 
 
-def test_the_default_store_goes_to_the_state_folder_and_that_is_said_once(
+def test_the_default_store_goes_to_the_state_folder_with_one_remark(
     share: Path, environ: dict[str, str], tmp_path: Path
 ) -> None:
     manifest = written(share / "project" / "lading.yaml", b"")
     assert stat.S_IMODE(manifest.parent.stat().st_mode) == 0o777, "the file system has modes"
     with closing(open_store(manifest, environ)) as store:
         assert store.root.parent == tmp_path / "state" / "lading" / "stores"
-        assert store.remark == (
-            f"{manifest.parent} is on a file system without modes, so its store lies in {store.root}"
-        )
+        assert store.remark == (f"{manifest.parent} is on a file system without modes, so its store is in {store.root}")
         store.models.register(request_for(written(tmp_path / "model", b"1")))
     with closing(open_store(manifest, environ)) as again:
         assert (again.root, again.remark) == (store.root, "")
@@ -66,7 +64,9 @@ def test_two_projects_have_two_stores(share: Path, environ: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize("way", ["option", "variable", "it is there"])
-def test_a_store_that_is_named_there_or_lies_there_is_refused(share: Path, environ: dict[str, str], way: str) -> None:
+def test_a_named_or_existing_store_on_such_a_file_system_is_refused(
+    share: Path, environ: dict[str, str], way: str
+) -> None:
     manifest, named = written(share / "project" / "lading.yaml", b""), share / "project" / ".lading"
     if way == "it is there":
         written(named / "work" / "notes", b"")
@@ -77,7 +77,7 @@ def test_a_store_that_is_named_there_or_lies_there_is_refused(share: Path, envir
     assert "if chmod has no effect, keep the store elsewhere" in (refused.value.hint or "")
 
 
-def test_where_modes_are_kept_the_store_lies_beside_the_project(environ: dict[str, str], tmp_path: Path) -> None:
+def test_on_a_file_system_with_modes_the_store_lies_beside_the_project(environ: dict[str, str], tmp_path: Path) -> None:
     manifest = written(tmp_path / "project" / "lading.yaml", b"")
     for _ in range(2):
         with closing(open_store(manifest, environ)) as store:
@@ -85,15 +85,15 @@ def test_where_modes_are_kept_the_store_lies_beside_the_project(environ: dict[st
     assert not (tmp_path / "state" / "lading" / "stores").exists()
 
 
-def test_a_reader_asks_no_file_system_for_its_modes(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_command_that_only_reads_does_not_test_the_file_system(environ: dict[str, str], tmp_path: Path) -> None:
     manifest = written(tmp_path / "project" / "lading.yaml", b"")
     with closing(read_store(manifest, environ)) as store:
-        assert "there is no store in" in store.remark
+        assert "has no store yet" in store.remark
     assert find_store(manifest, environ) == manifest.parent / ".lading"
     assert [path.name for path in manifest.parent.iterdir()] == ["lading.yaml"]
 
 
-def test_an_open_folder_with_something_in_it_is_not_closed_silently(environ: dict[str, str], tmp_path: Path) -> None:
+def test_an_open_folder_with_content_is_not_closed_silently(environ: dict[str, str], tmp_path: Path) -> None:
     manifest = written(tmp_path / "project" / "lading.yaml", b"")
     written(manifest.parent / ".lading" / "work" / "notes", b"")
     (manifest.parent / ".lading").chmod(0o777)

@@ -1,19 +1,22 @@
-"""Many processes, and many threads, at once: distinct versions, none lost."""
+"""Many processes and threads at once: versions are distinct and none is lost."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
-from store_kit import THIS, request_for, written
+from tests.core.store.store_kit import THIS, packed, request_for, written
 from tests.waiting import LIMIT
 
-from lading.store import Store
+from lading.store import Store, durable
+from lading.store.files import Files
+from lading.store.packages import Packages
 
 PROCESSES, EACH = 16, 25
 
@@ -37,7 +40,7 @@ def test_sixteen_processes_register_twenty_five_models_each(root: Path, tmp_path
             )
             for number in range(PROCESSES)
         ]
-        for process in processes:  # all at once, the creation of the store too
+        for process in processes:  # all at once, including the creation of the store
             stream(process.stdin).write("go\n")
             stream(process.stdin).flush()
         lines = [line.split() for process in processes for line in stream(process.stdout)]
@@ -67,3 +70,34 @@ def test_threads_share_an_open_store(store: Store, tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert max(pool.map(register, range(8))) == 80
     assert [model.version for model in store.models.list()] == list(range(80, 0, -1))
+
+
+@pytest.mark.parametrize("kind", [Files, Packages])
+def test_threads_keep_the_same_folder_at_once(
+    store: Store, tmp_path: Path, kind: type[Files | Packages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = store.models.register(request_for(written(tmp_path / "model", b"model")))
+    files = {f"{number}.bin": b"%d" % number for number in range(5)}
+    for name, content in files.items():
+        written(tmp_path / "folder" / name, content)
+    check = kind.is_intact
+
+    def slow_check(*arguments: Any) -> bool:
+        found = check(*arguments)
+        time.sleep(0.1)  # so that the others check before one has moved its copy
+        return found
+
+    moved: list[Path] = []
+
+    def move(source: Path, destination: Path) -> None:
+        moved.append(destination)
+        durable.move(source, destination)
+
+    def keep(_thread: int) -> str:
+        return packed(store, model, files).digest if kind is Packages else store.files.put(tmp_path / "folder")[0]
+
+    monkeypatch.setattr(kind, "is_intact", slow_check)
+    monkeypatch.setattr(sys.modules[kind.__module__], "move", move)
+    with ThreadPoolExecutor(4) as pool:
+        (digest,) = set(pool.map(keep, range(4)))
+    assert [path.name for path in moved] == [digest], "an intact folder was replaced"

@@ -1,4 +1,4 @@
-"""Which stores are used: those that this user made, or trusted, at the place where they lie."""
+"""Trusted stores: those that this user made or trusted, at their current path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_kit import request_for, ship, written
+from tests.core.store.store_kit import release_file, request_for, written
 
 from lading.errors import BadInput, Refused, Transient
 from lading.python import releases
@@ -32,7 +32,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def made(root: Path, state: Path, tmp_path: Path) -> Path:
     """A store that Lading made here, closed."""
     with closing(Store.open(root)) as store:
-        list(ship(store, written(tmp_path / "train.py", b"x = 1")))
+        list(release_file(store, written(tmp_path / "train.py", b"x = 1")))
     return root
 
 
@@ -50,7 +50,7 @@ def unpacked(archive: Path, folder: Path) -> Path:
 
 
 def assert_refused(root: Path) -> None:
-    """It is read, with a remark, and nothing else."""
+    """Check that a store can be read, with a remark, but not used otherwise."""
     before = sorted((path, path.lstat().st_mtime_ns) for path in (root, *root.rglob("*")))
     for use in (lambda: Store.open(root), lambda: repair(root, fix=True, command="lading repair", wait=0)):
         with pytest.raises(Refused, match="is not trusted") as refused:
@@ -73,7 +73,7 @@ def assert_trusted(root: Path) -> None:
         reader.demand_trust()
 
 
-def test_a_new_store_is_trusted_at_its_place(made: Path, state: Path) -> None:
+def test_a_new_store_is_trusted_at_its_path(made: Path, state: Path) -> None:
     assert_trusted(made)
     (entry,) = (state / "trusted").iterdir()
     assert stat.S_IMODE(entry.stat().st_mode) == 0o600
@@ -91,7 +91,7 @@ def test_a_moved_folder_is_refused_until_it_is_trusted(made: Path) -> None:
     assert_trusted(moved)
 
 
-def test_a_copy_and_its_original_are_trusted_each_by_itself(made: Path, tmp_path: Path) -> None:
+def test_a_copy_and_its_original_are_trusted_separately(made: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(made, tmp_path / "copy" / ".lading"))
     assert_refused(copy)
     releases.trust_store(accept=True, store=copy)
@@ -99,14 +99,14 @@ def test_a_copy_and_its_original_are_trusted_each_by_itself(made: Path, tmp_path
     assert_trusted(made)
 
 
-def test_a_restored_cache_is_trusted_at_its_old_place_alone(made: Path, tmp_path: Path) -> None:
+def test_a_restored_cache_is_trusted_only_at_its_old_path(made: Path, tmp_path: Path) -> None:
     archive = packed_up(made, tmp_path / "cache.tar.gz")
     shutil.rmtree(made)
     assert_refused(unpacked(archive, tmp_path / "elsewhere"))
     assert_trusted(unpacked(archive, made.parent))
 
 
-def test_a_fresh_container_trusts_what_the_variable_says(
+def test_a_new_container_trusts_stores_if_the_variable_is_set(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restored = unpacked(packed_up(made, tmp_path / "cache.tar.gz"), tmp_path / "container")
@@ -121,7 +121,7 @@ def test_a_fresh_container_trusts_what_the_variable_says(
 
 
 @pytest.mark.parametrize("home", ["a file", "/proc"])
-def test_without_a_home_that_can_be_written_the_variable_is_the_way(
+def test_without_a_writable_home_the_variable_is_needed(
     root: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
 ) -> None:
     new = tmp_path / "new" / ".lading"
@@ -133,11 +133,11 @@ def test_without_a_home_that_can_be_written_the_variable_is_the_way(
         assert "LADING_TRUST_STORE=1" in (refused.value.hint or "")
     monkeypatch.setenv("LADING_TRUST_STORE", "1")
     with closing(Store.open(new)) as store:
-        list(ship(store, written(tmp_path / "train.py", b"x = 1")))
+        list(release_file(store, written(tmp_path / "train.py", b"x = 1")))
     assert_trusted(new)
 
 
-def test_a_store_of_an_earlier_format_is_given_an_id(tmp_path: Path, state: Path) -> None:
+def test_a_store_of_an_earlier_format_gets_an_id(tmp_path: Path, state: Path) -> None:
     old = unpacked(STORED, tmp_path / "old")
     assert_refused(old)
     assert releases.trust_store(accept=True, store=old).trusted
@@ -147,7 +147,7 @@ def test_a_store_of_an_earlier_format_is_given_an_id(tmp_path: Path, state: Path
         assert store.models.register(request_for(written(tmp_path / "third", b"third"))).version == 3
 
 
-def test_a_planted_store_without_a_database_is_not_taken_for_a_new_one(root: Path, state: Path) -> None:
+def test_a_planted_store_without_a_database_does_not_count_as_new(root: Path, state: Path) -> None:
     written(root / "work" / "deployments" / "local" / "salary-svc" / "desired.json", b"{}")
     root.chmod(0o700)
     with pytest.raises(Refused, match="is not trusted"):
@@ -156,7 +156,7 @@ def test_a_planted_store_without_a_database_is_not_taken_for_a_new_one(root: Pat
 
 
 @pytest.mark.parametrize("text", ["", "x" * 9000, "{}", "[]", "null", '{"store": 1, "id": 2}', "\xff"])
-def test_a_list_that_cannot_be_read_trusts_nothing(made: Path, state: Path, text: str) -> None:
+def test_an_unreadable_list_trusts_nothing(made: Path, state: Path, text: str) -> None:
     (entry,) = (state / "trusted").iterdir()
     entry.write_text(text)
     assert_refused(made)
@@ -170,21 +170,21 @@ def test_a_list_that_others_can_write_trusts_nothing(made: Path, state: Path) ->
     assert_refused(made)
 
 
-def test_trusting_gives_a_new_id_that_the_sender_of_the_store_does_not_know(made: Path) -> None:
+def test_trusting_creates_a_new_id_that_the_sender_of_the_store_does_not_know(made: Path) -> None:
     before = (made / "id").read_text()
     releases.trust_store(accept=True, store=made)
     assert (made / "id").read_text() != before
     assert_trusted(made)
 
 
-def test_without_a_store_there_is_nothing_to_trust(root: Path, state: Path) -> None:
+def test_without_a_store_trusting_is_bad_input(root: Path, state: Path) -> None:
     for accept in (False, True):
-        with pytest.raises(BadInput, match="there is no store in"):
+        with pytest.raises(BadInput, match="has no store"):
             releases.trust_store(accept=accept, store=root)
     assert not root.exists()
 
 
-def test_a_damaged_store_can_be_trusted_to_be_repaired(made: Path, tmp_path: Path) -> None:
+def test_a_damaged_store_can_be_trusted_and_repaired(made: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(made, tmp_path / "copy" / ".lading"))
     (copy / "store.db").write_bytes(b"garbage")
     found = releases.trust_store(accept=True, store=copy)

@@ -1,1 +1,1 @@
-"""Never imported: the name is contested."""
+"""Never imported, because two distributions offer the name."""

@@ -1,4 +1,4 @@
-"""Sleeps while it is imported, and says so."""
+"""Sleeps during its import, and reports it."""
 
 import time
 

@@ -1,13 +1,13 @@
-"""An image that is said to have been pushed, for devices that pull nothing."""
+"""A maker that claims to have pushed its image, for devices that pull nothing."""
 
 from dataclasses import dataclass
 
-from lading import Description, Image, Options, hookimpl
+from lading import Description, Image, ImageRequest, Options, hookimpl
 
 
 @dataclass(frozen=True)
 class StampOptions(Options):
-    reference: str = "yard.example/salary@{digest}"
+    reference: str = "registry.example/salary@{digest}"
     """What the devices pull; `{digest}` is that of the package."""
 
     platform: str = "linux/amd64"
@@ -15,11 +15,11 @@ class StampOptions(Options):
 
 
 @hookimpl
-def lading_describe():
-    return Description(summary="a name for an image", options=StampOptions)
+def lading_describe() -> Description:
+    return Description(summary="a name for an image", api=1, options=StampOptions)
 
 
 @hookimpl
-def lading_image(request):
+def lading_image(request: ImageRequest[StampOptions]) -> Image:
     digest, options = f"sha256:{request.package.digest}", request.options
-    return Image(options.reference.replace("{digest}", digest), digest, options.platform)
+    return Image(reference=options.reference.replace("{digest}", digest), digest=digest, platform=options.platform)

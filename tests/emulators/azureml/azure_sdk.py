@@ -1,4 +1,4 @@
-"""Runs a few lines of the unmodified SDK in a process that knows nothing of the emulator but its environment."""
+"""Run a few lines of the unmodified SDK in a separate process. Only its environment variables point to the emulator."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ except Exception as error:
 
 
 class Sdk:
-    """Call it with the body of a function, in which `workspace` is the test's own; `say(...)` is what it returns."""
+    """Call it with the body of a function. `workspace` is the test's own, and `say(...)` sets the result."""
 
     def __init__(self, azure: Azure, folder: Path) -> None:
         self.azure = azure
@@ -58,7 +58,7 @@ class Sdk:
         return json.loads((self.folder / "said.json").read_text())
 
     def fails(self, lines: str, *, sign_in: bool = True) -> tuple[str, str]:
-        """The name and the text of the exception that it ends with."""
+        """The name and the text of the exception that ends the lines."""
         done = self._run(lines, sign_in)
         assert done.returncode != 0, done.stdout + done.stderr
         name, text = json.loads((self.folder / "failed.json").read_text())

@@ -1,4 +1,4 @@
-"""What goes wrong by rule, seen by a plain HTTP client at the other end of the proxy."""
+"""Faults by rule, as a plain HTTP client behind the proxy sees them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MODELS = "https://southeastasia.modelmanagement.azureml.net"
 
 @dataclass
 class Client:
-    """Signs in and asks, as any client of Azure would."""
+    """Signs in and sends requests, like any client of Azure."""
 
     azure: Azure
     token: str = ""
@@ -50,7 +50,7 @@ class Client:
             self.token = json.loads(answer.read())["access_token"]
 
     def __call__(self, method: str, url: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
-        """Status, JSON (or bytes where there is none) and headers."""
+        """Status, JSON (or bytes) and headers of the response."""
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         named = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}", **named}
@@ -68,11 +68,11 @@ class Client:
         return f"{host}{prefix}{group}/providers/Microsoft.MachineLearningServices/workspaces/{place.workspace}{suffix}"
 
     def upload(self) -> str:
-        """A signed URL for a blob that is not there yet."""
+        """A signed URL for a new blob."""
         path = "/artifacts/batch/metadata/LocalUpload/box"
         url = self.in_workspace(HISTORY, "/artifact/v2.0", path)
-        made = self("POST", url, {"paths": [{"path": "cargo.bin"}]})[1]
-        signed: str = made["artifactContentInformation"]["cargo.bin"]["contentUri"]
+        made = self("POST", url, {"paths": [{"path": "upload.bin"}]})[1]
+        signed: str = made["artifactContentInformation"]["upload.bin"]["contentUri"]
         return signed
 
     def _opener(self) -> urllib.request.OpenerDirector:
@@ -97,7 +97,7 @@ def experiment(client: Client) -> tuple[int, Any, Any]:
     return client("POST", client.in_workspace(HISTORY, "/history/v1.0", "/experiments/salexp"), b"")
 
 
-def test_the_third_call_is_throttled_and_says_how_long(client: Client) -> None:
+def test_the_third_call_is_throttled_with_a_waiting_time(client: Client) -> None:
     client.azure.faults.answer(429, headers={"Retry-After": "7"}, path="/subscriptions$", skip=2)
     answers = [client("GET", f"{MANAGEMENT}/subscriptions") for _ in range(4)]
     assert [status for status, _, _ in answers] == [200, 200, 429, 200]
@@ -106,7 +106,7 @@ def test_the_third_call_is_throttled_and_says_how_long(client: Client) -> None:
     assert [call.fault for call in client.azure.calls.like("GET", "/subscriptions")] == [None, None, "answer", None]
 
 
-def test_an_error_carries_any_text(client: Client) -> None:
+def test_an_error_may_have_any_text(client: Client) -> None:
     body = {"code": "Conflict", "message": "bell\x07 and \x1b[31mred"}
     client.azure.faults.answer(409, body, path="/experiments/")
     assert experiment(client)[:2] == (409, body)
@@ -115,7 +115,7 @@ def test_an_error_carries_any_text(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("effect", "made"), [("drop_before", []), ("drop_after", ["salexp"])])
-def test_a_dropped_call_has_its_effect_or_has_none(client: Client, effect: str, made: list[str]) -> None:
+def test_a_dropped_call_has_its_effect_or_none(client: Client, effect: str, made: list[str]) -> None:
     getattr(client.azure.faults, effect)(method="POST", path="/experiments/")
     with pytest.raises(http.client.RemoteDisconnected):
         experiment(client)
@@ -134,25 +134,25 @@ def test_a_black_hole_never_answers(client: Client) -> None:
     assert client("GET", f"{MANAGEMENT}/subscriptions")[0] == 200
 
 
-def test_an_upload_that_is_cut_leaves_no_blob(client: Client) -> None:
-    url, cargo = client.upload(), os.urandom(1 << 20)
-    client.azure.faults.cut_upload(method="PUT", path="cargo.bin")
+def test_an_interrupted_upload_leaves_no_blob(client: Client) -> None:
+    url, content = client.upload(), os.urandom(1 << 20)
+    client.azure.faults.cut_upload(method="PUT", path="upload.bin")
     with pytest.raises((urllib.error.URLError, ConnectionError, ssl.SSLError)):
-        client("PUT", url, cargo, **BLOB)
+        client("PUT", url, content, **BLOB)
     assert client("GET", url, **BLOB)[0] == 404
-    assert client("PUT", url, cargo, **BLOB)[0] == 201
-    assert client("GET", url, **BLOB)[1] == cargo
+    assert client("PUT", url, content, **BLOB)[0] == 201
+    assert client("GET", url, **BLOB)[1] == content
 
 
-def test_a_blob_opens_to_its_own_signature_alone(client: Client) -> None:
+def test_a_blob_can_only_be_read_with_its_own_signature(client: Client) -> None:
     url = client.upload()
-    assert client("PUT", url, b"cargo", **BLOB)[0] == 201
-    for forged in (url.replace("cargo.bin", "other.bin"), re.sub("sig=..", "sig=AA", url), url.partition("?")[0]):
+    assert client("PUT", url, b"content", **BLOB)[0] == 201
+    for forged in (url.replace("upload.bin", "other.bin"), re.sub("sig=..", "sig=AA", url), url.partition("?")[0]):
         assert client("GET", forged, **BLOB)[0] in {403, 404}
-    assert client("GET", url, **BLOB)[1] == b"cargo"
+    assert client("GET", url, **BLOB)[1] == b"content"
 
 
-def test_expired_tokens_ask_for_a_new_sign_in(client: Client) -> None:
+def test_expired_tokens_require_a_new_sign_in(client: Client) -> None:
     client.azure.faults.expire_tokens(path="/subscriptions$", skip=1)
     asked = [client("GET", f"{MANAGEMENT}/subscriptions") for _ in range(3)]
     assert [status for status, _, _ in asked] == [200, 401, 401]
@@ -162,7 +162,7 @@ def test_expired_tokens_ask_for_a_new_sign_in(client: Client) -> None:
 
 
 def compute(client: Client, name: str) -> Callable[[], str]:
-    """Create it; asks how far it is."""
+    """Create a compute. Returns a function that queries its state."""
     url = client.in_workspace(MANAGEMENT, suffix=f"/computes/{name}")
     body = {"location": "southeastasia", "properties": {"computeType": "AKS", "properties": {}}}
     status, _, headers = client("PUT", url, body)
@@ -170,7 +170,7 @@ def compute(client: Client, name: str) -> Callable[[], str]:
     return lambda: str(client("GET", headers["Azure-AsyncOperation"])[1]["status"])
 
 
-def test_an_operation_takes_as_many_polls_as_are_set(client: Client) -> None:
+def test_an_operation_takes_the_configured_number_of_polls(client: Client) -> None:
     client.azure.settings(polls=2)
     state = compute(client, "port")
     assert [state() for _ in range(4)] == ["Running", "Running", "Succeeded", "Succeeded"]
@@ -184,7 +184,7 @@ def test_a_stuck_operation_ends_when_it_is_released(client: Client) -> None:
     assert state() == "Succeeded"
 
 
-def test_an_operation_fails_with_the_error_that_is_set(client: Client) -> None:
+def test_an_operation_fails_with_the_configured_error(client: Client) -> None:
     error = {"code": "QuotaExceeded", "message": "no cores left"}
     client.azure.faults.fail_operation(error, method="PUT", path="/computes/")
     assert compute(client, "port")() == "Failed"
@@ -203,7 +203,7 @@ WRONG: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("path", "body"), WRONG)
-def test_a_wrong_shape_is_refused_and_fails_the_test(client: Client, path: str, body: Any) -> None:
+def test_a_malformed_request_is_refused_and_fails_the_test(client: Client, path: str, body: Any) -> None:
     status, answer, _ = client("POST", client.in_workspace(MODELS, "/modelmanagement/v1.0", path), body)
     assert (status, answer["statusCode"]) == (400, 400)
     assert [answer["message"] in failure for failure in client.azure.calls.accept_failures()] == [True]
@@ -218,20 +218,20 @@ def test_the_log_hides_secrets_and_keeps_bodies(client: Client) -> None:
 
 
 @given(skip=st.integers(0, 12), times=st.one_of(st.none(), st.integers(1, 12)), calls=st.integers(1, 30))
-def test_a_rule_strikes_the_calls_that_it_names(skip: int, times: int | None, calls: int) -> None:
+def test_a_rule_applies_to_the_calls_that_it_names(skip: int, times: int | None, calls: int) -> None:
     faults = Faults()
-    faults.add({"effect": "drop_before", "method": "PUT", "path": "^ships/", "skip": skip, "times": times})
-    head = Head("PUT", "ships", "/1?a=b", {})
+    faults.add({"effect": "drop_before", "method": "PUT", "path": "^files/", "skip": skip, "times": times})
+    head = Head("PUT", "files", "/1?a=b", {})
     struck = []
     for number in range(calls):
-        assert faults.meet(Head("GET", "ships", "/1", {})) is None
+        assert faults.meet(Head("GET", "files", "/1", {})) is None
         if faults.meet(head):
             struck.append(number)
     assert struck == list(range(skip, calls if times is None else min(calls, skip + times)))
 
 
 def descendants(pid: int) -> set[int]:
-    """Those that run, and are no zombies."""
+    """The running descendants of a process, without zombies."""
     done = subprocess.run(["ps", "-Ao", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
     rows = [line.split() for line in done.stdout.splitlines()]
     children = [int(child) for child, parent, state in rows if int(parent) == pid and not state.startswith("Z")]
@@ -260,7 +260,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_what_is_kept_ends_with_the_whole_group(number: signal.Signals) -> None:
+def test_a_kept_process_ends_with_its_whole_group(number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", KEEPS],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
@@ -277,8 +277,8 @@ def test_what_is_kept_ends_with_the_whole_group(number: signal.Signals) -> None:
         assert_gone(started)
 
 
-def test_nothing_outlives_a_killed_emulator(azure: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where a killed process leaves its files
+def test_no_process_outlives_a_killed_emulator(azure: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed process leaves its files there
     emulator = Emulator(azurite())
     started = descendants(emulator.pid)
     assert "azurite" in running(started)

@@ -1,4 +1,4 @@
-"""The unmodified SDK against the emulator: sign-in, workspaces, experiments and artifacts."""
+"""The unmodified SDK with the emulator: sign-in, workspaces, experiments and artifacts."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_managed_identity_signs_in(sdk: Sdk, where: str) -> None:
     assert sdk(METADATA, sign_in=False)["token"] in sdk.azure.secrets
 
 
-def test_without_a_managed_identity_the_metadata_address_is_out_of_reach(sdk: Sdk) -> None:
+def test_without_a_managed_identity_the_metadata_address_does_not_respond(sdk: Sdk) -> None:
     sdk.environ = sdk.azure.network
     assert sdk.fails(METADATA, sign_in=False)[0] == "CredentialUnavailableError"
 
@@ -91,7 +91,7 @@ WRONG: dict[str, tuple[Callable[[Sdk], object], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_with_a_sign_in_is_said(sdk: Sdk, what: str) -> None:
+def test_a_problem_of_a_sign_in_is_reported(sdk: Sdk, what: str) -> None:
     spoil, words = WRONG[what]
     spoil(sdk)
     assert words in sdk.fails("say()")[1]

@@ -1,4 +1,4 @@
-"""The tutorial's flow with plain calls of the unmodified SDK, from a fitted model to an answer for 21 years."""
+"""The flow of the tutorial with plain calls of the unmodified SDK: from a fitted model to a prediction for 21 years."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def init():
 def run(raw_data):
     return model.predict(json.loads(raw_data)["data"]).tolist()
 """
-CRASH = "def init():\n    raise ValueError('no such ship')\n\ndef run(raw_data):\n    pass\n"
+CRASH = "def init():\n    raise ValueError('no such model')\n\ndef run(raw_data):\n    pass\n"
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def score(uri: str, key: str | None) -> tuple[int, object]:
             return error.code, None
 
 
-def test_a_model_is_registered_listed_and_comes_back(salary: Sdk) -> None:
+def test_a_model_is_registered_listed_and_downloaded(salary: Sdk) -> None:
     said = salary(
         REGISTER
         + """
@@ -181,7 +181,7 @@ def test_the_tutorial_on_aks(salary: Sdk) -> None:
     assert (salary.azure.state["services"], salary.azure.state["computes"]) == ({}, {})
 
 
-def test_a_service_on_aks_asks_for_a_token(salary: Sdk) -> None:
+def test_a_service_on_aks_requires_a_token(salary: Sdk) -> None:
     said = salary(
         "    TOKEN = True"
         + REGISTER
@@ -194,7 +194,7 @@ def test_a_service_on_aks_asks_for_a_token(salary: Sdk) -> None:
     assert [score(said["uri"], key)[0] for key in (said["token"], "another", None)] == [200, 401, 401]
 
 
-def test_a_crash_in_init_is_a_failed_deployment_with_its_log(salary: Sdk) -> None:
+def test_a_crash_in_init_fails_the_deployment_and_its_log_is_kept(salary: Sdk) -> None:
     (salary.folder / "src" / "score.py").write_text(CRASH)
     said = salary(
         REGISTER
@@ -208,12 +208,12 @@ def test_a_crash_in_init_is_a_failed_deployment_with_its_log(salary: Sdk) -> Non
     """
     )
     assert (said["state"], said["error"]["details"][0]["code"]) == ("Failed", "CrashLoopBackOff")
-    assert "ValueError: no such ship" in said["logs"]
+    assert "ValueError: no such model" in said["logs"]
     assert ".get_logs()" in said["message"]
 
 
 @pytest.mark.parametrize(("kind", "serves"), [(ACI, False), (AKS, True)])
-def test_a_failed_replacement_leaves_the_old_container_on_aks_alone(salary: Sdk, kind: str, serves: bool) -> None:
+def test_on_aks_a_failed_replacement_does_not_affect_the_old_container(salary: Sdk, kind: str, serves: bool) -> None:
     said = salary(
         "    TOKEN = False"
         + REGISTER
@@ -231,7 +231,7 @@ def test_a_failed_replacement_leaves_the_old_container_on_aks_alone(salary: Sdk,
     assert score(said["uri"], said["key"])[0] == (200 if serves else 503)
 
 
-def test_an_image_is_built_or_its_log_says_why_not(salary: Sdk) -> None:
+def test_an_image_is_built_or_its_log_shows_the_reason(salary: Sdk) -> None:
     error = {"code": "ImageBuildFailed", "statusCode": 400, "message": "pip ended with 1", "details": []}
     salary.azure.faults.fail_operation(error, "BuildImage", "no matching distribution", path="/packages$", skip=1)
     said = salary(
@@ -256,7 +256,7 @@ def test_an_image_is_built_or_its_log_says_why_not(salary: Sdk) -> None:
 
 
 @pytest.mark.parametrize(("phase", "status"), [("BuildImage", 200), ("DeployService", 503)])
-def test_a_forced_failure_takes_away_what_its_phase_would(salary: Sdk, phase: str, status: int) -> None:
+def test_a_forced_failure_has_the_effect_of_its_phase(salary: Sdk, phase: str, status: int) -> None:
     error = {"code": "Forced", "statusCode": 400, "message": "as the rule says", "details": []}
     salary.azure.faults.fail_operation(error, phase, method="PATCH", path="/services/salary-svc$")
     said = salary(

@@ -1,4 +1,4 @@
-"""A plain HTTPS client of the hub, signed in as any other would be."""
+"""A plain HTTPS client of the hub, with the usual sign-in."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class HubClient:
         return "Bearer " + str(self._send(sent)[1]["access_token"])
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
-        """Status, JSON and headers."""
+        """Status, JSON and headers of the response."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         named = {"Content-Type": "application/json", "Authorization": self.authorization, **named}
         url = f"https://{self.iothub.host}{path}?api-version=2021-04-12"
@@ -51,7 +51,7 @@ class HubClient:
         return self._send(urllib.request.Request(url, data, named, method=method))
 
     def query(self, text: str) -> list[Any]:
-        """All pages of it."""
+        """All pages of the result."""
         found: list[Any] = []
         headers: dict[str, str] = {}
         while True:

@@ -1,4 +1,4 @@
-"""Devices with containers: what they are told runs on a real engine, and they report what the engine says."""
+"""Devices with containers: their modules run on a real engine, and the reports show its states."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def module(image: str, command: str, env: dict[str, str] | None = None, **option
 
 @pytest.fixture
 def pushed(container_engine: ContainerEngine, image_registry: str) -> str:
-    """The base image by its digest in the registry, and not in the engine under that name."""
+    """The base image by its digest in the registry. The engine does not have it under that name."""
     client = docker.APIClient(container_engine.host)
     name = f"{image_registry}/base"
     client.tag(container_engine.base, name, "1")
@@ -51,11 +51,11 @@ def pushed(container_engine: ContainerEngine, image_registry: str) -> str:
 
 
 def reported(iothub: IotHub, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = iothub.agent("pi")["reported"]["modules"].get(name, {})
+    found: dict[str, Any] = iothub.agent("pi")["reported"].get("modules", {}).get(name, {})
     return found
 
 
-def test_an_update_replaces_one_module_and_no_neighbour(
+def test_an_update_replaces_only_one_module(
     iothub: IotHub, container_engine: ContainerEngine, pushed: str, ask: HubClient
 ) -> None:
     iothub.add_device("pi", engine=container_engine.host)
@@ -97,7 +97,7 @@ def test_an_update_replaces_one_module_and_no_neighbour(
     assert reported(iothub, "salary")["restartCount"] == 0
 
 
-def test_a_crash_loop_is_reported_as_the_agent_sees_it(
+def test_a_crash_loop_is_reported_like_by_edge_agent(
     iothub: IotHub, container_engine: ContainerEngine, ask: HubClient
 ) -> None:
     iothub.add_device("pi", engine=container_engine.host)
@@ -105,7 +105,7 @@ def test_a_crash_loop_is_reported_as_the_agent_sees_it(
     eventually(lambda: reported(iothub, "salary").get("restartCount", 0) > 1)
     seen = eventually(lambda: (found := reported(iothub, "salary"))["runtimeStatus"] == "backoff" and found)
     assert (seen["exitCode"], seen["statusDescription"]) == (3, "exited")
-    assert seen["lastExitTimeUtc"] > "2"  # it is the first of year 1 where it never did
+    assert seen["lastExitTimeUtc"] > "2"  # a module that never exited has a date in year 1
     assert iothub.agent("pi")["reported"]["lastDesiredStatus"] == {"code": 200, "description": ""}
     payload = {"schemaVersion": "1.0", "items": [{"id": "^salary$", "filter": {"tail": 1}}]}
     sent = {"methodName": "GetModuleLogs", "payload": payload, "responseTimeoutInSeconds": 30}
@@ -113,7 +113,7 @@ def test_a_crash_loop_is_reported_as_the_agent_sees_it(
     assert answered["payload"][0]["payload"] == "no model\n"
 
 
-def test_what_the_engine_refuses_is_reported_and_the_old_module_runs_on(
+def test_an_error_of_the_engine_is_reported_and_the_old_module_keeps_running(
     iothub: IotHub, container_engine: ContainerEngine
 ) -> None:
     iothub.add_device("pi", engine=container_engine.host)
@@ -130,10 +130,10 @@ def test_what_the_engine_refuses_is_reported_and_the_old_module_runs_on(
     assert "Docker API responded with status code=" in status["description"]
     assert reported(iothub, "salary") == before
     iothub.apply("pi", content=content(salary={**good, "status": "stopped"}))
-    assert eventually(lambda: reported(iothub, "salary")["runtimeStatus"] == "failed")  # killed, as its StopSignal says
+    assert eventually(lambda: reported(iothub, "salary")["runtimeStatus"] == "failed")  # killed by its StopSignal
 
 
-def test_no_container_outlives_an_emulator_that_was_killed(container_engine: ContainerEngine, tmp_path: Path) -> None:
+def test_no_container_outlives_a_killed_emulator(container_engine: ContainerEngine, tmp_path: Path) -> None:
     emulator = Emulator(program="offline_iothub")
     iothub = IotHub(emulator, tmp_path)
     iothub.add_device("pi", engine=container_engine.host)
@@ -151,7 +151,7 @@ def test_no_container_outlives_an_emulator_that_was_killed(container_engine: Con
     client.close()
 
 
-def test_a_device_that_was_offline_starts_its_module_when_it_is_back(
+def test_an_offline_device_starts_its_module_after_it_reconnects(
     iothub: IotHub, container_engine: ContainerEngine
 ) -> None:
     iothub.add_device("pi", engine=container_engine.host)

@@ -1,4 +1,4 @@
-"""Automatic deployments and the query language: which device has what, and what is counted of it."""
+"""Automatic deployments and the query language: the content of each device, and the metrics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WORDS = [
 ]
 
 
-def test_the_higher_priority_wins_and_of_equals_the_newer(iothub: IotHub, ask: HubClient) -> None:
+def test_the_highest_priority_wins_and_of_equal_ones_the_newest(iothub: IotHub, ask: HubClient) -> None:
     iothub.add_device("north", "south", tags={"site": "a"})
 
     def image(device: str) -> str:
@@ -58,10 +58,10 @@ def test_the_higher_priority_wins_and_of_equals_the_newer(iothub: IotHub, ask: H
     assert image("north") == "base:1"
     for name in ("low", "base"):
         ask("DELETE", f"/configurations/{name}", If_Match="*")
-    assert image("north") == "base:1"  # nobody wants it any more, and it keeps what it has
+    assert image("north") == "base:1"  # no deployment matches any more, so it keeps its content
 
 
-def test_a_layer_lies_over_the_deployment_below_it(iothub: IotHub, ask: HubClient) -> None:
+def test_a_layer_is_added_to_the_deployment_below_it(iothub: IotHub, ask: HubClient) -> None:
     iothub.add_device("pi")
     module = content(salary=SALARY)["modulesContent"]["$edgeAgent"]["properties.desired"]["modules"]["salary"]
     layer = {
@@ -72,7 +72,7 @@ def test_a_layer_lies_over_the_deployment_below_it(iothub: IotHub, ask: HubClien
     }
     assert ask("PUT", "/configurations/layer", configuration(id="layer", content=layer, priority=11))[0] == 200
     agent = iothub.state["devices"]["pi"]["modules"]["$edgeAgent"]
-    assert agent["configurations"] == {"layer": {"status": "Targeted"}}  # there is nothing to lie over
+    assert agent["configurations"] == {"layer": {"status": "Targeted"}}  # there is no full deployment
     base = configuration(id="base", content=content(neighbour="other:1"))
     assert ask("PUT", "/configurations/base", base)[0] == 200
     assert set(iothub.agent("pi")["reported"]["modules"]) == {"neighbour", "salary"}
@@ -86,7 +86,7 @@ def test_a_layer_lies_over_the_deployment_below_it(iothub: IotHub, ask: HubClien
     assert iothub.calls.accept_failures()
 
 
-def test_the_metrics_of_a_fleet(iothub: IotHub, ask: HubClient) -> None:
+def test_the_metrics_of_a_fleet_are_counted(iothub: IotHub, ask: HubClient) -> None:
     fleet = iothub.add_fleet(130, tags={"site": "a"})
     iothub.add_device("elsewhere")
     iothub.disconnect(*fleet[:10])
@@ -101,7 +101,7 @@ def test_the_metrics_of_a_fleet(iothub: IotHub, ask: HubClient) -> None:
     assert made["systemMetrics"]["results"] == {
         "targetedCount": 130,
         "appliedCount": 130,
-        "reportedSuccessfulCount": 115,  # the crash loops too
+        "reportedSuccessfulCount": 115,  # including the crash loops
         "reportedFailedCount": 3,
     }
     assert made["metrics"]["results"] == {"up": 110}
@@ -116,7 +116,7 @@ def test_the_metrics_of_a_fleet(iothub: IotHub, ask: HubClient) -> None:
 
 
 def test_recorded_metrics_of_the_service_are_understood(iothub: IotHub, ask: HubClient) -> None:
-    """As the service wrote them for a deployment, and as its documentation asks for devices."""
+    """As the service wrote them for a deployment, and as its documentation shows them for devices."""
     iothub.add_fleet(3, tags={"site": "a", "odd-key": 1})
     iothub.disconnect("device-0003")
     ask("PUT", "/configurations/salary-1", configuration())

@@ -1,4 +1,4 @@
-"""The service API of the hub: who may call it, what it refuses, what it answers."""
+"""The service API of the hub: access, refusals and responses."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def test_a_caller_needs_a_signature_or_a_token(ask: HubClient) -> None:
     assert status(ask.signature()) == status(ask.token()) == (200, "")
 
 
-def test_credentials_expire_by_rule(ask: HubClient) -> None:
+def test_a_rule_can_expire_credentials(ask: HubClient) -> None:
     ask.iothub.faults.expire_tokens(skip=1)
     assert [ask("GET", "/configurations")[0] for _ in range(3)] == [200, 401, 401]
     ask.authorization = ask.signature()
     assert ask("GET", "/configurations")[0] == 200
 
 
-def test_a_rule_throttles(ask: HubClient) -> None:
+def test_a_rule_can_throttle(ask: HubClient) -> None:
     ask.iothub.faults.answer(429, {"Message": "ErrorCode:ThrottlingException;slow down"}, {"Retry-After": "3"})
     status, _, headers = ask("GET", "/configurations")
     assert (status, headers["retry-after"]) == (429, "3")
     assert [call.fault for call in ask.iothub.calls] == ["answer"]
 
 
-def test_a_rule_delays(ask: HubClient) -> None:
+def test_a_rule_can_delay(ask: HubClient) -> None:
     ask.iothub.faults.delay(0.3)
     began = time.monotonic()
     assert ask("GET", "/configurations")[0] == 200
@@ -55,7 +55,7 @@ def test_an_unknown_route_or_field_fails_the_test(ask: HubClient) -> None:
     assert len(ask.iothub.calls.accept_failures()) == 3
 
 
-def test_a_device_that_is_not_there_or_not_edge(ask: HubClient) -> None:
+def test_a_missing_device_or_one_without_iot_edge_is_refused(ask: HubClient) -> None:
     ask.iothub.add_device("sensor", edge=False)
     status, body, _ = ask("GET", "/twins/pi")
     assert (status, body["Message"]) == (404, "ErrorCode:DeviceNotFound;Device pi not registered (404001)")
@@ -64,7 +64,7 @@ def test_a_device_that_is_not_there_or_not_edge(ask: HubClient) -> None:
     assert ask("POST", "/devices/sensor/applyConfigurationContent", content())[0] == 400
 
 
-def test_content_reaches_the_device_and_comes_back_reported(ask: HubClient) -> None:
+def test_content_reaches_the_device_and_is_reported(ask: HubClient) -> None:
     ask.iothub.add_device("pi", platform={"architecture": "aarch64"})
     assert ask("GET", "/twins/pi/modules/$edgeAgent")[1]["properties"]["reported"]["lastDesiredStatus"]["code"] == 417
     options = '{"Env": ["A=' + "x" * 1200 + '"]}'
@@ -105,7 +105,7 @@ def test_content_over_a_limit_is_refused(ask: HubClient, change: dict[str, Any],
     assert reason in body["Message"]
 
 
-def test_etags_of_deployments(ask: HubClient) -> None:
+def test_changes_of_deployments_require_the_etag(ask: HubClient) -> None:
     path = "/configurations/salary-1"
     made = ask("PUT", path, configuration())[1]
     assert ask("PUT", path, configuration())[0] == 409  # without If-Match it is a create
@@ -115,13 +115,13 @@ def test_etags_of_deployments(ask: HubClient) -> None:
     status, body, _ = ask("PUT", path, changed, If_Match=f'"{made["etag"]}"')
     assert (status, body["Message"].endswith("(412001)")) == (412, True)
     other = configuration(content=content(salary="salary:2"))
-    assert ask("PUT", path, other, If_Match='"*"')[0] == 400  # what is deployed cannot be changed
+    assert ask("PUT", path, other, If_Match='"*"')[0] == 400  # the content of a deployment cannot be changed
     assert ask("DELETE", path, If_Match=f'"{made["etag"]}"')[0] == 412
     assert ask("DELETE", path, If_Match="*")[0] == 204
     assert ask("GET", path)[0] == 404
 
 
-def test_a_deployment_that_cannot_be(ask: HubClient) -> None:
+def test_an_invalid_deployment_is_refused(ask: HubClient) -> None:
     def refused(**fields: Any) -> str:
         status, body, _ = ask("PUT", "/configurations/salary-1", configuration(**fields))
         assert status == 400
@@ -140,7 +140,7 @@ def test_a_deployment_that_cannot_be(ask: HubClient) -> None:
     assert fine == {"targetConditionError": None, "customMetricQueryErrors": {}}
 
 
-def test_what_a_device_reports_follows_its_script(iothub: IotHub, ask: HubClient) -> None:
+def test_the_reports_of_a_simulated_device_follow_its_script(iothub: IotHub, ask: HubClient) -> None:
     iothub.add_device("pi")
     iothub.apply("pi", content=content(neighbour="other:1"))
     iothub.behave("pi", behaviours=[Behaviour("pull", image="salary", seconds=0.2), Behaviour("crash", image="salary")])
@@ -157,7 +157,7 @@ def test_what_a_device_reports_follows_its_script(iothub: IotHub, ask: HubClient
     assert reported["modules"]["neighbour"]["lastStartTimeUtc"] == started
 
 
-def test_an_offline_device_hears_of_it_when_it_is_back(iothub: IotHub, ask: HubClient) -> None:
+def test_an_offline_device_gets_its_content_when_it_reconnects(iothub: IotHub, ask: HubClient) -> None:
     iothub.add_device("pi")
     iothub.disconnect("pi")
     ask("POST", "/devices/pi/applyConfigurationContent", content(salary=SALARY))

@@ -1,4 +1,4 @@
-"""Models that were really trained and registered, a way to pack them, and a way to load what was packed."""
+"""Models that were really trained and registered, a way to package them, and a way to load the packages."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from packaging.utils import canonicalize_name
+from tests.hook_kit import MemoryContext
 
 import lading
-from lading import Context, Distribution, ModelVersion, PackageRequest, PackedFiles, RegisterRequest, TrainRequest
+from lading import Distribution, ModelVersion, PackageRequest, PackedFiles, RegisterRequest, TrainRequest
 from lading.store import Store
 from lading_bundle import lading_package
 from lading_bundle.options import BundleOptions
@@ -24,17 +25,6 @@ from lading_sklearn import lading_train
 from lading_sklearn.options import SklearnOptions
 
 SALARY = Path(__file__).parents[3] / "data" / "sal.csv"
-
-
-@dataclass
-class FakeContext:
-    cancelled: bool = False
-    warnings: list[str] = field(default_factory=list)
-
-    def progress(self, phase: str, detail: str = "") -> None: ...
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
 
 
 @dataclass(frozen=True)
@@ -48,15 +38,23 @@ class Packed:
         return (self.folder / name).read_text()
 
     def lay_out(self, folder: Path) -> Path:
-        """`azureml-app/` and the model, as they are deployed; returns the model's folder."""
-        package = lading.Package("0" * 64, self.folder, self.files.scoring_script, self.model, self.files.python, ())
+        """Write `azureml-app/` and the model in their deployed layout. Returns the model's folder."""
+        package = lading.Package(
+            digest="0" * 64,
+            folder=self.folder,
+            scoring_script=self.files.scoring_script,
+            model=self.model,
+            python=self.files.python,
+            requirements=(),
+        )
         return lading.lay_out(package, folder)
 
 
 @pytest.fixture(scope="session")
 def installed() -> Mapping[str, Distribution]:
     found = {
-        canonicalize_name(one.name): Distribution(one.version, tuple(one.requires or ())) for one in distributions()
+        canonicalize_name(one.name): Distribution(version=one.version, requires=tuple(one.requires or ()))
+        for one in distributions()
     }
     return dict(sorted(found.items()))
 
@@ -69,8 +67,9 @@ def train(
     store = Store.open(tmp_path_factory.mktemp("store") / ".lading")
 
     def run(name: str, **options: Any) -> ModelVersion:
-        request = TrainRequest(name, SklearnOptions(**options), tmp_path_factory.mktemp("train"))
-        model = lading_train(request=request, context=cast("Context", FakeContext()))
+        folder = tmp_path_factory.mktemp("train")
+        request = TrainRequest(name=name, options=SklearnOptions(**options), folder=folder)
+        model = lading_train(request=request, context=MemoryContext(folder))
         return store.models.register(
             RegisterRequest(
                 name=name,
@@ -101,18 +100,17 @@ def salary(train: Callable[..., ModelVersion]) -> ModelVersion:
 @pytest.fixture
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Packed]:
     def run(model: ModelVersion, **options: Any) -> Packed:
-        folder, context = tmp_path_factory.mktemp("package"), FakeContext()
-        request = PackageRequest(model, BundleOptions(**options), folder)
-        return Packed(
-            folder, lading_package(request=request, context=cast("Context", context)), model, context.warnings
-        )
+        folder = tmp_path_factory.mktemp("package")
+        context = MemoryContext(folder)
+        request = PackageRequest(model=model, options=BundleOptions(**options), folder=folder)
+        return Packed(folder, lading_package(request=request, context=context), model, context.warnings)
 
     return run
 
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Packed], ModuleType]:
-    """Load the scoring script of a package as Azure ML's server does, and call its `init()`."""
+    """Load the scoring script of a package like Azure ML's server, and call its `init()`."""
     from azureml_inference_server_http.api import aml_response
 
     monkeypatch.setitem(sys.modules, "azureml.contrib.services.aml_response", aml_response)

@@ -1,4 +1,4 @@
-"""What a package holds: the same bytes for the same model, nothing from outside, and a record of it all."""
+"""The content of a package: the same bytes for the same model, nothing from outside, and a complete record."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from tests.plugins.bundle.conftest import Packed
 
 import lading
 from lading import ModelVersion
 from lading_bundle.options import BundleOptions, Environment
 
-Pack = Callable[..., Any]
+Pack = Callable[..., Packed]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 SKLEARN = Environment(conda=("scikit-learn",))
 
@@ -76,7 +76,7 @@ def sources(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_script_of_ones_own_and_what_it_includes(salary: ModelVersion, pack: Pack, sources: Path) -> None:
+def test_a_custom_script_and_its_includes(salary: ModelVersion, pack: Pack, sources: Path) -> None:
     include = (sources / "helpers", sources / "table.csv")
     packed = pack(salary, scoring_script=sources / "my_score.py", include=include, environment=SKLEARN)
     assert packed.files.scoring_script == "my_score.py"
@@ -86,7 +86,7 @@ def test_a_script_of_ones_own_and_what_it_includes(salary: ModelVersion, pack: P
     assert not any(path.is_symlink() for path in packed.folder.rglob("*"))
 
 
-def test_links_that_lead_out_and_things_that_are_no_files(salary: ModelVersion, pack: Pack, sources: Path) -> None:
+def test_links_that_lead_outside_and_things_that_are_not_files(salary: ModelVersion, pack: Pack, sources: Path) -> None:
     secret = sources / "helpers" / "secret"
     cases: list[tuple[Callable[[], None], str]] = [
         (lambda: secret.symlink_to("/etc/hostname"), "leads out of"),
@@ -117,11 +117,43 @@ def test_two_files_of_one_name(salary: ModelVersion, pack: Pack, sources: Path) 
 
 def test_another_framework_needs_a_script(salary: ModelVersion, pack: Pack, sources: Path) -> None:
     onnx = replace(salary, framework="", framework_version="", file_name="model.onnx")
-    with pytest.raises(lading.BadInput, match=r"model\.onnx is no scikit-learn model") as caught:
+    with pytest.raises(lading.BadInput, match=r"model\.onnx is not a scikit-learn model") as caught:
         pack(onnx)
     assert "scoring_script" in (caught.value.hint or "")
     packed = pack(onnx, scoring_script=sources / "my_score.py", environment=Environment(pip=("numpy",)))
     assert [line.split("==")[0] for line in packed.files.requirements] == ["numpy"]
+
+
+def test_the_script_of_the_trainer_is_used_without_one_in_the_manifest(
+    salary: ModelVersion, pack: Pack, sources: Path
+) -> None:
+    theirs = replace(salary, scoring=sources / "my_score.py")
+    packed = pack(theirs)
+    assert packed.files.scoring_script == "my_score.py"
+    assert contents(packed.folder / "azureml-app") == {"my_score.py": (sources / "my_score.py").read_bytes()}
+    assert packed.files.requirements == pack(salary).files.requirements
+    (sources / "mine.py").write_text("run = print\n")
+    both = pack(theirs, scoring_script=sources / "mine.py")
+    assert contents(both.folder) == contents(pack(salary, scoring_script=sources / "mine.py").folder)
+    assert both.files.scoring_script == "mine.py"
+
+
+def test_the_script_of_the_trainer_serves_a_folder_of_another_framework(
+    salary: ModelVersion, pack: Pack, sources: Path
+) -> None:
+    model = replace(salary, file=sources, framework="Threadpoolctl", scoring=sources / "my_score.py")
+    assert {line.split("==")[0] for line in pack(model).files.requirements} == {"threadpoolctl"}
+    more = pack(model, environment=Environment(pip=("iniconfig",)))
+    assert {line.split("==")[0] for line in more.files.requirements} == {"iniconfig", "threadpoolctl"}
+    assert pack(replace(model, framework="no distribution")).files.requirements == ()
+
+
+def test_a_custom_script_needs_the_framework_unless_it_has_an_environment(
+    salary: ModelVersion, pack: Pack, sources: Path
+) -> None:
+    model = replace(salary, framework="threadpoolctl")
+    found = [pack(model, scoring_script=sources / "my_score.py", environment=one) for one in (None, Environment())]
+    assert [len(one.files.requirements) for one in found] == [1, 0]
 
 
 def test_what_a_distribution_lacks_is_a_warning(salary: ModelVersion, pack: Pack) -> None:
@@ -132,7 +164,7 @@ def test_what_a_distribution_lacks_is_a_warning(salary: ModelVersion, pack: Pack
     assert "threadpoolctl" not in packed.read("requirements.txt")
 
 
-def test_a_folder_is_no_script(salary: ModelVersion, pack: Pack, sources: Path) -> None:
+def test_a_folder_is_not_a_script(salary: ModelVersion, pack: Pack, sources: Path) -> None:
     with pytest.raises(lading.BadInput, match="is not a file"):
         pack(salary, scoring_script=sources)
 

@@ -1,11 +1,10 @@
-"""The pins of a package, over a small and known set of installed distributions."""
+"""The pins of a package, for a small and known set of installed distributions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,41 +12,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
+from tests.hook_kit import a_version
+from tests.plugins.bundle.conftest import Packed
 
 import lading
 from lading import Distribution, ModelVersion
 from lading_bundle.options import Environment
 
-Pack = Callable[..., Any]
+Pack = Callable[..., Packed]
 
 INSTALLED = {
     "scikit-learn": Distribution(
-        "1.9.1", ("numpy>=1.24", "joblib", "old; python_version < '3'", "matplotlib; extra == 'plots'")
+        version="1.9.1", requires=("numpy>=1.24", "joblib", "old; python_version < '3'", "matplotlib; extra == 'plots'")
     ),
-    "numpy": Distribution("2.4.6"),
-    "joblib": Distribution("1.6.0"),
-    "matplotlib": Distribution("3.10.0", ("numpy",)),
-    "torch": Distribution("2.5.0+cpu", ("Typing_Extensions[more]>=4",)),
-    "typing-extensions": Distribution("4.16.0", ("scikit-learn", "joblib; extra == 'more'")),
-    "msgpack": Distribution("1.1.0", ("not a requirement",)),
-    "broken": Distribution("2004d"),
+    "numpy": Distribution(version="2.4.6"),
+    "joblib": Distribution(version="1.6.0"),
+    "matplotlib": Distribution(version="3.10.0", requires=("numpy",)),
+    "torch": Distribution(version="2.5.0+cpu", requires=("Typing_Extensions[more]>=4",)),
+    "typing-extensions": Distribution(version="4.16.0", requires=("scikit-learn", "joblib; extra == 'more'")),
+    "msgpack": Distribution(version="1.1.0", requires=("not a requirement",)),
+    "broken": Distribution(version="2004d"),
 }
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> ModelVersion:
-    return ModelVersion(
-        name="m",
-        version=1,
-        sha256="0" * 64,
-        file=tmp_path / "model.joblib",
-        file_name="model.joblib",
-        created=datetime.now(UTC),
-        framework="scikit-learn",
-        framework_version="1.9.1",
-        python="3.11",
-        distributions=INSTALLED,
-    )
+    return a_version(tmp_path / "model.joblib", framework_version="1.9.1", distributions=INSTALLED)
 
 
 @pytest.fixture
@@ -97,18 +87,18 @@ def test_the_closure(pins: Callable[..., str], environment: Mapping[str, Any], e
         ({"pip": ("numpy<2",)}, "numpy<2 excludes 2.4.6", "numpy==VERSION"),
         ({"pip": ("numpy==1.0", "numpy==2.0")}, "excludes 2.4.6", "numpy==VERSION"),
         ({"pip": ("broken",)}, "broken has the version '2004d'", "install a release"),
-        ({"conda": ("numpy 1|2",)}, "'numpy 1|2' is no requirement", "NAME==VERSION"),
-        ({"pip": ("numpy @ https://example.org/numpy.whl",)}, "names an address", "NAME==VERSION"),
-        ({"pip": ("-r other.txt",)}, "is no requirement", None),
-        ({"pip": ("--index-url=https://example.org",)}, "is no requirement", None),
-        ({"pip": ("numpy==2.4.6\n-r other.txt",)}, "is no requirement", None),
-        ({"conda": ("numpy\n- evil",)}, "is no requirement", None),
-        ({"conda": ("numpy=1.26\n",)}, "is no requirement", None),
-        ({"pip": ("./folder",)}, "is no requirement", None),
-        ({"pip": ("",)}, "is no requirement", None),
+        ({"conda": ("numpy 1|2",)}, "'numpy 1|2' is not a requirement", "NAME==VERSION"),
+        ({"pip": ("numpy @ https://example.org/numpy.whl",)}, "names a URL", "NAME==VERSION"),
+        ({"pip": ("-r other.txt",)}, "is not a requirement", None),
+        ({"pip": ("--index-url=https://example.org",)}, "is not a requirement", None),
+        ({"pip": ("numpy==2.4.6\n-r other.txt",)}, "is not a requirement", None),
+        ({"conda": ("numpy\n- evil",)}, "is not a requirement", None),
+        ({"conda": ("numpy=1.26\n",)}, "is not a requirement", None),
+        ({"pip": ("./folder",)}, "is not a requirement", None),
+        ({"pip": ("",)}, "is not a requirement", None),
     ],
 )
-def test_what_cannot_be_pinned(
+def test_entries_that_cannot_be_pinned(
     pins: Callable[..., str], environment: Mapping[str, Any], message: str, hint: str | None
 ) -> None:
     with pytest.raises(lading.BadInput) as caught:

@@ -1,4 +1,4 @@
-"""The default scoring script, over models that were really trained."""
+"""The default scoring script, with models that were really trained."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.plugins.bundle.conftest import Packed
 
 from lading import ModelVersion
 
-Pack = Callable[..., Any]
-Load = Callable[[Any], ModuleType]
+Pack = Callable[..., Packed]
+Load = Callable[[Packed], ModuleType]
 Train = Callable[..., ModelVersion]
 
 
 @pytest.fixture
 def score(salary: ModelVersion, pack: Pack, load: Load) -> Callable[[str], Any]:
-    return load(pack(salary)).run  # type: ignore[no-any-return]
+    run: Callable[[str], Any] = load(pack(salary)).run
+    return run
 
 
 DRIVER = """
@@ -37,7 +39,7 @@ print(json.dumps(script["run"](sys.argv[2])))
 """
 
 
-def test_the_salary_model_answers_in_a_process_of_its_own(salary: ModelVersion, pack: Pack, tmp_path: Path) -> None:
+def test_the_salary_model_answers_in_a_separate_process(salary: ModelVersion, pack: Pack, tmp_path: Path) -> None:
     packed = pack(salary)
     env = {**os.environ, "AZUREML_MODEL_DIR": str(packed.lay_out(tmp_path / "release"))}
     script = tmp_path / "release" / "azureml-app" / packed.files.scoring_script
@@ -64,10 +66,10 @@ def test_rows_by_name(score: Callable[[str], Any]) -> None:
         ('{"data": null}', "a list of rows is expected"),
         ('{"data": []}', "a list of rows is expected"),
         ('{"data": 21}', "a list of rows is expected"),
-        ('{"data": [21]}', "data[0] is a number, where a list of values is expected"),
-        ('{"data": [[]]}', "data[0] has 0 values, where 1 are expected"),
+        ('{"data": [21]}', "data[0] is a number, not a list of values"),
+        ('{"data": [[]]}', "data[0] has 0 values, not 1"),
         ('{"data": [[1], [1, 2]]}', "data[1] has 2 values"),
-        ('{"data": [[[1]]]}', "data[0][0] is a list, where a number is expected"),
+        ('{"data": [[[1]]]}', "data[0][0] is a list, not a number"),
         ('{"data": [[1], ["2"]]}', "data[1][0] is a string"),
         ('{"data": [[null]]}', "data[0][0] is null"),
         ('{"data": [[true]]}', "data[0][0] is a boolean"),
@@ -110,7 +112,7 @@ def test_any_data_is_predicted_from_or_answered_with_400(score: Callable[[str], 
 
 @pytest.fixture(scope="session")
 def homes(train: Train, tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
-    """A classifier of two columns, one of which is text."""
+    """A classifier with two columns, one of which is text."""
     from lading_sklearn.options import Step
 
     file = tmp_path_factory.mktemp("data") / "homes.csv"

@@ -1,4 +1,4 @@
-"""What an image is to install is resolved before an engine is asked."""
+"""The packages of an image are resolved before the engine is used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lading_docker.sources import PARSER
 
 @pytest.fixture
 def imaged(salary: Shell) -> Path:
-    """The salary manifest with an image from wheels, and no engine."""
+    """The salary manifest with an image from wheels, without an engine."""
     (salary.folder / "manifests" / "wheels").mkdir()
     manifest = salary.folder / "manifests" / "salary.yaml"
     text = manifest.read_text(encoding="utf-8")
@@ -23,9 +23,7 @@ def imaged(salary: Shell) -> Path:
     return manifest
 
 
-def test_what_cannot_be_installed_is_reported_at_its_line_before_an_engine_is_asked(
-    salary: Shell, imaged: Path
-) -> None:
+def test_a_conflict_is_reported_at_its_line_before_the_engine_is_used(salary: Shell, imaged: Path) -> None:
     on = ("--target", "container")
     for argv in (("image", "build", imaged), ("deploy", imaged, *on), ("plan", imaged, *on)):
         done = salary(*argv, code=2)
@@ -35,7 +33,7 @@ def test_what_cannot_be_installed_is_reported_at_its_line_before_an_engine_is_as
     assert salary("history", imaged, "--json").json() == []
 
 
-def test_a_deploy_elsewhere_resolves_nothing(salary: Shell, imaged: Path) -> None:
+def test_a_deploy_to_local_resolves_nothing(salary: Shell, imaged: Path) -> None:
     assert "resolving" not in salary("deploy", imaged).err
 
 

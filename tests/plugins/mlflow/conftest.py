@@ -12,21 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.missing import skip_without
-from tests.waiting import LIMIT
-
-sys.path.insert(0, str(Path(__file__).parent))  # for mlflow_kit
-
-from mlflow_kit import Front, Observed
 from tests.conftest import Shell
+from tests.missing import skip_without
+from tests.plugins.mlflow.mlflow_kit import Front, Observed
+from tests.waiting import LIMIT
 
 MANIFEST = """\
 version: 1
-name: ferry
-train: {{plugin: crane, data: tons.txt}}
-register: {{model: hull, to: [mlflow], tags: {{yard: north}}, description: a hull}}
+name: price
+train: {{plugin: constant, data: cost.txt}}
+register: {{model: rate, to: [mlflow], tags: {{yard: north}}, description: a rate}}
 track: [mlflow]
-package: {{plugin: crane}}
+package: {{plugin: constant}}
 connections:
   mlflow: {{tracking_uri: "{uri}", experiment: {experiment}}}
 """
@@ -34,7 +31,7 @@ connections:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a real `mlflow server` on SQLite; started for the first test that needs it."""
+    """The port of a real `mlflow server` on SQLite. The first test that needs it starts it."""
     try:
         import alembic  # noqa: F401 - the server's part of mlflow
     except ImportError:
@@ -71,7 +68,7 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture
 def front(mlflow_server: int) -> Iterator[Front]:
-    """A way to the server on which replies can be lost."""
+    """A proxy to the server that can lose replies."""
     front = Front(mlflow_server)
     yield front
     front.close()
@@ -79,23 +76,25 @@ def front(mlflow_server: int) -> Iterator[Front]:
 
 @pytest.fixture
 def observed(mlflow_server: int) -> Observed:
-    """What the server has, asked past the front."""
+    """The content of the server, queried without the proxy."""
     return Observed(f"http://127.0.0.1:{mlflow_server}")
 
 
 @pytest.fixture
-def ferry(shell: Shell, install: Callable[[str], Path], request: pytest.FixtureRequest) -> Callable[[str], Shell]:
-    """A project over a stranger's trainer, with runs and models kept at the server of that address."""
+def make_project(
+    shell: Shell, install: Callable[[str], Path], request: pytest.FixtureRequest
+) -> Callable[[str], Shell]:
+    """A project with a third-party trainer, with runs and models stored on the server at that address."""
 
-    def ferry(uri: str) -> Shell:
-        shell.env |= {"PYTHONPATH": str(install("harbour"))}
+    def make_project(uri: str) -> Shell:
+        shell.env |= {"PYTHONPATH": str(install("thirdparty"))}
         shell.write("lading.yaml", MANIFEST.format(uri=uri, experiment=experiment(request)))
-        shell.write("tons.txt", "7")
+        shell.write("cost.txt", "7")
         return shell
 
-    return ferry
+    return make_project
 
 
 def experiment(request: pytest.FixtureRequest) -> str:
-    """An experiment of each test's own."""
+    """A separate experiment for each test."""
     return f"of-{abs(hash(request.node.nodeid))}"

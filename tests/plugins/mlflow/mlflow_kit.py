@@ -1,4 +1,4 @@
-"""A front before an MLflow server that loses replies or refuses, and a plain look at what the server has."""
+"""A proxy for an MLflow server that loses replies or refuses, and a direct view of the server's content."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.waiting import LIMIT
 
 @dataclass
 class Rule:
-    """What happens to requests whose path has `part`: `answer` is a status, or None to pass on and lose the reply.
+    """The effect on requests whose path contains `part`. `answer` is a status, or None to forward and lose the reply.
 
-    A rule holds `times` times.
+    A rule applies `times` times.
     """
 
     part: str
@@ -27,7 +27,7 @@ class Rule:
 
 @dataclass
 class Front:
-    """Passes requests on to the server at `port`; `seen` has each as `POST /path`."""
+    """Forwards requests to the server at `port`. `seen` has each as `POST /path`."""
 
     port: int
     rules: list[Rule] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Front:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def made(self, what: str) -> int:
-        """How often a thing was asked to be created."""
+        """The number of requests to create an object."""
         return sum(line.endswith(f"{what}/create") for line in self.seen)
 
     def rule(self, path: str) -> Rule | None:
@@ -77,7 +77,7 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
             server.close()
             if rule is None:
                 self.reply(answer.status, answer.headers.get("content-type", "text/plain"), content)
-            self.close_connection = True  # after a rule: with nothing said
+            self.close_connection = True  # after a rule, without a reply
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names are http.server's
 
@@ -101,7 +101,7 @@ class Observed:
     uri: str
 
     def runs(self, service_run: str) -> list[dict[str, Any]]:
-        """The runs that carry the id of one of ours, whole, with their dictionaries unfolded."""
+        """The runs with the id of one of ours, complete, with their lists as dictionaries."""
         found = self._ask("experiments/search", {"max_results": 1000})["experiments"]
         wanted = {
             "experiment_ids": [experiment["experiment_id"] for experiment in found],
@@ -120,6 +120,11 @@ class Observed:
         address = f"{self.uri}/api/2.0/mlflow-artifacts/artifacts/{path}/{name}"
         with urllib.request.urlopen(address, timeout=LIMIT) as answer:
             return bytes(answer.read())
+
+    def artifacts(self, run: str, folder: str) -> list[str]:
+        """The names of the artifacts in a folder of a run."""
+        answer = self._ask(f"artifacts/list?run_id={run}&path={folder}")
+        return [each["path"].rpartition("/")[2] for each in answer.get("files", [])]
 
     def _ask(self, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

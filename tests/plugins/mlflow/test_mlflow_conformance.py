@@ -1,4 +1,4 @@
-"""The plugin `mlflow` does what every registry and every tracker must, at a real server."""
+"""Run the conformance kits of registries and trackers on the plugin `mlflow`, with a real server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from mlflow_kit import Observed
+from tests.plugins.mlflow.mlflow_kit import Observed
 
 from lading.testing import KeptRun, KeptVersion, RegistryConformance, TrackerConformance
 
@@ -27,7 +27,7 @@ class AtMlflow:
     @pytest.fixture(scope="class")
     @classmethod
     def account_environ(cls) -> dict[str, str]:
-        return {"MLFLOW_CANARY": "c4n4ry-t0k3n"}
+        return {"MLFLOW_CANARY": "c4n4ry-t0k3n5"}
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -46,13 +46,14 @@ class TestTracker(AtMlflow, TrackerConformance):
     @pytest.fixture(scope="class")
     @classmethod
     def runs_of(cls, server: Observed) -> Callable[[str], list[KeptRun]]:
-        return lambda run: [_run(each) for each in server.runs(run)]
+        return lambda run: [_run(each, server) for each in server.runs(run)]
 
 
 def _version(found: dict[str, Any]) -> KeptVersion:
     return KeptVersion(found["version"], found["description"], found["tags"], found["run_id"])
 
 
-def _run(found: dict[str, Any]) -> KeptRun:
+def _run(found: dict[str, Any], server: Observed) -> KeptRun:
     values = {**found["params"], **found["metrics"]}
-    return KeptRun(found["run_id"], STATES[found["status"]], values, found["tags"].get("lading.error", ""))
+    error = found["tags"].get("lading.error", "")
+    return KeptRun(found["run_id"], STATES[found["status"]], values, error, server.artifacts(found["run_id"], "plots"))

@@ -1,4 +1,4 @@
-"""MLflow as far as no server is needed: options, a server that is not there, and what is laid out for one."""
+"""MLflow without a server: options, a missing server, and the files for an upload."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lading_mlflow.contents import requirements, write_contents
 from lading_mlflow.port import Notes
 from lading_mlflow.tracking import keep_run
 
-Ferry = Callable[[str], Shell]
+MakeProject = Callable[[str], Shell]
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 _JSON = st.recursive(
@@ -33,8 +33,8 @@ _JSON = st.recursive(
 )
 
 
-def test_bad_options_are_told_at_their_line(ferry: Ferry) -> None:
-    shell = ferry("http://127.0.0.1:1")
+def test_bad_options_are_reported_at_their_line(make_project: MakeProject) -> None:
+    shell = make_project("http://127.0.0.1:1")
     connections = """
   files: {plugin: mlflow, tracking_uri: mlruns}
   shown: {plugin: mlflow, tracking_uri: 'https://ann:pw@host'}
@@ -48,26 +48,26 @@ def test_bad_options_are_told_at_their_line(ferry: Ferry) -> None:
         (9, "connections.files.tracking_uri: "),
         (10, "connections.shown.tracking_uri: "),
         (11, "connections.empty.tracking_uri: missing key"),
-        (12, "connections.half.username: it goes with password_from"),
+        (12, "connections.half.username: username and password_from need each other"),
         (13, "connections.both.token_from: give a token, or"),
     ):
         assert re.search(rf"^lading\.yaml:{line}:\d+: {re.escape(problem)}", err, re.MULTILINE), (problem, err)
 
 
-def test_a_server_that_is_not_there_is_named_and_no_run_is_begun(ferry: Ferry) -> None:
-    with socket.socket() as taken:  # bound and not listening
+def test_a_missing_server_is_named_and_no_run_is_begun(make_project: MakeProject) -> None:
+    with socket.socket() as taken:  # bound but not listening
         taken.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        shell = ferry(uri)
+        shell = make_project(uri)
         done = shell("train", code=5)
     assert f"the MLflow server at {uri} does not answer for the experiment" in done.err
     assert "run the same command again once it answers" in done.err
-    assert len(done.err.splitlines()) == 3, done.err  # nothing of the client's own
+    assert len(done.err.splitlines()) == 3, done.err  # no text from the client itself
     assert shell("run", "list", "--json").json() == []
 
 
-def test_without_the_extra_its_name_is_told(ferry: Ferry, tmp_path: Path) -> None:
-    shell = ferry("http://127.0.0.1:1")
+def test_without_the_extra_its_name_is_reported(make_project: MakeProject, tmp_path: Path) -> None:
+    shell = make_project("http://127.0.0.1:1")
     (tmp_path / "mlflow.py").write_text("raise ModuleNotFoundError('No module named mlflow', name='mlflow')\n")
     shell.env["PYTHONPATH"] = f"{tmp_path}:{shell.env['PYTHONPATH']}"
     err = shell("train", code=6).err
@@ -76,7 +76,7 @@ def test_without_the_extra_its_name_is_told(ferry: Ferry, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_mlflow_is_loaded_for_a_command_that_uses_it_and_says_nothing_home() -> None:
+def test_mlflow_is_loaded_only_for_a_command_that_uses_it_and_sends_no_telemetry() -> None:
     code = """
 import os, sys
 import lading_mlflow, lading_mlflow.tracking, lading_mlflow.registry
@@ -93,33 +93,35 @@ assert os.environ == before
 
 
 @pytest.fixture
-def hull(tmp_path: Path) -> RegisterRequest:
+def rate(tmp_path: Path) -> RegisterRequest:
     (tmp_path / "model.joblib").write_bytes(b"\x00never loaded")
     (tmp_path / "steps.py").write_text("STEPS = 1\n")
     return RegisterRequest(
-        name="hull",
+        name="rate",
         sha256="0" * 64,
         file=tmp_path / "model.joblib",
         file_name="model.joblib",
         framework="scikit-learn",
         framework_version="1.7.2",
         python="3.11",
-        columns=(Column("x", "float64"), Column("port", "object")),
-        label=Column("y", "int64"),
+        columns=(Column(name="x", dtype="float64"), Column(name="port", dtype="object")),
+        label=Column(name="y", dtype="int64"),
         modules=(tmp_path / "steps.py",),
         distributions={
-            "scikit-learn": Distribution("1.7.2", ("numpy>=1", "scipy", "pytest; extra == 'tests'", "joblib>=1.2")),
-            "numpy": Distribution("2.4.0"),
-            "joblib": Distribution("1.6.0"),
-            "pytest": Distribution("9.0"),
+            "scikit-learn": Distribution(
+                version="1.7.2", requires=("numpy>=1", "scipy", "pytest; extra == 'tests'", "joblib>=1.2")
+            ),
+            "numpy": Distribution(version="2.4.0"),
+            "joblib": Distribution(version="1.6.0"),
+            "pytest": Distribution(version="9.0"),
         },
     )
 
 
-def test_what_is_laid_out_for_mlflow(hull: RegisterRequest, tmp_path: Path) -> None:
+def test_the_layout_for_mlflow(rate: RegisterRequest, tmp_path: Path) -> None:
     folder = tmp_path / "laid"
     folder.mkdir()
-    write_contents(folder, hull, "r1")
+    write_contents(folder, rate, "r1")
     model = yaml.safe_load((folder / "MLmodel").read_text())
     flavor = model["flavors"]["python_function"]
     assert (folder / flavor["data"]).read_bytes() == b"\x00never loaded"
@@ -132,20 +134,20 @@ def test_what_is_laid_out_for_mlflow(hull: RegisterRequest, tmp_path: Path) -> N
     assert conda["dependencies"] == ["python=3.11", "pip", {"pip": pins}]
 
 
-def test_a_framework_that_mlflow_cannot_load_here_is_kept_as_a_file(hull: RegisterRequest, tmp_path: Path) -> None:
+def test_a_framework_that_mlflow_cannot_load_here_is_stored_as_a_file(rate: RegisterRequest, tmp_path: Path) -> None:
     from dataclasses import replace
 
     folder = tmp_path / "laid"
     folder.mkdir()
-    write_contents(folder, replace(hull, framework="harbour", columns=(Column("x", "complex128"),)), "r1")
+    write_contents(folder, replace(rate, framework="constant", columns=(Column(name="x", dtype="complex128"),)), "r1")
     model = yaml.safe_load((folder / "MLmodel").read_text())
     assert list(model["flavors"]) == ["lading"]
     assert "signature" not in model
-    assert requirements(replace(hull, framework="harbour")) == ("mlflow",)
+    assert requirements(replace(rate, framework="constant")) == ("mlflow",)
 
 
 class Notebook:
-    """A server in memory: what it was told of one run."""
+    """A server in memory that records the requests of one run."""
 
     def __init__(self) -> None:
         self.noted: Notes | None = None
@@ -161,11 +163,12 @@ class Notebook:
 
 
 @given(st.dictionaries(st.text(), _JSON, max_size=4), st.dictionaries(st.text(), _JSON, max_size=4))
-def test_whatever_a_trainer_says_is_sent_as_a_server_takes_it(
+def test_any_output_of_a_trainer_is_sent_in_a_form_that_a_server_accepts(
     parameters: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
     server = Notebook()
-    keep_run(server, Run("r", "ferry", "finished", NOW, NOW, parameters, metrics))  # type: ignore[arg-type]
+    run = Run(id="r", name="price", state="finished", started=NOW, ended=NOW, parameters=parameters, metrics=metrics)
+    keep_run(server, run)  # type: ignore[arg-type]  # all that is asked of a server
     assert server.noted is not None
     for kind in server.noted:
         for name in kind:

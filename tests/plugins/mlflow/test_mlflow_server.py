@@ -1,4 +1,4 @@
-"""Runs and models at a real MLflow server: logged, found again, and never there twice."""
+"""Runs and models on a real MLflow server: logged, found again, and never doubled."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from mlflow_kit import Front, Observed, Rule
 from tests.conftest import Shell
+from tests.plugins.mlflow.mlflow_kit import Front, Observed, Rule
 from tests.waiting import LIMIT
 
-Ferry = Callable[[str], Shell]
-pytestmark = pytest.mark.slow  # the server alone takes seconds to start
+MakeProject = Callable[[str], Shell]
+pytestmark = pytest.mark.slow  # the start of the server alone takes seconds
 
 PREDICT = """
 import json, sys, mlflow, pandas
@@ -27,7 +28,7 @@ print(json.dumps({"answer": answer, "types": model.metadata.get_input_schema().t
 """
 
 
-def the_run(shell: Shell) -> dict[str, object]:
+def the_run(shell: Shell) -> dict[str, Any]:
     (run,) = shell("run", "list", "--json").json()
     return dict(run)
 
@@ -62,7 +63,7 @@ def test_the_whole_salary_manifest(salary: Shell, front: Front, observed: Observ
         == hashlib.sha256((salary.folder / "data" / "sal.csv").read_bytes()).hexdigest()
     )
     assert 0 < int(run["start_time"]) < int(run["end_time"])
-    (tracked,) = ours["tracked"]  # type: ignore[misc]
+    (tracked,) = ours["tracked"]
     assert tracked["url"] == f"{front.uri}/#/experiments/{run['experiment_id']}/runs/{run['run_id']}"
 
     (version,) = observed.versions("sal_model")
@@ -81,21 +82,21 @@ def test_the_whole_salary_manifest(salary: Shell, front: Front, observed: Observ
     before = list(front.seen)
     salary("deploy", manifest)
     salary("register", manifest)
-    assert front.seen == before  # there is nothing to do, and the server is not even asked
+    assert front.seen == before  # there is nothing to do, so the server is not even queried
     (salary.folder / ".lading").rename(salary.folder / "lost")
-    salary("register", manifest)  # a machine without our store: another run, and the same model is the same version
+    salary("register", manifest)  # a machine without our store: another run, but the same version for the same model
     assert [v["version"] for v in observed.versions("sal_model")] == ["1"]
 
 
 def loaded(uri: str, model: str) -> dict[str, object]:
-    """What MLflow itself makes of a registered model, in a process of its own."""
+    """The registered model as MLflow loads it, in a separate process."""
     argv = [sys.executable, "-W", "ignore", "-c", PREDICT, uri, model]
     finished = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=LIMIT)
     assert finished.returncode == 0, finished.stderr
     return dict(json.loads(finished.stdout.splitlines()[-1]))
 
 
-def test_a_finished_model_has_a_run_of_its_own_and_is_registered_once(
+def test_a_finished_model_has_a_separate_run_and_is_registered_once(
     shell: Shell, front: Front, observed: Observed
 ) -> None:
     shell.write("model.joblib", "not loaded, only kept")
@@ -111,8 +112,8 @@ def test_a_finished_model_has_a_run_of_its_own_and_is_registered_once(
     assert front.made("runs") == front.made("model-versions") == 1
 
 
-def test_a_run_made_before_is_logged_from_the_record(ferry: Ferry, front: Front, observed: Observed) -> None:
-    shell = ferry(front.uri)
+def test_an_earlier_run_is_logged_from_its_record(make_project: MakeProject, front: Front, observed: Observed) -> None:
+    shell = make_project(front.uri)
     with_server = (shell.folder / "lading.yaml").read_text()
     shell.write("lading.yaml", re.sub(r"track: .*\n", "", with_server).replace(", to: [mlflow]", ""))
     shell("train")
@@ -120,26 +121,26 @@ def test_a_run_made_before_is_logged_from_the_record(ferry: Ferry, front: Front,
     shell.write("lading.yaml", with_server)
     assert "logged to mlflow" in shell("train").err
     (run,) = observed.runs(str(the_run(shell)["id"]))
-    assert (run["status"], run["metrics"]) == ("FINISHED", {"tons": 7.0})
+    assert (run["status"], run["metrics"]) == ("FINISHED", {"cost": 7.0})
 
 
-def test_a_failed_run_is_marked_with_its_error(ferry: Ferry, front: Front, observed: Observed) -> None:
-    shell = ferry(front.uri)
-    shell.write("tons.txt", "-1")
+def test_a_failed_run_is_marked_with_its_error(make_project: MakeProject, front: Front, observed: Observed) -> None:
+    shell = make_project(front.uri)
+    shell.write("cost.txt", "-1")
     shell("train", code=2)
     (run,) = observed.runs(str(the_run(shell)["id"]))
     assert run["status"] == "FAILED"
-    assert run["tags"]["lading.error"] == "tons.txt: -1.0 is below the water line"
-    assert run["params"] == {"data": "tons.txt"}
+    assert run["tags"]["lading.error"] == "cost.txt: -1.0 is below zero"
+    assert run["params"] == {"data": "cost.txt"}
 
 
 @pytest.mark.parametrize("lost", ["runs/create", "runs/log-batch", "runs/update", "experiments/create"])
 def test_a_lost_reply_while_logging_leaves_one_run_each(
-    ferry: Ferry, front: Front, observed: Observed, lost: str
+    make_project: MakeProject, front: Front, observed: Observed, lost: str
 ) -> None:
-    shell = ferry(front.uri)
+    shell = make_project(front.uri)
     front.rules = [Rule(lost, None)]
-    shell("train", code=None)  # the client may try again what can be repeated
+    shell("train", code=None)  # the client may retry requests that can be repeated
     shell("train")
     ours = shell("run", "list", "--json").json()
     assert ours[0]["state"] == "finished"
@@ -150,11 +151,11 @@ def test_a_lost_reply_while_logging_leaves_one_run_each(
 
 @pytest.mark.parametrize("lost", ["model-versions/create", "registered-models/create", "mlflow-artifacts"])
 def test_a_lost_reply_while_registering_leaves_one_version(
-    ferry: Ferry, front: Front, observed: Observed, lost: str
+    make_project: MakeProject, front: Front, observed: Observed, lost: str
 ) -> None:
-    shell = ferry(front.uri)
-    model = f"hull-{lost.partition('/')[0]}"
-    shell.write("lading.yaml", (shell.folder / "lading.yaml").read_text().replace("model: hull", f"model: {model}"))
+    shell = make_project(front.uri)
+    model = f"rate-{lost.partition('/')[0]}"
+    shell.write("lading.yaml", (shell.folder / "lading.yaml").read_text().replace("model: rate", f"model: {model}"))
     front.rules = [Rule(lost, None)]
     first = shell("register", code=None)
     if lost == "model-versions/create":
@@ -165,9 +166,9 @@ def test_a_lost_reply_while_registering_leaves_one_version(
     assert (version["version"], version["status"]) == ("1", "READY")
 
 
-def test_a_server_that_goes_away_and_comes_back(ferry: Ferry, front: Front, observed: Observed) -> None:
-    shell = ferry(front.uri)
-    shell.write("lading.yaml", (shell.folder / "lading.yaml").read_text().replace("model: hull", "model: away"))
+def test_a_server_that_stops_and_returns(make_project: MakeProject, front: Front, observed: Observed) -> None:
+    shell = make_project(front.uri)
+    shell.write("lading.yaml", (shell.folder / "lading.yaml").read_text().replace("model: rate", "model: away"))
     front.rules = [Rule("model-versions", 503, times=99)]
     done = shell("register", code=5)
     assert f"the MLflow server at {front.uri} does not answer for the model registry" in done.err
@@ -188,11 +189,11 @@ def test_a_server_that_goes_away_and_comes_back(ferry: Ferry, front: Front, obse
         ("runs/create", 500, 5, "does not answer for a run: "),
     ],
 )
-def test_what_a_server_may_say_instead(
-    ferry: Ferry, front: Front, part: str, status: int, code: int, message: str
+def test_unusual_answers_of_a_server(
+    make_project: MakeProject, front: Front, part: str, status: int, code: int, message: str
 ) -> None:
     front.rules = [Rule(part, status, times=99)]
-    assert f"the MLflow server at {front.uri} {message}" in ferry(front.uri)("register", code=code).err
+    assert f"the MLflow server at {front.uri} {message}" in make_project(front.uri)("register", code=code).err
 
 
 @pytest.mark.parametrize(
@@ -202,15 +203,17 @@ def test_what_a_server_may_say_instead(
         ("username: ann, password_from: MLFLOW_KEY", "Basic YW5uOnMzY3IzdA=="),
     ],
 )
-def test_credentials_go_to_the_server_and_nowhere_else(ferry: Ferry, front: Front, options: str, header: str) -> None:
-    shell = ferry(front.uri)
+def test_credentials_go_to_the_server_and_nowhere_else(
+    make_project: MakeProject, front: Front, options: str, header: str
+) -> None:
+    shell = make_project(front.uri)
     text = (shell.folder / "lading.yaml").read_text()
-    shell.write("lading.yaml", text.replace(", experiment:", f", {options}, experiment:").replace("hull", "signed"))
+    shell.write("lading.yaml", text.replace(", experiment:", f", {options}, experiment:").replace("rate", "signed"))
     shell.env["MLFLOW_TRACKING_TOKEN"] = "another"
     front.rules = [Rule("model-versions/create", 400)]
     done = shell("register", code=6, MLFLOW_KEY="s3cr3t")
     assert set(front.headers) == {header}
-    assert "so said the front to " in done.err  # a server that tells what it was told
+    assert "so said the front to " in done.err  # a server that returns the request in its answer
     assert not any(secret in done.out + done.err for secret in ("s3cr3t", header))
     for file in (shell.folder / ".lading").rglob("*"):
         assert not file.is_file() or b"s3cr3t" not in file.read_bytes(), file

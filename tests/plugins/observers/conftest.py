@@ -1,44 +1,40 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
-
-sys.path.insert(0, str(Path(__file__).parent))  # for receiver
-
-from receiver import Answer, Receiver
+from tests.plugins.observers.receiver import Answer, Receiver
 
 MANIFEST = """\
 version: 1
-name: ferry
-train: {{plugin: crane, data: tons.txt}}
-register: {{model: hull}}
-package: {{plugin: crane, samples: [{{request: 1, response: [7]}}]}}
-connections: {{harbour: {{berth: north}}}}
+name: price
+train: {{plugin: constant, data: cost.txt}}
+register: {{model: rate}}
+package: {{plugin: constant, samples: [{{request: 1, response: [7]}}]}}
+connections: {{hosting: {{region: north}}}}
 observers: [{observers}]
-targets: {{quay: {{}}}}
+targets: {{roll: {{}}}}
 """
 
 
 @pytest.fixture
-def ferry(shell: Shell, install: Callable[[str], Path]) -> Callable[[str], Shell]:
-    """A project over a stranger's trainer and target, with the observers that are given."""
+def make_project(shell: Shell, install: Callable[[str], Path]) -> Callable[[str], Shell]:
+    """A project with a third-party trainer and target, and the given observers."""
 
-    def ferry(*observers: str) -> Shell:
-        shell.env |= {"PYTHONPATH": str(install("harbour")), "HARBOUR_PASSWORD": "c4n4ry"}
+    def make_project(*observers: str) -> Shell:
+        shell.env |= {"PYTHONPATH": str(install("thirdparty")), "HOSTING_PASSWORD": "c4n4ry"}
         shell.write("lading.yaml", MANIFEST.format(observers=", ".join(observers)))
-        shell.write("tons.txt", "7")
+        shell.write("cost.txt", "7")
         return shell
 
-    return ferry
+    return make_project
 
 
 @pytest.fixture
 def receiver() -> Iterator[Callable[..., Receiver]]:
-    """Starts receivers, each with the answers that it gives first."""
+    """Starts receivers, each with its first answers."""
     started: list[Receiver] = []
 
     def start(*answers: Answer) -> Receiver:

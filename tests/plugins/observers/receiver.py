@@ -1,4 +1,4 @@
-"""A web server on loopback that is posted to, and answers as it was told."""
+"""A web server on loopback that receives POSTs and gives the requested answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tests.waiting import LIMIT
 
 IN_TWO_SECONDS = "in two seconds"
-"""A header that is sent as a date, which counts whole seconds."""
+"""A header that is sent as a date, with a precision of one second."""
 
 
 class Posted(NamedTuple):
@@ -24,7 +24,7 @@ class Posted(NamedTuple):
 
 
 Answer = tuple[int, dict[str, str]] | None
-"""A status with its headers; None says nothing, and keeps the connection."""
+"""A status with its headers; None sends nothing, and keeps the connection."""
 
 
 class Receiver:

@@ -1,4 +1,4 @@
-"""The store's own registry does what every registry must."""
+"""Run the conformance kit of registries on the store's own registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry `store`, over a real store."""
+"""The registry `store` with a real store."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def test_versions_count_up_and_the_same_bytes_are_the_same_version(tmp_path: Pat
     store.close()
 
 
-def test_it_takes_no_options() -> None:
+def test_it_has_no_options() -> None:
     assert lading_describe().options is lading.Options

@@ -1,4 +1,4 @@
-"""A real supervisor with real workers, a client that asks them, and whatever it takes to leave none behind."""
+"""A real supervisor with real workers, a client for them, and cleanup of all processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ECHO = """
         return json.loads(raw_data)
 """
 MODEL = b"a model"
-_GRACE = 5.0  # seconds until what a test has left running is killed
+_GRACE_PERIOD = 5.0  # seconds before remaining processes of a test are killed
 HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
@@ -50,7 +50,7 @@ def processes() -> dict[int, str]:
 
 
 class Service:
-    """One service in a folder of its own."""
+    """A service in its own folder."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir()
@@ -86,7 +86,7 @@ class Service:
         self.hand()
 
     def hand(self) -> None:
-        """Hand the supervisor what it needs to start any release of this service."""
+        """Send the supervisor the data that it needs to start any release of this service."""
         specs = {path.stem: sha256_of(path.read_bytes()) for path in self.folder.releases.glob("[0-9]*.json")}
         self.folder.hand({"values": {}, "specs": specs})
 
@@ -97,7 +97,7 @@ class Service:
             self.start()
 
     def serve(self, number: int = 1, script: str = ECHO, env: dict[str, str] | None = None, **options: Any) -> str:
-        """Let a new release serve, and return where."""
+        """Let a new release serve, and return its address."""
         self.add(number, script, env, **options)
         self.desire(serving=number)
         return self.until(number, "serving")["public_uri"]
@@ -110,8 +110,7 @@ class Service:
             release = self.release(number)
             return release if release and release["phase"] == phase else None
 
-        release: ReleaseState = eventually(found, f"release {number} is {phase}")
-        return release
+        return eventually(found, f"release {number} is {phase}")
 
     def until_gone(self, number: int) -> None:
         eventually(lambda: self.release(number) is None, f"release {number} is gone")
@@ -127,7 +126,7 @@ class Service:
         return int(eventually(lambda: self.folder.state()["pid"], "the supervisor has a pid"))
 
     def workers(self) -> list[int]:
-        """The pids of all workers of this service, whoever their parent is by now."""
+        """The pids of all workers of this service, even if their supervisor is dead."""
         ours = [
             pid
             for pid, line in processes().items()
@@ -144,7 +143,7 @@ class Service:
         supervised = self.folder.is_supervised()
         self.folder.desire(NOTHING)
         try:
-            eventually(lambda: not self.folder.is_supervised(), "the supervisor leaves", _GRACE)
+            eventually(lambda: not self.folder.is_supervised(), "the supervisor leaves", _GRACE_PERIOD)
         except AssertionError:
             os.kill(self.folder.state()["pid"], signal.SIGKILL)
         for pid in self.workers() if supervised else []:
@@ -153,7 +152,7 @@ class Service:
 
 
 class Answer:
-    """A response as a client sees it; `headers` by lower-case name."""
+    """A response, as a client receives it. The names in `headers` are lower case."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
@@ -188,7 +187,7 @@ def read_all(sock: socket.socket) -> bytes:
 
 
 def exchange(uri: str, data: bytes) -> bytes:
-    """Send bytes, and read until the server ends the connection."""
+    """Send bytes, and read until the server closes the connection."""
     with connect(uri) as sock:
         sock.sendall(data)
         return read_all(sock)

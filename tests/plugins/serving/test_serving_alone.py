@@ -1,4 +1,4 @@
-"""The scoring server without a supervisor, as a container runs it."""
+"""The scoring server without a supervisor, as in a container."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ask(port: int) -> tuple[int, bytes] | None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_asked_to_end(start: Start, number: signal.Signals) -> None:
+def test_it_serves_until_it_receives_a_signal_to_end(start: Start, number: signal.Signals) -> None:
     process, port = start(
         "import json\n\ndef init():\n    pass\n\ndef run(raw_data):\n    return json.loads(raw_data)\n"
     )
@@ -56,7 +56,7 @@ def test_it_serves_until_it_is_asked_to_end(start: Start, number: signal.Signals
 
 
 @pytest.mark.parametrize("fault", ["raise ValueError('no model')", "raise SystemExit(0)"])
-def test_a_script_that_does_not_come_up_ends_it(start: Start, fault: str) -> None:
+def test_it_ends_if_the_script_cannot_be_started(start: Start, fault: str) -> None:
     process, _port = start(f"def init():\n    {fault}\n\ndef run(raw_data):\n    return 1\n")
     assert process.stderr is not None
     assert fault in process.stderr.read()

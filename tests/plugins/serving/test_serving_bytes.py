@@ -1,4 +1,4 @@
-"""Bytes that no client should send: each is answered or refused, and ends its own connection at most."""
+"""Malformed input: each request is answered or refused, and affects only its own connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from serving_kit import HEAD, Service, ask, connect, exchange, read_all, status
+from tests.plugins.serving.serving_kit import HEAD, Service, ask, connect, exchange, read_all, status
 from tests.waiting import LIMIT
 
 from lading_serving.logs import Recurring
@@ -40,7 +40,7 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def uri(echo: Service) -> Iterator[str]:
-    """A service that answers with the X- headers; the same worker must still answer when the test is over."""
+    """A service that echoes the X- headers. The same worker must still respond after the test."""
     uri, workers = echo.until(1, "serving")["public_uri"], echo.workers()
     yield uri
     assert ask(uri).status == 200
@@ -70,18 +70,18 @@ def test_a_malformed_target_is_refused(uri: str, target: bytes, code: int) -> No
     assert status(answer) == code
 
 
-def test_a_length_of_thousands_of_digits_is_refused(uri: str) -> None:
+def test_a_content_length_of_thousands_of_digits_is_refused(uri: str) -> None:
     assert status(exchange(uri, HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n")) == 400
     assert status(exchange(uri, HEAD + b"Content-Length: " + b"0" * 5000 + b"\r\n\r\n")) == 400
 
 
-def test_many_offers_to_upgrade_are_answered_one_after_another(uri: str) -> None:
+def test_many_upgrade_requests_are_answered_in_turn(uri: str) -> None:
     offer = GET + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n"
     answer = exchange(uri, offer * 3000 + GET + b"Connection: close\r\n\r\n")
     assert answer.count(b"HTTP/1.1 200 OK") == 3001
 
 
-def test_an_offer_to_upgrade_of_http_1_0_is_ignored(uri: str) -> None:
+def test_an_upgrade_request_of_http_1_0_is_ignored(uri: str) -> None:
     assert exchange(uri, b"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n").endswith(b"Healthy")
 
 
@@ -108,7 +108,7 @@ def test_an_unknown_expectation_is_refused(uri: str) -> None:
     assert status(exchange(uri, HEAD + b"Expect: 200-ok\r\nContent-Length: 2\r\n\r\n{}")) == 417
 
 
-def test_an_interim_answer_waits_for_the_answers_before_it(uri: str) -> None:
+def test_an_interim_response_waits_for_earlier_responses(uri: str) -> None:
     waiting = HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
     with connect(uri) as sock:
         sock.sendall(GET + b"\r\n" + waiting)
@@ -137,7 +137,7 @@ def test_trailers_are_not_headers(uri: str) -> None:
     ],
     ids=["many extensions", "one extension", "many trailers", "one trailer", "many digits"],
 )
-def test_chunk_extensions_and_trailers_are_bounded(uri: str, chunks: bytes) -> None:
+def test_chunk_extensions_and_trailers_are_limited(uri: str, chunks: bytes) -> None:
     answer = exchange(uri, CHUNKED + (chunks if len(chunks) > 1000 else chunks * 10_000))
     assert status(answer) == 400
     assert b"must not exceed 32768 bytes" in answer
@@ -148,7 +148,7 @@ def test_small_chunks_and_a_short_extension_are_answered(uri: str) -> None:
     assert status(exchange(uri, CHUNKED + chunks)) == 200
 
 
-def test_a_large_head_within_the_limit_is_answered_in_whatever_pieces_it_comes(uri: str) -> None:
+def test_a_large_head_within_the_limit_is_answered_in_any_pieces(uri: str) -> None:
     head = GET + b"Connection: close\r\n" + b"".join(b"X-%02d: %s\r\n" % (n, b"y" * 300) for n in range(90)) + b"\r\n"
     assert status(exchange(uri, head)) == 200
     with connect(uri) as sock:
@@ -157,14 +157,14 @@ def test_a_large_head_within_the_limit_is_answered_in_whatever_pieces_it_comes(u
         assert status(read_all(sock)) == 200
 
 
-def test_a_status_without_a_body_leaves_the_next_answer_whole(uri: str) -> None:
+def test_a_status_without_a_body_does_not_damage_the_next_response(uri: str) -> None:
     empty = HEAD + b"Content-Length: 5\r\n\r\nempty"
     answer = exchange(uri, empty + GET + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 204 No Content\r\n")
     assert answer.partition(b"\r\n\r\n")[2].startswith(b"HTTP/1.1 200 OK")
 
 
-def test_a_script_that_fails_after_it_closed_its_output_is_answered_for(service: Service) -> None:
+def test_a_script_that_fails_after_closing_its_output_still_gets_a_response(service: Service) -> None:
     uri = service.serve(script="import os\ndef init():\n    os.close(2)\ndef run(raw_data):\n    raise OSError\n")
     workers = service.workers()
     for _ in range(2):
@@ -197,7 +197,7 @@ def fragile(request: Request) -> Response:
     return Response(200, request.path.encode(), [])
 
 
-def test_an_error_that_nobody_foresaw_ends_its_connection_alone(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_error_ends_only_its_connection(capfd: pytest.CaptureFixture[str]) -> None:
     bad = b"GET /bad HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with running(fragile) as (_, uri), connect(uri) as other:
         other.sendall(GET)
@@ -209,7 +209,7 @@ def test_an_error_that_nobody_foresaw_ends_its_connection_alone(capfd: pytest.Ca
     assert capfd.readouterr().err.count("Traceback") == 1
 
 
-def test_an_error_behind_a_begun_answer_is_not_answered() -> None:
+def test_an_error_of_a_pipelined_request_follows_the_earlier_response() -> None:
     with running(fragile) as (_, uri):
         answer = exchange(uri, GET + b"\r\nGET /bad HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"]
@@ -230,7 +230,7 @@ def test_an_error_of_a_callback_does_not_end_the_server(capfd: pytest.CaptureFix
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
-def test_a_recurring_trouble_is_logged_once_a_minute_with_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recurring_error_is_logged_once_a_minute_with_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
     now, entries = [100.0], list[str]()
     monkeypatch.setattr("lading_serving.logs.time.monotonic", lambda: now[0])
     trouble = Recurring("trouble", entries.append)
@@ -244,5 +244,5 @@ def test_a_recurring_trouble_is_logged_once_a_minute_with_a_count(monkeypatch: p
     assert entries[1:] == ["trouble: 2 times; the last: at 159"]
 
 
-def test_white_space_around_a_host_is_not_part_of_it(uri: str) -> None:
+def test_white_space_around_a_host_is_ignored(uri: str) -> None:
     assert status(exchange(uri, b"GET / HTTP/1.1\r\nHost:\tlocalhost \t\r\nConnection: close\r\n\r\n")) == 200

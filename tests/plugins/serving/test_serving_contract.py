@@ -1,4 +1,4 @@
-"""The same scripts and requests, put to azureml-inference-server-http and to ours."""
+"""The same scripts and requests, sent to azureml-inference-server-http and to Lading's server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_kit import ECHO, Answer, Service, ask
+from tests.plugins.serving.serving_kit import ECHO, Answer, Service, ask
 from tests.waiting import eventually
 
 ENV = {
@@ -121,7 +121,7 @@ PREFLIGHT = {"origin": "https://one.example", "access-control-request-method": "
 
 @dataclass(frozen=True)
 class Case:
-    """One request. `differs` names the row of the table of differences that it shows."""
+    """One request. `differs` names the row in the table of differences that it shows."""
 
     name: str
     body: bytes | None = None
@@ -221,7 +221,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class Pair:
-    """Where the real server and ours answer for one script."""
+    """The addresses of the real server and of Lading's server for one script."""
 
     real: str
     ours: str
@@ -244,7 +244,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pair]]
 
 
 class Real:
-    """An azureml-inference-server-http, in a session of its own."""
+    """An azureml-inference-server-http in its own session."""
 
     def __init__(self, folder: Path, script: str, env: dict[str, str]) -> None:
         folder.mkdir()
@@ -281,7 +281,7 @@ class Real:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.differs], ids=lambda case: case.name)
-def test_both_servers_answer_alike(pairs: dict[str, Pair], case: Case) -> None:
+def test_both_servers_give_the_same_response(pairs: dict[str, Pair], case: Case) -> None:
     pair = pairs[case.script]
     assert observed(put(pair.ours, case)) == observed(put(pair.real, case))
 
@@ -297,7 +297,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.differs], ids=lambda case: case.name)
-def test_a_listed_difference_is_one(pairs: dict[str, Pair], case: Case) -> None:
+def test_a_listed_difference_really_exists(pairs: dict[str, Pair], case: Case) -> None:
     ours = put(pairs[case.script].ours, case)
     status, message = EXPECTED[case.differs]
     assert ours.status == status
@@ -305,7 +305,7 @@ def test_a_listed_difference_is_one(pairs: dict[str, Pair], case: Case) -> None:
     try:
         real = put(pairs[case.script].real, case)
     except OSError:
-        return  # the real server's worker has gone
+        return  # the real server's worker has ended
     assert observed(real) != observed(ours)
 
 
@@ -314,7 +314,7 @@ def put(uri: str, case: Case) -> Answer:
 
 
 def observed(answer: Answer) -> dict[str, Any]:
-    """All of an answer that is contract: status, body, headers but for what HTTP servers add on their own."""
+    """The parts of a response in the contract: status, body, and the headers that not every HTTP server adds."""
     headers = sorted((name, _plain(name, value)) for name, value in answer.pairs if name not in UNCOMPARED)
     return {"status": answer.status, "headers": headers, "body": _without_prose(answer.body)}
 
@@ -330,7 +330,7 @@ def _plain(name: str, value: str) -> str:
 
 
 def _without_prose(body: bytes) -> object:
-    """The descriptions in swagger.json are each server's own words, and ours alone says truly what is answered."""
+    """Remove the descriptions in swagger.json. Each server has its own, and only Lading's match the responses."""
     try:
         content = json.loads(body)
     except ValueError:
@@ -339,7 +339,7 @@ def _without_prose(body: bytes) -> object:
 
 
 PROSE = {"description", "responses", "produces"}
-UNDECLARED = ({"type": "object", "example": {}}, {"example": {}})
+UNDECLARED: tuple[dict[str, Any], ...] = ({"type": "object", "example": {}}, {"example": {}})
 
 
 def _compared(content: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The hosts that a service answers for: no web page may reach one on loopback under a name of its choice."""
+"""The accepted hosts of a service: no web page may reach a service on loopback under the page's own name."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from serving_kit import Service, ask, exchange, status
+from tests.plugins.serving.serving_kit import Service, ask, exchange, status
 
 from lading_serving.hosts import Hosts, of_target, split
 from lading_serving.messages import Refused
@@ -49,7 +49,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         (b"Host: salary.example:8080\r\n", 200),
     ],
 )
-def test_a_service_on_loopback_answers_for_its_own_hosts_alone(uri: str, fields: bytes, code: int) -> None:
+def test_a_service_on_loopback_accepts_only_its_own_hosts(uri: str, fields: bytes, code: int) -> None:
     answer = exchange(uri, b"GET / HTTP/1.1\r\n" + fields + CLOSE)
     assert status(answer) == code
     assert b"\r\nconnection: close\r\n" in answer
@@ -67,12 +67,12 @@ def test_the_host_of_an_absolute_target_counts(uri: str, target: bytes, host: by
     assert status(exchange(uri, b"GET %s HTTP/1.1\r\nHost: %s\r\n" % (target, host) + CLOSE)) == code
 
 
-def test_http_1_0_needs_no_host_but_names_none_of_another(uri: str) -> None:
+def test_http_1_0_may_omit_the_host_but_not_name_another(uri: str) -> None:
     assert status(exchange(uri, b"GET / HTTP/1.0\r\n\r\n")) == 200
     assert status(exchange(uri, b"GET / HTTP/1.0\r\nHost: evil.example\r\n\r\n")) == 421
 
 
-def test_a_later_request_of_a_connection_is_looked_at_too(uri: str) -> None:
+def test_later_requests_of_a_connection_are_checked_too(uri: str) -> None:
     answer = exchange(uri, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
     assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"421"]
 
@@ -82,7 +82,7 @@ def test_a_refusal_names_the_host_and_the_option(uri: str) -> None:
     assert b"this service does not answer for the host 'evil.example': see `hosts` of its target" in answer
 
 
-def test_a_service_on_ipv6_answers_for_its_address_in_any_form(service: Service) -> None:
+def test_a_service_on_ipv6_accepts_all_forms_of_its_address(service: Service) -> None:
     uri = service.serve(host="::1")
     assert ask(uri, b"5").json == 5
     for host in (b"[::1]", b"[0:0:0:0:0:0:0:1]:80", b"localhost"):
@@ -90,7 +90,7 @@ def test_a_service_on_ipv6_answers_for_its_address_in_any_form(service: Service)
     assert status(exchange(uri, b"GET / HTTP/1.1\r\nHost: [::2]\r\n" + CLOSE)) == 421
 
 
-def test_a_service_on_every_address_answers_for_every_host_but_its_candidates_do_not(service: Service) -> None:
+def test_a_service_on_all_addresses_accepts_all_hosts_but_its_candidates_do_not(service: Service) -> None:
     service.serve(host="0.0.0.0")
     release = service.until(1, "serving")
     request = b"GET / HTTP/1.1\r\nHost: any.example\r\n" + CLOSE
@@ -116,18 +116,19 @@ def test_a_service_on_every_address_answers_for_every_host_but_its_candidates_do
         (Hosts("0.0.0.0", "0.0.0.0", ["ml.example"]), "localhost", 0),
     ],
 )
-def test_which_hosts_are_answered_for_depends_on_the_address(hosts: Hosts, host: str, code: int) -> None:
+def test_the_accepted_hosts_depend_on_the_address(hosts: Hosts, host: str, code: int) -> None:
     assert refusal(hosts, host) == code
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_host_or_refused(host: str) -> None:
+@example(" ")
+def test_any_text_is_either_a_host_or_refused(host: str) -> None:
     assert refusal(Hosts("127.0.0.1"), host) in {0, 400, 421}
     try:
         name, port = split(host)
     except Refused:
         return
-    assert host.lower() in {f"{name}:{port}", name}
+    assert host.strip(" \t").lower() in {f"{name}:{port}", name}
 
 
 @given(st.binary(max_size=40))

@@ -1,4 +1,4 @@
-"""What a client may not do: always a 4xx, never a 5xx, never a worker that is stuck."""
+"""Limits for clients: a violation gives a 4xx, never a 5xx and never a blocked worker."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from serving_kit import HEAD, Service, ask, connect, exchange, read_all, status
+from tests.plugins.serving.serving_kit import HEAD, Service, ask, connect, exchange, read_all, status
 from tests.waiting import LIMIT, eventually
 
 from lading_serving.nesting import nests_deeper
 
 TIMES = ("head_timeout", "body_timeout", "idle_timeout", "write_timeout")
-PATIENT = dict.fromkeys(TIMES, 2 * LIMIT)  # longer than a client waits
+PATIENT = dict.fromkeys(TIMES, 2 * LIMIT)  # longer than the client's limit
 HASTY = {"head_timeout": 0.6, "body_timeout": 0.6, "idle_timeout": 1.0, "write_timeout": 1.0}
 SMALL = {"max_body": 100_000, "max_connections": 20}
 SLOW = """
@@ -43,7 +43,7 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def hasty(service: Service) -> Iterator[str]:
-    """A service that does not wait for its clients; the same worker must be there when the test is over."""
+    """A service with short time limits. The same worker must still run after the test."""
     uri = service.serve(limits=SMALL | HASTY)
     workers = service.workers()
     yield uri
@@ -52,7 +52,7 @@ def hasty(service: Service) -> Iterator[str]:
 
 @pytest.fixture
 def uri(echo: Service) -> Iterator[str]:
-    """A service that echoes JSON, within small limits; the same worker must still answer when the test is over."""
+    """A service that echoes JSON, with small limits. The same worker must still respond after the test."""
     uri, workers = echo.until(1, "serving")["public_uri"], echo.workers()
     yield uri
     assert ask(uri, b"[1]").json == [1]
@@ -101,7 +101,7 @@ def test_a_body_at_the_limit_is_answered(uri: str) -> None:
     assert ask(uri, json.dumps("x" * (100_000 - 2)).encode()).status == 200
 
 
-def test_a_refusal_is_read_even_by_a_client_that_goes_on_sending(uri: str) -> None:
+def test_a_refusal_is_readable_even_if_the_client_keeps_sending(uri: str) -> None:
     answer = ask(uri, b"x" * 20_000_000)
     assert answer.status == 413
 
@@ -115,7 +115,7 @@ def test_a_slow_request_is_refused(hasty: str, start: bytes, phase: str) -> None
     assert f"the request's {phase} did not arrive within 0.6 s".encode() in answer
 
 
-def test_a_trickle_does_not_buy_time(hasty: str) -> None:
+def test_single_bytes_do_not_extend_the_time_limit(hasty: str) -> None:
     with connect(hasty) as sock:
         sock.sendall(HEAD + b"X: ")
         sock.setblocking(False)
@@ -129,57 +129,57 @@ def test_a_trickle_does_not_buy_time(hasty: str) -> None:
         assert status(eventually(trickle, "an answer")) == 408
 
 
-def test_a_silent_connection_is_let_go(hasty: str) -> None:
+def test_a_silent_connection_is_closed(hasty: str) -> None:
     assert exchange(hasty, b"") == b""
 
 
-def test_slow_clients_do_not_keep_others_from_being_answered(uri: str) -> None:
+def test_slow_clients_do_not_delay_others(uri: str) -> None:
     crowd = [connect(uri) for _ in range(60)]
     for sock in crowd:
         sock.sendall(HEAD)
-    assert ask(uri, b"[2]").json == [2]  # none of the crowd is refused before that: the service waits for them
+    assert ask(uri, b"[2]").json == [2]  # none of the slow clients is refused before that: the service waits for them
     for sock in crowd:
         sock.close()
 
 
-def test_the_slowest_gives_way_where_bodies_take_too_much_room_together(uri: str) -> None:
+def test_the_slowest_client_is_refused_if_bodies_need_too_much_memory(uri: str) -> None:
     start = HEAD + b"Content-Length: 100000\r\n\r\n" + b" " * 99_999
     with ExitStack() as stack:
         crowd = [stack.enter_context(connect(uri)) for _ in range(6)]
         for sock in crowd[:5]:
             sock.sendall(start)
-        refused = crowd[0].recv(65536)  # each took its turn before the fifth filled the room
+        refused = crowd[0].recv(65536)  # each had its turn before the fifth body reached the limit
         assert status(refused) == 408
-        assert b"that other requests needed" in refused
+        assert b"arrived too slowly" in refused
         for sock in crowd[1:5]:
             sock.sendall(b"1")
             assert status(sock.recv(65536)) == 200
-        for sock in crowd[1:]:  # and what they took is free again
+        for sock in crowd[1:]:  # and their memory is free again
             sock.sendall(start + b"1")
             assert status(sock.recv(65536)) == 200
 
 
-def test_a_client_that_never_reads_is_let_go(hasty: str) -> None:
+def test_a_client_that_never_reads_is_disconnected(hasty: str) -> None:
     body = json.dumps("x" * 90_000).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     with connect(hasty) as sock:
         sock.settimeout(LIMIT)
-        with pytest.raises(ConnectionError):  # a time-out of our own would mean that the server waits for ever
+        with pytest.raises(ConnectionError):  # a time-out of the client would mean that the server waits for ever
             sock.sendall(request * 400)
 
 
-def test_waiting_for_run_is_not_held_against_a_client(service: Service) -> None:
+def test_waiting_for_run_does_not_count_as_the_clients_time(service: Service) -> None:
     uri = service.serve(script=SLOW, limits=SMALL | HASTY | {"head_timeout": 4.0})
     with connect(uri) as slow, connect(uri) as other:
         other.sendall(HEAD[:20])
-        time.sleep(0.1)  # the head has begun, and its time runs
+        time.sleep(0.1)  # the head has begun, so its time limit applies
         slow.sendall(HEAD + b"Content-Length: 1\r\n\r\n5")
         other.sendall(HEAD[20:] + b"Content-Length: 1\r\nConnection: close\r\n\r\n0")
         assert b'"done"' in read_all(other)
 
 
 @pytest.mark.parametrize("body", [b"[" * 201 + b"]" * 201, b'{"a":' * 300, b" \n" * 5000 + b"[" * 50_000])
-def test_deep_json_is_refused_before_the_script_sees_it(uri: str, body: bytes) -> None:
+def test_deep_json_is_refused_before_it_reaches_the_script(uri: str, body: bytes) -> None:
     answer = ask(uri, body)
     assert answer.status == 400
     assert answer.json == {"message": "the JSON must not nest deeper than 200 levels"}
@@ -202,7 +202,7 @@ def test_a_form_is_refused_with_the_header_to_send(uri: str, kind: str) -> None:
     assert "content-type: application/json" in answer.json["message"]
 
 
-def test_pipelined_requests_are_answered_in_order_and_in_turn(uri: str) -> None:
+def test_pipelined_requests_are_answered_in_order(uri: str) -> None:
     requests = [HEAD + b"Content-Length: %d\r\n\r\n%d" % (len(str(n)), n) for n in range(500)]
     last = HEAD + b"Connection: close\r\nContent-Length: 3\r\n\r\n500"
     answer = exchange(uri, b"".join(requests) + last)
@@ -210,12 +210,12 @@ def test_pipelined_requests_are_answered_in_order_and_in_turn(uri: str) -> None:
     assert bodies == [b"%d" % n for n in range(501)]
 
 
-def test_a_refusal_waits_its_turn_behind_earlier_answers(uri: str) -> None:
+def test_a_refusal_follows_earlier_responses(uri: str) -> None:
     answer = exchange(uri, (HEAD + b"Content-Length: 1\r\n\r\n7") * 2 + b"nonsense\r\n\r\n")
     assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400"]
 
 
-def test_continue_is_said_before_the_body(uri: str) -> None:
+def test_continue_is_sent_before_the_body(uri: str) -> None:
     with connect(uri) as sock:
         sock.sendall(HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 3\r\n\r\n")
         assert sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -223,7 +223,7 @@ def test_continue_is_said_before_the_body(uri: str) -> None:
         assert read_all(sock).endswith(b"[9]")
 
 
-def test_an_offer_to_upgrade_is_ignored(uri: str) -> None:
+def test_an_upgrade_request_is_ignored(uri: str) -> None:
     upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
     with connect(uri) as sock:
         for _ in range(2):
@@ -231,7 +231,7 @@ def test_an_offer_to_upgrade_is_ignored(uri: str) -> None:
             assert sock.recv(65536).endswith(b"[9]")
 
 
-def test_http_1_0_and_a_client_that_stops_talking_are_answered(uri: str) -> None:
+def test_http_1_0_and_half_closed_connections_are_answered(uri: str) -> None:
     with connect(uri) as sock:
         sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
         sock.shutdown(socket.SHUT_WR)
@@ -240,7 +240,7 @@ def test_http_1_0_and_a_client_that_stops_talking_are_answered(uri: str) -> None
 
 @settings(max_examples=60)
 @given(st.binary(max_size=300), st.booleans())
-def test_no_bytes_bring_a_5xx_or_a_dead_worker(uri: str, data: bytes, with_head: bool) -> None:
+def test_no_input_causes_a_5xx_or_kills_a_worker(uri: str, data: bytes, with_head: bool) -> None:
     parts = urlsplit(uri)
     with closing(connect(uri)) as sock:
         sock.sendall((b"GET / HTTP/1.1\r\nHost: localhost\r\n" if with_head else b"") + data)
@@ -263,10 +263,10 @@ def depth(value: object) -> int:
 
 
 @given(JSON_TEXTS, st.integers(0, 6))
-def test_nesting_is_what_a_parser_would_find(value: object, limit: int) -> None:
+def test_the_nesting_depth_equals_that_of_a_parser(value: object, limit: int) -> None:
     assert nests_deeper(json.dumps(value).encode(), limit) == (depth(value) > limit)
 
 
 @given(st.binary(max_size=200), st.integers(0, 5))
-def test_nesting_of_anything_else_is_told_without_an_error(data: bytes, limit: int) -> None:
+def test_the_nesting_of_any_other_text_is_measured_without_an_error(data: bytes, limit: int) -> None:
     assert nests_deeper(data, limit) in {True, False}

@@ -1,4 +1,4 @@
-"""More than a worker can hold: answers that nobody reads, no descriptor left, bytes that wait for a new worker."""
+"""More load than a worker can handle: unread responses, no free descriptors, and input that waits for a new worker."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from serving_kit import HEAD, Service, ask, connect, cpu_ticks, read_all, status
+from tests.plugins.serving.serving_kit import HEAD, Service, ask, connect, cpu_ticks, read_all, status
 from tests.waiting import LIMIT, eventually
 
 LARGE = """
@@ -41,7 +43,7 @@ def read_what_comes(sock: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("read", [0, 16 * MIB])
-def test_answers_that_nobody_reads_to_the_end_take_a_bounded_room(service: Service, read: int) -> None:
+def test_unread_responses_take_limited_memory(service: Service, read: int) -> None:
     uri = service.serve(script=LARGE, limits={"max_unread": 48 * MIB})
     with ExitStack() as stack:
         crowd = [stack.enter_context(connect(uri)) for _ in range(8)]
@@ -56,7 +58,7 @@ def test_answers_that_nobody_reads_to_the_end_take_a_bounded_room(service: Servi
     assert whole[-1]
 
 
-def test_one_answer_may_take_more_than_the_room(service: Service) -> None:
+def test_one_response_may_exceed_the_memory_limit(service: Service) -> None:
     uri = service.serve(script=LARGE, limits={"max_unread": MIB})
     with connect(uri) as sock:
         sock.sendall(asking(16 * MIB))
@@ -64,7 +66,7 @@ def test_one_answer_may_take_more_than_the_room(service: Service) -> None:
         assert len(read_what_comes(sock)) > 16 * MIB
 
 
-def test_a_trickle_of_reading_does_not_hold_an_answer(service: Service) -> None:
+def test_slow_reading_does_not_keep_a_response_for_ever(service: Service) -> None:
     uri = service.serve(script=LARGE, limits={"write_timeout": 0.5})
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -79,7 +81,7 @@ def test_a_trickle_of_reading_does_not_hold_an_answer(service: Service) -> None:
         eventually(is_let_go, "the connection is closed")
 
 
-def test_a_steady_reader_gets_the_whole_of_an_answer(service: Service) -> None:
+def test_a_steady_reader_gets_a_complete_response(service: Service) -> None:
     uri = service.serve(script=LARGE, limits={"write_timeout": 5.0})
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
@@ -89,12 +91,12 @@ def test_a_steady_reader_gets_the_whole_of_an_answer(service: Service) -> None:
         found = 0
         while data := sock.recv(128 * 1024):
             found += len(data)
-            time.sleep(0.1)  # longer than the limit for one write, over all of them
+            time.sleep(0.1)  # in sum longer than the limit for one write
     assert found > 8 * MIB
 
 
 @LINUX
-def test_without_descriptors_the_oldest_idle_connections_go(service: Service) -> None:
+def test_without_free_descriptors_the_oldest_idle_connections_are_closed(service: Service) -> None:
     uri = service.serve()
     (worker,) = service.workers()
     few_descriptors(worker, 40)
@@ -111,7 +113,7 @@ def test_without_descriptors_the_oldest_idle_connections_go(service: Service) ->
 
 
 @LINUX
-def test_without_descriptors_and_idle_connections_accepting_pauses_and_goes_on(service: Service) -> None:
+def test_without_idle_connections_accepting_pauses_and_continues(service: Service) -> None:
     uri = service.serve()
     (worker,) = service.workers()
     few_descriptors(worker, 30)
@@ -127,7 +129,57 @@ def test_without_descriptors_and_idle_connections_accepting_pauses_and_goes_on(s
     assert service.workers() == [worker]
 
 
-def test_bytes_that_waited_while_a_worker_was_stopped_do_no_harm(service: Service) -> None:
+@LINUX
+def test_a_service_under_a_low_limit_of_files_answers_new_clients(service: Service) -> None:
+    service.add(1)
+    argv = [sys.executable, "-P", "-m", "lading_serving.supervisor", str(service.folder.path)]
+    service.folder.desire({"serving": 1, "candidate": None})
+    subprocess.run(["sh", "-c", 'ulimit -n 64 && exec "$0" "$@"', *argv], check=True, timeout=LIMIT)
+    service.hand()
+    uri = service.until(1, "serving")["public_uri"]
+    (worker,) = service.workers()
+    assert resource.prlimit(worker, resource.RLIMIT_NOFILE) == (64, 64)  # type: ignore[attr-defined,unused-ignore]
+    with ExitStack() as stack:
+        for number in range(150):
+            newest = stack.enter_context(connect(uri))
+            newest.sendall(GET)
+            assert status(newest.recv(65536)) == 200, number
+        assert ask(uri, b"[1]").json == [1]
+    assert service.workers() == [worker]
+    assert service.until(1, "serving")["restarts"] == 0
+
+
+@LINUX
+def test_a_supervisor_without_free_descriptors_answers_health_later(service: Service) -> None:
+    script = """
+        import os, time
+
+        def init():
+            pass
+
+        def run(raw_data):
+            open("asked", "w").close()
+            while not os.path.exists("go"):
+                time.sleep(0.01)
+            return 1
+    """
+    uri = service.serve(script=script)
+    few_descriptors(service.pid(), 20)
+    client = threading.Thread(target=ask, args=(uri,))
+    client.start()
+    eventually((service.folder.release(1) / "asked").exists, "run is called")
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(connect(uri)) for _ in range(60)]
+        time.sleep(2)  # the supervisor accepts as many as it can
+        assert service.folder.is_supervised()
+        for sock in crowd[:59]:
+            sock.close()
+        assert ask(uri, None, "GET", {}, "/").status == 200
+    (service.folder.release(1) / "go").touch()
+    client.join()
+
+
+def test_input_that_waited_for_a_stopped_worker_is_handled(service: Service) -> None:
     uri = service.serve()
     (worker,) = service.workers()
     os.kill(worker, signal.SIGSTOP)
@@ -141,7 +193,7 @@ def test_bytes_that_waited_while_a_worker_was_stopped_do_no_harm(service: Servic
     assert service.workers() == [worker]
 
 
-def test_bytes_that_waited_for_a_new_worker_do_no_harm(service: Service) -> None:
+def test_input_that_waited_for_a_new_worker_is_handled(service: Service) -> None:
     uri = service.serve()
     (worker,) = service.workers()
     os.kill(worker, signal.SIGSTOP)
@@ -162,14 +214,17 @@ def connect_address(uri: str) -> tuple[str, int]:
 
 
 def few_descriptors(pid: int, more: int) -> None:
-    """Let a process open `more` files than it has open."""
+    """Limit a process to `more` files beyond those that it has open."""
     limit = len(list(Path(f"/proc/{pid}/fd").iterdir())) + more
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))  # type: ignore[attr-defined,unused-ignore]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))  # type: ignore[attr-defined,unused-ignore]  # Linux alone has it
 
 
 def held(pid: int, port: int) -> int:
     """The open connections to a port that a process holds."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     inodes = {f"socket:[{row[9]}]" for row in rows if row[3] == "01" and int(row[1].rpartition(":")[2], 16) == port}
-    links = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()]
-    return len(inodes.intersection(links))
+    links = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            links.add(str(file.readlink()))
+    return len(inodes & links)

@@ -1,4 +1,4 @@
-"""The supervisor: what survives crashes, kills, hangs and switches."""
+"""The supervisor: crashes, kills, hangs and switches of releases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import pytest
-from serving_kit import Service, ask, cpu_ticks, processes
+from tests.plugins.serving.serving_kit import Service, ask, cpu_ticks, processes
 from tests.waiting import LIMIT, eventually
 
 NAMED = """
@@ -63,14 +63,14 @@ WITHOUT_FLASK = """
 """
 
 
-def test_a_release_serves_and_outlives_what_started_it(service: Service) -> None:
+def test_a_release_serves_and_outlives_the_process_that_started_it(service: Service) -> None:
     uri = service.serve()
     assert ask(uri, b'{"a": 1}').json == {"a": 1}
     assert os.getsid(service.pid()) != os.getsid(0)
     assert service.folder.is_supervised()
 
 
-def test_a_second_supervisor_leaves_the_first_alone(service: Service) -> None:
+def test_a_second_supervisor_does_not_affect_the_first(service: Service) -> None:
     service.serve()
     first = service.pid()
     service.start()
@@ -78,7 +78,7 @@ def test_a_second_supervisor_leaves_the_first_alone(service: Service) -> None:
     assert len(service.workers()) == 1
 
 
-def test_a_candidate_answers_on_its_own_address_until_it_is_promoted(service: Service) -> None:
+def test_a_candidate_has_its_own_address_until_it_is_promoted(service: Service) -> None:
     uri = service.serve(1, NAMED, {"SERVICE_VERSION": "1"})
     service.add(2, NAMED, {"SERVICE_VERSION": "2"})
     service.desire(serving=1, candidate=2)
@@ -88,10 +88,12 @@ def test_a_candidate_answers_on_its_own_address_until_it_is_promoted(service: Se
     service.until(2, "serving")
     service.until_gone(1)
     assert ask(uri).json == "2"
-    assert service.release(2)["public_uri"] == uri  # type: ignore[index]
+    promoted = service.release(2)
+    assert promoted is not None
+    assert promoted["public_uri"] == uri
 
 
-def test_a_discarded_candidate_leaves_nothing_running(service: Service) -> None:
+def test_a_discarded_candidate_leaves_no_process(service: Service) -> None:
     uri = service.serve(1)
     service.add(2)
     service.desire(serving=1, candidate=2)
@@ -136,7 +138,7 @@ def test_a_switch_under_load_loses_no_request(service: Service, workers: int) ->
     assert seen['200 "3"'] > 0
 
 
-def test_an_idle_client_is_let_go_only_after_a_linger(service: Service) -> None:
+def test_an_idle_client_is_disconnected_only_after_a_delay(service: Service) -> None:
     uri = service.serve(1, NAMED, {"SERVICE_VERSION": "1"}, limits={"linger": LIMIT})
     parts = urlsplit(uri)
     with closing(http.client.HTTPConnection(parts.netloc, timeout=LIMIT)) as connection:
@@ -150,7 +152,7 @@ def test_an_idle_client_is_let_go_only_after_a_linger(service: Service) -> None:
         assert (response.read(), response.getheader("connection")) == (b'"1"', "close")
 
 
-def test_a_crashed_worker_comes_back_with_back_off(service: Service) -> None:
+def test_a_crashed_worker_is_restarted_with_a_growing_delay(service: Service) -> None:
     uri = service.serve(1, FATAL)
     for crashes in (1, 2, 3):
         with pytest.raises((http.client.HTTPException, ConnectionError)):
@@ -162,18 +164,18 @@ def test_a_crashed_worker_comes_back_with_back_off(service: Service) -> None:
     assert "SIGKILL" in service.log(1)
 
 
-def test_a_killed_supervisor_takes_its_workers_with_it_and_comes_back_on_its_port(service: Service) -> None:
+def test_the_workers_of_a_killed_supervisor_end_and_a_new_one_takes_the_same_port(service: Service) -> None:
     uri = service.serve(1, workers=2)
     assert len(service.workers()) == 2
     os.kill(service.pid(), signal.SIGKILL)
-    eventually(lambda: not service.workers(), "no worker is left")
-    assert not service.folder.is_supervised()
+    eventually(lambda: not service.folder.is_supervised(), "nothing is left")
+    assert service.workers() == []
     service.start()
     assert service.until(1, "serving")["public_uri"] == uri
     assert ask(uri).status == 200
 
 
-def test_a_busy_worker_dies_with_its_supervisor(service: Service) -> None:
+def test_a_busy_worker_ends_with_its_supervisor(service: Service) -> None:
     uri = service.serve(
         1, "def init(): pass\ndef run(raw_data):\n    open('asked', 'w').close()\n    while True: pass\n"
     )
@@ -201,7 +203,7 @@ def test_sigterm_lets_a_request_in_flight_finish(service: Service) -> None:
     assert service.workers() == []
 
 
-def test_a_release_that_does_not_drain_in_time_is_cut_off(service: Service) -> None:
+def test_a_release_that_does_not_drain_in_time_is_killed(service: Service) -> None:
     uri = service.serve(1, WAITING, limits={"linger": 0.1, "drain_timeout": 0.3})
     client = threading.Thread(target=ask_in_vain, args=(uri,))
     client.start()
@@ -224,7 +226,7 @@ def test_a_release_that_does_not_drain_in_time_is_cut_off(service: Service) -> N
         (WITHOUT_FLASK, "add flask to the package's environment"),
     ],
 )
-def test_a_script_that_cannot_start_fails_its_release_alone(service: Service, script: str, cause: str) -> None:
+def test_a_script_that_cannot_start_fails_only_its_release(service: Service, script: str, cause: str) -> None:
     uri = service.serve(1)
     service.add(2, script)
     service.desire(serving=1, candidate=2)
@@ -241,7 +243,7 @@ def test_a_failed_import_ends_the_worker_with_exit_code_3_and_its_traceback(serv
     assert "No module named 'no_such_module'" in service.log(1)
 
 
-def test_an_init_that_hangs_is_ended(service: Service) -> None:
+def test_an_init_that_hangs_is_stopped(service: Service) -> None:
     service.add(1, "import time\ndef init():\n    time.sleep(600)\ndef run(raw_data): pass", start_timeout=0.5)
     service.desire(candidate=1)
     assert service.until(1, "failed")["reason"] == "init() did not end within 0.5 s"
@@ -268,7 +270,7 @@ def test_a_port_in_use_is_named_with_its_owner(service: Service) -> None:
         assert f"(pid {os.getpid()})" in reason
 
 
-def test_a_host_that_is_not_ours_is_an_error(service: Service) -> None:
+def test_a_host_of_another_machine_is_an_error(service: Service) -> None:
     service.add(1, host="192.0.2.1")
     service.desire(candidate=1)
     assert "assign" in service.until(1, "failed")["reason"]
@@ -286,12 +288,12 @@ def test_a_release_may_move_to_another_port(service: Service) -> None:
         ask(old)
 
 
-def test_a_release_may_pin_the_port_that_was_picked(service: Service) -> None:
+def test_a_release_may_pin_the_chosen_port(service: Service) -> None:
     uri = service.serve(1)
     assert service.serve(2, port=urlsplit(uri).port) == uri
 
 
-def test_a_picked_port_that_another_program_took_is_given_up(service: Service) -> None:
+def test_a_chosen_port_that_another_program_takes_is_replaced(service: Service) -> None:
     uri = service.serve(1)
     service.desire()
     eventually(lambda: not service.folder.is_supervised(), "the supervisor leaves")
@@ -303,20 +305,20 @@ def test_a_picked_port_that_another_program_took_is_given_up(service: Service) -
     assert ask(moved).status == 200
 
 
-def test_ipv6_is_served(service: Service) -> None:
+def test_ipv6_is_supported(service: Service) -> None:
     uri = service.serve(1, host="::1")
     assert uri.startswith("http://[::1]:")
     assert ask(uri, b"5").json == 5
 
 
-def test_nothing_desired_is_the_end_of_a_supervisor(service: Service) -> None:
+def test_a_supervisor_without_a_desired_release_ends(service: Service) -> None:
     service.serve(1)
     service.desire()
     eventually(lambda: not service.folder.is_supervised(), "the supervisor leaves")
     assert service.workers() == []
 
 
-def test_a_log_is_bounded(service: Service) -> None:
+def test_a_log_has_a_size_limit(service: Service) -> None:
     uri = service.serve(1, "def init(): pass\ndef run(raw_data):\n    print('x' * 3_000_000)\n    return 1\n")
     for _ in range(5):
         assert ask(uri).status == 200
@@ -327,7 +329,7 @@ def test_a_log_is_bounded(service: Service) -> None:
 
 
 @pytest.mark.slow
-def test_a_supervisor_whose_folder_is_removed_leaves(service: Service) -> None:
+def test_a_supervisor_ends_when_its_folder_is_removed(service: Service) -> None:
     uri = service.serve(1)
     pid = service.pid()
     shutil.rmtree(service.folder.path)
@@ -352,11 +354,11 @@ def test_a_script_that_closes_its_output_does_not_keep_the_supervisor_busy(servi
     ask(service.until(1, "serving")["public_uri"])
     theirs, ours = cpu_ticks(service.pid()), time.process_time()
     while time.process_time() - ours < 1:
-        pass  # a supervisor that does so too gets as much of a processor as we do
+        pass  # if the supervisor also loops, it gets as much of a processor as this loop
     assert cpu_ticks(service.pid()) - theirs < 20  # hundredths of a second
 
 
-def test_the_lock_is_the_proof_of_life_not_a_pid(service: Service) -> None:
+def test_the_lock_and_not_a_pid_shows_that_a_supervisor_runs(service: Service) -> None:
     with subprocess.Popen(["sleep", "60"]) as stranger:
         service.folder.write_state({"pid": stranger.pid, "port": 0, "releases": {}})
         assert not service.folder.is_supervised()

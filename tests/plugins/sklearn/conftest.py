@@ -1,4 +1,4 @@
-"""A context and a way to train, as the host does it."""
+"""A context and a way to train, like the host's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from lading import Secret, TrainedModel, TrainRequest
+from lading import Context, Secret, TrainedModel, TrainRequest
 from lading_sklearn import lading_train
 from lading_sklearn.options import SklearnOptions
 
@@ -50,9 +50,9 @@ def folders(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def train(context: Any, folders: Iterator[Path]) -> Callable[..., TrainedModel]:
+def train(context: FakeContext, folders: Iterator[Path]) -> Callable[..., TrainedModel]:
     def run(**options: Any) -> TrainedModel:
-        request = TrainRequest("a-service", SklearnOptions(**options), next(folders))
-        return lading_train(request=request, context=context)
+        request = TrainRequest(name="a-service", options=SklearnOptions(**options), folder=next(folders))
+        return lading_train(request=request, context=cast("Context", context))
 
     return run

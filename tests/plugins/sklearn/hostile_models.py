@@ -1,4 +1,4 @@
-"""Model files that would run code, or cost too much, if anyone loaded them: made here, and loaded by nobody.
+"""Model files that would run code, or cost too much, if they were loaded. They are created here and never loaded.
 
 Each payload would create the folder `mark`. `corpus` gives every file by its name.
 """
@@ -30,7 +30,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 
 
 class Payload:
-    """Unpickled, it calls a function."""
+    """An object that calls a function when it is unpickled."""
 
     def __init__(self, function: Any, *arguments: object) -> None:
         self.call = function, arguments
@@ -40,13 +40,13 @@ class Payload:
 
 
 def text(value: str) -> bytes:
-    """A short text, as protocol 4 writes it."""
+    """A short text in the form of protocol 4."""
     data = value.encode()
     return b"\x8c" + bytes([len(data)]) + data
 
 
 def dangerous(mark: Path) -> Iterator[tuple[str, bytes]]:
-    """Pickles that run something, each of which must be called dangerous."""
+    """Pickles that run code. Each must be reported as dangerous."""
     where = str(mark)
     for protocol in range(6):
         yield f"os-mkdir-{protocol}", pickle.dumps(Payload(os.mkdir, where), protocol)
@@ -119,11 +119,11 @@ def broken(mark: Path) -> Iterator[tuple[str, bytes]]:
     yield "empty-stack", b"\x80\x04R" + raw
     yield "no-mark", b"\x80\x04t" + raw
     yield "missing-memo", b"\x80\x04h\x09" + raw
-    yield "no-number", b"Ione\n."
+    yield "no-number", b"\x80\x04Ione\n."
     yield "huge-text", b"\x80\x04\x8d" + struct.pack("<Q", 2**62)
     yield "huge-bytes", b"\x80\x04\x8e" + struct.pack("<Q", 2**63 - 1) + b"x" * 100
     yield "huge-frame", b"\x80\x04\x95" + struct.pack("<Q", 2**64 - 1)
-    yield "endless-line", b"V" + b"x" * 200_000
+    yield "endless-line", b"V" + b"x" * (3 << 20)
     yield "huge-number", b"L" + b"9" * 60_000 + b"L\n."
     yield "deep-tuples", b"\x80\x04N" + b"\x85" * 100_000
     yield "unhashable", b"\x80\x04]]]]b\x93"
@@ -140,15 +140,15 @@ def broken(mark: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Files that cost much: small ones that unpack to 300 MiB, and one of nothing but opcodes."""
+    """Files with a high cost: small ones that unpack to 300 MiB, and one that has only opcodes."""
     zeros = b"\x80\x04\x8e" + struct.pack("<Q", 300 << 20) + bytes(300 << 20) + b"."
     yield "bomb-zlib", zlib.compress(zeros, 1)
     yield "bomb-gzip", gzip.compress(zeros, 1)
-    yield "opcodes-without-end", b"\x80\x04" + b"N0" * 4_000_000
+    yield "opcodes-without-end", b"\x80\x04" + b"N0" * 11_000_000
 
 
 def corpus(mark: Path) -> dict[str, bytes]:
-    """Every file that must be called dangerous, by its name, with compressed ones."""
+    """Every file that must be reported as dangerous, by its name, including compressed ones."""
     found = dict(dangerous(mark))
     for name, compress in COMPRESSORS.items():
         for inner in ("os-mkdir-4", "after-array-f8", "nested", "memo"):

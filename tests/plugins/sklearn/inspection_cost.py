@@ -1,4 +1,4 @@
-"""What the inspection of a hostile model file may cost: a multiple of a harmless file, in the same process."""
+"""The cost limit for inspecting a hostile model file: a multiple of a harmless file, in the same process."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from lading import InspectRequest
 from lading_sklearn import lading_inspect
 
-# The dearest file costs two and a half times as much as the harmless one.
+# The most expensive file costs two and a half times as much as the harmless one.
 MAX_COST = 10
 
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """What is done meanwhile costs no more CPU time than a hostile file may."""
+    """Check that the block costs no more CPU time than a hostile file is allowed."""
     start = time.process_time()
     yield
     assert time.process_time() - start < MAX_COST * _harmless()
@@ -32,5 +32,5 @@ def _harmless() -> float:
         file = Path(folder, "model.pkl")
         file.write_bytes(pickle.dumps([str(number) for number in range(300_000)]))
         start = time.process_time()
-        lading_inspect(request=InspectRequest(file))
+        lading_inspect(request=InspectRequest(file=file))
         return time.process_time() - start

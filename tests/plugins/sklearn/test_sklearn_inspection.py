@@ -1,4 +1,4 @@
-"""The scikit-learn version of a finished model file, which is never loaded."""
+"""Find the scikit-learn version of a finished model file, which is never loaded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from lading_sklearn import lading_inspect
 
 
 def inspect(file: Path) -> TrainedModel:
-    return lading_inspect(request=InspectRequest(file))
+    return lading_inspect(request=InspectRequest(file=file))
 
 
 def fitted(model: Any) -> Any:
@@ -42,7 +42,7 @@ def fitted(model: Any) -> Any:
 
 
 def large() -> Any:
-    """A model whose array lies before its version, over several pieces of the file."""
+    """A model with its array before its version, over several pieces of the file."""
     model = fitted(LinearRegression())
     model.coef_ = np.random.default_rng(0).normal(size=400_000)
     return model
@@ -72,7 +72,7 @@ def test_plain_pickles(tmp_path: Path, protocol: int) -> None:
     assert inspect(file).framework_version == sklearn.__version__
 
 
-def test_the_version_is_found_wherever_it_falls_between_two_pieces(tmp_path: Path) -> None:
+def test_the_version_is_found_at_any_boundary_of_two_pieces(tmp_path: Path) -> None:
     entry = b"\x8c\x10_sklearn_version\x94\x8c\x061.5.10\x94"
     for shift in range(len(entry) + 1):
         file = tmp_path / "model.pkl"
@@ -81,7 +81,7 @@ def test_the_version_is_found_wherever_it_falls_between_two_pieces(tmp_path: Pat
 
 
 class Bomb:
-    """Its unpickling leaves a file behind."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -141,18 +141,62 @@ def test_many_keys_without_a_value_are_quick(tmp_path: Path) -> None:
         assert inspect(file).framework_version == ""
 
 
-def test_what_is_no_pickle_has_no_framework(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x08\x07\x12\x07pytorch",
+        b"\x80",
+        b"\x80\x01weights",
+        b"\x80\x06weights",
+        zlib.compress(b"\x80weights"),
+        b"x",
+        b"x,y",
+    ],
+    ids=["onnx", "one byte", "protocol 1", "protocol 6", "compressed", "one letter", "text"],
+)
+def test_what_is_no_pickle_has_no_framework(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "model.onnx"
-    file.write_bytes(b"\x08\x07\x12\x07pytorch")
+    file.write_bytes(content)
     assert inspect(file).framework == ""
 
 
-def test_empty_damaged_and_folders_are_bad_input(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_without_a_version_is_taken_for_scikit_learn(tmp_path: Path, protocol: int) -> None:
+    file = tmp_path / "model.pkl"
+    file.write_bytes(pickle.dumps([1.0], protocol))
+    assert inspect(file).framework == "scikit-learn"
+
+
+def test_empty_and_damaged_files_are_bad_input(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "damaged").write_bytes(b"\x78\x9cnothing of the kind")
-    for name, message in (("empty", "is empty"), ("damaged", "is damaged"), ("", "is a folder")):
+    for name, message in (("empty", "is empty"), ("damaged", "is damaged")):
         with pytest.raises(lading.BadInput, match=message):
             inspect(tmp_path / name)
+
+
+def test_each_pickle_of_a_folder_is_described_like_a_single_file(tmp_path: Path) -> None:
+    folder = tmp_path / "forest"
+    (folder / "parts").mkdir(parents=True)
+    joblib.dump(fitted(LinearRegression()), folder / "parts" / "model.bin", compress=("gzip", 3))
+    (folder / "hidden").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    (folder / "cut.pkl").write_bytes(pickle.dumps({"a": 1})[:-1])
+    (folder / "empty.txt").touch()
+    (folder / "x.txt").write_text("x marks what only looks compressed")
+    (folder / "config.json").write_text('{"a": 1}')
+    found = inspect(folder)
+    contents = found.contents
+    assert contents is not None
+    assert (found.framework, found.framework_version) == ("scikit-learn", sklearn.__version__)
+    alone = {name: inspect(tmp_path / name).contents for name in contents.files}
+    assert contents.files == alone
+    assert list(alone) == ["forest/cut.pkl", "forest/hidden", "forest/parts/model.bin"]
+    assert [f"{one.module}.{one.name}" for one in contents.dangerous] == ["os.system"]
+    assert (contents.format, contents.complete) == ("folder", False)
+    assert contents.size == sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    (folder / "none.pkl").touch()
+    with pytest.raises(lading.BadInput, match=r"none\.pkl is empty"):
+        inspect(folder)
 
 
 @given(

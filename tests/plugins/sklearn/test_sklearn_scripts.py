@@ -1,4 +1,4 @@
-"""Training by script: what it is given, what it may return, and every way in which it ends."""
+"""Train with a script: its arguments, its allowed results, and every way in which it ends."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.sklearn.conftest import FakeContext
 from tests.waiting import eventually
 
 import lading
@@ -53,7 +54,7 @@ GOOD = """
 """
 
 
-def test_a_script_trains(train: Train, script: Callable[..., Path], context: Any, tmp_path: Path) -> None:
+def test_a_script_trains(train: Train, script: Callable[..., Path], context: FakeContext, tmp_path: Path) -> None:
     script("", "helper_of_mine.py")
     file = script(GOOD)
     model = train(data=DATA, script=file, params={"scale": 2})
@@ -61,7 +62,7 @@ def test_a_script_trains(train: Train, script: Callable[..., Path], context: Any
     assert model.parameters["script"] == "my_training.py"
     assert model.parameters["params.scale"] == 2
     assert model.modules == (file,)
-    assert model.columns == (Column("x0", "float64"),)
+    assert model.columns == (Column(name="x0", dtype="float64"),)
     assert "reading sal.csv" in context.lines
     program = "import joblib, sys; print(type(joblib.load(sys.argv[1])).__module__)"
     done = subprocess.run(
@@ -86,7 +87,7 @@ def test_a_script_trains(train: Train, script: Callable[..., Path], context: Any
         ),
     ],
 )
-def test_a_script_that_fails_says_how(train: Train, script: Callable[..., Path], body: str, message: str) -> None:
+def test_a_failed_script_reports_how(train: Train, script: Callable[..., Path], body: str, message: str) -> None:
     with pytest.raises(lading.StageFailed, match=message):
         train(data=DATA, script=script(f"def train(data, log):\n    {body}\n"))
 
@@ -107,7 +108,7 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         ("from sklearn.dummy import DummyRegressor\ndef train(data, log): return DummyRegressor()", "is not fitted"),
     ],
 )
-def test_what_is_no_fitted_model(fit: Callable[..., Any], script: Callable[..., Path], body: str, message: str) -> None:
+def test_invalid_results(fit: Callable[..., Any], script: Callable[..., Path], body: str, message: str) -> None:
     with pytest.raises(lading.StageFailed, match=message):
         fit(script(body))
 
@@ -128,8 +129,8 @@ def test_a_script_without_the_function(fit: Callable[..., Any], script: Callable
         fit(script("def fit(): pass"))
 
 
-def test_a_script_named_like_a_module_that_is_in_use(fit: Callable[..., Any], script: Callable[..., Path]) -> None:
-    with pytest.raises(lading.BadInput, match="a module called json is there already"):
+def test_a_script_with_the_name_of_a_loaded_module(fit: Callable[..., Any], script: Callable[..., Path]) -> None:
+    with pytest.raises(lading.BadInput, match="a module called json exists already"):
         fit(script("def train(data, log): pass", "json.py"))
 
 
@@ -168,14 +169,14 @@ def pids_in(folder: Path) -> list[int]:
 def test_the_time_limit_ends_a_script_and_its_children(
     train: Train, script: Callable[..., Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(lading.StageFailed, match=r"(?s)passed its time limit of 15 s; its last lines:\s+hanging"):
+    with pytest.raises(lading.StageFailed, match=r"(?s)exceeded its time limit of 15 s; its last lines:\s+hanging"):
         train(data=DATA, script=script(SLOW), params={"folder": str(tmp_path)}, time_limit=15.0)
     for pid in pids_in(tmp_path):
         wait_until_gone(pid)
 
 
 def test_cancelling_ends_a_script_and_its_children(
-    train: Train, script: Callable[..., Path], context: Any, tmp_path: Path
+    train: Train, script: Callable[..., Path], context: FakeContext, tmp_path: Path
 ) -> None:
     context.on_line = lambda _line: setattr(context, "cancelled", True)
     with pytest.raises(lading.Interrupted):
@@ -195,7 +196,8 @@ from lading_sklearn.options import SklearnOptions
 
 folder = Path(sys.argv[3])
 options = SklearnOptions(data=Path(sys.argv[2]), script=Path(sys.argv[2]), params={"folder": str(folder)})
-lading_train(request=TrainRequest("a", options, folder), context=FakeContext(folder))
+request = TrainRequest(name="a", options=options, folder=folder)
+lading_train(request=request, context=FakeContext(folder))
 """
 
 

@@ -1,4 +1,4 @@
-"""CSV as people have it."""
+"""Typical CSV files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import assume, given
@@ -45,8 +46,8 @@ def test_files_that_are_one_table(tmp_path: Path, content: bytes) -> None:
         (b"x,y\n", "too few rows: 0"),
         (b"x,y\n1,2\n", "too few rows: 1"),
         (b"X,y\n1,2\n3,4\n", "data.csv:1: no column x"),
-        (b"x,x,y\n1,2,3\n4,5,6\n", "data.csv:1: the column x is there 2 times"),
-        (b"x,y\n1,2\n3,4,5\n", "data.csv:3: 3 cells, where the header has 2"),
+        (b"x,x,y\n1,2,3\n4,5,6\n", "data.csv:1: the column x exists 2 times"),
+        (b"x,y\n1,2\n3,4,5\n", "data.csv:3: 3 cells, but the header has 2"),
         (b"x,y\n1,2\n3\n", "data.csv:3: 1 cells"),
         (b"x,y\n1,2\n3,four\n", "data.csv:3: column y: 'four' is not a number"),
         (b"x,y\n1,2\n\n\n3,\n", "data.csv:5: column y: a missing value"),
@@ -61,18 +62,18 @@ def test_files_that_are_one_table(tmp_path: Path, content: bytes) -> None:
         (b"x,y\n1,2\n3,\xff\n", "data.csv:3: not UTF-8"),
     ],
 )
-def test_files_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
+def test_files_that_are_not_a_table(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(lading.BadInput) as caught:
         read(tmp_path, content)
     assert message in caught.value.message
 
 
-def test_a_folder_is_no_table(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
     with pytest.raises(lading.BadInput, match="is a folder"):
         read_columns(tmp_path, ["x"])
 
 
-def test_a_near_name_is_proposed(tmp_path: Path) -> None:
+def test_a_near_name_is_suggested(tmp_path: Path) -> None:
     with pytest.raises(lading.BadInput) as caught:
         read(tmp_path, b"salary,y\n1,2\n3,4\n", "salry")
     assert caught.value.hint == "did you mean salary?"
@@ -99,13 +100,13 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
 )
-def test_what_a_csv_writer_wrote_is_read_back(
-    tmp_path: Path, rows: list[tuple[float, str, float]], end: str, quoting: int
+def test_the_output_of_a_csv_writer_is_read_back(
+    tmp_path: Path, rows: list[tuple[float, str, float]], end: str, quoting: Literal[0, 1, 2]
 ) -> None:
-    # The writer of older Pythons leaves a line end that is not its own without the quotes that it needs.
+    # The writer of older Pythons does not quote a line end that is not its own, although it must.
     assume(quoting != csv.QUOTE_MINIMAL or not any(set("\r\n") & set(text) for _x, text, _y in rows))
     stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
+    writer = csv.writer(stream, lineterminator=end, quoting=quoting)
     writer.writerows([("x", "any text", "y"), *rows])
     columns = read(tmp_path, stream.getvalue().encode())
     assert columns == {"x": [row[0] for row in rows], "y": [row[2] for row in rows]}

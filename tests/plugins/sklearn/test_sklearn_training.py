@@ -23,7 +23,7 @@ Train = Callable[..., TrainedModel]
 
 @pytest.fixture
 def flowers(tmp_path: Path) -> Path:
-    """Two numbers and a name: three kinds of flower, well apart."""
+    """Two numbers and a name: three kinds of flower that are easy to separate."""
     file = tmp_path / "flowers.csv"
     rows = [
         f"{kind}.{i},{kind * 2}.{i % 7},{name}" for kind, name in enumerate(("iris", "rose", "tulip")) for i in range(9)
@@ -37,8 +37,8 @@ def test_the_salary_case(train: Train) -> None:
     assert model.metrics["intercept"] == pytest.approx(103116.86991869919, rel=1e-9)
     assert model.metrics["coef_x"] == pytest.approx(1840.176151761518, rel=1e-9)
     assert {"r2", "mse", "mae", "train_r2", "train_mse", "train_mae"} <= model.metrics.keys()
-    assert model.columns == (Column("x", "int64"),)
-    assert model.label == Column("y", "int64")
+    assert model.columns == (Column(name="x", dtype="int64"),)
+    assert model.label == Column(name="y", dtype="int64")
     assert model.parameters["estimator"] == LINEAR
     assert model.parameters["random_state"] == 10
     assert model.parameters["model.fit_intercept"] is True
@@ -58,7 +58,7 @@ def test_the_same_training_gives_the_same_bytes(train: Train, flowers: Path) -> 
 
 
 def fit_here(**options: Any) -> Fitted:
-    """Fit in this process, which is quicker than in a child."""
+    """Fit in this process, which is faster than in a child process."""
     return fit_declared({**asdict(SklearnOptions(**options)), "samples": 0})
 
 
@@ -74,11 +74,11 @@ def test_a_pipeline_that_classifies(train: Train, flowers: Path) -> None:
     assert [len(row) for row in model.metrics["coef"]] == [2, 2, 2]
     assert model.parameters["step.model"] == "sklearn.linear_model.LogisticRegression"
     assert model.parameters["model.model__C"] == 10.0
-    assert model.label == Column("kind", "object")
+    assert model.label == Column(name="kind", dtype="object")
     assert joblib.load(model.file).predict([[0.1, 0.2]]).tolist() == ["iris"]
 
 
-def test_without_a_split_only_the_fit_itself_is_scored() -> None:
+def test_without_a_split_only_the_fitted_rows_are_scored() -> None:
     model = fit_here(data=SALARY, features=("x",), label="y", estimator=LINEAR)
     assert {name for name in model.metrics if not name.startswith("train_")} == {"intercept", "coef_x"}
 
@@ -114,14 +114,14 @@ def test_text_columns_become_a_data_frame(tmp_path: Path) -> None:
         ({"estimator": LINEAR, "test_size": 0.99}, "too few rows (21)", None),
     ],
 )
-def test_what_cannot_be_is_bad_input(options: dict[str, Any], message: str, hint: str | None) -> None:
+def test_invalid_data_and_options_are_bad_input(options: dict[str, Any], message: str, hint: str | None) -> None:
     with pytest.raises(lading.BadInput) as caught:
         fit_here(**{"data": SALARY, "features": ("x",), "label": "y", **options})
     assert message in caught.value.message
     assert hint is None or hint in (caught.value.hint or "")
 
 
-def test_bad_input_comes_out_of_the_child_process(train: Train) -> None:
+def test_bad_input_is_raised_from_the_child_process(train: Train) -> None:
     with pytest.raises(lading.BadInput, match="no column z") as caught:
         train(data=SALARY, features=("z",), label="y", estimator=LINEAR)
     assert caught.value.hint == "the file has x, y"
@@ -139,7 +139,7 @@ def test_a_missing_library_is_named(
 
 
 class Guess:
-    """An estimator that knows nothing of scikit-learn."""
+    """An estimator that does not use scikit-learn."""
 
     def fit(self, rows: Any, answers: Any) -> None:
         self.answer = answers[0]
@@ -154,7 +154,7 @@ def test_an_estimator_of_another_library(flowers: Path) -> None:
         assert model.metrics.keys() == metrics
 
 
-def test_what_an_estimator_refuses_is_shown(train: Train) -> None:
+def test_a_refusal_of_an_estimator_is_shown(train: Train) -> None:
     with pytest.raises(lading.StageFailed, match=r"(?s)exit code 1; its last lines:.*'alpha' parameter of Ridge"):
         train(data=SALARY, features=("x",), label="y", estimator="sklearn.linear_model.Ridge", params={"alpha": -1})
 

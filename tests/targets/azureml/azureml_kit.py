@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import certifi
-from canaries_kit import Canaries
 from offline_azure.client import NO_INDEX, Azure
 from pip._internal.models.index import PyPI
 from tests.conftest import Done, Shell
+from tests.targets.azureml.canaries_kit import Canaries
 
 CREATE = r"/services$"
 SERVICE = r"/services/salary-svc$"
@@ -20,7 +20,7 @@ SERVICE = r"/services/salary-svc$"
 
 @dataclass
 class Heard(Shell):
-    """A shell that keeps what its commands say, in `seen`."""
+    """A shell that keeps the output of its commands in `seen`."""
 
     seen: list[str] = field(default_factory=list)
 
@@ -38,7 +38,7 @@ class Heard(Shell):
 
 @dataclass
 class Cloud:
-    """A project with the salary manifest, and `lading` in it, signed in to the offline Azure."""
+    """A project with the salary manifest and `lading` in it, signed in to the offline Azure."""
 
     shell: Heard
     azure: Azure
@@ -46,7 +46,7 @@ class Cloud:
 
     @property
     def seen(self) -> list[str]:
-        """What each command said."""
+        """The output of each command."""
         return self.shell.seen
 
     @property
@@ -74,7 +74,7 @@ class Cloud:
             self.edit("package:\n", "package:\n  scoring_script: score.py\n")
 
     def count(self, method: str, path: str) -> int:
-        """How many such calls had their effect."""
+        """The number of such calls that had an effect."""
         return len([call for call in self.azure.calls.like(method, path) if call.status and call.status < 300])
 
     @property
@@ -99,5 +99,5 @@ class Cloud:
             del env[name]
 
     def forget(self) -> None:
-        """An empty store, as on a machine that builds."""
+        """Empty the store, as on a new build machine."""
         shutil.rmtree(self.shell.folder / ".lading")

@@ -1,4 +1,4 @@
-"""Credentials of the offline Azure, each a canary, and every place where one may turn up."""
+"""Credentials of the offline Azure (canaries), and all places where they could leak."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from typing import Any
 
 from offline_azure.client import Emulator
 
-SIGNATURE = re.compile(r"[?&]sig=[^*&\s]")  # what lets whoever reads an address of a blob read the blob
+SIGNATURE = re.compile(r"[?&]sig=[^*&\s]")  # the part that lets anybody read the blob at an address
 KEPT = ("experiments", "runs", "metrics", "artifacts", "assets", "models", "images", "services", "computes")
 
 
 @dataclass
 class Canaries:
-    """What was shown, and the command lines that were seen, in a test whose files are in `folder`. What a test asks to
-    be shown it puts into `shown`.
-    """
+    """The output and the command lines of a test whose files are in `folder`. A test adds its output to `shown`."""
 
     emulator: Emulator
     folder: Path
@@ -28,7 +26,7 @@ class Canaries:
     shown: set[str] = field(default_factory=set)
 
     def leaks(self, *more: str) -> list[str]:
-        """Where a credential, or one of `more`, can be read."""
+        """All places with a readable credential, or with one of `more`."""
         secrets = {secret for secret in (*self.emulator.ask("GET", "/secrets"), *more) if secret}
         return [place for place, text in self._places() if any(self._is_told(place, text, each) for each in secrets)]
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,19 +9,16 @@ import pytest
 from offline_azure.client import Azure, Emulator
 from offline_azure.fixture import require_sdk
 from tests.conftest import ROOT
+from tests.targets.azureml.azureml_kit import Cloud, Heard
+from tests.targets.azureml.canaries_kit import Canaries
 from tests.watching import command_lines
 
-sys.path.insert(0, str(Path(__file__).parent))  # for the kits
-
-from azureml_kit import Cloud, Heard
-from canaries_kit import Canaries
-
-LOOK = 0.1  # seconds: the processes of these tests live longer
+LOOK = 0.1  # seconds; the processes of these tests live longer
 
 
 @pytest.fixture(autouse=True)
 def canaries(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Canaries | None]:
-    """After every test that talks to the offline Azure: no credential of its was shown, kept or handed on."""
+    """After every test with the offline Azure: none of its credentials was shown, stored or passed on."""
     if "azure_emulator" not in request.fixturenames:
         yield None
         return
@@ -35,7 +31,7 @@ def canaries(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Canarie
 
 @pytest.fixture
 def cloud(azure: Azure, canaries: Canaries, tmp_path: Path) -> Cloud:
-    """The project, in which nothing was done yet."""
+    """A new project, before any command."""
     require_sdk()
     folder = tmp_path / "project"
     (folder / ".git").mkdir(parents=True)

@@ -1,9 +1,9 @@
-"""The plugin `azureml` does what every registry and every tracker must, against the offline Azure."""
+"""The conformance of the plugin `azureml` as a registry and tracker, with the offline Azure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -46,7 +46,7 @@ class TestTracker(InAzure, TrackerConformance):
         def runs_of(name: str) -> list[KeptRun]:
             state = workspace.state
             found = [run for run in state["runs"].values() if run["tags"].get("lading.run") == name]
-            return [_run(run, state["metrics"].get(run["runId"], [])) for run in found]
+            return [_run(run, state["metrics"].get(run["runId"], []), state["artifacts"]) for run in found]
 
         return runs_of
 
@@ -55,6 +55,8 @@ def _version(model: dict[str, Any]) -> KeptVersion:
     return KeptVersion(str(model["version"]), model["description"], model["kvTags"], model["runId"])
 
 
-def _run(run: dict[str, Any], metrics: list[dict[str, Any]]) -> KeptRun:
+def _run(run: dict[str, Any], metrics: list[dict[str, Any]], artifacts: Collection[str]) -> KeptRun:
     values = {metric["name"]: metric["value"][-1]["data"][metric["name"]] for metric in metrics}
-    return KeptRun(run["runId"], STATES[run["status"]], values, json.dumps(run.get("error")))
+    plots = f"ExperimentRun/dcid.{run['runId']}/plots/"
+    files = [name.removeprefix(plots) for name in artifacts if name.startswith(plots)]
+    return KeptRun(run["runId"], STATES[run["status"]], values, json.dumps(run.get("error")), files)

@@ -1,19 +1,19 @@
-"""The search for credentials that every test here ends with finds them, and what a machine lacks is not passed over."""
+"""The search for credentials, which runs after every test, finds them. Missing parts of the machine are reported."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from azureml_kit import Cloud
-from canaries_kit import Canaries
 from offline_azure.client import Emulator
-from offline_azure.fixture import go_without
+from tests.missing import skip_without
+from tests.targets.azureml.azureml_kit import Cloud
+from tests.targets.azureml.canaries_kit import Canaries
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_credential_that_gets_out_is_seen(cloud: Cloud, azure_emulator: Emulator, tmp_path: Path) -> None:
+def test_a_leaked_credential_is_found(cloud: Cloud, azure_emulator: Emulator, tmp_path: Path) -> None:
     secret, folder = cloud.azure.client_secret, tmp_path / "elsewhere"
     folder.mkdir()
     assert Canaries(azure_emulator, folder, {"lading deploy"}, ["fine"]).leaks() == []
@@ -27,10 +27,10 @@ def test_a_credential_that_gets_out_is_seen(cloud: Cloud, azure_emulator: Emulat
     file.unlink()
 
 
-def test_where_all_is_required_a_missing_part_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_part_fails_if_all_parts_are_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LADING_TEST_REQUIRE", raising=False)
     with pytest.raises(pytest.skip.Exception, match="it is missing"):
-        go_without("it is missing")
+        skip_without("it is missing")
     monkeypatch.setenv("LADING_TEST_REQUIRE", "all")
     with pytest.raises(pytest.fail.Exception, match="it is missing"):
-        go_without("it is missing")
+        skip_without("it is missing")

@@ -1,8 +1,8 @@
-"""The targets `aci` and `aks` do what every target must, against the offline Azure."""
+"""The conformance of the targets `aci` and `aks`, with the offline Azure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import pytest
@@ -25,6 +25,17 @@ class InAzure(TargetConformance):
         place = workspace.workspace
         names = {"resource_group": place.resource_group, "workspace": place.workspace}
         return {"azureml": {"subscription_id": place.subscription_id, **names}}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def things_of(cls, workspace: Azure) -> Callable[[str], Sequence[str]]:
+        """All services, models and images in the workspace whose names start with the name of the service."""
+
+        def things(service: str) -> list[str]:
+            kinds = ("services", "models", "images")
+            return [f"{kind} {name}" for kind in kinds for name in workspace.state[kind] if service in name]
+
+        return things
 
 
 class TestAci(InAzure):

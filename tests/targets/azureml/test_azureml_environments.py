@@ -1,4 +1,4 @@
-"""The environment that Azure is to install: resolved before anything is asked of it, with the server that fits."""
+"""The environment for Azure: resolved before any call, with a suitable inference server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azureml_kit import CREATE, Cloud
+from tests.targets.azureml.azureml_kit import CREATE, Cloud
 
 from lading.engine.resolving import Choice, Conflict, Question, Resolver
 from lading_azureml.servers import INSTALLS
@@ -14,12 +14,12 @@ from lading_azureml.servers import INSTALLS
 pytestmark = pytest.mark.slow
 
 OLDER = ("joblib==1.4.2", "numpy==1.26.4", "scikit-learn==1.5.2", "scipy==1.13.1", "threadpoolctl==3.5.0")
-NEWER = "numpy==2.4.6"  # Microsoft's own bound is below 2.3.3
+NEWER = "numpy==2.4.6"  # Microsoft's own limit is below 2.3.3
 CONFLICTING = "environment: {conda: [scikit-learn], pip: [azureml-defaults==1.61.0, numpy==2.4.6]}"
 
 
 def pip_part(cloud: Cloud) -> list[str]:
-    """What the service is to install with pip."""
+    """The pip requirements of the service."""
     assert cloud.service is not None
     request: Any = cloud.service["environmentImageRequest"]
     dependencies = request["environment"]["python"]["condaDependencies"]["dependencies"]
@@ -30,8 +30,8 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.usefixtures("azure_emulator")  # which needs a package index, too
-def test_some_azureml_defaults_is_sent_with_pins_that_allow_it() -> None:
+@pytest.mark.usefixtures("azure_emulator")  # which also needs a package index
+def test_azureml_defaults_is_sent_with_compatible_requirements() -> None:
     found = Resolver().choose(Question(OLDER, "3.11", INSTALLS.platform), INSTALLS.adds)
     assert isinstance(found, Choice)
     assert found.added.startswith("azureml-defaults==1.")
@@ -39,7 +39,7 @@ def test_some_azureml_defaults_is_sent_with_pins_that_allow_it() -> None:
 
 
 @pytest.mark.usefixtures("azure_emulator")
-def test_azureml_defaults_of_today_cannot_be_installed_with_numpy_of_today() -> None:
+def test_current_azureml_defaults_and_current_numpy_conflict() -> None:
     found = Resolver().choose(Question((NEWER,), "3.11", INSTALLS.platform), ("azureml-defaults~=1.61.0",))
     assert isinstance(found, Conflict)
     assert set(found.requirements) == {NEWER, "azureml-defaults~=1.61.0"}
@@ -47,7 +47,7 @@ def test_azureml_defaults_of_today_cannot_be_installed_with_numpy_of_today() -> 
     assert "2.3.3" in found.why
 
 
-def test_the_server_alone_is_sent_when_no_azureml_defaults_fits_and_the_plan_says_why(cloud: Cloud) -> None:
+def test_without_a_compatible_azureml_defaults_only_the_server_is_sent_and_the_plan_says_why(cloud: Cloud) -> None:
     cloud.reach_index()
     cloud.edit("{conda: [scikit-learn]}", f"{{conda: [scikit-learn], pip: [{NEWER}]}}")
     assert "azureml-inference-server-http>=1.0, known after train" in cloud("plan").out
@@ -60,7 +60,7 @@ def test_the_server_alone_is_sent_when_no_azureml_defaults_fits_and_the_plan_say
     assert {name for name, content in files(cloud.shell.folder).items() if before.get(name) != content} == set()
     done = cloud("deploy")
     assert "resolving · for Python" in done.err
-    assert "what is installed here" not in done.err
+    assert "distributions that are installed here" not in done.err
     sent = [line.partition("==")[0] for line in pip_part(cloud)]
     assert "azureml-inference-server-http" in sent
     assert "azureml-defaults" not in sent
@@ -69,7 +69,7 @@ def test_the_server_alone_is_sent_when_no_azureml_defaults_fits_and_the_plan_say
     assert "resolving" not in cloud("deploy", "--force").err
 
 
-def test_a_conflict_is_reported_at_its_line_before_anything_is_asked_of_azure(cloud: Cloud) -> None:
+def test_a_conflict_is_reported_at_its_line_before_any_call_to_azure(cloud: Cloud) -> None:
     cloud.reach_index()
     cloud.edit("environment: {conda: [scikit-learn]}", CONFLICTING)
     cloud.shell("package", "salary.yaml", "--json")
@@ -86,15 +86,15 @@ def test_a_conflict_is_reported_at_its_line_before_anything_is_asked_of_azure(cl
     assert cloud.azure.calls.like("POST", CREATE) == []
 
 
-def test_offline_what_is_installed_answers_and_the_command_warns(cloud: Cloud) -> None:
+def test_offline_the_installed_distributions_are_compared_and_the_command_warns(cloud: Cloud) -> None:
     done = cloud("deploy")
-    assert "was compared with what is installed here alone, as neither uv nor pip reached a package index" in done.err
+    assert "was compared only with the distributions that are installed here, because neither uv nor pip" in done.err
     assert any(line.startswith("azureml-inference-server-http") for line in pip_part(cloud))
     assert cloud.scores() == "[141760.56910569107]\n"
 
 
 def test_azure_refuses_an_environment_that_pip_refuses(cloud: Cloud) -> None:
-    """The offline way does not know azureml-defaults, so the release is begun, and Azure's own log tells."""
+    """The offline resolver does not know azureml-defaults. So the release begins, and Azure reports the conflict."""
     cloud.edit("environment: {conda: [scikit-learn]}", CONFLICTING)
     done = cloud("deploy", code=8)
     assert "building the image failed" in done.err

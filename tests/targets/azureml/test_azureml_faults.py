@@ -1,4 +1,4 @@
-"""What goes wrong on the way to Azure, and what must hold."""
+"""Failures on the way to Azure, and the guarantees that must hold."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
-from azureml_kit import CREATE, SERVICE, Cloud
+from tests.targets.azureml.azureml_kit import CREATE, SERVICE, Cloud
 
 pytestmark = pytest.mark.slow
 
 ANSWER = "[141760.56910569107]\n"
 PLAIN = "def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n"
-SLOW = PLAIN.replace("    pass", "    import time\n\n    print('tide is low', flush=True)\n    time.sleep(600)")
+SLOW = PLAIN.replace("    pass", "    import time\n\n    print('still loading', flush=True)\n    time.sleep(600)")
 
 
-def test_a_reply_that_is_lost_after_the_create_is_found_again(cloud: Cloud) -> None:
+def test_a_create_whose_response_is_lost_is_found_again(cloud: Cloud) -> None:
     cloud.azure.faults.drop_after(method="POST", path=CREATE)
     cloud("deploy")
     assert len(cloud.azure.calls.like("POST", CREATE)) == 1
@@ -32,7 +32,7 @@ def test_a_service_that_is_not_visible_at_once_is_not_created_twice(cloud: Cloud
     assert cloud.scores() == ANSWER
 
 
-def test_azure_is_given_the_time_that_it_asks_for(cloud: Cloud) -> None:
+def test_the_command_waits_as_long_as_azure_requests(cloud: Cloud) -> None:
     cloud.azure.faults.answer(429, {"code": "TooMany"}, {"Retry-After": "4"}, method="POST", path=CREATE)
     start = time.monotonic()
     done = cloud("deploy")
@@ -41,21 +41,21 @@ def test_azure_is_given_the_time_that_it_asks_for(cloud: Cloud) -> None:
     assert cloud.count("POST", CREATE) == 1
 
 
-def test_a_model_whose_upload_is_cut_off_is_registered_once(cloud: Cloud) -> None:
+def test_a_model_whose_upload_is_interrupted_is_registered_once(cloud: Cloud) -> None:
     cloud.azure.faults.cut_upload(method="PUT", path=r"blob\.core")
     cloud("deploy")
     assert len(cloud.azure.state["models"]) == 1
     assert cloud.scores() == ANSWER
 
 
-def test_a_reply_that_is_lost_after_registering_leaves_one_version(cloud: Cloud) -> None:
+def test_a_registration_whose_response_is_lost_leaves_one_version(cloud: Cloud) -> None:
     cloud.azure.faults.drop_after(method="POST", path=r"/models$")
     cloud("deploy")
     assert len(cloud.azure.state["models"]) == 1
     assert len(cloud.azure.calls.like("POST", r"/models$")) == 1
 
 
-def test_a_black_hole_ends_with_an_unknown_outcome_and_the_next_run_goes_on(cloud: Cloud) -> None:
+def test_without_any_response_the_outcome_is_unknown_and_the_next_run_continues(cloud: Cloud) -> None:
     cloud.shell("package", "salary.yaml")
     cloud.azure.faults.black_hole(method="POST", path=CREATE)
     done = cloud("deploy", "--timeout", "60", code=7)
@@ -65,7 +65,7 @@ def test_a_black_hole_ends_with_an_unknown_outcome_and_the_next_run_goes_on(clou
     assert cloud.scores() == ANSWER
 
 
-def test_a_service_that_never_gets_ready_is_taken_up_again(cloud: Cloud) -> None:
+def test_a_service_that_never_gets_ready_is_continued_by_the_next_run(cloud: Cloud) -> None:
     cloud.shell("package", "salary.yaml")
     cloud.azure.faults.stick(method="POST", path=CREATE)
     for _ in range(2):
@@ -77,7 +77,7 @@ def test_a_service_that_never_gets_ready_is_taken_up_again(cloud: Cloud) -> None
     assert cloud.scores() == ANSWER
 
 
-def test_an_expired_token_means_one_new_sign_in(cloud: Cloud) -> None:
+def test_an_expired_token_causes_one_new_sign_in(cloud: Cloud) -> None:
     cloud.azure.faults.expire_tokens(skip=20)
     cloud("deploy")
     assert len(cloud.azure.calls.like("POST", "oauth2/v2.0/token")) <= 3
@@ -93,7 +93,7 @@ def test_an_expired_token_means_one_new_sign_in(cloud: Cloud) -> None:
         (400, "{}", "creating service salary-svc failed"),
     ],
 )
-def test_what_azure_refuses_is_said_in_plain_words(cloud: Cloud, status: int, body: object, expected: str) -> None:
+def test_errors_of_azure_are_reported_in_plain_words(cloud: Cloud, status: int, body: object, expected: str) -> None:
     cloud.azure.faults.answer(status, body, method="POST", path=CREATE)
     done = cloud("deploy", code=6)
     assert expected in done.err
@@ -104,27 +104,27 @@ def test_what_azure_refuses_is_said_in_plain_words(cloud: Cloud, status: int, bo
     assert cloud.count("POST", CREATE) == 1
 
 
-def test_an_image_that_cannot_be_built_shows_the_end_of_its_log(cloud: Cloud) -> None:
+def test_a_failed_image_build_shows_the_end_of_its_log(cloud: Cloud) -> None:
     error = {"code": "ImageBuildFailed", "statusCode": 400, "message": "conda could not solve it"}
     cloud.azure.faults.fail_operation(
-        error, "BuildImage", "step 1\nno such package: tide\n", method="POST", path=CREATE
+        error, "BuildImage", "step 1\nno such package: absent\n", method="POST", path=CREATE
     )
     done = cloud("deploy", code=8)
     assert "building the image failed: conda could not solve it" in done.err
-    assert "no such package: tide" in done.err
+    assert "no such package: absent" in done.err
 
 
-def test_a_run_that_cannot_be_logged_is_told_without_details(cloud: Cloud) -> None:
+def test_a_run_that_cannot_be_logged_is_reported_without_details(cloud: Cloud) -> None:
     cloud.azure.faults.answer(400, {}, method="PATCH", path="/runs/", times=None)
     assert "logging run" in cloud("deploy", code=6).err
 
 
-def test_no_list_of_clouds_is_fetched(cloud: Cloud) -> None:
+def test_the_list_of_clouds_is_not_fetched(cloud: Cloud) -> None:
     cloud("status")
     assert cloud.azure.calls.like("GET", "metadata/endpoints") == []
 
 
-def test_no_time_that_azure_asks_for_is_cut_short(cloud: Cloud) -> None:
+def test_a_requested_waiting_time_is_not_shortened(cloud: Cloud) -> None:
     busy = {"code": "ServerBusy", "message": "too many deployments"}
     cloud.azure.faults.answer(503, busy, {"Retry-After": "2"}, method="POST", path=CREATE, times=2)
     assert "2 s: creating service salary-svc: Azure answers 503, too many deployments" in cloud("deploy").err
@@ -133,25 +133,25 @@ def test_no_time_that_azure_asks_for_is_cut_short(cloud: Cloud) -> None:
     assert all(later.at - call.at >= 2 for call, later in itertools.pairwise(asked))
 
 
-def test_a_service_that_is_created_and_not_visible_for_long_is_adopted(cloud: Cloud) -> None:
+def test_a_created_service_that_stays_invisible_for_long_is_adopted(cloud: Cloud) -> None:
     cloud.azure.faults.drop_after(method="POST", path=CREATE)
     cloud.azure.faults.answer(404, {"code": "NotFound", "statusCode": 404}, method="GET", path=SERVICE, skip=1, times=6)
     cloud("deploy")
-    assert len(cloud.azure.calls.like("POST", "/services/validate/name/")) == 2  # it was to be created again
+    assert len(cloud.azure.calls.like("POST", "/services/validate/name/")) == 2  # the create was repeated
     assert [call.status for call in cloud.azure.calls.like("POST", CREATE)] == [None]
     assert cloud.count("PATCH", SERVICE) == 0
     assert cloud.scores() == ANSWER
 
 
-def test_a_name_that_is_taken_meanwhile_is_left_to_its_owner(cloud: Cloud) -> None:
+def test_a_name_that_another_user_takes_meanwhile_is_not_changed(cloud: Cloud) -> None:
     cloud.azure.faults.answer(409, {"code": "Conflict", "message": "it exists"}, method="POST", path=CREATE)
-    assert "creating service salary-svc failed, it is in conflict" in cloud("deploy", code=6).err
+    assert "creating service salary-svc failed, it conflicts" in cloud("deploy", code=6).err
     assert cloud.service is None
     cloud("deploy")
     assert cloud.count("POST", CREATE) == 1
 
 
-def test_a_sign_in_that_never_lasts_is_told_after_one_new_one(cloud: Cloud) -> None:
+def test_a_sign_in_that_always_expires_is_reported_after_one_new_sign_in(cloud: Cloud) -> None:
     cloud.azure.faults.expire_tokens(path="modelmanagement", times=None)
     done = cloud("deploy", code=6)
     assert "Azure does not accept the sign-in" in done.err
@@ -160,7 +160,7 @@ def test_a_sign_in_that_never_lasts_is_told_after_one_new_one(cloud: Cloud) -> N
     assert cloud.service is None
 
 
-def test_a_deploy_that_azure_gives_up_waiting_for_is_taken_up_again(cloud: Cloud) -> None:
+def test_a_deploy_that_times_out_in_azure_is_continued(cloud: Cloud) -> None:
     cloud.shell("package", "salary.yaml")
     cloud.azure.faults.time_out(method="POST", path=CREATE)
     done = cloud("deploy", "--timeout", "40", code=7)
@@ -171,12 +171,12 @@ def test_a_deploy_that_azure_gives_up_waiting_for_is_taken_up_again(cloud: Cloud
     assert cloud.scores() == ANSWER
 
 
-def test_a_model_that_loads_too_slowly_does_not_come_up(cloud: Cloud) -> None:
+def test_a_model_that_loads_too_slowly_fails_the_release(cloud: Cloud) -> None:
     cloud.azure.settings(start_seconds=15.0)
     cloud.script(SLOW)
     done = cloud("deploy", code=8)
     assert "Your container did not answer within 15.0 s" in done.err
-    assert "tide is low" in done.err
+    assert "still loading" in done.err
     cloud.azure.settings(start_seconds=120.0)
     cloud.script(PLAIN)
     cloud("deploy")
@@ -184,20 +184,20 @@ def test_a_model_that_loads_too_slowly_does_not_come_up(cloud: Cloud) -> None:
     assert cloud.scores() == ANSWER
 
 
-def test_a_replacement_that_is_not_allowed_leaves_the_old_release_serving(cloud: Cloud) -> None:
+def test_a_forbidden_replacement_leaves_the_old_release_serving(cloud: Cloud) -> None:
     cloud("deploy")
     cloud.script(PLAIN)
     cloud.azure.faults.answer(403, {"code": "Forbidden", "message": "no write action"}, method="PATCH", path=SERVICE)
     done = cloud("deploy", code=6)
     assert "updating service salary-svc is not allowed: no write action" in done.err
-    assert "back" not in done.err  # nothing was taken away
+    assert "back" not in done.err  # nothing was removed
     assert cloud.count("PATCH", SERVICE) == 0
     assert cloud.scores() == ANSWER
     cloud("deploy")
     assert cloud.count("PATCH", SERVICE) == 1
 
 
-def test_a_quota_that_is_used_up_later_is_named_and_the_service_can_be_repaired(cloud: Cloud) -> None:
+def test_a_quota_exceeded_later_is_named_and_the_service_can_be_repaired(cloud: Cloud) -> None:
     error = {"code": "QuotaExceeded", "statusCode": 400, "message": "ContainerGroupQuotaReached: 0 of 4 cores are left"}
     cloud.azure.faults.fail_operation(error, "DeployService", method="POST", path=CREATE)
     done = cloud("deploy", code=6)
@@ -214,13 +214,13 @@ def test_a_quota_that_is_used_up_later_is_named_and_the_service_can_be_repaired(
     assert cloud.scores() == ANSWER
 
 
-def test_addresses_that_the_sdk_kept_and_that_are_dead_are_asked_for_by_the_next_command(cloud: Cloud) -> None:
+def test_cached_addresses_of_the_sdk_that_are_dead_are_replaced_by_the_next_command(cloud: Cloud) -> None:
     cloud("status")
     kept = Path(cloud.azure.environ["HOME"]) / ".azureml" / ".discovery"
     dead, count = re.subn(r"https://[^/\"]*modelmanagement[^/\"]*", "https://127.0.0.1:9", kept.read_text())
     assert count
     kept.write_text(dead)
-    assert "nobody answers" in cloud("status", code=5).err
+    assert "no answer" in cloud("status", code=5).err
     assert "absent" in cloud("status").out
     kept.write_text('{"cut off": {')
     assert "absent" in cloud("status").out

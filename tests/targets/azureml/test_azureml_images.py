@@ -1,11 +1,11 @@
-"""Images that the workspace builds, for whoever runs them elsewhere."""
+"""Images that the workspace builds for other targets."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from azureml_kit import Cloud
+from tests.targets.azureml.azureml_kit import Cloud
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,7 @@ ERROR = {"code": "ImageBuildFailed", "statusCode": 400, "message": "pip ended wi
 
 @pytest.fixture
 def builder(cloud: Cloud) -> Cloud:
-    """The project, whose manifest leaves its image to the workspace."""
+    """The project with a manifest whose workspace builds the image."""
     cloud.edit("target: local", "image: {plugin: azureml-image}\n\ntarget: local")
     return cloud
 
@@ -46,17 +46,17 @@ def test_an_image_is_built_once_and_named_by_its_digest(builder: Cloud) -> None:
     assert other.rsplit(":", 1)[1] != label
 
 
-def test_a_build_that_fails_shows_the_end_of_its_log_and_can_be_asked_for_again(builder: Cloud) -> None:
-    builder.azure.faults.fail_operation(ERROR, "BuildImage", "step 1\nno such package: tide\n", path=PACKAGES)
+def test_a_failed_build_shows_the_end_of_its_log_and_can_be_repeated(builder: Cloud) -> None:
+    builder.azure.faults.fail_operation(ERROR, "BuildImage", "step 1\nno such package: absent\n", path=PACKAGES)
     build(builder, code=6)
     assert "building the image failed: pip ended with 1" in builder.seen[-1]
-    assert "no such package: tide" in builder.seen[-1]
+    assert "no such package: absent" in builder.seen[-1]
     builder.azure.faults.drop_after(method="POST", path=PACKAGES)
     assert "@sha256:" in build(builder)
     assert len(builder.azure.state["images"]) == 1
 
 
-def test_a_registry_that_does_not_answer_as_it_should_is_named(builder: Cloud) -> None:
+def test_a_registry_with_an_unexpected_response_is_named(builder: Cloud) -> None:
     builder.azure.faults.answer(401, path=r"azurecr\.io/v2/")
     build(builder, code=6)
     assert re.search(r"container registry \w+\.azurecr\.io does not accept its admin user", builder.seen[-1])

@@ -1,23 +1,25 @@
-"""The tutorial's flow through the command line, the real SDK and the offline Azure."""
+"""The flow of the tutorial: the command line, the real SDK and the offline Azure."""
 
 from __future__ import annotations
 
 import pytest
-from azureml_kit import CREATE, SERVICE, Cloud
+from tests.targets.azureml.azureml_kit import CREATE, SERVICE, Cloud
 
 pytestmark = pytest.mark.slow
 
 ANSWER = "[141760.56910569107]\n"
 
 
-def test_aci_from_the_manifest_to_the_answer_and_back(cloud: Cloud) -> None:
+def test_a_service_on_aci_is_deployed_asked_and_deleted(cloud: Cloud) -> None:
     cloud.azure.settings(polls=1)
     done = cloud("deploy")
     assert "deploy to aci: building the image · Service /services/salary-svc is begun" in done.err
-    assert done.out == f"{cloud.service['scoringUri']}\n"  # type: ignore[index]
+    service = cloud.service
+    assert service is not None
+    assert done.out == f"{service['scoringUri']}\n"
     for phase in ("validating", "registering", "creating the service", "health", "logged to azureml"):
         assert phase in done.err, phase
-    assert "asked over plain HTTP" in done.err
+    assert "uses plain HTTP" in done.err
     assert cloud.scores() == ANSWER
     cloud.forget()
     again = cloud("deploy")

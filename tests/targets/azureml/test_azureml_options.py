@@ -1,11 +1,10 @@
-"""Options of the connection and the targets: the SDK's names, its rules, told at the manifest's line."""
+"""Options of the connection and the targets: the SDK's names and rules, with problems at lines of the manifest."""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +17,7 @@ from lading_azureml.text import clean, clean_json
 from lading_azureml_services.aci import ACI
 from lading_azureml_services.aks import AKS
 from lading_azureml_services.failing import culprit
+from lading_azureml_services.kind import Kind
 from lading_azureml_services.options import AciOptions, AksOptions
 
 HEAD = """\
@@ -47,9 +47,11 @@ def problem_of(folder: Path, text: str) -> lading.Problem:
         ("AksWebservice", AKS, AksOptions, {"base_image", "dockerfile", "attach", "provision"}),
     ],
 )
-def test_every_option_of_the_sdk_is_there_under_its_own_name(service: str, kind: Any, options: Any, ours: Any) -> None:
+def test_every_option_of_the_sdk_exists_with_the_same_name(
+    service: str, kind: Kind, options: type[lading.Options], ours: set[str]
+) -> None:
     require_sdk()
-    webservices = pytest.importorskip("azureml.core.webservice")  # the SDK warns of itself
+    webservices = pytest.importorskip("azureml.core.webservice")  # the SDK emits warnings
     sdk = getattr(webservices, service)
     names = {field.name for field in fields(options)} - ours
     assert names == set(inspect.signature(sdk.deploy_configuration).parameters)
@@ -85,7 +87,7 @@ def test_every_option_of_the_sdk_is_there_under_its_own_name(service: str, kind:
         ("aci: {}\n  b: {plugin: aci, connection: azureml}", "targets.b.plugin: the same service as targets.aci"),
     ],
 )
-def test_a_wrong_block_is_told_at_its_line(tmp_path: Path, block: str, message: str) -> None:
+def test_an_invalid_block_is_reported_at_its_line(tmp_path: Path, block: str, message: str) -> None:
     problem = problem_of(tmp_path, f"{HEAD}  {block}\n")
     assert f"{problem.path}: {problem.message}".startswith(message)
     assert problem.line >= 7
@@ -102,14 +104,17 @@ def test_a_wrong_block_is_told_at_its_line(tmp_path: Path, block: str, message: 
         ),
         (
             "{subscription_id: s, resource_group: g, workspace: w, create: true, location: l}",
-            "connections.azureml.workspace: a new one has a name of",
+            "connections.azureml.workspace: the name of a new one has",
         ),
-        ("{config: c.json, create: true, location: l}", "connections.azureml.create: a new workspace is named by"),
+        (
+            "{config: c.json, create: true, location: l}",
+            "connections.azureml.create: a new workspace needs the three names",
+        ),
         ("{subscription_id: s, resource_group: g, workspace: w, auth: browser}", "connections.azureml.auth: must be"),
         ("{subscription_id: s, resource_group: g, workspace: w, cloud: Mars}", "connections.azureml.cloud: must be"),
     ],
 )
-def test_a_wrong_connection_is_told_at_its_line(tmp_path: Path, block: str, message: str) -> None:
+def test_an_invalid_connection_is_reported_at_its_line(tmp_path: Path, block: str, message: str) -> None:
     (tmp_path / "c.json").touch()
     text = HEAD.replace("{subscription_id: s, resource_group: g, workspace: w}", block)
     problem = problem_of(tmp_path, f"{text}  aci: {{}}\n")
@@ -124,43 +129,51 @@ def test_a_wrong_connection_is_told_at_its_line(tmp_path: Path, block: str, mess
         ("base_image: ubuntu, dockerfile: c.json", "image.dockerfile: base_image and dockerfile exclude each other"),
     ],
 )
-def test_a_wrong_image_is_told_at_its_line(tmp_path: Path, options: str, message: str) -> None:
+def test_an_invalid_image_is_reported_at_its_line(tmp_path: Path, options: str, message: str) -> None:
     (tmp_path / "c.json").touch()
     problem = problem_of(tmp_path, f"{HEAD}  aci: {{}}\nimage: {{plugin: azureml-image, {options}}}\n")
     assert f"{problem.path}: {problem.message}".startswith(message)
     assert problem.line == 8
 
 
-def test_a_token_takes_the_place_of_keys(tmp_path: Path) -> None:
-    settings = AKS.settings(AksOptions(token_auth_enabled=True), None)  # type: ignore[arg-type]
+def test_a_token_replaces_keys(tmp_path: Path) -> None:
+    settings = AKS.settings(AksOptions(token_auth_enabled=True), None)  # type: ignore[arg-type]  # no context is used
     assert (settings["token_auth_enabled"], settings["auth_enabled"]) == (True, False)
-    assert ACI.settings(AciOptions(), None)["auth_enabled"] is True  # type: ignore[arg-type]
+    assert ACI.settings(AciOptions(), None)["auth_enabled"] is True  # type: ignore[arg-type]  # as above
 
 
-def test_digests_tell_what_changed() -> None:
+def test_digests_show_which_options_changed() -> None:
     all_, fixed = ACI.digests(AciOptions(cpu_cores=1, description="a"))
     assert ACI.digests(AciOptions(cpu_cores=1, description="b"))[0] != all_
     assert ACI.digests(AciOptions(cpu_cores=1, description="b"))[1] == fixed
     assert ACI.digests(AciOptions(cpu_cores=2, description="a"))[1] != fixed
 
 
-def test_a_registered_model_says_how_it_is_asked_where_that_is_short(tmp_path: Path) -> None:
-    known = {"framework": "onnx", "framework_version": "1", "python": "3.11", "columns": (lading.Column("x", "int64"),)}
-    plain = lading.RegisterRequest("m", "0" * 64, tmp_path / "m.onnx", "m.onnx", **known)  # type: ignore[arg-type]
+def test_the_example_request_of_a_registered_model_has_a_size_limit(tmp_path: Path) -> None:
+    plain = lading.RegisterRequest(
+        name="m",
+        sha256="0" * 64,
+        file=tmp_path / "m.onnx",
+        file_name="m.onnx",
+        framework="onnx",
+        framework_version="1",
+        python="3.11",
+        columns=(lading.Column(name="x", dtype="int64"),),
+    )
     assert described(plain) == {"lading.columns": '{"x": "int64"}'}
-    short, long = (lading.GoldenRequest({"data": [[21] * many]}, [1.0]) for many in (1, 500))
+    short, long = (lading.GoldenRequest(request={"data": [[21] * many]}, response=[1.0]) for many in (1, 500))
     asked = described(replace(plain, samples=(short, long)))
     assert asked == {"lading.columns": '{"x": "int64"}', "lading.sample_input": '{"data": [[21]]}'}
     assert described(replace(plain, samples=(long, short))) == {"lading.columns": '{"x": "int64"}'}
 
 
 @given(st.text())
-def test_what_comes_from_outside_has_no_control_characters(text: str) -> None:
+def test_external_text_has_no_control_characters(text: str) -> None:
     assert all(c.isprintable() or c in "\n\t" or c.isspace() for c in clean(text))
     assert clean(clean(text)) == clean(text)
 
 
-def test_escapes_and_signatures_are_taken_out_of_every_text() -> None:
+def test_escapes_and_signatures_are_removed_from_every_text() -> None:
     found = clean_json({"a": ["\x1b[31mred\x1b[0m\x07"], "b": "https://x/y?sv=1&sig=s3cret%3D&x=1"})
     assert found == {"a": ["red"], "b": "https://x/y?sv=***&sig=***&x=1"}
 
@@ -173,13 +186,13 @@ def test_escapes_and_signatures_are_taken_out_of_every_text() -> None:
         (
             [
                 '  File "/var/azureml-app/azureml-app/score.py", line 7, in init',
-                '  File "/var/azureml-app/azureml-app/lib/tide.py", line 2, in ebb',
-                "tide.TideError: out",
+                '  File "/var/azureml-app/azureml-app/lib/parts.py", line 2, in load',
+                "parts.PartsError: out",
             ],
-            "lib/tide.py:2: tide.TideError: out",
+            "lib/parts.py:2: parts.PartsError: out",
         ),
         (['2026 E | File "/var/azureml-app/score.py", line 1', "cut off"], "score.py:1"),
     ],
 )
-def test_the_place_in_the_users_own_file(log: list[str], place: str) -> None:
+def test_the_position_in_the_users_own_file_is_found(log: list[str], place: str) -> None:
     assert culprit(log) == place

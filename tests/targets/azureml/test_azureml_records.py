@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from azure_sdk import Sdk
-from azureml_kit import Cloud
+from tests.targets.azureml.azureml_kit import Cloud
 
 pytestmark = pytest.mark.slow
 
@@ -19,13 +19,13 @@ def only(things: dict[str, Any]) -> Any:
     return thing
 
 
-def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud, tmp_path: Path) -> None:
+def test_an_earlier_run_is_logged_and_its_model_registered_once(cloud: Cloud, tmp_path: Path) -> None:
     cloud("deploy", target="local")
     cloud("delete", target="local")
     assert cloud.azure.calls.like(".*", "") == []
     cloud("deploy")
     state = cloud.azure.state
-    run, (model,) = only(state["runs"]), [*state["models"].values()]
+    run, model = only(state["runs"]), only(state["models"])
     assert run["status"] == "Completed"
     names = {metric["name"] for metric in state["metrics"][run["runId"]]}
     assert {"intercept", "coef_x", "r2", "start", "end"} <= names
@@ -52,7 +52,7 @@ def test_a_run_made_before_is_logged_and_its_model_registered_once(cloud: Cloud,
     assert len(cloud.azure.state["models"]) == 1
 
 
-def test_a_training_that_fails_is_a_run_that_failed(cloud: Cloud) -> None:
+def test_a_failed_training_is_logged_as_failed(cloud: Cloud) -> None:
     cloud.edit("  test_size: 0.25\n", "  test_size: 0.25\n  params: {fit_intercept: 3}\n")
     cloud.edit("target: local", "track: [azureml]\ntarget: local")
     cloud.shell.fails = True
@@ -61,7 +61,7 @@ def test_a_training_that_fails_is_a_run_that_failed(cloud: Cloud) -> None:
     assert run["status"] == "Failed"
 
 
-def test_the_portals_file_names_the_workspace(cloud: Cloud) -> None:
+def test_the_config_file_of_the_portal_names_the_workspace(cloud: Cloud) -> None:
     place = cloud.azure.workspace
     parts = {"subscription_id": place.subscription_id, "resource_group": place.resource_group}
     file = cloud.shell.write("config.json", json.dumps({**parts, "workspace_name": place.workspace}))
@@ -74,19 +74,19 @@ def test_the_portals_file_names_the_workspace(cloud: Cloud) -> None:
     assert "config.json names no workspace" in cloud("status", code=2).err
 
 
-def test_a_workspace_is_made_where_the_manifest_says_so_by_the_first_thing_that_goes_there(cloud: Cloud) -> None:
+def test_the_first_command_that_needs_a_workspace_creates_it_if_the_manifest_says_so(cloud: Cloud) -> None:
     def workspaces() -> set[str]:
         return {item["name"] for item in cloud.azure.world["workspaces"].values()}
 
     right, group = cloud.azure.workspace.workspace, cloud.azure.workspace.resource_group
     cloud.edit(f"    workspace: {right}\n", "    workspace: fresh-one\n    create: true\n")
-    cloud.edit(f"resource_group: {group}\n", "resource_group: quay\n")
+    cloud.edit(f"resource_group: {group}\n", "resource_group: gone\n")
     cloud.edit("target: local", "track: [azureml]\ntarget: local")
     assert "absent" in cloud("status").out
     assert "4 to create" in cloud("plan").out
     assert workspaces() == {right}
     done = cloud.shell("train", "salary.yaml", code=6)
-    assert "no resource group quay in subscription" in done.err
+    assert "no resource group gone in subscription" in done.err
     assert "`create_resource_group: true`" in done.err
     cloud.connect("create_resource_group: true")
     done = cloud.shell("train", "salary.yaml")

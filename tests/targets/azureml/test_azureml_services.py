@@ -1,26 +1,26 @@
-"""Services on ACI and AKS: replaced, refused, left alone; keys; clusters."""
+"""Services on ACI and AKS: replacement, refusals, foreign services, keys and clusters."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from azureml_kit import CREATE, SERVICE, Cloud
+from tests.targets.azureml.azureml_kit import CREATE, SERVICE, Cloud
 
 pytestmark = pytest.mark.slow
 
 ANSWER = "[141760.56910569107]\n"
 OTHER = "  other: {plugin: aci, service_name: salary-svc-b, cpu_cores: 1, memory_gb: 1}\n"
-BROKEN = "def init():\n    raise RuntimeError('no tide today')\n\n\ndef run(raw_data):\n    return 1\n"
+BROKEN = "def init():\n    raise RuntimeError('no data today')\n\n\ndef run(raw_data):\n    return 1\n"
 
 
-def test_a_release_that_does_not_come_up_gives_way_to_the_one_before_it(cloud: Cloud) -> None:
+def test_a_release_that_does_not_come_up_is_replaced_by_the_previous_one(cloud: Cloud) -> None:
     first = cloud("deploy")
     cloud.script(BROKEN)
     done = cloud("deploy", code=8)
-    assert re.search(r"bringing release 1 back · .*\(score.py:2: RuntimeError: no tide today\)\n", done.err)
+    assert re.search(r"restoring release 1 · .*\(score.py:2: RuntimeError: no data today\)\n", done.err)
     assert "release 1 serves again, as release 3" in done.err
-    assert "lading logs" not in done.err  # they are those of what serves again
+    assert "lading logs" not in done.err  # they are the logs of the release that serves again
     assert cloud("uri").out == first.out
     assert cloud.scores() == ANSWER
     assert cloud.count("POST", CREATE) == 1
@@ -28,21 +28,21 @@ def test_a_release_that_does_not_come_up_gives_way_to_the_one_before_it(cloud: C
 
 def test_a_first_release_that_does_not_come_up_can_be_repaired(cloud: Cloud) -> None:
     cloud.script(BROKEN)
-    assert "no tide today" in cloud("deploy", code=8).err
+    assert "no data today" in cloud("deploy", code=8).err
     cloud.script("def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n")
     cloud("deploy")
     assert cloud.scores() == ANSWER
     assert cloud.count("POST", CREATE) == 1
 
 
-def test_a_release_that_answers_wrongly_gives_way_too(cloud: Cloud) -> None:
+def test_a_release_with_wrong_responses_is_replaced_by_the_previous_one(cloud: Cloud) -> None:
     cloud("deploy")
     cloud.script("def init():\n    pass\n\n\ndef run(raw_data):\n    return [7.0]\n")
     assert "golden request 1" in cloud("deploy", code=8).err
     assert cloud.scores() == ANSWER
 
 
-def test_a_service_of_somebody_else_is_left_alone(cloud: Cloud) -> None:
+def test_a_service_of_another_owner_is_not_changed(cloud: Cloud) -> None:
     cloud.edit("targets:\n", f"targets:\n{OTHER}")
     cloud("deploy", target="other")
     cloud.edit("  aci:\n", "  aci:\n    service_name: salary-svc-b\n")
@@ -50,14 +50,14 @@ def test_a_service_of_somebody_else_is_left_alone(cloud: Cloud) -> None:
     before = len(list(cloud.azure.calls.like("PATCH|DELETE|POST", "/services")))
     for command in ("deploy", "delete"):
         done = cloud(command, code=6)
-        assert "it is the target 'other' of Lading's: it is left alone" in done.err
+        assert "it belongs to the target 'other' of Lading: it is left alone" in done.err
         assert "service_name" in done.err
     assert "unknown" in cloud("status").out
     assert "it is left alone" in cloud("plan").out
     assert len(list(cloud.azure.calls.like("PATCH|DELETE|POST", "/services"))) == before
 
 
-def test_what_azure_cannot_change_in_place_is_refused(cloud: Cloud) -> None:
+def test_a_change_that_azure_cannot_make_in_place_is_refused(cloud: Cloud) -> None:
     cloud("deploy")
     cloud.edit("    memory_gb: 1\n    tags", "    memory_gb: 2\n    tags")
     assert "memory_gb" in cloud("deploy", code=3).err
@@ -65,7 +65,7 @@ def test_what_azure_cannot_change_in_place_is_refused(cloud: Cloud) -> None:
     assert cloud.scores() == ANSWER
 
 
-def test_keys_are_masked_unless_asked_for_and_made_anew(cloud: Cloud) -> None:
+def test_keys_are_redacted_by_default_and_can_be_rotated(cloud: Cloud) -> None:
     cloud("deploy")
     assert cloud("keys").out == "primary    ***\nsecondary  ***\n"
     cloud.canaries.shown |= {*cloud.azure.secrets}
@@ -77,7 +77,7 @@ def test_keys_are_masked_unless_asked_for_and_made_anew(cloud: Cloud) -> None:
     assert cloud.scores() == ANSWER
 
 
-def test_one_package_goes_to_local_and_to_azure(cloud: Cloud) -> None:
+def test_one_package_is_deployed_to_local_and_to_azure(cloud: Cloud) -> None:
     done = cloud("deploy", "--target", "local")
     assert len(done.out.splitlines()) == 2
     assert done.err.count("train: started") == 1
@@ -87,7 +87,7 @@ def test_one_package_goes_to_local_and_to_azure(cloud: Cloud) -> None:
     cloud("delete", target="local")
 
 
-def test_aks_needs_a_cluster_and_creates_one_where_it_is_told_to(cloud: Cloud) -> None:
+def test_aks_needs_a_cluster_and_creates_one_if_the_manifest_says_so(cloud: Cloud) -> None:
     assert "has no cluster aks" in cloud("deploy", target="aks", code=6).err
     cloud.edit("    compute_target_name: aks\n", "    provision: {agent_count: 3, vm_size: Standard_D3_v2}\n")
     done = cloud("deploy", target="aks")
@@ -107,7 +107,7 @@ def test_aks_needs_a_cluster_and_creates_one_where_it_is_told_to(cloud: Cloud) -
     assert cloud.azure.state["services"] == {}
 
 
-def test_aks_with_tokens_is_asked_with_one(cloud: Cloud) -> None:
+def test_aks_with_tokens_accepts_requests_with_a_token(cloud: Cloud) -> None:
     cloud.edit("    compute_target_name: aks\n", "    provision: {agent_count: 3}\n    token_auth_enabled: true\n")
     cloud("deploy", target="aks")
     assert cloud.scores("aks") == ANSWER

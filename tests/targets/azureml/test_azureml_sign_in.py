@@ -1,4 +1,4 @@
-"""Signing in: each way by itself, which one comes first, and what is said where none will do."""
+"""Signing in: each method, their order, and the message if none works."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from azureml_kit import Cloud
+from tests.targets.azureml.azureml_kit import Cloud
 
 pytestmark = pytest.mark.slow
 
@@ -34,9 +34,9 @@ Az = Callable[[str], Path]
 
 @pytest.fixture
 def az(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Az:
-    """Puts an `az` on the PATH that runs a line of shell for `account get-access-token`, and returns its log.
+    """Puts an `az` on the PATH that runs a line of shell for `account get-access-token`. Returns its log.
 
-    It has a folder of its own, for it keeps a token, as the real one does.
+    It has its own folder, because it stores a token, like the real one.
     """
     folder = tmp_path_factory.mktemp("bin")
     cloud.shell.env["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
@@ -52,7 +52,7 @@ def az(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Az:
 
 
 def signed_in(cloud: Cloud) -> str:
-    """What `az` says to someone who is signed in."""
+    """The output of `az` for a user who is signed in."""
     answer = {"accessToken": cloud.azure.token(), "expires_on": int(time.time()) + 3600, "tokenType": "Bearer"}
     return f"echo '{json.dumps(answer)}'"
 
@@ -62,7 +62,7 @@ def without(cloud: Cloud, names: tuple[str, ...]) -> None:
         del cloud.shell.env[name]
 
 
-def test_of_all_ways_to_sign_in_the_first_is_taken(cloud: Cloud, az: Az) -> None:
+def test_the_first_available_sign_in_method_is_used(cloud: Cloud, az: Az) -> None:
     azure, env = cloud.azure, cloud.shell.env
     env.update(zip(OLDER, (azure.tenant_id, azure.client_id, azure.client_secret), strict=True))
     env.update(azure.managed_identity)
@@ -85,7 +85,7 @@ def test_of_all_ways_to_sign_in_the_first_is_taken(cloud: Cloud, az: Az) -> None
 
 
 @pytest.mark.parametrize("cloud_name", ["AzureChinaCloud", "AzureUSGovernment"])
-def test_a_sovereign_cloud_is_asked_at_its_own_addresses(cloud: Cloud, cloud_name: str) -> None:
+def test_a_sovereign_cloud_has_its_own_addresses(cloud: Cloud, cloud_name: str) -> None:
     cloud.connect(f"cloud: {cloud_name}")
     assert "absent" in cloud("status").out
     hosts = {call.host for call in cloud.azure.calls.like(".*", "^(login|management)")}
@@ -94,7 +94,7 @@ def test_a_sovereign_cloud_is_asked_at_its_own_addresses(cloud: Cloud, cloud_nam
     assert hosts == {f"login.{login}", f"management.{management}"}
 
 
-def test_a_service_principal_can_be_asked_for(cloud: Cloud) -> None:
+def test_a_service_principal_can_be_selected(cloud: Cloud) -> None:
     cloud.connect("auth: service-principal")
     cloud.shell.env.update(cloud.azure.managed_identity)
     assert "absent" in cloud("status").out
@@ -105,19 +105,19 @@ def test_a_service_principal_can_be_asked_for(cloud: Cloud) -> None:
     assert "export AZURE_TENANT_ID" in done.err
 
 
-def test_a_managed_identity_can_be_asked_for(cloud: Cloud) -> None:
+def test_a_managed_identity_can_be_selected(cloud: Cloud) -> None:
     cloud.connect("auth: managed-identity")
     assert "no response from the IMDS endpoint" in cloud("status", code=6).err
     cloud.azure.settings(managed_identity=True)
     assert "absent" in cloud("status").out
     without(cloud, PRINCIPAL)
-    cloud("status", AZURE_CLIENT_ID="user-assigned", **cloud.azure.managed_identity)
+    cloud("status", code=0, AZURE_CLIENT_ID="user-assigned", **cloud.azure.managed_identity)
     found = cloud.azure.calls.like("GET", f"169.254.169.254|{MACHINE}")
     assert {call.query.get("client_id") for call in found if call.status == 200} == {None, "user-assigned"}
     assert not cloud.azure.calls.like("POST", TOKEN)
 
 
-def test_the_sign_in_of_az_can_be_asked_for_and_may_have_ended(cloud: Cloud, az: Az) -> None:
+def test_the_sign_in_of_az_can_be_selected_and_may_have_expired(cloud: Cloud, az: Az) -> None:
     cloud.connect("auth: cli")
     assert "Azure CLI not found" in cloud("status", code=6, PATH="/nowhere").err
     asked = az(signed_in(cloud))
@@ -128,12 +128,12 @@ def test_the_sign_in_of_az_can_be_asked_for_and_may_have_ended(cloud: Cloud, az:
     done = cloud("status", code=6)
     assert "Azure does not accept the sign-in: " in done.err
     assert "sign in again with `az login`" in done.err
-    assert len(asked.read_text(encoding="utf-8").splitlines()) == 2  # what was refused is asked for once more
+    assert len(asked.read_text(encoding="utf-8").splitlines()) == 2  # a refused token is requested once more
     az(f"echo '{EXPIRED}' >&2; exit 1")
     assert f"Azure does not accept the sign-in: {EXPIRED.rstrip('.')}" in cloud("status", code=6).err
 
 
-def test_where_no_way_works_each_says_why(cloud: Cloud, az: Az) -> None:
+def test_if_no_method_works_each_reports_its_reason(cloud: Cloud, az: Az) -> None:
     without(cloud, PRINCIPAL)
     az(f"echo '{EXPIRED}' >&2; exit 1")
     done = cloud("status", code=6)
@@ -142,7 +142,7 @@ def test_where_no_way_works_each_says_why(cloud: Cloud, az: Az) -> None:
     assert "az login" in done.err
 
 
-def test_a_browser_is_opened_on_a_terminal_where_it_is_asked_for(cloud: Cloud) -> None:
+def test_a_browser_is_opened_on_a_terminal_if_selected(cloud: Cloud) -> None:
     cloud.connect("auth: interactive")
     browser = cloud.shell.write("browser", f"#!{sys.executable}\n{BROWSER}")
     browser.chmod(0o755)
@@ -154,20 +154,20 @@ def test_a_browser_is_opened_on_a_terminal_where_it_is_asked_for(cloud: Cloud) -
 
 def test_a_browser_is_never_opened_without_a_terminal_or_in_ci(cloud: Cloud) -> None:
     cloud.connect("auth: interactive")
-    assert "nobody is at a terminal" in cloud("status", code=6).err
+    assert "it needs a terminal" in cloud("status", code=6).err
     opened = cloud.shell.folder / "opened"
     browser = cloud.shell.write("browser", f"#!/bin/sh\ntouch {opened}\n")
     browser.chmod(0o755)
     done = cloud.shell.on_a_terminal("status", "salary.yaml", "--target", "aci", CI="true", BROWSER=str(browser))
-    assert "nobody is at a terminal" in done.err
+    assert "it needs a terminal" in done.err
     assert not opened.exists()
 
 
-def test_what_is_wrong_with_the_account_is_named(cloud: Cloud) -> None:
+def test_a_problem_of_the_account_is_named(cloud: Cloud) -> None:
     right = cloud.azure.workspace.workspace
-    reference = "${AZURE_SUBSCRIPTION_ID}"  # the value of a variable is never told
+    reference = "${AZURE_SUBSCRIPTION_ID}"  # the value of a variable is never shown
     other = "00000000-0000-0000-0000-000000000001"
-    assert f"subscription {reference} is not among" in cloud("status", code=6, AZURE_SUBSCRIPTION_ID=other).err
+    assert f"subscription {reference} is not visible" in cloud("status", code=6, AZURE_SUBSCRIPTION_ID=other).err
     body = {"error": {"code": "AuthorizationFailed", "message": "the client does not have authorization"}}
     cloud.azure.faults.answer(403, body, method="GET", path=f"workspaces/{right}$")
     done = cloud("status", code=6)

@@ -1,11 +1,11 @@
-"""The options of a block as they reach Azure, each as it was given."""
+"""The options of a block in the requests to Azure, with their values unchanged."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from azureml_kit import CREATE, Cloud
+from tests.targets.azureml.azureml_kit import CREATE, Cloud
 
 pytestmark = pytest.mark.slow
 
@@ -25,8 +25,8 @@ ACI_OPTIONS = """\
     ssl_cert_pem_file: cert.pem
     ssl_key_pem_file: key.pem
     ssl_cname: salaries.example.org
-    vnet_name: quay
-    subnet_name: berth
+    vnet_name: nets
+    subnet_name: inner
     cmk_vault_base_url: https://vault.example.org
     cmk_key_name: lock
     cmk_key_version: v1
@@ -44,12 +44,12 @@ ACI_REQUEST = {
     "sslCertificate": CERTIFICATE,
     "sslKey": TLS_KEY,
     "cname": "salaries.example.org",
-    "vnetConfiguration": {"vnetName": "quay", "subnetName": "berth"},
+    "vnetConfiguration": {"vnetName": "nets", "subnetName": "inner"},
     "encryptionProperties": {"vaultBaseUrl": "https://vault.example.org", "keyName": "lock", "keyVersion": "v1"},
 }
-CLUSTER = "/subscriptions/s/resourceGroups/other/providers/Microsoft.ContainerService/managedClusters/harbour"
+CLUSTER = "/subscriptions/s/resourceGroups/other/providers/Microsoft.ContainerService/managedClusters/shared"
 AKS_OPTIONS = f"""\
-    compute_target_name: quay
+    compute_target_name: pool
     attach: {CLUSTER}
     dockerfile: Dockerfile
     cpu_cores: 0.5
@@ -74,7 +74,7 @@ AKS_OPTIONS = f"""\
     token_auth_enabled: true
 """
 AKS_REQUEST = {
-    "computeName": "quay",
+    "computeName": "pool",
     "containerResourceRequirements": {"cpu": 0.5, "cpuLimit": 1.0, "memoryInGB": 1.0, "memoryInGBLimit": 2.0, "gpu": 1},
     "autoScaler": {
         "autoscaleEnabled": True,
@@ -100,7 +100,7 @@ AKS_REQUEST = {
 
 
 def asked_for(cloud: Cloud, target: str) -> dict[str, Any]:
-    """The request for a service, which is refused, so that nothing is started."""
+    """The request for a service. It is refused, so that nothing starts."""
     cloud.azure.faults.answer(400, {"code": "Enough", "message": "no more"}, method="POST", path=CREATE)
     assert "no more" in cloud("deploy", target=target, code=6).err
     (call,) = cloud.azure.calls.like("POST", CREATE)
@@ -114,7 +114,7 @@ def built_on(body: dict[str, Any]) -> tuple[str | None, str | None, str]:
     return docker["baseImage"], docker["baseDockerfile"], environment["inferencingStackVersion"]
 
 
-def test_the_options_of_aci_reach_azure_and_no_secret_anything_else(cloud: Cloud) -> None:
+def test_the_options_of_aci_reach_azure_and_secrets_go_nowhere_else(cloud: Cloud) -> None:
     cloud.shell.write("cert.pem", CERTIFICATE)
     key = cloud.shell.write("key.pem", TLS_KEY)
     cloud.shell.env.update(FIRST_KEY="canary-first-key", SECOND_KEY="canary-second-key")
@@ -133,5 +133,5 @@ def test_the_options_of_aks_reach_azure_after_its_cluster_is_attached(cloud: Clo
     assert {name: body.get(name) for name in AKS_REQUEST} == AKS_REQUEST
     assert built_on(body) == (None, "FROM ubuntu\n", "latest")
     assert "attaching the cluster" in cloud.seen[-1]
-    cluster = cloud.azure.state["computes"]["quay"]["properties"]
+    cluster = cloud.azure.state["computes"]["pool"]["properties"]
     assert (cluster["isAttachedCompute"], cluster["resourceId"]) == (True, CLUSTER)

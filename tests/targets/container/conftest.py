@@ -1,4 +1,4 @@
-"""A project whose one service runs in a container."""
+"""A project with one service in a container."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def run(raw_data):
 """
 
 
-class Yard:
-    """A project with one service; `write` gives it another model or script."""
+class Project:
+    """A project with one service. `write` gives it another model or script."""
 
     def __init__(self, shell: Shell, engine: ContainerEngine) -> None:
-        self.shell, self.engine, self.name = shell, engine, f"yard-{secrets.token_hex(4)}"
+        self.shell, self.engine, self.name = shell, engine, f"project-{secrets.token_hex(4)}"
         shell.env["DOCKER_HOST"] = engine.host
-        shell.fails = True  # the log of a release that does not come up may hold a traceback
+        shell.fails = True  # the log of a failed release may contain a traceback
 
     def write(
         self, number: int, *, init: str = "pass", target: str = "{}", image: str = "", script: str = "score.py"
     ) -> None:
         self.shell.write("model.txt", str(number))
-        written = json.dumps(script.replace("${", "$${"))  # as a manifest says it literally
+        written = json.dumps(script.replace("${", "$${"))  # escaped as in a manifest
         self.shell.write(script, SCRIPT.replace("INIT", init))
         self.shell.write(
             "lading.yaml",
-            f"version: 1\nname: {self.name}\nregister: {{model: hull, file: model.txt}}\n"
+            f"version: 1\nname: {self.name}\nregister: {{model: rate, file: model.txt}}\n"
             f"package: {{scoring_script: {written}, samples: [{{request: 1, response: [{number}]}}]}}\n"
             f"image: {{base: '{self.engine.base}', wheels: {self.engine.wheels}{image}}}\n"
             f"target: container\ntargets: {{container: {target}}}\n",
@@ -54,7 +54,7 @@ class Yard:
 
 
 @pytest.fixture
-def yard(shell: Shell, container_engine: ContainerEngine) -> Yard:
-    yard = Yard(shell, container_engine)
-    yard.write(7)
-    return yard
+def project(shell: Shell, container_engine: ContainerEngine) -> Project:
+    project = Project(shell, container_engine)
+    project.write(7)
+    return project

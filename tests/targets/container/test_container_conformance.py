@@ -1,8 +1,8 @@
-"""The target `container` keeps what every target promises, on a real engine."""
+"""The conformance of the target `container`, with a real engine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from container_engine import ContainerEngine
@@ -23,3 +23,10 @@ class TestContainer(TargetConformance):
     @classmethod
     def target_environ(cls, container_engine: ContainerEngine) -> Mapping[str, str]:
         return {"DOCKER_HOST": container_engine.host}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def things_of(cls, container_engine: ContainerEngine) -> Callable[[str], Sequence[str]]:
+        """The containers with the label that all of them have."""
+        names = ("ps", "--all", "--format", "{{.Names}}", "--filter")
+        return lambda service: container_engine.docker(*names, f"label=lading.service={service}").split()

@@ -1,4 +1,4 @@
-"""The target `container` and the images of `docker`, on a real engine, as a user meets them."""
+"""The target `container` and the images of `docker`, with a real engine, through the command line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import pytest
 from container_engine import ContainerEngine
 from tests.conftest import Shell
-from tests.targets.container.conftest import Yard
+from tests.targets.container.conftest import Project
 from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_salary_model_answers_from_a_container(salary: Shell, container_engine: ContainerEngine) -> None:
+def test_the_salary_model_responds_from_a_container(salary: Shell, container_engine: ContainerEngine) -> None:
     salary.env["DOCKER_HOST"] = container_engine.host
     manifest = salary.folder / "manifests" / "salary.yaml"
     wheels = container_engine.fetch(*salary("package", manifest, "--json").json()["requirements"])
@@ -29,65 +29,81 @@ def test_the_salary_model_answers_from_a_container(salary: Shell, container_engi
     assert answer == pytest.approx([141760.56910569107])
 
 
-def test_an_unchanged_package_is_neither_built_nor_deployed_again(yard: Yard) -> None:
-    assert "image: building" in yard.shell("deploy").err
-    assert yard.containers() == [yard.name]
-    again = yard.shell("deploy")
+def test_an_unchanged_package_is_not_built_or_deployed_again(project: Project) -> None:
+    assert "image: building" in project.shell("deploy").err
+    assert project.containers() == [project.name]
+    again = project.shell("deploy")
     assert "image" not in again.err
-    built = yard.shell("image", "build")
+    built = project.shell("image", "build")
     assert built.out.startswith("sha256:")
     assert "building" not in built.err
-    assert yard.shell("deploy", "--force").err.count("building") == 0
-    assert yard.answer() == [7]
+    assert project.shell("deploy", "--force").err.count("building") == 0
+    assert project.answer() == [7]
 
 
-def test_the_image_says_what_it_is_and_runs_as_nobody(yard: Yard) -> None:
-    image = yard.shell("image", "build", "--json").json()
-    found = json.loads(yard.engine.docker("inspect", image["reference"]))[0]
+def test_the_image_has_its_labels_and_runs_as_an_unprivileged_user(project: Project) -> None:
+    image = project.shell("image", "build", "--json").json()
+    found = json.loads(project.engine.docker("inspect", image["reference"]))[0]
     labels, config = found["Config"]["Labels"], found["Config"]
-    assert labels["lading.package"] == yard.shell("package", "--json").json()["digest"]
-    assert (labels["lading.model.name"], labels["org.opencontainers.image.version"]) == ("hull", "1")
+    assert labels["lading.package"] == project.shell("package", "--json").json()["digest"]
+    assert (labels["lading.model.name"], labels["org.opencontainers.image.version"]) == ("rate", "1")
     assert (config["User"], list(config["ExposedPorts"])) == ("10001:10001", ["5001/tcp"])
     assert config["Healthcheck"]["Test"][:2] == ["CMD", "python3"]
     assert image["platform"] == f"{found['Os']}/{found['Architecture']}"
-    run = ("run", "-d", "--rm", "--name", f"{yard.name}-alone", image["reference"])
-    container = yard.engine.docker(*run)
-    yard.engine.docker("stop", "-t", "60", container)  # at once: it hears SIGTERM, or this would take a minute
+    run = ("run", "-d", "--rm", "--name", f"{project.name}-alone", image["reference"])
+    container = project.engine.docker(*run)
+    project.engine.docker("stop", "-t", "60", container)  # SIGTERM ends it at once; a kill would take a minute
 
 
-def test_a_hostile_name_is_carried_literally(yard: Yard) -> None:
+def test_a_malicious_name_is_passed_on_literally(project: Project) -> None:
     script = "a $(touch x) ${PATH} {{y}} 'q' -z.py"
-    yard.write(8, script=script)
-    yard.shell("deploy")
-    assert yard.answer() == [8]
-    environment = yard.engine.docker("inspect", "--format", "{{json .Config.Env}}", yard.name)
+    project.write(8, script=script)
+    project.shell("deploy")
+    assert project.answer() == [8]
+    environment = project.engine.docker("inspect", "--format", "{{json .Config.Env}}", project.name)
     assert f"AZUREML_ENTRY_SCRIPT=azureml-app/{script}" in json.loads(environment)
+
+
+def test_a_script_reads_the_files_of_a_folder_in_a_container(project: Project) -> None:
+    manifest, script = project.shell.folder / "lading.yaml", project.shell.folder / "score.py"
+    manifest.write_text(manifest.read_text().replace("file: model.txt", "file: forest"))
+    script.write_text(script.read_text().replace('"model.txt"', '"forest", "parts", "answer.bin"'))
+    project.shell.write("forest/parts/answer.bin", "7")
+    project.shell.write("forest/config.json", "{}")
+    project.shell("deploy")
+    assert project.answer() == [7]
 
 
 @pytest.mark.parametrize(
     ("init", "said"),
     [
-        ("raise RuntimeError('no keel')", "no keel"),
+        ("raise RuntimeError('no model')", "no model"),
         ("import sys; sys.exit(9)", "exit code 3"),
         ("bytearray(400_000_000)", "exit code 137, out of memory"),
     ],
 )
-def test_a_release_that_does_not_come_up_leaves_the_old_one_alone(yard: Yard, init: str, said: str) -> None:
-    yard.write(7, target="{memory: 200m}")
-    uri = yard.shell("deploy").out
-    yard.write(8, init=init, target="{memory: 200m}")
-    assert said in yard.shell("deploy", code=8).err
-    assert yard.answer() == [7]
-    assert yard.shell("uri").out == uri
-    assert yard.containers() == [yard.name]
+def test_a_release_that_does_not_come_up_does_not_affect_the_old_one(project: Project, init: str, said: str) -> None:
+    project.write(7, target="{memory: 200m}")
+    uri = project.shell("deploy").out
+    project.write(8, init=init, target="{memory: 200m}")
+    assert said in project.shell("deploy", code=8).err
+    assert project.answer() == [7]
+    assert project.shell("uri").out == uri
+    assert project.containers() == [project.name]
+
+
+class MoodyServer(http.server.HTTPServer):
+    moods: list[bool]
+    """Whether to respond, the next one last."""
 
 
 class Moody(http.server.BaseHTTPRequestHandler):
-    """Answers the first to come and no other."""
+    """Responds only to the first request."""
+
+    server: MoodyServer
 
     def do_GET(self) -> None:
-        moods = self.server.moods  # type: ignore[attr-defined]
-        self.send_response(200 if moods.pop() else 500)
+        self.send_response(200 if self.server.moods.pop() else 500)
         self.send_header("content-length", "0")
         self.end_headers()
 
@@ -97,107 +113,112 @@ class Moody(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def moody(container_engine: ContainerEngine) -> Iterator[str]:
-    """An address, as containers see it, that answers well once."""
+    """An address, as seen from containers, that responds correctly once."""
     gateway = container_engine.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
-    server = http.server.HTTPServer((gateway or "172.17.0.1", 0), Moody)
-    server.moods = [False, True]  # type: ignore[attr-defined]
+    host = gateway or "172.17.0.1"
+    server = MoodyServer((host, 0), Moody)
+    server.moods = [False, True]
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://{server.server_address[0]}:{server.server_port}/"
+    yield f"http://{host}:{server.server_port}/"
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def test_the_old_container_comes_back_where_the_new_one_fails_in_its_place(yard: Yard, moody: str) -> None:
-    uri = yard.shell("deploy").out
-    yard.write(8, init=f"import urllib.request as r; r.urlopen('{moody}')")
-    assert "500" in yard.shell("deploy", code=8).err
-    assert yard.answer() == [7]
-    assert (yard.shell("uri").out, yard.containers()) == (uri, [yard.name])
+def test_the_old_container_is_restored_if_the_new_one_fails_in_its_place(project: Project, moody: str) -> None:
+    uri = project.shell("deploy").out
+    project.write(8, init=f"import urllib.request as r; r.urlopen('{moody}')")
+    assert "500" in project.shell("deploy", code=8).err
+    assert project.answer() == [7]
+    assert (project.shell("uri").out, project.containers()) == (uri, [project.name])
 
 
-def test_a_container_of_someone_else_is_left_alone(yard: Yard) -> None:
-    yard.engine.docker("create", "--name", yard.name, yard.engine.base, "true")
-    assert "is not this target's: it is left alone" in yard.shell("deploy", code=6).err
-    assert yard.containers() == [yard.name]
-    yard.engine.docker("rm", yard.name)
+def test_a_container_of_another_owner_is_not_changed(project: Project) -> None:
+    project.engine.docker("create", "--name", project.name, project.engine.base, "true")
+    assert "is not this target's: it is left alone" in project.shell("deploy", code=6).err
+    assert project.containers() == [project.name]
+    project.engine.docker("rm", project.name)
 
 
-def test_a_port_in_use_is_named_with_its_owner(yard: Yard) -> None:
+def test_a_port_in_use_is_named_with_its_owner(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        yard.write(7, target=f"{{port: {port}}}")
-        refused = yard.shell("deploy", code=6).err
+        project.write(7, target=f"{{port: {port}}}")
+        refused = project.shell("deploy", code=6).err
         assert f"port {port} of 127.0.0.1 is in use by " in refused
-    assert yard.containers() == []
-    yard.shell("deploy")
-    assert yard.shell("uri").out == f"http://127.0.0.1:{port}/score\n"
+    assert project.containers() == []
+    project.shell("deploy")
+    assert project.shell("uri").out == f"http://127.0.0.1:{port}/score\n"
 
 
-def test_status_says_how_a_container_ended_and_a_deploy_brings_it_back(yard: Yard) -> None:
-    yard.write(7, target="{restart: 'no'}")
-    yard.shell("deploy")
-    assert "the model says 7" in yard.shell("logs").out
-    yard.engine.docker("kill", yard.name)
-    (standing,) = yard.shell("status", "--json").json()["deployments"]
+def test_status_explains_how_a_container_ended_and_a_deploy_restarts_it(project: Project) -> None:
+    project.write(7, target="{restart: 'no'}")
+    project.shell("deploy")
+    assert "the model says 7" in project.shell("logs").out
+    project.engine.docker("kill", project.name)
+    (standing,) = project.shell("status", "--json").json()["deployments"]
     assert (standing["state"], standing["detail"]) == ("failed", "exited with exit code 137")
-    yard.shell("deploy")
-    assert yard.answer() == [7]
+    project.shell("deploy")
+    assert project.answer() == [7]
 
 
-def test_an_image_is_pushed_where_the_manifest_says_and_known_by_its_digest(yard: Yard, image_registry: str) -> None:
-    yard.write(7, image=f", repository: {image_registry}/team/{yard.name}")
-    assert yard.shell("image", "build").out.startswith("sha256:")
-    first = yard.shell("image", "push", "--json").json()
-    assert first["reference"] == f"{image_registry}/team/{yard.name}@{first['digest']}"
+def test_an_image_is_pushed_to_the_repository_in_the_manifest_and_named_by_its_digest(
+    project: Project, image_registry: str
+) -> None:
+    project.write(7, image=f", repository: {image_registry}/team/{project.name}")
+    assert project.shell("image", "build").out.startswith("sha256:")
+    first = project.shell("image", "push", "--json").json()
+    assert first["reference"] == f"{image_registry}/team/{project.name}@{first['digest']}"
     assert first["registry"] == image_registry
-    again = yard.shell("image", "push")
+    again = project.shell("image", "push")
     assert (again.out.strip(), "pushing" in again.err) == (first["reference"], False)
-    yard.shell("deploy")
-    assert yard.engine.docker("inspect", "--format", "{{.Config.Image}}", yard.name) == first["reference"]
+    project.shell("deploy")
+    assert project.engine.docker("inspect", "--format", "{{.Config.Image}}", project.name) == first["reference"]
 
 
-def test_podman_does_the_same(shell: Shell, podman_engine: ContainerEngine, image_registry: str) -> None:
-    yard = Yard(shell, podman_engine)
-    image = f", repository: {image_registry}/team/{yard.name}"
-    yard.write(7, image=image)
-    uri = yard.shell("deploy").out
-    assert yard.answer() == [7]
-    pushed = yard.shell("image", "push", "--json").json()
-    manifest = f"http://{image_registry}/v2/team/{yard.name}/manifests/{pushed['digest']}"
+def test_podman_has_the_same_results(shell: Shell, podman_engine: ContainerEngine, image_registry: str) -> None:
+    project = Project(shell, podman_engine)
+    image = f", repository: {image_registry}/team/{project.name}"
+    project.write(7, image=image)
+    uri = project.shell("deploy").out
+    assert project.answer() == [7]
+    pushed = project.shell("image", "push", "--json").json()
+    manifest = f"http://{image_registry}/v2/team/{project.name}/manifests/{pushed['digest']}"
     with urllib.request.urlopen(urllib.request.Request(manifest, headers={"accept": "*/*"}), timeout=LIMIT) as answer:
         assert answer.headers["docker-content-digest"] == pushed["digest"]
-    yard.write(8, image=image, script="a $(touch x) 'q' -z.py")
-    assert yard.shell("deploy").out == uri
-    assert (yard.answer(), yard.containers()) == ([8], [yard.name])
-    yard.write(9, init="raise RuntimeError('no keel')", image=image)
-    assert "no keel" in yard.shell("deploy", code=8).err
-    assert yard.answer() == [8]
-    yard.shell("delete")
-    assert yard.containers() == []
+    project.write(8, image=image, script="a $(touch x) 'q' -z.py")
+    assert project.shell("deploy").out == uri
+    assert (project.answer(), project.containers()) == ([8], [project.name])
+    project.write(9, init="raise RuntimeError('no model')", image=image)
+    assert "no model" in project.shell("deploy", code=8).err
+    assert project.answer() == [8]
+    project.shell("delete")
+    assert project.containers() == []
 
 
 def test_podman_puts_no_image_of_another_service_under_this_name(shell: Shell, podman_engine: ContainerEngine) -> None:
-    yard = Yard(shell, podman_engine)
-    yard.write(7)
-    yard.shell("image", "build")
-    yard.name += "-2"
-    yard.write(7)  # the same package, and other labels alone
-    built = yard.shell("image", "build").out.strip()
-    assert podman_engine.docker("inspect", "--format", '{{index .Config.Labels "lading.service"}}', built) == yard.name
+    project = Project(shell, podman_engine)
+    project.write(7)
+    project.shell("image", "build")
+    project.name += "-2"
+    project.write(7)  # the same package, but other labels
+    built = project.shell("image", "build").out.strip()
+    assert (
+        podman_engine.docker("inspect", "--format", '{{index .Config.Labels "lading.service"}}', built) == project.name
+    )
 
 
-def test_what_fails_is_said_with_its_step(yard: Yard, image_registry: str) -> None:
-    yard.write(7, image=", extra_index_urls: []")
-    manifest = yard.shell.folder / "lading.yaml"
+def test_failures_are_reported_with_their_step(project: Project, image_registry: str) -> None:
+    project.write(7, image=", extra_index_urls: []")
+    manifest = project.shell.folder / "lading.yaml"
     text = manifest.read_text()
     manifest.write_text(text.replace("scoring_script:", "environment: {pip: [click]}, scoring_script:"))
-    failed = yard.shell("image", "build", code=2).err
+    failed = project.shell("image", "build", code=2).err
     assert "package.environment.pip.0: the environment for docker cannot be installed" in failed
     assert "click==" in failed
-    manifest.write_text(text.replace(yard.engine.base, f"{image_registry}/nobody/nothing:1"))
-    assert "pulling" in yard.shell("image", "build", code=5).err
-    assert "add `repository:` under image" in yard.shell("image", "push", code=2).err
-    gone = yard.shell("deploy", code=5, DOCKER_HOST="unix:///nowhere/docker.sock").err
+    manifest.write_text(text.replace(project.engine.base, f"{image_registry}/nobody/nothing:1"))
+    assert "pulling" in project.shell("image", "build", code=5).err
+    assert "add `repository:` under image" in project.shell("image", "push", code=2).err
+    gone = project.shell("deploy", code=5, DOCKER_HOST="unix:///nowhere/docker.sock").err
     assert "no container engine answers at unix:///nowhere/docker.sock" in gone

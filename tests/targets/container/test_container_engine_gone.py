@@ -1,4 +1,4 @@
-"""A container engine that goes away in the middle of a deploy."""
+"""A container engine that disappears during a deploy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.targets.container.conftest import Yard
+from tests.targets.container.conftest import Project
 
 pytestmark = pytest.mark.slow
 
 
 class Tether:
-    """A socket before the engine's, that breaks for good once so many messages have gone to the engine."""
+    """A proxy in front of the engine's socket. It breaks for good after a number of messages."""
 
     def __init__(self, path: Path, engine: str, messages: int) -> None:
         self.host = f"unix://{path}"
@@ -65,7 +65,7 @@ class Tether:
 
 @contextmanager
 def tether(engine: str, messages: int) -> Iterator[Tether]:
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path may have no more than 107 characters
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has at most 107 characters
         made = Tether(Path(folder) / "socket", engine, messages)
         try:
             yield made
@@ -73,12 +73,12 @@ def tether(engine: str, messages: int) -> Iterator[Tether]:
             made.close()
 
 
-def test_the_same_command_ends_what_an_engine_that_went_away_cut_off(yard: Yard) -> None:
-    yard.shell("deploy")
+def test_the_same_command_finishes_a_deploy_after_the_engine_disappeared(project: Project) -> None:
+    project.shell("deploy")
     for messages in range(1, 40, 8):
-        with tether(yard.engine.host, messages) as tethered:
-            cut_off = yard.shell("deploy", "--force", code=5, DOCKER_HOST=tethered.host)
+        with tether(project.engine.host, messages) as tethered:
+            cut_off = project.shell("deploy", "--force", code=5, DOCKER_HOST=tethered.host)
         assert f"no container engine answers at {tethered.host}" in cut_off.err
-        yard.shell("deploy")
-        assert yard.answer() == [7]
-        assert len(yard.containers()) == 1
+        project.shell("deploy")
+        assert project.answer() == [7]
+        assert len(project.containers()) == 1

@@ -1,4 +1,4 @@
-"""A proxy before two emulators, each of which is one itself: calls of the hub go to one, all others to the other."""
+"""A proxy in front of two emulators, which are proxies too. Calls of the hub go to one, all others to the other."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 @contextmanager
 def crossing(hub: str, others: str) -> Iterator[str]:
-    """The address of the proxy; `hub` and `others` are those of the emulators' own."""
+    """The address of the proxy. `hub` and `others` are the addresses of the emulators."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             line = self.rfile.readline()
             chosen = urlsplit(hub if b".azure-devices.net:" in line else others)
+            assert chosen.port is not None
             with socket.create_connection((chosen.hostname, chosen.port)) as upstream:
                 upstream.sendall(line)
                 back = threading.Thread(target=_pour, args=(upstream, self.connection))

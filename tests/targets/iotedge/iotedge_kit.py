@@ -28,14 +28,14 @@ def run(raw_data):
 
 
 @dataclass
-class Yard:
+class Project:
     """A shell with a manifest for the target `iot-edge`, and the hub."""
 
     shell: Shell
     hub: IotHub
 
     def write(self, model: int = 1, *, image: Mapping[str, Any] | None = None, **options: Any) -> None:
-        """The manifest: a model that says a number, and the block of the target."""
+        """Write the manifest: a model that returns a number, and the block of the target."""
         block = {"hub": VARIABLE, "wait": QUICK, **options}
         manifest = {
             "version": 1,
@@ -54,7 +54,7 @@ class Yard:
         return self.shell("deploy", *argv, code=code, **env)
 
     def modules(self, device: str = "pi") -> Record:
-        """What a device is told to run."""
+        """The desired modules of a device."""
         modules: Record = self.hub.agent(device)["desired"].get("modules", {})
         return modules
 
@@ -64,7 +64,7 @@ class Yard:
 
     @property
     def writes(self) -> list[str]:
-        """The calls that changed something on the hub."""
+        """The calls that changed the hub."""
         reads = ("/devices/query", "/testQueries")
         return [
             f"{call.method} {call.path}"
@@ -73,11 +73,11 @@ class Yard:
         ]
 
     def neighbours(self, *devices: str, **modules: str | Record) -> None:
-        """Let other people's modules run on devices."""
+        """Add modules of other owners to devices."""
         self.hub.apply(*devices, content=content(**modules))
 
     def started(self, device: str, module: str) -> str:
-        """When a device last started a module."""
+        """The time of the last start of a module on a device."""
         return str(self.hub.agent(device)["reported"]["modules"][module]["lastStartTimeUtc"])
 
 
@@ -90,7 +90,7 @@ def bound(port: int, image: str = "other:1", container_port: int = 80) -> Record
 
 @contextmanager
 def answering(*answers: Any) -> Iterator[int]:
-    """A scoring server on loopback, where a device's would be; the last answer is given again and again."""
+    """A scoring server on loopback in place of a device's. The last response is repeated."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,16 +1,16 @@
-"""The target `iot-edge` keeps what every target promises, on a device of the loopback hub with a real engine."""
+"""The conformance of the target `iot-edge`, on a device of the loopback hub with a real engine."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 from container_engine import ContainerEngine
-from iotedge_kit import VARIABLE
 from offline_azure.client import Emulator
 from offline_iothub.client import IotHub
+from tests.targets.iotedge.iotedge_kit import VARIABLE
 
 from lading.testing import TargetConformance
 
@@ -33,7 +33,7 @@ class TestIotEdge(TargetConformance):
     @pytest.fixture(scope="class")
     @classmethod
     def target_options(cls) -> Mapping[str, Any]:
-        with socket.create_server(("127.0.0.1", 0)) as free:  # test processes share the engine, and so its ports
+        with socket.create_server(("127.0.0.1", 0)) as free:  # parallel test processes share the engine and its ports
             port = free.getsockname()[1]
         device = {"hub": VARIABLE, "device": "pi", "host_port": port, "scoring_host": "127.0.0.1"}
         return {**device, "wait": {"grace": 1, "timeout": 200}}
@@ -48,3 +48,14 @@ class TestIotEdge(TargetConformance):
     @classmethod
     def target_environ(cls, hub: IotHub, container_engine: ContainerEngine) -> Mapping[str, str]:
         return {**hub.network, VARIABLE: hub.connection_string, "DOCKER_HOST": container_engine.host}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def things_of(cls, hub: IotHub) -> Callable[[str], Sequence[str]]:
+        """The desired modules of the device, and the deployments of the hub."""
+
+        def things(service: str) -> list[str]:
+            modules = hub.agent("pi")["desired"].get("modules", {})
+            return [name for name in (*modules, *hub.state["configurations"]) if service in name]
+
+        return things

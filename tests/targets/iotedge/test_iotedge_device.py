@@ -1,4 +1,4 @@
-"""One device: what is put there, what is left alone, and what becomes of it when things go wrong."""
+"""One device: the changes, the modules that stay unchanged, and failures."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from iotedge_kit import Yard, answering
 from offline_iothub.simulated import Behaviour
+from tests.targets.iotedge.iotedge_kit import Project, answering
 from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
@@ -16,14 +16,14 @@ CRASHES = Behaviour("crash", module="salary", exit_code=3)
 
 
 @pytest.fixture
-def pi(yard: Yard) -> Yard:
-    """A device with somebody else's module."""
-    yard.hub.add_device("pi", tags={"address": "127.0.0.1"})
-    yard.neighbours("pi", camera="camera:1")
-    return yard
+def pi(project: Project) -> Project:
+    """A device with a module of another owner."""
+    project.hub.add_device("pi", tags={"address": "127.0.0.1"})
+    project.neighbours("pi", camera="camera:1")
+    return project
 
 
-def test_a_module_lives_and_goes_beside_its_neighbours(pi: Yard) -> None:
+def test_a_module_is_deployed_and_deleted_beside_others(pi: Project) -> None:
     before = pi.started("pi", "camera")
     pi.write(device="pi", routes={"up": "FROM /messages/modules/salary/* INTO $upstream"}, startup_order=2)
     done = pi.deploy()
@@ -52,35 +52,35 @@ def test_a_module_lives_and_goes_beside_its_neighbours(pi: Yard) -> None:
     assert pi.status()["state"] == "absent"
 
 
-def test_a_crash_loop_brings_back_what_ran(pi: Yard) -> None:
+def test_a_crash_loop_restores_the_previous_module(pi: Project) -> None:
     env = {"TOKEN": "${SALARY_TOKEN}"}
     create_options = {"HostConfig": {"Binds": ["${DATA}:/data"]}}
     values = {"SALARY_TOKEN": "c4n4ry-of-salary", "DATA": "/c4n4ry/data"}
     pi.write(device="pi", env=env, create_options=create_options)
-    pi.deploy(**values)
+    pi.deploy(code=0, **values)
     before = pi.modules()
     pi.hub.behave("pi", behaviours=[CRASHES])
     started = pi.started("pi", "camera")
-    pi.write(2, device="pi")  # what is brought back needs variables that this manifest does not name
+    pi.write(2, device="pi")  # the restored module needs variables that this manifest does not name
     refused = pi.shell.start("deploy", **values)
-    released(pi, "salary")  # the device is well again once it has been told to run the old module
+    released(pi, "salary")  # the device recovers after the old module is restored
     _, err = refused.communicate(timeout=LIMIT)
     assert refused.returncode == 8, err
     assert "exit code 3" in err
-    assert "what pi ran before is applied again" in err
+    assert "the previous content of pi is applied again" in err
     assert pi.modules() == before
     assert pi.started("pi", "camera") == started
     kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
     assert [value for value in values.values() if value.encode() in kept] == []
 
 
-def released(pi: Yard, module: str) -> None:
-    """Let a module run that crashed before, as soon as it is taken back."""
+def released(pi: Project, module: str) -> None:
+    """Let a module that crashed before run, as soon as it is restored."""
     crashing = pi.hub.agent("pi")["reported"]["modules"][module]["settings"]["image"]
     pi.hub.behave("pi", behaviours=[Behaviour("crash", module=module, image=f"^(?!{crashing})", exit_code=3)])
 
 
-def test_a_first_module_that_crashes_is_taken_away(pi: Yard) -> None:
+def test_a_first_module_that_crashes_is_removed(pi: Project) -> None:
     pi.hub.behave("pi", behaviours=[replace(CRASHES, message="no model is here")])
     pi.write(device="pi")
     done = pi.deploy(code=8)
@@ -91,14 +91,14 @@ def test_a_first_module_that_crashes_is_taken_away(pi: Yard) -> None:
     assert pi.status()["state"] == "absent"
 
 
-def test_content_that_the_device_cannot_read_is_taken_back_at_once(pi: Yard) -> None:
+def test_content_that_the_device_cannot_read_is_reverted_at_once(pi: Project) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("refuse", module="salary", message="manifest unknown")])
     pi.write(device="pi", wait={"grace": 0.3, "timeout": 15})
     assert "the device answers 500: manifest unknown" in pi.deploy(code=8).err
     assert set(pi.modules()) == {"camera"}
 
 
-def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
+def test_an_offline_device_gets_its_module_when_it_reconnects(pi: Project) -> None:
     pi.hub.disconnect("pi")
     pi.write(device="pi", wait={"grace": 0.3, "timeout": 15})
     done = pi.deploy(code=7)
@@ -113,11 +113,11 @@ def test_an_offline_device_gets_its_module_when_it_comes_back(pi: Yard) -> None:
     pi.hub.disconnect("pi")
     assert pi.status()["state"] == "running"
     assert "as last reported (device is offline since" in pi.status()["detail"]
-    assert "pi runs the module salary until it comes back" in pi.shell("delete").err
+    assert "pi runs the module salary until it is online again" in pi.shell("delete").err
     assert set(pi.modules()) == {"camera"}
 
 
-def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Yard) -> None:
+def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Project) -> None:
     for model in (1, 2):
         pi.write(model, device="pi", wait={"grace": 0.3, "timeout": 15})
         pi.deploy()
@@ -131,13 +131,13 @@ def test_a_rollback_of_an_offline_device_waits_for_it_there(pi: Yard) -> None:
     assert [row["state"] for row in pi.shell("history", "--json").json()] == ["up", "superseded", "superseded"]
 
 
-def test_the_deadline_of_the_command_counts_too(pi: Yard) -> None:
+def test_the_time_limit_of_the_command_counts_too(pi: Project) -> None:
     pi.hub.behave("pi", behaviours=[Behaviour("pull", module="salary", seconds=None)])
     pi.write(device="pi")
     assert "run the same command again" in pi.deploy("--timeout", "20", code=7).err
 
 
-def test_golden_requests_are_asked_before_the_rest_goes(pi: Yard) -> None:
+def test_golden_requests_are_sent_before_other_modules_are_removed(pi: Project) -> None:
     with answering([1]) as port:
         pi.write(device="pi", mode="replace", host_port=port, scoring_host="tag:address")
         done = pi.deploy()
@@ -152,30 +152,30 @@ def test_golden_requests_are_asked_before_the_rest_goes(pi: Yard) -> None:
         assert pi.modules() == before
 
 
-def test_a_host_that_the_twin_does_not_name(pi: Yard) -> None:
+def test_a_host_that_the_twin_does_not_name_is_reported(pi: Project) -> None:
     pi.write(device="pi", host_port=8080, scoring_host="reported:net.lan")
     assert "the twin of pi has no reported:net.lan" in pi.deploy().err
 
 
-def test_registry_credentials_come_and_go(pi: Yard) -> None:
-    registry = {"address": "yard.example", "username": "YARD_USER", "password": "YARD_PASSWORD"}
-    values = {"YARD_USER": "porter", "YARD_PASSWORD": "c4n4ry-of-yard"}
+def test_registry_credentials_are_added_and_removed(pi: Project) -> None:
+    registry = {"address": "registry.example", "username": "PULL_USER", "password": "PULL_PASSWORD"}
+    values = {"PULL_USER": "porter", "PULL_PASSWORD": "c4n4ry-of-project"}
     pi.write(device="pi", registry=registry)
-    done = pi.deploy(**values)
+    done = pi.deploy(code=0, **values)
     settings = pi.hub.agent("pi")["desired"]["runtime"]["settings"]
-    wanted = {"address": "yard.example", "username": "porter", "password": "c4n4ry-of-yard"}
+    wanted = {"address": "registry.example", "username": "porter", "password": "c4n4ry-of-project"}
     assert settings["registryCredentials"] == {"lading": wanted}
     assert "c4n4ry" not in done.err + done.out
     kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
     assert b"c4n4ry" not in kept
-    pi.shell("delete", **values)
+    pi.shell("delete", code=0, **values)
     assert pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"] == {}
 
 
-def test_an_empty_store_adopts_what_is_ours(pi: Yard) -> None:
+def test_a_deploy_from_an_empty_store_adopts_the_module(pi: Project) -> None:
     pi.write(device="pi")
     pi.deploy()
     writes = list(pi.writes)
     pi.deploy("--store", "elsewhere")
-    assert pi.writes == writes
+    assert len(pi.writes) == len(writes) + 1  # the module gets the id of the new release
     assert json.loads(pi.shell("history", "--store", "elsewhere", "--json").out)[0]["state"] == "up"

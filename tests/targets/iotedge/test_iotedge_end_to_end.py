@@ -1,4 +1,4 @@
-"""A model on a device that is real but for its hardware: its image is built, pushed, pulled and run, and answers."""
+"""A model on a device that is real except for its hardware. Its image is built, pushed, pulled, run and queried."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(raw_data):
 
 @dataclass
 class Site:
-    """A project, a hub, and one device `pi` beside whose module somebody else's runs."""
+    """A project, a hub, and a device `pi` that also runs a module of another owner."""
 
     shell: Shell
     hub: IotHub
@@ -51,7 +51,7 @@ class Site:
         return {"base": self.engine.base, "wheels": str(self.engine.wheels), "repository": f"{self.registry}/salary"}
 
     def write(self, number: int, **wait: float) -> None:
-        """A model that says a number, or no where it is negative."""
+        """Write a model that returns a number. For a negative number, its script fails."""
         self.shell.write("model.txt", str(number))
         self.shell.write("score.py", SCRIPT)
         sample = {"request": {"data": [[1]]}, "response": [number]}
@@ -94,10 +94,10 @@ def site(shell: Shell, iothub: IotHub, container_engine: ContainerEngine, image_
     site = Site(shell, iothub, container_engine, image_registry, port)
     before = site.module("neighbour")
     yield site
-    assert site.module("neighbour") == before  # it was never touched
+    assert site.module("neighbour") == before  # it was never changed
 
 
-def test_the_salary_model_answers_from_a_device(site: Site, salary: Shell) -> None:
+def test_the_salary_model_responds_from_a_device(site: Site, salary: Shell) -> None:
     file = salary.folder / "manifests" / "salary.yaml"
     site.engine.fetch(*salary("package", file, "--json").json()["requirements"])
     manifest = yaml.safe_load(file.read_text())
@@ -115,7 +115,7 @@ def test_a_crash_loop_is_rolled_back(site: Site) -> None:
     site.shell("deploy")
     image = site.module("salary")["settings"]["image"]
     site.write(-1)
-    site.shell.fails = True  # the module's log is told
+    site.shell.fails = True  # the output contains the module's log
     assert "the model says no" in site.shell("deploy", code=8).err
     site.hub.settle()
     assert site.module("salary")["settings"]["image"] == image
@@ -123,7 +123,7 @@ def test_a_crash_loop_is_rolled_back(site: Site) -> None:
     assert site.answer() == [1]
 
 
-def test_a_device_that_is_offline_gets_its_module_when_it_comes_back(site: Site) -> None:
+def test_an_offline_device_gets_its_module_when_it_reconnects(site: Site) -> None:
     site.write(1, timeout=2)
     site.hub.disconnect("pi")
     waiting = site.shell("deploy", code=7)

@@ -1,11 +1,11 @@
-"""A hub that is slow, busy, silent or does not take the signature; a command that dies."""
+"""A hub that is slow, busy, silent or rejects the signature, and a killed command."""
 
 from __future__ import annotations
 
 import signal
 
 import pytest
-from iotedge_kit import VARIABLE, Yard
+from tests.targets.iotedge.iotedge_kit import VARIABLE, Project
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -14,32 +14,32 @@ APPLY = "/applyConfigurationContent$"
 
 
 @pytest.fixture
-def pi(yard: Yard) -> Yard:
-    yard.hub.add_device("pi")
-    yard.neighbours("pi", camera="camera:1")
-    yard.write(device="pi")
-    return yard
+def pi(project: Project) -> Project:
+    project.hub.add_device("pi")
+    project.neighbours("pi", camera="camera:1")
+    project.write(device="pi")
+    return project
 
 
-def applied(yard: Yard) -> int:
-    """How often a device was told something."""
-    return sum("applyConfigurationContent" in call for call in yard.writes)
+def applied(project: Project) -> int:
+    """The number of changes of a device."""
+    return sum("applyConfigurationContent" in call for call in project.writes)
 
 
-def test_a_busy_hub_is_waited_for_as_long_as_it_says(pi: Yard) -> None:
+def test_a_busy_hub_gets_the_waiting_time_that_it_requests(pi: Project) -> None:
     pi.hub.faults.answer(429, headers={"Retry-After": "1"}, method="POST", path=APPLY)
     assert "1 s: POST /devices/pi/applyConfigurationContent" in pi.deploy().err
     assert pi.status()["state"] == "running"
 
 
-def test_a_hub_that_stays_away_ends_the_command_and_not_the_release(pi: Yard) -> None:
+def test_a_hub_that_stays_unavailable_ends_the_command_but_not_the_release(pi: Project) -> None:
     pi.hub.faults.answer(503, headers={"Retry-After": "0"}, times=5, path="/devices/pi$")
     assert "503" in pi.deploy(code=5).err
     pi.deploy()
     assert (pi.status()["release"], applied(pi)) == (1, 1)
 
 
-def test_an_answer_that_is_lost_is_found(pi: Yard) -> None:
+def test_a_lost_response_is_found(pi: Project) -> None:
     pi.hub.faults.drop_after(method="POST", path=APPLY)
     pi.deploy()
     assert applied(pi) == 1
@@ -50,14 +50,14 @@ def test_an_answer_that_is_lost_is_found(pi: Yard) -> None:
     assert len(pi.hub.state["configurations"]) == 1
 
 
-def test_a_signature_that_has_ended_is_made_anew_once(pi: Yard) -> None:
+def test_an_expired_signature_is_renewed_once(pi: Project) -> None:
     pi.hub.faults.expire_tokens(skip=3)
     pi.deploy()
     refused = [call.status for call in pi.hub.calls if call.status == 401]
     assert len(refused) == 1
 
 
-def test_a_key_that_is_not_taken_is_not_shown(pi: Yard) -> None:
+def test_a_rejected_key_is_not_shown(pi: Project) -> None:
     wrong = "HostName=" + pi.hub.host + ";SharedAccessKeyName=iothubowner;SharedAccessKey=d3Jvbmcta2V5LW9mLW1pbmU="
     done = pi.deploy(code=6, **{VARIABLE: wrong})
     assert "IotHubUnauthorizedAccess" in done.err
@@ -66,7 +66,7 @@ def test_a_key_that_is_not_taken_is_not_shown(pi: Yard) -> None:
     assert [call.status for call in pi.hub.calls] == [401, 401]
 
 
-def test_a_token_signs_in_where_the_hub_is_named(pi: Yard) -> None:
+def test_a_token_signs_in_if_the_hub_is_named(pi: Project) -> None:
     pi.shell.env.pop(VARIABLE)
     pi.shell.env.update(pi.hub.environ)
     pi.write(device="pi", hub=pi.hub.host)
@@ -75,14 +75,14 @@ def test_a_token_signs_in_where_the_hub_is_named(pi: Yard) -> None:
     assert pi.status()["state"] == "running"
 
 
-def test_a_hub_that_never_answers_leaves_the_outcome_open(pi: Yard) -> None:
+def test_a_hub_that_never_responds_leaves_the_outcome_unknown(pi: Project) -> None:
     pi.hub.faults.black_hole(method="POST", path=APPLY)
     assert "run the same command again" in pi.deploy("--timeout", "20", code=7).err
     pi.deploy()
     assert pi.status()["release"] == 1
 
 
-def test_a_command_that_is_killed_is_gone_on_with(pi: Yard) -> None:
+def test_a_killed_command_is_continued(pi: Project) -> None:
     killed = pi.shell.start("deploy")
     eventually(lambda: applied(pi))
     killed.send_signal(signal.SIGKILL)

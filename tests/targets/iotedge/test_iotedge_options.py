@@ -1,11 +1,12 @@
-"""What a manifest may say of the target, line by line."""
+"""The options of the target in a manifest, line by line."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -24,11 +25,11 @@ from lading_iotedge.signing import parse
 PORT = {"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "70000"}]}}}
 LONG = {"Labels": {f"l{number}": "x" * 500 for number in range(110)}}
 WHOLE = "HostName=h.azure-devices.net;SharedAccessKeyName=a;SharedAccessKey=czNjcjN0"
-REGISTRY = {"address": "yard.example", "username": "U", "password": "P"}
+REGISTRY = {"address": "registry.example", "username": "U", "password": "P"}
 
 
 def problem(folder: Path, **options: Any) -> lading.Problem | None:
-    """The one problem of a manifest, if it has any."""
+    """The only problem of a manifest, if it has one."""
     manifest = {
         "version": 1,
         "name": "salary",
@@ -80,7 +81,7 @@ def problem(folder: Path, **options: Any) -> lading.Problem | None:
         ("min_success:", {"target_condition": "*", "wait": {"min_success": 1.5}}, "must be at most 1"),
     ],
 )
-def test_a_problem_is_told_at_its_line(tmp_path: Path, place: str, options: dict[str, Any], words: str) -> None:
+def test_a_problem_is_reported_at_its_line(tmp_path: Path, place: str, options: dict[str, Any], words: str) -> None:
     found = problem(tmp_path, **options)
     assert found is not None
     assert words in str(found)
@@ -98,7 +99,7 @@ def test_a_problem_is_told_at_its_line(tmp_path: Path, place: str, options: dict
         {"device": "pi", "host_port": 8080, "scoring_host": "fe80::1"},
     ],
 )
-def test_what_may_be_said(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_these_options_are_accepted(tmp_path: Path, options: dict[str, Any]) -> None:
     assert problem(tmp_path, **options) is None
 
 
@@ -108,7 +109,7 @@ objects = st.dictionaries(st.text(st.characters(codec="utf-8")), leaves | st.lis
 
 @settings(max_examples=40)
 @given(objects)
-def test_create_options_come_back_from_their_pieces(options: dict[str, Any]) -> None:
+def test_create_options_are_restored_from_their_pieces(options: dict[str, Any]) -> None:
     pieces = split(options)
     assert joined({"settings": {"image": "a", **pieces}}) == options
     assert all(len(piece) <= CHUNK and piece.isascii() for piece in pieces.values())
@@ -150,7 +151,7 @@ FIELDS: list[tuple[str, ...]] = [
 
 @settings(max_examples=100)
 @given(st.sampled_from(FIELDS), st.sampled_from(HOSTILE), st.text("ab.", max_size=2))
-def test_hostile_text_is_refused_or_carried_literally(
+def test_malicious_text_is_refused_or_passed_on_literally(
     tmp_path: Path, path: tuple[str, ...], hostile: str, before: str
 ) -> None:
     text = before + hostile
@@ -163,9 +164,9 @@ def test_hostile_text_is_refused_or_carried_literally(
     if problem(tmp_path, **block) is not None:
         return
     options = IotEdgeOptions("h.azure-devices.net", **{**block, **_nested(block)})
-    made = part(_request(options), Variables())
+    made = part(_request(options), VARIABLES)
     content = json.loads(json.dumps(layer(made)))[AGENT][f"properties.desired.modules.{made.name}"]
-    carried = {
+    carried: dict[str, Callable[[], object]] = {
         "env": lambda: content["env"]["NAME"]["value"],
         "create_options": lambda: joined(content)["Hostname"],
         "routes": lambda: made.routes["up"],
@@ -183,16 +184,28 @@ def _held(options: IotEdgeOptions, path: tuple[str, ...]) -> object:
 
 
 class Variables:
-    """The part of a context that tells secrets."""
+    """The part of a context that returns secrets."""
 
     def secret(self, name: str) -> lading.Secret:
         return lading.Secret(name)
 
 
-def _request(options: IotEdgeOptions) -> lading.DeployRequest:
-    image = lading.Image("yard.example/salary@sha256:" + 64 * "a", "sha256:" + 64 * "a", "linux/amd64")
-    deployment = lading.Deployment("salary", "edge", options)
-    return lading.DeployRequest(deployment, None, 1, {"lading.service": "salary"}, image=image)  # type: ignore[arg-type]
+VARIABLES = cast("lading.Context", Variables())
+
+
+def _request(options: IotEdgeOptions) -> lading.DeployRequest[IotEdgeOptions]:
+    image = lading.Image(
+        reference="registry.example/salary@sha256:" + 64 * "a", digest="sha256:" + 64 * "a", platform="linux/amd64"
+    )
+    deployment = lading.Deployment(service="salary", target="edge", options=options)
+    return lading.DeployRequest(
+        deployment=deployment,
+        package=None,  # type: ignore[arg-type]  # no package is read
+        release=1,
+        release_id=16 * "1",
+        tags={"lading.service": "salary"},
+        image=image,
+    )
 
 
 @pytest.mark.parametrize(
@@ -205,33 +218,33 @@ def _request(options: IotEdgeOptions) -> lading.DeployRequest:
         ("czNjcjN0", "HostName"),
     ],
 )
-def test_a_connection_string_names_the_part_and_never_the_key(text: str, part: str) -> None:
+def test_an_invalid_connection_string_is_reported_by_its_part_without_the_key(text: str, part: str) -> None:
     with pytest.raises(lading.BadInput, match=rf"\b{part}\b") as caught:
         parse("HUB", text)
     assert "czNjcjN0" not in f"{caught.value} {caught.value.hint} {parse('HUB', WHOLE)!r}"
 
 
 @pytest.mark.parametrize(
-    "name", ["", "repo:tag@sha256:" + 64 * "0", "a b", "https://yard.example/salary", "repo@sha256:0", "repo'"]
+    "name", ["", "repo:tag@sha256:" + 64 * "0", "a b", "https://registry.example/salary", "repo@sha256:0", "repo'"]
 )
-def test_an_agent_cannot_name_every_image(name: str) -> None:
+def test_an_agent_cannot_use_every_image_name(name: str) -> None:
     request = _request(IotEdgeOptions("h.azure-devices.net", device="pi"))
     with pytest.raises(lading.BadInput, match="a device cannot run the image"):
-        reference(replace(request, image=lading.Image(name, "", "linux/amd64")))
+        reference(replace(request, image=lading.Image(reference=name, digest="", platform="linux/amd64")))
 
 
-@pytest.mark.parametrize("name", ["salary:2", "yard.example/salary", "127.0.0.1:5000/a/b@sha256:" + 64 * "0"])
-def test_an_agent_can_name_these(name: str) -> None:
+@pytest.mark.parametrize("name", ["salary:2", "registry.example/salary", "127.0.0.1:5000/a/b@sha256:" + 64 * "0"])
+def test_an_agent_can_use_these_image_names(name: str) -> None:
     request = _request(IotEdgeOptions("h.azure-devices.net", device="pi"))
-    assert reference(replace(request, image=lading.Image(name, "", "linux/amd64"))) == name
+    assert reference(replace(request, image=lading.Image(reference=name, digest="", platform="linux/amd64"))) == name
 
 
 def test_labels_on_the_hub_reach_no_other_variable() -> None:
     request = _request(IotEdgeOptions("h.azure-devices.net", device="pi", env={"A": "value of A"}))
     request = replace(request, deployment=replace(request.deployment, written={"env": {"A": "${A}"}}))
-    module = part(request, Variables()).module
+    module = part(request, VARIABLES).module
     kept, routes = without_values(module, {})
     assert "value of A" not in json.dumps(kept)
-    assert with_values(kept, routes, Variables(), ["A"])[0]["env"] == {"A": {"value": "A"}}
-    with pytest.raises(lading.StageFailed, match="wants the value of A, which no manifest"):
-        with_values(kept, routes, Variables(), [])
+    assert with_values(kept, routes, VARIABLES, ["A"])[0]["env"] == {"A": {"value": "A"}}
+    with pytest.raises(lading.StageFailed, match="needs A, a variable that no manifest"):
+        with_values(kept, routes, VARIABLES, [])

@@ -1,20 +1,16 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # for local_kit, which is a program too
-
-from local_kit import Harbour, Recorder, stop
+from tests.targets.local.local_kit import LocalService, Recorder, stop
 
 
 @pytest.fixture
-def harbour(tmp_path: Path) -> Iterator[Harbour]:
-    """A deployment that does not exist yet; nothing of it runs any more when the test is over."""
+def service(tmp_path: Path) -> Iterator[LocalService]:
+    """A deployment that does not exist yet. All of its processes are ended after the test."""
     (tmp_path / "work").mkdir()
-    harbour = Harbour(tmp_path, Recorder(tmp_path / "work"))
-    yield harbour
-    stop(harbour.folder)
+    service = LocalService(tmp_path, Recorder(tmp_path / "work"))
+    yield service
+    stop(service.folder)

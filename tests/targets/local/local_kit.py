@@ -1,6 +1,6 @@
-"""Packages to deploy, the framework's side of a deploy, and whatever it takes to leave no process behind.
+"""Packages to deploy, the framework's side of a deploy, and cleanup of all processes.
 
-Run as a program, it takes one deploy as far as it is told and then kills itself: see `main`.
+As a program, it runs one deploy to a given point and then kills itself: see `main`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import signal
 import sys
 import textwrap
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from tests.hook_kit import MemoryContext, a_version
 from tests.waiting import LIMIT, eventually
 
 from lading import (
@@ -26,13 +26,12 @@ from lading import (
     Deployment,
     DeployRequest,
     DeployStep,
+    Done,
     Failed,
-    ModelVersion,
     Package,
     Pending,
     Ready,
     ScoringUri,
-    State,
     Verdict,
 )
 from lading_local import lading_delete, lading_deploy, lading_scoring_uri
@@ -48,36 +47,14 @@ NAMED = """
     def run(raw_data):
         return os.environ["SERVICE_VERSION"]
 """
-_GRACE = 5.0  # seconds until what a test has left running is killed
+Step = TypeVar("Step")
+_GRACE_PERIOD = 5.0  # seconds before remaining processes of a test are killed
 
 
-@dataclass
-class Recorder:
-    """A context that writes down what it is told."""
-
-    work: Path
-    deadline: datetime | None = None
-    cancelled: bool = False
-    connection: Any = None
-    models: Any = None
-    told: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    intents: list[str] = field(default_factory=list)
-
-    def progress(self, phase: str, detail: str = "") -> None:
-        self.told.append((phase, detail))
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-    def secret(self, name: str) -> Any:
-        raise AssertionError(name)
-
-    def intend(self, name: str) -> None:
-        self.intents.append(name)
+class Recorder(MemoryContext):
+    """A context whose facts survive the process, like those in the store."""
 
     def record(self, name: str, text: str) -> None:
-        """As the store does, in a file that is none of the deployment's own: a killed command has it again."""
         file = self.work.with_name("recorded.json")
         known = json.loads(file.read_bytes()) if file.exists() else {}
         file.write_text(json.dumps({**known, name: text}))
@@ -90,7 +67,7 @@ class Recorder:
 def package_of(
     root: Path, script: str = NAMED, model: bytes = b"a model", requirements: tuple[str, ...] = ()
 ) -> Package:
-    """A package as a packager and the store leave it."""
+    """A package, as a packager and the store create it."""
     digest = hashlib.sha256(script.encode() + model).hexdigest()
     folder = root / f"package-{digest[:8]}"
     file = root / f"model-{hashlib.sha256(model).hexdigest()[:8]}"
@@ -100,29 +77,34 @@ def package_of(
         (folder / "requirements.txt").write_text("\n".join(requirements))
         file.write_bytes(model)
         file.chmod(0o400)
-    version = ModelVersion(
-        name="sal_model",
-        version=3,
-        sha256=hashlib.sha256(model).hexdigest(),
-        file=file,
-        file_name="model.joblib",
-        created=datetime.now(UTC),
-        framework="scikit-learn",
-        framework_version="1.7.2",
-        python="3.11",
-    )
+    version = a_version(file, name="sal_model", sha256=hashlib.sha256(model).hexdigest())
     python = ".".join(map(str, sys.version_info[:2]))
-    return Package(digest, folder, "score.py", version, python, requirements)
+    return Package(
+        digest=digest, folder=folder, scoring_script="score.py", model=version, python=python, requirements=requirements
+    )
 
 
-def request_for(package: Package, release: int = 1, **options: Any) -> DeployRequest:
-    tags = {"lading.service": "salary", "lading.package": package.digest, "lading.model": package.model.sha256}
-    return DeployRequest(Deployment("salary", "local", LocalOptions(**options)), package, release, tags)
+def request_for(package: Package, release: int = 1, **options: Any) -> DeployRequest[LocalOptions]:
+    release_id = f"{release:016x}"
+    tags = {
+        "lading.service": "salary",
+        "lading.release": str(release),
+        "lading.release-id": release_id,
+        "lading.package": package.digest,
+        "lading.model": package.model.sha256,
+    }
+    return DeployRequest(
+        deployment=Deployment(service="salary", target="local", options=LocalOptions(**options)),
+        package=package,
+        release=release,
+        release_id=release_id,
+        tags=tags,
+    )
 
 
 @dataclass
-class Harbour:
-    """One deployment, driven as the framework drives it."""
+class LocalService:
+    """One deployment, called like the framework does."""
 
     root: Path
     context: Recorder
@@ -134,27 +116,27 @@ class Harbour:
     def package(self, script: str = NAMED, **more: Any) -> Package:
         return package_of(self.root, script, **more)
 
-    def request(self, release: int = 1, script: str = NAMED, **options: Any) -> DeployRequest:
+    def request(self, release: int = 1, script: str = NAMED, **options: Any) -> DeployRequest[LocalOptions]:
         return request_for(self.package(script), release, **options)
 
-    def until(self, request: DeployRequest, kind: type[DeployStep]) -> Any:
-        """Call again while the answer is Pending; the answer must then be of `kind`."""
+    def until(self, request: DeployRequest[LocalOptions], kind: type[Step]) -> Step:
+        """Repeat the call while the answer is Pending. The answer must then be of `kind`."""
         return until(request, self.context, kind)
 
     def deploy(self, release: int = 1, script: str = NAMED, up: bool = True, **options: Any) -> Ready | Failed:
-        """A whole deploy, with the verdict of the golden requests."""
+        """A complete deploy, with the verdict of the golden requests."""
         request = self.request(release, script, **options)
         self.until(request, Candidate)
-        verdict = Verdict(up, "" if up else "the answer was wrong")
-        step: Ready | Failed = self.until(replace(request, verdict=verdict), Ready if up else Failed)
-        return step
+        verdict = Verdict(up=up, reason="" if up else "the answer was wrong")
+        request = replace(request, verdict=verdict)
+        return self.until(request, Ready) if up else self.until(request, Failed)
 
     def delete(self) -> None:
         deployment = self.request().deployment
-        eventually(lambda: lading_delete(deployment, self.context).state is State.ABSENT, "the deployment is gone")
+        eventually(lambda: lading_delete(deployment, self.context) == Done(), "the deployment is gone")
 
 
-def until(request: DeployRequest, context: Recorder, kind: type[DeployStep]) -> Any:
+def until(request: DeployRequest[LocalOptions], context: Recorder, kind: type[Step]) -> Step:
     def decided() -> DeployStep | None:
         step = lading_deploy(request, context)
         return None if isinstance(step, Pending) else step
@@ -173,31 +155,31 @@ def ask(uri: str, body: bytes = b"{}") -> Any:
         return json.loads(response.read())
 
 
-def uri_of(harbour: Harbour) -> str:
-    found = lading_scoring_uri(harbour.context)
+def uri_of(service: LocalService) -> str:
+    found = lading_scoring_uri(service.context)
     assert isinstance(found, ScoringUri)
     return found.uri
 
 
-def kill_supervisor(harbour: Harbour) -> None:
-    os.kill(eventually(lambda: harbour.folder.state()["pid"], "it has a pid"), signal.SIGKILL)
-    eventually(lambda: not harbour.folder.is_supervised(), "it is dead")
+def kill_supervisor(service: LocalService) -> None:
+    os.kill(eventually(lambda: service.folder.state()["pid"], "it has a pid"), signal.SIGKILL)
+    eventually(lambda: not service.folder.is_supervised(), "it is dead")
 
 
 def stop(folder: ControlFolder) -> None:
-    """End whatever a test has left running."""
+    """End all remaining processes of a test."""
     if not folder.is_supervised():
         return
     folder.desire(NOTHING)
     try:
-        eventually(lambda: not folder.is_supervised(), "the supervisor leaves", _GRACE)
+        eventually(lambda: not folder.is_supervised(), "the supervisor leaves", _GRACE_PERIOD)
     except AssertionError:
         with suppress(ProcessLookupError):
             os.kill(folder.state()["pid"], signal.SIGKILL)
 
 
 def main() -> None:
-    """`local_kit.py ROOT WORK RELEASE EVENTS`: deploy a release, and die as by kill -9 before the given event."""
+    """`local_kit.py ROOT WORK RELEASE EVENTS`: deploy a release, and end like `kill -9` before the given event."""
     root, work, release, events = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     request = request_for(package_of(root), release)
     context = Recorder(work)

@@ -1,4 +1,4 @@
-"""Where a release runs: this Python or one of its own, with a real model or a small one."""
+"""The Python of a release: this one or an isolated one, with a real model or a small one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import joblib
 import pytest
-from local_kit import Harbour, package_of, request_for
 from sklearn.linear_model import LinearRegression
+from tests.targets.local.local_kit import LocalService, package_of, request_for
 from tests.waiting import LIMIT, eventually
 
 from lading import Candidate, Failed, Ready, Verdict
@@ -58,68 +58,67 @@ def ask(uri: str, body: object) -> Any:
         return json.loads(response.read())
 
 
-def test_a_scikit_learn_model_is_served(harbour: Harbour, tmp_path: Path) -> None:
+def test_a_scikit_learn_model_is_served(service: LocalService, tmp_path: Path) -> None:
     model = LinearRegression().fit([[0], [10], [20]], [100.0, 120.0, 140.0])
     file = tmp_path / "fitted.joblib"
     joblib.dump(model, file)
-    candidate = harbour.until(request_for(package_of(tmp_path, SALARY, file.read_bytes())), Candidate)
+    candidate = service.until(request_for(package_of(tmp_path, SALARY, file.read_bytes())), Candidate)
     (answer,) = json.loads(ask(candidate.uri, {"data": [[21]]}))
     assert answer == pytest.approx(142.0)
 
 
 @pytest.mark.slow
-def test_an_isolated_release_runs_in_an_environment_of_its_requirements(harbour: Harbour) -> None:
-    package = package_of(harbour.root, WHERE, requirements=("sortedcontainers==2.3.0",))
+def test_an_isolated_release_runs_in_an_environment_of_its_requirements(service: LocalService) -> None:
+    package = package_of(service.root, WHERE, requirements=("sortedcontainers==2.3.0",))
     request = request_for(package, python="isolated")
-    candidate = harbour.until(request, Candidate)
+    candidate = service.until(request, Candidate)
     prefix, version = ask(candidate.uri, None)
-    assert Path(prefix).is_relative_to(harbour.context.work)
+    assert Path(prefix).is_relative_to(service.context.work)
     assert version == "2.3.0"
-    assert {"virtual environment", "requirements"} <= {phase for phase, _ in harbour.context.told}
-    harbour.until(replace(request, verdict=Verdict(up=True)), Ready)
+    assert {"virtual environment", "requirements"} <= {phase for phase, _ in service.context.shown}
+    service.until(replace(request, verdict=Verdict(up=True)), Ready)
 
-    harbour.context.told.clear()
-    harbour.until(request_for(package, 2, python="isolated", workers=2), Candidate)
-    assert harbour.context.told == []
+    service.context.shown.clear()
+    service.until(request_for(package, 2, python="isolated", workers=2), Candidate)
+    assert service.context.shown == []
 
-    harbour.deploy(3)
-    eventually(lambda: list(harbour.folder.state()["releases"]) == ["3"], "the isolated release has left")
-    harbour.deploy(4)
-    assert not list(harbour.context.work.glob("environments/*"))
+    service.deploy(3)
+    eventually(lambda: list(service.folder.state()["releases"]) == ["3"], "the isolated release has left")
+    service.deploy(4)
+    assert not list(service.context.work.glob("environments/*"))
 
 
 @pytest.mark.slow
-def test_requirements_that_cannot_be_had_fail_with_pips_last_lines(harbour: Harbour) -> None:
-    package = package_of(harbour.root, WHERE, requirements=("sortedcontainers==999",))
-    failed = harbour.until(request_for(package, python="isolated"), Failed)
+def test_a_failed_installation_shows_pips_last_lines(service: LocalService) -> None:
+    package = package_of(service.root, WHERE, requirements=("sortedcontainers==999",))
+    failed = service.until(request_for(package, python="isolated"), Failed)
     assert failed.reason == "the installation of the requirements ended with exit code 1"
     assert "sortedcontainers==999" in failed.log
-    assert not list(harbour.context.work.glob("environments/*"))
+    assert not list(service.context.work.glob("environments/*"))
 
 
-def test_a_cancelled_installation_leaves_no_half_environment(harbour: Harbour) -> None:
-    harbour.context.cancelled = True
-    package = package_of(harbour.root, WHERE, requirements=("sortedcontainers==2.3.0",))
-    failed = harbour.until(request_for(package, python="isolated"), Failed)
+def test_a_cancelled_installation_leaves_no_incomplete_environment(service: LocalService) -> None:
+    service.context.cancel_after = 0
+    package = package_of(service.root, WHERE, requirements=("sortedcontainers==2.3.0",))
+    failed = service.until(request_for(package, python="isolated"), Failed)
     assert "was stopped" in failed.reason
-    assert not list(harbour.context.work.glob("environments/*"))
+    assert not list(service.context.work.glob("environments/*"))
 
 
-def test_a_python_that_is_not_here_is_named(harbour: Harbour) -> None:
-    package = replace(package_of(harbour.root, WHERE), python="3.4")
-    failed = harbour.until(request_for(package, python="isolated"), Failed)
+def test_a_missing_python_is_named(service: LocalService) -> None:
+    package = replace(package_of(service.root, WHERE), python="3.4")
+    failed = service.until(request_for(package, python="isolated"), Failed)
     assert "python 3.4" in failed.reason
 
 
-def test_a_missing_extra_is_named(harbour: Harbour) -> None:
+def test_a_missing_extra_is_named(service: LocalService) -> None:
     code = f"""
 import sys
 sys.modules["httptools"] = None
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from local_kit import *
+from tests.targets.local.local_kit import *
 try:
-    request = request_for(package_of(Path({str(harbour.root)!r})))
-    until(request, Recorder(Path({str(harbour.context.work)!r})), Candidate)
+    request = request_for(package_of(Path({str(service.root)!r})))
+    until(request, Recorder(Path({str(service.context.work)!r})), Candidate)
 except Exception as error:
     print(type(error).__name__, error.hint)
 """
@@ -127,14 +126,14 @@ except Exception as error:
     assert done.stdout == "PluginError pip install 'lading[local]'\n"
 
 
-def test_reading_the_status_imports_nothing_heavy(harbour: Harbour) -> None:
-    harbour.deploy(1)
+def test_reading_the_status_imports_nothing_heavy(service: LocalService) -> None:
+    service.deploy(1)
     code = f"""
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 import lading_local
-status = lading_local.lading_status(SimpleNamespace(work=Path({str(harbour.context.work)!r})))
+status = lading_local.lading_status(SimpleNamespace(work=Path({str(service.context.work)!r})))
 assert status.state == "running", status
 heavy = "asyncio subprocess http.client tempfile socket httptools pydantic rich logging numpy sklearn urllib.request"
 print(*[name for name in heavy.split() if name in sys.modules])

@@ -1,4 +1,4 @@
-"""Files that somebody else put into the folder of a service: none of them runs, and none decides what runs."""
+"""Planted files in the folder of a service: they do not run, and do not decide what runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from local_kit import Harbour, ask, eventually, kill_supervisor, uri_of
 from tests.conftest import Done, Shell
+from tests.targets.local.local_kit import LocalService, ask, kill_supervisor, uri_of
+from tests.waiting import eventually
 
-from lading import Candidate, Ready, Refused, Verdict
+from lading import Candidate, Failed, Ready, Refused, Verdict
 from lading_local import lading_deploy, lading_scoring_uri, lading_status
 from lading_serving.spec import ReleaseSpec
 
@@ -31,7 +31,7 @@ def deploy(salary: Shell, *argv: str, code: int = 0) -> Done:
 
 
 def plant_release(work: Path, number: int, tags: dict[str, str] | None = None) -> Path:
-    """Plant a release whose `python` is a script; returns what that script would make."""
+    """Plant a release whose `python` is a script. Returns the file that this script would create."""
     mark, script = work.parent / "it-ran", work.parent / "python"
     script.write_text(f"#!/bin/sh\ntouch '{mark}'\n")
     script.chmod(0o700)
@@ -68,85 +68,79 @@ def test_a_planted_release_never_runs(salary: Shell, number: int) -> None:
     assert not mark.exists()
 
 
-def test_a_planted_release_with_the_right_tags_never_runs(harbour: Harbour) -> None:
-    request = harbour.request()
-    mark = plant_release(harbour.context.work, 1, dict(request.tags))
+def test_a_planted_release_with_the_right_tags_never_runs(service: LocalService) -> None:
+    request = service.request()
+    mark = plant_release(service.context.work, 1, dict(request.tags))
     with pytest.raises(Refused, match=r"releases/1\.json"):
-        lading_deploy(request, harbour.context)
-    assert not harbour.folder.is_supervised()
+        lading_deploy(request, service.context)
+    assert not service.folder.is_supervised()
     assert not mark.exists()
 
 
-def test_an_altered_release_is_not_started_again(harbour: Harbour) -> None:
-    harbour.deploy(1)
-    kill_supervisor(harbour)
-    file = harbour.folder.spec(1)
+def test_an_altered_release_is_not_started_again(service: LocalService) -> None:
+    service.deploy(1)
+    kill_supervisor(service)
+    file = service.folder.spec(1)
     spec = json.loads(file.read_bytes())
-    mark = plant_release(harbour.context.work, 1, spec["tags"])
+    mark = plant_release(service.context.work, 1, spec["tags"])
     with pytest.raises(Refused, match=r"releases/1\.json has sha256 [0-9a-f]{64}, not [0-9a-f]{64} as recorded"):
-        lading_deploy(harbour.request(2), harbour.context)
+        lading_deploy(service.request(2), service.context)
     assert not mark.exists()
 
 
-def test_a_running_supervisor_starts_no_planted_release(harbour: Harbour) -> None:
-    harbour.deploy(1)
-    uri = uri_of(harbour)
-    mark = plant_release(harbour.context.work, 7)
-    desire(harbour.context.work, 1, 7)
-    harbour.folder.wake()
+def test_a_running_supervisor_does_not_start_a_planted_release(service: LocalService) -> None:
+    service.deploy(1)
+    uri = uri_of(service)
+    mark = plant_release(service.context.work, 7)
+    desire(service.context.work, 1, 7)
+    service.folder.wake()
     with pytest.raises(Refused, match=r"releases/7\.json"):
-        lading_deploy(harbour.request(2), harbour.context)
+        lading_deploy(service.request(2), service.context)
     assert ask(uri) == "1"
     assert not mark.exists()
 
 
-def test_a_running_release_outlives_an_altered_spec(harbour: Harbour) -> None:
-    harbour.deploy(1)
-    uri = uri_of(harbour)
-    mark = plant_release(harbour.context.work, 1)
-    for worker in children(harbour.folder.state()["pid"]):
+def test_a_running_release_is_not_affected_by_an_altered_spec(service: LocalService) -> None:
+    service.deploy(1)
+    uri = uri_of(service)
+    mark = plant_release(service.context.work, 1)
+    for worker in children(service.folder.state()["pid"]):
         os.kill(worker, signal.SIGKILL)
     eventually(lambda: answers(uri), "another worker serves")
     assert not mark.exists()
-    assert isinstance(harbour.deploy(2), Ready)
-    assert uri_of(harbour) == uri
+    assert isinstance(service.deploy(2), Ready)
+    assert uri_of(service) == uri
 
 
-def test_a_killed_supervisor_starts_the_recorded_releases_again(harbour: Harbour) -> None:
-    harbour.deploy(1)
-    uri = uri_of(harbour)
-    kill_supervisor(harbour)
-    candidate = harbour.until(harbour.request(2), Candidate)
+def test_after_a_kill_only_the_recorded_releases_are_started_again(service: LocalService) -> None:
+    service.deploy(1)
+    uri = uri_of(service)
+    kill_supervisor(service)
+    candidate = service.until(service.request(2), Candidate)
     assert (ask(uri), ask(candidate.uri)) == ("1", "2")
-    harbour.until(replace(harbour.request(2), verdict=Verdict(up=False, reason="wrong")), object)
+    service.until(replace(service.request(2), verdict=Verdict(up=False, reason="wrong")), object)
     assert ask(uri) == "1"
 
 
-def test_a_planted_environment_is_not_used(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_environment_is_not_used(service: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
     from lading_local import environment
 
-    package = harbour.package()
+    package = service.package()
     key = environment._key(package.python, (*package.requirements, *environment._server_requirements()))
-    planted = harbour.context.work / "environments" / key
+    planted = service.context.work / "environments" / key
     (planted / "bin").mkdir(parents=True)
     (planted / "bin" / "python").symlink_to(sys.executable)
     (planted / "complete").touch()
-    monkeypatch.setattr(environment, "_run", lambda phase, argv, context: harbour_failed(phase))
-    found = environment.ensure_environment(package, harbour.context)
+    monkeypatch.setattr(environment, "_run", lambda phase, argv, context: Failed(reason=phase))
+    found = environment.ensure_environment(package, service.context)
     assert not isinstance(found, Path)
 
 
-def harbour_failed(phase: str) -> Any:
-    from lading import Failed
-
-    return Failed(phase)
-
-
-def test_what_a_release_runs_lies_where_nobody_can_foresee(harbour: Harbour) -> None:
+def test_the_folder_of_a_release_has_an_unpredictable_name(service: LocalService) -> None:
     homes = set()
     for number in (1, 2):
-        harbour.deploy(number)
-        homes.add(json.loads(harbour.folder.spec(number).read_bytes())["folder"])
+        service.deploy(number)
+        homes.add(json.loads(service.folder.spec(number).read_bytes())["folder"])
     assert len({home.rpartition("-")[2] for home in homes}) == 2
     assert all(len(home.rpartition("-")[2]) == 16 for home in homes)
 
@@ -163,17 +157,17 @@ NAMES = ("desired.json", "state.json", "starts.json", "lock", "supervisor.log", 
 
 @pytest.mark.parametrize("kind", FOREIGN)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_foreign_thing_at_a_known_name_is_refused(harbour: Harbour, name: str, kind: str, tmp_path: Path) -> None:
+def test_a_foreign_file_at_a_known_name_is_refused(service: LocalService, name: str, kind: str, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.write_text("keep")
-    path = harbour.context.work / name
+    path = service.context.work / name
     path.parent.mkdir(exist_ok=True)
     FOREIGN[kind](path, outside)
     for hook in (
-        lambda: lading_status(harbour.context),
-        lambda: lading_scoring_uri(harbour.context),
-        lambda: lading_deploy(harbour.request(), harbour.context),
-        harbour.delete,
+        lambda: lading_status(service.context),
+        lambda: lading_scoring_uri(service.context),
+        lambda: lading_deploy(service.request(), service.context),
+        service.delete,
     ):
         with pytest.raises(Refused, match=name):
             hook()
@@ -184,20 +178,20 @@ def test_a_foreign_thing_at_a_known_name_is_refused(harbour: Harbour, name: str,
 
 @pytest.mark.parametrize("content", ["{", "[]", "7", '{"serving": "../../x", "candidate": null}', "[" * 100_000])
 @pytest.mark.parametrize("name", ["desired.json", "state.json", "starts.json"])
-def test_garbage_at_a_known_name_is_refused(harbour: Harbour, name: str, content: str) -> None:
-    (harbour.context.work / name).write_text(content)
+def test_unreadable_content_at_a_known_name_is_refused(service: LocalService, name: str, content: str) -> None:
+    (service.context.work / name).write_text(content)
     with pytest.raises(Refused, match=name):
-        lading_deploy(harbour.request(), harbour.context)
-    (harbour.context.work / name).unlink()
+        lading_deploy(service.request(), service.context)
+    (service.context.work / name).unlink()
 
 
-def test_a_planted_state_leads_no_client_elsewhere(harbour: Harbour) -> None:
-    harbour.deploy(1)
-    state = harbour.folder.state()
+def test_a_planted_state_does_not_lead_clients_to_another_machine(service: LocalService) -> None:
+    service.deploy(1)
+    state = service.folder.state()
     state["releases"]["1"]["public_uri"] = "http://192.0.2.1:80/score"
-    harbour.folder.write_state(state)
+    service.folder.write_state(state)
     with pytest.raises(Refused, match=r"state\.json"):
-        lading_scoring_uri(harbour.context)
+        lading_scoring_uri(service.context)
 
 
 def children(pid: int) -> list[int]:
@@ -206,6 +200,6 @@ def children(pid: int) -> list[int]:
 
 def answers(uri: str) -> bool:
     try:
-        return ask(uri) == "1"
+        return bool(ask(uri) == "1")
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Back to an earlier release on this machine: the answers change back, behind the same address."""
+"""Rollback to an earlier release on this machine: the responses change back, at the same address."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def answer(shell: Shell) -> float:
     return float(salary)
 
 
-@pytest.mark.slow  # the rollbacks of tests/core are quicker, on a target that does nothing
-def test_the_answers_change_back(salary: Shell) -> None:
+@pytest.mark.slow  # the rollbacks of tests/core are faster, with a fake target
+def test_the_responses_change_back(salary: Shell) -> None:
     uri = salary("deploy", SALARY).out
     text = (salary.folder / SALARY).read_text()
     mean = text.replace("linear_model.LinearRegression", "dummy.DummyRegressor")

@@ -1,4 +1,4 @@
-"""The least that a click command can be."""
+"""A minimal click command."""
 
 import click
 

@@ -1,8 +1,8 @@
-"""Says what it is, and does nothing."""
+"""A plugin with a description and no behaviour."""
 
 from lading import Description, hookimpl
 
 
 @hookimpl
-def lading_describe():
-    return Description(summary="idle")
+def lading_describe() -> Description:
+    return Description(summary="idle", api=1)

@@ -1,1 +1,1 @@
-import lading_broken_steel  # noqa: F401 - of the extra `steel`
+import lading_broken_steel  # type: ignore[import-not-found]  # noqa: F401 - of the extra `steel`

@@ -1,3 +1,3 @@
 import sys
 
-sys.exit("the crew has left")
+sys.exit("the plugin has ended")

@@ -1,6 +1,6 @@
-"""Prints while it is imported, and is fine otherwise."""
+"""A plugin that prints during its import and is otherwise correct."""
 
 from .targets import Whole
 
-print("ahoy")
+print("hello")
 talker = Whole()

@@ -1,13 +1,25 @@
-"""Accounts that keep models and runs as files in a folder: `ledger` as it should, the others break one rule each."""
+"""Accounts that store models and runs as files in a folder. `ledger` is correct; each other breaks one rule."""
 
 import json
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lading import Description, ModelReference, Options, TrackedRun, hookimpl
+from lading import (
+    ConnectRequest,
+    Context,
+    Description,
+    Json,
+    ModelReference,
+    Options,
+    RegisterRequest,
+    Run,
+    TrackedRun,
+    hookimpl,
+)
 
 
 @dataclass(frozen=True)
@@ -18,38 +30,39 @@ class LedgerOptions(Options):
 
 class Ledger:
     @hookimpl
-    def lading_describe(self):
-        return Description(summary="files in a folder", options=LedgerOptions)
+    def lading_describe(self) -> Description:
+        return Description(summary="files in a folder", api=1, options=LedgerOptions)
 
     @hookimpl
-    def lading_connect(self, request, context):
-        context.secret("HARBOUR_PASSWORD")
+    def lading_connect(self, request: ConnectRequest[LedgerOptions], context: Context) -> Path:
+        context.secret("HOSTING_PASSWORD")
         return Path(request.options.folder)
 
     @hookimpl
-    def lading_register(self, request, context):
+    def lading_register(self, request: RegisterRequest, context: Context) -> ModelReference:
         page = self.page(context.connection / "models" / request.name, request.sha256)
         self.keep(page, self.version(request))
         return ModelReference(registry="ledger", name=request.name, version=page.stem)
 
     @hookimpl
-    def lading_track(self, request, context):
+    def lading_track(self, request: Run, context: Context) -> TrackedRun:
         page = self.page(context.connection / "runs" / request.id, request.id)
         self.keep(page, self.run(request))
         return TrackedRun(tracker="ledger", id=page.stem)
 
-    def page(self, folder, name):
+    def page(self, folder: Path, name: str) -> Path:
         return folder / f"{name}.json"
 
-    def version(self, request):
+    def version(self, request: RegisterRequest) -> dict[str, Json]:
+        assert request.run is not None
         run = request.run.tracked[0].id
         return {"description": request.description, "tags": dict(request.tags), "run": run}
 
-    def run(self, request):
+    def run(self, request: Run) -> dict[str, Json]:
         values = {**request.parameters, **request.metrics}
         return {"state": request.state, "values": values, "error": request.error or ""}
 
-    def keep(self, page, content):
+    def keep(self, page: Path, content: dict[str, Json]) -> None:
         page.parent.mkdir(parents=True, exist_ok=True)
         scratch = page.with_suffix(".new")
         scratch.write_text(json.dumps(content))
@@ -57,7 +70,7 @@ class Ledger:
 
 
 class Noisy(Ledger):
-    def keep(self, page, content):
+    def keep(self, page: Path, content: dict[str, Json]) -> None:
         time.sleep(0.01)
         print("kept", page)
         super().keep(page, content)
@@ -65,42 +78,42 @@ class Noisy(Ledger):
 
 class Gossip(Ledger):
     @hookimpl
-    def lading_track(self, request, context):
-        url = f"https://me:{os.environ['HARBOUR_PASSWORD']}@ledger.example"
+    def lading_track(self, request: Run, context: Context) -> TrackedRun:
+        url = f"https://me:{os.environ['HOSTING_PASSWORD']}@ledger.example"
         return replace(super().lading_track(request, context), url=url)
 
 
 class Forgetful(Ledger):
-    """Makes a version of what has one."""
+    """Registers the same model as a new version each time."""
 
-    def page(self, folder, name):
+    def page(self, folder: Path, name: str) -> Path:
         return super().page(folder, uuid.uuid4().hex if folder.parent.name == "models" else name)
 
 
 class Mute(Ledger):
-    def version(self, request):
+    def version(self, request: RegisterRequest) -> dict[str, Json]:
         return {**super().version(request), "description": "", "tags": {}}
 
 
 class Loose(Ledger):
-    """Does not say which run a model is of."""
+    """Does not link a model to its run."""
 
-    def version(self, request):
+    def version(self, request: RegisterRequest) -> dict[str, Json]:
         return {**super().version(request), "run": None}
 
 
 class Misnaming(Ledger):
     @hookimpl
-    def lading_register(self, request, context):
+    def lading_register(self, request: RegisterRequest, context: Context) -> ModelReference:
         answer = super().lading_register(request, context)
         return replace(answer, version=f"of-{answer.version}")
 
 
 class Torn(Ledger):
-    """Has a version of each try, and removes the ones before only once it comes to its end."""
+    """Has a version of each try, and removes the earlier ones only at the end."""
 
     @hookimpl
-    def lading_register(self, request, context):
+    def lading_register(self, request: RegisterRequest, context: Context) -> ModelReference:
         folder = context.connection / "models" / request.name
         draft = folder / f"{uuid.uuid4().hex}.json"
         self.keep(draft, self.version(request))
@@ -109,28 +122,37 @@ class Torn(Ledger):
         return answer
 
 
-class Doubling(Ledger):
-    """Makes a run of each time that it is told of one."""
+class Single(Ledger):
+    """Reads the model as one file."""
 
     @hookimpl
-    def lading_track(self, request, context):
+    def lading_register(self, request: RegisterRequest, context: Context) -> ModelReference:
+        request.file.read_bytes()
+        return super().lading_register(request, context)
+
+
+class Doubling(Ledger):
+    """Creates a new run at each call."""
+
+    @hookimpl
+    def lading_track(self, request: Run, context: Context) -> TrackedRun:
         page = context.connection / "runs" / request.id / f"{uuid.uuid4().hex}.json"
         self.keep(page, self.run(request))
         return TrackedRun(tracker="ledger", id=page.stem)
 
 
 class Cheerful(Ledger):
-    """Knows of no failure."""
+    """Records no failure."""
 
-    def run(self, request):
+    def run(self, request: Run) -> dict[str, Json]:
         return {**super().run(request), "state": "running" if request.state == "running" else "finished"}
 
 
 class Early(Ledger):
-    """Takes down the parameters at the start alone."""
+    """Records the parameters only at the start of a run."""
 
     @hookimpl
-    def lading_track(self, request, context):
+    def lading_track(self, request: Run, context: Context) -> TrackedRun:
         if request.state == "running":
             return super().lading_track(request, context)
         file = self.page(context.connection / "runs" / request.id, request.id)
@@ -138,10 +160,32 @@ class Early(Ledger):
         return super().lading_track(replace(request, parameters=begun), context)
 
 
-class Hasty(Ledger):
-    """Says that a run has finished before it has its values, and leaves alone what has finished."""
+class Album(Ledger):
+    """Stores the names of a run's files too."""
 
-    def keep(self, page, content):
+    @hookimpl  # pluggy passes to each implementation only its own arguments
+    def lading_track(  # type: ignore[override]
+        self, request: Run, context: Context, artifacts: Sequence[Path]
+    ) -> TrackedRun:
+        page = self.page(context.connection / "runs" / request.id, request.id)
+        self.keep(page, {**self.run(request), "artifacts": self.files(artifacts)})
+        return TrackedRun(tracker="ledger", id=page.stem)
+
+    def files(self, artifacts: Sequence[Path]) -> list[str]:
+        return [file.name for file in artifacts]
+
+
+class Careless(Album):
+    """Stores only the first file."""
+
+    def files(self, artifacts: Sequence[Path]) -> list[str]:
+        return super().files(artifacts[:1])
+
+
+class Hasty(Ledger):
+    """Marks a run as finished before its values are stored, and never changes a finished run."""
+
+    def keep(self, page: Path, content: dict[str, Json]) -> None:
         if page.exists() and json.loads(page.read_text()).get("state") == "finished":
             return
         super().keep(page, {**content, "values": {}} if "values" in content else content)
@@ -155,8 +199,11 @@ forgetful = Forgetful()
 mute = Mute()
 loose = Loose()
 misnaming = Misnaming()
+single = Single()
 torn = Torn()
 doubling = Doubling()
 cheerful = Cheerful()
 early = Early()
+album = Album()
+careless = Careless()
 hasty = Hasty()

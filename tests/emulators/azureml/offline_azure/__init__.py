@@ -1,6 +1,6 @@
-"""An offline Azure: what Azure ML, Resource Manager and Entra ID answer, for the unmodified SDK and without a network.
+"""An offline Azure: responses of Azure ML, Resource Manager and Entra ID for the unmodified SDK, without a network.
 
-It is a program of its own (`python -m offline_azure`). Clients reach it through `HTTPS_PROXY` and trust its certificate
-authority through `REQUESTS_CA_BUNDLE`; they keep the host names of production. The README beside this package says what
-it knows and how a test uses it.
+It is a separate program (`python -m offline_azure`). Clients reach it through `HTTPS_PROXY` and trust its certificate
+authority through `REQUESTS_CA_BUNDLE`. They use the production host names. The README beside this package describes its
+routes and its use in a test.
 """

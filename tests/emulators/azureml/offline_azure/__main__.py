@@ -1,6 +1,6 @@
-"""`python -m offline_azure AZURITE`: serve until standard input ends.
+"""Serve until standard input ends: `python -m offline_azure AZURITE`.
 
-`AZURITE` is the script that starts its blob service. The first line of output is one JSON object: the addresses of the
+`AZURITE` is the script that starts its blob service. The first line of output is a JSON object: the addresses of the
 proxy and of the control API, and the file with the certificate authority.
 """
 

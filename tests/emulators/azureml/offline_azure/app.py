@@ -1,4 +1,4 @@
-"""From a call to its answer: the sign-in, the route."""
+"""From a call to its response: the sign-in and the route."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROUTES: list[Route[Visit]] = [route for part in PARTS for routes in part.ROUTES 
 
 
 class App(Door):
-    """The whole of the offline Azure, behind its proxy."""
+    """The complete offline Azure, behind its proxy."""
 
     def __init__(self, world: World, machines: Machines) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class App(Door):
         self.machines = machines
 
     def reset(self, world: World) -> None:
-        """Forget everything, and go on with `world`."""
+        """Replace the state by `world`."""
         with self.machines.lock:
             self.faults.reset()
             self.machines.reset()
@@ -38,7 +38,7 @@ class App(Door):
             self.world = world
 
     def snapshot(self, read: Callable[[World], T]) -> T:
-        """What `read` makes of the world while nothing else happens in it."""
+        """The result of `read` for the world, while no other call changes it."""
         with self.machines.lock:
             return read(self.world)
 

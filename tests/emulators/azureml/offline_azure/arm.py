@@ -18,7 +18,7 @@ LOCATIONS = ["East US", "West Europe", "Southeast Asia"]
 
 @public.on("GET", "/metadata/endpoints")
 def clouds(visit: Visit) -> Answer:
-    """The built-in entry of a client wins over what it reads here."""
+    """The clouds. A client prefers its built-in entry to this one."""
     return as_json([{"name": "AzureCloud", "authentication": {"loginEndpoint": "https://login.microsoftonline.com"}}])
 
 
@@ -89,13 +89,13 @@ def earlier_deployments(visit: Visit) -> Answer:
 @routes.on("DELETE", GROUP + "/providers/Microsoft.Insights/components/{name}")
 @routes.on("DELETE", GROUP + "/providers/Microsoft.KeyVault/vaults/{name}")
 def clean_up(visit: Visit) -> Answer:
-    """The SDK takes away what a template had made before it failed; none of it is kept here."""
+    """The SDK removes the results of a template that failed. Nothing is stored here."""
     return Answer(204)
 
 
 @routes.on("PUT", GROUP + "/providers/Microsoft.Resources/deployments/{deployment}")
 def deploy(visit: Visit) -> Answer:
-    """Creates the workspaces that the template holds, at once."""
+    """Create the workspaces of the template at once."""
     template = visit.request.json()["properties"]["template"]
     kind = "Microsoft.MachineLearningServices/workspaces"
     made = [item for item in template["resources"] if item["type"] == kind]

@@ -1,4 +1,4 @@
-"""Artifacts: names in the workspace for blobs that the client writes and reads itself, by signed URLs."""
+"""Artifacts: names in the workspace for blobs. The client reads and writes the blobs itself, through signed URLs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def having_prefix(workspace: Workspace, prefix: str) -> list[Record]:
 
 
 def find(workspace: Workspace, identifier: str) -> Record:
-    """The artifact `origin/container/path`; raises Refusal where there is none."""
+    """The artifact `origin/container/path`. Raises Refusal if it does not exist."""
     if identifier not in workspace.artifacts:
         raise Refusal(404, "UserError", f"Artifact {identifier} was not found")
     return workspace.artifacts[identifier]
@@ -75,7 +75,7 @@ def _identifier(visit: Visit) -> str:
 
 
 def _add(workspace: Workspace, origin: str, container: str, asked: str) -> Record:
-    path = posixpath.normpath(asked)  # a run that completes names its outputs ./outputs/...
+    path = posixpath.normpath(asked)  # a completed run names its outputs ./outputs/...
     identifier = f"{origin}/{container}/{path}"
     workspace.artifacts[identifier] = {
         "artifactId": identifier,

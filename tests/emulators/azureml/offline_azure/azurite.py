@@ -1,4 +1,4 @@
-"""Azurite, installed by npm into the environment when it is first needed."""
+"""Azurite, which npm installs into the environment on first use."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ DONE = FOLDER / ".done"
 
 
 class Missing(Exception):
-    """A part of the machine is not there."""
+    """A required part of the machine is missing."""
 
 
 def azurite() -> Path:
-    """The script that starts the blob service; raises Missing where this machine cannot have it."""
+    """The script that starts the blob service. Raises Missing if it cannot be installed."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             raise Missing(f"{program} is missing: the offline azure keeps its blobs in azurite")

@@ -1,4 +1,4 @@
-"""Blobs: a real Azurite in a process of its own, and URLs signed for it."""
+"""Blobs: a real Azurite in its own process, and signed URLs for it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .messages import Answer, Request
 
 BLOB_HOST = ".blob.core.windows.net"
 EXPIRY = "2099-01-01T00:00:00Z"
-VERSION = "2018-11-09"  # of the signature: the last one whose text to sign is this short
+VERSION = "2018-11-09"  # of the signature: the last one with a short text to sign
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "proxy-connection", "expect"}
 
 
 class Blobs:
-    """One storage account. Everything is kept in memory and gone with the process."""
+    """One storage account. Its content is in memory and lost with the process."""
 
     def __init__(self, azurite: Path, folder: Path) -> None:
         self.account = f"offline{secrets.token_hex(4)}"
@@ -39,7 +39,7 @@ class Blobs:
         return self.account + BLOB_HOST
 
     def url(self, container: str, name: str, permissions: str) -> str:
-        """A signed URL for one blob, and for nothing else."""
+        """A signed URL for exactly one blob."""
         self._make(container)
         resource = f"/blob/{self.account}/{container}/{name}"
         fields = (permissions, "", EXPIRY, resource, "", "", "", VERSION, "b", "", "", "", "", "", "")
@@ -47,13 +47,13 @@ class Blobs:
         return f"https://{self.host}/{container}/{quote(name)}?{urlencode(query)}"
 
     def forward(self, request: Request) -> Answer:
-        """Hand a client's call to Azurite as it came."""
+        """Forward a client's call to Azurite unchanged."""
         head = request.head
         headers = {name: text for name, text in head.headers.items() if name not in HOP_BY_HOP}
         return self._ask(head.method, head.target, request.body, headers)
 
     def get(self, container: str, name: str) -> bytes:
-        """Raises FileNotFoundError where nothing was uploaded under that name."""
+        """The content of a blob. Raises FileNotFoundError if nothing was uploaded with this name."""
         answer = self._ask("GET", self._target(container, name, "r"), b"", {"host": self.host})
         if answer.status != 200:
             raise FileNotFoundError(name)

@@ -1,4 +1,4 @@
-"""The log of all that was asked, and what no emulator should have been asked."""
+"""The log of all calls, and the calls that no emulator should receive."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ LARGEST = 1 << 18
 
 @dataclass
 class Call:
-    """One request. `status` is None where no answer was given; `fault` is the effect of the rule that it met; `at` is
-    the second in which it came, on a clock of the emulator's.
+    """One request.
+
+    `status` is None if no response was sent. `fault` is the effect of the rule that applied. `at` is the time of the
+    request in seconds, on a clock of the emulator.
     """
 
     number: int
@@ -33,7 +35,7 @@ class Call:
 
 
 class CallLog:
-    """All calls since the last reset, in order, and the failures: unknown routes and wrong shapes."""
+    """All calls since the last reset, in order, and the failures: unknown routes and malformed requests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +53,7 @@ class CallLog:
             self._failures.append(f"{call.method} {call.host}{call.path}: {reason}")
 
     def accept_failures(self) -> list[str]:
-        """Those so far, which are then forgotten."""
+        """Return and clear the failures so far."""
         with self._lock:
             accepted, self._failures = self._failures, []
         return accepted
@@ -67,7 +69,7 @@ class CallLog:
 
 
 def summary(head: Head, body: bytes) -> Any:
-    """What the log keeps of a body: its JSON, its form without secrets, or its length in bytes."""
+    """The form of a body in the log: its JSON, its form fields without secrets, or its length in bytes."""
     content = head.headers.get("content-type", "")
     if content.startswith("application/x-www-form-urlencoded"):
         form = dict(parse_qsl(body.decode()))

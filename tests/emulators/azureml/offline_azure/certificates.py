@@ -1,4 +1,4 @@
-"""A certificate authority made at start, and a certificate for each host that is asked for."""
+"""A certificate authority that is created at start, and a certificate for each requested host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIFETIME = timedelta(days=2)
 
 
 class Authority:
-    """Signs certificates; `bundle` is the file that a client trusts."""
+    """Signs certificates. `bundle` is the file that a client trusts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,7 +28,7 @@ class Authority:
         self.bundle.write_bytes(self._own().public_bytes(serialization.Encoding.PEM))
 
     def context(self, host: str) -> ssl.SSLContext:
-        """What a TLS listener that calls itself `host` needs."""
+        """The TLS context of a listener with the name `host`."""
         with self._lock:
             if host not in self._contexts:
                 self._contexts[host] = self._issue(host)

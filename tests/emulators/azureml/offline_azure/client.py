@@ -1,4 +1,4 @@
-"""The emulator as a test sees it: started, pointed at, told what goes wrong, asked what happened."""
+"""The emulator from the side of a test: start, environment, faults and records."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 from .calls import Call
 from .sign_in import IDENTITY_HEADER
 
-# The proxy leads to no package index, and a command need not find that out: it compares what is installed.
+# The proxy leads to no package index. So commands compare the installed distributions without trying.
 NO_INDEX = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1"}
 PACKAGES = sorted(Path(__file__).parents[2].glob("*/"))  # the folders of all emulators
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Where the test's own workspace is."""
+    """The location of the test's own workspace."""
 
     subscription_id: str
     resource_group: str
@@ -33,7 +33,7 @@ class Coordinates:
 
 
 class Emulator:
-    """The process. It ends with its standard input, so also when this process dies."""
+    """The process of an emulator. It ends with its standard input, and so also when this process dies."""
 
     def __init__(self, *arguments: str | Path, program: str = "offline_azure") -> None:
         self._process = subprocess.Popen(
@@ -59,7 +59,7 @@ class Emulator:
         return self._process.pid
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One call of the control API; raises ValueError where it is refused."""
+        """Call the control API. Raises ValueError if the call is refused."""
         connection = http.client.HTTPConnection(self._control, timeout=60)
         try:
             connection.request(method, path, None if body is None else json.dumps(body))
@@ -78,7 +78,7 @@ class Emulator:
 
 
 class Calls:
-    """The call log, oldest first, as it is when asked."""
+    """The current call log, oldest first."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -90,12 +90,12 @@ class Calls:
         return len(self._kept())
 
     def like(self, method: str = ".*", path: str = "") -> list[Call]:
-        """Those whose method is `method` and whose host and path hold `path`, both regular expressions."""
+        """The calls whose method matches `method`, with `path` in host and path. Both are regular expressions."""
         return [call for call in self if re.fullmatch(method, call.method) and re.search(path, call.host + call.path)]
 
     @property
     def failures(self) -> list[str]:
-        """Unknown routes and wrong shapes."""
+        """Unknown routes and malformed requests."""
         failures: list[str] = self._emulator.ask("GET", "/calls")["failures"]
         return failures
 
@@ -104,20 +104,22 @@ class Calls:
         return kept
 
     def accept_failures(self) -> list[str]:
-        """Those so far, which the test expected: the fixture lets them pass."""
+        """Return and clear the failures so far. The test expected them, so the fixture does not fail."""
         failures: list[str] = self._emulator.ask("POST", "/failures/accept")
         return failures
 
 
 class Faults:
-    """Adds rules. Each takes `method` and `path` (regular expressions, the path searched in host and path), `skip`
-    (how many such calls pass first) and `times` (how many are struck then; None: all)."""
+    """Adds rules. All methods take the same arguments to select calls.
+
+    `method` and `path` are regular expressions; `path` is searched in host and path. The first `skip` matching calls
+    pass, and the next `times` calls meet the fault; None means all."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
 
     def answer(self, status: int, body: Any = None, headers: dict[str, str] | None = None, **where: Any) -> None:
-        """The call has no effect and gets this answer; `body` is JSON, or text as it stands."""
+        """The call has no effect and gets this response. `body` is JSON, or text that is sent unchanged."""
         self._add("answer", status=status, body=body, headers=headers or {}, **where)
 
     def drop_before(self, **where: Any) -> None:
@@ -125,19 +127,19 @@ class Faults:
         self._add("drop_before", **where)
 
     def drop_after(self, **where: Any) -> None:
-        """The call has its effect, then the connection closes without an answer."""
+        """The call has its effect, but the connection closes without a response."""
         self._add("drop_after", **where)
 
     def black_hole(self, **where: Any) -> None:
-        """The call has no effect and is never answered."""
+        """The call has no effect and no response."""
         self._add("black_hole", **where)
 
     def delay(self, seconds: float, **where: Any) -> None:
-        """The call has its effect and its answer, that much later."""
+        """The call has its effect and its response after a delay."""
         self._add("delay", seconds=seconds, **where)
 
     def cut_upload(self, **where: Any) -> None:
-        """The connection closes when half of the body has come."""
+        """The connection closes after half of the body."""
         self._add("cut_upload", **where)
 
     def expire_tokens(self, **where: Any) -> None:
@@ -145,22 +147,23 @@ class Faults:
         self._add("expire_tokens", **where)
 
     def fail_operation(self, error: dict[str, Any], phase: str = "", log: str = "", **where: Any) -> None:
-        """The long-running operation that the call begins ends as Failed, with `error` as
-        `{code, statusCode, message, details}`; `phase` is its subOperationType (BuildImage, DeployService), `log` its
-        log's text."""
+        """The operation that the call starts ends as Failed.
+
+        `error` is `{code, statusCode, message, details}`, `phase` the subOperationType (BuildImage, DeployService), and
+        `log` the text of its log."""
         self._add("operation", operation={"error": error, "phase": phase, "log": log}, **where)
 
     def stick(self, **where: Any) -> None:
-        """The long-running operation that the call begins never ends."""
+        """The operation that the call starts never ends."""
         self._add("operation", operation={"stuck": True}, **where)
 
     def time_out(self, **where: Any) -> None:
-        """The long-running operation that the call begins ends as TimedOut, and what it does goes on once released."""
+        """The operation that the call starts ends as TimedOut. Its work continues after `release`."""
         self._add("operation", operation={"stuck": True, "timedOut": True}, **where)
 
     @property
     def met(self) -> list[int]:
-        """How many calls fitted each rule, in the order in which the rules were added."""
+        """The number of matching calls of each rule, in the order of the rules."""
         return [rule["met"] for rule in self._emulator.ask("GET", "/faults")]
 
     def _add(self, effect: str, **fields: Any) -> None:
@@ -168,7 +171,7 @@ class Faults:
 
 
 class Cloud:
-    """One test's view of an emulator: an empty world of its own and what it takes to reach and sign in to it."""
+    """One test's view of an emulator: a new world, and the variables to reach it and to sign in."""
 
     def __init__(self, emulator: Emulator, home: Path) -> None:
         self._emulator = emulator
@@ -182,7 +185,7 @@ class Cloud:
 
     @property
     def network(self) -> dict[str, str]:
-        """The variables that point a process at the emulator, without any sign-in."""
+        """The variables that point a process at the emulator, without a sign-in."""
         proxies = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), self._emulator.proxy)
         direct = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
         trusted = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), self._emulator.bundle)
@@ -190,7 +193,7 @@ class Cloud:
 
     @property
     def environ(self) -> dict[str, str]:
-        """`network`, and a service principal whose secret is a canary."""
+        """`network` and a service principal whose secret is a canary."""
         return {
             **self.network,
             "AZURE_TENANT_ID": self.tenant_id,
@@ -200,22 +203,22 @@ class Cloud:
 
     @property
     def managed_identity(self) -> dict[str, str]:
-        """`network`, and the managed identity of an App Service instead of a secret."""
+        """`network` and the managed identity of an App Service instead of a secret."""
         address = f"{self._emulator.proxy}/msi/token"
         return {**self.network, "IDENTITY_ENDPOINT": address, "IDENTITY_HEADER": IDENTITY_HEADER}
 
     @property
     def secrets(self) -> list[str]:
-        """All credentials that were ever issued: none may be seen in output, files or errors."""
+        """All credentials that were ever issued. None may appear in output, files or errors."""
         issued: list[str] = self._emulator.ask("GET", "/secrets")
         return issued
 
     def settings(self, **fields: Any) -> None:
-        """Change the way things go: see `state.Settings`."""
+        """Change the behaviour of the emulator: see `state.Settings`."""
         self._emulator.ask("POST", "/settings", fields)
 
     def expire_tokens(self) -> None:
-        """All tokens issued so far are expired from now on."""
+        """Let all tokens issued so far expire now."""
         self._emulator.ask("POST", "/tokens/expire")
 
 
@@ -228,22 +231,22 @@ class Azure(Cloud):
 
     @property
     def world(self) -> dict[str, Any]:
-        """Everything, as JSON: see `state.World`."""
+        """The whole state as JSON: see `state.World`."""
         world: dict[str, Any] = self._emulator.ask("GET", "/state")
         return world
 
     @property
     def state(self) -> dict[str, Any]:
-        """The test's own workspace, as JSON: see `state.Workspace`."""
+        """The test's own workspace as JSON: see `state.Workspace`."""
         workspaces: dict[str, dict[str, Any]] = self.world["workspaces"]
         return next(item for item in workspaces.values() if item["name"] == self.workspace.workspace)
 
     def release(self) -> int:
-        """Let the operations that are stuck go on; how many they were."""
+        """Let stuck operations continue. Returns their number."""
         released: int = self._emulator.ask("POST", "/operations/release")
         return released
 
     def token(self) -> str:
-        """A token as another sign-in on this machine keeps it, such as that of `az`."""
+        """A token as another program on this machine stores it, such as `az`."""
         token: str = self._emulator.ask("POST", "/tokens")
         return token

@@ -1,4 +1,4 @@
-"""AKS clusters as a workspace's computes: attached, created, read and removed.
+"""AKS clusters as computes of a workspace: attached, created, read and removed.
 
 They are written through Resource Manager and read through the workspace's own API.
 """
@@ -22,7 +22,7 @@ CLUSTER = {"agentCount": 3, "agentVmSize": "Standard_D3_v2", "clusterPurpose": "
 
 @manager.on("PUT", WORKSPACE + "/computes/{compute}")
 def create(visit: Visit) -> Answer:
-    """A cluster that is there already is attached; otherwise one is created."""
+    """An existing cluster is attached. Otherwise a new one is created."""
     body = visit.request.json()
     check("compute", body, {"properties": dict})
     given = body["properties"]
@@ -63,7 +63,7 @@ def read(visit: Visit) -> Answer:
 
 
 def _read(visit: Visit, compute: Record) -> Record:
-    """A cluster gets ready whether its operation is asked for or the cluster itself."""
+    """A cluster gets ready if either its operation or the cluster itself is queried."""
     for operation in visit.world.operations.values():
         if operation["compute"] is compute:
             _advance(visit, operation)

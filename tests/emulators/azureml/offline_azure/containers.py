@@ -1,8 +1,8 @@
-"""A deployed service, for real: its files laid out as Azure lays them out, and Azure's own inference server on them.
+"""A deployed service that really runs: its files in Azure's folders, and Azure's own inference server.
 
-`azureml-app/` is where the server runs; it holds the unpacked sources, the driver, and each model's files in
-`azureml-models/{name}/{version}/`, where `Model.get_model_path` looks. The variables are those of the image:
-`AZUREML_MODEL_DIR` is the version's folder of one model, or the root above several.
+`azureml-app/` is the working folder of the server. It holds the unpacked sources, the driver, and the files of each
+model in `azureml-models/{name}/{version}/`, where `Model.get_model_path` looks. The variables are those of the image:
+`AZUREML_MODEL_DIR` is the version's folder of a single model, or the root of several.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from .operations import Failure
 from .state import Record, Workspace
 
 CRASHED = "Your container application crashed. This may be caused by errors in your scoring file's init() function."
-EVERY = 0.05  # seconds between two questions whether it answers
+EVERY = 0.05  # seconds between two checks whether it responds
 
 
 class Container:
-    """One image of one service, laid out in a folder of its own; `start` runs it, `stop` ends it and removes it."""
+    """One image of one service in its own folder. `start` runs it, and `stop` ends and removes it."""
 
     def __init__(self, blobs: Blobs, folder: Path, workspace: Workspace, service: Record) -> None:
-        """Raises Failure where the image cannot be built."""
+        """Build the image. Raises Failure if that fails."""
         self._folder = Path(tempfile.mkdtemp(prefix="container-", dir=folder))
         self._log = self._folder / "log.txt"
         self._app = self._folder / "azureml-app"
@@ -57,7 +57,7 @@ class Container:
             self._process = Kept(self._argv(), self._env, self._app, log)
 
     def wait(self, seconds: float) -> None:
-        """Until it answers; raises Failure where it ends before, or does not within `seconds`."""
+        """Wait until it responds. Raises Failure if it ends before that, or takes longer than `seconds`."""
         end = time.monotonic() + seconds
         while not self.answers():
             if self._process is None or self._process.ended:

@@ -1,4 +1,4 @@
-"""What a test may ask the offline Azure itself."""
+"""The control API of the offline Azure, for tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUP, LOCATION = "mi2", "southeastasia"
 
 
 class AzureControl(Control):
-    """`POST /reset` begins a new world; the rest reads and changes the one that is there."""
+    """`POST /reset` starts a new world. The other calls read and change the current one."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -55,7 +55,7 @@ def _coordinates(world: World, workspace: Workspace) -> dict[str, Any]:
 
 
 def _secrets(world: World) -> list[str]:
-    """Everything that must never be seen in a log, a file or an error."""
+    """All texts that must never appear in a log, a file or an error."""
     return [world.client_secret, IDENTITY_HEADER, REGISTRY_PASSWORD, *world.issued]
 
 

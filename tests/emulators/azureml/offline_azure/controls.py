@@ -1,4 +1,4 @@
-"""What a test may ask any emulator itself, on a port of its own, in plain JSON over HTTP."""
+"""The control API of any emulator, for tests: JSON over HTTP on its own port."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .door import Door
 from .messages import Answer, Head, Refusal, as_json
 from .wire import Body
 
-Answers = Mapping[tuple[str, str], Callable[[Any], Any]]  # by method and path, of what was sent
+Answers = Mapping[tuple[str, str], Callable[[Any], Any]]  # functions of the sent JSON, by method and path
 
 
 class Control:
-    """The call log and the faults; a subclass adds answers of its own."""
+    """The call log and the faults. A subclass adds its own calls."""
 
     def __init__(self, door: Door, answers: Answers) -> None:
         self._answers: Answers = {

@@ -1,7 +1,7 @@
-"""The work behind a service's operations: a container is started, and takes over where it answers.
+"""The work of a service's operations: a container starts, and takes over when it responds.
 
-On ACI the container is replaced in place: the old one ends first, and a failure leaves nothing that serves. On AKS the
-old one serves until the new one answers.
+On ACI the container is replaced in place: the old one ends first, so after a failure nothing serves. On AKS the old one
+serves until the new one responds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BEFORE_THE_SERVICE = ("BuildImage", "BuildEnvironment")
 
 
 def deploy(visit: Visit, service: Record, front: Front, before: Record | None) -> Answer:
-    """Answer 202 and start a container for the service as it is recorded; `before` is its record until now."""
+    """Answer 202 and start a container for the service. `before` is the previous record of the service."""
     machines, workspace, seconds = visit.machines, visit.workspace, visit.world.settings.start_seconds
     in_place = service["computeType"] == "ACI"
     service.update(state="Transitioning", error=None, updatedTime=now())

@@ -1,4 +1,4 @@
-"""Where the services of a workspace's region live."""
+"""The addresses of the services in a workspace's region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of a call through any emulator: the fault that it meets, the answer, the log."""
+"""The path of a call through any emulator: fault, response and log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .wire import Body
 
 
 class Door(ABC):
-    """What stands behind a listener; a subclass says what is answered."""
+    """The handler behind a listener. A subclass defines the responses."""
 
     def __init__(self) -> None:
         self.calls = CallLog()
@@ -22,15 +22,15 @@ class Door(ABC):
 
     @abstractmethod
     def answer(self, request: Request, rule: Rule | None) -> Answer:
-        """What the service says; raises Refusal."""
+        """The response of the service. Raises Refusal."""
 
     @abstractmethod
     def refused(self, host: str, refusal: Refusal) -> Answer:
-        """A refusal in the words of the service that lives on `host`."""
+        """A refusal in the format of the service on `host`."""
 
     @abstractmethod
     def expire(self, head: Head) -> None:
-        """The credentials issued so far are expired, just before this call."""
+        """Let the credentials issued so far expire, just before this call."""
 
     def __call__(self, head: Head, body: Body) -> Answer:
         rule = self.faults.meet(head)
@@ -66,7 +66,7 @@ class Door(ABC):
 
 
 def handled(route: Route[V], visit: V) -> Answer | Later:
-    """What the route's handler answers; raises WrongShape where it does not understand what it was asked."""
+    """The response of the route's handler. Raises WrongShape if the handler does not understand the request."""
     try:
         return route.handler(visit)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""The environment of an image, resolved as the image's build would: pip's part of the conda file, for Azure's platform.
+"""The environment of an image, resolved as in the image's build: the pip part of the conda file, for Azure's platform.
 
-uv is asked, as it is quick. What it refuses pip is asked too, for pip decides on Azure, and the log has its words.
-Each question is asked once per process.
+uv is used first, because it is fast. If uv refuses, pip is used too, because pip decides on Azure and its messages are
+in the log. Each environment is resolved once per process.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .state import Record
 SERVER = "azureml-inference-server-http"
 HEAD = "Solving environment: ...working... done\nInstalling pip dependencies: ...working...\nPip subprocess error:\n"
 TAIL = "\nfailed\n\nCondaEnvException: Pip failed\n"
-PLATFORM = "x86_64-manylinux_2_35"  # Ubuntu 22.04, on which Azure ML's own images are built
+PLATFORM = "x86_64-manylinux_2_35"  # Ubuntu 22.04, the base of Azure ML's own images
 PIP = ("--dry-run", "--ignore-installed", "--no-input", "--no-color", "--disable-pip-version-check")
 SECONDS = 300
 
 
 class NoIndex(Exception):
-    """No package index answers."""
+    """No package index responds."""
 
 
 def build(environment: Record) -> None:
-    """Raises Failure where pip would refuse the environment, and where nothing in it could serve."""
+    """Check an environment. Raises Failure if pip would refuse it, or if it contains no server."""
     python, pins = _asked(environment)
     found, refused = resolve(python, pins)
     if refused:
@@ -41,7 +41,7 @@ def build(environment: Record) -> None:
 
 
 def _asked(environment: Record) -> tuple[str, tuple[str, ...]]:
-    """The version of Python, and what pip is to install."""
+    """The version of Python, and the pip requirements."""
     python, pins = "", list[str]()
     for item in (environment["python"].get("condaDependencies") or {}).get("dependencies") or ():
         if isinstance(item, dict):
@@ -53,7 +53,7 @@ def _asked(environment: Record) -> tuple[str, tuple[str, ...]]:
 
 @functools.cache
 def resolve(python: str, pins: tuple[str, ...]) -> tuple[frozenset[str], str]:
-    """The names of what would be installed, and the words of the refusal. Raises NoIndex."""
+    """The names of the distributions to install, and the message of a refusal. Raises NoIndex."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "requirements.txt").write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Rules for what goes wrong: which call, which time, what."""
+"""Rules for faults: which calls, how often, and the effect."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ EFFECTS = ("answer", "drop_before", "drop_after", "black_hole", "delay", "cut_up
 
 @dataclass
 class Rule:
-    """`path` is a regular expression, searched in host and path; the rule lets `skip` calls pass and then meets
-    `times` of them, or every one where that is None."""
+    """A rule.
+
+    `path` is a regular expression, searched in host and path. The first `skip` matching calls pass, and the next
+    `times` calls meet the fault. None means all.
+    """
 
     effect: str
     method: str = ".*"
@@ -37,13 +40,13 @@ class Rule:
         return bool(re.fullmatch(self.method, head.method) and re.search(self.path, head.host + head.path))
 
     def strikes(self) -> bool:
-        """Whether this one, of those that fit, is struck."""
+        """Count a matching call. Returns whether it meets the fault."""
         self.met += 1
         return self.met > self.skip and (self.times is None or self.met <= self.skip + self.times)
 
 
 class Faults:
-    """The rules in force, oldest first; one call meets one rule at most."""
+    """The current rules, oldest first. A call meets at most one rule."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -61,14 +64,14 @@ class Faults:
         return struck[0] if struck else None
 
     def reset(self) -> None:
-        """Forget all rules and let go of all calls that a black hole holds."""
+        """Remove all rules, and release all calls that a black hole holds."""
         with self._lock:
             self._rules.clear()
             self._released.set()
             self._released = threading.Event()
 
     def hold(self) -> None:
-        """A black hole: return when the rules are reset."""
+        """A black hole: return only when the rules are reset."""
         self._released.wait()
 
     def as_json(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The public address of a service: it keeps its port and its keys while what answers behind it is replaced."""
+"""The public address of a service. It keeps its port and keys while the containers behind it are replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOP_BY_HOP = {"connection", "content-length", "transfer-encoding"}
 
 @dataclass
 class Front:
-    """Checks the key or the token, then hands the call on."""
+    """Checks the key or the token, then forwards the call."""
 
     service: Record
     keys: Record
@@ -47,7 +47,7 @@ class Front:
         return Answer(status, body, {name: text for name, text in headers if name.lower() not in HOP_BY_HOP})
 
     def begin(self, container: Container, *, in_place: bool) -> None:
-        """Start a container; in place, the one before it ends first."""
+        """Start a container. In place, the previous one ends first."""
         with self._lock:
             if self._closed:
                 return
@@ -58,19 +58,19 @@ class Front:
             container.start()
 
     def take_over(self, container: Container) -> None:
-        """From now on `container` answers; the one before it ends."""
+        """Let `container` respond from now on. The previous one ends."""
         with self._lock:
             if not self._closed:
                 self._end(self.container)
                 self.container = container
 
     def give_up(self, container: Container | None) -> None:
-        """A container that did not come up, or is in the way of one: its log stays."""
+        """Remove a container that failed or blocks another one. Its log stays."""
         with self._lock:
             self._end(container)
 
     def close(self) -> None:
-        """Nothing answers any more, nor will what is starting."""
+        """Stop responding, also for containers that are starting."""
         with self._lock:
             self._closed = True
             for container in {self.container, self._latest}:
@@ -78,7 +78,7 @@ class Front:
             self.container = None
 
     def log(self) -> str:
-        """Of what was started last."""
+        """The log of the container that was started last."""
         with self._lock:
             return self._latest.log() if self._latest else self._last_log
 

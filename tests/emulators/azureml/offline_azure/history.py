@@ -1,4 +1,4 @@
-"""Run history: experiments, runs, their tags and properties, and the events that drive their status."""
+"""Run history: experiments, runs, their tags and properties, and the events that change their status."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def create_experiment(visit: Visit) -> Answer:
 
 @routes.on("PATCH", "/experiments/{experiment}/runs/{run}")
 def patch_run(visit: Visit) -> Answer:
-    """Creates the run where it is not there yet."""
+    """Change a run, or create it if it does not exist."""
     experiment = _experiment(visit)
     body = visit.request.json()
     if body.get("runId") != visit["run"]:
@@ -96,13 +96,13 @@ def event(visit: Visit) -> Answer:
 @routes.on("GET", "/experimentids/{experiment}/runs/{run}/metricsingest/wait")
 @routes.on("GET", "/experiments/{experiment}/runs/{run}/metricsingest/wait")
 def metrics_ingested(visit: Visit) -> Answer:
-    """Metrics are there as soon as they are sent."""
+    """Metrics are available as soon as they are sent."""
     _run(visit)
     return Answer()
 
 
 def _conditions(text: str) -> list[Callable[[Record], bool]]:
-    """Of a filter as the SDK writes it: `((Tags/NAME eq "VALUE") and (Properties/NAME ne null or ...) and ...)`."""
+    """Parse the SDK's filter: `((Tags/NAME eq "VALUE") and (Properties/NAME ne null or ...) and ...)`."""
     if set(CONDITION.sub("", text)) - set("() and"):
         raise WrongShape(f"no runs can be found by {text!r}")
     return [_condition(*found) for found in CONDITION.findall(text)]
@@ -145,7 +145,7 @@ def _new_run(visit: Visit, experiment: Record) -> Record:
 
 
 def _edit(run: Record, body: Record) -> Record:
-    """As a merge: tags and properties by their names, a null tag taken away."""
+    """Merge changes into a run: tags and properties by name; null removes a tag."""
     run.update({name: body[name] for name in EDITABLE if body.get(name) is not None})
     for part in ("tags", "properties"):
         merged = {**run[part], **(body.get(part) or {})}

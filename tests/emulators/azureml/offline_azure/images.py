@@ -1,6 +1,6 @@
-"""Packages: images that are built and not deployed, and the registry that keeps them.
+"""Packages: images that are built but not deployed, and their registry.
 
-The log of a build is a blob, which the SDK reads unsigned.
+The log of a build is a blob that the SDK reads without a signature.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def create(visit: Visit) -> Answer:
 
 @registries.on("HEAD", "/{name*}/manifests/{label}")
 def read_manifest(visit: Visit) -> Answer:
-    """Of an image that a workspace has built; its digest is one of what it was built from."""
+    """The manifest of an image that a workspace has built. Its digest depends on the inputs of the image."""
     host = visit.request.head.host
     if visit.request.head.headers.get("authorization") != _basic(host):
         return Answer(401, headers={"WWW-Authenticate": f'Basic realm="{host}"'})
@@ -64,7 +64,7 @@ def registry(workspace: Workspace) -> str:
 
 
 def credentials(workspace: Workspace) -> Record:
-    """Of the registry's admin user, who is named after it."""
+    """The credentials of the registry's admin user, who has the registry's name."""
     host = registry(workspace)
     passwords = [{"name": "password", "value": REGISTRY_PASSWORD}]
     return {"location": host, "username": host.partition(".")[0], "passwords": passwords}

@@ -1,4 +1,4 @@
-"""The part of JSON Patch that the SDK writes."""
+"""The part of JSON Patch that the SDK uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .state import Record
 
 
 def patched(record: Record, patch: Any, editable: tuple[str, ...]) -> Record:
-    """A copy of the record; raises WrongShape where the patch touches anything that is not editable."""
+    """A patched copy of the record. Raises WrongShape if the patch changes a field that is not editable."""
     if not isinstance(patch, list) or not patch:
         raise WrongShape("a patch is a list of operations")
     record = copy.deepcopy(record)
@@ -22,7 +22,7 @@ def patched(record: Record, patch: Any, editable: tuple[str, ...]) -> Record:
 
 
 def touched(patch: list[Record]) -> set[str]:
-    """The first words of the paths."""
+    """The first parts of the paths."""
     return {step["path"].split("/")[1] for step in patch}
 
 

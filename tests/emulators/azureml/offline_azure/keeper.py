@@ -1,4 +1,4 @@
-"""Runs a command in a session of its own and ends it when standard input ends, even where the parent was killed."""
+"""Run a command in its own session. It ends when standard input ends, even if the parent is killed."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-PATIENCE = 5.0  # seconds between asking it to end and ending it
+PATIENCE = 5.0  # seconds between the request to end and the kill
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:
@@ -26,5 +26,5 @@ if __name__ == "__main__":
     threading.Thread(target=_stop, args=(child,), daemon=True).start()
     code = child.wait()
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # workers that their master left behind
+        os.killpg(child.pid, signal.SIGKILL)  # workers that outlived their parent
     sys.exit(code if code >= 0 else 128 - code)

@@ -1,4 +1,4 @@
-"""Processes that end with the emulator; see `keeper`."""
+"""Processes that end with the emulator. See `keeper`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEEPER = Path(__file__).with_name("keeper.py")
 
 
 class Kept:
-    """A command in a session of its own, and everything that it starts."""
+    """A command in its own session, with all processes that it starts."""
 
     def __init__(
         self, argv: Sequence[str | Path], env: Mapping[str, str], folder: Path, output: int | IO[bytes]
@@ -24,12 +24,12 @@ class Kept:
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # what ends the emulator's whole group must not end its keepers
+            start_new_session=True,  # a signal to the emulator's group must not reach its keepers
         )
 
     @property
     def output(self) -> IO[bytes]:
-        """What it prints, where a pipe was asked for."""
+        """The output of the command, if a pipe was requested."""
         if self._process.stdout is None:
             raise OSError("the output goes elsewhere")
         return self._process.stdout
@@ -39,7 +39,7 @@ class Kept:
         return self._process.poll() is not None
 
     def stop(self) -> None:
-        """Returns when nothing of it runs any more."""
+        """End the command. Returns when all of its processes have ended."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()

@@ -1,4 +1,4 @@
-"""What runs beside the emulator for it: storage, and the services that were deployed."""
+"""Programs beside the emulator: storage, and deployed services."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .proxy import App, Listener
 
 
 class Machines:
-    """Everything that is not plain state. `lock` guards the state of the world; `held` are stuck operations."""
+    """Everything beyond plain state. `lock` protects the state of the world. `held` are stuck operations."""
 
     def __init__(self, azurite: Path, folder: Path) -> None:
         self.folder = folder
@@ -25,7 +25,7 @@ class Machines:
         self._listeners: dict[str, Listener] = {}
 
     def open(self, front: Front) -> None:
-        """Give a service its address, at which every call goes through the app."""
+        """Give a service its address. Every call there goes through the app."""
         if self.app is None:
             raise RuntimeError("the app comes first")
         listener = Listener(self.app)
@@ -41,11 +41,11 @@ class Machines:
         front.close()
 
     def front(self, scope: str, name: str) -> Front:
-        """Of a service in a workspace."""
+        """The front of a service in a workspace."""
         return next(item for item in self.fronts.values() if item.service["id"] == f"{scope}/services/{name}")
 
     def release(self) -> int:
-        """Let the stuck operations go on; how many they were."""
+        """Let stuck operations continue. Returns their number."""
         held, self.held = self.held, []
         for start in held:
             start()

@@ -1,4 +1,4 @@
-"""Requests and answers, as every module here sees them."""
+"""Requests and responses, as all modules use them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 @dataclass(frozen=True)
 class Head:
-    """What is known of a request before its body is read. Header names are lower case."""
+    """The parts of a request before its body. Header names are lower case."""
 
     method: str
     host: str
@@ -21,9 +21,9 @@ class Head:
 
     @cached_property
     def path(self) -> str:
-        """Still quoted, so that a quoted slash or colon stays within its segment.
+        """The path, still quoted, so that a quoted slash or colon stays in its segment.
 
-        The SDK begins some with two slashes.
+        The SDK starts some paths with two slashes.
         """
         return "/" + self.target.partition("?")[0].lstrip("/")
 
@@ -34,13 +34,13 @@ class Head:
 
 @dataclass(frozen=True)
 class Request:
-    """A whole request."""
+    """A complete request."""
 
     head: Head
     body: bytes
 
     def json(self) -> Any:
-        """The body; raises WrongShape where it is no JSON."""
+        """The body as JSON. Raises WrongShape if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError as error:
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, headers, and a body that is already bytes."""
+    """A status, headers, and a body in bytes."""
 
     status: int = 200
     body: bytes = b""
@@ -57,7 +57,7 @@ class Answer:
 
 
 class Refusal(Exception):
-    """An answer in the shape of the service that was asked; see `routing`."""
+    """An error response in the format of the service. See `routing`."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -67,17 +67,17 @@ class Refusal(Exception):
 
 
 class WrongShape(Refusal):
-    """A request that the real service would not understand: answered 400, and the test fails."""
+    """A request that the real service would not understand. It gets a 400, and the test fails."""
 
     def __init__(self, message: str) -> None:
         super().__init__(400, "BadRequest", message)
 
 
 class HangUp(Exception):
-    """The connection is closed without an answer."""
+    """Close the connection without a response."""
 
 
 def as_json(value: Any, status: int = 200, **headers: str) -> Answer:
-    """A JSON answer. A keyword names a header, with dashes written as underscores."""
+    """A JSON response. A keyword names a header, with underscores for dashes."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json", **named})

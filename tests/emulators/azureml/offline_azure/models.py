@@ -1,4 +1,4 @@
-"""Model management: assets, which are artifacts by prefix, and models, which are assets with a name and a version."""
+"""Model management: assets are artifacts with a prefix, and models are assets with a name and a version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUTES = (routes,)
 ASSET = "aml://asset/"
 MODEL = {"name": str, "url": str, "mimeType": str}
 EDITABLE = ("kvTags", "properties", "description", "sampleInputData", "sampleOutputData", "resourceRequirements")
-KEPT = (  # every key is in the answer, also where it was not given
+KEPT = (  # every key is in the response, even if it was not given
     "name", "url", "mimeType", "description", "kvTags", "properties", "unpack", "framework", "frameworkVersion",
     "runId", "experimentName", "datasets", "sampleInputData", "sampleOutputData", "resourceRequirements",
 )  # fmt: skip
@@ -95,7 +95,7 @@ def delete_model(visit: Visit) -> Answer:
 
 
 def files(workspace: Workspace, model: Record) -> dict[str, str]:
-    """The artifacts of a model, by their place below its version's folder."""
+    """The artifacts of a model, by their path below the folder of the version."""
     found: dict[str, str] = {}
     for artifact in workspace.assets[model["url"].removeprefix(ASSET)]["artifacts"]:
         prefix = artifact.get("prefix") or artifact["id"]
@@ -106,7 +106,7 @@ def files(workspace: Workspace, model: Record) -> dict[str, str]:
 
 
 def pairs_fit(record: Record, wanted: str | None, part: str) -> bool:
-    """Whether the record's tags or properties are those of a query: `name=value,name`."""
+    """Whether the record has the tags or properties of a query: `name=value,name`."""
     have = record[part] or {}
     for pair in filter(None, (wanted or "").split(",")):
         name, equals, value = pair.partition("=")

@@ -1,7 +1,7 @@
-"""Long-running operations: begun by a call, done on a thread of their own, asked for by id.
+"""Long-running operations: a call starts them, a thread does the work, and clients query them by id.
 
-Asking for one that is at work waits for its end, so that a client that polls every few seconds loses no time; after
-`Settings.polls` answers of `Running`.
+A query of a running operation waits for its end, so that a client that polls every few seconds loses no time. The first
+`Settings.polls` queries get `Running` at once.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .state import Record, now
 routes = Routes(DATA_PLANE, prefix=f"/modelmanagement/v1.0{WORKSPACE}")
 ROUTES = (routes,)
 
-LONGEST = 15.0  # seconds that an answer waits for the end of the work: clients have deadlines
+LONGEST = 15.0  # limit in seconds for this wait, because clients have time-outs
 Error = Record  # code, statusCode, message, details
 
 
 class Failure(Exception):
-    """The work went wrong: `error` and `phase` as the service reports them, `log` as the image build wrote it."""
+    """The work failed. `error` and `phase` are the service's report, and `log` is the log of the image build."""
 
     def __init__(self, error: Error, phase: str, log: str = "") -> None:
         super().__init__(error["message"])
@@ -36,14 +36,14 @@ class Failure(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """What an operation does: `do` raises Failure, and `undo` is then told. Both are called without the lock."""
+    """The work of an operation. If `do` raises Failure, `undo` is called. Both run without the lock."""
 
     do: Callable[[], None]
     undo: Callable[[Failure], None] = lambda _: None
 
 
 def begin(visit: Visit, kind: str, location: str, work: Work) -> Answer:
-    """Answer 202 and start the work, or what a fault says in its place."""
+    """Answer 202 and start the work, or the effect of a fault."""
     record = _new(visit, kind, location)
     visit.workspace.operations[record["id"]] = record
     finished = visit.machines.finished[record["id"]] = threading.Event()
@@ -103,7 +103,7 @@ def read(visit: Visit) -> Answer | Later:
 
 
 def _with_log(record: Record, query: dict[str, str]) -> Record:
-    """With the operation's log past the offset that is asked for: `time|text` each, parted by `#`."""
+    """The record with the operation's log after the requested offset: `time|text` entries, separated by `#`."""
     return {**record, "streamingOperationLog": record["log"][int(query.get("offset", 0)) :]}
 
 

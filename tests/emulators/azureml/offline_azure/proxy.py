@@ -1,4 +1,4 @@
-"""The listeners: a CONNECT proxy that ends TLS itself, and plain HTTP on loopback; one thread per connection."""
+"""The listeners: a CONNECT proxy that terminates TLS, and plain HTTP on loopback. One thread per connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OVER = (OSError, ssl.SSLError, h11.RemoteProtocolError, h11.LocalProtocolError, 
 
 
 class Listener(socketserver.ThreadingTCPServer):
-    """Accepts connections on a loopback port of its own and hands each request to `app`."""
+    """Accepts connections on its own loopback port, and passes each request to `app`."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -48,7 +48,7 @@ class _Handler(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)  # or answers wait for an ACK
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)  # otherwise responses wait for an ACK
         with contextlib.suppress(*OVER):
             self._serve(self.request, Wire(self.request))
 
@@ -69,7 +69,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
 
 def _to_origin(head: Head) -> Head:
-    """A plain request through a proxy names its host in its target."""
+    """A plain request through a proxy has its host in the target."""
     if head.target.startswith("/"):
         return head
     url = urlsplit(head.target)

@@ -1,4 +1,4 @@
-"""Which function answers which call. A module of routes declares them on a `Routes` of its own."""
+"""The functions that handle calls. Each module of routes declares them on its own `Routes`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORKSPACE = (
 
 @dataclass(frozen=True)
 class Asked:
-    """One call on its way through a handler, and the tenant it is about."""
+    """A call on its way through a handler, and its tenant."""
 
     request: Request
     segments: dict[str, str]
@@ -44,18 +44,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Visit(Asked):
-    """A call of Azure, and all that can answer it."""
+    """A call of Azure, with all data that a handler needs."""
 
     machines: Machines
     fault: Rule | None = None
 
     @cached_property
     def workspace(self) -> Workspace:
-        """The one that the path names; raises Refusal where there is none."""
+        """The workspace in the path. Raises Refusal if it does not exist."""
         return self.world.workspace(self["subscription"], self["group"], self["workspace"])
 
 
-Later = Callable[[], Answer]  # an answer that waits for something, without the lock
+Later = Callable[[], Answer]  # a response that waits for something, without the lock
 V = TypeVar("V", bound=Asked)
 V_contra = TypeVar("V_contra", bound=Asked, contravariant=True)
 
@@ -79,7 +79,7 @@ class RoutesOf(Generic[V]):
         self.routes: list[Route[V]] = []
 
     def on(self, method: str, path: str) -> Callable[[Callable[[V], Answer | Later]], Callable[[V], Answer | Later]]:
-        """Declares a route. `{name}` is one segment of the path, `{name*}` the rest of it."""
+        """Declare a route. `{name}` is one segment of the path, `{name*}` the rest of it."""
 
         def declare(handler: Callable[[V], Answer | Later]) -> Callable[[V], Answer | Later]:
             pattern = _pattern(self._prefix + path)
@@ -93,7 +93,7 @@ Routes = RoutesOf[Visit]
 
 
 def find(routes: list[Route[V]], request: Request) -> tuple[Route[V], dict[str, str]] | None:
-    """The first route that fits, and the segments of its path."""
+    """The first matching route, and the segments of its path."""
     head = request.head
     for route in routes:
         if route.method == head.method and route.host.fullmatch(head.host):
@@ -104,7 +104,7 @@ def find(routes: list[Route[V]], request: Request) -> tuple[Route[V], dict[str, 
 
 
 def refused(host: str, refusal: Refusal) -> Answer:
-    """A refusal in the words of the service that lives on `host`."""
+    """A refusal in the format of the service on `host`."""
     return as_json(_error(host, refusal), refusal.status)
 
 
@@ -117,7 +117,7 @@ def _error(host: str, refusal: Refusal) -> Record:
 
 
 def flat_error(refusal: Refusal) -> Record:
-    """As model management writes it."""
+    """An error in the format of model management."""
     return {
         "code": refusal.code,
         "statusCode": refusal.status,

@@ -1,4 +1,4 @@
-"""A service as it is read back: what the create request said, and the service's own defaults for the rest."""
+"""The record of a service: the fields of the create request, and the service's defaults for the others."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ AKS: Record = {
 }
 DEFAULTS = {"ACI": ACI, "AKS": AKS}
 EDITABLE = tuple({*ACI, *AKS, "environmentImageRequest"} - {"publicIp"})
-PLAIN = {"kvTags", "properties", "description"}  # change without a new container
+PLAIN = {"kvTags", "properties", "description"}  # these change without a new container
 
 
 def new_record(workspace: Workspace, body: Record) -> Record:
-    """Of a service that a create request describes."""
+    """The record of a service from a create request."""
     record: Record = _merged(DEFAULTS[body["computeType"]], body)
     record.update(
         id=f"{workspace.scope}/services/{body['name']}",
@@ -78,20 +78,20 @@ def new_record(workspace: Workspace, body: Record) -> Record:
 
 
 def read_record(workspace: Workspace, record: Record) -> Record:
-    """What a client gets to see."""
+    """The record as a client receives it."""
     models = [workspace.models[name] for name in record["environmentImageRequest"]["modelIds"]]
     hidden: Record = {name: None for name in ("sslKey", "sslCertificate") if name in record}
     return {**record, **hidden, "id": record["name"], "models": models}
 
 
 def new_keys(given: Any = None) -> Record:
-    """Those of a create request; generated where it has none."""
+    """The keys of a create request. Missing ones are generated."""
     given = given or {}
     return {name: given.get(name) or secrets.token_urlsafe(24) for name in ("primaryKey", "secondaryKey")}
 
 
 def _merged(defaults: Record, given: Record) -> Record:
-    """The given values over the defaults, one level of objects down; a null is no value."""
+    """The defaults, overridden by the given values, also one level down in objects. A null counts as missing."""
     merged = dict(defaults)
     for name, value in given.items():
         if isinstance(value, dict) and isinstance(defaults.get(name), dict):

@@ -1,4 +1,4 @@
-"""Services on ACI and AKS: created, read, changed, deleted; their keys, tokens and logs."""
+"""Services on ACI and AKS: created, read, changed and deleted, with their keys, tokens and logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request must look like before the real service would take it."""
+"""The form of requests that the real service accepts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from .messages import WrongShape
 from .state import Record, Workspace
 
-AMOUNT = (int, float, type(None))  # null is the service's own default
+AMOUNT = (int, float, type(None))  # null means the service's default
 SERVICE_NAME = re.compile("[a-z][a-z0-9-]{1,30}[a-z0-9]")
 COMMON = {"name": str, "computeType": str, "environmentImageRequest": dict}
 ACI = {**COMMON, "containerResourceRequirements": dict}
@@ -19,7 +19,7 @@ KINDS = {"ACI": ACI, "AKS": AKS}
 
 
 def check(what: str, body: Any, shape: Mapping[str, type | tuple[type, ...]]) -> None:
-    """Raises WrongShape where a field is missing or of another type."""
+    """Raise WrongShape if a field is missing or has another type."""
     if not isinstance(body, dict):
         raise WrongShape(f"the {what} is no object")
     for name, kind in shape.items():
@@ -28,7 +28,7 @@ def check(what: str, body: Any, shape: Mapping[str, type | tuple[type, ...]]) ->
 
 
 def check_service(workspace: Workspace, body: Any) -> None:
-    """A create request for a service, all that it points at included."""
+    """Check a create request for a service, including everything that it refers to."""
     check("service", body, {"computeType": str})
     if body["computeType"] not in KINDS:
         raise WrongShape(f"no services run on {body['computeType']!r}")
@@ -43,7 +43,7 @@ def check_service(workspace: Workspace, body: Any) -> None:
 
 
 def check_image(workspace: Workspace, body: Any) -> None:
-    """What an image is built from: every asset an uploaded artifact, every model a registered one."""
+    """Check the inputs of an image: every asset is an uploaded artifact, and every model is registered."""
     shape = {"driverProgram": str, "assets": list, "modelIds": list, "environment": dict}
     check("image request", body, shape)
     for asset in body["assets"]:

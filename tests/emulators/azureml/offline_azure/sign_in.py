@@ -1,7 +1,7 @@
-"""Microsoft Entra ID: discovery, a client with a secret, somebody at a browser, and the managed identity of a machine.
+"""Microsoft Entra ID: discovery, a client with a secret, a user at a browser, and the managed identity of a machine.
 
-Tokens are unsigned JWTs: the SDK reads `exp`, `tid` and the like from them and verifies no signature, but wants the
-third part to be base64url.
+Tokens are unsigned JWTs. The SDK reads fields such as `exp` and `tid` and verifies no signature, but the third part
+must be base64url.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def token(visit: Asked) -> Answer:
 
 @login.on("GET", "/{tenant}/oauth2/v2.0/authorize")
 def authorize(visit: Asked) -> Answer:
-    """What a browser would post once somebody has signed in there: `action` and `fields` of the page's form."""
+    """The data that a browser posts after a user has signed in: `action` and `fields` of the page's form."""
     query = visit.query
     if (query.get("response_type"), query.get("response_mode")) != ("code", "form_post"):
         raise WrongShape("a browser signs in with a code, which comes back in a form")
@@ -129,7 +129,7 @@ def app_service_token(visit: Asked) -> Answer:
 
 
 def machine_answer(visit: Asked) -> Record:
-    """A token for the managed identity, as IMDS and App Service write it."""
+    """A token for the managed identity, in the format of IMDS and App Service."""
     seconds = visit.world.settings.token_seconds
     resource = visit.query.get("resource", "")
     return {
@@ -143,7 +143,7 @@ def machine_answer(visit: Asked) -> Record:
 
 
 def issue(world: World, audience: str) -> str:
-    """A new token for the resource that `audience` names."""
+    """A new token for the resource `audience`."""
     expiry = time.time() + world.settings.token_seconds
     claims = {
         "aud": audience,

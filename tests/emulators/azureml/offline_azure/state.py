@@ -1,4 +1,4 @@
-"""All that the emulator knows, as plain values: what a test may read back as JSON."""
+"""The state of the emulator as plain values, so that a test can read it as JSON."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 
 from .messages import Refusal
 
-Record = dict[str, Any]  # an object as it goes over the wire
+Record = dict[str, Any]  # an object as it is sent
 
 
 @dataclass
 class Settings:
-    """What a test may change about the way things go."""
+    """The settings that a test may change."""
 
     polls: int = 0  # of an operation, before it is finished
     token_seconds: int = 3600
     managed_identity: bool = False
-    start_seconds: float = 120.0  # for a service to answer, before its deployment has failed
+    start_seconds: float = 120.0  # time limit for a service to respond before its deployment fails
     subscriptions_hidden: bool = False
 
 
 @dataclass
 class Workspace:
-    """One workspace and everything in it, by name or id."""
+    """A workspace with its content by name or id."""
 
     subscription_id: str
     resource_group: str
@@ -52,11 +52,11 @@ class Workspace:
 
     @property
     def container(self) -> str:
-        """Of its blobs."""
+        """The container of its blobs."""
         return f"azureml-{self.id}"
 
     def next(self) -> int:
-        """A number that was not given before."""
+        """A number that was not used before."""
         self.counter += 1
         return self.counter
 
@@ -70,8 +70,8 @@ class World:
     client_secret: str = field(default_factory=lambda: f"canary-client-secret-{secrets.token_hex(8)}")
     subscription_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     settings: Settings = field(default_factory=Settings)
-    tokens: dict[str, float] = field(default_factory=dict)  # when each expires, in epoch seconds
-    issued: list[str] = field(default_factory=list)  # all credentials, the expired and replaced ones too
+    tokens: dict[str, float] = field(default_factory=dict)  # the expiry of each, in epoch seconds
+    issued: list[str] = field(default_factory=list)  # all credentials, including expired and replaced ones
     groups: dict[str, Record] = field(default_factory=dict)
     workspaces: dict[str, Workspace] = field(default_factory=dict)
     operations: dict[str, Record] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class World:
         return record
 
     def issue(self, secret: str) -> str:
-        """Remember a credential as one that nobody may see."""
+        """Record a credential that must not appear anywhere."""
         self.issued.append(secret)
         return secret
 
@@ -115,5 +115,5 @@ def workspace_scope(subscription: str, group: str, name: str) -> str:
 
 
 def now() -> str:
-    """This moment, as the service writes it."""
+    """The current time in the service's format."""
     return datetime.now(UTC).isoformat()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one accepted socket, over h11."""
+"""HTTP/1.1 on one accepted socket, with h11."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Received = h11.Event | type[h11.PAUSED] | type[h11.NEED_DATA]
 
 
 class Body:
-    """The body of the request at hand, read when it is wanted."""
+    """The body of the current request. It is read on demand."""
 
     def __init__(self, receive: Callable[[], Received]) -> None:
         self._receive = receive
 
     def read(self, limit: int | None = None) -> bytes:
-        """All of it, or the first `limit` bytes and a little more."""
+        """The whole body, or the first `limit` bytes and a little more."""
         received = bytearray()
         while limit is None or len(received) < limit:
             event = self._receive()
@@ -34,7 +34,7 @@ class Body:
 
 
 class Wire:
-    """The server's end of one connection."""
+    """The server's end of a connection."""
 
     def __init__(self, sock: socket.socket, host: str = "") -> None:
         self._socket = sock
@@ -55,7 +55,7 @@ class Wire:
         return Body(self._receive)
 
     def send(self, answer: Answer) -> bool:
-        """Write the answer; whether another request may follow."""
+        """Write the response. Returns whether another request may follow."""
         headers = {"Content-Length": str(len(answer.body)), **answer.headers}
         parts: list[h11.Event] = [h11.Response(status_code=answer.status, headers=list(headers.items()))]
         if answer.body and self._method != "HEAD":
@@ -68,7 +68,7 @@ class Wire:
         return True
 
     def accept_tunnel(self) -> None:
-        """Answer CONNECT; from here on the socket is the client's own."""
+        """Answer CONNECT. The client then uses the socket directly."""
         self.body().read()
         self._socket.sendall(self._parser.send(h11.Response(status_code=200, headers=[])) or b"")
 

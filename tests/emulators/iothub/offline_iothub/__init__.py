@@ -1,6 +1,6 @@
-"""An IoT Hub of the tests: what its service API answers, and devices that do what they are told.
+"""An IoT hub for tests: the responses of its service API, and devices that apply their desired state.
 
-It is a program of its own (`python -m offline_iothub`). Clients reach it through `HTTPS_PROXY` under the host name of
-production and trust its certificate authority through `REQUESTS_CA_BUNDLE`. The README beside this package says what it
-knows, what of it is a guess, and how a test uses it.
+It is a separate program (`python -m offline_iothub`). Clients reach it through `HTTPS_PROXY` under the production host
+name, and trust its certificate authority through `REQUESTS_CA_BUNDLE`. The README beside this package describes its
+functions, the parts that are guesses, and its use in a test.
 """

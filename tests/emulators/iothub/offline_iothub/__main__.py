@@ -1,6 +1,6 @@
-"""`python -m offline_iothub`: serve until standard input ends.
+"""Serve until standard input ends: `python -m offline_iothub`.
 
-The first line of output is one JSON object: the addresses of the proxy and of the control API, and the file with the
+The first line of output is a JSON object: the addresses of the proxy and of the control API, and the file with the
 certificate authority.
 """
 

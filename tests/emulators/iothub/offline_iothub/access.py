@@ -1,4 +1,4 @@
-"""Who may call: a shared access signature of the hub's policy, or a token of Entra ID."""
+"""Access control: a shared access signature of the hub's policy, or a token of Entra ID."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNATURE = "SharedAccessSignature "
 
 
 def admit(hub: Hub, head: Head) -> None:
-    """Raises Refusal."""
+    """Raise Refusal if the caller has no access."""
     credential = head.headers.get("authorization", "")
     if credential.startswith(SIGNATURE):
         _check_signature(hub, head.host, credential.removeprefix(SIGNATURE))
@@ -29,10 +29,10 @@ def admit(hub: Hub, head: Head) -> None:
 
 
 def expire(hub: Hub, head: Head) -> None:
-    """All tokens and signatures so far, that of this call included, are worth nothing."""
+    """Let all tokens and signatures so far expire, including that of this call."""
     hub.tenant.expire_tokens()
     hub.expired |= hub.signatures | {head.headers.get("authorization", "").removeprefix(SIGNATURE)}
-    time.sleep(1 - time.time() % 1)  # a signature counts whole seconds: the next one must not be this one again
+    time.sleep(1 - time.time() % 1)  # the time in a signature has whole seconds, so the next signature must differ
 
 
 def _check_signature(hub: Hub, host: str, signature: str) -> None:

@@ -1,4 +1,4 @@
-"""A device with containers: its agent takes what it is told to a Docker engine, as edgeAgent does, and reports."""
+"""A device with containers: like edgeAgent, its agent applies the desired state to a Docker engine, and reports."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .engine import FAILURES, Engine, State, words
 from .reports import Running, malformed, report
 from .state import AGENT, NEVER, Device, Hub
 
-PAUSE = 0.25  # seconds between two rounds; 10 on a device
-PATIENCE = 2.0  # seconds that a round waits for a pull; 60 on a device
-RETRY = 2.0  # seconds before something that failed is tried again
-COOL_OFF = 0.25  # seconds before the first restart, doubled each time; 10 on a device
+PAUSE = 0.25  # seconds between two rounds; 10 on a real device
+PATIENCE = 2.0  # seconds that a round waits for a pull; 60 on a real device
+RETRY = 2.0  # seconds before a failed action is repeated
+COOL_OFF = 0.25  # seconds before the first restart, then doubled each time; 10 on a real device
 LONGEST_COOL_OFF = 300.0
 MOST_RESTARTS = 20
 CANCELED = "The operation was canceled"
@@ -29,17 +29,17 @@ CANCELED = "The operation was canceled"
 
 @dataclass
 class Kept:
-    """What the agent remembers of a module that it has created."""
+    """The agent's record of a module that it has created."""
 
     spec: Record
     restarts: int = 0
     restarted: str = NEVER
-    exited_at: float | None = None  # when this exit was seen, monotonic
+    exited_at: float | None = None  # the time when this exit was noticed, monotonic
 
 
 @dataclass
 class Told:
-    """The desired properties that the agent works on."""
+    """The desired properties that the agent applies."""
 
     desired: Record = field(default_factory=dict)
     version: int = 0
@@ -51,14 +51,14 @@ class Told:
 
 
 class ContainerAgent:
-    """The agent of one such device, on a thread of its own."""
+    """The agent of a device with containers, in its own thread."""
 
     def __init__(self, hub: Hub, device: Device, engine: Engine) -> None:
         self._hub, self._device, self._engine = hub, device, engine
         self._told = Told()
         self._kept: dict[str, Kept] = {}
         self._pulls: dict[str, Future[None]] = {}
-        self._failed: dict[str, tuple[float, str]] = {}  # when and why, by module
+        self._failed: dict[str, tuple[float, str]] = {}  # time and reason by module
         self._done = 0
         self._pool = ThreadPoolExecutor(thread_name_prefix=device.id)
         self._news = threading.Event()
@@ -78,7 +78,7 @@ class ContainerAgent:
         self._news.set()
         self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        with contextlib.suppress(*FAILURES):  # an engine that is gone has no containers
+        with contextlib.suppress(*FAILURES):  # a missing engine has no containers
             for name in self._kept:
                 self._engine.remove(self._container(name))
         self._engine.close()
@@ -89,7 +89,7 @@ class ContainerAgent:
     def _run(self) -> None:
         while not self._closing.is_set():
             self._news.clear()
-            with contextlib.suppress(*FAILURES):  # without its engine an agent has nothing to say
+            with contextlib.suppress(*FAILURES):  # an agent without its engine does not report
                 self._round()
             self._news.wait(PAUSE)
 
@@ -109,7 +109,7 @@ class ContainerAgent:
                 self._failed.clear()
 
     def _reconcile(self, told: Told) -> str | None:
-        """One step towards what is wanted, module by module; the last reason why one of them could not be made."""
+        """One step towards the desired state, module by module. Returns the last reason of a failure."""
         for name in self._kept.keys() - told.modules.keys():
             self._engine.remove(self._container(name))
             del self._kept[name]
@@ -131,7 +131,7 @@ class ContainerAgent:
         return None
 
     def _bring(self, name: str, spec: Record) -> None:
-        """The module as it is wanted; what runs is left alone where nothing but its status is wanted otherwise."""
+        """Bring a module to its desired state. A running module is kept if only its status should change."""
         kept = self._kept.get(name)
         if kept is None or {**kept.spec, "status": ""} != {**spec, "status": ""}:
             self._replace(name, spec)
@@ -147,7 +147,7 @@ class ContainerAgent:
             self._restart(name, kept, state)
 
     def _replace(self, name: str, spec: Record) -> None:
-        """The old container runs until the new image is there."""
+        """Replace a module. The old container runs until the new image is available."""
         image, container = spec["settings"]["image"], self._container(name)
         if spec.get("imagePullPolicy") != "never":
             self._pull(image)
@@ -170,7 +170,7 @@ class ContainerAgent:
                 del self._pulls[image]
 
     def _restart(self, name: str, kept: Kept, state: State) -> None:
-        """By the module's policy, after a pause that doubles each time."""
+        """Restart by the module's policy, after a delay that doubles each time."""
         if _status(kept, state) != "backoff":
             return
         if kept.exited_at is None:
@@ -224,12 +224,12 @@ class ContainerAgent:
         return None
 
     def _container(self, module: str) -> str:
-        """Several devices share an engine."""
+        """The name of a container. It contains the device, because several devices share an engine."""
         return f"{self._hub.name}-{self._device.id}-{module}"
 
 
 def _status(kept: Kept, state: State) -> str:
-    """As edgeAgent computes it from the module's restart policy."""
+    """The status, which edgeAgent computes from the module's restart policy."""
     if state.running:
         return "running"
     status = "stopped" if state.exit_code == 0 else "failed"

@@ -1,4 +1,4 @@
-"""From a call to its answer: who calls, and the route."""
+"""From a call to its response: the access and the route."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class App(Door):
         self.hub = hub
 
     def reset(self, hub: Hub) -> None:
-        """Forget everything, and go on with `hub`."""
+        """Replace the state by `hub`."""
         self.faults.reset()
         self.hub.close()
         self.calls.reset()
         self.hub = hub
 
     def snapshot(self, read: Callable[[Hub], T]) -> T:
-        """What `read` makes of the hub while nothing else happens in it."""
+        """The result of `read` for the hub, while no other call changes it."""
         with self.hub.lock:
             self.hub.advance()
             return read(self.hub)

@@ -1,4 +1,4 @@
-"""The hub as a test sees it: devices added, tagged, taken offline and given a script; what they were told, and said."""
+"""The hub from the side of a test: devices with tags, scripts and connections, and their desired and reported state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUNTIME = "mcr.microsoft.com/azureiotedge"
 
 
 class IotHub(Cloud):
-    """One test's own hub, without devices. `connection_string` is that of its owner policy, with a canary as key."""
+    """A test's own hub, without devices. `connection_string` is of the owner policy, with a canary as its key."""
 
     def __init__(self, emulator: Emulator, home: Path) -> None:
         super().__init__(emulator, home)
@@ -34,50 +34,52 @@ class IotHub(Cloud):
         platform: Mapping[str, str] = {},
         engine: str | None = None,
     ) -> None:
-        """Devices that are connected and run nothing. `reported` is of the device twin; `platform` is `os`, by default
-        linux, and `architecture`, by default x86_64. With the address of an `engine`, as of DOCKER_HOST, their modules
-        are containers of it, and the platform is the engine's; without, they are simulated."""
+        """Add connected devices that run nothing.
+
+        `reported` belongs to the device twin. `platform` has `os`, by default linux, and `architecture`, by default
+        x86_64. With the address of an `engine`, as in DOCKER_HOST, their modules are containers and the platform is the
+        engine's. Otherwise they are simulated."""
         fields = {"edge": edge, "tags": tags, "reported": reported, "platform": platform, "engine": engine}
         self._change("/devices", names, **fields)
 
     def add_fleet(self, count: int, **fields: Any) -> list[str]:
-        """So many simulated devices, called device-0001 and so on; fields as of `add_device`."""
+        """Add `count` simulated devices, named device-0001 and so on. The fields are those of `add_device`."""
         names = [f"device-{number:04}" for number in range(1, count + 1)]
         self.add_device(*names, **fields)
         return names
 
     def tag(self, *names: str, **tags: Any) -> None:
-        """Merge into the tags of the devices' twins; None removes one."""
+        """Merge into the tags of the devices' twins. None removes a tag."""
         self._change("/devices/tags", names, tags=tags)
 
     def disconnect(self, *names: str) -> None:
-        """The devices hear nothing and say nothing, until they are connected again."""
+        """Disconnect devices until they are connected again."""
         self._change("/devices/connection", names, connected=False)
 
     def connect(self, *names: str) -> None:
         self._change("/devices/connection", names, connected=True)
 
     def behave(self, *names: str, behaviours: Iterable[Behaviour] = ()) -> None:
-        """How simulated devices behave when they are told something next; without behaviours all goes well."""
+        """Set the behaviour of simulated devices after the next change. Without behaviours, everything succeeds."""
         self._change("/devices/behaviour", names, behaviours=[asdict(behaviour) for behaviour in behaviours])
 
     def apply(self, *names: str, content: Record) -> None:
-        """Give devices content as an operator would who had nothing to do with the test."""
+        """Give devices content like an operator outside the test."""
         self._change("/devices/content", names, content=content)
 
     @property
     def state(self) -> Record:
-        """`devices` by id, as their twins with those of their `modules`, and `configurations` by id."""
+        """`devices` by id, as twins with those of their `modules`, and `configurations` by id."""
         state: Record = self._emulator.ask("GET", "/state")
         return state
 
     def agent(self, device: str) -> Record:
-        """What a device's agent was told and says: `desired` and `reported`, as in its twin."""
+        """The desired and reported state of a device's agent, as in its twin."""
         properties: Record = self.state["devices"][device]["modules"]["$edgeAgent"]["properties"]
         return properties
 
     def settle(self, seconds: float = 240) -> None:
-        """Returns when every connected device did what it was told; raises TimeoutError."""
+        """Wait until every connected device has reached its desired state. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while not self._emulator.ask("GET", "/settled"):
             if time.monotonic() > deadline:
@@ -89,7 +91,7 @@ class IotHub(Cloud):
 
 
 def content(**modules: str | Record) -> Record:
-    """The content of a deployment: modules by name, each an image or a whole specification."""
+    """The content of a deployment: modules by name, each with an image or a complete specification."""
     return {
         "modulesContent": {
             "$edgeAgent": {

@@ -119,7 +119,7 @@ def _update(kept: Configuration, sent: Record) -> Configuration:
 
 
 def _changeable(sent: Record) -> dict[str, Any]:
-    """What may be changed later, checked."""
+    """The fields that can be changed later, checked."""
     priority, metrics = sent["priority"], sent.get("metrics") or {}
     if not isinstance(priority, int) or not 0 <= priority <= 2**31 - 1:
         raise Refusal(400, "ArgumentInvalid", f"The priority {priority!r} is not a positive integer")

@@ -1,4 +1,4 @@
-"""What the content of a deployment must look like, and its limits."""
+"""The required form of a deployment's content, and its limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEEPEST = 10
 CHUNK = re.compile(r"createOptions(0[1-9]|[1-9]\d)")
 WHOLE = "properties.desired"
 MODULE_NAME = re.compile("[a-zA-Z0-9_-]+")
-FORBIDDEN = {  # what a key of each may not hold, spaces besides
+FORBIDDEN = {  # characters that a key must not contain, besides spaces
     "registry": ".$#",
     "variable": "+#$.",
     "route": ".$#",
@@ -28,12 +28,12 @@ COMMON = {"env", "version", "imagePullPolicy", "startupOrder"}
 
 
 def is_layer(content: Record) -> bool:
-    """Whether it is meant to lie over a deployment that has all."""
+    """Whether the content is a layer for a full deployment."""
     return any(key != WHOLE for properties in content["modulesContent"].values() for key in properties)
 
 
 def check_layer(content: Record) -> None:
-    """As `check_content`, of content whose keys name parts: `properties.desired.modules.salary`."""
+    """Like `check_content`, for content whose keys name parts: `properties.desired.modules.salary`."""
     for name, properties in content["modulesContent"].items():
         _check_size(name, properties)
         for key, value in properties.items():
@@ -41,7 +41,7 @@ def check_layer(content: Record) -> None:
 
 
 def check_content(content: Record) -> None:
-    """Raises Refusal where the hub would refuse it, WrongShape where a field is none that it knows."""
+    """Raise Refusal if the hub would refuse the content, and WrongShape for an unknown field."""
     modules = content["modulesContent"]
     if not {AGENT, EDGE_HUB} <= modules.keys():
         raise _invalid(f"{AGENT} and {EDGE_HUB} are required")
@@ -53,7 +53,7 @@ def check_content(content: Record) -> None:
 
 
 def create_options(settings: Record) -> str:
-    """The chunks of a module's create options, joined."""
+    """The create options of a module, joined from their chunks."""
     chunks = sorted(name for name in settings if CHUNK.fullmatch(name))
     return "".join([settings.get("createOptions", ""), *(settings[name] for name in chunks)])
 

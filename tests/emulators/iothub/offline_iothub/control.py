@@ -1,4 +1,4 @@
-"""What a test may ask the hub itself."""
+"""The control API of the hub, for tests."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .content import check_content
 from .simulated import Simulated, behaviours
 from .state import AGENT, EDGE_HUB, POLICY, Agent, Device, Hub, Twin
 
-HUBS = f"salary-hub-{os.getpid()}-"  # all that this process is called by, on an engine that others use too
+HUBS = f"salary-hub-{os.getpid()}-"  # the prefix of all names of this process, on an engine that others also use
 PLATFORM = {"os": "linux", "architecture": "x86_64"}
 
 
 class HubControl(Control):
-    """`POST /reset` begins a new hub; the rest reads and changes the one that is there."""
+    """`POST /reset` starts a new hub. The other calls read and change the current one."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -83,7 +83,7 @@ def _add_devices(hub: Hub, sent: Record) -> None:
 def _agent(hub: Hub, device: Device, engine: str | None) -> Agent:
     if engine is None:
         return Simulated(hub, device)
-    from .agent import ContainerAgent  # the SDK of Docker takes its time
+    from .agent import ContainerAgent  # imported late: Docker's SDK loads slowly
     from .engine import Engine
 
     connected = Engine(engine)
@@ -94,7 +94,7 @@ def _agent(hub: Hub, device: Device, engine: str | None) -> Agent:
 
 @cache
 def _reap(engine: str) -> subprocess.Popen[bytes]:
-    """See `reaper`; its input is a pipe that ends with this process, which the cache keeps open."""
+    """Start `reaper`. Its input is a pipe that ends with this process. The cache keeps it open."""
     argv = [sys.executable, "-m", "offline_iothub.reaper", engine, HUBS]
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
 
@@ -115,7 +115,7 @@ def _connect(hub: Hub, sent: Record) -> None:
 
 
 def _behave(hub: Hub, sent: Record) -> None:
-    """From the next time on that the device is told something."""
+    """Set the behaviour after the next change of the device's desired state."""
     for name in sent["names"]:
         agent = hub.device(name).agent
         if not isinstance(agent, Simulated):
@@ -147,12 +147,12 @@ def _state(hub: Hub) -> Record:
 
 
 def _device(device: Device) -> Record:
-    """Its twin, and those of its modules under `modules`."""
+    """The twin of the device, with those of its modules under `modules`."""
     return {**device.document(), "modules": {name: device.document(name) for name in device.modules}}
 
 
 def _merged(old: Record, new: Record) -> Record:
-    """As twins are patched: objects by key, null removes."""
+    """Merge like a patch of a twin: objects by key; null removes."""
     result = {**old, **new}
     for name, value in new.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What an agent asks of a Docker engine, in the words of edgeAgent."""
+"""The calls of an agent to a Docker engine, with edgeAgent's values."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True)
 class State:
-    """What the engine says of a container."""
+    """The engine's state of a container."""
 
     running: bool
     status: str
     exit_code: int
     started: str
     exited: str
-    image: str  # as it was asked for
+    image: str  # the name in the request
     image_hash: str
 
 
 class Engine:
-    """The engine at an address as of `DOCKER_HOST`; all raise FAILURES."""
+    """The engine at an address as in `DOCKER_HOST`. All methods raise FAILURES."""
 
     def __init__(self, address: str) -> None:
         self._api: Any = docker.APIClient(base_url=address, version="auto", timeout=120)
 
     @property
     def platform(self) -> Record:
-        """As edgeAgent reports it."""
+        """The platform in edgeAgent's format."""
         version = self._api.version()
         return {"os": version["Os"], "architecture": ARCHITECTURES.get(version["Arch"], version["Arch"])}
 
@@ -50,7 +50,7 @@ class Engine:
                 raise DockerException(line["error"])
 
     def create(self, name: str, alias: str, image: str, options: Record, env: dict[str, str]) -> None:
-        """As edgeAgent does: what the create options say, and the image, labels, variables and network of its own."""
+        """Create a container like edgeAgent: with the create options, and the agent's image, labels and network."""
         own = dict(line.partition("=")[::2] for line in options.get("Env") or [])
         labels = {**options.get("Labels", {}), **OWNER, IMAGE_LABEL: image}
         variables = [f"{key}={value}" for key, value in {**env, **own}.items()]
@@ -71,12 +71,12 @@ class Engine:
             self._api.remove_container(name, force=True)
 
     def remove_all(self, prefix: str) -> None:
-        """All containers whose name begins with that."""
+        """Remove all containers whose names start with `prefix`."""
         for found in self._api.containers(all=True, filters={"name": f"^/{prefix}"}):
             self.remove(found["Id"])
 
     def state(self, name: str) -> State | None:
-        """None where there is no such container."""
+        """The state of a container. None if it does not exist."""
         try:
             found = self._api.inspect_container(name)
         except NotFound:
@@ -109,7 +109,7 @@ class Engine:
 
 
 def words(error: Exception) -> str:
-    """What edgeAgent reports of a failure."""
+    """The text that edgeAgent reports for a failure."""
     if isinstance(error, APIError):
         return f"Docker API responded with status code={error.status_code}, response={error.explanation}"
     return str(error)

@@ -1,4 +1,4 @@
-"""The fixture `iothub`: one emulator per test process, one empty hub per test."""
+"""The fixture `iothub`: one emulator per test process, and one empty hub per test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .client import IotHub
 
 @pytest.fixture(scope="session")
 def iothub_emulator() -> Iterator[Emulator]:
-    """The process; use `iothub`, which asks it for a hub."""
+    """The process. Use the fixture `iothub` to get a hub."""
     emulator = Emulator(program="offline_iothub")
     yield emulator
     emulator.close()
@@ -21,7 +21,7 @@ def iothub_emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def iothub(iothub_emulator: Emulator, tmp_path: Path) -> Iterator[IotHub]:
-    """A hub without devices; the test fails where anything asked for an unknown route, or in a wrong shape."""
+    """A hub without devices. The test fails if any request had an unknown route or a wrong form."""
     home = tmp_path / "iothub-home"
     home.mkdir()
     iothub = IotHub(iothub_emulator, home)

@@ -2,9 +2,9 @@
 
     SELECT * | COUNT() [AS n] | path [AS name], ... FROM devices | devices.modules [WHERE condition]
 
-A condition compares paths with values by `=`, `!=`, `<>`, `<`, `<=`, `>`, `>=` and `IN [...]`, asks `IS_DEFINED(path)`,
-and joins by `AND`, `OR`, `NOT` and brackets. `[[name]]` quotes a segment of a path. What is not there equals nothing
-and differs from nothing.
+A condition compares paths with values by `=`, `!=`, `<>`, `<`, `<=`, `>`, `>=` and `IN [...]`, or tests
+`IS_DEFINED(path)`. `AND`, `OR`, `NOT` and brackets combine conditions. `[[name]]` quotes a segment of a path. With a
+missing value, `=` and `!=` are both false.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ LITERALS = {"true": True, "false": False, "null": None}
 
 
 class QueryError(Exception):
-    """The text is no query that the hub takes."""
+    """The hub does not accept the query."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """`columns` are what is selected, by name; empty for `*`, and `count` is the name of a count."""
+    """A query. `columns` are the selected paths by name, empty for `*`. `count` is the name of a count."""
 
     modules: bool
     columns: dict[str, Operand]
@@ -69,7 +69,7 @@ class Query:
     where: Condition
 
     def rows(self, twins: Iterable[Record]) -> list[Record]:
-        """What is answered, given the twins of all devices or of all modules."""
+        """The result for the twins of all devices, or of all modules."""
         found = [twin for twin in twins if self.where(twin)]
         if self.count:
             return [{self.count: len(found)}]
@@ -83,7 +83,7 @@ class Query:
 
 
 def parse_query(text: str) -> Query:
-    """Raises QueryError."""
+    """Parse a query. Raises QueryError."""
     parser = _Parser(text)
     query = parser.query()
     parser.end()
@@ -91,7 +91,7 @@ def parse_query(text: str) -> Query:
 
 
 def parse_condition(text: str) -> Condition:
-    """A target condition, `*` for all devices; raises QueryError."""
+    """Parse a target condition; `*` means all devices. Raises QueryError."""
     if text.strip() == "*":
         return lambda _: True
     parser = _Parser(text)
@@ -101,7 +101,7 @@ def parse_condition(text: str) -> Condition:
 
 
 class _Parser:
-    """By recursive descent, over a list of kinds and texts."""
+    """A recursive descent parser over a list of kinds and texts."""
 
     def __init__(self, text: str) -> None:
         self._tokens: list[tuple[str, str]] = []
@@ -216,7 +216,7 @@ class _Parser:
         return _path(text)
 
     def _accept(self, text: str) -> bool:
-        """Whether this comes next; then it is passed."""
+        """Skip the next text if it is this one. Returns whether it is."""
         if self._next < len(self._tokens):
             kind, found = self._tokens[self._next]
             if kind != "string" and found.lower() == text:
@@ -258,7 +258,7 @@ def _compared(compare: Callable[[Any, Any], bool], left: Operand, right: Operand
             return False
         try:
             return compare(one, other)
-        except TypeError:  # the hub orders values of one type alone
+        except TypeError:  # the hub orders only values of one type
             return False
 
     return holds

@@ -1,6 +1,6 @@
-"""`python -m offline_iothub.reaper ENGINE PREFIX`: when standard input ends, remove the containers of that name.
+"""Remove the containers with a prefix when standard input ends: `python -m offline_iothub.reaper ENGINE PREFIX`.
 
-The emulator starts it beside the first device with containers, so that none outlives it, even where it is killed.
+The emulator starts it beside the first device with containers, so that no container outlives the emulator.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .engine import FAILURES, Engine
 
 def main(engine: str, prefix: str) -> None:
     sys.stdin.read()
-    with contextlib.suppress(*FAILURES):  # an engine that is gone has no containers
+    with contextlib.suppress(*FAILURES):  # a missing engine has no containers
         Engine(engine).remove_all(prefix)
 
 

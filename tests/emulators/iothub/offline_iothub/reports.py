@@ -1,4 +1,4 @@
-"""What an agent reports of itself and of its modules, as edgeAgent writes it."""
+"""The reports of an agent about itself and its modules, in edgeAgent's format."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .state import NEVER
 
 VERSION = "1.5.21"
 IMAGE = re.compile(r"([^/]+/)*[^/:]+(:[^/:]+)?")  # a tag or a digest
-CHUNK = 512  # characters of create options in one value
+CHUNK = 512  # limit of characters of create options in one value
 OK, MALFORMED, EMPTY, FAILED = 200, 400, 417, 500
 
 
 @dataclass
 class Running:
-    """A module as it runs: what it was made from, and what became of it."""
+    """A running module: its specification and its state."""
 
     spec: Record
     status: str = "running"
@@ -49,7 +49,7 @@ class Running:
 
 
 def report(platform: Record, version: int, desired: Record, running: dict[str, Running], error: str | None) -> Record:
-    """The reported properties of $edgeAgent; `error` is why not all that was desired was done."""
+    """The reported properties of $edgeAgent. `error` is the reason why the desired state was not reached."""
     system = {name: Running(spec).report for name, spec in desired.get("systemModules", {}).items()}
     return {
         "schemaVersion": "1.1",
@@ -66,7 +66,7 @@ def report(platform: Record, version: int, desired: Record, running: dict[str, R
 
 
 def malformed(desired: Record) -> str:
-    """Why edgeAgent could not read this: the first image or create options of a wrong form; empty where it can."""
+    """The first image or create options that edgeAgent could not read. Empty if it can read all."""
     reasons = [_malformed(name, spec["settings"]) for name, spec in desired.get("modules", {}).items()]
     return next(filter(None, reasons), "")
 
@@ -82,7 +82,7 @@ def _malformed(name: str, settings: Record) -> str:
 
 
 def chunked(settings: Record) -> Record:
-    """A module's settings with its create options in pieces, as the agent writes them back."""
+    """The settings of a module with its create options in chunks, as the agent reports them."""
     text = create_options(settings) or "{}"
     pieces = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
     names = ["createOptions", *(f"createOptions{number:02}" for number in range(1, len(pieces)))]

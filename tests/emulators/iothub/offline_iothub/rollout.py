@@ -1,4 +1,4 @@
-"""Which content each device is told to have: what was applied to it, or the automatic deployments that win it."""
+"""The desired content of each device: content that was applied to it, or the automatic deployments that win."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .state import AGENT, Configuration, Device, Hub, Twin
 
 
 def apply(device: Device, content: Record) -> None:
-    """Write the desired properties of every module that the content names, and let the device know."""
+    """Write the desired properties of every module in the content, and notify the device."""
     modules = content["modulesContent"]
     for name in modules[AGENT][WHOLE]["modules"]:
         device.modules.setdefault(name, Twin())
@@ -22,10 +22,10 @@ def apply(device: Device, content: Record) -> None:
 
 
 def resolve(hub: Hub) -> None:
-    """After a change of a tag, a device or a deployment: the highest priority wins, the newest of equals, and under it
-    lies nothing, over it the layers of a higher rank.
+    """Recompute the content of devices after a change of a tag, a device or a deployment.
 
-    A device that no whole deployment wants any more keeps what it has.
+    The full deployment with the highest priority wins; of equal ones, the newest. Layers with a higher rank are added.
+    A device without a matching full deployment keeps its content.
     """
     ranked = sorted(hub.configurations.values(), key=lambda configuration: configuration.rank)
     for device in hub.devices.values():
@@ -48,7 +48,7 @@ def _target(device: Device, ranked: list[Configuration]) -> None:
 
 
 def _stack(wanted: list[Configuration]) -> list[Configuration]:
-    """The whole deployment that wins and the layers over it, from the bottom up."""
+    """The winning full deployment and its layers, from the bottom up."""
     whole = [number for number, configuration in enumerate(wanted) if not is_layer(configuration.content)]
     return wanted[whole[-1] :] if whole else []
 

@@ -1,4 +1,4 @@
-"""Devices without containers: they report at once, and what they report follows a script."""
+"""Devices without containers. They report at once, and a script defines their reports."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CANCELED = "The operation was canceled"
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How the modules whose name and image fit (regular expressions, searched) behave, instead of running:
+    """The behaviour of modules whose name and image match these regular expressions, instead of running.
 
-    `crash`: they run for `seconds`, then print `message` and exit with `exit_code`, again and again. `pull`: their
-    image is pulled for `seconds`, for ever where that is None. `refuse`: their image cannot be pulled, as `message`
-    says. `silent`: a device that is told to have such a module reports nothing any more.
+    `crash`: they run for `seconds`, then print `message` and exit with `exit_code`, repeatedly. `pull`: pulling their
+    image takes `seconds`, or for ever if None. `refuse`: their image cannot be pulled, for the reason `message`.
+    `silent`: a device with such a module reports nothing any more.
     """
 
     kind: str
@@ -40,13 +40,13 @@ class Behaviour:
 
 
 class Simulated:
-    """The agent of one such device."""
+    """The agent of a simulated device."""
 
     def __init__(self, hub: Hub, device: Device) -> None:
         self._hub = hub
         self._device = device
         self._running: dict[str, Running] = {}
-        self._pulled: set[str] = set()  # images that took their time
+        self._pulled: set[str] = set()  # images whose pull is complete
         self.behaviours: list[Behaviour] = []
 
     @property
@@ -54,13 +54,13 @@ class Simulated:
         return True
 
     def logs(self, module: str, tail: int) -> str:
-        """What its script says of it."""
+        """The log of a module, from its script."""
         spec = self._running[module].spec
         crash = self._behaviour(module, spec, "crash")
         return "".join((crash.message if crash else "").splitlines(keepends=True)[-tail:])
 
     def close(self) -> None:
-        """Nothing runs."""
+        """There is nothing to close."""
 
     def wake(self) -> None:
         desired = self._device.modules[AGENT].desired
@@ -70,7 +70,7 @@ class Simulated:
         self._report(error)
 
     def _reconcile(self, wanted: dict[str, Record]) -> str | None:
-        """Run what is wanted; the last reason why something could not be."""
+        """Run the desired modules. Returns the last reason of a failure."""
         error = None
         self._running = {name: module for name, module in self._running.items() if name in wanted}
         for name, spec in wanted.items():

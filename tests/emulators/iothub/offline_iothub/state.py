@@ -1,4 +1,4 @@
-"""All that the hub knows: its devices, their modules, its automatic deployments, and when something is due."""
+"""The state of the hub: its devices, their modules, its automatic deployments, and scheduled actions."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ class Agent(Protocol):
     """The runtime of one device."""
 
     def wake(self) -> None:
-        """The device is connected, and may have been told something new."""
+        """Notify the device that it is connected, or that its desired state may have changed."""
 
     @property
     def settled(self) -> bool:
-        """Whether it did all that it was told."""
+        """Whether the device has reached its desired state."""
 
     def logs(self, module: str, tail: int) -> str:
         """The last lines that a module printed."""
 
     def close(self) -> None:
-        """The device is gone."""
+        """Remove the device."""
 
 
 @dataclass
 class Twin:
-    """Desired and reported properties, each with a version of its own; `version` is that of the whole."""
+    """Desired and reported properties, each with its own version. `version` belongs to the whole twin."""
 
     desired: Record = field(default_factory=dict)
     reported: Record = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Twin:
 
     @property
     def properties(self) -> Record:
-        """As it goes over the wire."""
+        """The properties as they are sent."""
         metadata = {"$lastUpdated": self.updated}
         return {
             "desired": {**self.desired, "$metadata": metadata, "$version": self.desired_version},
@@ -82,7 +82,7 @@ class Twin:
 
 @dataclass
 class Device:
-    """One device; `platform` is the operating system and the architecture that its agent reports."""
+    """One device. `platform` is the operating system and architecture that its agent reports."""
 
     id: str
     edge: bool
@@ -93,7 +93,7 @@ class Device:
     since: str = field(default_factory=now)
     keys: Record = field(default_factory=dict)
     agent: Agent | None = None
-    composed: tuple[str, ...] = ()  # the automatic deployments that its content was made of
+    composed: tuple[str, ...] = ()  # the automatic deployments of its content
 
     def module(self, name: str) -> Twin:
         found = self.modules.get(name)
@@ -106,7 +106,7 @@ class Device:
             self.agent.wake()
 
     def document(self, module: str = "") -> Record:
-        """The twin of the device or of one of its modules, as it is answered and queried."""
+        """The twin of the device or of one of its modules, for responses and queries."""
         twin = self.modules[module] if module else self.twin
         shared = {
             "deviceId": self.id,
@@ -130,7 +130,7 @@ class Device:
 
 @dataclass
 class Configuration:
-    """An automatic deployment; `number` is the order of creation."""
+    """An automatic deployment. `number` is the order of creation."""
 
     id: str
     number: int
@@ -150,20 +150,20 @@ class Configuration:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Of two that want one device, the greater has it."""
+        """Of two deployments for one device, the greater rank wins."""
         return self.priority, self.number
 
 
 @dataclass
 class Hub:
-    """One hub and its tenant. `lock` guards everything in it."""
+    """One hub and its tenant. `lock` protects all of it."""
 
     name: str
     tenant: World = field(default_factory=World)
     key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     devices: dict[str, Device] = field(default_factory=dict)
     configurations: dict[str, Configuration] = field(default_factory=dict)
-    expired: set[str] = field(default_factory=set)  # signatures that are refused whatever they say
+    expired: set[str] = field(default_factory=set)  # signatures that are always refused
     signatures: set[str] = field(default_factory=set)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
@@ -186,17 +186,17 @@ class Hub:
         return found
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do something when that time has passed; see `advance`."""
+        """Schedule an action after a number of seconds. See `advance`."""
         heapq.heappush(self._due, (time.monotonic() + seconds, self.number(), action))
 
     def advance(self) -> None:
-        """Do what has become due; before each call, so that the simulated devices need no threads."""
+        """Run all actions that are due. This happens before each call, so that simulated devices need no threads."""
         while self._due and self._due[0][0] <= time.monotonic():
             heapq.heappop(self._due)[2]()
 
     @property
     def settled(self) -> bool:
-        """Whether every device that is connected did what it was told, and nothing is due."""
+        """Whether every connected device has reached its desired state, and no action is scheduled."""
         agents = [device.agent for device in self.devices.values() if device.connected]
         return not self._due and all(agent.settled for agent in agents if agent is not None)
 

@@ -1,4 +1,4 @@
-"""What the handlers of the hub are made of: the call, the etag rules, the words of a refusal."""
+"""The tools of the hub's handlers: the call, the etag rules, and the text of refusals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .state import Hub
 
 HOST = r"[a-z0-9-]+\.azure-devices\.net"
 API_VERSION = re.compile(r"20\d\d-\d\d-\d\d(-preview)?")
-NUMBERS = {  # of the errors that the hub counts; the others have none that is published
+NUMBERS = {  # error numbers of the hub; for other errors none are published
     "IotHubUnauthorizedAccess": 401002,
     "IotHubUnauthorized": 401003,
     "IotHubQuotaExceeded": 403002,
@@ -33,7 +33,7 @@ class Visit(Asked):
     hub: Hub
 
     def body(self, required: Set[str], optional: Set[str] = frozenset()) -> dict[str, Any]:
-        """The JSON object that was sent; raises WrongShape where a field is missing or unknown."""
+        """The JSON object of the request. Raises WrongShape if a field is missing or unknown."""
         sent = self.request.json()
         if not isinstance(sent, dict):
             raise WrongShape("the body is no object")
@@ -50,7 +50,7 @@ def routes() -> RoutesOf[Visit]:
 
 
 def fields(what: str, sent: dict[str, Any], required: Set[str], optional: Set[str]) -> None:
-    """Raises WrongShape where a field is missing or unknown."""
+    """Raise WrongShape if a field is missing or unknown."""
     if missing := required - sent.keys():
         raise WrongShape(f"the {what} lacks {sorted(missing)}")
     if unknown := sent.keys() - required - optional:
@@ -58,7 +58,7 @@ def fields(what: str, sent: dict[str, Any], required: Set[str], optional: Set[st
 
 
 def check_etag(sent: str | None, current: str) -> None:
-    """What If-Match asks for: `*` or the etag in quotation marks; raises Refusal where it is another."""
+    """Check If-Match: `*` or the etag in quotation marks. Raises Refusal for another etag."""
     if sent is None or sent.strip('"') == "*":
         return
     if not (len(sent) > 1 and sent[0] == sent[-1] == '"'):
@@ -68,7 +68,7 @@ def check_etag(sent: str | None, current: str) -> None:
 
 
 def refused(refusal: Refusal) -> Answer:
-    """In the shape of the hub's errors."""
+    """An error in the hub's format."""
     number = NUMBERS.get(refusal.code)
     words = f"ErrorCode:{refusal.code};{refusal.message}"
     body = {

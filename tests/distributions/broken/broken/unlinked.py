@@ -1,0 +1,1 @@
+raise ImportError("libplugin.so.3 is missing")

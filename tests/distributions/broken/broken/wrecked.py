@@ -1,1 +1,0 @@
-raise ImportError("libcrane.so.3 is missing")

@@ -1,0 +1,35 @@
+"""A maker of images, which needs two steps for each image."""
+
+from dataclasses import dataclass
+
+from lading import Context, Description, Image, ImageRequest, Options, Pending, hookimpl
+
+from . import Wrong, note
+
+
+@dataclass(frozen=True)
+class BuilderOptions(Options):
+    base: str = "oak"
+    """The image that it starts from."""
+
+
+@hookimpl
+def lading_describe() -> Description:
+    return Description(summary="makes images", api=1, options=BuilderOptions)
+
+
+@hookimpl
+def lading_image(request: ImageRequest[BuilderOptions], context: Context) -> Image | Pending | Wrong:
+    misbehaviour = note("lading_image", push=str(request.push), model=request.tags["lading.model"][:6])
+    if misbehaviour is not None:
+        return misbehaviour
+    mark = context.work / f"{request.options.base}-{request.package.digest}"
+    if not mark.exists():
+        context.intend(f"image/{request.package.digest}")
+        mark.touch()
+        return Pending(phase="building", detail=request.options.base, retry_after=0.05)
+    return Image(
+        reference=f"{request.options.base}/{request.service}",
+        digest=f"sha256:{request.package.digest}",
+        platform="linux/amd64",
+    )
