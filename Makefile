@@ -10,13 +10,26 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without files of bytecode each process of the tests would compile all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-slow test-torture test-lowest test-newest constraints docs lint bench torture clean
+.PHONY: demo check test test-unit test-slow test-torture test-lowest test-newest constraints known docs site lint news release-check bench torture clean
 
+# Only this file knows that `lading` is not on the path of the reader's shell.
 demo: $(VENV)/.demo
 	@$(BIN)/lading deploy manifests/salary.yaml
+	@echo
+	@echo "send a request:    $(BIN)/lading score manifests/salary.yaml -d '{\"data\": [[21]]}'"
+	@echo "stop the service:  $(BIN)/lading delete manifests/salary.yaml"
+	@echo "list the commands: $(BIN)/lading --help"
+
+# The inner loop. mypy keeps what it knows in .mypy_cache, and then checks only changed modules and those that import them.
+check: $(VENV)/.test
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 lint test-unit
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture"
+
+# A test that starts a process or opens a socket is skipped at that point: see tests/unit.py.
+test-unit: $(VENV)/.test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --unit -q -r fE -m "not slow and not torture"
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
@@ -36,15 +49,60 @@ constraints: $(VENV)/.test
 	$(COMPILE) --resolution lowest-direct --override constraints/lowest-overrides.txt --output-file constraints/lowest.txt
 	$(COMPILE) --override constraints/newest-overrides.txt --output-file constraints/newest.txt
 	$(COMPILE) --output-file constraints/tests.txt
+	$(UV) pip compile --quiet --upgrade --python-version 3.11 --group site \
+		--custom-compile-command "make constraints" --output-file constraints/site.txt
+
+# The names that a harmless model may import, from the lowest, a middle and the newest versions of the libraries.
+KNOWN := tests/plugins/sklearn/known_names.py
+KNOWN_lowest := scikit-learn==1.4.2 numpy==1.26.4 scipy==1.13.* pandas==2.2.2 xgboost==2.0.* lightgbm==4.3.* catboost imbalanced-learn==0.12.*
+KNOWN_middle := scikit-learn==1.6.* numpy==2.0.* scipy==1.14.* pandas==2.3.* xgboost==2.1.* lightgbm==4.5.* imbalanced-learn==0.13.*
+KNOWN_newest := scikit-learn numpy scipy pandas pyarrow xgboost lightgbm catboost imbalanced-learn
+
+known:
+	rm -rf build/known && mkdir -p build/known
+	$(foreach set,lowest middle newest,$(UV) run --quiet --isolated --no-project --python 3.11 \
+		$(foreach one,$(KNOWN_$(set)),--with "$(one)") python $(KNOWN) list > build/known/$(set) &&) true
+	python3 $(KNOWN) merge build/known/lowest build/known/middle build/known/newest > plugins/lading_sklearn/known.txt
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/picture.py
+
+# A warning is a failure: a broken link, or a page that the navigation lacks. The pages are in build/site.
+site: .venv-site/.site
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/pipelines/github-actions.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines --data-transform azure-pipelines \
+		--regex-variant nonunicode examples/pipelines/azure-pipelines.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	@$(BIN)/towncrier build --draft --version next >/dev/null
+
+# The part of CHANGELOG.md that the files in changes/ will give; it changes nothing.
+news: $(VENV)/.test
+	$(BIN)/towncrier build --draft --version "$$($(BIN)/lading --version | cut -d' ' -f3)"
+
+# What is uploaded is built, and used as a stranger would use it; see RELEASING.md.
+release-check: $(VENV)/.test news
+	rm -rf dist
+	$(UV) build --quiet --out-dir dist
+	$(UV) tool run twine check --strict dist/*
+	for built in dist/*; do $(MAKE) --no-print-directory tried-$$built || exit; done
+	$(MAKE) --no-print-directory constraints
+	git diff --exit-code --stat constraints
+
+# The salary model with a built distribution, in an empty environment and an empty folder.
+tried-dist/%:
+	rm -rf build/release && mkdir -p build/release && cp -R manifests data build/release
+	$(UV) venv --quiet build/release/venv
+	$(UV) pip install --quiet --python build/release/venv "dist/$*[sklearn,local]"
+	cd build/release && export LADING_STORE=.lading && venv/bin/lading deploy manifests/salary.yaml && \
+		venv/bin/lading delete manifests/salary.yaml
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks
@@ -61,7 +119,7 @@ $(VENV)/.demo: setup.py pyproject.toml
 	@touch $@
 
 # uv takes a third of the time of pip, but it does not read pip's settings, such as the address of another index.
-TEST_PARTS := --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[sklearn,pandas,local,azureml,mlflow,docker,iotedge,test,lint]'
+TEST_PARTS := --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[sklearn,pandas,skops,local,azureml,mlflow,plots,docker,iotedge,test,lint]'
 
 $(VENV)/.test: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -74,4 +132,15 @@ $(VENV)/.test: setup.py pyproject.toml
 .venv-%/.test: constraints/%.txt $(VENV)/.test
 	$(UV) venv --quiet --clear --seed --python 3.11 .venv-$*
 	$(UV) pip install --quiet --python .venv-$* --no-deps --requirement constraints/$*.txt --editable .
+	@touch $@
+
+# Without Mermaid on the site, a browser would load it from another host.
+MERMAID := 11.17.2
+.venv-site/.site: constraints/site.txt Makefile
+	@command -v npm >/dev/null || { echo "npm is missing, and it downloads the script that draws diagrams: install Node.js"; exit 1; }
+	$(PYTHON) -m venv .venv-site
+	.venv-site/bin/pip install --quiet --requirement constraints/site.txt
+	npm pack --silent --pack-destination .venv-site mermaid@$(MERMAID) >/dev/null
+	tar -xzOf .venv-site/mermaid-$(MERMAID).tgz package/dist/mermaid.min.js >.venv-site/mermaid.min.js
+	rm .venv-site/mermaid-$(MERMAID).tgz
 	@touch $@

@@ -8,6 +8,7 @@ from ._version import __version__ as __version__
 from .base.lazy import lazily
 
 if TYPE_CHECKING:
+    from .base.headers import retry_after as retry_after
     from .base.process import Command as Command
     from .base.process import Finished as Finished
     from .base.process import child_environment as child_environment
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .base.reading import Reads as Reads
     from .base.reading import file_stamp as file_stamp
     from .engine.archive.archive import Archive as Archive
+    from .engine.release.preflight import Preflight as Preflight
     from .errors import BadInput as BadInput
     from .errors import Interrupted as Interrupted
     from .errors import LadingError as LadingError
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
     from .model.context import Context as Context
     from .model.context import Models as Models
     from .model.deploying import Candidate as Candidate
+    from .model.deploying import DeleteStep as DeleteStep
     from .model.deploying import DeployRequest as DeployRequest
     from .model.deploying import DeployStep as DeployStep
+    from .model.deploying import Done as Done
     from .model.deploying import Failed as Failed
     from .model.deploying import Pending as Pending
     from .model.deploying import Ready as Ready
@@ -45,8 +49,24 @@ if TYPE_CHECKING:
     from .model.environments import Environment as Environment
     from .model.environments import Installs as Installs
     from .model.environments import Sources as Sources
+    from .model.evaluating import EvaluateRequest as EvaluateRequest
+    from .model.evaluating import Evaluation as Evaluation
+    from .model.evaluating import Judged as Judged
+    from .model.evaluating import Measured as Measured
+    from .model.findings import FindingSeverity as FindingSeverity
+    from .model.findings import PlanFindings as PlanFindings
+    from .model.findings import PlanRequest as PlanRequest
+    from .model.findings import PreflightRequest as PreflightRequest
+    from .model.findings import TargetFinding as TargetFinding
+    from .model.findings import TargetFindings as TargetFindings
+    from .model.findings import UpRelease as UpRelease
+    from .model.gating import GateRequest as GateRequest
+    from .model.gating import PreviousRelease as PreviousRelease
     from .model.imaging import Image as Image
     from .model.imaging import ImageRequest as ImageRequest
+    from .model.listing import Listed as Listed
+    from .model.listing import Listing as Listing
+    from .model.listing import ListRequest as ListRequest
     from .model.options import InputPath as InputPath
     from .model.options import IsInput as IsInput
     from .model.options import IsPath as IsPath
@@ -55,22 +75,27 @@ if TYPE_CHECKING:
     from .model.options import Means as Means
     from .model.options import Options as Options
     from .model.options import Range as Range
+    from .model.options import Requirements as Requirements
     from .model.options import Text as Text
     from .model.planning import Action as Action
     from .model.planning import Change as Change
     from .model.planning import Drift as Drift
     from .model.planning import Fate as Fate
     from .model.planning import Plan as Plan
+    from .model.planning import PlanEffect as PlanEffect
+    from .model.planning import PlanFinding as PlanFinding
     from .model.planning import PlannedStage as PlannedStage
     from .model.planning import Setting as Setting
     from .model.questions import Keys as Keys
     from .model.questions import Logs as Logs
     from .model.questions import LogsRequest as LogsRequest
+    from .model.records import EVENT_KINDS as EVENT_KINDS
     from .model.records import Column as Column
     from .model.records import Deployment as Deployment
     from .model.records import Distribution as Distribution
     from .model.records import Event as Event
     from .model.records import EventKind as EventKind
+    from .model.records import EventMeaning as EventMeaning
     from .model.records import ModelReference as ModelReference
     from .model.records import ModelVersion as ModelVersion
     from .model.records import Package as Package
@@ -80,12 +105,13 @@ if TYPE_CHECKING:
     from .model.records import State as State
     from .model.records import Status as Status
     from .model.records import TrackedRun as TrackedRun
+    from .model.requirements import judge_metrics as judge_metrics
+    from .model.requirements import metrics_table as metrics_table
     from .model.services import GoldenRequest as GoldenRequest
     from .model.services import NoScoringUri as NoScoringUri
     from .model.services import ScoringUri as ScoringUri
     from .model.stages import ConnectRequest as ConnectRequest
     from .model.stages import FileContents as FileContents
-    from .model.stages import GateRequest as GateRequest
     from .model.stages import Import as Import
     from .model.stages import InspectRequest as InspectRequest
     from .model.stages import PackageRequest as PackageRequest
@@ -94,27 +120,34 @@ if TYPE_CHECKING:
     from .model.stages import TrainedModel as TrainedModel
     from .model.stages import TrainRequest as TrainRequest
     from .plugin.catalogue import describe_model as describe_model
-    from .plugin.catalogue import describe_target as describe_target
+    from .plugin.catalogue import describe_plugin as describe_plugin
     from .plugin.catalogue import manifest_schema as manifest_schema
+    from .plugin.layout import copy_model as copy_model
     from .plugin.layout import lay_out as lay_out
+    from .plugin.layout import model_files as model_files
     from .plugin.spec import hookimpl as hookimpl
     from .python.deploying import Outcome as Outcome
     from .python.deploying import check as check
     from .python.deploying import deploy as deploy
     from .python.deploying import deploy_each as deploy_each
     from .python.deploying import deployment as deployment
+    from .python.deploying import evaluate as evaluate
     from .python.deploying import export_package as export_package
     from .python.deploying import package as package
     from .python.deploying import register as register
     from .python.deploying import train as train
     from .python.images import make_image as make_image
+    from .python.listing import FoundService as FoundService
+    from .python.listing import list_services as list_services
     from .python.live import LiveDeployment as LiveDeployment
     from .python.planning import plan as plan
     from .python.planning import read_plan as read_plan
     from .python.planning import write_plan as write_plan
+    from .python.preflight import preflight as preflight
     from .python.records import get_model as get_model
     from .python.records import get_run as get_run
     from .python.records import list_models as list_models
+    from .python.records import list_plots as list_plots
     from .python.records import list_runs as list_runs
     from .python.releases import PastRelease as PastRelease
     from .python.releases import gc as gc
@@ -131,37 +164,48 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "python.deploying": "Outcome check deploy deploy_each deployment export_package package register train",
-        "plugin.catalogue": "describe_model describe_target manifest_schema",
+        "python.deploying": "Outcome check deploy deploy_each deployment evaluate export_package package "
+        "register train",
+        "plugin.catalogue": "describe_model describe_plugin manifest_schema",
         "engine.archive.archive": "Archive",
         "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "
         "Refused StageFailed Transient",
         "python.planning": "plan read_plan write_plan",
         "plugin.spec": "hookimpl",
         "python.images": "make_image",
-        "plugin.layout": "lay_out",
+        "plugin.layout": "copy_model lay_out model_files",
         "python.releases": "PastRelease gc history repair rollback trust_store",
+        "python.listing": "FoundService list_services",
         "python.live": "LiveDeployment",
+        "engine.release.preflight": "Preflight",
+        "python.preflight": "preflight",
         "model.context": "Connection Context Models",
-        "model.deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
+        "model.deploying": "Candidate DeleteStep DeployRequest DeployStep Done Failed Pending Ready Verdict",
         "model.description": "API_VERSION Capability Description ImageNeed Secret",
         "model.environments": "Environment Installs Sources",
+        "model.evaluating": "EvaluateRequest Evaluation Judged Measured",
+        "model.findings": "FindingSeverity PlanFindings PlanRequest PreflightRequest TargetFinding TargetFindings "
+        "UpRelease",
+        "model.gating": "GateRequest PreviousRelease",
         "model.imaging": "Image ImageRequest",
-        "model.options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Text",
-        "model.planning": "Action Change Drift Fate Plan PlannedStage Setting",
-        "model.records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release "
-        "Run Shown State Status TrackedRun",
+        "model.listing": "Listed Listing ListRequest",
+        "model.options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
+        "model.planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
+        "model.records": "EVENT_KINDS Column Deployment Distribution Event EventKind EventMeaning ModelReference "
+        "ModelVersion Package Release Run Shown State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",
+        "model.requirements": "judge_metrics metrics_table",
         "model.services": "GoldenRequest NoScoringUri ScoringUri",
-        "model.stages": "ConnectRequest FileContents GateRequest Import InspectRequest PackageRequest PackedFiles "
+        "model.stages": "ConnectRequest FileContents Import InspectRequest PackageRequest PackedFiles "
         "RegisterRequest TrainRequest TrainedModel",
+        "base.headers": "retry_after",
         "base.process": "Command Finished child_environment run_command",
         "base.reading": "Reads file_stamp",
         "python.standing": "Standing statuses",
         "store.findings": "Finding",
         "store.garbage": "Garbage",
         "store.report": "StoreReport",
-        "python.records": "get_model get_run list_models list_runs",
+        "python.records": "get_model get_run list_models list_plots list_runs",
     },
 )
 __all__ = list(__dir__())  # without it a star gives what happens to be loaded

@@ -1,3 +1,3 @@
-"""The version, alone, so that `lading --version` reads nothing else."""
+"""The version, in a separate module, so that `lading --version` imports nothing else."""
 
 __version__ = "0.1.0"

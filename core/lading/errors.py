@@ -1,4 +1,4 @@
-"""The expected failures: each says what went wrong, what to do next, and how the command line exits."""
+"""The expected failures, and the interrupt: each says what went wrong, what to do next, and the exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import ClassVar, NamedTuple
 class LadingError(Exception):
     """An expected failure.
 
-    `message` names the thing; `hint`, where there is one, is the next step.
+    `message` names the thing; `hint` is the next step, if there is one.
+
+    Raise a subclass, which has an exit code. A hook that raises this class itself, or a subclass with an exit code that
+    no class here has, ends the command with 6 like any other exception: it is reported as a fault of the plugin.
+    Raised by Lading itself, it ends the command with 1, like a bug.
     """
 
     exit_code: ClassVar[int] = 1
@@ -20,10 +24,11 @@ class LadingError(Exception):
 
 
 class BadInput(LadingError):
-    """The user asked for something that cannot be: a wrong manifest, an unknown name, an unusable request.
+    """The user asked for something impossible: a wrong manifest, an unknown name, an unusable request.
 
-    Raised in a hook, it names the `option` of the plugin's block that it is about, with dots between its parts; the
-    message is then told at that option's line.
+    Raised in a hook, it names the `option` of the plugin's block that it is about, with dots between its parts:
+    `routes.0.to` is a key of the first item. The message is reported at its line and column. An option that the
+    manifest does not have is reported at the nearest block or item around it.
     """
 
     exit_code = 2
@@ -34,7 +39,7 @@ class BadInput(LadingError):
 
 
 class Refused(LadingError):
-    """A safety rule or a gate said no."""
+    """A safety rule or a gate stopped the command."""
 
     exit_code = 3
 
@@ -80,18 +85,32 @@ class NotUp(LadingError):
     exit_code = 8
 
 
-class Interrupted(LadingError):
-    """SIGINT (130) or SIGTERM (143) ended the command."""
+FAILURES = (BadInput, Refused, Locked, Transient, StageFailed, OutcomeUnknown, NotUp)
+"""The failures that a hook may raise. Any other exit code is a fault of the plugin."""
 
-    exit_code = 130
+
+class Interrupted(BaseException):
+    """SIGINT (130) or SIGTERM (143) ended the command.
+
+    It is not a failure: like KeyboardInterrupt, it passes every `except LadingError` and `except Exception`.
+    `unfinished` names other work that is not done, in addition to the unfinished stages of the command.
+    """
 
     def __init__(self, message: str, *, hint: str | None = None, signal_number: int = 2) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
         self.signal_number = signal_number
+        self.unfinished: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command that the signal ended."""
+        return 128 + self.signal_number
 
 
 class Problem(NamedTuple):
-    """One thing wrong in a file; `line` and `column` count from 1, and are 0 for the file as a whole."""
+    """One problem in a file; `line` and `column` count from 1, and are 0 for the file as a whole."""
 
     file: str
     line: int
@@ -105,7 +124,7 @@ class Problem(NamedTuple):
 
 
 class ManifestError(BadInput):
-    """Everything that is wrong with a manifest, at once."""
+    """All problems of a manifest together."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

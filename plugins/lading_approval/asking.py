@@ -1,4 +1,4 @@
-"""Whether a deploy is approved; and if not, why, and how to approve it."""
+"""Check whether a deploy is approved. If not, explain why, and how to approve it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ import shlex
 from lading import BadInput, Command, Context, GateRequest, StageFailed, child_environment, run_command
 
 from .options import ApprovalOptions
+from .showing import question
 
-_SHORTEST = 12  # digits of a digest: as many as Lading shows
+_SHORTEST = 12  # digits of a digest: the length that Lading shows
 _MAX_BYTES = 1 << 20
+_LONGEST = 1 << 14  # characters of a variable: Linux allows 128 KiB
 
 Objection = tuple[str, str]
 _APPROVED: Objection = ("", "")
 
 
 def objection(request: GateRequest, options: ApprovalOptions, context: Context) -> Objection:
-    """The reason and the hint; both are empty where the deploy is approved.
+    """The reason and the hint. Both are empty if the deploy is approved or needs no approval.
 
-    Raises BadInput where the file or the program cannot be read, StageFailed where the command does not end in time.
+    Raises BadInput if the file or the program cannot be read, and StageFailed if the command exceeds its time limit.
     """
     digest = request.package_digest or ""
+    if not options.asks:
+        return _APPROVED
     if options.command is not None:
         return _command(request, options, context)
     if options.variable is not None:
@@ -37,7 +41,7 @@ def _words(text: str, digest: str, place: str, how: str) -> Objection:
     words = [word for line in lines for word in re.split(r"[\s,]+", line.lower()) if word]
     if any(word == "yes" or (len(word) >= _SHORTEST and digest.startswith(word)) for word in words):
         return _APPROVED
-    reason = f"{place} approves other packages alone" if words else f"{place} approves nothing"
+    reason = f"{place} approves only other packages" if words else f"{place} approves nothing"
     return reason, f"to approve this package: {how}"
 
 
@@ -49,7 +53,7 @@ def _text(options: ApprovalOptions) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
-        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is no text in utf-8"
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not text in UTF-8"
         raise BadInput(f"the approval {options.file} cannot be read: {reason}") from error
 
 
@@ -60,6 +64,7 @@ def _command(request: GateRequest, options: ApprovalOptions, context: Context) -
         LADING_SERVICE=request.service,
         LADING_TARGET=request.target,
         LADING_PACKAGE_DIGEST=request.package_digest or "",
+        LADING_QUESTION="\n".join(question(request, options))[:_LONGEST],
     )
     command = Command(argv, request.folder, env)
     try:

@@ -1,11 +1,12 @@
 """An Azure ML workspace: the connection that its targets share, the tracker of runs, and the registry of models.
 
-Nothing here imports azureml: `sdk` alone does, when a command talks to Azure.
+Only `sdk` imports azureml, when a command connects to Azure.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from pathlib import Path
 
 from lading import ConnectRequest, Context, Description, ModelReference, RegisterRequest, Run, TrackedRun, hookimpl
 
@@ -15,12 +16,14 @@ from .options import AzureOptions
 
 @hookimpl
 def lading_describe() -> Description:
-    return Description(summary="an Azure ML workspace: its experiments, models and services", options=AzureOptions)
+    return Description(
+        summary="an Azure ML workspace: its experiments, models and services", api=1, options=AzureOptions
+    )
 
 
 @hookimpl
-def lading_connect(request: ConnectRequest, context: Context) -> AzureConnection:
-    return connect(request.name, cast("AzureOptions", request.options), context)
+def lading_connect(request: ConnectRequest[AzureOptions], context: Context) -> AzureConnection:
+    return connect(request.name, request.options, context)
 
 
 @hookimpl
@@ -31,7 +34,10 @@ def lading_register(request: RegisterRequest, context: Context) -> ModelReferenc
 
 
 @hookimpl
-def lading_track(request: Run, context: Context) -> TrackedRun:
-    from .tracking import track
+def lading_track(request: Run, context: Context, artifacts: Sequence[Path]) -> TrackedRun:
+    from .tracking import attach, track
 
-    return track(request, context)
+    tracked = track(request, context)
+    if artifacts:
+        attach(request, artifacts, context)
+    return tracked

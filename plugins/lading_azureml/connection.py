@@ -1,4 +1,4 @@
-"""From a connection's options to an open workspace."""
+"""Open a workspace from the options of a connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXTRA = "pip install 'lading[azureml]'"
 
 @dataclass(frozen=True)
 class AzureConnection:
-    """An open workspace, the name of its connection in the manifest, and the experiment that it names."""
+    """An open workspace, the name of its connection in the manifest, and the name of its experiment."""
 
     name: str
     place: Place
@@ -31,9 +31,9 @@ class AzureConnection:
 
 
 def connect(name: str, options: AzureOptions, context: Context) -> AzureConnection:
-    """Sign in and open the workspace, or make it where the options say so.
+    """Sign in and open the workspace, or create it if the options request that.
 
-    Raises BadInput for a `config` file that names no workspace, and StageFailed where the SDK is missing, the sign-in
+    Raises BadInput for a `config` file that names no workspace. Raises StageFailed if the SDK is missing, the sign-in
     fails or the workspace cannot be reached.
     """
     _require_sdk()
@@ -73,13 +73,13 @@ def _portal_place(file: Path) -> Place:
 
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{file} names no workspace: {error}", option="config") from None
     parts: list[Any] = [value.get(key) if isinstance(value, dict) else None for key in _PORTAL]
     if not all(isinstance(part, str) and part for part in parts):
         raise BadInput(
             f"{file} names no workspace",
-            hint="it needs subscription_id, resource_group and workspace_name, as the portal's config.json has them",
+            hint="it needs subscription_id, resource_group and workspace_name, as in the portal's config.json",
             option="config",
         )
     return Place(*parts)

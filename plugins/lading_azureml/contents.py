@@ -1,4 +1,4 @@
-"""What Azure builds of a package."""
+"""The inputs of a build in Azure: a package's source, environment and model."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def contents(package: Package, name: str, options: EnvironmentOptions, server: str, context: Context) -> Image:
-    """The source, the environment and the model of a package, which is registered in the workspace first.
+    """The source, the environment and the model of a package. The model is first registered in the workspace.
 
-    `server` is the requirement that is added to the environment.
+    `server` is a requirement to add to the environment.
     """
     connection: AzureConnection = context.connection
     return Image(

@@ -1,4 +1,4 @@
-"""A maker of images: the workspace builds the package, and keeps the image in its container registry."""
+"""Build images: the workspace builds the package and stores the image in its container registry."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from .options import ImageOptions
 @hookimpl
 def lading_describe() -> Description:
     return Description(
-        summary="an image that an Azure ML workspace builds and keeps", options=ImageOptions, connection="azureml"
+        summary="an image that an Azure ML workspace builds and keeps",
+        api=1,
+        options=ImageOptions,
+        connection="azureml",
     )
 
 
 @hookimpl
-def lading_image(request: ImageRequest, context: Context) -> Image | Pending:
+def lading_image(request: ImageRequest[ImageOptions], context: Context) -> Image | Pending:
     from .imaging import make
 
     return make(request, context)

@@ -1,4 +1,4 @@
-"""The steps of building a package into an image."""
+"""The steps that build a package into an image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lading import BadInput, Context, Image, ImageRequest, LadingError, Pending, StageFailed, Transient
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from .connection import AzureConnection
 
 BUILDING = "building the image"
-_POLL = 5.0  # seconds between two looks at a build that takes minutes
-_LINES = 30  # of a log that are shown
+_POLL_INTERVAL = 5.0  # seconds between two checks of a build that takes minutes
+_LINES = 30  # lines of a log to show
 
 
-def make(request: ImageRequest, context: Context) -> Image | Pending:
-    """Take one step: look how far the build is, find the image, or ask for it.
+def make(request: ImageRequest[ImageOptions], context: Context) -> Image | Pending:
+    """Take one step: check the build's progress, find the image, or request a build.
 
-    The label is a digest of what is built, so an image that is there already is found, whoever had it built. Raises
-    StageFailed with the end of the log where the build failed.
+    The label is a digest of the build's inputs. So an existing image is found even if another command had it built.
+    Raises StageFailed with the end of the log if the build failed.
     """
     connection: AzureConnection = context.connection
-    workspace, options = connection.workspace, cast("ImageOptions", request.options)
+    workspace, options = connection.workspace, request.options
     repository = _repository(request, options)
     label = _label(repository, request, options)
     asked = context.work / f"{label}.operation"
@@ -43,28 +43,28 @@ def make(request: ImageRequest, context: Context) -> Image | Pending:
     found = workspace.find_image(repository, label)
     if found is not None:
         asked.unlink(missing_ok=True)
-        return Image(found.reference, found.digest, PLATFORM, found.registry)
+        return Image(reference=found.reference, digest=found.digest, platform=PLATFORM, registry=found.registry)
     if asked.exists():
         asked.unlink()
-        raise Transient(f"Azure has built {repository}:{label}, and its registry does not show it", hint="run it again")
+        raise Transient(f"Azure has built {repository}:{label}, but its registry does not show it", hint="run it again")
     image = contents(request.package, request.service, options, server(request.environment), context)
     context.intend(f"image/{repository}:{label}")
     _keep(asked, workspace.build_image(image, repository, label))
-    return Pending(BUILDING, f"{repository}:{label}", 0.5)
+    return Pending(phase=BUILDING, detail=f"{repository}:{label}", retry_after=0.5)
 
 
 def _follow(workspace: port.AzureWorkspace, asked: Path) -> Pending | None:
-    """What the build waits for; None where it has succeeded. What cannot be followed is forgotten."""
+    """The pending step of the build; None if it has succeeded. A build that cannot be followed is forgotten."""
     try:
         operation = workspace.operation(asked.read_text(encoding="utf-8"), 0)
     except StageFailed:
         asked.unlink()
         raise
     log: list[str] = []
-    with suppress(LadingError):  # the log is an aid: that it cannot be read must not end a build
+    with suppress(LadingError):  # the log is only a help: a failure to read it must not stop the build
         log = [line for line in workspace.build_log(operation.log_url) if line] if operation.log_url else []
     if operation.is_running:
-        return Pending(BUILDING, log[-1] if log else "", _POLL)
+        return Pending(phase=BUILDING, detail=log[-1] if log else "", retry_after=_POLL_INTERVAL)
     if operation.state == "Succeeded":
         return None
     asked.unlink()
@@ -80,7 +80,7 @@ def _repository(request: ImageRequest, options: ImageOptions) -> str:
 
 
 def _label(repository: str, request: ImageRequest, options: ImageOptions) -> str:
-    """A digest of what is built; of the server that is added its name, so that a new version of it builds nothing."""
+    """A digest of the build's inputs. The server counts by name only, so a new version of it causes no build."""
     added = re.split("[<=>]", server(request.environment))[0]
     built_from = [repository, request.package.digest, options.base_image, text_of(options.dockerfile), added]
     return hashlib.sha256(json.dumps(built_from).encode()).hexdigest()[:32]

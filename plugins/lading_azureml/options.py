@@ -1,4 +1,4 @@
-"""What a manifest may say of a connection to an Azure ML workspace, and of what is built there."""
+"""The options of a connection to an Azure ML workspace, and of the environments and images that are built there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLACE = ("subscription_id", "resource_group", "workspace")
 
 @dataclass(frozen=True)
 class EnvironmentOptions(Options):
-    """What a package's environment is built on."""
+    """The base of a package's environment."""
 
     base_image: Name | None = None
     """Docker image that the package's environment is built on, instead of Azure ML's own."""
@@ -43,7 +43,7 @@ class ImageOptions(EnvironmentOptions):
     """An image that the workspace builds, and keeps in its container registry."""
 
     repository: Annotated[str, Text(pattern=REPOSITORY, max_length=255)] | None = None
-    """Name of the image in the registry; by default it bears the name of the service."""
+    """Name of the image in the registry; by default the name of the service."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +60,23 @@ class AzureOptions(Options):
     """Name of the workspace."""
 
     config: InputPath | None = None
-    """The `config.json` that the Azure portal hands out for a workspace, instead of the three names above."""
+    """The `config.json` of the workspace from the Azure portal, instead of the three names above."""
 
     location: Name | None = None
     """Azure region of a workspace that `create` makes, such as `southeastasia`."""
 
     create: bool = False
-    """Make the workspace where it does not exist, once something is to go there."""
+    """Create the workspace if it does not exist, before the first upload to it."""
 
     create_resource_group: bool = False
-    """Make its resource group as well where that does not exist."""
+    """Create its resource group too if that does not exist."""
 
     experiment: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$")] | None = None
-    """The experiment that runs are logged to; by default it bears the name of the service."""
+    """The experiment that runs are logged to; by default the name of the service."""
 
     auth: Literal["service-principal", "managed-identity", "cli", "interactive"] | None = None
     """How to sign in. Without it: a service principal in `AZURE_*` variables, one in `AZUREML_SERVICE_PRINCIPAL_*`
-    variables, managed identity, then `az login`. `interactive` opens a browser, on a terminal alone.
+    variables, managed identity, then `az login`. `interactive` opens a browser, only on a terminal.
     """
 
     cloud: Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"] = "AzureCloud"
@@ -92,8 +92,10 @@ class AzureOptions(Options):
         if self.create and not self.location:
             raise ValueError("create: a new workspace needs a location")
         if self.create and self.config:
-            raise ValueError("create: a new workspace is named by its parts, not by config")
+            raise ValueError("create: a new workspace needs the three names, not config")
         if self.create and not re.fullmatch(_NEW_NAME, self.workspace or ""):
-            raise ValueError("workspace: a new one has a name of 3 to 33 letters, digits, `-` and `_`, no sign first")
+            raise ValueError(
+                "workspace: the name of a new one has 3 to 33 letters, digits, `-` and `_`, a letter or digit first"
+            )
         if self.create_resource_group and not self.create:
-            raise ValueError("create_resource_group: it goes with create")
+            raise ValueError("create_resource_group: it needs create")

@@ -1,8 +1,8 @@
-"""What Lading asks of a workspace, in its own words; an SDK stands behind it.
+"""The interface of a workspace in Lading's terms. An SDK implements it.
 
-Every method raises a `LadingError` for an expected failure: `Transient` where the same call may work later, with
-`retry_after` where the service says when. Where nobody answered a call that may have had its effect, that is
-`Transient` too: read before you ask again.
+Every method raises a `LadingError` for an expected failure: `Transient` if the same call may work later, with
+`retry_after` if the service gives a time. A lost answer is `Transient` too, although the call may have had its effect.
+So read the state before you repeat a call.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from lading import Json, StageFailed
 
 SHA256 = "lading.sha256"
-"""The property of a registered model that has the digest of its file."""
+"""The property of a registered model with the digest of its file."""
 
 
 class Taken(StageFailed):
-    """There is something of that name already."""
+    """An object with that name already exists."""
 
 
 class OverQuota(StageFailed):
@@ -33,7 +33,7 @@ class OverQuota(StageFailed):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a workspace is."""
+    """The location of a workspace."""
 
     subscription_id: str
     resource_group: str
@@ -55,7 +55,7 @@ class RegisteredModel:
 
 @dataclass(frozen=True)
 class NewModel:
-    """A model to register. `run` is the id of its run in the workspace, and `experiment` that run's experiment."""
+    """A model to register. `run` is the id of its run in the workspace, and `experiment` is that run's experiment."""
 
     name: str
     file: Path
@@ -71,7 +71,7 @@ class NewModel:
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """A run of the workspace; `status` is Azure's word, `url` its page in the studio."""
+    """A run of the workspace. `status` is Azure's term, and `url` is its page in the studio."""
 
     id: str
     status: str
@@ -81,9 +81,9 @@ class LoggedRun:
 
 @dataclass(frozen=True)
 class Image:
-    """What a service or an image runs: the source folder, the script in it, the environment, and the model.
+    """The content of a service or an image: the source folder, its script, the environment, and the model.
 
-    `server` is a requirement that is added to the environment; empty when it has a server already.
+    `server` is a requirement to add to the environment; empty if the environment has a server already.
     """
 
     name: str
@@ -98,7 +98,9 @@ class Image:
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image in the workspace's container registry, whose host is `registry`; `digest` is that of its manifest."""
+    """An image in the workspace's container registry. `registry` is the host, and `digest` is that of the image's
+    manifest.
+    """
 
     registry: str
     repository: str
@@ -111,7 +113,7 @@ class BuiltImage:
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """A service to create or to update. `settings` are arguments of the SDK's deploy configuration."""
+    """A service to create or update. `settings` are arguments of the SDK's deploy configuration."""
 
     name: str
     kind: str
@@ -123,7 +125,7 @@ class ServiceSpec:
 
 @dataclass(frozen=True)
 class Service:
-    """A service of the workspace, as it is. `state` is Azure's word, in lower case; `auth` is key, token or none."""
+    """A service of the workspace. `state` is Azure's term in lower case; `auth` is key, token or none."""
 
     name: str
     kind: str
@@ -136,8 +138,9 @@ class Service:
 
 @dataclass(frozen=True)
 class Operation:
-    """A long-running operation. `part` is what it does now; `lines` are those of its log past the offset that was asked
-    for, and `length` how many characters these are.
+    """A long-running operation. `part` is its current activity.
+
+    `lines` are the lines of its log after the requested offset, and `length` is their number of characters.
     """
 
     state: str
@@ -154,7 +157,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Compute:
-    """A cluster of the workspace; `state` is in lower case."""
+    """A cluster of the workspace. `state` is in lower case."""
 
     name: str
     kind: str
@@ -164,7 +167,7 @@ class Compute:
 
 @dataclass(frozen=True)
 class ServiceKeys:
-    """Keys, or a token with the time when it ends (UTC)."""
+    """Keys, or a token with the time when it expires (UTC)."""
 
     primary: str = field(repr=False)
     secondary: str | None = field(default=None, repr=False)
@@ -175,58 +178,64 @@ class AzureWorkspace(Protocol):
     """An open workspace."""
 
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
-        """The oldest version of a model that has these bytes."""
+        """The oldest version of a model with these bytes."""
 
     def register_model(self, model: NewModel) -> RegisteredModel:
-        """Upload a model and register it as the next version. It is asked for once, and never repeated unseen."""
+        """Upload a model and register it as the next version. Call it once; read the state before you repeat it."""
 
     def begin_run(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> LoggedRun:
-        """The run of that id; started where it does not exist."""
+        """The run with that id. It is started if it does not exist."""
 
     def log(self, experiment: str, run_id: str, values: Mapping[str, Json]) -> None:
-        """Log values to a run: numbers, text, and lists of them."""
+        """Log values to a run: numbers, text, and lists of both."""
+
+    def attach(self, experiment: str, run_id: str, files: Mapping[str, Path]) -> tuple[str, ...]:
+        """Upload files to a run under their names. Azure keeps the first file of a name.
+
+        Returns the names of the files that the run has with another content.
+        """
 
     def end_run(self, experiment: str, run_id: str, error: str | None) -> None:
         """Complete a run, or fail it with an error."""
 
     def find_image(self, repository: str, label: str) -> BuiltImage | None:
-        """The image under a label of a repository of the workspace's registry."""
+        """The image with a label in a repository of the workspace's registry."""
 
     def build_image(self, image: Image, repository: str, label: str) -> str:
-        """Ask for an image in the workspace's registry and return the id of the operation, without waiting for it."""
+        """Request an image in the workspace's registry. Return the id of the operation without waiting for it."""
 
     def find_service(self, name: str) -> Service | None:
-        """The service of that name, whosever it is."""
+        """The service of that name, with any owner."""
 
     def create_service(self, spec: ServiceSpec) -> str | None:
-        """Ask for a new service and return the id of the operation, without waiting for it."""
+        """Request a new service. Return the id of the operation without waiting for it."""
 
     def update_service(self, spec: ServiceSpec) -> str | None:
-        """Replace what a service runs and its settings, in place, without waiting for it."""
+        """Replace the content and settings of a service in place, without waiting."""
 
     def delete_service(self, name: str) -> None:
-        """Ask for a service to be deleted, without waiting for it."""
+        """Request the deletion of a service, without waiting."""
 
     def operation(self, operation_id: str, offset: int) -> Operation:
-        """An operation, and the lines of its log past `offset` characters."""
+        """An operation, with the lines of its log after `offset` characters."""
 
     def build_log(self, url: str) -> Sequence[str]:
-        """The lines of the log of an image build."""
+        """The lines of an image build's log."""
 
     def service_log(self, name: str, tail: int) -> Sequence[str]:
-        """The last lines of the log of a service."""
+        """The last lines of a service's log."""
 
     def service_keys(self, service: Service) -> ServiceKeys | None:
-        """What a request must carry; None for a service that asks for nothing."""
+        """The keys or token that a request must carry; None if the service requires neither."""
 
     def rotate_key(self, service: Service, which: str) -> str | None:
-        """Ask for a new `primary` or `secondary` key, and return the id of the operation."""
+        """Request a new `primary` or `secondary` key. Return the id of the operation."""
 
     def find_compute(self, name: str) -> Compute | None:
         """The cluster of that name."""
 
     def create_compute(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Ask for a new AKS cluster, without waiting for it."""
+        """Request a new AKS cluster, without waiting."""
 
     def attach_compute(self, name: str, resource_id: str) -> None:
         """Attach an existing AKS cluster under a name, without waiting for it."""

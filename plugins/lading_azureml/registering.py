@@ -1,4 +1,4 @@
-"""The registry: a model version of the store as a model version of the workspace."""
+"""The registry: register a model version of the store in the workspace."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ if TYPE_CHECKING:
 VERSION = "lading.version"
 COLUMNS = "lading.columns"
 SAMPLE_INPUT = "lading.sample_input"
-_LONGEST = 1000  # characters that Azure ML allows for a property of a run; for one of a model it names no limit
+_LONGEST = 1000  # characters: Azure ML's limit for a property of a run; its limit for a model is unknown
 _FRAMEWORKS = {"scikit-learn": "ScikitLearn", "onnx": "Onnx", "tensorflow": "TensorFlow"}
 
 
 def register(request: RegisterRequest, context: Context) -> ModelReference:
-    """Register a model once: the same bytes under the same name are the same version."""
+    """Register a model once. The same bytes under the same name are the same version."""
     connection: AzureConnection = context.connection
     version = request.reference.version if request.reference else ""
     model = ensure_registered(connection, request, request.run, version, context)
-    return ModelReference(connection.name, model.name, str(model.version))
+    return ModelReference(registry=connection.name, name=model.name, version=str(model.version))
 
 
 def ensure_registered(
     connection: AzureConnection, model: RegisterRequest | ModelVersion, run: Run | None, version: str, context: Context
 ) -> RegisteredModel:
-    """The workspace's version of a model; uploaded and registered where it has none. `version` is the store's own."""
+    """The workspace's version of a model. If there is none, the model is uploaded and registered. `version` is the
+    store's own.
+    """
     known = connection.workspace.find_model(model.name, model.sha256)
     if known is not None:
         return known
@@ -55,13 +57,15 @@ def ensure_registered(
 
 
 def _tracked(run: Run | None, connection: str) -> str | None:
-    """The id of the run in the workspace, where it was logged there."""
+    """The id of the run in the workspace, if it was logged there."""
     ids = [tracked.id for tracked in run.tracked if tracked.tracker == connection] if run else []
     return ids[-1] if ids else None
 
 
 def described(model: RegisterRequest | ModelVersion) -> dict[str, str]:
-    """The columns of a model and a request to it, as JSON. What is too long is left out: half of it helps nobody."""
+    """The model's columns and an example request, as JSON. Text over the limit is left out, because half of it is
+    useless.
+    """
     texts = {COLUMNS: json.dumps({column.name: column.dtype for column in model.columns})}
     if model.samples:
         texts[SAMPLE_INPUT] = json.dumps(model.samples[0].request)

@@ -1,17 +1,17 @@
-"""What Azure ML installs beside the pins of a package: the server that its images start."""
+"""The server that Azure ML adds to the pins of a package. Azure's images start it."""
 
 from __future__ import annotations
 
 from lading import Environment, Installs
 
-PLATFORM = "linux/amd64"  # Azure ML builds for no other
+PLATFORM = "linux/amd64"  # Azure ML builds for no other platform
 
-# `azureml-defaults` is what Microsoft documents. From 1.55 it brings the inference server of today; older ones bring
-# servers that do not start on a Python of today, or none, and would be found to fit any pins. Its bounds on numpy and
-# pyarrow exclude many pins, and then the server alone serves: it puts `azureml.contrib.services` in place itself.
-INSTALLS = Installs(PLATFORM, adds=("azureml-defaults>=1.55", "azureml-inference-server-http>=1.0"))
+# Microsoft documents `azureml-defaults`. Since 1.55 it installs the current inference server. Older versions install
+# none, or a server that does not start on a current Python; yet they would fit any pins. Its bounds on numpy and
+# pyarrow exclude many pins. Then the server package is added alone: it also provides `azureml.contrib.services`.
+INSTALLS = Installs(platform=PLATFORM, adds=("azureml-defaults>=1.55", "azureml-inference-server-http>=1.0"))
 
 
 def server(environment: Environment | None) -> str:
-    """The requirement that is added to the pins; empty if these have a server already."""
+    """The requirement to add to the pins; empty if they already contain a server."""
     return environment.added if environment else INSTALLS.adds[-1]

@@ -1,4 +1,4 @@
-"""Text that comes from Azure: without control characters, and without the signatures of its addresses."""
+"""Clean text from Azure: remove control characters, and redact the signatures in its URLs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _SIGNATURE = re.compile(r"([?&](?:sig|sv|se|st|sp)=)[^&\s\"']+")
 
 
 def clean(text: str) -> str:
-    """The text without control characters and escapes, signatures masked, and not too long."""
+    """The text without control characters and escape sequences, with redacted signatures and a limited length."""
     text = _SIGNATURE.sub(r"\1***", _ESCAPE.sub("", text)).replace("\r\n", "\n")
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c)[0] != "C")
     return "".join(kept).strip("\n").rstrip()[:_LONGEST]
 
 
 def clean_lines(text: str) -> tuple[str, ...]:
-    """The lines of a log, each clean."""
+    """The lines of a log, each cleaned."""
     return tuple(clean(line) for line in text.splitlines())
 
 
 def reason(error: Mapping[str, Json]) -> str:
-    """The message of an error of Azure's, with those of its details that say more."""
+    """The message of an Azure error, with the details that add information."""
     details = [item for item in error.get("details") or () if isinstance(item, Mapping)]
     said: list[str] = []
     for part in (error, *details):
@@ -37,7 +37,7 @@ def reason(error: Mapping[str, Json]) -> str:
 
 
 def clean_json(value: Json) -> Json:
-    """The value with every text in it clean."""
+    """The value with every text in it cleaned."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):

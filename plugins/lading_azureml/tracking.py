@@ -1,33 +1,54 @@
-"""The tracker: a run of the store as a run of an experiment."""
+"""The tracker: log a run of the store as a run of an experiment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import Context, Json, Run, TrackedRun
+from lading import Context, Json, Run, StageFailed, TrackedRun
 
 if TYPE_CHECKING:
     from .connection import AzureConnection
 
 RUN = "lading.run"
+_EVALUATED = "evaluation."
+_PLOTS = "plots"
 _ENDED = ("Completed", "Failed", "Canceled")
 
 
 def track(run: Run, context: Context) -> TrackedRun:
-    """Log a run as it stands: started, finished, or failed with its error.
+    """Log a run's current state: started, finished, or failed with its error.
 
-    The run has the same id in the workspace, so that nothing is logged twice: what is there already is left out.
+    The run has the same id in the workspace. Values that are already there are left out, so nothing is logged twice.
     """
     connection: AzureConnection = context.connection
     workspace, experiment = connection.workspace, connection.experiment or run.name
     context.intend(f"run/{run.id}")
     logged = workspace.begin_run(experiment, run.id, run.name, _tags(run))
-    if run.state != "running" and logged.status not in _ENDED:
-        values = {name: value for name, value in _values(run).items() if name not in logged.metrics}
-        workspace.log(experiment, run.id, values)
-        workspace.end_run(experiment, run.id, run.error or "the training failed" if run.state == "failed" else None)
-    return TrackedRun(connection.name, run.id, logged.url)
+    if run.state != "running":
+        ended = logged.status in _ENDED
+        workspace.log(experiment, run.id, _missing(run, logged.metrics, ended=ended))
+        if not ended:
+            failure = run.error or "the training failed" if run.state == "failed" else None
+            workspace.end_run(experiment, run.id, failure)
+    return TrackedRun(tracker=connection.name, id=run.id, url=logged.url)
+
+
+def attach(run: Run, files: Sequence[Path], context: Context) -> None:
+    """Upload the files of a run. If the workspace refuses them, the run stays and a warning gives the reason.
+
+    A warning also names each file that differs from the one that the workspace has.
+    """
+    connection: AzureConnection = context.connection
+    named = {f"{_PLOTS}/{file.name}": file for file in files}
+    try:
+        kept = connection.workspace.attach(connection.experiment or run.name, run.id, named)
+    except StageFailed as error:
+        context.warn(f"the plots of the run are not logged: {error.message}")
+        return
+    for name in kept:
+        context.warn(f"Azure keeps the first {name} of run {run.id}; the new one is {named[name]}")
 
 
 def _tags(run: Run) -> dict[str, str]:
@@ -36,9 +57,17 @@ def _tags(run: Run) -> dict[str, str]:
 
 
 def _values(run: Run) -> Mapping[str, Json]:
-    """Parameters, metrics, start and end, flat: a mapping within becomes `name.key`."""
+    """Parameters, metrics, start and end in one flat mapping. A nested value becomes `name.key`."""
     times = {"start": run.started.isoformat(), "end": run.ended.isoformat() if run.ended else None}
     return dict(_flat({**run.parameters, **run.metrics, **times}, ""))
+
+
+def _missing(run: Run, logged: Container[str], *, ended: bool) -> dict[str, Json]:
+    """The values that are not there yet. Evaluations come after the end of the training; all others were
+    logged before.
+    """
+    values = ((name, value) for name, value in _values(run).items() if name not in logged)
+    return {name: value for name, value in values if not ended or name.startswith(_EVALUATED)}
 
 
 def _flat(values: Mapping[str, Json], prefix: str) -> list[tuple[str, Json]]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from lading import Context, Description, PackageRequest, PackedFiles, hookimpl
+from typing import TYPE_CHECKING
+
+from lading import Description, hookimpl
 
 from .options import BundleOptions
+
+if TYPE_CHECKING:  # a deploy with nothing to do needs only the description
+    from lading import Context, PackageRequest, PackedFiles
 
 
 @hookimpl
 def lading_describe() -> Description:
-    return Description(summary="a folder in Azure ML's inference layout, with every pin", options=BundleOptions)
+    return Description(summary="a folder in Azure ML's inference layout, with every pin", api=1, options=BundleOptions)
 
 
 @hookimpl
-def lading_package(request: PackageRequest, context: Context) -> PackedFiles:
+def lading_package(request: PackageRequest[BundleOptions], context: Context) -> PackedFiles:
     """Write the package of a model. See `packing.pack`."""
     from .packing import pack
 

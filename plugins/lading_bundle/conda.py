@@ -1,10 +1,10 @@
-"""Conda's names and version syntax, read as requirements of Python distributions."""
+"""Read Conda's names and version syntax as requirements of Python distributions."""
 
 from __future__ import annotations
 
 import re
 
-# Where conda calls a distribution otherwise than PyPI does.
+# Distributions whose name in conda differs from the name on PyPI.
 _DISTRIBUTIONS = {
     "dask-core": "dask",
     "matplotlib-base": "matplotlib",
@@ -33,9 +33,10 @@ _VERSION = re.compile(r"(?P<fuzzy>=?) *(?P<version>\w[\w.!+]*?)(?P<wild>\.?\*)? 
 
 
 def requirement(entry: str) -> str | None:
-    """A conda entry as a requirement (PEP 508), `python` itself included; None where it is no entry.
+    """A conda entry as a requirement (PEP 508), including `python` itself; None if it is not a valid entry.
 
-    `x=1.2` is any 1.2, and both `x 1.2` and `x=1.2.3=build` are that version alone, as in conda's match specifications.
+    Conda's match specifications apply: `x=1.2` means any 1.2. Both `x 1.2` and `x=1.2.3=build` mean exactly that
+    version.
     """
     found = _ENTRY.fullmatch(entry.strip(" "))
     if found is None:

@@ -1,6 +1,6 @@
-"""Scores a scikit-learn model: `{"data": [[1, 2], ...]}`, or rows by name, `{"data": [{"x": 1, "y": 2}, ...]}`.
+"""Score a scikit-learn model: `{"data": [[1, 2], ...]}`, or rows by name, `{"data": [{"x": 1, "y": 2}, ...]}`.
 
-The answer is the list of predictions. What is wrong with a request's data is answered with 400 and a message.
+The answer is the list of predictions. Wrong data in a request is answered with 400 and a message.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ KINDS = {bool: "a boolean", dict: "an object", float: "a number", int: "a number
 
 
 class BadData(ValueError):
-    """What is wrong with a request."""
+    """An error in a request's data."""
 
 
 class Scorer:
-    """A model and the columns that it takes; `width` is None where the model does not say how many."""
+    """A model and its columns. `width` is None if the model does not give their number."""
 
     model: Any
     names: list[str]
@@ -33,9 +33,9 @@ class Scorer:
     frame: Any = None
 
     def load(self) -> None:
-        """Read `scoring.json` from beside this script, and the model that it names."""
+        """Read `scoring.json` beside this script, and the model that it names."""
         package = json.loads(Path(__file__).with_name("scoring.json").read_text(encoding="utf-8"))
-        self.model = joblib.load(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]))
+        self.model = load_model(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]), package.get("trusted"))
         remembered = [str(name) for name in getattr(self.model, "feature_names_in_", ())]
         self.names = [column["name"] for column in package["columns"]] or remembered
         self.width = len(self.names) or getattr(self.model, "n_features_in_", None)
@@ -69,12 +69,12 @@ class Scorer:
             return
         for number, row in enumerate(rows):
             if not isinstance(row, list):
-                raise BadData(f"data[{number}] is {kind(row)}, where a list of values is expected")
+                raise BadData(f"data[{number}] is {kind(row)}, not a list of values")
             if len(row) != width:
-                raise BadData(f"data[{number}] has {len(row)} values, where {width} are expected")
+                raise BadData(f"data[{number}] has {len(row)} values, not {width}")
 
     def _matrix(self, rows: list[list[Any]]) -> Any:
-        """The rows as a numeric array. Values are looked at one by one only where something is wrong with them."""
+        """The rows as a numeric array. Values are checked one by one only if something is wrong."""
         matrix = np.array(rows) if set(map(type, chain.from_iterable(rows))) <= NUMBERS else None
         if matrix is None or matrix.dtype.kind not in "if" or not np.isfinite(matrix).all():
             for number, row in enumerate(rows):
@@ -82,7 +82,7 @@ class Scorer:
         return matrix
 
     def _frame(self, rows: list[list[Any]]) -> Any:
-        """The rows as a data frame: text in the columns that were text, or whose kind is not known."""
+        """The rows as a data frame. Columns that were text, or whose type is unknown, become text."""
         columns = {}
         for name, *cells in zip(self.names, *rows, strict=True):
             is_text = name in self.text and str in map(type, cells)
@@ -92,11 +92,20 @@ class Scorer:
         return self.frame(columns)
 
 
+def load_model(file: Path, trusted: list[str] | None) -> Any:
+    """The model in a file. A file of skops is loaded with exactly the `trusted` types."""
+    if trusted is None:
+        return joblib.load(file)
+    import skops.io
+
+    return skops.io.load(file, trusted=trusted)
+
+
 def check_numbers(values: list[Any], names: list[str]) -> None:
-    """Raise BadData for the first of `values` that is no finite number of 64 bits; `names` says where each is."""
+    """Raise BadData for the first of `values` that is not a finite 64-bit number. `names` gives the place of each."""
     for name, value in zip(names, values, strict=True):
         if type(value) not in NUMBERS:
-            raise BadData(f"{name} is {kind(value)}, where a number is expected")
+            raise BadData(f"{name} is {kind(value)}, not a number")
         if isinstance(value, float) and not np.isfinite(value):
             raise BadData(f"{name} is not finite")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -104,12 +113,12 @@ def check_numbers(values: list[Any], names: list[str]) -> None:
 
 
 def kind(value: Any) -> str:
-    """What JSON calls a value."""
+    """The JSON type of a value."""
     return KINDS.get(type(value), "null")
 
 
 def parse(raw_data: str) -> Any:
-    """The `data` of a request. Raises BadData where there is none."""
+    """The `data` of a request. Raises BadData if it is missing."""
     try:
         body = json.loads(raw_data)
     except RecursionError:
@@ -133,5 +142,5 @@ def run(raw_data: str) -> Any:
     """Called with the body of each request."""
     try:
         return scorer.predict(parse(raw_data))
-    except ValueError as error:  # what the model itself refuses is a ValueError too
+    except ValueError as error:  # the model itself also reports bad data with ValueError
         return AMLResponse({"message": str(error)}, 400, json_str=True)

@@ -1,4 +1,4 @@
-"""Files and folders, copied into a package under their own names."""
+"""Copy files and folders into a package under their own names."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SKIPPED = "__pycache__"
 
 
 class Folder:
-    """A folder of a package. Two files of one name are BadInput, unless they are the same."""
+    """A folder of a package. Two different files with the same name raise BadInput."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
 
     def add(self, source: Path) -> None:
-        """Add a file, or a folder with all that is in it."""
+        """Add a file, or a folder with its contents."""
         if not source.is_dir():
             self.add_file(source, source.name)
             return
@@ -32,7 +32,7 @@ class Folder:
                 self.add_file(path, str(source.name / path.relative_to(source)))
 
     def add_file(self, source: Path, name: str) -> None:
-        """Copy a regular file's bytes; its mode and times stay behind."""
+        """Copy the bytes of a regular file. Its mode and times are not copied."""
         if not source.is_file():
             raise BadInput(f"{source} is not a file", hint="only regular files and folders go into a package")
         destination = self._place(name, source)

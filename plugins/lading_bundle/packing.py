@@ -1,7 +1,7 @@
-"""A package: `azureml-app/`, `conda.yml`, `requirements.txt` and the record of them, `package.json`.
+"""Write a package: `azureml-app/`, `conda.yml`, `requirements.txt` and their record, `package.json`.
 
-The same model, scripts and pins give the same bytes on any machine: nothing here holds a version number of the model,
-a date or a path.
+The same model, scripts and pins give the same bytes on any machine. So the package contains no version number of the
+model, no date and no path.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
-from lading import BadInput, Context, Json, ModelVersion, PackageRequest, PackedFiles, Transient
+from packaging.utils import canonicalize_name
+
+from lading import BadInput, Context, Json, ModelVersion, PackageRequest, PackedFiles, PluginError, Transient
 
 from .files import Folder
 from .options import BundleOptions, Environment
@@ -22,13 +23,13 @@ _DEFAULT_SCRIPT = Path(__file__).with_name("default_score.py")
 _DEFAULT_NAME = "score.py"
 
 
-def pack(request: PackageRequest, context: Context) -> PackedFiles:
-    """Write everything but the model into `request.folder`.
+def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFiles:
+    """Write everything except the model into `request.folder`.
 
-    Raises BadInput for scripts, includes or requirements that cannot be, Refused for another Python or scikit-learn
-    than the model's, and Transient where a file cannot be read or written.
+    Raises BadInput for invalid scripts, includes or requirements. Raises Refused if Python or scikit-learn differ from
+    the model's versions. Raises Transient if a file cannot be read or written.
     """
-    options, model = cast("BundleOptions", request.options), request.model
+    options, model = request.options, request.model
     needs = _needs(options, model)
     pins = pin(model, options.environment or Environment(), needs, allow_skew=options.allow_version_skew)
     for name in pins.missing:
@@ -39,33 +40,70 @@ def pack(request: PackageRequest, context: Context) -> PackedFiles:
         _write_record(request.folder, model, script, pins)
     except OSError as error:
         raise Transient(f"cannot pack {error.filename}: {error.strerror}") from error
-    return PackedFiles(script, model.python, pins.requirements)
+    if model.scoring and not options.scoring_script:
+        context.progress("scoring script", f"{script} of the trainer")
+    return PackedFiles(scoring_script=script, python=model.python, requirements=pins.requirements)
 
 
 def _needs(options: BundleOptions, model: ModelVersion) -> list[str]:
-    """What is pinned without being asked for: what the model's framework, or the default script, cannot do without."""
+    """The requirements that are pinned without a request: those of the model's framework or of the default script."""
     if options.scoring_script and options.environment is not None:
         return []
-    if options.scoring_script is None and model.framework != SKLEARN:
+    if _own_script(options, model):
+        return _framework(model)
+    if model.file.is_dir():
         raise BadInput(
-            f"{model.file_name} is no scikit-learn model, so the default scoring script cannot serve it",
+            f"{model.file_name} is a folder, and the default scoring script loads one file",
             hint="name a scoring_script under package",
         )
-    needs = [SKLEARN] if model.framework == SKLEARN else []
-    if options.scoring_script is None and any(column.dtype == "object" for column in model.columns):
-        needs.append("pandas")
-    return needs
+    if model.framework != SKLEARN:
+        raise BadInput(
+            f"{model.file_name} is not a scikit-learn model, so the default scoring script cannot serve it",
+            hint="name a scoring_script under package",
+        )
+    has_text = any(column.dtype == "object" for column in model.columns)
+    return [SKLEARN, *(["pandas"] if has_text else []), *(["skops"] if _is_skops(model) else [])]
+
+
+def _own_script(options: BundleOptions, model: ModelVersion) -> Path | None:
+    """The script of the manifest, else that of the trainer. None for the default script."""
+    return options.scoring_script or model.scoring
+
+
+def _framework(model: ModelVersion) -> list[str]:
+    """The distribution that the model's framework names. Empty if none of that name was installed at the training."""
+    name = canonicalize_name(model.framework)
+    return [name] if model.framework == SKLEARN or name in model.distributions else []
+
+
+def _is_skops(model: ModelVersion) -> bool:
+    return model.file_name.endswith(".skops")
+
+
+def _untrusted(model: ModelVersion) -> list[str]:
+    """The types that the default script must trust: those that skops does not. The registration admitted them."""
+    try:
+        from skops.io import get_untrusted_types
+    except ImportError:
+        raise PluginError(f"{model.file_name} needs skops", hint="pip install 'lading[skops]'") from None
+    try:
+        return sorted(get_untrusted_types(file=model.file))
+    except Exception as error:  # a file with this name can be anything
+        raise BadInput(f"{model.file_name} is not a model of skops: {error}") from error
 
 
 def _write_app(folder: Path, options: BundleOptions, model: ModelVersion) -> str:
     app = Folder(folder)
-    if options.scoring_script:
-        script = options.scoring_script.name
-        app.add_file(options.scoring_script, script)
+    own = _own_script(options, model)
+    if own:
+        script = own.name
+        app.add_file(own, script)
     else:
         script = _DEFAULT_NAME
         app.add_file(_DEFAULT_SCRIPT, script)
-        app.add_text(_json({"model_file": model.file_name, "columns": _columns(model)}), "scoring.json")
+        record = {"model_file": model.file_name, "columns": _columns(model)}
+        trusted = {"trusted": _untrusted(model)} if _is_skops(model) else {}
+        app.add_text(_json({**record, **trusted}), "scoring.json")
     for path in (*options.include, *model.modules):
         app.add(path)
     return script
@@ -74,7 +112,7 @@ def _write_app(folder: Path, options: BundleOptions, model: ModelVersion) -> str
 def _write_environment(folder: Path, model: ModelVersion, pins: Pins) -> None:
     import yaml
 
-    # pip installs all of it under conda too: a channel need not have the versions that the model was trained with.
+    # pip installs all of them under conda too: a channel may lack the versions that the model was trained with.
     conda = {
         "name": model.name,
         "channels": ["conda-forge"],

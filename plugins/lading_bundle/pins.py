@@ -1,4 +1,4 @@
-"""The pins of a package: the closure of its environment over what was installed when the model was trained."""
+"""The pins of a package: the closure of its environment over the distributions installed at training."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from . import conda
 from .options import Environment
 
 SKLEARN = "scikit-learn"
-_INSTALLERS = ("pip", "conda")  # they install the rest
+_INSTALLERS = ("pip", "conda")  # not pinned, because they install the rest
 _ALLOW = " with `allow_version_skew: true`"
 
 
 @dataclass(frozen=True)
 class Pins:
-    """`versions` by canonical name, sorted; `missing` are requirements of theirs that were not installed either."""
+    """`versions` by canonical name, sorted. `missing` has their requirements that were not installed either."""
 
     versions: Mapping[str, str]
     missing: tuple[str, ...]
@@ -36,8 +36,8 @@ class Pins:
 def pin(model: ModelVersion, environment: Environment, needs: Iterable[str], *, allow_skew: bool) -> Pins:
     """Pin an environment, and the distributions in `needs`, at the versions that the model was trained with.
 
-    Raises BadInput for an entry that is no requirement or cannot be pinned, and Refused for another Python, or
-    another scikit-learn than the model's unless `allow_skew`.
+    Raises BadInput for an entry that is not a requirement or cannot be pinned. Raises Refused for another Python than
+    the model's, or for another scikit-learn unless `allow_skew`.
     """
     wanted = [*_asked(environment, model.python), *(Requirement(name) for name in needs)]
     chosen = _choose(wanted, model)
@@ -61,9 +61,9 @@ def _parse(entry: str, text: str | None) -> Requirement:
     try:
         requirement = Requirement(text or "")
     except InvalidRequirement:
-        raise BadInput(f"environment: {entry!r} is no requirement", hint="write NAME or NAME==VERSION") from None
+        raise BadInput(f"environment: {entry!r} is not a requirement", hint="write NAME or NAME==VERSION") from None
     if requirement.url:
-        raise BadInput(f"environment: {entry!r} names an address", hint="name a distribution: NAME or NAME==VERSION")
+        raise BadInput(f"environment: {entry!r} names a URL", hint="name a distribution: NAME or NAME==VERSION")
     return requirement
 
 
@@ -76,7 +76,7 @@ def _check_python(requirement: Requirement, python: str) -> None:
 
 
 def _admits(asked: Specifier, python: str) -> bool:
-    """Whether a specifier admits a minor version (`3.11`); a package says nothing of the micro version."""
+    """Whether a specifier allows a minor version (`3.11`). A package does not fix the micro version."""
     if asked.operator != "==":
         return asked.contains(python)
     minor = ".".join(asked.version.removesuffix(".*").split(".")[:2])
@@ -119,7 +119,7 @@ def _exact(asked: SpecifierSet) -> str | None:
 
 
 def _public(name: str, version: str) -> str:
-    """A version without its local label (`+cpu`), which names a build that the public index does not serve."""
+    """A version without its local label (`+cpu`). The label names a build that the public index does not serve."""
     try:
         return Version(version).public
     except InvalidVersion:
@@ -150,7 +150,7 @@ def _closure(
 
 
 def _needs(distribution: Distribution, extra: str, python: str) -> list[tuple[str, str]]:
-    """What a distribution, or one extra of it, requires here: (canonical name, extra) pairs."""
+    """The requirements of a distribution, or of one of its extras, on this machine: (canonical name, extra) pairs."""
     needs = []
     for text in distribution.requires:
         with suppress(InvalidRequirement):  # metadata from before PEP 508

@@ -1,4 +1,4 @@
-"""Images by a container engine: Docker or Podman, wherever DOCKER_HOST says."""
+"""Build images with a container engine, Docker or Podman, at DOCKER_HOST."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from lading import Description, hookimpl
 
 from .options import DockerOptions
 
-if TYPE_CHECKING:  # a deploy with nothing to do comes here for the options alone
+if TYPE_CHECKING:  # a deploy with nothing to do imports only the options
     from lading import Context, Image, ImageRequest
 
 
 @hookimpl
 def lading_describe() -> Description:
     return Description(
-        summary="container images, built and pushed by Docker or Podman", options=DockerOptions, libraries=("lading",)
+        summary="container images, built and pushed by Docker or Podman",
+        api=1,
+        options=DockerOptions,
+        libraries=("lading",),
     )
 
 
 @hookimpl
-def lading_image(request: ImageRequest, context: Context) -> Image:
+def lading_image(request: ImageRequest[DockerOptions], context: Context) -> Image:
     from .making import make
 
     return make(request, context)

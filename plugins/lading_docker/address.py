@@ -1,4 +1,4 @@
-"""Where the container engine listens, and the failure of a call that it does not answer."""
+"""The address of the container engine, and the error if it does not respond."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def place() -> str:
 
 
 def unreachable(what: str) -> Transient:
-    """The failure of a call that got no answer."""
+    """The error for a call without a response."""
     return Transient(
         f"{what}: no container engine answers at {place()}",
-        hint="start Docker or Podman, or say where it is with DOCKER_HOST",
+        hint="start Docker or Podman, or set DOCKER_HOST to its address",
     )

@@ -1,4 +1,4 @@
-"""The files of a build as the tar that an engine takes: the same files give the same bytes, so its cache knows them."""
+"""The build context as a tar. The same files give the same bytes, so the engine's cache recognizes them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-_MTIME = 946684800  # the first second of the year 2000: zip files know nothing earlier, should a script make one
+_MTIME = 946684800  # the first second of the year 2000: zip files cannot store earlier times
 
 
 def write(files: Mapping[str, bytes | Path], file: BinaryIO) -> None:
-    """Write files, by their paths, readable for everyone and owned by root; the file is then at its beginning."""
+    """Write files by their paths, readable for everyone and owned by root. The tar file is then at its beginning."""
     with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name in sorted({str(parent) for path in files for parent in Path(path).parents} - {"."}):
             archive.addfile(_member(name, 0, folder=True))

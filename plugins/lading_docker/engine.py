@@ -1,4 +1,4 @@
-"""The container engine, through the docker SDK: the one module that imports it."""
+"""The container engine, through the docker SDK. Only this module imports the SDK."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from lading import Json, LadingError, StageFailed, Transient
 
 from .address import unreachable
 
-_TIMEOUT = 600  # seconds without a byte from the engine: installing what a model needs may say nothing for minutes
+_TIMEOUT = 600  # seconds without output from the engine, because an installation may be silent for minutes
 _REFUSED = ("toomanyrequests", "denied", "unauthorized", "manifest unknown", "not found", "no such host", "timeout")
-_ESCAPES = re.compile("\x1b\\[[0-9;]*[A-Za-z]")  # pip colours what it says
+_ESCAPES = re.compile("\x1b\\[[0-9;]*[A-Za-z]")  # pip colours its output
 _NOISE = ("--->", "Removing intermediate container")
 _FULL = "no space left on device"
 
 
 @dataclass(frozen=True)
 class Built:
-    """An image on the engine."""
+    """An image in the engine."""
 
     id: str
     platform: str
@@ -33,10 +33,10 @@ class Built:
 
 
 class Engine:
-    """The engine at DOCKER_HOST, or at the usual place.
+    """The engine at DOCKER_HOST or at the default address.
 
-    Every method raises Transient where the engine is gone, its disk is full or a registry refuses, and StageFailed
-    where it says no.
+    All methods raise Transient if the engine does not respond, its disk is full or a registry refuses. They raise
+    StageFailed if the engine reports another error.
     """
 
     def __init__(self) -> None:
@@ -44,17 +44,17 @@ class Engine:
             self.api: Any = docker.from_env(timeout=_TIMEOUT).api
 
     def find(self, image: str) -> Built | None:
-        """An image by its name or id; None where there is none."""
+        """An image by its name or id. None if it does not exist."""
         with asking(f"the image {image}"):
             try:
-                told = self.api.inspect_image(image)
+                described = self.api.inspect_image(image)
             except ImageNotFound:
                 return None
-        platform = "/".join(filter(None, (told["Os"], told["Architecture"], told.get("Variant"))))
-        return Built(told["Id"], platform, (told.get("Config") or {}).get("Labels") or {})
+        platform = "/".join(filter(None, (described["Os"], described["Architecture"], described.get("Variant"))))
+        return Built(described["Id"], platform, (described.get("Config") or {}).get("Labels") or {})
 
     def pull(self, image: str, platform: str | None = None) -> Iterator[str]:
-        """Pull an image, line by line of what the engine says."""
+        """Pull an image. Yields the lines that the engine reports."""
         named = ":" in image.rpartition("/")[2] and "@" not in image
         name, _, tag = image.rpartition(":") if named else (image, "", "")
         yield from self._lines(
@@ -63,7 +63,7 @@ class Engine:
         )
 
     def build(self, context: BinaryIO, tag: str, arguments: Mapping[str, str], platform: str | None) -> Iterator[str]:
-        """Build a tar with a Dockerfile, step by step."""
+        """Build a tar with a Dockerfile. Yields the lines that the engine reports."""
         yield from self._lines(
             "building the image",
             lambda: self.api.build(
@@ -79,15 +79,25 @@ class Engine:
         )
 
     def container(self, name: str) -> Json:
-        """What the engine says of a container; None where there is none."""
+        """The engine's description of a container. None if it does not exist."""
         with asking(f"the container {name}"):
             try:
                 return self.api.inspect_container(name)
             except NotFound:
                 return None
 
+    def labelled(self, label: str) -> list[str]:
+        """The ids of all containers with a label, including stopped ones."""
+        with asking("the containers"):
+            return [container["Id"] for container in self.api.containers(all=True, filters={"label": [label]})]
+
+    def version(self) -> Json:
+        """The engine's description of itself."""
+        with asking("the container engine"):
+            return self.api.version()
+
     def push(self, name: str, credentials: Mapping[str, str] | None) -> Iterator[str]:
-        """Push a tag, line by line."""
+        """Push a tag. Yields the lines that the engine reports."""
         repository, _, tag = name.rpartition(":")
         sign_in = dict(credentials) if credentials else None
         yield from self._lines(
@@ -105,14 +115,14 @@ class Engine:
 
 
 def _layer(event: Mapping[str, Any]) -> str:
-    """What a pull or push says of a layer; not how many bytes of it have come so far."""
+    """The status of a layer in a pull or push. Progress in bytes is left out."""
     status = event.get("status", "")
     return "" if event.get("progressDetail") else " ".join(filter(None, (event.get("id"), status)))
 
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
-    """Put what the SDK raises into our words."""
+    """Convert errors of the SDK to Lading errors."""
     try:
         yield
     except LadingError:
@@ -124,10 +134,10 @@ def asking(what: str) -> Iterator[None]:
 
 
 def failure(what: str, said: str) -> LadingError:
-    """What the engine refused, as the failure that it is: one that may pass, or one that will not."""
+    """The error for a message of the engine: Transient if it may pass, otherwise StageFailed."""
     words, known = " ".join(said.split()), said.lower()
     if _FULL in known:
-        free = "`docker system prune` frees what nobody uses"
+        free = "`docker system prune` removes unused data"
         return Transient(f"{what}: the engine's disk is full: {words}", hint=free)
     if what.startswith(("pulling", "pushing")) and any(word in known for word in _REFUSED):
         return Transient(f"{what}: {words}", hint="`docker login` signs in; a limit of requests passes with time")

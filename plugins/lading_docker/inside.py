@@ -1,6 +1,6 @@
-"""Runs in the image while it is built: installs the pinned requirements as `install.json` says.
+"""Runs in the image during its build: installs the pinned requirements from `install.json`.
 
-It reads a file and is given no argument, so that nothing of a manifest is a word of a shell or of an instruction.
+It reads a file and takes no arguments, so that text of a manifest never reaches a shell or an instruction.
 """
 
 import json
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Install into the folder that `install.json` names. Ends with a sentence where that cannot be."""
+    """Install into the folder that `install.json` names. Exits with a message if that fails."""
     said = json.loads((HERE / "install.json").read_text(encoding="utf-8"))
     found = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if found != said["python"]:
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _pip() -> list[str]:
-    """The command of pip: the base's own, else a wheel of it, which runs as it is."""
+    """The command of pip: the pip of the base image, otherwise a wheel of pip, run without installation."""
     if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
         return [sys.executable, "-m", "pip"]
     for wheel in sorted((HERE / "wheels").glob("pip-*.whl"), reverse=True):

@@ -1,10 +1,10 @@
-"""The way of a package to an image: found, or built step by step, and pushed where that is asked for."""
+"""Make the image of a package: find it, or build it step by step, and push it if required."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lading import BadInput, Image, StageFailed
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from .engine import Built
 
 _DIGEST = re.compile(r"\bdigest: (sha256:[0-9a-f]{64})\b")
-_KEPT_LINES = 20  # of what a build said, where it fails
+_KEPT_LINES = 20  # lines of output in the error of a failed build
 
 
-def make(request: ImageRequest, context: Context) -> Image:
+def make(request: ImageRequest[DockerOptions], context: Context) -> Image:
     """The image of a package.
 
-    Raises BadInput where it is to be pushed and the manifest names no repository, Transient where the engine or the
-    registry does not do its part, and StageFailed where the build fails.
+    Raises BadInput if the image must be pushed but the manifest names no repository. Raises Transient if the engine or
+    the registry does not respond, and StageFailed if the build fails.
     """
-    options = cast("DockerOptions", request.options)
+    options = request.options
     if request.push and options.repository is None:
         raise BadInput(
-            "the image is to be pushed, and the manifest names no place", hint="add `repository:` under image"
+            "the image must be pushed, but the manifest names no repository", hint="add `repository:` under image"
         )
     made_from, engine = recipe(request, options), Engine()
     name = f"{options.repository or f'lading/{request.service}'}:{made_from.digest[:20]}"
@@ -43,7 +43,7 @@ def make(request: ImageRequest, context: Context) -> Image:
         context.intend(f"image/{name}")
         built = _build(engine, made_from, name, context)
     if options.repository is None or request.push is False:
-        return Image(built.id, built.id, built.platform)
+        return Image(reference=built.id, digest=built.id, platform=built.platform)
     return _pushed(engine, built, name, options, context)
 
 
@@ -57,7 +57,7 @@ def _build(engine: Engine, made_from: Recipe, name: str, context: Context) -> Bu
         _follow(steps, "building", context)
     built = engine.find(name)
     if built is None:
-        raise StageFailed(f"{name} was built, and the engine does not have it", hint="run the same command again")
+        raise StageFailed(f"{name} was built, but the engine does not have it", hint="run the same command again")
     return built
 
 
@@ -67,18 +67,23 @@ def _pushed(engine: Engine, built: Built, name: str, options: DockerOptions, con
     if digest is None:
         context.intend(f"push/{name}")
         said = _follow(engine.push(name, _credentials(options, context)), "pushing", context)
-        told = _DIGEST.search("\n".join(said))
-        if told is None:
+        found = _DIGEST.search("\n".join(said))
+        if found is None:
             raise StageFailed(
-                f"{name} was pushed, and the engine does not say its digest", hint="run the same command again"
+                f"{name} was pushed, but the engine does not report its digest", hint="run the same command again"
             )
-        digest = told[1]
+        digest = found[1]
         keep(context.work, built.id, name, digest)
-    return Image(f"{repository}@{digest}", digest, built.platform, repository.partition("/")[0])
+    return Image(
+        reference=f"{repository}@{digest}",
+        digest=digest,
+        platform=built.platform,
+        registry=repository.partition("/")[0],
+    )
 
 
 def _credentials(options: DockerOptions, context: Context) -> dict[str, str] | None:
-    """What signs in to the registry; None where the configuration of Docker is to say."""
+    """Credentials for the registry. None to use Docker's own configuration."""
     named = options.credentials
     if named is None:
         return None
@@ -89,9 +94,9 @@ def _credentials(options: DockerOptions, context: Context) -> dict[str, str] | N
 
 
 def _follow(lines: Iterable[str], phase: str, context: Context) -> list[str]:
-    """Tell each step, and return the last ones; a failure has them, too.
+    """Report each line, and return the last ones. A failure includes them too.
 
-    Nothing more is asked for once the user wants to stop.
+    Stops reading when the user cancels.
     """
     said: list[str] = []
     try:

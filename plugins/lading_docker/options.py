@@ -1,4 +1,4 @@
-"""What a manifest may say of the image."""
+"""The options of an image."""
 
 from __future__ import annotations
 
@@ -31,37 +31,37 @@ class Credentials(Options):
 
 @dataclass(frozen=True)
 class DockerOptions(Options):
-    """An image is found again by what it is made from, and then neither built nor pushed anew."""
+    """Options of an image. An image with the same inputs is reused, not built or pushed again."""
 
     base: (
         Annotated[str, Text(pattern=rf"^{_REPOSITORY}(?::{_TAG})?(?:@sha256:[0-9a-f]{{64}})?$", max_length=500)] | None
     ) = None
-    """Image to build on; it must have the package's version of Python as `python3`, and pip unless `wheels` has that.
-    Where none is given: `python:X.Y-slim`.
+    """Base image; by default `python:X.Y-slim`. It must have the package's version of Python as `python3`. It
+    must also have pip, unless `wheels` has it.
     """
 
     platform: Annotated[str, Text(pattern=r"^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$", max_length=60)] | None = None
-    """Platform to build for, such as `linux/arm64`; the engine's own where none is given."""
+    """Platform to build for, such as `linux/arm64`; by default that of the engine."""
 
     repository: Annotated[str, Text(pattern=rf"^{_REPOSITORY}$", max_length=255)] | None = None
-    """Where the image is pushed, such as `registry.example/team/salary`. It is then referred to by its digest."""
+    """Repository to push the image to, such as `registry.example/team/salary`. Targets then refer to its digest."""
 
     credentials: Credentials | None = None
-    """For the push, instead of what the configuration of Docker has for that registry."""
+    """Credentials for the push, instead of those in Docker's configuration."""
 
     wheels: InputPath | None = None
-    """A folder of wheels to install from, as `pip download` fills it. No index is then asked, unless one is named."""
+    """A folder of wheels to install from, as `pip download` creates it. Then an index is used only if one is named."""
 
     index_url: Address | None = None
-    """The package index, instead of pip's own. An address with a password in it is refused: it would stay in the
-    engine's build cache.
+    """The package index, instead of pip's default. An address with a password is refused, because the password would
+    stay in the engine's build cache.
     """
 
     extra_index_urls: tuple[Address, ...] = ()
-    """Further package indexes; likewise."""
+    """Additional package indexes, also without passwords."""
 
     trusted_hosts: tuple[Annotated[str, Text(pattern=rf"^{_HOST}$", max_length=255)], ...] = ()
-    """Hosts whose certificate pip does not check."""
+    """Hosts whose certificates pip does not check."""
 
     @property
     def installs(self) -> Installs:
@@ -69,7 +69,12 @@ class DockerOptions(Options):
 
         from .sources import installs
 
-        sources = Sources(self.index_url, self.extra_index_urls, self.trusted_hosts, self.wheels)
+        sources = Sources(
+            index_url=self.index_url,
+            extra_index_urls=self.extra_index_urls,
+            trusted_hosts=self.trusted_hosts,
+            wheels=self.wheels,
+        )
         return installs(self.platform, sources)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
-"""The last push of a service's image, with the digest that its registry gave it.
+"""The last push of a service's image, with the digest from the registry.
 
-An engine is no witness of that: Podman, and Docker where containerd keeps its images, list a digest in a repository for
-an image that was never pushed there, and not the one that the registry would give it.
+The engine cannot report this reliably. Podman, and Docker with containerd's image store, list a digest for images that
+were never pushed. It differs from the registry's digest.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ _FILE = "pushed.json"
 
 
 def pushed(folder: Path, image: str, name: str) -> str | None:
-    """The digest under which an image was pushed as `name`; None where that was not the last push."""
+    """The digest of an image that was pushed as `name`. None if that was not the last push."""
     try:
         kept = json.loads((folder / _FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+        return str(kept["digest"]) if (kept["image"], kept["name"]) == (image, name) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return str(kept["digest"]) if (kept["image"], kept["name"]) == (image, name) else None
 
 
 def keep(folder: Path, image: str, name: str, digest: str) -> None:

@@ -1,4 +1,4 @@
-"""Questions to the engine that every command may ask: by its socket alone, as the SDK takes long to load."""
+"""Queries to the engine that any command may make. They use its socket directly, because the SDK loads slowly."""
 
 from __future__ import annotations
 
@@ -16,16 +16,42 @@ _TIMEOUT = 60.0
 
 
 def inspect(container: str) -> Json:
-    """What the engine says of a container, by its name or id; None where there is none.
+    """The engine's description of a container, by name or id. None if it does not exist.
 
-    Raises Transient where no engine answers, and StageFailed where it refuses.
+    Raises Transient if no engine responds, and StageFailed if it reports an error.
     """
-    kind = urlsplit(place()).scheme
-    if kind == "unix" or (kind == "tcp" and not os.environ.get("DOCKER_TLS_VERIFY")):
+    if _speaks_plainly():
         return _get(f"/containers/{quote(container, safe='')}/json")
-    from .engine import Engine  # ssh and TLS are the SDK's to speak
+    from .engine import Engine  # only the SDK supports ssh and TLS
 
     return Engine().container(container)
+
+
+def labelled(label: str) -> list[str]:
+    """The ids of all containers with a label, including stopped ones. Raises like `inspect`."""
+    if _speaks_plainly():
+        found = _get(f"/containers/json?all=1&filters={quote(json.dumps({'label': [label]}))}")
+        return [container["Id"] for container in found or ()]
+    from .engine import Engine
+
+    return Engine().labelled(label)
+
+
+def platform() -> str:
+    """The platform of the engine, such as `linux/amd64`. Raises like `inspect`."""
+    if _speaks_plainly():
+        found = _get("/version")
+    else:
+        from .engine import Engine
+
+        found = Engine().version()
+    return f"{found['Os']}/{found['Arch']}"
+
+
+def _speaks_plainly() -> bool:
+    """Whether the engine is at a plain socket, without ssh or TLS."""
+    kind = urlsplit(place()).scheme
+    return kind == "unix" or (kind == "tcp" and not os.environ.get("DOCKER_TLS_VERIFY"))
 
 
 def _get(path: str) -> Json:
@@ -42,11 +68,14 @@ def _get(path: str) -> Json:
         return None
     if answer.status != 200:
         raise StageFailed(f"the engine answered {answer.status}: {body[:500].decode('utf-8', 'replace')}")
-    return json.loads(body)
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise unreachable("asking for a container") from error
 
 
 class _Connection(HTTPConnection):
-    """A connection to the engine, over its socket."""
+    """A connection to the engine's socket."""
 
     def __init__(self) -> None:
         self._place = urlsplit(place())

@@ -1,4 +1,4 @@
-"""What an image is built from: a constant Dockerfile, its arguments, and the files of the build."""
+"""The inputs of an image build: a constant Dockerfile, its arguments, and the files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import StageFailed
+from lading import StageFailed, model_files
 
 from .sources import PARSER
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .options import DockerOptions
 
 INPUTS = "lading.inputs"
-"""The label that says what an image was made from."""
+"""The label with the digest of an image's inputs."""
 
 PORT = 5001
 
@@ -39,17 +39,17 @@ _LABELS = (
 _HOME = "/var/lading"
 _PACKAGES = "/opt/lading/packages"
 _SERVER = "/opt/lading/server"
-_ALIVE = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/', timeout=4)"
+_HEALTH_CHECK = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/', timeout=4)"
 
 
 def _argument(label: str) -> str:
-    """The build argument that has the value of a label."""
+    """The build argument for the value of a label."""
     return label.replace(".", "_").upper()
 
 
-# No value of a manifest is in this text. What differs comes as build arguments, which the engine expands once and never
-# reads as instructions, and as files. The wheels stay in a stage of their own, and out of the image. An engine makes a
-# container for each instruction that its cache does not have: after the new files there are as few as can be.
+# This text contains no value of a manifest. Variable parts are files or build arguments, which the engine expands once
+# and never reads as instructions. The wheels stay in a separate stage, not in the final image. The engine creates a
+# container for each uncached instruction, so few instructions follow the new files.
 DOCKERFILE = f"""\
 ARG BASE
 FROM ${{BASE}} AS packages
@@ -62,8 +62,8 @@ ENV PYTHONPATH={_SERVER}:{_PACKAGES} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=
 EXPOSE {PORT}
 USER 10001:10001
 WORKDIR /tmp
-HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD {json.dumps(["python3", "-c", _ALIVE])}
-ENTRYPOINT ["python3", "-m", "lading_serving.alone", "--host", "0.0.0.0", "--port", "{PORT}"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD {json.dumps(["python3", "-c", _HEALTH_CHECK])}
+ENTRYPOINT ["python3", "-P", "-m", "lading_serving.foreground", "--host", "0.0.0.0", "--port", "{PORT}"]
 ARG SCRIPT
 ARG MODEL
 {"".join(f"ARG {_argument(name)}{chr(10)}" for name in _LABELS)}COPY home {_HOME}
@@ -75,8 +75,10 @@ LABEL {" ".join(f"{name}=${{{_argument(name)}}}" for name in _LABELS)}
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that shapes an image. `files` maps the paths of the build to bytes, or to the file that has them; `arguments`
-    are those of the Dockerfile; `digest` is of everything, but for what a floating base has in it.
+    """All inputs of an image.
+
+    `files` maps paths in the build context to bytes, or to a file with the content. `arguments` are those of the
+    Dockerfile. `digest` covers everything, except for the content of a base image whose tag can move.
     """
 
     files: Mapping[str, bytes | Path]
@@ -86,7 +88,7 @@ class Recipe:
 
 
 def recipe(request: ImageRequest, options: DockerOptions) -> Recipe:
-    """The recipe of a package's image. Raises StageFailed where the scoring server is not installed."""
+    """The recipe of a package's image. Raises StageFailed if the scoring server is not installed."""
     package = request.package
     model = f"{_HOME}/azureml-models/{package.model.name}/{package.model.version}"
     arguments = {
@@ -100,7 +102,7 @@ def recipe(request: ImageRequest, options: DockerOptions) -> Recipe:
     content = {name: _digest(content) for name, content in files.items()}
     inputs = json.dumps([DOCKERFILE, arguments, content, options.platform], sort_keys=True)
     digest = hashlib.sha256(inputs.encode()).hexdigest()
-    # the cache of Podman's builder knows no values of arguments: where one differs, so does a file
+    # The cache of Podman's builder ignores the values of arguments. So a file also changes when an argument does.
     files[f"home/{INPUTS}"] = digest.encode()
     return Recipe(files, {**arguments, _argument(INPUTS): digest}, options.platform, digest)
 
@@ -111,7 +113,7 @@ def minor(python: str) -> str:
 
 
 def _annotations(request: ImageRequest) -> dict[str, str]:
-    """Labels that tools know (OCI annotations), and the model by its name."""
+    """Standard labels (OCI annotations), and the name and version of the model."""
     model = request.package.model
     return {
         "org.opencontainers.image.title": request.service,
@@ -132,7 +134,8 @@ def _files(package: Package, options: DockerOptions) -> Iterator[tuple[str, byte
     yield from _tree(_serving(), "server/lading_serving", "*.py")
     yield from _tree(package.folder, "home", "*")
     model = package.model
-    yield f"home/azureml-models/{model.name}/{model.version}/{model.file_name}", model.file
+    home = f"home/azureml-models/{model.name}/{model.version}"
+    yield from ((f"{home}/{name}", file) for name, file in model_files(model.file, model.file_name).items())
 
 
 def _tree(folder: Path, name: str, pattern: str) -> Iterator[tuple[str, Path]]:
@@ -151,7 +154,7 @@ def _install(package: Package, options: DockerOptions) -> dict[str, object]:
 
 
 def _requirements(package: Package) -> tuple[str, ...]:
-    """The package's pins, and what the scoring server parses HTTP with, unless that is pinned already."""
+    """The package's requirements, and the HTTP parser of the scoring server unless it is already among them."""
     known = any(line.lower().startswith("httptools") for line in package.requirements)
     return package.requirements if known else (*package.requirements, PARSER)
 

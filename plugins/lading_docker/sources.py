@@ -1,4 +1,4 @@
-"""What an image installs, and from where."""
+"""The packages that an image installs, and their sources."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from platform import machine
 from lading import Installs, Sources
 
 PARSER = "httptools>=0.6.3"
-"""The scoring server parses HTTP with it."""
+"""The HTTP parser of the scoring server."""
 
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # in Docker's words
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # Docker's names
 
 
 def installs(platform: str | None, sources: Sources) -> Installs:
-    """What an image installs. Without a platform it is for this machine's processor, as a local engine builds it."""
-    return Installs(platform or f"linux/{_MACHINES.get(machine(), machine())}", (PARSER,), sources)
+    """The packages that an image installs. By default it is built for this machine's processor, as local engines do."""
+    return Installs(
+        platform=platform or f"linux/{_MACHINES.get(machine(), machine())}", adds=(PARSER,), sources=sources
+    )

@@ -1,13 +1,12 @@
-"""The observer `eventlog`: every event as one line of JSON in a file."""
+"""The observer `eventlog`: writes each event as one line of JSON to a file."""
 
 from __future__ import annotations
 
 import json
 import os
 from dataclasses import dataclass
-from typing import get_args
 
-from lading import Description, Event, EventKind, ManifestPath, Options, Transient, hookimpl
+from lading import EVENT_KINDS, Description, Event, EventKind, ManifestPath, Options, Transient, hookimpl
 
 from .record import log_record
 
@@ -15,19 +14,19 @@ from .record import log_record
 @dataclass(frozen=True)
 class EventlogOptions(Options):
     file: ManifestPath
-    """The file to append to, one line per event; made (for its owner alone) where there is none."""
-    events: tuple[EventKind, ...] = get_args(EventKind)
-    """The kinds of events to write; all of them by default."""
+    """The file to append to, one line per event. A missing file is created, readable only for its owner."""
+    events: tuple[EventKind, ...] = tuple(EVENT_KINDS)
+    """The kinds of events to write; by default all of them."""
 
 
 @hookimpl
 def lading_describe() -> Description:
-    return Description(summary="appends events to a file, as OpenTelemetry log records", options=EventlogOptions)
+    return Description(summary="appends events to a file, as OpenTelemetry log records", api=1, options=EventlogOptions)
 
 
 @hookimpl
 def lading_observe(event: Event, options: EventlogOptions) -> None:
-    """Append an event. Raises Transient, with the file named, where it cannot be written."""
+    """Append an event. Raises Transient, with the file in its message, if it cannot be written."""
     if event.kind in options.events:
         line = json.dumps(log_record(event), separators=(",", ":"), default=str) + "\n"
         try:
@@ -37,10 +36,10 @@ def lading_observe(event: Event, options: EventlogOptions) -> None:
 
 
 def _append(file: os.PathLike[str], line: bytes) -> None:
-    """Append in one write, which the system never mixes with that of another process."""
+    """Append in one write, so that the system never mixes lines of two processes."""
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     try:
         if os.write(descriptor, line) < len(line):
-            raise OSError(None, "there was room for a part of a line alone")
+            raise OSError(None, "there was room only for a part of a line")
     finally:
         os.close(descriptor)

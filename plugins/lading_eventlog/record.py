@@ -1,31 +1,24 @@
-"""An event as a log record of OpenTelemetry.
+"""Convert an event to a log record of OpenTelemetry.
 
-The fields are those of the "Logs Data Model" (stable; opentelemetry.io/docs/specs/otel/logs/data-model) in the spelling
-of its protocol buffers, and the severity numbers are that page's. `service.name` and `deployment.environment.name` are
-stable names of the semantic conventions (opentelemetry.io/docs/specs/semconv/registry/attributes); what is Lading's
-alone begins with `lading.`.
+The fields follow the "Logs Data Model" (stable; opentelemetry.io/docs/specs/otel/logs/data-model), with the spelling of
+its protocol buffers. The severity numbers come from the same page. `service.name` and `deployment.environment.name` are
+stable names of the semantic conventions (opentelemetry.io/docs/specs/semconv/registry/attributes). Lading's own fields
+begin with `lading.`.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from lading import Event, Json, __version__
+from lading import EVENT_KINDS, Event, Json, __version__
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INFO, _WARN, _ERROR, _DEBUG = ("INFO", 9), ("WARN", 13), ("ERROR", 17), ("DEBUG", 5)
-_SEVERITY = {
-    "progress": _DEBUG,
-    "warning": _WARN,
-    "stage.failed": _ERROR,
-    "release.refused": _ERROR,
-    "release.rolled_back": _WARN,
-}
+_SEVERITY = {"debug": ("DEBUG", 5), "info": ("INFO", 9), "warning": ("WARN", 13), "error": ("ERROR", 17)}
 
 
 def log_record(event: Event) -> dict[str, Json]:
-    """The record, ready for JSON; `time_unix_nano` is in nanoseconds since 1970 (UTC)."""
-    text, number = _SEVERITY.get(event.kind, _INFO)
+    """The record of an event, ready for JSON. `time_unix_nano` is in nanoseconds since 1970 (UTC)."""
+    text, number = _SEVERITY[EVENT_KINDS[event.kind].severity]
     return {
         "time_unix_nano": (event.at - _EPOCH) // timedelta(microseconds=1) * 1000,
         "severity_number": number,

@@ -1,6 +1,6 @@
-"""MLflow: a connection, the tracker of runs and the registry of models that are reached through it.
+"""MLflow: a connection, the tracker of runs and the registry of models on its server.
 
-One module, `server.py`, imports mlflow, and it is loaded where a command uses the connection.
+Only `server.py` imports mlflow, when a command uses the connection.
 """
 
 from __future__ import annotations
@@ -22,37 +22,42 @@ from lading import (
 from .options import MlflowOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from .port import Server
 
 
 @hookimpl
 def lading_describe() -> Description:
-    return Description(summary="an MLflow server: logs runs, registers models", options=MlflowOptions)
+    return Description(summary="an MLflow server: logs runs, registers models", api=1, options=MlflowOptions)
 
 
 @hookimpl
-def lading_connect(request: ConnectRequest, context: Context) -> Server:
-    """Reach the server, and find or make the experiment.
+def lading_connect(request: ConnectRequest[MlflowOptions], context: Context) -> Server:
+    """Connect to the server, and find or create the experiment.
 
-    Raises BadInput for a credential that is not set, Transient for a server that does not answer, and StageFailed for
-    one that refuses.
+    Raises BadInput for a credential that is not set, Transient if the server does not answer, and StageFailed if it
+    refuses.
     """
     try:
         from .server import connect
     except ImportError as error:
         missing = f"the plugin 'mlflow' needs {error.name or 'mlflow-skinny'}"
         raise PluginError(missing, hint="pip install 'lading[mlflow]'") from error
-    assert isinstance(request.options, MlflowOptions)
     context.progress("connecting", request.options.tracking_uri)
     return connect(request.options, context)
 
 
 @hookimpl
-def lading_track(request: Run, context: Context) -> TrackedRun:
-    """Log a run, as a new one or in the one that has our run's id in its tags."""
-    from .tracking import track
+def lading_track(request: Run, context: Context, artifacts: Sequence[Path]) -> TrackedRun:
+    """Log a run and its files, in the run with our id in its tags or in a new one."""
+    from .tracking import attach, track
 
-    return track(context.connection, request)
+    tracked = track(context.connection, request)
+    if artifacts:
+        attach(context.connection, tracked.id, artifacts, context.warn)
+    return tracked
 
 
 @hookimpl

@@ -1,8 +1,8 @@
-"""A model as MLflow lays one out: `MLmodel`, the environments, the file itself, and the code that loads it.
+"""Write a model in MLflow's layout: `MLmodel`, the environments, the file itself, and the code that loads it.
 
-The layout is that of mlflow.org/docs/latest/ml/model (storage format, and the `python_function` flavor with a
-`loader_module`). It is written without mlflow or the model's framework, and the model is never loaded: the flavor
-`mlflow.sklearn` reads plain pickles alone, while a file of joblib's needs joblib.
+mlflow.org/docs/latest/ml/model describes the layout (storage format, and the `python_function` flavor with a
+`loader_module`). It is written without mlflow and without the model's framework, and the model is never loaded. The
+flavor `mlflow.sklearn` is not used: it reads only plain pickles, and a joblib file needs joblib.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lading import Column, Distribution, Json, RegisterRequest
+from lading import BadInput, Column, Distribution, Json, RegisterRequest, copy_model
 
 from . import loader
 
 _LOADER = "lading_mlflow_loader"
-_TYPES = {  # NumPy's names to those of an MLflow signature
+_OWN = ("MLmodel", "code", "conda.yaml", "python_env.yaml", "requirements.txt")
+_TYPES = {  # NumPy's type names to those of an MLflow signature
     "bool": "boolean",
     "int32": "integer",
     "int64": "long",
@@ -29,8 +30,13 @@ _TYPES = {  # NumPy's names to those of an MLflow signature
 
 
 def write_contents(folder: Path, request: RegisterRequest, run: str) -> None:
-    """Write all that belongs to a model into `folder`; `run` is the id of MLflow's run."""
-    shutil.copyfile(request.file, folder / request.file_name)
+    """Write all files of a model into `folder`. `run` is the id of MLflow's run.
+
+    Raises BadInput if the model has the name of a file that MLflow writes itself.
+    """
+    if request.file_name in _OWN:
+        raise BadInput(f"MLflow writes its own {request.file_name} into a model", hint="give the model another name")
+    copy_model(request.file, request.file_name, folder, link=False)
     pins = requirements(request)
     (folder / "requirements.txt").write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")
     _write(folder / "conda.yaml", _conda(request, pins))
@@ -39,20 +45,20 @@ def write_contents(folder: Path, request: RegisterRequest, run: str) -> None:
     flavors: dict[str, Json] = {
         "lading": {"data": request.file_name, "framework": request.framework, "version": request.framework_version}
     }
-    if request.framework == "scikit-learn":
+    if request.framework == "scikit-learn" and not request.file.is_dir() and not request.file_name.endswith(".skops"):
         flavors["python_function"] = _python_function(request)
         _write_code(folder / "code", request)
     _write(folder / "MLmodel", _model(request, run, flavors))
 
 
 def requirements(request: RegisterRequest) -> tuple[str, ...]:
-    """The framework and what it requires itself, at the versions that the model was trained with, and mlflow."""
+    """The framework and its requirements at the versions that the model was trained with, and mlflow."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
     framework = canonicalize_name(request.framework)
     wanted = [framework]
-    for text in request.distributions.get(framework, Distribution("")).requires:
+    for text in request.distributions.get(framework, Distribution(version="")).requires:
         requirement = Requirement(text)
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             wanted.append(canonicalize_name(requirement.name))
@@ -94,7 +100,7 @@ def _write_code(folder: Path, request: RegisterRequest) -> None:
 
 
 def _schema(columns: tuple[Column, ...]) -> str | None:
-    """The columns in the JSON of a signature; None where MLflow has no type for one of them."""
+    """The columns in the JSON form of a signature; None if MLflow has no type for one of them."""
     if not all(column.dtype in _TYPES for column in columns):
         return None
     found = [{"type": _TYPES[column.dtype], "name": column.name, "required": True} for column in columns]

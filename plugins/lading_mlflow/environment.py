@@ -1,4 +1,4 @@
-"""What the client of MLflow is told: it reads all of it from the environment, again at each call."""
+"""The settings of the MLflow client. It reads all of them from the environment at each call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lading import Context
 
 from .options import MlflowOptions
 
-# Named in mlflow/environment_variables.py. Its own defaults are 7 tries with 120 s each, and pauses of up to 2 minutes.
+# Documented in mlflow/environment_variables.py. The defaults are 7 tries of 120 s each, with pauses of up to 2 minutes.
 _FIXED = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -24,12 +24,13 @@ _FIXED = {
 }
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _TOKEN, _USERNAME, _PASSWORD = "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
-_LOGGERS = ("mlflow", "urllib3.connectionpool")  # they tell every try on stderr
+_LOGGERS = ("mlflow", "urllib3.connectionpool")  # these loggers report every try on stderr
+_SHORTEST = 6  # characters: redaction of a shorter text hides nothing and damages other words
 _lock = threading.RLock()
 
 
 def credentials(options: MlflowOptions, context: Context) -> Mapping[str, str]:
-    """The variables that sign a client in; empty where the manifest names none, and the user's own then hold.
+    """The variables that sign a client in. They are empty if the manifest names none; then the user's own apply.
 
     Raises BadInput for a variable that is not set.
     """
@@ -42,18 +43,19 @@ def credentials(options: MlflowOptions, context: Context) -> Mapping[str, str]:
     return found
 
 
-def masked(text: str, signed_in: Mapping[str, str]) -> str:
-    """The text without what signs a client in, plain or as a header has it."""
+def redacted(text: str, signed_in: Mapping[str, str]) -> str:
+    """The text with credentials redacted, both plain and encoded as in a header."""
     token, password = signed_in.get(_TOKEN, ""), signed_in.get(_PASSWORD, "")
     header = b64encode(f"{signed_in.get(_USERNAME, '')}:{password}".encode()).decode()
-    for secret in filter(None, (token, password, header)):
-        text = text.replace(secret, "***")
+    for secret in (token, password, header):
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, "***")
     return text
 
 
 @contextmanager
-def told(uri: str, signed_in: Mapping[str, str], *, retries: int) -> Iterator[None]:
-    """Run calls of the client with these, and quietly; then put everything back."""
+def client_settings(uri: str, signed_in: Mapping[str, str], *, retries: int) -> Iterator[None]:
+    """Run calls of the client with these variables and without its log output. Then restore the environment."""
     wanted: dict[str, str | None] = dict.fromkeys((_TOKEN, _USERNAME, _PASSWORD)) if signed_in else {}
     wanted |= {**_FIXED, **signed_in, _RETRIES: str(retries), "MLFLOW_TRACKING_URI": uri}
     loggers = [logging.getLogger(name) for name in _LOGGERS]

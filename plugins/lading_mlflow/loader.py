@@ -1,4 +1,4 @@
-"""What MLflow loads a model with; it goes with every model, and imports nothing of Lading's."""
+"""The loader for MLflow. It is stored with every model, so it imports nothing from Lading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model version of ours as one of MLflow, found again by its sha256 in a tag."""
+"""Register a model version with MLflow. A tag with its sha256 finds it again."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _ARTIFACT = "model"
 
 
 def register(server: Server, request: RegisterRequest, work: Path) -> ModelReference:
-    """Register a model where no version has its bytes, and return the version; `work` is a folder to write in."""
+    """Register a model if no version has its bytes, and return the version. `work` is a scratch folder."""
     version = server.find_version(request.name, SHA256_TAG, request.sha256) or _create(server, request, work)
     url = server.version_url(request.name, version)
     return ModelReference(registry="mlflow", name=request.name, version=version, url=url)
 
 
 def _create(server: Server, request: RegisterRequest, work: Path) -> str:
-    # A version is made last, when all that it names is there: cut off before, it is found missing and made again.
+    # The version is created last, after all its parts. After an interrupt it is missing, so it is created again.
     run = _run_of(server, request)
     with TemporaryDirectory(dir=work) as folder:
         write_contents(Path(folder), request, run)
@@ -35,7 +35,7 @@ def _create(server: Server, request: RegisterRequest, work: Path) -> str:
 
 
 def _run_of(server: Server, request: RegisterRequest) -> str:
-    """MLflow's run whose artifact the model is: the one that trained it, or for a finished model one of its own."""
+    """The MLflow run that has the model as an artifact: the training run, or a separate run for a finished model."""
     if request.run is not None:
         return keep_run(server, request.run)
     now = datetime.now(UTC)

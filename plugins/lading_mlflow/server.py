@@ -1,4 +1,4 @@
-"""The port over an MLflow server. The one module that imports mlflow."""
+"""The port on an MLflow server. Only this module imports mlflow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from urllib.parse import quote, urlsplit
 
 from lading import Context, LadingError, PluginError, StageFailed, Transient
 
-from .environment import credentials, masked, told
+from .environment import client_settings, credentials, redacted
 from .options import MlflowOptions
 from .port import Notes
 
-with told("", {}, retries=0):  # it decides about telemetry when it is imported
+with client_settings("", {}, retries=0):  # mlflow decides about telemetry at import
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag, ViewType
     from mlflow.exceptions import MlflowException
@@ -25,12 +25,12 @@ Item = TypeVar("Item")
 
 _RETRIES = 2
 _PAGE = 1000
-_MOST_AT_ONCE = 100  # what one request may have of parameters or tags
-_READY_WITHIN = 60  # seconds that a registry may take to copy a model
+_MOST_AT_ONCE = 100  # the limit of parameters or tags in one request
+_READY_WITHIN = 60  # seconds for a registry to copy a model
 
 
 def connect(options: MlflowOptions, context: Context) -> MlflowServer:
-    """Reach a server, and find or make the experiment. Raises what every method of the port does."""
+    """Connect to a server, and find or create the experiment. Raises the same errors as the methods of the port."""
     return MlflowServer(options.tracking_uri.rstrip("/"), options.experiment, credentials(options, context))
 
 
@@ -57,7 +57,7 @@ class MlflowServer:
         try:
             return str(self._client.create_experiment(name))
         except MlflowException:
-            found = self._find_experiment(name)  # somebody else made it, or a call of ours whose reply was lost
+            found = self._find_experiment(name)  # created by another client, or by a call of ours whose reply was lost
             if found is None:
                 raise
             return found
@@ -98,14 +98,25 @@ class MlflowServer:
 
     def upload(self, run: str, folder: Path, name: str) -> str:
         with self._calling("the model's files"):
-            place = str(self._client.get_run(run).info.artifact_uri)
-            if urlsplit(place).scheme in ("", "file"):
-                raise StageFailed(
-                    f"the MLflow server at {self._uri} keeps artifacts in a folder of its own machine",
-                    hint="let it serve them: `mlflow server --serve-artifacts --artifacts-destination …`",
-                )
+            place = self._artifacts(run)
             self._client.log_artifacts(run, str(folder), artifact_path=name)
         return f"{place}/{name}"
+
+    def attach(self, run: str, files: Sequence[Path], name: str) -> None:
+        with self._calling("the run's files"):
+            self._artifacts(run)
+            for file in files:
+                self._client.log_artifact(run, str(file), artifact_path=name)
+
+    def _artifacts(self, run: str) -> str:
+        """The address of a run's artifacts. Raises StageFailed if the client would write them into its own folder."""
+        place = str(self._client.get_run(run).info.artifact_uri)
+        if urlsplit(place).scheme in ("", "file"):
+            raise StageFailed(
+                f"the MLflow server at {self._uri} keeps artifacts in a local folder of the server",
+                hint="start it with `mlflow server --serve-artifacts --artifacts-destination …`",
+            )
+        return place
 
     def find_version(self, model: str, tag: str, value: str) -> str | None:
         with self._calling("the model registry"):
@@ -147,12 +158,12 @@ class MlflowServer:
 
     @contextmanager
     def _calling(self, what: str, *, retries: int = _RETRIES) -> Iterator[None]:
-        """Calls of the client, and their failures as ours.
+        """Run calls of the client and translate their failures.
 
-        A create is never tried again by the client: where its reply is lost, only a search tells whether it happened.
+        The client never repeats a create: after a lost reply, only a search shows whether it happened.
         """
         try:
-            with told(self._uri, self._signed_in, retries=retries):
+            with client_settings(self._uri, self._signed_in, retries=retries):
                 yield
         except (MlflowException, RequestException) as error:
             raise self._failure(error, what) from error
@@ -167,7 +178,9 @@ class MlflowServer:
             hint = "see token_from, username and password_from of the connection"
             return StageFailed(f"{server} does not accept the credentials (401)", hint=hint)
         if status == 403:
-            return StageFailed(f"{server} does not allow this user {what} (403)", hint="ask who runs it for permission")
+            return StageFailed(
+                f"{server} does not allow this user {what} (403)", hint="ask its administrator for permission"
+            )
         if status == 404 and what == "the model registry":
             hint = "give it a database: `mlflow server --backend-store-uri sqlite:///mlflow.db`"
             return StageFailed(f"{server} has no model registry", hint=hint)
@@ -178,13 +191,13 @@ class MlflowServer:
         return StageFailed(f"{server} refuses {what}: {said}")
 
     def _shown(self, error: Exception) -> str:
-        """One line of what the client says, without control characters and without what signs it in."""
-        text = masked(" ".join(str(error).split()), self._signed_in)
+        """One line of the client's text, without control characters and credentials."""
+        text = redacted(" ".join(str(error).split()), self._signed_in)
         return "".join(c for c in text if c.isprintable())[:300]
 
 
 def _status(error: Any) -> int:
-    """The HTTP status; of the server errors where no reply came."""
+    """The HTTP status; a server error if no reply came."""
     if isinstance(error, MlflowException):
         return int(error.get_http_status_code())  # type: ignore[no-untyped-call]
     return 503 if error.response is None else int(error.response.status_code)

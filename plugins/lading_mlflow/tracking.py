@@ -1,34 +1,44 @@
-"""A run of ours as a run of MLflow, found again by its id in a tag."""
+"""Log a run with MLflow. A tag with our id finds it again."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
-from lading import Json, Run, TrackedRun
+from lading import Json, Run, StageFailed, TrackedRun
 
 from .port import Notes, Server
 
 Value = TypeVar("Value")
 
 RUN_TAG = "lading.run"
+_PLOTS = "plots"
 _STATUS = {"finished": "FINISHED", "failed": "FAILED"}
-# Servers from 2.10 on take as much (mlflow/utils/validation.py); what is longer is cut rather than lost.
+# Limits of servers since 2.10 (mlflow/utils/validation.py). Longer values are cut instead of lost.
 _MOST_NAME, _MOST_PARAMETER, _MOST_TAG = 250, 6000, 5000
 
 
 def track(server: Server, run: Run) -> TrackedRun:
-    """Log a run as it stands, and return where it is."""
+    """Log a run's current state, and return its address."""
     page = keep_run(server, run)
     return TrackedRun(tracker="mlflow", id=page, url=server.run_url(page))
 
 
+def attach(server: Server, page: str, files: Sequence[Path], warn: Callable[[str], None]) -> None:
+    """Upload the files of a run. If the server stores none, the run stays and `warn` reports why."""
+    try:
+        server.attach(page, files, _PLOTS)
+    except StageFailed as error:
+        warn(f"the plots of the run are not logged: {error.message}")
+
+
 def keep_run(server: Server, run: Run) -> str:
-    """Make or continue MLflow's run, and return its id."""
+    """Create or continue MLflow's run, and return its id."""
     page = server.find_run(RUN_TAG, run.id) or server.create_run(run.id, run.started, {RUN_TAG: run.id})
     server.note(page, _notes(run), run.ended or run.started)
     if run.state in _STATUS:
@@ -44,7 +54,7 @@ def _notes(run: Run) -> Notes:
     measured = dict(_leaves(run.metrics))
     numbers = {name: float(value) for name, value in measured.items() if _is_number(value)}
     tags |= {f"lading.metric.{name}": _text(measured[name]) for name in measured.keys() - numbers.keys()}
-    # A parameter of MLflow can never be changed, and those of a run that goes on are not the last word.
+    # MLflow parameters can never change, and the parameters of an unfinished run are not final.
     parameters = {name: _text(value)[:_MOST_PARAMETER] for name, value in run.parameters.items()}
     return Notes(
         parameters=_named(parameters) if run.state in _STATUS else {},
@@ -54,7 +64,7 @@ def _notes(run: Run) -> Notes:
 
 
 def _leaves(value: Json, name: str = "") -> Iterator[tuple[str, Json]]:
-    """Every value that holds no others, under its dotted name."""
+    """Every value without nested values, under its dotted name."""
     if isinstance(value, Mapping):
         items = [(str(key), item) for key, item in value.items()]
     elif isinstance(value, list | tuple):
@@ -79,5 +89,5 @@ def _named(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _name(name: str) -> str:
-    """A name as every server takes it: letters, digits, dashes, dots and spaces, and not a path."""
+    """A name that every server accepts: letters, digits, dashes, dots and spaces, and not a path."""
     return re.sub(r"[^\w\-. ]", "_", name).lstrip(".")[:_MOST_NAME] or "_"

@@ -1,1 +1,1 @@
-"""A scoring server that keeps Azure ML's inference contract, and the supervisor that keeps it up."""
+"""A scoring server with Azure ML's inference contract, and the supervisor that keeps it running."""

@@ -1,7 +1,11 @@
-"""A scoring server without a supervisor: one process, for a platform that restarts and replaces processes by itself.
+"""A scoring server without a supervisor: one process, for a platform that restarts and replaces processes itself.
+
+Only Python can interrupt its `run`: a call that holds the GIL, or takes every exception, goes on after its time limit,
+and no health check is answered meanwhile. Processes that the script starts may outlive it. `lading_serving.foreground`
+has these promises.
 
 `python -m lading_serving.alone --host 0.0.0.0 --port 5001` reads `AML_APP_ROOT`, `AZUREML_ENTRY_SCRIPT`,
-`AZUREML_MODEL_DIR` and `SCORING_TIMEOUT_MS` from the environment, as Azure ML's server does.
+`AZUREML_MODEL_DIR` and `SCORING_TIMEOUT_MS` from the environment, like Azure ML's server.
 """
 
 from __future__ import annotations
@@ -24,9 +28,8 @@ from .worker import FAILED
 def serve(listener: socket.socket, on_ready: Callable[[], None] = lambda: None, hosts: Collection[str] = ()) -> None:
     """Load the scoring script, call `on_ready`, and serve on a listening socket until SIGTERM or SIGINT.
 
-    `hosts` are names that clients may call it by, besides its address and `localhost`.
-
-    Raises whatever importing the script or its `init()` raises, SystemExit included.
+    `hosts` are names that clients may use besides the address and `localhost`. Raises any error, including SystemExit,
+    from importing the script or from its `init()`.
     """
     script = Script(entry_script(), scoring_timeout())
     script.init()
@@ -45,7 +48,7 @@ def serve(listener: socket.socket, on_ready: Callable[[], None] = lambda: None, 
 
 
 def main() -> None:
-    """Serve as the arguments say; ends with 3 where the script does not come up."""
+    """Serve with the arguments of the command line. Exits with 3 if the script cannot be started."""
     parser = argparse.ArgumentParser(prog="python -m lading_serving.alone")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5001)
@@ -54,7 +57,7 @@ def main() -> None:
     listener = socket.create_server((given.host, given.port))
     try:
         serve(listener, hosts=given.hosts)
-    except BaseException:  # a script may well call sys.exit()
+    except BaseException:  # a script may call sys.exit()
         traceback.print_exc()
         sys.exit(FAILED)
 

@@ -1,4 +1,4 @@
-"""`azureml.contrib.services.aml_request` for scoring scripts, where no distribution brings it."""
+"""A replacement for `azureml.contrib.services.aml_request` if no distribution provides it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .messages import Request
 
 _Run = TypeVar("_Run", bound=Callable[..., Any])
 
-# The name that Azure ML's own module gives to the mark, so that either module can have set it.
+# Azure ML's own module uses the same name for its mark. So either module can have set it.
 _rawHttpRequested = False  # noqa: N816
 
 
 def rawhttp(run: _Run) -> _Run:
-    """Mark `run` as one that takes the HTTP request itself."""
+    """Mark `run` as a function that takes the whole HTTP request."""
     global _rawHttpRequested  # noqa: PLW0603
     _rawHttpRequested = True
     return run
@@ -30,7 +30,7 @@ def __getattr__(name: str) -> Any:
 
 
 def flask_request() -> Any:
-    """The type that `@rawhttp` scripts are written for. Raises ImportError where Flask is not installed."""
+    """The request type for `@rawhttp` scripts. Raises ImportError if Flask is not installed."""
     try:
         from flask import Request as FlaskRequest
     except ImportError as error:
@@ -39,14 +39,14 @@ def flask_request() -> Any:
 
 
 def environ(request: Request) -> dict[str, Any]:
-    """A request as WSGI has it, which a Flask request is made from."""
+    """The WSGI environment of a request. A Flask request is created from it."""
     host, port = split(request.headers.get("host", "localhost"))
     fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
     return {
         **fields,
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": request.path.encode().decode("latin-1"),  # as WSGI wants it
+        "PATH_INFO": request.path.encode().decode("latin-1"),  # required by WSGI
         "QUERY_STRING": request.query,
         "CONTENT_TYPE": fields.pop("HTTP_CONTENT_TYPE", ""),
         "CONTENT_LENGTH": str(len(request.body)),

@@ -1,4 +1,4 @@
-"""`azureml.contrib.services.aml_response` for scoring scripts, where no distribution brings it."""
+"""A replacement for `azureml.contrib.services.aml_response` if no distribution provides it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from wsgiref.headers import Headers
 
 
 class AMLResponse:
-    """A response with a status and headers of the script's own.
+    """A response with a status and headers from the script.
 
-    `message` is text or bytes, or with `json_str` anything that JSON can say; None is an empty JSON object. A value in
-    `response_headers` that holds commas becomes one header per part. Raises ValueError for a header with a line break.
+    `message` is text or bytes. With `json_str`, it is any JSON value, and None becomes an empty JSON object. A value in
+    `response_headers` that contains commas becomes one header per part. Raises ValueError for a header with a line
+    break.
     """
 
     def __init__(

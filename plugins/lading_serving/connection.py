@@ -1,4 +1,4 @@
-"""One client connection: what it sends, within limits, and what it is sent, one answer per turn."""
+"""One client connection: requests within limits, and one response per turn."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .messages import CONTINUE, Refused, Request, Response
 from .parsing import PIECE, Parser
 from .spec import Limits
 
-_CHUNK = 256 * 1024  # bytes of a body that are read at once
-_READ = 64 * 1024  # bytes of anything else
-_FAREWELL = 2.0  # seconds a client has to read the last response before its unread input would reset the connection
+_CHUNK = 256 * 1024  # limit in bytes for one read of a body
+_READ = 64 * 1024  # limit in bytes for any other read
+_LINGER_TIME = 2.0  # seconds for the client to read the last response, before a reset because of its unread input
 
 
 class Host(Protocol):
-    """What a connection needs of its server."""
+    """The parts of a server that a connection needs."""
 
     limits: Limits
     draining: bool
@@ -36,7 +36,10 @@ class Host(Protocol):
 
 
 class Connection:
-    """Reads, queues and answers. `age` is the seconds that its phase lasts, or that an answer makes no progress."""
+    """Reads requests, queues them and sends responses.
+
+    `age` is the number of seconds since the phase began or since a response last made progress.
+    """
 
     def __init__(self, sock: socket.socket, host: Host, hosts: Hosts) -> None:
         self.sock = sock
@@ -45,7 +48,7 @@ class Connection:
         self._limits = host.limits
         self._waiting: deque[Request | Response] = deque()
         self._parser = Parser(host.limits, hosts, self._restart_clock, self._waiting.append)
-        self._input: bytes | memoryview = b""  # read, and not parsed: the requests before it are answered first
+        self._input: bytes | memoryview = b""  # read but not parsed, because earlier requests are answered first
         self._output: bytes | memoryview = b""
         self._answer_size = 0
         self._arriving = 0
@@ -55,21 +58,21 @@ class Connection:
 
     @property
     def phase(self) -> str:
-        """idle, head, body or closing."""
+        """The state of the connection: idle, head, body or closing."""
         return "closing" if self._closing else self._parser.phase
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for a client that has begun nothing."""
+        """Whether the client has not begun a request, and no response is due."""
         return self.phase == "idle" and not (self._waiting or self._input or self._output)
 
     @property
     def unread(self) -> int:
-        """Bytes of an answer that are held until the client has taken the last of them."""
+        """The size of a response that the client has not read completely."""
         return self._answer_size if self._output else 0
 
     def readable(self) -> None:
-        """Take what the client sent; answer the first whole request at once and leave the others for later turns."""
+        """Read input from the client. The first complete request is answered at once, later ones in later turns."""
         missing = self._parser.missing
         try:
             data = self.sock.recv(min(missing, _CHUNK) if missing > _READ else _READ)
@@ -79,18 +82,18 @@ class Connection:
             self.close()
             return
         if not data:
-            self.close()  # it is read only while nothing is owed
+            self.close()  # the server reads only if no response is due
         elif not self._closing:
             self._input = data
             self.take_turn()
 
     def writable(self) -> None:
-        """Send what is left of a response, then go on."""
+        """Send the rest of a response, then continue."""
         self._flush()
         self.take_turn()
 
     def take_turn(self) -> None:
-        """Answer one request, unless the client has yet to take the answer before."""
+        """Answer one request, unless the previous response is not sent yet."""
         if not self._output:
             self._parse()
             if self._waiting:
@@ -98,31 +101,31 @@ class Connection:
         self._settle()
 
     def tick(self, seconds: float) -> None:
-        """Let time pass: a request that takes too long to arrive is refused, a silent client is let go."""
+        """Add time to the age. Refuse a request that takes too long, and close a connection that stays silent."""
         self.age += seconds
-        if self.age < self._patience():
+        if self.age < self._time_limit():
             return
         if self.phase in {"head", "body"} and not self._output:
-            self._refuse(Refused(408, f"the request's {self.phase} did not arrive within {self._patience():g} s"))
+            self._refuse(Refused(408, f"the request's {self.phase} did not arrive within {self._time_limit():g} s"))
             self.take_turn()
         else:
             self.close()
 
     def give_way(self) -> None:
-        """Leave room to others: this one is slower with its request, or with the answer to it."""
+        """Release memory for other connections, because this one is the slowest to send or to read."""
         if self.phase != "body" or self._output:
             self.close()
             return
-        self._refuse(Refused(408, "the request's body took room for too long that other requests needed"))
+        self._refuse(Refused(408, "the request's body arrived too slowly: its memory was needed for other requests"))
         self.take_turn()
 
     def fail(self) -> None:
-        """Answer 400 if no answer has begun, and close: an unexpected error occurred."""
+        """Handle an unexpected error: answer 400 if no response has begun, and close."""
         if self._closing or self._output:
             self.close()
             return
         if self._answering:
-            self._waiting.clear()  # an answer to a later request would be taken for the one that failed
+            self._waiting.clear()  # the client would take an answer to a later request for this one
         self._refuse(Refused(400, "the request cannot be answered"))
         self.take_turn()
 
@@ -134,28 +137,28 @@ class Connection:
         self._host.forget(self)
         self.sock.close()
 
-    def _patience(self) -> float:
+    def _time_limit(self) -> float:
         limits, phase = self._limits, self.phase
         if self._output:
             return limits.write_timeout
         if self._waiting or self._input:
-            return math.inf  # it waits for us
+            return math.inf  # the delay is the server's
         if phase == "idle":
             return self._host.linger if self._host.draining else limits.idle_timeout
-        return {"head": limits.head_timeout, "body": limits.body_timeout, "closing": _FAREWELL}[phase]
+        return {"head": limits.head_timeout, "body": limits.body_timeout, "closing": _LINGER_TIME}[phase]
 
     def _restart_clock(self) -> None:
         self.age = 0.0
 
     def _end(self) -> None:
-        """Take no further request; of one that is refused or cut off nothing is kept."""
+        """Accept no more requests, and discard a refused or incomplete one."""
         self._closing = True
         self._restart_clock()
         self._input = b""
         self._parser.forget_body()
 
     def _parse(self) -> None:
-        """Parse until a request is whole, or nothing is left."""
+        """Parse until a request is complete or the input is used up."""
         while self._input and not self._waiting:
             piece, self._input = self._input, b""
             if len(piece) > PIECE:
@@ -194,14 +197,14 @@ class Connection:
             self._output = memoryview(self._output)[sent:] if sent < len(self._output) else b""
             self._restart_clock()
             if self._closing and not self._output and not self._waiting:
-                self.sock.shutdown(socket.SHUT_WR)  # a close with input unread would reset what was just sent
+                self.sock.shutdown(socket.SHUT_WR)  # a close with unread input would lose the response
         except BlockingIOError:
             pass
         except OSError:
             self.close()
 
     def _settle(self) -> None:
-        """Let the server know what to wait for."""
+        """Register the next event of this connection with the server."""
         if self.sock.fileno() < 0:
             return
         self._account()
@@ -214,7 +217,7 @@ class Connection:
             self._host.watch(self, reading=True, writing=False)
 
     def _account(self) -> None:
-        """Let the server know how many bytes are held."""
+        """Report the number of buffered bytes to the server."""
         arriving, unread = len(self._parser.body), self.unread
         if arriving != self._arriving or unread != self._unread:
             self._host.arriving += arriving - self._arriving

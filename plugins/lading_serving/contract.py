@@ -1,4 +1,4 @@
-"""Azure ML's inference contract: routes, headers and error bodies, as azureml-inference-server-http has them."""
+"""Azure ML's inference contract: routes, headers and error bodies, like azureml-inference-server-http."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .inputs import NoSuchMethod, texts
 from .logs import log_exception
 from .messages import Refused, Request, Response, failure, json_response
 from .nesting import nests_deeper
+from .pulse import LONGEST_ID, Pulse
 from .script import ScoringTimeout, Script
 from .spec import Limits
 from .swagger import SwaggerError, Swaggers
 
 _HTML = ("content-type", "text/html; charset=utf-8")
-_ID_LIMIT = 100
 _NOT_FOUND = (
     "The requested URL was not found on the server. If you entered the URL manually please check your spelling"
     " and try again."
@@ -31,10 +31,11 @@ Headers = list[tuple[str, str]]
 
 
 class Contract:
-    """Answers requests by way of a scoring script. `env` is the environment, as Azure ML's server reads it."""
+    """Answers requests with a scoring script. `env` holds the variables that Azure ML's server reads."""
 
-    def __init__(self, script: Script, env: Mapping[str, str], limits: Limits) -> None:
+    def __init__(self, script: Script, env: Mapping[str, str], limits: Limits, pulse: Pulse | None = None) -> None:
         self._script = script
+        self._pulse = pulse or Pulse()
         self._limits = limits
         self._swaggers = Swaggers(Path(env["AML_APP_ROOT"]), env, script)
         self._server_version = env.get("HTTP_X_MS_SERVER_VERSION", "")
@@ -46,7 +47,7 @@ class Contract:
         }
 
     def __call__(self, request: Request) -> Response:
-        """Answer one request; never raises."""
+        """Answer one request. Never raises."""
         methods, route = self._routes.get(request.path, (frozenset(), None))
         if route is None:
             return failure(404, _NOT_FOUND)
@@ -66,17 +67,18 @@ class Contract:
         return response
 
     def _identify(self, request: Request, headers: Headers) -> None:
-        """Echo the ids of a request, or give it one. Raises Refused for one that is too long."""
+        """Copy the request's ids to the response, or create an id. Raises Refused if an id is too long."""
         given = request.headers
         request_id = given["x-request-id"] if "x-request-id" in given else str(uuid.uuid4())
-        if len(request_id) > _ID_LIMIT:
-            raise Refused(431, f"x-request-id must not exceed {_ID_LIMIT} characters")
+        if len(request_id) > LONGEST_ID:
+            raise Refused(431, f"x-request-id must not exceed {LONGEST_ID} characters")
+        self._pulse.identify(request_id)
         _add(headers, "x-request-id", request_id)
         legacy_id = given.get("x-ms-request-id", "")
         client_id = given.get("x-ms-client-request-id") or legacy_id
         legacy_id = legacy_id or client_id or request_id
-        if len(legacy_id) > _ID_LIMIT or len(client_id) > _ID_LIMIT:
-            raise Refused(431, f"x-ms-request-id and x-ms-client-request-id must not exceed {_ID_LIMIT} characters")
+        if len(legacy_id) > LONGEST_ID or len(client_id) > LONGEST_ID:
+            raise Refused(431, f"x-ms-request-id and x-ms-client-request-id must not exceed {LONGEST_ID} characters")
         _add(headers, "x-ms-request-id", legacy_id)
         _add(headers, "x-ms-client-request-id", client_id)
 
@@ -110,11 +112,13 @@ class Contract:
         except Refused:
             raise
         except ScoringTimeout:
+            self._script.end_limit()  # a last alarm may have interrupted the end of the limit
             log_exception()
             return failure(500, f"Scoring timeout after {self._script.timeout * 1000:.0f} ms", run_failed=True)
-        except BaseException:  # sys.exit() in a script must not take the worker's other clients with it
+        except BaseException:  # sys.exit() in a script must not end the worker and its other clients
             log_exception()
             return failure(500, _SCRIPT_FAILED, run_failed=True)
+        self._pulse.renew()  # the limit is that of `run`, and a large result takes time to encode
         response = _response(result)
         response.headers.append(("x-ms-run-fn-exec-ms", f"{milliseconds:.3f}"))
         return response
@@ -130,12 +134,12 @@ def _options(allowed: str) -> Response:
 
 
 def _response(result: Any) -> Response:
-    """What `run` returned as a response: as it is where it is one (AMLResponse, or Flask's), as JSON otherwise."""
+    """Convert the result of `run` to a response. An AMLResponse or Flask response is kept; other values become JSON."""
     if not (hasattr(result, "status_code") and hasattr(result, "get_data")):
         return json_response({} if result is None else result)
     failed = ("x-ms-run-function-failed", "True")
     headers = [(name, value) for name, value in result.headers.items() if name.lower() != "content-length"]
     if result.status_code >= 500:
         headers = [pair for pair in headers if pair[0].lower() != failed[0]] + [failed]
-    "".join(name + value for name, value in headers).encode("latin-1")  # what HTTP cannot carry fails here
+    "".join(name + value for name, value in headers).encode("latin-1")  # fails here for text that HTTP cannot transfer
     return Response(int(result.status_code), bytes(result.get_data()), headers)

@@ -1,4 +1,4 @@
-"""The folder through which a supervisor is steered: what is desired, what is, and the lock that proves life."""
+"""The control folder of a supervisor: the desired state, the actual state, and a lock that shows that it runs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from .owned import Foreign, check, open_own, read_own
 
 
 class Desired(TypedDict):
-    """Which releases should run, by number: one behind the public port, one beside it on a port of its own."""
+    """The releases that should run, by number: one on the public port, and a candidate on a private port."""
 
     serving: int | None
     candidate: int | None
 
 
 class ReleaseState(TypedDict):
-    """How a release does. `phase` is starting, ready, serving, draining or failed; `uri` is its private address and
-    `public_uri` the one it serves at, both empty until it listens.
+    """The state of a release.
+
+    `phase` is starting, ready, serving, draining or failed. `uri` is its private address and `public_uri` its public
+    one. Both are empty until it listens. `restarts` counts the workers that were started again, `hung` those among them
+    that were stuck, and `reason` has the last of their reasons. Of `workers`, `accepting` are up, and `slow` of these
+    have been busy with one request for long. A supervisor of an earlier version does not write the last four.
     """
 
     phase: str
@@ -33,10 +37,14 @@ class ReleaseState(TypedDict):
     reason: str
     restarts: int
     tags: dict[str, str]
+    hung: NotRequired[int]
+    workers: NotRequired[int]
+    accepting: NotRequired[int]
+    slow: NotRequired[int]
 
 
 class State(TypedDict):
-    """What a supervisor last wrote. It is true only while the lock is held; `port` is the one it picked, or 0."""
+    """The last state from a supervisor. It is only valid while the lock is held. `port` is the chosen port, or 0."""
 
     pid: int
     port: int
@@ -44,8 +52,10 @@ class State(TypedDict):
 
 
 class Handed(TypedDict):
-    """What a command hands to the supervisor because no file may hold or decide it: the values of environment
-    variables by name, and the sha256 of the spec of each release that may start, by its number.
+    """Data that a command sends directly to the supervisor, because it must not depend on a file.
+
+    `values` are secret environment variables by name. `specs` has the SHA-256 of the spec of each release that may
+    start.
     """
 
     values: dict[str, str]
@@ -60,14 +70,14 @@ _KINDS = (
     (r"(desired|state|starts)\.json|lock|supervisor\.log|\.(desired|state|starts)\.json\.\d+", stat.S_IFREG),
     (r"releases/(\d+\.json|\.\d+\.json\.\d+|\d+\.log(\.1)?)", stat.S_IFREG),
 )
-"""The names in a service's folder, and the kind of file that each one is."""
+"""The names in a service's folder, with the kind of file for each."""
 
 _PHASES = {"starting", "ready", "serving", "draining", "failed"}
 _URI = re.compile(r"(http://(\d+\.\d+\.\d+\.\d+|\[[^\[\]/@]+\]):\d+/score)?")
 
 
 class ControlFolder:
-    """The files of one service. Whoever steers writes `desired.json`; the supervisor writes `state.json`."""
+    """The files of one service. Commands write `desired.json`, and the supervisor writes `state.json`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,7 +85,7 @@ class ControlFolder:
         self.fifo = path / "wake"
 
     def check(self) -> None:
-        """Raise Foreign if anything at a known name is not what this software puts there."""
+        """Raise Foreign if a known name belongs to a file that Lading did not create."""
         check(self.path, stat.S_IFDIR)
         for folder in (self.path, self.releases, self.path / "environments"):
             for path in folder.iterdir() if folder.exists() else ():
@@ -85,13 +95,11 @@ class ControlFolder:
                         check(path, kind)
 
     def release(self, number: int) -> Path:
-        """The folder that a release is laid out in, or will be. A new name cannot be foreseen, so nothing that comes
-        with a repository can lie in it.
-        """
+        """The folder of a release, or a new name for it. A new name is random, so a repository cannot contain it."""
         return next(iter(self.homes(number)), self.releases / f"{number}-{os.urandom(8).hex()}")
 
     def homes(self, number: int) -> list[Path]:
-        """The folders of a release: one, or more if a command was killed or somebody planted one."""
+        """The folders of a release. There are several if a command was killed or somebody planted one."""
         return list(self.releases.glob(f"{number}-*"))
 
     def spec(self, number: int) -> Path:
@@ -101,25 +109,32 @@ class ControlFolder:
         return self.releases / f"{number}.log"
 
     def desired(self) -> Desired | None:
-        """The last desired state; None if there is none. Raises Foreign for content that this class did not write."""
+        """The last desired state. None if there is none. Raises Foreign for any other content."""
         desired: Desired | None = read_json(self.path / "desired.json", _is_desired)
         return desired
 
     def desire(self, desired: Desired) -> None:
-        """Write down what is desired, durably, and wake the supervisor where there is one."""
+        """Write the desired state to the disk, and wake the supervisor if it runs."""
         write_json(self.path / "desired.json", desired)
         self.wake()
 
     def state(self) -> State:
-        """What the supervisor last wrote; without releases where none ever did. Raises Foreign, like `desired`."""
+        """The last state from the supervisor. Empty if there is none. Raises Foreign, like `desired`."""
         state: State | None = read_json(self.path / "state.json", _is_state)
         return state or {"pid": 0, "port": 0, "releases": {}}
 
     def write_state(self, state: State) -> None:
         write_json(self.path / "state.json", state, durable=False)
 
+    def end_state(self) -> None:
+        """Write that no release serves, because the supervisor has ended. Its lock is held until its workers end."""
+        state = self.state()
+        for release in state["releases"].values():
+            release["phase"] = "draining"
+        self.write_state(state)
+
     def is_supervised(self) -> bool:
-        """Whether a supervisor lives: the kernel lets go of its lock when it dies, however it dies."""
+        """Whether a supervisor runs. The kernel releases its lock when it ends for any reason."""
         try:
             lock = open_own(self.path / "lock", os.O_RDONLY)
         except FileNotFoundError:
@@ -133,7 +148,7 @@ class ControlFolder:
         return False
 
     def acquire(self) -> int | None:
-        """The lock, as an open file; None where another process has it, or has just removed it."""
+        """Lock the folder. Returns an open file, or None if another process has the lock or has just removed it."""
         lock = open_own(self.path / "lock", os.O_RDWR | os.O_CREAT)
         with suppress(BlockingIOError, FileNotFoundError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -144,7 +159,10 @@ class ControlFolder:
 
     @contextmanager
     def unsupervised(self) -> Iterator[bool]:
-        """Let no supervisor begin meanwhile: one of a killed command may be on its way. False where one lives."""
+        """Prevent a supervisor from starting meanwhile, perhaps from a killed command.
+
+        Yields False if one already runs.
+        """
         lock = self.acquire()
         try:
             yield lock is not None
@@ -156,11 +174,11 @@ class ControlFolder:
         self._send(b"\n")
 
     def hand(self, handed: Handed) -> None:
-        """Hand a running supervisor the values that no file may hold or decide, and wake it."""
+        """Send a running supervisor the data that must not depend on a file, and wake it."""
         self._send(b"\n" + json.dumps(handed).encode() + b"\n")
 
     def _send(self, message: bytes) -> None:
-        with suppress(OSError):  # nobody reads: there is nobody to wake
+        with suppress(OSError):  # there is no supervisor to wake
             fifo = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             os.set_blocking(fifo, True)
             try:
@@ -171,7 +189,7 @@ class ControlFolder:
 
 
 def write_json(path: Path, content: object, *, durable: bool = True) -> None:
-    """Replace a file by JSON in one step; where `durable`, it is on the disk when this returns. Mode 0600."""
+    """Replace a file by JSON in one step, with mode 0600. If `durable`, it is on the disk on return."""
     write_bytes(path, json.dumps(content).encode(), durable=durable)
 
 
@@ -201,7 +219,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def read_json(path: Path, is_valid: Callable[[Any], bool]) -> Any:
-    """The content of a file that `write_json` wrote; None if there is none, or if a power loss left nothing in it.
+    """Read a file from `write_json`. Returns None if it is missing, or if a power loss emptied it.
 
     Raises Foreign for any other content.
     """
@@ -239,6 +257,7 @@ def _is_release_state(release: Any) -> bool:
     return (
         all(isinstance(text, str) for text in texts)
         and release["phase"] in _PHASES
+        and all(is_number(release.get(key, 0)) for key in ("restarts", "hung", "workers", "accepting", "slow"))
         and all(_URI.fullmatch(release[key]) for key in ("uri", "public_uri"))
     )
 

@@ -1,4 +1,4 @@
-"""Cross-origin headers for the origins in `AML_CORS_ORIGINS`, by the rules of Azure ML's server (flask-cors)."""
+"""Cross-origin headers for the origins in `AML_CORS_ORIGINS`, with the rules of Azure ML's server (flask-cors)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REGEX_CHARACTERS = frozenset("*\\]?$^[]()")
 
 
 class Cors:
-    """Grants access to `origins`: comma-separated addresses, regular expressions, or `*`."""
+    """Allows access for `origins`: addresses, regular expressions or `*`, separated by commas."""
 
     def __init__(self, origins: str) -> None:
         names = [origin.strip() for origin in origins.split(",")]

@@ -1,4 +1,4 @@
-"""Which host a request is for, and the hosts that a service answers for: the guard against DNS rebinding."""
+"""The host of a request, and the hosts of a service: the protection against DNS rebinding."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .messages import Refused
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::([0-9]{0,5}))?", re.ASCII)
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
-_SHOWN = 100  # characters of a strange name
+_SHOWN = 100  # limit of characters of an unknown name in a message
 
 
 class Hosts:
-    """The hosts of a service on `address`: that address, `localhost`, the `host` that it was bound by, and `names`.
+    """The hosts of a service on `address`: the address, `localhost`, the `host` of its socket, and `names`.
 
-    On a loopback address any other host is refused: a web page that lets its own name lead here could read the answers.
-    On any other address every host is answered; if `names` are given, only these and addresses.
+    On a loopback address, all other hosts are refused. Otherwise a web page could point its own name here and read the
+    responses. On other addresses all hosts are accepted; if `names` are given, only these and addresses are accepted.
     """
 
     def __init__(self, address: str, host: str = "", names: Collection[str] = ()) -> None:
@@ -27,7 +27,7 @@ class Hosts:
         self._checks = self._only_ours or bool(names)
 
     def check(self, host: str) -> None:
-        """Raises Refused: 400 for a malformed host, 421 for one of another service."""
+        """Check a host. Raises Refused: 400 for a malformed host, 421 for a host of another service."""
         name, _port = split(host)
         if not self._checks or name in self._known:
             return
@@ -38,7 +38,7 @@ class Hosts:
 
 
 def split(host: str) -> tuple[str, str]:
-    """The name, in lower case, and the port of a host; either may be empty. Raises Refused for a malformed one."""
+    """Split a host into its lower-case name and its port. Either may be empty. Raises Refused if it is malformed."""
     found = _HOST.fullmatch(host.strip(" \t"))
     name, port = (found[1].lower(), found[2] or "") if found else ("", "")
     if not found or int(port or 0) > 65535 or (name.startswith("[") and _address(name[1:-1]) is None):
@@ -47,7 +47,7 @@ def split(host: str) -> tuple[str, str]:
 
 
 def of_target(target: bytes) -> tuple[str, bytes]:
-    """The host of an absolute target, and the rest of it, which begins with a slash. Raises Refused."""
+    """Split an absolute target into its host and the rest, which starts with a slash. Raises Refused."""
     found = _ABSOLUTE.fullmatch(target)
     if not found:
         raise Refused(400, "the request's target is not a path or an absolute http address")

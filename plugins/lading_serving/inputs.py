@@ -1,4 +1,4 @@
-"""From a request to the arguments of `run`, by the rules of Azure ML's server."""
+"""Convert a request to the arguments of `run`, with the rules of Azure ML's server."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 class NoSuchMethod(Refused):
-    """`run` does not answer this method."""
+    """`run` does not support this method."""
 
     def __init__(self) -> None:
         super().__init__(405, "Method not allowed")
 
 
 class JsonString:
-    """For a plain `run`: the body as text, or the query parameters as one JSON text."""
+    """The argument of a plain `run`: the body as text, or the query parameters as a JSON text."""
 
     def __init__(self, parameter: str) -> None:
         self._parameter = parameter
@@ -43,7 +43,7 @@ class JsonString:
 
 
 class Parameters:
-    """For a `run` with `@input_schema`: one argument per parameter, out of a JSON object or the query."""
+    """The arguments of a `run` with `@input_schema`: one per parameter, from a JSON object or the query."""
 
     def __init__(self, parameters: Sequence[inspect.Parameter]) -> None:
         self._parameters = parameters
@@ -74,7 +74,7 @@ class Parameters:
 
 
 class RawRequest:
-    """For a `run` with `@rawhttp`: the request itself, as Flask's. Raises ImportError where Flask is not installed."""
+    """The argument of a `run` with `@rawhttp`: a Flask request. Raises ImportError if Flask is not installed."""
 
     def __init__(self, parameter: str) -> None:
         self._parameter = parameter
@@ -89,7 +89,7 @@ def _is_json(media_type: str) -> bool:
 
 
 def texts(request: Request) -> list[bytes]:
-    """What a scoring script or its parser will read as JSON: the body, and each query parameter."""
+    """The texts that the scoring script or its parser reads as JSON: the body and each query parameter."""
     return [request.body, *(text.encode() for _, text in _pairs(request))]
 
 
@@ -98,7 +98,7 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
 
 
 def _query(request: Request) -> dict[str, Any]:
-    """Each parameter as JSON where it is JSON, as text where not; one that is repeated becomes a list."""
+    """The query parameters. Each is decoded if it is JSON, otherwise it stays text. A repeated one becomes a list."""
     values: dict[str, list[Any]] = {}
     for name, text in _pairs(request):
         values.setdefault(name, []).append(_value(text))

@@ -1,4 +1,4 @@
-"""The sockets that a supervisor holds for its workers, and who else holds a port."""
+"""The sockets that a supervisor opens for its workers, and the owner of a port."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _LISTENING = "0A"  # the state column of /proc/net/tcp
 
 
 class PortInUse(Exception):
-    """Another program listens there; the message names the port and, where that can be read, the program."""
+    """Another program listens on the port. The message has the port, and the program if that can be read."""
 
 
 class Listeners:
-    """Public sockets by address. Port 0 is one free port, picked once and `kept` from then on."""
+    """Public sockets by address. For port 0, a free port is chosen once and `kept`."""
 
     def __init__(self, kept: int) -> None:
         self.kept = kept
         self._sockets: dict[tuple[str, int], socket.socket] = {}
 
     def public(self, host: str, port: int, *, may_move: bool) -> socket.socket:
-        """The socket for an address; a release that asks for the one that is open shares it.
+        """The socket for an address. Releases with the same address share it.
 
-        Where another program has taken the kept port, and the release `may_move`, another free one is picked. Raises
-        PortInUse, and OSError for a host that is not an address of this machine.
+        If another program uses the kept port and the release `may_move`, another free port is chosen. Raises PortInUse,
+        and OSError for a host that is not an address of this machine.
         """
         known = self._sockets.get((host, port or self.kept))
         if known:
@@ -46,7 +46,7 @@ class Listeners:
         return sock
 
     def keep_only(self, used: Collection[socket.socket]) -> None:
-        """Close the sockets that no release uses any more."""
+        """Close the sockets that no release uses."""
         for address, sock in list(self._sockets.items()):
             if sock not in used:
                 sock.close()
@@ -72,7 +72,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def scoring_uri(sock: socket.socket) -> str:
-    """Where a client on this machine reaches a listening socket."""
+    """The address of a listening socket for clients on this machine."""
     host, port = sock.getsockname()[:2]
     if (address := ipaddress.ip_address(host)).is_unspecified:
         address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
@@ -80,7 +80,7 @@ def scoring_uri(sock: socket.socket) -> str:
 
 
 def port_owner(port: int) -> str:
-    """The process that listens on a TCP port, as `name (pid N)`; empty where this may not be read, as on macOS."""
+    """The process that listens on a TCP port, as `name (pid N)`. Empty if it cannot be read, as on macOS."""
     if not sys.platform.startswith("linux"):
         return ""
     wanted = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
@@ -88,7 +88,7 @@ def port_owner(port: int) -> str:
         try:
             if any(str(file.readlink()) in wanted for file in (process / "fd").iterdir()):
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
-        except OSError:  # another user's, or gone meanwhile
+        except OSError:  # a process of another user, or already ended
             continue
     return ""
 

@@ -1,4 +1,4 @@
-"""What a worker writes into its release's log."""
+"""The log entries of a worker."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
-_PAUSE = 60.0  # seconds between two entries about the same trouble
+_PAUSE = 60.0  # seconds between two entries about the same problem
 
 
 def log(message: str) -> None:
-    """Write one entry; a script may have closed the log."""
+    """Write one entry. The script may have closed the log."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with suppress(OSError, ValueError):
         sys.stderr.write(f"{stamp} [{os.getpid()}] {message}\n")
 
 
 def log_exception() -> None:
-    """Write the traceback of the exception that is being handled."""
+    """Write the traceback of the current exception."""
     with suppress(OSError, ValueError):
         traceback.print_exc()
 
 
 class Recurring:
-    """A trouble that clients can cause at will: logged at once, and then at most once a minute, with a count."""
+    """A problem that clients can cause repeatedly. It is logged at once, then at most once a minute with a count."""
 
     def __init__(self, what: str, write: Callable[[str], None] = log) -> None:
         self.count = 0  # since the last entry
@@ -41,7 +41,7 @@ class Recurring:
         self.flush()
 
     def flush(self) -> None:
-        """Write what is not written yet, if it is time."""
+        """Write the pending entry, if it is due."""
         if self.count and time.monotonic() >= self._due:
             self._write(f"{self._what}: {self.count} times; the last: {self._detail}")
             self.count = 0

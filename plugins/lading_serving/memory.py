@@ -1,4 +1,4 @@
-"""Memory that is free, and that the allocator keeps."""
+"""Freed memory that the allocator has not returned to the system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import suppress
 
 
 def return_memory() -> None:
-    """Return freed memory to the system, if the C library can: glibc keeps what lies below a block still in use."""
+    """Return freed memory to the system if the C library supports it. glibc keeps memory below a block in use."""
     import ctypes
 
     with suppress(AttributeError, OSError):

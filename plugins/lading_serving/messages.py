@@ -1,4 +1,4 @@
-"""A request and a response, as plain as they can be."""
+"""Simple types for HTTP requests and responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Request(NamedTuple):
-    """A whole request. Names in `headers` are lower case, repeated ones joined by commas; `path` is decoded."""
+    """A complete request. Header names are lower case, and repeated headers are joined by commas. `path` is decoded."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class Request(NamedTuple):
 
 
 class Response:
-    """A whole response; the connection adds `content-length`."""
+    """A complete response. The connection adds `content-length`."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -39,7 +39,7 @@ class Response:
         self.headers = headers
 
     def encode(self, *, with_body: bool, close: bool) -> bytes:
-        """The bytes on the wire. A status without a body gets none: it would be taken for the next answer."""
+        """Encode for the wire. A status that forbids a body gets none, as it would be read as the next response."""
         if self.status == HTTPStatus.CONTINUE:
             return b"HTTP/1.1 100 Continue\r\n\r\n"
         fields = [f"{name}: {value}" for name, value in self.headers]
@@ -55,7 +55,7 @@ class Response:
 
 
 CONTINUE = Response(HTTPStatus.CONTINUE, b"", [])
-"""The interim answer to a client that waits before it sends a body."""
+"""The interim response for a client that waits before it sends a body."""
 
 
 @lru_cache(maxsize=1)
@@ -69,12 +69,12 @@ def json_response(content: Any, status: int = 200, *, run_failed: bool = False) 
 
 
 def failure(status: int, message: str, *, run_failed: bool = False) -> Response:
-    """An error as Azure ML words it: `{"message": ...}`."""
+    """An error in Azure ML's form: `{"message": ...}`."""
     return json_response({"message": message}, status, run_failed=run_failed)
 
 
 class Refused(Exception):
-    """A request is refused with a 4xx, or 505, before the scoring script sees it."""
+    """A request is refused with 4xx or 505 before it reaches the scoring script."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

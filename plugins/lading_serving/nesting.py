@@ -1,4 +1,4 @@
-"""How deep a JSON text nests, told without parsing it."""
+"""The nesting depth of a JSON text, without parsing it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ _NEUTRAL = bytes(set(range(256)) - set(b"[{]}"))
 
 
 def nests_deeper(text: bytes, limit: int) -> bool:
-    """Whether a JSON array or object in `text` nests deeper than `limit`; linear in its length.
+    """Whether an array or object in a JSON text nests deeper than `limit`.
 
-    A parser recurses once per level, so what this lets through cannot exhaust the stack of a scoring script.
+    The time is linear in the length of the text.
+
+    A parser recurses once per level. So accepted texts cannot exhaust the stack of a scoring script.
     """
     if text.count(b"[") + text.count(b"{") <= limit or not _OPENS_JSON.match(text):
         return False

@@ -1,4 +1,4 @@
-"""Files that are ours: regular, with one name and our owner. Anything else at a known name was planted."""
+"""Files of Lading: regular files of this user with only one name. Anything else at a known name is foreign."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import stat
 from pathlib import Path
 
-MOST_BYTES = 4 * 1024 * 1024  # of a file that is read whole
+MOST_BYTES = 4 * 1024 * 1024  # limit for a file that is read completely
 
 
 class Foreign(OSError):
-    """Something at a known name is not what this software puts there. The message names it."""
+    """A file at a known name that Lading did not create. The message has its path."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path} {reason}")
@@ -18,16 +18,16 @@ class Foreign(OSError):
 
 
 def open_own(path: Path, flags: int) -> int:
-    """Open a regular file of ours, mode 0600 if this creates it. Raises Foreign for anything else, and OSError.
+    """Open a regular file of this user, or create it with mode 0600. Raises Foreign for anything else, and OSError.
 
-    It is looked at before it is opened: to open a device can have an effect, and to open a FIFO can wait for ever.
+    It is checked before it is opened, because opening a device can have an effect, and opening a FIFO can block.
     """
     check(path, stat.S_IFREG)
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def read_own(path: Path) -> bytes:
-    """The content of a regular file of ours. Raises Foreign, also for one that is too large, and OSError."""
+    """Read a regular file of this user. Raises Foreign, also if it is too large, and OSError."""
     with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
@@ -36,7 +36,7 @@ def read_own(path: Path) -> bytes:
 
 
 def check(path: Path, kind: int) -> None:
-    """Raise Foreign if `path` exists and is not of that kind (as in `stat.S_IFREG`) and ours."""
+    """Raise Foreign if `path` exists but is of another kind (such as `stat.S_IFREG`) or of another user."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -48,7 +48,7 @@ def check(path: Path, kind: int) -> None:
     if found.st_mode & 0o022:
         raise Foreign(path, "is writable by other users")
     if kind == stat.S_IFREG and found.st_nlink > 1:
-        raise Foreign(path, "has another name too (a hard link)")
+        raise Foreign(path, "is a hard link")
 
 
 def _name(mode: int) -> str:

@@ -1,4 +1,4 @@
-"""Bytes into whole requests: HTTP/1.1 as httptools reads it, within limits."""
+"""Parse bytes into complete requests: HTTP/1.1 with httptools, within limits."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from .hosts import Hosts, of_target
 from .messages import CONTINUE, Refused, Request, Response
 from .spec import Limits
 
-PIECE = 4096  # bytes: what is parsed at once, as a whole request takes many times the memory of its bytes
-_FRAME = 20  # bytes around a chunk: 16 digits and two line ends
+PIECE = 4096  # bytes per call of the parser, because a parsed request takes much more memory than its bytes
+_FRAME = 20  # bytes of the frame of a chunk: 16 digits and two line ends
 _LONGEST_NUMBER = 19  # digits
 _VERSIONS = frozenset({"1.0", "1.1"})
 _VERSION_ERRORS = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade", "Expected HTTP/2 Connection Preface"})
 
 
 class Parser:
-    """Parses what one client sends. `phase` is idle, head or body; `body` is what has come of one that is not whole.
+    """Parses the input of one client.
 
-    `on_phase` is called when one begins; `on_item` is called with each whole request, and with the interim answer that
-    a client waits for before it sends a body.
+    `phase` is idle, head or body. `body` is the received part of an incomplete body. `on_phase` is called when a phase
+    begins. `on_item` is called with each complete request, and with the interim response for a client that waits for
+    it.
     """
 
     def __init__(
@@ -38,28 +39,28 @@ class Parser:
         self._on_phase = on_phase
         self._on_item = on_item
         self._parser = httptools.HttpRequestParser(self)
-        self._checked: str | None = None  # the last host, which a client seldom changes
+        self._checked: str | None = None  # the last host, to skip repeated checks
         self._url = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._head: tuple[str, str, str, dict[str, str]] = ("", "", "", {})
         self._keep_alive = False
         self.body = bytearray()
-        self._length = 0  # of a body whose length is known
-        self._reported = 0  # bytes of a request that the parser reported
-        self._unreported = 0  # bytes of a head, or around the chunks of a body, that it keeps or skips
+        self._length = 0  # of a body with a known length
+        self._reported = 0  # bytes of a request that the parser has reported
+        self._unreported = 0  # bytes in a head, or around chunks of a body, that the parser has not reported
 
     @property
     def missing(self) -> int:
-        """Bytes that a body of known length still lacks."""
+        """The missing bytes of a body with a known length."""
         return self._length - len(self.body)
 
     def forget_body(self) -> None:
-        """Keep nothing of a body that is refused or cut off: a silent client may stay long."""
+        """Discard a refused or incomplete body, because a silent client may stay connected for long."""
         self.body = bytearray()
         self._length = 0
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Parse the next bytes. Raises Refused; nothing more can be parsed then."""
+        """Parse more bytes. After Refused is raised, nothing more can be parsed."""
         pieces = [data]
         while pieces:
             piece = pieces.pop()
@@ -79,12 +80,12 @@ class Parser:
                 self._count_unreported(len(piece), self._reported - reported)
 
     def _lacks_version(self, data: bytes | memoryview) -> bool:
-        """Whether the request line is one of HTTP/0.9, whose client sends no further line and waits."""
+        """Whether the request line is HTTP/0.9. Such a client sends no more lines, and waits."""
         version = self._parser.get_http_version()
         return version == "0.9" or (version == "0.0" and data[-1:] == b"\n")
 
     def _count_unreported(self, size: int, reported: int) -> None:
-        """Count what the parser keeps or skips: a field that is not whole, chunk extensions, trailers."""
+        """Count the bytes that the parser does not report: incomplete fields, chunk extensions and trailers."""
         if self.phase == "head":
             self._unreported = 0 if reported else self._unreported + size
             self._count_head(0)
@@ -95,7 +96,10 @@ class Parser:
                 raise Refused(400, f"the request's chunk extensions and trailers must not exceed {limit} bytes")
 
     def _without_offer(self) -> bytes:
-        """Begin again with a head that offers no other protocol: the parser leaves the body unread after an offer."""
+        """Start the parser again with a head without `upgrade` fields.
+
+        After an offer of another protocol, the parser would leave the body unread.
+        """
         fields = [b"%s: %s\r\n" % field for field in self._fields if field[0].lower() != b"upgrade"]
         version = self._parser.get_http_version().encode()
         head = b"%s %s HTTP/%s\r\n%s\r\n" % (self._parser.get_method(), self._url, version, b"".join(fields))
@@ -103,6 +107,8 @@ class Parser:
         return head
 
     def _count_head(self, size: int) -> None:
+        if size:
+            self._unreported = 0  # the unreported start of this field is now reported
         self._reported += size
         if self._reported + self._unreported > self._limits.max_head:
             raise Refused(431, f"the request's head must not exceed {self._limits.max_head} bytes")
@@ -112,7 +118,7 @@ class Parser:
         self._unreported = 0
         self._on_phase()
 
-    # What httptools calls while it parses.
+    # Callbacks of httptools.
 
     def on_message_begin(self) -> None:
         self._enter("head")
@@ -126,7 +132,7 @@ class Parser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.phase == "body":
-            return  # a trailer: the checks of the head have not seen it
+            return  # a trailer, which the checks of the head did not cover
         self._fields.append((name, value))
         self._count_head(len(name) + len(value))
         if len(self._fields) > self._limits.max_fields:
@@ -172,12 +178,15 @@ class Parser:
     def _headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
         for raw_name, raw_value in self._fields:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").rstrip(" \t")
             headers[name] = f"{headers[name]},{value}" if name in headers else value
         return headers
 
     def _target(self, headers: dict[str, str], version: str) -> bytes:
-        """The request's target without a host. Raises Refused if the request has no host, two, or another's."""
+        """The target without its host.
+
+        Raises Refused for a missing host, several hosts, or the host of another service.
+        """
         if "host" not in headers:
             if version == "1.1":
                 raise Refused(400, "the request has no Host field")

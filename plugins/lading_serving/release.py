@@ -1,4 +1,4 @@
-"""One release as its supervisor sees it: its sockets, its workers, and what to do next."""
+"""One release from the supervisor's side: its sockets, its workers, and its next step."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from .control import ControlFolder, ReleaseState
+from .control import ReleaseState
 from .listeners import Listeners, PortInUse, listen, scoring_uri
-from .process import Log, Loop, Worker
+from .process import Loop, Output, Worker
 from .spec import ReleaseSpec
 
 _LONGEST_PAUSE = 30.0
-_STEADY = 10.0  # seconds of life after which a worker's end is a new trouble, not the same one again
+_BUSY_AFTER = 1.0  # seconds of one request; if all workers take longer, the supervisor answers health checks
+_SLOW_AFTER = 5.0  # seconds of one request, after which `lading status` shows it
+_LOOK_INTERVAL = 0.5  # seconds between two looks at the pulse of the workers
+_STABLE_AFTER = 10.0  # seconds of running; if a worker ends later, it counts as a new problem
 
 
 class Host(Loop, Protocol):
-    """What a release needs of its supervisor; `is_settled` once an earlier one's workers must be gone."""
+    """The parts of the supervisor that a release needs.
+
+    `is_settled` means that workers of an earlier supervisor are gone.
+    """
 
     listeners: Listeners
 
@@ -28,20 +34,23 @@ class Host(Loop, Protocol):
 
 
 class Release:
-    """Keeps `workers` processes running. It is a candidate until it is promoted, and leaves once it is retired."""
+    """Keeps `workers` processes running. A release is a candidate until it is promoted; it ends once it is retired."""
 
-    def __init__(self, spec: ReleaseSpec, values: Mapping[str, str], folder: ControlFolder, host: Host) -> None:
+    def __init__(self, spec: ReleaseSpec, values: Mapping[str, str], log: Output, host: Host) -> None:
         self.spec = replace(spec, env={**spec.env, **values})
-        self._data = spec.to_bytes()  # without the values, for a file gets it
+        self._data = spec.to_bytes()  # without the secret values, because it is written to a file
         self.is_promoted = False
+        self.has_served = False
+        self.last_code = 0  # exit code of the worker that ended last
         self.public: socket.socket | None = None
         self._host = host
-        self._log = Log(folder.log(spec.number), values)
+        self._log = log
         self._private: socket.socket | None = None
         self._workers: list[Worker] = []
         self._failed = False
         self._reason = ""
         self._restarts = 0
+        self._hung = 0
         self._troubles = 0
         self._due = 0.0
         self._drain_end = math.inf
@@ -65,6 +74,11 @@ class Release:
         return "ready" if phases.count("ready") == self.spec.workers else "starting"
 
     @property
+    def pids(self) -> frozenset[int]:
+        """The pids of its workers."""
+        return frozenset(worker.process.pid for worker in self._workers)
+
+    @property
     def is_gone(self) -> bool:
         return self.retired and not self._workers
 
@@ -76,20 +90,39 @@ class Release:
             "public_uri": scoring_uri(self.public) if self.public else "",
             "reason": self._reason,
             "restarts": self._restarts,
+            "hung": self._hung,
+            "workers": self.spec.workers,
+            "accepting": sum(worker.phase == "accepting" for worker in self._workers),
+            "slow": sum(worker.phase == "accepting" and worker.is_stuck(_SLOW_AFTER) for worker in self._workers),
             "tags": self.spec.tags,
         }
 
+    @property
+    def is_attended(self) -> bool:
+        """Whether a worker accepts and is free, or soon free."""
+        free = any(worker.phase == "accepting" and not worker.is_stuck(_BUSY_AFTER) for worker in self._workers)
+        return free and not self.retired
+
+    @property
+    def trouble_of_health(self) -> str:
+        """The answer to a client if the release is not healthy. Empty while a worker is busy within its time limit.
+
+        It has no reason, which may quote an error of the script or the request of another client.
+        """
+        return "" if any(worker.phase == "accepting" for worker in self._workers) else "no worker is ready"
+
     def tend(self) -> None:
-        """Do what is due: bury the dead, stop the late, start the missing, let the ready accept."""
+        """Do all due steps: remove ended workers, kill late ones, start missing ones, and let ready ones accept."""
         for worker in list(self._workers):
-            self._look_after(worker)
+            self._check_worker(worker)
+        self.has_served |= any(worker.phase == "accepting" for worker in self._workers)
         if time.monotonic() >= self._drain_end:
             self._kill()
         if not (self.retired or self._failed) and time.monotonic() >= self._due:
             self._start_missing()
 
     def promote(self) -> None:
-        """Let it serve the public socket, from now on and for as long as it is not retired."""
+        """Let the release serve the public socket until it is retired."""
         self.is_promoted = True
         self._failed = False
         for worker in self._workers:
@@ -97,7 +130,7 @@ class Release:
                 worker.accept()
 
     def retire(self, command: str) -> None:
-        """Let its workers go: `drain` or `stop`. What takes longer than `drain_timeout` is cut off."""
+        """Ask the workers to end: `drain` or `stop`. They are killed after `drain_timeout`."""
         if command == self._farewell:
             return
         if not self.retired:
@@ -107,35 +140,53 @@ class Release:
             worker.leave(command)
 
     def next_due(self) -> float:
-        """When `tend` is next needed, by the monotonic clock."""
+        """The time of the next call of `tend`, on the monotonic clock."""
         ends = [worker.started + self.spec.start_timeout for worker in self._workers if worker.phase == "starting"]
         missing = not (self.retired or self._failed) and len(self._workers) < self.spec.workers
         draining = any(worker.phase != "killed" for worker in self._workers)
-        return min([self._drain_end if draining else math.inf, self._due if missing else math.inf, *ends])
+        watched = any(worker.is_served for worker in self._workers) and not self.retired
+        look = time.monotonic() + _LOOK_INTERVAL if watched else math.inf
+        return min([self._drain_end if draining else math.inf, self._due if missing else math.inf, look, *ends])
+
+    def trouble(self, reason: str) -> None:
+        """Record why the release does not start. A candidate then fails; a serving release is restarted later."""
+        self._trouble(reason, fatal=not self.is_promoted)
 
     def close(self) -> None:
         self._log.close()
         if self._private:
             self._private.close()
 
-    def _look_after(self, worker: Worker) -> None:
+    def _check_worker(self, worker: Worker) -> None:
         if worker.has_ended():
             self._workers.remove(worker)
-            self._note(worker.how_it_ended())
-            if not self.retired:
-                self._recover(worker)
+            if not self._is_killed_for_another(worker):
+                self._record(worker)
         elif worker.phase == "starting" and worker.age >= self.spec.start_timeout:
             worker.failure = f"init() did not end within {self.spec.start_timeout:g} s"
+            worker.kill()
+        elif worker.is_served and not self.retired and (reason := worker.hang()):
+            self._hung += 1
+            worker.failure = reason
             worker.kill()
         elif worker.phase == "ready" and self.is_promoted:
             worker.accept()
 
+    def _is_killed_for_another(self, worker: Worker) -> bool:
+        return worker.phase == "killed" and (self._failed or not worker.failure)
+
+    def _record(self, worker: Worker) -> None:
+        self.last_code = worker.process.returncode
+        self._note(worker.how_it_ended())
+        if not self.retired:
+            self._recover(worker)
+
     def _recover(self, worker: Worker) -> None:
         if not worker.was_ready:
-            self._trouble(worker.how_it_ended(), fatal=not self.is_promoted)
+            self.trouble(worker.how_it_ended())
         else:
             self._restarts += 1
-            self._troubles *= worker.age < _STEADY
+            self._troubles *= worker.age < _STABLE_AFTER
             self._trouble(worker.how_it_ended(), fatal=False)
 
     def _trouble(self, reason: str, *, fatal: bool) -> None:
@@ -144,7 +195,7 @@ class Release:
             self._failed = True
             self._kill()
         else:
-            self._due = time.monotonic() + min(_LONGEST_PAUSE, 0.1 * 2**self._troubles)
+            self._due = time.monotonic() + pause_after(self._troubles)
             self._troubles += 1
 
     def _start_missing(self) -> None:
@@ -157,7 +208,7 @@ class Release:
         except (PortInUse, OSError) as error:
             if self._host.is_settled:
                 self._note(str(error))
-                self._trouble(str(error), fatal=not self.is_promoted)
+                self.trouble(str(error))
             else:
                 self._due = time.monotonic() + 0.1
 
@@ -171,3 +222,8 @@ class Release:
     def _note(self, message: str) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._log.write(f"{stamp} [supervisor] release {self.spec.number}: {message}\n".encode())
+
+
+def pause_after(troubles: int) -> float:
+    """Seconds before the next restart of workers after this number of failures in a row."""
+    return min(_LONGEST_PAUSE, 0.1 * (1 << min(troubles, 10)))

@@ -1,9 +1,10 @@
-"""The user's scoring script: imported, looked at, and called as Azure ML's server calls it."""
+"""The user's scoring script: imported, inspected, and called like Azure ML's server does."""
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import signal
 import sys
 import time
@@ -25,44 +26,63 @@ _PROVIDED = {
 
 
 class ScriptError(Exception):
-    """The scoring script cannot be served; the message says why."""
+    """The scoring script cannot be served. The message has the reason."""
 
 
-class ScoringTimeout(TimeoutError):
-    """`run` took longer than it may."""
+_AGAIN = 0.1  # seconds until a script that has swallowed the time-out gets it again
+
+
+class ScoringTimeout(BaseException):
+    """`run` exceeded its time limit. `except Exception` in a script does not take it."""
 
 
 class Script:
-    """A loaded scoring script. `timeout` limits one call of `run`, in seconds."""
+    """A loaded scoring script. `timeout` is the limit in seconds for one call of `run`."""
 
     def __init__(self, file: Path, timeout: float) -> None:
         module = _load(file)
-        inner = getattr(module, "driver_module", None)  # Azure's SDKs wrap some scripts in a driver of theirs
+        inner = getattr(module, "driver_module", None)  # Azure's SDKs wrap some scripts in their own driver
         self.run = inner.run if isinstance(inner, ModuleType) and hasattr(inner, "run") else module.run
         self.init: Callable[[], object] = module.init
         self.timeout = timeout
         self.schemas = _schemas(self.run)
         self._parser, self._wants_headers = self._analyse()
         self._running = False
+        self._pid = os.getpid()
         signal.signal(signal.SIGALRM, self._on_alarm)
 
     def call(self, request: Request) -> tuple[Any, float]:
-        """Call `run` and return its result and the milliseconds it took.
+        """Call `run`, and return its result and its time in milliseconds.
 
-        Raises Refused where the request does not fit, ScoringTimeout, and whatever `run` raises.
+        Raises Refused if the request does not match, ScoringTimeout, and any error of `run`. A process that `run` has
+        forked ends here, because two processes would answer on one connection.
         """
         arguments = self._parser(request)
         if self._wants_headers:
             arguments["request_headers"] = _title_case(request.headers)
         started = time.perf_counter()
         try:
-            self._running = True
-            signal.setitimer(signal.ITIMER_REAL, self.timeout)
-            result = self.run(**arguments)
+            result = self._run(arguments)
+        except ScoringTimeout:
+            self.end_limit()
+            raise
         finally:
-            self._running = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            if os.getpid() != self._pid:
+                os._exit(0)
         return result, (time.perf_counter() - started) * 1000
+
+    def _run(self, arguments: dict[str, Any]) -> Any:
+        try:
+            self._running = True
+            signal.setitimer(signal.ITIMER_REAL, self.timeout, _AGAIN)
+            return self.run(**arguments)
+        finally:
+            self.end_limit()
+
+    def end_limit(self) -> None:
+        """End the time limit. The alarm may interrupt this itself, so it is called again for a time-out."""
+        self._running = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
         if self._running:
@@ -88,7 +108,7 @@ class Script:
 
 def _load(file: Path) -> ModuleType:
     _provide_azure_modules()
-    spec = importlib.util.spec_from_file_location("entry_module", file)  # the name that Azure's server gives it
+    spec = importlib.util.spec_from_file_location("entry_module", file)  # the name that Azure's server uses
     if spec is None or spec.loader is None:
         raise ScriptError(f"the scoring script {file.name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -110,7 +130,7 @@ def _provide_azure_modules() -> None:
 
 
 def _schemas(run: Callable[..., Any]) -> ModuleType | None:
-    """The part of inference-schema that knows the schemas of `run`, which only a script that uses it has imported."""
+    """The inference-schema module with the schemas of `run`. None if the script has not imported it."""
     known = sys.modules.get("inference_schema.schema_util")
     return known if known and known.is_schema_decorated(run) else None
 

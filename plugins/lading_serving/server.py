@@ -1,12 +1,13 @@
-"""The event loop of a worker: accepts, gives every connection its turn, lets time pass, drains.
+"""The event loop of a worker. It accepts connections, gives each its turn, checks time limits, and drains.
 
-It is synchronous on purpose: `run` is called in the main thread, one request at a time, and a script may start an
-asyncio loop of its own, as it may on Azure ML's server.
+It is synchronous on purpose. `run` is called in the main thread, one request at a time. So a script may start its own
+asyncio loop, as on Azure ML's server.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import selectors
 import socket
 import time
@@ -20,52 +21,63 @@ from .hosts import Hosts
 from .logs import Recurring
 from .memory import return_memory
 from .messages import Request, Response
+from .pulse import BEAT, Pulse
+from .reception import taken
 from .spec import Limits
 
-_TICK = 0.25
-_BODIES = 4  # largest bodies: what all that are still arriving may take together
-_SPARED = 16  # descriptors that are freed at once, so that the scoring script, too, can open a file
-_LULL = 1.0  # seconds without a request: the next one may be on its way to a connection that was idle for less
-_UNSENT = 128 * 1024  # bytes that the kernel keeps of an answer beside what is on its way; it takes half of it at once
+_CHECK_INTERVAL = 0.25
+_BODIES = 4  # limit for all incomplete bodies together, as a multiple of `max_body`
+_CLOSED_FOR_SCRIPT = 16  # connections that are closed at once, so that the scoring script can open files too
+_MIN_IDLE_TIME = 1.0  # seconds; a connection that was idle for less may already have its next request on the way
+_SEND_BUFFER = 128 * 1024  # bytes of a response that the kernel buffers beside those in transit; it takes half at once
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Server:
-    """Serves `app` on the sockets it is told to accept from, until it is drained."""
+    """Serves `app` on its listening sockets until it has drained."""
 
-    def __init__(self, app: Callable[[Request], Response], limits: Limits) -> None:
+    def __init__(self, app: Callable[[Request], Response], limits: Limits, pulse: Pulse | None = None) -> None:
         self.answer = app
+        self._pulse = pulse or Pulse()
         self.limits = limits
         self.draining = False
         self.linger = 0.0
-        self.arriving = 0  # bytes of bodies that are not whole yet
-        self.unread = 0  # bytes of answers that clients have yet to take
+        self.arriving = 0  # bytes of incomplete bodies
+        self.unread = 0  # bytes of responses that clients have not read
         self._selector = selectors.DefaultSelector()
         self._listeners: dict[socket.socket, Callable[[], None]] = {}
         self._is_paused = False
-        self._is_swollen = False  # with freed memory that the allocator keeps
+        self._is_swollen = False  # whether the allocator holds much freed memory
         self._connections: dict[Connection, int] = {}
         self._turns: deque[Connection] = deque()
         self._faults = Recurring("an error of the server ended a connection")
         self._shortages = Recurring("out of file descriptors")
 
     def accept_from(self, listener: socket.socket, host: str = "", names: Collection[str] = ()) -> None:
-        """Serve clients of a listening, non-blocking socket, as `host` and `names` (see `Hosts`).
+        """Serve the clients of a listening, non-blocking socket, for `host` and `names` (see `Hosts`).
 
-        Once draining, there is no way back.
+        This has no effect after draining has begun.
         """
-        if not self.draining and listener not in self._listeners:
-            hosts = Hosts(listener.getsockname()[0], host, names)
-            self._listeners[listener] = lambda: self._accept(listener, hosts)
+        hosts = Hosts(listener.getsockname()[0], host, names)
+        self._listen_to(listener, lambda: self._accept(listener, hosts))
+
+    def take_from(self, queue: socket.socket, hosts: Hosts) -> None:
+        """Serve the clients that the supervisor has put into a queue, while no worker was free."""
+        self._listen_to(queue, lambda: self._take(queue, hosts))
+
+    def _listen_to(self, source: socket.socket, callback: Callable[[], None]) -> None:
+        if not self.draining and source not in self._listeners:
+            self._listeners[source] = callback
             if not self._is_paused:
-                self.call_when_readable(listener, self._listeners[listener])
+                self.call_when_readable(source, callback)
 
     def call_when_readable(self, sock: socket.socket, callback: Callable[[], None]) -> None:
         self._selector.register(sock, selectors.EVENT_READ, callback)
 
     def drain(self, linger: float) -> None:
-        """Accept nobody more, answer what is still asked with `connection: close`, let silent clients go after
-        `linger` seconds, and end `run` when the last one is gone.
+        """Stop accepting, and let `run` end when all connections are closed.
+
+        Open requests are answered with `connection: close`. Silent clients are disconnected after `linger` seconds.
         """
         self.linger = linger
         if not self.draining:
@@ -79,13 +91,16 @@ class Server:
         while self._connections or not self.draining:
             for _ in range(len(self._turns)):
                 connection = self._turns.popleft()
+                self._pulse.step()
                 self._guarded(connection.take_turn, connection)
+            self._pulse.rest()
             for key, events in self._selector.select(self._timeout()):
+                self._pulse.step()
                 self._handle(key.data, events)
-            # Ages count time of this loop: a client is not to blame for what it sent while `run` kept the loop.
-            if (passed := time.monotonic() - last) >= _TICK:
+            # The age counts only time in this loop. Time in `run` is not the client's fault.
+            if (passed := time.monotonic() - last) >= _CHECK_INTERVAL:
                 last += passed
-                self._tick(min(passed, _TICK))
+                self._tick(min(passed, _CHECK_INTERVAL))
 
     def wants_turn(self, connection: Connection) -> None:
         self._turns.append(connection)
@@ -108,7 +123,7 @@ class Server:
             self._selector.unregister(connection.sock)
 
     def _guarded(self, action: Callable[..., None], connection: Connection | None = None, *arguments: float) -> None:
-        """Run a turn, an event or a tick: an unexpected error ends its connection and nothing else."""
+        """Run an action. An unexpected error ends only its connection."""
         try:
             action(*arguments)
             if self.arriving > _BODIES * self.limits.max_body or self.unread > self.limits.max_unread:
@@ -119,9 +134,9 @@ class Server:
                 self._guarded(connection.fail, connection)
 
     def _make_room(self) -> None:
-        """Let the slowest go if bodies that arrive, or answers that wait, take more memory than one worker gives them.
+        """Close the slowest connections if incomplete bodies or unread responses take too much memory.
 
-        The largest answer does not count: a script may make one that takes more alone.
+        The largest response does not count, because a script may return one that exceeds the limit alone.
         """
         self._is_swollen = True
         while self.arriving > _BODIES * self.limits.max_body:
@@ -129,16 +144,20 @@ class Server:
         while self.unread - max((each.unread for each in self._connections), default=0) > self.limits.max_unread:
             _slowest(connection for connection in self._connections if connection.unread).give_way()
 
-    def _timeout(self) -> float | None:
+    def _timeout(self) -> float:
         if self._turns:
             return 0
-        return _TICK if self._connections or self._is_paused or self._faults.count or self._shortages.count else None
+        return (
+            _CHECK_INTERVAL
+            if self._connections or self._is_paused or self._faults.count or self._shortages.count
+            else BEAT
+        )
 
     def _handle(self, target: Connection | Callable[[], None], events: int) -> None:
         if not isinstance(target, Connection):
             self._guarded(target)
         elif target not in self._connections:
-            return  # closed by what was handled before it
+            return  # closed by an earlier event
         elif events & selectors.EVENT_WRITE:
             self._guarded(target.writable, target)
         else:
@@ -161,26 +180,40 @@ class Server:
     def _accept(self, listener: socket.socket, hosts: Hosts) -> None:
         try:
             sock, _ = listener.accept()
-        except OSError as error:  # otherwise another worker was first, or the client is gone again
+        except OSError as error:  # another worker was first, or the client has left
             if error.errno in _EXHAUSTED:
-                self._spare(error)
+                self._free_files(error)
             return
+        self._admit(sock, hosts)
+
+    def _take(self, queue: socket.socket, hosts: Hosts) -> None:
+        try:
+            os.close(os.dup(queue.fileno()))  # without a free descriptor, the system would drop the client
+        except OSError as error:
+            self._free_files(error)
+            return
+        if sock := taken(queue):
+            self._admit(sock, hosts)
+
+    def _admit(self, sock: socket.socket, hosts: Hosts) -> None:
         with suppress(OSError):
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _SEND_BUFFER)
         if len(self._connections) >= self.limits.max_connections:
             _slowest([each for each in self._connections if each.is_idle] or self._connections).close()
         connection = Connection(sock, self, hosts)
         self._connections[connection] = 0
         self.watch(connection, reading=True, writing=False)
 
-    def _spare(self, shortage: OSError) -> None:
-        """Close the connections that have been idle for the longest; if there are none, accept nobody for a moment."""
+    def _free_files(self, shortage: OSError) -> None:
+        """Close the connections that were idle for longest. If there are none, stop accepting for a moment."""
         self._shortages.note(str(shortage))
-        idle = [connection for connection in self._connections if connection.is_idle and connection.age >= _LULL]
-        for connection in sorted(idle, key=lambda connection: -connection.age)[:_SPARED]:
+        idle = [
+            connection for connection in self._connections if connection.is_idle and connection.age >= _MIN_IDLE_TIME
+        ]
+        for connection in sorted(idle, key=lambda connection: -connection.age)[:_CLOSED_FOR_SCRIPT]:
             connection.close()
         if not idle:
             self._pause()

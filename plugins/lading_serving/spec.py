@@ -1,23 +1,24 @@
-"""The spec of a release, for its supervisor and its workers: one immutable JSON file, known by its sha256."""
+"""The spec of a release for its supervisor and its workers: an immutable JSON file, identified by its SHA-256."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .control import write_bytes
+from .hosts import Hosts
 from .owned import Foreign, read_own
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one client may ask of a worker. Sizes in bytes, times in seconds of the worker's event loop.
+    """Limits for the clients of a worker. Sizes are in bytes, times in seconds of the worker's event loop.
 
-    `write_timeout` is how long a client may take for each 64 KiB of an answer, as the kernel counts, and `max_unread`
-    what all answers may take that are not read yet. `drain_timeout` is how long a retired release may finish what it
-    has begun.
+    `write_timeout` is the time for each 64 KiB of a response, as counted by the kernel. `max_unread` is the limit for
+    all unread responses together. `drain_timeout` is the time that a retired release has to finish its requests.
     """
 
     max_body: int = 16 * 1024 * 1024
@@ -36,12 +37,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class ReleaseSpec:
-    """A release to run: `workers` processes of `python` in `folder` with the environment `env`: the whole of it
-    but for the variables in `handed`: their values are handed to the supervisor, and never written down.
+    """A release to run: `workers` processes of `python` in `folder`.
 
-    They serve on `host` and `port` (0: one that is free, and then always that one), and are called by `hosts`, too.
-    `init()` must end within `start_timeout` seconds. `model_file` is checked against `model_sha256` before the scoring
-    script sees it.
+    `env` is the whole environment, except for the variables in `handed`. Their values are sent to the supervisor and
+    never written to a file. The workers serve on `host` and `port`; port 0 means a free port that then stays the same.
+    Clients may also use the names in `hosts`. `init()` must end within `start_timeout` seconds. `model_file` is checked
+    against `model_sha256`, if that is given, before the scoring script uses it.
     """
 
     number: int
@@ -59,6 +60,10 @@ class ReleaseSpec:
     handed: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
+    def hosts_at(self, listener: socket.socket) -> Hosts:
+        """The hosts of clients that reach a listening socket."""
+        return Hosts(listener.getsockname()[0], self.host, self.hosts)
+
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
 
@@ -73,12 +78,12 @@ class ReleaseSpec:
 
     @classmethod
     def read(cls, path: Path, sha256: str) -> ReleaseSpec:
-        """The spec in a file. Raises Foreign if its bytes have another sha256, and OSError."""
+        """Read a spec from a file. Raises Foreign if its SHA-256 differs, and OSError."""
         return cls.from_bytes(read_recorded(path, sha256))
 
 
 def read_recorded(path: Path, sha256: str) -> bytes:
-    """The bytes of a spec. Raises Foreign if they have another sha256, and OSError."""
+    """Read the bytes of a spec. Raises Foreign if their SHA-256 differs, and OSError."""
     data = read_own(path)
     found = sha256_of(data)
     if found != sha256:

@@ -1,4 +1,4 @@
-"""What a process that serves a scoring script reads from its environment, and how it hears that it is to end."""
+"""The start of a process that serves a scoring script: its environment, and the signals to end."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 
 def entry_script() -> Path:
-    """The scoring script that the environment names, with its folders on the path."""
+    """The scoring script from the environment. Its folders are added to `sys.path`."""
     root = Path(os.environ["AML_APP_ROOT"])
     source = root / os.environ.get("AZUREML_SOURCE_DIRECTORY", "")
     sys.path += [str(root), str(source)]
     return root / os.environ["AZUREML_ENTRY_SCRIPT"]
 
 
-def scoring_timeout() -> float:
-    """How long one call of `run` may take, in seconds."""
-    return int(os.environ.get("SCORING_TIMEOUT_MS", "3600000")) / 1000
+def scoring_timeout(env: Mapping[str, str] = os.environ) -> float:
+    """The time limit of one call of `run`, in seconds."""
+    return int(env.get("SCORING_TIMEOUT_MS", "3600000")) / 1000
 
 
 def wake_on_signals() -> socket.socket:
-    """A socket that becomes readable when this process is asked to end."""
+    """A socket that becomes readable when this process receives a signal to end."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
@@ -34,5 +35,5 @@ def wake_on_signals() -> socket.socket:
 
 
 def ended_by(signals: socket.socket) -> bool:
-    """Whether what woke us is a signal to end; SIGALRM wakes us, too."""
+    """Whether the wake-up was a signal to end. SIGALRM also wakes the process."""
     return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(signals.recv(64))

@@ -1,97 +1,90 @@
-"""The supervisor: outlives the command that starts it, holds the public socket, keeps the desired releases running.
+"""The supervisor of a service: outlives the command that starts it, holds the public socket, runs the releases.
 
-`python -m lading_serving.supervisor FOLDER` returns once a supervisor holds the lock of FOLDER, be it this one or one
-that was there before. It leaves when nothing is desired, or on SIGTERM; either way its workers finish first.
+`python -m lading_serving.supervisor FOLDER` returns when a supervisor, new or already running, holds the lock of
+FOLDER. The supervisor ends if no release is desired, or on SIGTERM. Its workers finish first. Its parent is its keeper,
+which ends the workers if it is killed.
 
-It starts a release only after a command has handed it the sha256 of the release's spec: files alone start nothing.
+It starts a release only after a command has sent it the SHA-256 of the release's spec. Files alone start nothing.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
-import selectors
-import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from .control import NOTHING, ControlFolder, Handed, State
-from .listeners import Listeners
+from .keeper import fork_kept
+from .leftovers import MARK, StillRunning, end_leftovers
+from .lineage import end_others
 from .owned import Foreign, open_own
+from .process import Log
 from .release import Release
+from .runner import ORPHANS, Runner, tend
 from .spec import ReleaseSpec
 
-_HAUNTED = 2.0  # seconds in which workers of a killed supervisor may still hold its port
-_VIGIL = 10.0  # seconds between looks at whether the folder still exists: nobody could ever stop what has none
+_PORT_GRACE_PERIOD = 2.0  # seconds in which workers of a killed supervisor may still use its port
 
 
 def main() -> None:
     folder = ControlFolder(Path(sys.argv[1]).resolve())
     lock = _acquire(folder)
     if lock is not None:
+        try:
+            end_leftovers(folder.path)
+        except StillRunning as error:
+            sys.exit(str(error))
         earlier = folder.state()
-        folder.write_state({"pid": 0, "port": earlier["port"], "releases": {}})  # what it says is not so any more
+        folder.write_state({"pid": 0, "port": earlier["port"], "releases": {}})  # the earlier state ended
         held = _detach(folder)
-        Supervisor(folder, earlier).run(lambda: os.close(held))
+        keeper = fork_kept(held, folder.end_state)
+        supervisor = Supervisor(folder, earlier)
+        supervisor.watch(keeper, _end_without_keeper)
+        supervisor.run(lambda: os.close(held))
 
 
-class Supervisor:
-    """Compares what is desired with what is, and does the next thing, whenever something happens."""
+class Supervisor(Runner):
+    """Compares the desired state with the actual state after each event, and takes the next step."""
+
+    owns_session = True
 
     def __init__(self, folder: ControlFolder, earlier: State) -> None:
-        self.listeners = Listeners(kept=earlier["port"])
-        # Workers read the one end; the other closes with this process, however it dies.
-        self.lifeline, self._held = os.pipe()
+        super().__init__(kept=earlier["port"])
         self._folder = folder
-        self._settled = time.monotonic() + (_HAUNTED if earlier["releases"] else 0)
-        self._selector = selectors.DefaultSelector()
-        self._releases: dict[int, Release] = {}
-        self._terminated = False
+        self._ports_are_free_at = time.monotonic() + (_PORT_GRACE_PERIOD if earlier["releases"] else 0)
         self._written: State | None = None
         self._desired = NOTHING
-        self._awaited: set[int] = set()  # releases that begin once a command has handed over what they need
+        self._awaited: set[int] = set()  # releases that wait for a command to send their data
         self._handed: Handed = {"values": {}, "specs": {}}
         self._message = b""
 
     @property
     def is_settled(self) -> bool:
-        return time.monotonic() >= self._settled
-
-    def watch(self, fd: int, callback: Callable[[], None]) -> None:
-        self._selector.register(fd, selectors.EVENT_READ, callback)
-
-    def unwatch(self, fd: int) -> None:
-        with suppress(KeyError):
-            self._selector.unregister(fd)
+        return time.monotonic() >= self._ports_are_free_at
 
     def run(self, on_listening: Callable[[], None]) -> None:
-        """Look after the releases until none is left. What is sent to the FIFO after `on_listening` is not lost."""
+        """Run until no release is left. Messages to the FIFO after `on_listening` are not lost."""
         self._watch_signals()
         self._watch_fifo()
         self._read_desired()
         on_listening()
-        while self._steer():
-            for key, _ in self._selector.select(self._patience()):
-                key.data()
+        self._loop(self._reconcile)
 
-    def _steer(self) -> bool:
-        """Take every step that can be taken now; False once there is nothing left to look after."""
+    def _reconcile(self) -> bool:
+        """Take all possible steps. Returns False if no release is left."""
         if not self._folder.fifo.exists():
             self._terminated = True
         desired = NOTHING if self._terminated else self._desired
         self._awaited.clear()
-        for release in self._releases.values():
-            release.tend()
-        self._bury()
+        self._tend()
         for number in (desired["serving"], desired["candidate"]):
             self._begin(number)
-        self._switch(desired["serving"], desired["candidate"])
-        self._bury()
+        self._settle(desired["serving"], desired["candidate"])
         self._write_state()
         return bool(self._releases or self._awaited)
 
@@ -105,7 +98,7 @@ class Supervisor:
         try:
             spec = ReleaseSpec.read(self._folder.spec(number), sha256)
         except (OSError, ValueError, TypeError, LookupError) as error:
-            # altered, or as another version wrote it; the next deploy reports or replaces it
+            # the spec was altered, or another version wrote it; the next deploy reports or replaces it
             sys.stderr.write(f"release {number} cannot be read: {error!r}\n")
         else:
             self._begin_with_values(number, spec)
@@ -116,77 +109,48 @@ class Supervisor:
             self._awaited.add(number)
             return
         values = {name: known[name] for name in spec.handed}
-        self._releases[number] = Release(spec, values, self._folder, self)
-        self._releases[number].tend()
-
-    def _switch(self, number: int | None, candidate: int | None) -> None:
-        """Promote the release that should serve; the one before it leaves once this one accepts."""
-        serving = self._releases.get(number) if number is not None else None
-        if serving:
-            serving.promote()
-        for release in self._releases.values():
-            if release.spec.number in {number, candidate}:
-                continue
-            if serving is None:
-                release.retire("stop")
-            elif serving.phase == "serving" or not release.is_promoted:
-                release.retire("drain")
-
-    def _bury(self) -> None:
-        for number, release in list(self._releases.items()):
-            if release.is_gone:
-                release.close()
-                del self._releases[number]
-        self.listeners.keep_only([release.public for release in self._releases.values() if release.public])
-
-    def _patience(self) -> float:
-        due = min((release.next_due() for release in self._releases.values()), default=math.inf)
-        return min(_VIGIL, max(0.0, due - time.monotonic()))
+        marked = replace(spec, env={**spec.env, MARK: str(self._folder.path)})
+        self._releases[number] = Release(marked, values, Log(self._folder.log(number), values), self)
+        tend(self._releases[number])
 
     def _write_state(self) -> None:
         releases = {str(number): release.state for number, release in self._releases.items()}
         state: State = {"pid": os.getpid(), "port": self.listeners.kept, "releases": releases}
         if state != self._written:
-            with suppress(OSError):  # neither a full disk nor a removed folder ends what still serves
+            with suppress(OSError):  # a full disk or a removed folder must not stop a serving release
                 self._folder.write_state(state)
                 self._written = state
 
-    def _watch_signals(self) -> None:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        signal.set_wakeup_fd(theirs.detach(), warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        self.watch(ours.fileno(), lambda: self._on_signals(ours))
-
-    def _on_signals(self, wakeup: socket.socket) -> None:
-        if not {signal.SIGTERM, signal.SIGINT}.isdisjoint(wakeup.recv(64)):
-            self._terminated = True
-
     def _watch_fifo(self) -> None:
-        self._folder.fifo.unlink(missing_ok=True)  # of an earlier supervisor, or planted with messages in it
+        self._folder.fifo.unlink(missing_ok=True)  # from an earlier supervisor, or planted with messages in it
         os.mkfifo(self._folder.fifo, 0o600)
         reader = os.open(self._folder.fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        os.open(self._folder.fifo, os.O_WRONLY | os.O_CLOEXEC)  # so that the last visitor's close is not the end
+        os.open(self._folder.fifo, os.O_WRONLY | os.O_CLOEXEC)  # keeps the FIFO open when the last writer closes it
         self.watch(reader, lambda: self._on_wake(reader))
 
     def _on_wake(self, fifo: int) -> None:
         *messages, self._message = (self._message + os.read(fifo, 65536)).split(b"\n")
         for message in filter(None, messages):
-            with suppress(ValueError):  # the command that sent it was killed over it
+            with suppress(ValueError):  # the sender was killed before it finished
                 self._handed = json.loads(message)
         self._read_desired()
 
     def _read_desired(self) -> None:
         try:
             self._desired = self._folder.desired() or NOTHING
-        except Foreign as error:  # what was desired before holds
+        except Foreign as error:  # the earlier desired state stays valid
             sys.stderr.write(f"{error}\n")
 
 
+def _end_without_keeper() -> None:
+    """End the service at once, because nobody else would end it completely if this process were killed."""
+    sys.stderr.write("the keeper has ended, so the service ends\n")
+    end_others((), ORPHANS, owns_session=True)
+    os._exit(1)
+
+
 def _acquire(folder: ControlFolder) -> int | None:
-    for _ in range(5):  # whoever only looks whether it is held, holds it for an instant
+    for _ in range(5):  # a command that checks the lock holds it for an instant
         lock = folder.acquire()
         if lock is not None:
             return lock
@@ -195,17 +159,18 @@ def _acquire(folder: ControlFolder) -> int | None:
 
 
 def _detach(folder: ControlFolder) -> int:
-    """Leave the command that started this: the child goes on with the lock, in a session of its own.
+    """Detach from the command that started this process. The child keeps the lock and leads its own session.
 
-    The parent ends once the file that this returns is closed.
+    The parent ends when the returned file is closed.
     """
     ready, held = os.pipe()
     if os.fork():
         os.close(held)
-        os.read(ready, 1)  # a parent that ends sooner may take the child with it, being in one session still
+        os.read(ready, 1)  # the child is in the parent's session until then, and could be killed with it
         os._exit(0)
     os.close(ready)
     os.setsid()
+    os.umask(0o077)  # also for the files of a scoring script, which lie below the folder of its release
     os.chdir(folder.path)
     null = os.open(os.devnull, os.O_RDONLY)
     log = open_own(folder.path / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

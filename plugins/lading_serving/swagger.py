@@ -1,4 +1,4 @@
-"""The service's OpenAPI description, in the three versions that Azure ML's server offers."""
+"""The service's OpenAPI description, in the three versions of Azure ML's server."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Document = dict[str, Any]
 _VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 _HTML = "text/html"
 _ANY_INPUT: Document = {"type": "object", "example": {}}
-_ANY_OUTPUT: Document = {"example": {}}  # a list of predictions is no object
+_ANY_OUTPUT: Document = {"example": {}}  # because a list of predictions is not an object
 _BEARER = {"type": "apiKey", "name": "Authorization", "in": "header", "description": "For example: Bearer abc123"}
 
 
 class SwaggerError(Exception):
-    """There is no description in the version asked for."""
+    """The requested version of the description does not exist."""
 
 
 class Swaggers:
-    """The descriptions of one script: a `swagger*.json` in the app's root where there is one, generated otherwise."""
+    """The descriptions of a script: a `swagger*.json` in the app's root if there is one, otherwise generated."""
 
     def __init__(self, root: Path, env: Mapping[str, str], script: Script) -> None:
         self._root = root
@@ -35,7 +35,10 @@ class Swaggers:
         self._prefix = f"/{prefix}" if prefix else ""
 
     def get(self, version: str) -> Document:
-        """Raises SwaggerError for a version that is unknown, or that the schemas of `run` cannot be said in."""
+        """The description in a version.
+
+        Raises SwaggerError if the version is unknown or cannot express the schemas of `run`.
+        """
         offered = [each for each in ("2", "3", "3.1") if self._offers(each)]
         if version not in _VERSIONS:
             raise SwaggerError(f"Swagger version [{version}] is not valid. Supported versions: [{', '.join(offered)}].")
@@ -107,14 +110,14 @@ class Swaggers:
         }
         score = {
             "operationId": "RunMLService",
-            "description": "Runs the model on the request",
+            "description": "Run the model on the request",
             "security": [{"Bearer": []}],
-            **words.body("What the model is asked"),
-            "responses": words.responses(words.json("What the model answers", "ServiceOutput")),
+            **words.body("The input of the model"),
+            "responses": words.responses(words.json("The answer of the model", "ServiceOutput")),
         }
         swagger = {
             "operationId": "GetSwaggerSpec",
-            "description": "Gives this description",
+            "description": "Return this description",
             "parameters": [{"name": "version", "in": "query", "required": False, **words.version([2, 3])}],
             "responses": words.responses(words.document("This description")),
         }
@@ -126,7 +129,7 @@ class Swaggers:
 
 
 class _Version2:
-    """How Swagger 2 says it."""
+    """The parts of a description in Swagger 2."""
 
     def json(self, description: str, schema: str) -> Document:
         return {"description": description, "schema": {"$ref": f"#/definitions/{schema}"}}
@@ -149,7 +152,7 @@ class _Version2:
 
 
 class _Version3(_Version2):
-    """How OpenAPI 3 says it."""
+    """The parts of a description in OpenAPI 3."""
 
     def json(self, description: str, schema: str) -> Document:
         content = {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

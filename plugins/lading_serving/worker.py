@@ -1,14 +1,13 @@
-"""A worker process: checks the model, loads the scoring script, and serves it on the sockets it was handed.
+"""A worker process: checks the model, loads the scoring script, and serves it on inherited sockets.
 
-`python -m lading_serving.worker FOLDER SPEC CONTROL LIFELINE PRIVATE PUBLIC`; the last five are inherited file
-descriptors. FOLDER shows people which release this is.
-It tells its supervisor `ready`, `accepting` or `failed: REASON`, and is told `accept`, `drain` or `stop`.
+`python -m lading_serving.worker FOLDER SPEC LIFELINE PULSE CONTROL QUEUE PRIVATE PUBLIC`. The last seven are inherited
+file descriptors. FOLDER only shows the release in process lists. The worker reports `ready`, `accepting` or
+`failed: REASON` to its supervisor, and receives `accept`, `drain` or `stop`.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import hashlib
 import os
 import resource
 import socket
@@ -17,35 +16,45 @@ import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from .logs import log
+from .model import digest_of_model
+from .pulse import Pulse, shared
 from .spec import ReleaseSpec
 from .startup import ended_by, entry_script, scoring_timeout, wake_on_signals
 
 FAILED = 3
-"""Exit code where the script cannot be imported or `init()` fails, as Azure ML's server has it."""
+"""Exit code if the script cannot be imported or `init()` fails, like Azure ML's server."""
 
 
 def main() -> None:
-    spec, control, lifeline, private, public = map(int, sys.argv[2:])
-    threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
+    spec, lifeline, pulse, *sockets = map(int, sys.argv[2:])
+    threading.Thread(target=_exit_with, args=(lifeline,), daemon=True).start()
     faulthandler.enable()
     with os.fdopen(spec, "rb") as file:
         data = file.read()
-    Worker(ReleaseSpec.from_bytes(data), *map(_inherited, (control, private, public))).work()
+    memory = shared(pulse)
+    os.close(pulse)
+    Worker(ReleaseSpec.from_bytes(data), Pulse(memory), Sockets(*map(_inherited, sockets))).work()
+
+
+class Sockets(NamedTuple):
+    """The sockets that a worker inherits."""
+
+    control: socket.socket
+    queue: socket.socket
+    private: socket.socket
+    public: socket.socket
 
 
 class Worker:
     """One process of a release."""
 
-    def __init__(
-        self, spec: ReleaseSpec, control: socket.socket, private: socket.socket, public: socket.socket
-    ) -> None:
+    def __init__(self, spec: ReleaseSpec, pulse: Pulse, sockets: Sockets) -> None:
         self._spec = spec
-        self._control = control
-        self._private = private
-        self._public = public
+        self._pulse = pulse
+        self._control, self._queue, self._private, self._public = sockets
 
     def work(self) -> None:
         from .contract import Contract
@@ -57,14 +66,15 @@ class Worker:
             _check_model(self._spec)
             script = Script(entry_script(), scoring_timeout())
             script.init()
-        except BaseException as error:  # a script may well call sys.exit()
+        except BaseException as error:  # a script may call sys.exit()
             self._give_up(error)
-        self._server = Server(Contract(script, os.environ, self._spec.limits), self._spec.limits)
+        limits, pulse = self._spec.limits, self._pulse
+        self._server = Server(Contract(script, os.environ, limits, pulse), limits, pulse)
         self._signals = wake_on_signals()
         self._server.call_when_readable(self._signals, self._terminate)
-        self._server.call_when_readable(self._control, self._obey)
+        self._server.call_when_readable(self._control, self._handle_commands)
         self._server.accept_from(self._private, self._spec.host, self._spec.hosts)
-        self._tell("ready")
+        self._report("ready")
         log(f"release {self._spec.number} is ready")
         self._server.run()
         log(f"release {self._spec.number} has drained")
@@ -72,14 +82,15 @@ class Worker:
     def _give_up(self, error: BaseException) -> NoReturn:
         traceback.print_exception(error)
         detail = " ".join(str(error).split())
-        self._tell(f"failed: {type(error).__name__}: {detail}" if detail else f"failed: {type(error).__name__}")
+        self._report(f"failed: {type(error).__name__}: {detail}" if detail else f"failed: {type(error).__name__}")
         sys.exit(FAILED)
 
-    def _obey(self) -> None:
+    def _handle_commands(self) -> None:
         for command in self._control.recv(1024).decode().split():
             if command == "accept":
                 self._server.accept_from(self._public, self._spec.host, self._spec.hosts)
-                self._tell("accepting")
+                self._server.take_from(self._queue, self._spec.hosts_at(self._public))
+                self._report("accepting")
             elif command == "drain":
                 self._server.drain(self._spec.limits.linger)
             elif command == "stop":
@@ -90,13 +101,13 @@ class Worker:
             log("terminated: draining")
             self._server.drain(0)
 
-    def _tell(self, news: str) -> None:
-        with suppress(OSError):  # the supervisor is gone, and this process with it in a moment
+    def _report(self, news: str) -> None:
+        with suppress(OSError):  # the supervisor is gone, and this process ends soon
             self._control.send(f"{news[:2000]}\n".encode())
 
 
-def _die_with(lifeline: int) -> None:
-    """End this process with its supervisor, whatever `run` is doing: nobody else would ever stop it."""
+def _exit_with(lifeline: int) -> None:
+    """End this process with its supervisor, even during `run`. Nobody else could stop it."""
     os.read(lifeline, 1)
     os._exit(1)
 
@@ -117,8 +128,9 @@ def _raise_file_limit(connections: int) -> None:
 
 
 def _check_model(spec: ReleaseSpec) -> None:
-    with Path(spec.model_file).open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not spec.model_sha256:
+        return
+    found = digest_of_model(Path(spec.model_file))
     if found != spec.model_sha256:
         raise ValueError(f"the model {spec.model_file} has sha256 {found}, not {spec.model_sha256} as registered")
 

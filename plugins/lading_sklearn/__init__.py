@@ -1,32 +1,51 @@
-"""The trainer `sklearn`: fits a scikit-learn model in a child process, and describes a finished one unopened."""
+"""The plugin `sklearn`: fits and measures a scikit-learn model in a child process, and describes a finished one."""
 
 from __future__ import annotations
 
-from lading import Context, Description, InspectRequest, TrainedModel, TrainRequest, hookimpl
+from typing import TYPE_CHECKING
 
-from .options import SklearnOptions
+from lading import Description, hookimpl
+
+from .options import SklearnEvaluation, SklearnOptions
+
+if TYPE_CHECKING:  # a deploy with nothing to do needs only the description
+    from lading import Context, EvaluateRequest, InspectRequest, Measured, TrainedModel, TrainRequest
 
 
 @hookimpl
 def lading_describe() -> Description:
     return Description(
-        summary="train a scikit-learn model: an estimator, named steps or a script of yours",
+        summary="train a scikit-learn model (an estimator, named steps or a script of yours), and measure one",
+        api=1,
         options=SklearnOptions,
+        role_options={"evaluate": SklearnEvaluation},
         libraries=("scikit-learn", "numpy", "scipy", "pandas", "joblib"),
     )
 
 
 @hookimpl
-def lading_train(request: TrainRequest, context: Context) -> TrainedModel:
-    """Fit what the options name. See `training.train`."""
+def lading_train(request: TrainRequest[SklearnOptions], context: Context) -> TrainedModel:
+    """Fit the model that the options name. See `training.train`."""
     from .training import train
 
     return train(request, context)
 
 
 @hookimpl
+def lading_evaluate(request: EvaluateRequest[SklearnEvaluation], context: Context) -> Measured:
+    """Measure a model in a child process. See `evaluating.evaluate`."""
+    from .evaluating import evaluate
+
+    return evaluate(request, context)
+
+
+@hookimpl
 def lading_inspect(request: InspectRequest) -> TrainedModel:
-    """Describe a finished model file. See `inspection.inspect`."""
+    """Describe a finished model. See `inspection.inspect` and `folders.inspect_folder`."""
+    if request.file.is_dir():
+        from .folders import inspect_folder
+
+        return inspect_folder(request.file)
     from .inspection import inspect
 
     return inspect(request.file)

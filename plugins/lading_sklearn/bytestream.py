@@ -1,4 +1,4 @@
-"""Bytes in the order in which an unpickler takes them."""
+"""A stream of bytes in the order in which an unpickler reads them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,29 @@ _LONGEST_LINE = 1 << 16
 
 
 class Broken(Exception):
-    """The stream is no pickle, ends too early, or has more in it than is looked at."""
+    """The stream is not a pickle, ends too early, or exceeds the limits."""
+
+
+class Rejected(Broken):
+    """The stream is not a pickle, or ends too early. An unpickler stops here too, so that it never reads the rest."""
 
 
 class Stream:
-    """Bytes in the order in which an unpickler takes them, from pieces that are not kept."""
+    """Bytes in the order in which an unpickler reads them. They come in pieces that are not kept."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
+        self._passed = 0  # bytes of the earlier pieces
         self._piece = b""
         self._at = 0
 
+    @property
+    def position(self) -> int:
+        """The number of bytes that were read."""
+        return self._passed + self._at
+
     def read(self, size: int) -> bytes:
-        """The next `size` bytes. Raises Broken where there are fewer."""
+        """Read the next `size` bytes. Raises Broken if there are fewer."""
         found = self._piece[self._at : self._at + size]
         self._at += len(found)
         while len(found) < size:
@@ -31,7 +41,7 @@ class Stream:
         return found
 
     def line(self) -> bytes:
-        """The bytes up to the next line end, which is passed over."""
+        """Read the bytes up to the next line end, and skip the line end. The last line needs none."""
         found = b""
         while len(found) <= _LONGEST_LINE:
             end = self._piece.find(b"\n", self._at)
@@ -39,18 +49,23 @@ class Stream:
                 start, self._at = self._at, end + 1
                 return found + self._piece[start:end]
             found += self._piece[self._at :]
-            self._next()
+            try:
+                self._next()
+            except Rejected:
+                if not found:
+                    raise
+                return found
         raise Broken
 
     def skip(self, size: int) -> None:
-        """Pass over bytes, however many."""
+        """Skip any number of bytes."""
         while size > (left := len(self._piece) - self._at):
             size -= left
             self._next()
         self._at += size
 
     def starts_pickle(self) -> bool:
-        """Whether a further pickle follows at once; its first byte is not passed over."""
+        """Whether another pickle follows at once. Its first byte is not consumed."""
         try:
             self.read(1)
         except Broken:
@@ -59,6 +74,7 @@ class Stream:
         return self._piece[self._at] == 0x80
 
     def _next(self) -> None:
+        self._passed += len(self._piece)
         self._piece, self._at = next(self._pieces, b""), 0
         if not self._piece:
-            raise Broken
+            raise Rejected

@@ -1,7 +1,8 @@
 """The training process: `python -m lading_sklearn.child RESULT`.
 
-It reads the options from one line of stdin and writes the model beside RESULT, and into RESULT what is known of it, or
-the failure that stopped it. It ends, and what it started with it, as soon as its stdin closes: then the host has died.
+It reads the options from one line of stdin. It writes the model beside RESULT. RESULT itself gets the model's
+description, or the failure that stopped the process. When its stdin closes, the host has died: then the process ends,
+with its own children. The evaluating process does the same with other `work`.
 """
 
 from __future__ import annotations
@@ -9,27 +10,37 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lading import Json, LadingError, PluginError, Reads, StageFailed, Transient
+from lading import BadInput, Json, LadingError, PluginError, Reads, StageFailed, Transient
+
+from . import skops_file
 
 if TYPE_CHECKING:
     from .fitting import Fitted
 
 
-def main(result: Path) -> int:
+_SAVED = "saved"
+"""The folder beside the result for a model that a script saved itself."""
+
+
+def main(result: Path, work: Callable[[Mapping[str, Json], Path], dict[str, Json]]) -> int:
+    """Do the work that one line of stdin describes, in the folder of `result`."""
     spec = sys.stdin.readline()
     _end_with_the_host()
     try:
-        answer = _train(json.loads(spec), result.with_name("model.joblib"))
+        answer = work(json.loads(spec), result.parent)
     except LadingError as error:
+        option = error.option if isinstance(error, BadInput) else ""
         answer = {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}
+        answer["error"] |= {"option": option} if option else {}
     result.write_text(json.dumps(answer), encoding="utf-8")
     return 1 if "error" in answer else 0
 
@@ -44,14 +55,14 @@ def _end_with_the_host() -> None:
 def _watch(pipe: int) -> None:
     while os.read(pipe, 4096):
         pass
-    with suppress(ProcessLookupError):  # started by hand, it leads no session
+    with suppress(ProcessLookupError):  # a process started by hand leads no session
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
 
 
-def _train(spec: Mapping[str, Json], file: Path) -> dict[str, Json]:
+def _train(spec: Mapping[str, Json], folder: Path) -> dict[str, Json]:
     try:
-        # First of all, so that a script named like a part of it is found out.
+        # Imported first, to detect a user's script with the name of one of these modules.
         import joblib
         import sklearn
     except ImportError as error:
@@ -60,24 +71,38 @@ def _train(spec: Mapping[str, Json], file: Path) -> dict[str, Json]:
         from .scripts import fit_script as fit
     else:
         from .fitting import fit_declared as fit
-    reads = Reads(Path(spec["project"]), map(Path, spec["named"]), file.with_name("reads.jsonl"))
+    dump = skops_file.module().dump if spec["save_as"] == "skops" else joblib.dump
+    reads = Reads(Path(spec["project"]), map(Path, spec["named"]), folder / "reads.jsonl")
     reads.spread()
     fitted = fit(spec)
+    saved = isinstance(fitted.model, Path)
+    file = folder / (Path(_SAVED, fitted.model.resolve().name) if saved else f"model.{spec['save_as']}")
     try:
-        joblib.dump(fitted.model, file)
-    except OSError as error:
-        raise Transient(f"cannot write {file}: {error.strerror}") from error
-    except Exception as error:  # pickling calls code of any class
+        _copy(fitted.model, file) if saved else dump(fitted.model, file)
+    except OSError as error:  # shutil.Error has no text from the system
+        raise Transient(f"cannot write {file}: {error.strerror or error}") from error
+    except Exception as error:  # pickling runs code of any class
         raise StageFailed(f"the model cannot be kept in a file: {error}") from error
-    return {**_answer(fitted, file, sklearn.__version__), "reads": reads.stop()}
+    framework = ("", "") if saved else ("scikit-learn", sklearn.__version__)
+    return {**_answer(fitted, file.relative_to(folder), *framework), "reads": reads.stop()}
 
 
-def _answer(fitted: Fitted, file: Path, version: str) -> dict[str, Json]:
+def _copy(saved: Path, place: Path) -> None:
+    """Copy a script's saved model. A link in a folder stays a link, and the host refuses it by name."""
+    place.parent.mkdir()
+    if saved.is_dir():
+        shutil.copytree(saved, place, symlinks=True)
+    else:
+        shutil.copyfile(saved, place)
+
+
+def _answer(fitted: Fitted, file: Path, framework: str, version: str) -> dict[str, Json]:
     return {
-        "file": file.name,
+        "file": str(file),
+        "framework": framework,
         "framework_version": version,
         "parameters": {**fitted.parameters, **_parameters(fitted.model)},
-        "metrics": {name: _json(value, name) for name, value in fitted.metrics.items()},
+        "metrics": {name: as_json(value, name) for name, value in fitted.metrics.items()},
         "columns": [{"name": name, "dtype": dtype} for name, dtype in fitted.columns],
         "samples": fitted.samples,
         "label": dict(zip(("name", "dtype"), fitted.label, strict=True)) if fitted.label else None,
@@ -85,7 +110,7 @@ def _answer(fitted: Fitted, file: Path, version: str) -> dict[str, Json]:
 
 
 def _parameters(model: Any) -> dict[str, Json]:
-    """What the model was made with, as far as it is JSON."""
+    """The parameters of the model that can be written as JSON."""
     found = {}
     for name, value in (model.get_params() if hasattr(model, "get_params") else {}).items():
         with suppress(TypeError, ValueError):
@@ -93,14 +118,14 @@ def _parameters(model: Any) -> dict[str, Json]:
     return found
 
 
-def _json(value: Any, name: str) -> Json:
-    """A metric as JSON: NumPy's numbers and arrays as Python's, and null for what is not finite."""
+def as_json(value: Any, name: str) -> Json:
+    """A metric as JSON: NumPy's numbers and arrays become Python's, and values that are not finite become null."""
     import numpy as np
 
     if isinstance(value, (np.generic, np.ndarray)):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
-        return [_json(item, name) for item in value]
+        return [as_json(item, name) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -109,4 +134,4 @@ def _json(value: Any, name: str) -> Json:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), _train))

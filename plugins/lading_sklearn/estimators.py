@@ -1,4 +1,4 @@
-"""Estimators by dotted name: found, checked, and made with their params."""
+"""Find estimators by dotted name, check them, and create them with their params."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lading import BadInput, Json
 
 
 def make_model(estimator: str | None, steps: Iterable[Mapping[str, Json]], params: Mapping[str, Json]) -> Any:
-    """An unfitted estimator, or the pipeline of `steps`. Raises BadInput for what cannot be made."""
+    """An unfitted estimator, or the pipeline of `steps`. Raises BadInput if it cannot be created."""
     if estimator:
         model = make_estimator(estimator, params)
     else:
@@ -27,7 +27,7 @@ def make_model(estimator: str | None, steps: Iterable[Mapping[str, Json]], param
 
 
 def make_estimator(dotted: str, params: Mapping[str, Json]) -> Any:
-    """An unfitted estimator of the class `dotted`. Raises BadInput where there is none or a param is not its own."""
+    """An unfitted estimator of the class `dotted`. Raises BadInput for an unknown class or an unknown param."""
     kind = _find(dotted)
     parameters = inspect.signature(kind).parameters
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
@@ -41,7 +41,7 @@ def make_estimator(dotted: str, params: Mapping[str, Json]) -> Any:
 
 
 def _argument(value: Json, parameter: inspect.Parameter | None) -> Any:
-    """A param as its class wants it: a manifest has neither tuples nor estimators."""
+    """A param in the form that its class expects, because a manifest has neither tuples nor estimators."""
     if parameter is not None and isinstance(parameter.default, tuple) and isinstance(value, list):
         return tuple(value)
     return _nested(value)
@@ -72,7 +72,7 @@ def _module(dotted: str, module_name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if missing != module_name and not module_name.startswith(f"{missing}."):
-            raise  # the module is there; something that it imports is not
+            raise  # the module exists, but one of its imports does not
     parent, _dot, name = missing.rpartition(".")
     hint = _guess(name, _submodules(parent), f"{parent}.") if parent else f"install the distribution that has {missing}"
     raise BadInput(f"no estimator {dotted}: no module {missing}", hint=hint)

@@ -1,4 +1,4 @@
-"""Declarative training: a table, a split, a fit, and the metrics of it."""
+"""Declarative training: a table, a split, a fit, and its metrics."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .table import read_columns
 if TYPE_CHECKING:
     import numpy as np
 
-_MOST_COEFFICIENTS = 1000  # a text model has a hundred thousand, which no one reads in a list of metrics
+_MOST_COEFFICIENTS = 1000  # a text model has a hundred thousand, too many for a list of metrics
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model and what is known of it; `metrics` and `parameters` are not JSON yet."""
+    """A fitted model and its facts. `metrics` and `parameters` are not JSON yet."""
 
     model: Any
     parameters: dict[str, Any]
@@ -32,12 +32,12 @@ class Fitted:
 
 
 def fit_declared(spec: Mapping[str, Json]) -> Fitted:
-    """Fit what the options name. Raises BadInput for data or options that cannot be."""
+    """Fit the model that the options name. Raises BadInput for invalid data or options."""
     model = make_model(spec["estimator"], spec["steps"], spec["params"])
     features, label = spec["features"], spec["label"]
     data = read_columns(Path(spec["data"]), [*features, label])
-    inputs, answers = _matrix({name: data[name] for name in features}), data[label]
-    fit_part, held_out = _split(inputs, answers, spec["test_size"], spec["random_state"])
+    inputs, answers = matrix({name: data[name] for name in features}), data[label]
+    fit_part, held_out = split(inputs, answers, spec["test_size"], spec["random_state"])
     model.fit(*fit_part)
     metrics = {f"train_{name}": value for name, value in scores(model, *fit_part).items()}
     if held_out:
@@ -53,24 +53,23 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
     )
 
 
-def _matrix(columns: Mapping[str, np.ndarray[Any, Any]]) -> Any:
-    """The features as one numeric array, shape (rows, features), or as a data frame where some are text."""
+def matrix(columns: Mapping[str, np.ndarray[Any, Any]], *, framed: bool = False) -> Any:
+    """The features as one numeric array, shape (rows, features). A data frame if some are text or if `framed`."""
     import numpy as np
 
-    if all(column.dtype != object for column in columns.values()):
+    if not framed and all(column.dtype != object for column in columns.values()):
         return np.column_stack(list(columns.values()))
     try:
         import pandas as pd
     except ImportError:
-        text = next(name for name, column in columns.items() if column.dtype == object)
-        raise PluginError(
-            f"the column {text} is text, which needs pandas", hint="pip install 'lading[pandas]'"
-        ) from None
+        text = next((name for name, column in columns.items() if column.dtype == object), None)
+        why = f"the column {text} is text" if text else "the model takes a data frame"
+        raise PluginError(f"{why}, which needs pandas", hint="pip install 'lading[pandas]'") from None
     return pd.DataFrame(columns)
 
 
-def _split(inputs: Any, answers: Any, test_size: float | None, random_state: int | None) -> tuple[Any, Any]:
-    """The rows to fit and the rows held out, each as (inputs, answers); nothing is held out without a test size."""
+def split(inputs: Any, answers: Any, test_size: float | None, random_state: int | None) -> tuple[Any, Any]:
+    """The rows to fit and the held-out rows, each as (inputs, answers). Without a test size, no rows are held out."""
     if test_size is None:
         return (inputs, answers), None
     from sklearn.model_selection import train_test_split
@@ -84,11 +83,13 @@ def _split(inputs: Any, answers: Any, test_size: float | None, random_state: int
 
 
 def scores(model: Any, inputs: Any, answers: np.ndarray[Any, Any]) -> dict[str, float]:
-    """R2, MSE and MAE of a regression; accuracy and F1 (macro where there are more than two classes) otherwise."""
+    """R2, MSE and MAE of a regression; accuracy and F1 of a classification. F1 is macro-averaged with over
+    two classes.
+    """
     from sklearn import metrics
 
     found = model.predict(inputs)
-    if answers.dtype == object or _classifies(model):
+    if is_classification(model, answers):
         labels = list(getattr(model, "classes_", sorted(set(answers.tolist()))))
         average = {"average": "macro"} if len(labels) > 2 else {"average": "binary", "pos_label": labels[-1]}
         return {
@@ -99,14 +100,20 @@ def scores(model: Any, inputs: Any, answers: np.ndarray[Any, Any]) -> dict[str, 
     return errors if len(answers) < 2 else {"r2": metrics.r2_score(answers, found), **errors}
 
 
-def _classifies(model: Any) -> bool:
-    from sklearn.base import is_classifier
+def is_classification(model: Any, answers: np.ndarray[Any, Any]) -> bool:
+    """Whether the answers are classes: they are text, or the model is a classifier."""
+    return answers.dtype == object or _classifies(model)
 
-    return hasattr(model, "__sklearn_tags__") and bool(is_classifier(model))
+
+def _classifies(model: Any) -> bool:
+    from sklearn.base import BaseEstimator, is_classifier
+
+    tags = "__sklearn_tags__"  # since scikit-learn 1.6; older versions have another test
+    return (hasattr(model, tags) or not hasattr(BaseEstimator, tags)) and bool(is_classifier(model))
 
 
 def coefficients(model: Any, features: list[str]) -> dict[str, Any]:
-    """`intercept` and one `coef_<feature>` each where the model is linear in its features, `coef` otherwise."""
+    """`intercept`, and `coef_<feature>` for each feature if the model is linear in its features; otherwise `coef`."""
     import numpy as np
 
     last = model[-1] if hasattr(model, "steps") else model
@@ -121,10 +128,10 @@ def coefficients(model: Any, features: list[str]) -> dict[str, Any]:
 
 
 def _names(model: Any, features: list[str]) -> list[str]:
-    """What the last step calls its inputs: the features, or what the steps before it made of them."""
+    """The names of the last step's inputs: the features, or the output of the steps before."""
     if not hasattr(model, "steps"):
         return features
     try:
         return [str(name) for name in model[:-1].get_feature_names_out(features)]
-    except (AttributeError, ValueError):  # a step that does not name what it makes
+    except (AttributeError, ValueError):  # a step that does not name its outputs
         return []

@@ -1,92 +1,156 @@
-"""What a finished model file says of itself, read from its bytes: nothing in it is ever unpickled."""
+"""Describe a finished model file from its bytes. Nothing in it is ever unpickled."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lading import BadInput, FileContents, Import, TrainedModel, Transient
 
-from .bytestream import Broken, Stream
+from .bytestream import Broken, Rejected, Stream
 from .judging import judge, named
-from .machine import Findings, Global
+from .machine import GETATTR, PARTIAL, Findings, Global
+from .skops_file import describe, is_skops
 from .walking import walk
 
 _PIECE = 1 << 20
-_MOST_DECOMPRESSED = 256 << 20  # bytes; what a bomb may cost
-_MOST_SEARCHED = 32 << 20  # bytes; as slow as 3 MB/s where a file is made to be
+_MOST_DECOMPRESSED = 256 << 20  # bytes; the limit for a decompression bomb, if its ratio is high
+_RATIO = 50  # of the bytes that a file gives to its own; a forest has 10
+_MOST_SEARCHED = 32 << 20  # bytes; a hostile file can slow the search to 3 MB/s
 _OVERLAP = 256  # longer than the longest entry and its value
 
-# scikit-learn keeps its version in the state of every estimator, under this key. In a pickle, a string is its length
-# and its bytes, or a line (protocol 0); between key and value may lie a memo operation and the head of a frame.
+# scikit-learn stores its version in the state of every estimator, under this key. In a pickle, a string is its length
+# and its bytes, or a line (protocol 0). Between key and value there can be a memo operation and the head of a frame.
 _KEY = b"_sklearn_version"
 _NAMED = rb"(?:\x8c\x10|X\x10\0\0\0|V)" + _KEY
 _MEMO = rb"(?:\x94|q.|r.{4}|\np\d{1,10}\n)?(?:\x95.{8})?"
 _VALUE = rb"(?:\x8c(?P<short>.)|X(?P<long>.)\0\0\0|V(?P<line>[^\n]{0,64})\n)"
 _ENTRY = re.compile(_NAMED + _MEMO + _VALUE, re.DOTALL)
+_FORMATS = {
+    ".onnx": "ONNX",
+    ".cbm": "CatBoost",
+    ".ubj": "XGBoost",
+    ".json": "JSON",
+    ".txt": "text",
+    ".gguf": "GGUF",
+    ".keras": "Keras",
+    ".h5": "HDF5",
+    ".pt": "PyTorch",
+    ".pth": "PyTorch",
+    ".safetensors": "safetensors",
+    ".pb": "TensorFlow",
+    ".tflite": "TensorFlow Lite",
+    ".pmml": "PMML",
+}
+_PREFIXES = {b"PK": "zip", b"\x89H": "HDF5", b"CB": "CatBoost", b"{": "JSON", b"\x08": "ONNX"}
 _VERSION = re.compile(rb"\d[\w.+]{0,62}")
+_OLD_GETATTR = Global("__builtin__", "getattr")  # the name in the bytes of protocol 2
+_PROTOCOL = b"\x80"  # what a pickle from protocol 2 on begins with
+_PICKLE = re.compile(rb"\x80[\x02-\x05]")  # what a pickle begins with from protocol 2 on
+
+
+_LZ4 = b'\x04"M\x18'  # joblib reads this compression too, with another library
 
 
 def inspect(file: Path) -> TrainedModel:
-    """Describe a model file: `framework` is empty where it is no pickle, and the version where it says none.
+    """Describe a model file. `framework` is empty if it is not a pickle, and the version if it contains none.
 
-    Raw and zlib, gzip, bz2, lzma or xz compressed files, as joblib writes them, are read in bounded time and memory.
-    Raises BadInput for an empty or damaged file and Transient where it cannot be read.
+    Raw files and files that joblib compressed with zlib, gzip, bz2, lzma or xz are read in bounded time and memory.
+    Raises BadInput for an empty or damaged file, and Transient if it cannot be read.
     """
     try:
+        if is_skops(file):
+            return describe(file)
         with file.open("rb") as stream:
             return _describe(file, stream)
-    except IsADirectoryError:
-        raise BadInput(f"{file} is a folder", hint="name the model file in it") from None
     except OSError as error:
         raise Transient(f"cannot read {file}: {error.strerror or error}") from error
 
 
 def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
     format_, pieces = _opened(file, stream)
+    if format_ == "lz4":
+        return _unread(file, format_, stream)
     findings, watch = Findings(), _Watch(pieces)
-    complete = _follow(Stream(watch), findings)
-    for _piece in watch:  # the version may come after what could not be followed
-        pass
+    end = _follow(Stream(watch), findings)
+    with suppress(Broken):  # the limit of decompressed bytes, for the second time
+        for _piece in watch:  # the version may come after the part that could not be followed
+            pass
     if not watch.start:
         raise BadInput(f"{file} is empty")
+    plain = _read_without_joblib(file, stream) if findings.arrays else Findings()
+    findings.settle()
+    imports, called = {**findings.imports, **watch.named, **plain.imports}, findings.called | plain.called
+    for function in findings.imports.keys() & {GETATTR, PARTIAL} - called:
+        del imports[function]
+        if function == GETATTR and _OLD_GETATTR not in findings.imports:
+            imports.pop(_OLD_GETATTR, None)
+    is_pickle = end is not Rejected or bool(imports) or watch.start[:1] == _PROTOCOL
+    complete = end is None or not is_pickle
     contents = FileContents(
-        format=format_,
-        protocol=0 if complete and findings.protocol is None else findings.protocol,
+        format=format_ if is_pickle else _kind(file, watch.start),
+        protocol=0 if complete and is_pickle and findings.protocol is None else findings.protocol,
         size=os.fstat(stream.fileno()).st_size,
         classes=tuple(_printable(f"{found.module}.{found.name}") for found in findings.classes),
-        imports=tuple(_judged(found) for found in {**findings.imports, **watch.named}),
+        imports=tuple(_judged(found, called=found in called) for found in imports),
         complete=complete,
+        is_pickle=is_pickle,
     )
-    pickled = watch.start == b"\x80" or watch.version
-    return TrainedModel(file, "scikit-learn" if pickled else "", watch.version, contents=contents)
+    pickled = _PICKLE.fullmatch(watch.start) or watch.version
+    return TrainedModel(
+        file=file, framework="scikit-learn" if pickled else "", framework_version=watch.version, contents=contents
+    )
 
 
-def _follow(stream: Stream, findings: Findings) -> bool:
-    """Follow every pickle of a file; False where one cannot be followed to its end."""
+def _unread(file: Path, format_: str, stream: BinaryIO) -> TrainedModel:
+    """The description of a file that joblib would read, but Lading does not."""
+    size = os.fstat(stream.fileno()).st_size
+    contents = FileContents(format=format_, protocol=None, size=size, classes=(), imports=(), complete=False)
+    return TrainedModel(file=file, framework="", framework_version="", contents=contents)
+
+
+def _read_without_joblib(file: Path, stream: BinaryIO) -> Findings:
+    """The findings if `pickle.load` reads the file. It takes the bytes of an array for opcodes."""
+    stream.seek(0)
+    findings = Findings()
+    with suppress(Broken):
+        walk(Stream(_opened(file, stream)[1]), findings, arrays=False)
+    findings.settle()
+    return findings
+
+
+def _kind(file: Path, start: bytes) -> str:
+    """The format of a file that is not a pickle; `other` if it is not recognised."""
+    named = _FORMATS.get(file.suffix.lower())
+    return named or next((name for prefix, name in _PREFIXES.items() if start.startswith(prefix)), "other")
+
+
+def _follow(stream: Stream, findings: Findings) -> type[Broken] | None:
+    """Follow every pickle of a file. Returns how the last one broke off, or None if it did not."""
     try:
         walk(stream, findings)
         while stream.starts_pickle():
             walk(stream, findings)
-    except Broken:
-        return False
-    return True
+    except Broken as broken:
+        return type(broken)
+    return None
 
 
-def _judged(found: Global) -> Import:
-    return Import(_printable(found.module), _printable(found.name), judge(found))
+def _judged(found: Global, *, called: bool) -> Import:
+    return Import(module=_printable(found.module), name=_printable(found.name), kind=judge(found, called=called))
 
 
 def _printable(name: str) -> str:
-    """A name as a terminal may show it: whoever wrote the file chose it."""
+    """A name that is safe on a terminal, because the file's author chose it."""
     return name if name.isprintable() else ascii(name)
 
 
 class _Watch:
-    """The pieces of a file, looked at as they pass: for the version, and for dangerous names outside of any pickle."""
+    """Searches the pieces of a file as they pass, for the version and for dangerous names outside of any pickle."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self.start = b""
@@ -102,7 +166,8 @@ class _Watch:
     def __next__(self) -> bytes:
         piece = next(self._pieces)
         window, self._last = self._last + piece, piece[-_OVERLAP:]
-        self.start = self.start or piece[:1]
+        if len(self.start) < 2:
+            self.start += piece[: 2 - len(self.start)]
         self.version = self.version or _version(window)
         if self._searched < _MOST_SEARCHED:
             self._searched += len(piece)
@@ -122,36 +187,46 @@ def _version(window: bytes) -> str:
 
 
 def _opened(file: Path, stream: BinaryIO) -> tuple[str, Iterator[bytes]]:
-    """The name of a file's format, and its bytes, decompressed."""
+    """The name of a file's format, and its decompressed bytes."""
     start = stream.read(8)
     stream.seek(0)
     raw = iter(lambda: stream.read(_PIECE), b"")
     for prefix, (name, open_stream) in _DECOMPRESSORS.items():
-        if start.startswith(prefix):
+        if start.startswith(prefix) and (name != "zlib" or _is_zlib(start)):
             return name, _decompressed(file, raw, open_stream())
-    return "raw", raw
+    return "lz4" if start.startswith(_LZ4) else "raw", raw
+
+
+def _is_zlib(start: bytes) -> bool:
+    """Whether the first two bytes are a header of zlib (RFC 1950). A text can begin with `x` too."""
+    return int.from_bytes(start[:2], "big") % 31 == 0
 
 
 def _decompressed(file: Path, raw: Iterator[bytes], stream: Any) -> Iterator[bytes]:
-    total = 0
-    for block in raw:
-        for piece in _drain(file, stream, block):
-            total += len(piece)
-            if total > _MOST_DECOMPRESSED:
-                return
-            yield piece
+    total, most = 0, max(_MOST_DECOMPRESSED, _RATIO * file.stat().st_size)
+    try:
+        for block in raw:
+            for piece in _drain(file, stream, block):
+                total += len(piece)
+                if total > most:
+                    raise Broken
+                yield piece
+    except BadInput:
+        if total == 0:
+            raise
+        raise Broken from None  # an unpickler acts on the bytes before the damage
 
 
 def _drain(file: Path, stream: Any, block: bytes) -> Iterator[bytes]:
-    """All that a block of compressed bytes gives, never more than a piece at a time."""
+    """The decompressed output of a block, at most one piece at a time."""
     full = True
     while full and not stream.eof:
         try:
             piece = stream.decompress(block, _PIECE)
-        except Exception as error:  # each format has its own
+        except Exception as error:  # each format has its own exception
             raise BadInput(f"{file} is damaged: {error}") from error
         full = len(piece) == _PIECE
-        block = getattr(stream, "unconsumed_tail", b"")  # zlib alone hands back what it has not read
+        block = getattr(stream, "unconsumed_tail", b"")  # only zlib returns the bytes that it has not read
         if piece:
             yield piece
 
@@ -159,7 +234,7 @@ def _drain(file: Path, stream: Any, block: bytes) -> Iterator[bytes]:
 def _zlib() -> Any:
     import zlib
 
-    return zlib.decompressobj(wbits=47)  # 32 + 15: zlib or gzip, by its head
+    return zlib.decompressobj(wbits=47)  # 32 + 15: zlib or gzip, detected by the header
 
 
 def _bz2() -> Any:

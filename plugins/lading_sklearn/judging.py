@@ -1,4 +1,4 @@
-"""What importing a global may do, by its name; and names in bytes that no pickle was followed through."""
+"""Classify the import of a global by its name. Also find names in bytes without a readable pickle."""
 
 from __future__ import annotations
 
@@ -6,20 +6,9 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from .known import is_known, libraries
 from .machine import UNKNOWN, Global
 
-_KNOWN = frozenset(("numpy", "pandas", "scipy", "sklearn"))
-_KNOWN_GLOBALS = {
-    "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple",
-    "_codecs": "encode",
-    "collections": "Counter OrderedDict defaultdict deque",
-    "copyreg": "_reconstructor __newobj__ __newobj_ex__",
-    "datetime": "date datetime time timedelta timezone",
-    "decimal": "Decimal",
-    "fractions": "Fraction",
-    "functools": "partial",
-    "joblib.numpy_pickle": "NDArrayWrapper NumpyArrayWrapper ZNDArrayWrapper",
-}
 # Modules that run commands or code, load other pickles, reach the network or files, or reach other modules.
 _MODULES = """
     _io _pickle _posixsubprocess _socket _thread _winapi aiohttp asyncio atexit bdb cProfile cffi cloudpickle
@@ -57,8 +46,9 @@ _NAMES = """
 """
 _DANGEROUS_NAMES = frozenset(_NAMES.split())
 
-# A global as the old and as the newer protocols write one, wherever it stands; between its two texts may lie a memo
-# operation and the head of a frame. A line `p12` is a memo operation of protocol 0, after a text that ends like a name.
+# A global in the form of the old and the newer protocols, anywhere in the bytes. Between its two texts there can be a
+# memo operation and the head of a frame. A line `p12` is a memo operation of protocol 0, after a text that ends like a
+# name.
 _MODULE = (
     rb"((?:"
     + b"|".join(sorted(name.encode() for name in _DANGEROUS | {"__builtin__", "builtins"}))
@@ -69,27 +59,31 @@ _TEXT = rb"(?:\x8c.|X.\0\0\0)"
 _LINE_END = re.compile(rb"[ci]" + _MODULE + rb"\Z")
 _LINE = re.compile(rb"(?!p\d+\Z)[A-Za-z_][\w.]{0,60}")
 _TEXTS_END = re.compile(_TEXT + _MODULE + _BETWEEN + _TEXT + rb"([A-Za-z_][\w.]{0,60})" + _BETWEEN + rb"\Z", re.DOTALL)
-_LONGEST = 160  # bytes of a global with all that belongs to it
+_LONGEST = 160  # bytes of a global with all its parts
 
 
-def judge(found: Global) -> str:
-    """`known` for the numerical stack's own and harmless types, `dangerous` for what runs code, else `other`."""
+def judge(found: Global, *, called: bool = False) -> str:
+    """`known` for a listed name, `dangerous` for code execution, files and addresses, else `other`.
+
+    `called` tells that the pickle calls the name, and does not only make an object of a class or refer to it. Of the
+    listed libraries, a function that is not listed is dangerous. A class that is not listed can be of another version.
+    """
     top, path = found.module.partition(".")[0], f"{found.module}.{found.name}"
-    parts = found.name.split(".")
-    if found.name in _KNOWN_GLOBALS.get(found.module, "").split():
+    if is_known(found, called=called):
         return "known"
     if (
         found == UNKNOWN
         or top in _DANGEROUS
-        or not (_DANGEROUS | _DANGEROUS_NAMES).isdisjoint(parts)
+        or not (_DANGEROUS | _DANGEROUS_NAMES).isdisjoint(found.name.split("."))
         or any(f"{path}.".startswith(f"{prefix}.") for prefix in _DANGEROUS_PATHS)
+        or (top in libraries() and (called or not found.name[:1].isupper()))
     ):
         return "dangerous"
-    return "known" if top in _KNOWN and len(parts) == 1 else "other"
+    return "other"
 
 
 def named(window: bytes) -> Iterator[Global]:
-    """The dangerous globals that these bytes name, whatever they are part of."""
+    """The dangerous globals that these bytes name, in any context."""
     for module, name in (*_in_lines(window), *_in_texts(window)):
         found = Global(module.decode(), name.decode())
         if judge(found) == "dangerous":

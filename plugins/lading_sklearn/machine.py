@@ -1,4 +1,4 @@
-"""The machine of a pickle: its stack, its memo and what it imports, as far as values are known."""
+"""The machine of a pickle: its stack, its memo and its imports, as far as values are known."""
 
 from __future__ import annotations
 
@@ -9,36 +9,58 @@ from typing import Any, NamedTuple
 from .bytestream import Broken
 
 _MOST_IMPORTS = 1000
-_MAKERS = (("copyreg", "_reconstructor"), ("copyreg", "__newobj__"), ("copyreg", "__newobj_ex__"))
+_RECONSTRUCTOR = ("copyreg", "_reconstructor")  # it calls the constructor of its second argument
+_CREATORS = (_RECONSTRUCTOR, ("copyreg", "__newobj__"), ("copyreg", "__newobj_ex__"))
+_INDEXES = ("", "Datetime", "Interval", "Period", "Timedelta")
+_MAKERS = ("newObj", "_reconstruct", "_mareconstruct", *(f"_new_{kind}Index" for kind in _INDEXES))
+_CYTHON_MAKER = "__pyx_unpickle_"
+_BASES = ("bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple")
+_RANDOM = ("numpy.random._pickle", "numpy.random.")  # these functions call their arguments
 
 
 class Global(NamedTuple):
-    """What a pickle imports. One whose names it puts together while it runs is `?`."""
+    """An import of a pickle. Its name is `?` if the pickle composes the name while it runs."""
 
     module: str
     name: str
 
 
 UNKNOWN = Global("?", "?")
+GETATTR, PARTIAL = Global("builtins", "getattr"), Global("functools", "partial")
+_METHODS = ("_entropy",)  # the bound methods that SciPy keeps with a distribution
+WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")  # the description of an array that joblib writes
+UNSEEN: object = object()
+"""A value of which nothing is known, except that it is a text, a number, bytes, a list or a set."""
 
 
 class Object:
-    """What a pickle makes of a global and arguments, and the state that it is given afterwards."""
+    """An object that a pickle creates from a global and arguments, and the state that it receives afterwards."""
 
-    def __init__(self, made_of: Any, arguments: Any) -> None:
+    def __init__(self, made_of: Any, arguments: Any, state: Any = None) -> None:
         self.made_of = made_of
         self.arguments = arguments
-        self.state: Any = None
+        self.state = state
 
 
 class Findings:
-    """What was found in the pickles of a file: globals and classes in the order of their appearance."""
+    """The globals and classes in the pickles of a file, in the order of their appearance."""
 
     def __init__(self) -> None:
         self.imports: dict[Global, None] = {}
         self.classes: dict[Global, None] = {}
-        self.protocol: int | None = None  # of the first pickle
+        self.called: set[Global] = set()
+        self.arrays = 0  # those that joblib writes between the opcodes
+        self.unclear: dict[Global, int] = {}  # how often a global is on the stack, and not used in its harmless form
+        self.protocol: int | None = None  # the protocol of the first pickle
         self.steps = 0
+
+    def settle(self) -> None:
+        """Judge the globals that are harmless only in one form. Another use of a class counts as a call."""
+        self.called |= self.used_otherwise()
+
+    def used_otherwise(self) -> set[Global]:
+        """The globals that are harmless only in one form, and were used in another one."""
+        return {found for found, unclear in self.unclear.items() if unclear}
 
 
 class Machine(ABC):
@@ -55,7 +77,7 @@ class Machine(ABC):
         self.memo: dict[int, Any] = {}
 
     def declare(self, protocol: int) -> None:
-        """Take note of the protocol that the pickle says it has."""
+        """Record the protocol that the pickle declares."""
         self.protocol = protocol
         if self.findings.protocol is None:
             self.findings.protocol = protocol
@@ -73,24 +95,86 @@ class Machine(ABC):
     def found(self, module: object, name: object) -> Global:
         known = isinstance(module, str) and isinstance(name, str)
         made = Global(str(module), str(name)) if known else UNKNOWN
-        if self.protocol < 3:  # whose names are those of Python 2
+        if self.protocol < 3:  # older protocols use the names of Python 2
             made = Global(*NAME_MAPPING.get(made, (IMPORT_MAPPING.get(made.module, made.module), made.name)))
         self.findings.imports[made] = None
+        self.used(made)
         if len(self.findings.imports) > _MOST_IMPORTS:
             raise Broken
         return made
 
+    def used(self, value: Any) -> None:
+        """Count a value that was put on the stack, if it is a global that is harmless only in one form.
+
+        Arguments count as their first one: it can be a class.
+        """
+        value = value[0] if type(value) is tuple and value else value
+        if isinstance(value, Global) and (value in (GETATTR, PARTIAL, WRAPPER) or self.is_class_only(value)):
+            self.findings.unclear[value] = self.findings.unclear.get(value, 0) + 1
+
+    def used_as_class(self, made_of: Any) -> None:
+        """Take back the count of a class: an object of it is made, and its state is checked."""
+        if isinstance(made_of, Global) and made_of in self.findings.unclear:
+            self.findings.unclear[made_of] -= 1
+
+    def suspect(self) -> None:
+        """Record an effect that has no name in the file."""
+        self.findings.imports[UNKNOWN] = None
+
     def make(self, made_of: Any, arguments: Any) -> None:
-        """An object of a class."""
+        """Create an object of a class, without its constructor."""
         if isinstance(made_of, Global):
             self.findings.classes[made_of] = None
+            self.used_as_class(made_of)
+        else:
+            self.suspect()
         self.stack.append(Object(made_of, arguments))
 
     def call(self, function: Any, arguments: Any) -> None:
-        if function in _MAKERS:  # how the older protocols make an object of a class
+        """Call a global. Only pickles that hide something call another value."""
+        if not isinstance(function, Global) or not _are_harmless(function, arguments):
+            self.suspect()
+        if function in _CREATORS:  # how the older protocols create an object of a class
             self.make(arguments[0], arguments[1:])
-        else:
-            self.stack.append(Object(function, arguments))
+            return
+        if function == PARTIAL:
+            self.findings.unclear[PARTIAL] -= _is_partial(arguments)
+        elif function == GETATTR:
+            self.findings.unclear[GETATTR] -= self._is_method(arguments)
+        elif isinstance(function, Global):
+            self.findings.called.add(function)
+        self.stack.append(self._made_by(function, arguments) if _is_maker(function) else Object(function, arguments))
+
+    def _is_method(self, arguments: Any) -> bool:
+        """Whether a bound method is meant that SciPy writes. Any other attribute can be a property, which runs code."""
+        owner, *names = _values(arguments) or (None,)
+        is_owner = isinstance(owner, Object) and isinstance(owner.made_of, Global)
+        return is_owner and self.is_class_only(owner.made_of) and len(names) == 1 and names[0] in _METHODS
+
+    def _made_by(self, function: Global, arguments: Any) -> Object:
+        """The object that a function of a library makes of the class that is its first argument."""
+        made_of, *rest = _values(arguments) or (None,)
+        if not isinstance(made_of, Global):
+            self.suspect()
+        elif function.module.startswith("pandas") and not made_of.module.startswith("pandas"):
+            self.suspect()  # the function passes arguments on to the class
+        elif made_of != WRAPPER:
+            self.used_as_class(made_of)
+        return Object(made_of, tuple(rest))
+
+    def construct(self, made_of: Any, arguments: tuple[Any, ...]) -> None:
+        """Create an object as protocol 0 does: with arguments, the constructor is called."""
+        if arguments and isinstance(made_of, Global):
+            self.findings.called.add(made_of)
+        self.make(made_of, arguments)
+
+    @abstractmethod
+    def framed(self, size: int) -> None:
+        """Begin a frame of `size` bytes."""
+
+    @abstractmethod
+    def is_class_only(self, found: Global) -> bool:
+        """Whether a class is harmless only if an object of it is made, and gets its state."""
 
     @abstractmethod
     def build(self, state: Any) -> None:
@@ -98,4 +182,36 @@ class Machine(ABC):
 
     @abstractmethod
     def nested(self, value: bytes) -> None:
-        """Follow a pickle that lies in another one as bytes, as far as it is one."""
+        """Follow a pickle that is nested in another one as bytes, as far as it is valid."""
+
+
+def _are_harmless(function: Global, arguments: Any) -> bool:
+    """Whether a function that calls its arguments gets only those that pickle itself writes."""
+    if function == _RECONSTRUCTOR:
+        return _has_plain_base(arguments)
+    return function.module != _RANDOM[0] or all(map(_is_random, _values(arguments)))
+
+
+def _is_maker(function: Any) -> bool:
+    """Whether a function makes an object of its first argument. In each module, a name like this means this."""
+    return isinstance(function, Global) and (function.name in _MAKERS or function.name.startswith(_CYTHON_MAKER))
+
+
+def _is_partial(arguments: Any) -> bool:
+    """Whether a partial function is only made, of a function that is itself judged."""
+    return len(_values(arguments)) == 1 and isinstance(_values(arguments)[0], Global)
+
+
+def _has_plain_base(arguments: Any) -> bool:
+    base = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else None
+    return isinstance(base, Global) and base.module == "builtins" and base.name in _BASES
+
+
+def _values(arguments: Any) -> tuple[Any, ...]:
+    return arguments if isinstance(arguments, tuple) else (None,)
+
+
+def _is_random(value: Any) -> bool:
+    """Whether a value is a name of a bit generator, or comes from NumPy's random module."""
+    made_of = value.made_of if isinstance(value, Object) else value
+    return isinstance(made_of, str) or (isinstance(made_of, Global) and made_of.module.startswith(_RANDOM[1]))

@@ -1,30 +1,48 @@
-"""What each opcode does to the values that are known; all others only take and give as many as they say."""
+"""The effect of each opcode on the known values. All other opcodes only take and give their number of values."""
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .machine import Machine
+from .bytestream import Rejected
+from .machine import UNSEEN, Machine
 
 Handler = Callable[[Machine, bytes], None]
 
-_LONGEST_TEXT = 256  # bytes; no longer text names a global
-_MOST_ITEMS = 64  # of a dictionary; an array's description has fewer
+_LONGEST_TEXT = 256  # bytes; a longer text cannot name a global
+_MOST_ITEMS = 64  # items of a dictionary; an array's description has fewer
+_CODE = b"\ndef _parse_args("  # the code that SciPy keeps with a distribution
+_LONGEST_CODE = 4096
+_DESCRIBING = ("__doc__", "__name__")  # honest objects have these
+UNREADABLE = None
+"""The key of a dictionary of which not everything is known. Its value tells whether all keys are ordinary."""
 
 
 def _text(machine: Machine, argument: bytes) -> None:
-    machine.stack.append(argument.decode("utf-8", "replace") if len(argument) <= _LONGEST_TEXT else None)
+    is_short = len(argument) <= (_LONGEST_CODE if argument.startswith(_CODE) else _LONGEST_TEXT)
+    machine.stack.append(argument.decode("utf-8", "replace") if is_short else UNSEEN)
 
 
 def _bytes(machine: Machine, argument: bytes) -> None:
     machine.nested(argument)
-    machine.stack.append(None)
+    machine.stack.append(UNSEEN)
 
 
 def _old_text(machine: Machine, argument: bytes) -> None:
     machine.nested(argument)
     _text(machine, argument)
+
+
+def _quoted_text(machine: Machine, argument: bytes) -> None:
+    decoded: Any = codecs.escape_decode(argument.strip()[1:-1])[0]
+    _old_text(machine, decoded)
+
+
+def _escaped_text(machine: Machine, argument: bytes) -> None:
+    _text(machine, argument.decode("raw-unicode-escape").encode("utf-8", "replace"))
 
 
 def _number(machine: Machine, argument: bytes) -> None:
@@ -33,6 +51,13 @@ def _number(machine: Machine, argument: bytes) -> None:
 
 def _signed(machine: Machine, argument: bytes) -> None:
     machine.stack.append(int.from_bytes(argument[:_LONGEST_TEXT], "little", signed=True))
+
+
+def _number_in_digits(machine: Machine, argument: bytes) -> None:
+    text = argument.strip().rstrip(b"L")
+    if not re.match(rb"[+-]?\d", text):  # no base has such a number
+        raise Rejected
+    machine.stack.append(int(text))
 
 
 def _mark(machine: Machine, _argument: bytes) -> None:
@@ -46,6 +71,11 @@ def _pop(machine: Machine, _argument: bytes) -> None:
         machine.stack.pop()
 
 
+def _duplicate(machine: Machine, _argument: bytes) -> None:
+    machine.stack.append(machine.stack[-1])
+    machine.used(machine.stack[-1])
+
+
 def _place(argument: bytes) -> int:
     return int.from_bytes(argument, "little")
 
@@ -56,6 +86,7 @@ def _put(machine: Machine, place: int) -> None:
 
 def _get(machine: Machine, place: int) -> None:
     machine.stack.append(machine.memo[place])
+    machine.used(machine.memo[place])
 
 
 def _tuple(size: int) -> Handler:
@@ -83,12 +114,33 @@ def _dictionary(machine: Machine, _argument: bytes) -> None:
 
 
 def _fill(known: Any, items: list[Any]) -> None:
-    if isinstance(known, dict) and len(known) + len(items) <= _MOST_ITEMS:
-        known.update({key: value for key, value in zip(items[::2], items[1::2], strict=False) if isinstance(key, str)})
+    """Fill a dictionary. If it gets a key that is not known, or too many, all of it becomes unknown."""
+    if not isinstance(known, dict):
+        return
+    keys = items[::2]
+    is_known = UNREADABLE not in known and all(isinstance(key, str | int) for key in keys)
+    if is_known:
+        known.update(zip(keys, items[1::2], strict=False))
+    if not is_known or len(known) > _MOST_ITEMS:
+        are_ordinary = has_ordinary_keys(known) and all(map(_is_ordinary, keys))
+        known.clear()
+        known[UNREADABLE] = are_ordinary
+
+
+def has_ordinary_keys(known: dict[Any, Any]) -> bool:
+    """Whether no key of a dictionary is special, such as `__class__`, or is unknown."""
+    return bool(known.get(UNREADABLE, True)) and all(map(_is_ordinary, known.keys() - {UNREADABLE}))
+
+
+def _is_ordinary(key: Any) -> bool:
+    is_special = isinstance(key, str) and key.startswith("__") and key.endswith("__") and key not in _DESCRIBING
+    return isinstance(key, str | int) and not is_special
 
 
 def _global(machine: Machine, argument: bytes) -> None:
     module, _, name = argument.decode("utf-8", "replace").partition("\n")
+    if not machine.protocol and not all(part.isidentifier() for part in module.split(".")):
+        raise Rejected  # a text file that begins with the letter of this opcode
     machine.stack.append(machine.found(module, name))
 
 
@@ -104,12 +156,12 @@ def _extension(machine: Machine, _argument: bytes) -> None:
 def _instance(machine: Machine, argument: bytes) -> None:
     arguments = tuple(machine.pop_mark())
     _global(machine, argument)
-    machine.make(machine.pop(), arguments)
+    machine.construct(machine.pop(), arguments)
 
 
 def _object(machine: Machine, _argument: bytes) -> None:
     made_of, *arguments = machine.pop_mark()
-    machine.make(made_of, tuple(arguments))
+    machine.construct(made_of, tuple(arguments))
 
 
 def _new_object(machine: Machine, _argument: bytes) -> None:
@@ -133,16 +185,19 @@ def _build(machine: Machine, _argument: bytes) -> None:
 
 HANDLERS: Mapping[str, Handler] = {
     "PROTO": lambda machine, argument: machine.declare(argument[0]),
-    "STRING": lambda machine, argument: _old_text(machine, argument.strip()[1:-1]),
+    "STRING": _quoted_text,
+    "UNICODE": _escaped_text,
     **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), _old_text),
-    **dict.fromkeys(("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"), _text),
+    **dict.fromkeys(("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"), _text),
     **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"), _bytes),
     **dict.fromkeys(("BININT1", "BININT2"), _number),
     **dict.fromkeys(("BININT", "LONG1", "LONG4"), _signed),
-    **dict.fromkeys(("INT", "LONG"), lambda machine, argument: machine.stack.append(int(argument.rstrip(b"L")))),
+    **dict.fromkeys(("INT", "LONG"), _number_in_digits),
+    "NONE": lambda machine, _argument: machine.stack.append(None),
+    "FRAME": lambda machine, argument: machine.framed(int.from_bytes(argument, "little")),
     "MARK": _mark,
     "POP": _pop,
-    "DUP": lambda machine, _argument: machine.stack.append(machine.stack[-1]),
+    "DUP": _duplicate,
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), lambda machine, argument: _put(machine, _place(argument))),
     **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda machine, argument: _get(machine, _place(argument))),
     "PUT": lambda machine, argument: _put(machine, int(argument)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from lading import InputPath, Json, Options, Range, Text
 
@@ -18,13 +18,13 @@ class Step(Options):
     """One named step of a pipeline."""
 
     name: Annotated[str, Text(pattern=r"^[A-Za-z]\w*$", max_length=200)]
-    """What the step is called."""
+    """Name of the step."""
 
     estimator: DottedName
     """Dotted name of its class, such as `sklearn.preprocessing.StandardScaler`."""
 
     params: Mapping[str, Json] = field(default_factory=dict)
-    """Arguments of the class; `{estimator: NAME, params: {...}}` anywhere in them is an estimator of its own."""
+    """Arguments of the class; `{estimator: NAME, params: {...}}` anywhere in them is a nested estimator."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,14 @@ class SklearnOptions(Options):
     """The named steps of a pipeline, the last of which predicts."""
 
     inputs: tuple[InputPath, ...] = ()
-    """Further files and folders of which a change trains again. The files of the project that Python code reads count
-    anyway; name here what a library reads without Python (Parquet, HDF5), what another program reads, and files outside
-    the project."""
+    """Additional inputs: a change of these files and folders trains again. Files of the project that Python code reads
+    are inputs already. Name files here that a library reads without Python (Parquet, HDF5) or another program reads,
+    and files outside the project."""
 
     script: InputPath | None = None
-    """A Python file with `def train(data, log, **params)` that returns a fitted model; `log(name, value)` keeps a
-    metric. The file goes into every package of the model; modules that it imports are named in `package: include`."""
+    """A Python file with `def train(data, log, **params)`. It returns a fitted model, or the `Path` of a file or folder
+    with a saved model; `log(name, value)` records a metric. The script runs in an empty folder. The file goes into
+    every package of the model; modules that it imports are named in `package: include`."""
 
     params: Mapping[str, Json] = field(default_factory=dict)
     """Arguments of the estimator or of the script's function."""
@@ -66,6 +67,9 @@ class SklearnOptions(Options):
 
     time_limit: Annotated[float, Range(gt=0)] | None = None
     """Seconds after which the training is stopped."""
+
+    save_as: Literal["joblib", "skops"] = "joblib"
+    """The format of the model file. `skops` needs the extra `skops`; such a file runs no code when it is loaded."""
 
     env: tuple[Variable, ...] = ()
     """Names of the environment variables that the training may see beyond the usual ones (PATH, HOME, ...)."""
@@ -82,6 +86,35 @@ class SklearnOptions(Options):
     @property
     def cannot_record(self) -> str:
         return "a training script chooses its own rows" if self.script else ""
+
+    @property
+    def nothing_held_out(self) -> str:
+        if self.script:
+            return "a training script holds out its own rows"
+        if self.test_size is None:
+            return "the training holds no rows out, because it has no test_size"
+        return (
+            "" if self.random_state is not None else "the split of the training cannot be repeated without random_state"
+        )
+
+
+@dataclass(frozen=True)
+class SklearnEvaluation(Options):
+    """How the metrics of a model are measured."""
+
+    features: tuple[Name, ...] = ()
+    """The columns of `data` that the model predicts from; by default those that it was trained on."""
+
+    label: Name | None = None
+    """The column of `data` with the right answers; by default the label of the training, or the one column left."""
+
+    time_limit: Annotated[float, Range(gt=0)] | None = None
+    """Seconds after which the evaluation is stopped."""
+
+    def unknown_metric(self, name: str, training: Options | None) -> str:
+        from .metrics import unknown_metric  # it imports scikit-learn for a name that it does not know itself
+
+        return unknown_metric(name, scripted=isinstance(training, SklearnOptions) and training.script is not None)
 
 
 def _choose(chosen: list[str]) -> str:

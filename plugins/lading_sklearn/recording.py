@@ -1,4 +1,4 @@
-"""Golden requests, recorded: rows of the training data, and what the model that was just fitted says to them."""
+"""Record golden requests: rows of the training data with the predictions of the model that was just fitted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from lading import Json, StageFailed
 
 
 def record(model: Any, inputs: Any, wanted: int) -> list[dict[str, Json]]:
-    """Requests and responses, in the form that the default scoring script takes, for `wanted` rows of `inputs`.
+    """Requests and responses for `wanted` rows of `inputs`, in the form of the default scoring script.
 
-    The rows are spread evenly over the data, from the first to the last; all of them where there are not so many.
-    `inputs` has shape (rows, features). Raises StageFailed for an answer that is no finite number, text or list.
+    The rows are evenly spread over the data, from the first to the last. If there are fewer than `wanted`, all are
+    used. `inputs` has shape (rows, features). Raises StageFailed for an answer that is not a finite number, text or
+    list.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Training by script: the user's own `train(data, log, **params)`, under the name of its module."""
+"""Train with a script: the user's own `train(data, log, **params)`, imported under the name of its module."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from .fitting import Fitted
 
 
 def fit_script(spec: Mapping[str, Json]) -> Fitted:
-    """Run the script. Raises BadInput for one without `train`, StageFailed where it returns no fitted model; what the
-    script itself raises comes through.
+    """Run the script. It returns a fitted model, or the path of the file or folder with its saved model.
+
+    Raises BadInput for a script without `train`, and StageFailed if it returns neither. The script's own errors are
+    passed on.
     """
     script = Path(spec["script"])
     train = getattr(_load(script), "train", None)
@@ -28,7 +30,10 @@ def fit_script(spec: Mapping[str, Json]) -> Fitted:
         metrics[str(name)] = value
 
     model = train(_paths(spec["data"]), log, **spec["params"])
-    _check_fitted(script, model)
+    if isinstance(model, Path):
+        _check_saved(script, model)
+    else:
+        _check_fitted(script, model)
     return Fitted(
         model,
         parameters={"script": script.name, **{f"params.{name}": value for name, value in spec["params"].items()}},
@@ -38,17 +43,25 @@ def fit_script(spec: Mapping[str, Json]) -> Fitted:
 
 
 def _load(script: Path) -> ModuleType:
-    """Import a script by its own name, under which its classes are found again where the model is scored."""
+    """Import a script by its own name, so that its classes are found again at scoring."""
     sys.path.insert(0, str(script.parent))
     name = script.stem
     module = importlib.import_module(name)
     if not module.__file__ or not script.samefile(module.__file__):
-        raise BadInput(f"{script}: a module called {name} is there already", hint="give the script another name")
+        raise BadInput(f"{script}: a module called {name} exists already", hint="give the script another name")
     return module
 
 
 def _paths(data: Json) -> Path | dict[str, Path]:
     return Path(data) if isinstance(data, str) else {name: Path(path) for name, path in data.items()}
+
+
+def _check_saved(script: Path, model: Path) -> None:
+    if not model.exists():
+        raise StageFailed(f"{script.name} returned the path {model}, which does not exist")
+    if model.is_dir() and Path.cwd().is_relative_to(model.resolve()):
+        hint = "save the model in a folder for it alone"
+        raise StageFailed(f"{script.name} returned {model}, which is a work folder of the training", hint=hint)
 
 
 def _check_fitted(script: Path, model: Any) -> None:
@@ -68,7 +81,9 @@ def _check_fitted(script: Path, model: Any) -> None:
 
 
 def _columns(model: Any) -> tuple[tuple[str, str], ...]:
-    """The columns that a fitted model remembers: those of a data frame by name, whose dtypes it does not keep."""
+    """The columns that a fitted model remembers. Columns of a data frame have names, but the model does not keep
+    dtypes.
+    """
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         return tuple((str(name), "object") for name in names)

@@ -1,4 +1,4 @@
-"""CSV files as people have them, read into the columns that a training asks for."""
+"""Read common CSV files into the columns that a training requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _INT64 = 2**63
-_MOST_DIGITS = 20  # of an int64, with its sign
+_MOST_DIGITS = 20  # digits of an int64, including its sign
 _MISSING = ("", "nan")
 
 
@@ -36,12 +36,18 @@ class Text:
 
 
 def read_columns(file: Path, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
-    """The columns `names` of a CSV file: int64 or float64 arrays, and object arrays of str for columns of text.
+    """Read the columns `names` of a CSV file: int64 or float64 arrays, and object arrays of str for text.
 
-    Raises BadInput, at `file:line`, for what is not a table of one header and complete rows, and for a column that is
-    missing, twice there, partly text or not finite.
+    Raises BadInput, at `file:line`, for a file without one header and complete rows. Also for a column that is missing,
+    doubled, partly text or not finite.
     """
     return {text.name: _array(text) for text in _read_text(file, names)}
+
+
+def read_header(file: Path) -> list[str]:
+    """The names of the columns of a CSV file."""
+    _line, header = next(_rows(file), (1, []))
+    return [cell.strip() for cell in header]
 
 
 def _read_text(file: Path, names: Sequence[str]) -> list[Text]:
@@ -54,7 +60,7 @@ def _read_text(file: Path, names: Sequence[str]) -> list[Text]:
     cells: list[list[str]] = [[] for _name in names]
     for line, row in rows:
         if len(row) != len(header):
-            raise BadInput(f"{file}:{line}: {len(row)} cells, where the header has {len(header)}")
+            raise BadInput(f"{file}:{line}: {len(row)} cells, but the header has {len(header)}")
         lines.append(line)
         for column, place in zip(cells, places, strict=True):
             column.append(row[place].strip())
@@ -64,7 +70,7 @@ def _read_text(file: Path, names: Sequence[str]) -> list[Text]:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a file, each with the line on which it starts; blank lines are none."""
+    """The rows of a file, each with the line on which it starts. Blank lines are skipped."""
     reader = csv.reader(io.StringIO(_decoded(file), newline=""), strict=True)
     end = 0
     try:
@@ -95,7 +101,7 @@ def _place(where: str, header: Sequence[str], name: str) -> int:
     if len(found) == 1:
         return found[0]
     if found:
-        raise BadInput(f"{where}: the column {name} is there {len(found)} times", hint="rename all but one")
+        raise BadInput(f"{where}: the column {name} exists {len(found)} times", hint="rename all but one")
     known = [cell.strip() for cell in header]
     close = get_close_matches(name, known, n=1)
     guess = f"did you mean {close[0]}?" if close else f"the file has {', '.join(known)}"
@@ -120,7 +126,7 @@ def _array(text: Text) -> np.ndarray[Any, Any]:
 
 
 def _number(cell: str) -> int | float | None:
-    if "_" in cell:  # 1_000 is a number to Python alone
+    if "_" in cell:  # only Python reads 1_000 as a number
         return None
     whole = len(cell) <= _MOST_DIGITS and cell.lstrip("+-").isdecimal()
     try:

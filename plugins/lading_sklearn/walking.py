@@ -1,22 +1,27 @@
-"""A pickle, followed as the unpickler would and never obeyed: what it imports is only written down."""
+"""Follow a pickle like the unpickler, without executing it. Its imports are only recorded."""
 
 from __future__ import annotations
 
 import pickletools
 import re
-from math import prod
 from typing import Any
 
-from .bytestream import Broken, Stream
-from .machine import Findings, Machine, Object
-from .opcodes import HANDLERS
+from .bytestream import Broken, Rejected, Stream
+from .known import is_distribution
+from .machine import PARTIAL, UNSEEN, WRAPPER, Findings, Global, Machine, Object
+from .opcodes import HANDLERS, UNREADABLE
+from .states import DTYPE, array_of, is_fresh, is_plain, item
 
-_MOST_STEPS = 3_000_000  # opcodes; some seconds
-_MOST_NESTED = 4  # pickles within pickles
-_LONGEST_VALUE = 16 << 20  # bytes; longer ones are passed over
-_ARRAY = ("joblib.numpy_pickle", "NumpyArrayWrapper")
-_DTYPE = re.compile(r"([biufcmMSUVO])(\d{1,9})")
+_MOST_STEPS = 20_000_000  # opcodes, of some two million words; half a minute
+_MOST_NESTED = 4  # levels of pickles within pickles
+_LONGEST_VALUE = 16 << 20  # bytes; longer values are skipped
 _START = re.compile(rb"\x80[\0-\x05]")
+_PLAIN = r"[\w, =]*"
+_CODE = re.compile(
+    rf"\ndef _parse_args\(self, {_PLAIN}\):\n    return \({_PLAIN}\), {_PLAIN}\n"
+    rf"\ndef _parse_args_rvs\(self, {_PLAIN}, size=None\):\n    return self\._argcheck_rvs\({_PLAIN}, size=size\)\n"
+    rf"\ndef _parse_args_stats\(self, {_PLAIN}, moments='mv'\):\n    return \({_PLAIN}\), {_PLAIN}, moments\n"
+)
 _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 _WIDTHS = {
     pickletools.TAKEN_FROM_ARGUMENT1: 1,
@@ -26,26 +31,32 @@ _WIDTHS = {
 }
 
 
-def walk(stream: Stream, findings: Findings, depth: int = 0) -> None:
+def walk(stream: Stream, findings: Findings, depth: int = 0, *, arrays: bool = True) -> None:
     """Follow a pickle to its end, with the pickles in it and the arrays that joblib writes between its opcodes.
 
-    Raises Broken where it cannot be followed to its end; what was found until then is in `findings`.
+    Without `arrays`, the bytes of an array are read as opcodes, as the unpickler of Python does.
+    Raises Broken if it cannot be followed to its end, and Rejected if an unpickler could not follow it either.
+    `findings` then has everything found so far.
     """
     if depth > _MOST_NESTED:
         raise Broken
     try:
-        _Walk(stream, findings, depth).run()
-    except (IndexError, KeyError, TypeError, ValueError) as error:  # an empty stack, an unknown opcode, no number, ...
+        _Walk(stream, findings, depth, arrays=arrays).run()
+    except (IndexError, KeyError) as error:  # an empty stack, an unknown opcode, an empty place of the memo
+        raise Rejected from error
+    except (TypeError, ValueError) as error:  # no number, no array, ...
         raise Broken from error
 
 
 class _Walk(Machine):
     """One pickle, followed opcode by opcode."""
 
-    def __init__(self, stream: Stream, findings: Findings, depth: int) -> None:
+    def __init__(self, stream: Stream, findings: Findings, depth: int, *, arrays: bool) -> None:
         super().__init__(findings)
+        self._arrays = arrays
         self._stream = stream
         self._depth = depth
+        self._frame_end = 0
 
     def run(self) -> None:
         while (opcode := _OPCODES[self._stream.read(1)[0]]).name != "STOP":
@@ -58,36 +69,70 @@ class _Walk(Machine):
                 handler(self, argument)
             else:
                 self._take_and_give(opcode)
+        self._leave_frame()
+
+    def framed(self, size: int) -> None:
+        self._frame_end = max(self._frame_end, self._stream.position + size)
+
+    def is_class_only(self, found: Global) -> bool:
+        return is_distribution(found)
 
     def build(self, state: Any) -> None:
-        """Give the last object its state; where that describes an array, joblib has written its bytes next."""
+        """Give the last object its state. If the state describes an array, joblib's bytes of the array follow."""
         made = self.stack[-1]
+        if not isinstance(made, Object) or not is_fresh(made) or not is_plain(state):
+            self.suspect()
         if isinstance(made, Object):
+            self._check(made, state)
             made.state = state
-            if made.made_of == _ARRAY:
+            if made.made_of == WRAPPER and not self._arrays:
+                self._stop_at_objects(state)
+            elif made.made_of == WRAPPER:
+                self.findings.arrays += 1
                 self._pass_array(state)
 
+    def _check(self, made: Object, state: Any) -> None:
+        """Check the states that are harmless only in one form."""
+        if is_distribution(made.made_of) and not _has_plain_code(state):
+            self.findings.called.add(made.made_of)
+        if made.made_of == PARTIAL and not _repeats(made.arguments, state):
+            self.suspect()
+        if made.made_of in (WRAPPER, DTYPE) and made.state is not None:  # the first state has an effect on the second
+            raise Broken
+        if made.made_of == DTYPE:
+            item(Object(made.made_of, made.arguments, state))
+
+    def _leave_frame(self) -> None:
+        """Check that a frame is at its end. Otherwise an unpickler goes on after the frame, and not here."""
+        if self._stream.position < self._frame_end:
+            raise Broken
+
     def nested(self, value: bytes) -> None:
-        """Follow a pickle that lies in another one as bytes, as far as it is one."""
+        """Follow a pickle that is nested in another one as bytes, as far as it is valid."""
         if _START.match(value):
             try:
                 walk(Stream(iter([value])), self.findings, self._depth + 1)
             except Broken:
                 return
 
+    def _stop_at_objects(self, state: Any) -> None:
+        """Stop at an array of objects: its pickle has its own memo, and names nothing if it is read with another."""
+        if isinstance(state, dict) and isinstance(state.get("dtype"), Object) and item(state["dtype"])[0] == "O":
+            raise Rejected
+
     def _pass_array(self, state: Any) -> None:
-        if not isinstance(state, dict):
-            raise Broken
-        kind, size = _item(state["dtype"])
-        if kind == "O":  # an array of objects is a pickle of its own
+        array = array_of(state)
+        self._leave_frame()
+        self.stack[-1] = array.read  # joblib puts it in the place of the description
+        if array.holds_objects:
             walk(self._stream, self.findings, self._depth + 1)
             return
-        if state.get("numpy_array_alignment_bytes") is not None:
+        if array.is_aligned:
             self._stream.skip(self._stream.read(1)[0])
-        self._stream.skip(_count(state["shape"]) * size)
+        self._stream.skip(array.size)
 
     def _argument(self, kind: pickletools.ArgumentDescriptor) -> bytes:
-        """The bytes of an opcode's argument; none where it is too long to be looked at."""
+        """The bytes of an opcode's argument; empty if it is too long to examine."""
         size = kind.n
         if size == pickletools.UP_TO_NEWLINE:
             lines = 2 if kind.name.endswith("pair") else 1
@@ -100,27 +145,22 @@ class _Walk(Machine):
         return self._stream.read(size)
 
     def _take_and_give(self, opcode: pickletools.OpcodeInfo) -> None:
-        """Take and give as many values as the opcode does, without knowing them."""
+        """Take and give the opcode's number of values, without knowing them."""
         before = [item.name for item in opcode.stack_before]
         if "mark" in before:
             self.pop_mark()
             before = before[: before.index("mark")]
         for _value in before:
             self.stack.pop()
-        self.stack += [None] * len(opcode.stack_after)
+        self.stack += [UNSEEN] * len(opcode.stack_after)
 
 
-def _item(dtype: Object) -> tuple[str, int]:
-    """Kind and size (bytes) of an array's items; a record that holds objects is of the kind of objects, `O`."""
-    match = _DTYPE.fullmatch(dtype.arguments[0]) if isinstance(dtype, Object) else None
-    if match is None:
-        raise Broken
-    kind = match[1]
-    holds_objects = kind == "V" and dtype.state is not None and dtype.state[7] & 1
-    return "O" if holds_objects else kind, int(match[2]) * (4 if kind == "U" else 1)
+def _has_plain_code(state: Any) -> bool:
+    """Whether the code that SciPy runs, when a distribution gets its state, is the code that SciPy writes."""
+    code = state.get("_parse_arg_template") if isinstance(state, dict) and UNREADABLE not in state else None
+    return isinstance(code, str) and _CODE.fullmatch(code) is not None
 
 
-def _count(shape: tuple[int, ...]) -> int:
-    if not all(isinstance(length, int) and length >= 0 for length in shape):
-        raise Broken
-    return prod(shape)
+def _repeats(arguments: Any, state: Any) -> bool:
+    """Whether the state of a partial function keeps its function, which is known."""
+    return isinstance(state, tuple) and len(state) == 4 and isinstance(arguments, tuple) and state[:1] == arguments

@@ -1,4 +1,4 @@
-"""The observer `webhook`: what happens, posted as JSON to a URL."""
+"""The observer `webhook`: post events as JSON to a URL."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from .options import WebhookOptions
 
 @hookimpl
 def lading_describe() -> Description:
-    return Description(summary="posts events as JSON to a URL, as Slack takes them or whole", options=WebhookOptions)
+    return Description(
+        summary="posts events as JSON to a URL, in Slack's format or complete", api=1, options=WebhookOptions
+    )
 
 
 @hookimpl
 def lading_observe(event: Event, options: WebhookOptions, context: Context) -> None:
-    """Post an event that was asked for.
+    """Post an event if the options select it.
 
-    Raises BadInput for a URL or header that cannot be used, StageFailed where the receiver refuses the message, and
-    Transient where it does not take it in time.
+    Raises BadInput for an unusable URL or header, StageFailed if the receiver refuses the message, and Transient if it
+    does not accept it in time.
     """
     if event.kind in options.events:
-        from .posting import post  # most events are not asked for
+        from .posting import post  # most events are not selected
 
         post(event, options, context)

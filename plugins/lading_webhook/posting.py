@@ -1,21 +1,19 @@
-"""One event to one URL: tries with a growing pause, or the pause that the receiver asks for, until a deadline.
+"""Post one event to one URL. Retry with growing pauses, or with those that the receiver requests, until a deadline.
 
-Messages name the variable that has the URL, never the URL: it is a secret.
+Messages name the variable with the URL, never the URL itself, because it is a secret.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from lading import BadInput, Context, Event, Json, LadingError, StageFailed, Transient, __version__
+from lading import BadInput, Context, Event, Json, LadingError, StageFailed, Transient, __version__, retry_after
 
 from .options import WebhookOptions
 
@@ -24,7 +22,9 @@ _RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 
 class Reply(NamedTuple):
-    """What came of one try: `status` is 0 and `reason` says why where nobody answered; `wait` is what was asked for."""
+    """The result of one try. If nobody answered, `status` is 0 and `reason` explains it. `wait` is the
+    requested pause.
+    """
 
     status: int
     reason: str
@@ -32,7 +32,7 @@ class Reply(NamedTuple):
 
 
 def post(event: Event, options: WebhookOptions, context: Context) -> None:
-    """Post an event until it is taken. A receiver whose reply is lost may get it twice.
+    """Post an event until it is accepted. A receiver whose reply is lost may get it twice.
 
     Raises BadInput, StageFailed or Transient; see `lading_observe`.
     """
@@ -50,10 +50,10 @@ def post(event: Event, options: WebhookOptions, context: Context) -> None:
 
 
 def body(event: Event, style: str) -> Json:
-    """The message: a line of text, and with the style `event` all that is known."""
+    """The message: a line of text. With the style `event`, it also has all known fields."""
     place = f"{event.service} on {event.target}" if event.target else event.service
     text = f"{place}: {event.kind}" + (f": {event.detail}" if event.detail else "")
-    if style == "slack":  # the three characters that Slack reads as its own, by its page "Formatting text"
+    if style == "slack":  # Slack's three special characters, from its page "Formatting text"
         return {"text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")}
     return {
         "text": text,
@@ -75,7 +75,7 @@ def _request(event: Event, options: WebhookOptions, context: Context) -> Request
         if not value.isascii() or not value.isprintable():
             raise BadInput(f"{variable} has characters that cannot be sent")
     if not _is_web_address(url):
-        raise BadInput(f"{options.url_from} is no URL that starts with https:// or http://")
+        raise BadInput(f"{options.url_from} is not a URL that starts with https:// or http://")
     data = json.dumps(body(event, options.format)).encode()
     own = {"Content-Type": "application/json", "User-Agent": f"lading/{__version__}"}
     return Request(url, data=data, headers=own | headers, method="POST")
@@ -90,7 +90,7 @@ def _is_web_address(url: str) -> bool:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """A redirected POST would be sent as a GET, and its headers to whom the user did not name."""
+    """A redirected POST would become a GET, and its headers would go to a host that the user did not name."""
 
     def redirect_request(self, *_args: object, **_kwargs: object) -> None:
         return None
@@ -102,28 +102,16 @@ def _try(request: Request, timeout: float) -> Reply:
             return Reply(response.status, "")
     except HTTPError as error:
         with error:
-            return Reply(error.code, error.reason, _retry_after(error.headers.get("Retry-After")))
+            return Reply(error.code, error.reason, retry_after(error.headers.get("Retry-After")))
     except (OSError, HTTPException) as error:
         return Reply(0, _why(getattr(error, "reason", error)))
 
 
 def _why(cause: object) -> str:
-    """In words that cannot hold the URL."""
+    """The reason, in words that cannot contain the URL."""
     if isinstance(cause, TimeoutError):
         return "it does not answer"
     return str(getattr(cause, "strerror", None) or type(cause).__name__).lower()
-
-
-def _retry_after(value: str | None) -> float | None:
-    """The seconds that a receiver asks to wait: a number of them, or a date (RFC 9110, 10.2.3)."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
-        return None
 
 
 def _failure(reply: Reply, options: WebhookOptions) -> LadingError:

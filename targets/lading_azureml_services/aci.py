@@ -1,6 +1,6 @@
 """The target `aci`: a service on Azure Container Instances.
 
-Azure replaces its container in place: while a new release starts, the old one is gone.
+Azure replaces the container in place. So the old release is gone while the new one starts.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ ACI = Kind(
 def lading_describe() -> Description:
     return Description(
         summary="a container on Azure Container Instances, through Azure ML",
+        api=1,
         options=AciOptions,
         capabilities=CAPABILITIES,
         connection="azureml",
@@ -47,7 +48,7 @@ def lading_describe() -> Description:
 
 
 @hookimpl
-def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
+def lading_deploy(request: DeployRequest[AciOptions], context: Context) -> DeployStep:
     from .deploying import step
 
     return step(ACI, request, context)

@@ -1,8 +1,8 @@
 """The target `aks`: a service on Azure Kubernetes Service.
 
-Azure rolls a new release out beside the old one, which serves until the new containers are healthy. Golden requests can
-be asked where the new release serves alone, so for the framework it is a target that replaces in place: where they are
-answered wrongly, or the roll-out fails, the previous package is deployed again.
+Azure starts a new release beside the old one, which serves until the new containers are healthy. Golden requests cannot
+be sent to the new release before it serves. So for the framework this target replaces in place. If an answer is wrong
+or the rollout fails, the previous package is deployed again.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ AKS = Kind(
 def lading_describe() -> Description:
     return Description(
         summary="containers on an AKS cluster, through Azure ML",
+        api=1,
         options=AksOptions,
         capabilities=CAPABILITIES,
         connection="azureml",
@@ -37,8 +38,8 @@ def lading_describe() -> Description:
 
 
 @hookimpl
-def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
+def lading_deploy(request: DeployRequest[AksOptions], context: Context) -> DeployStep:
     from .clusters import ensure
     from .deploying import step
 
-    return step(AKS, request, context, prepare=ensure)
+    return step(AKS, request, context, prepare=lambda: ensure(request, context))

@@ -1,8 +1,8 @@
-"""What both targets answer alike, whatever Azure runs a service on."""
+"""Answers that both targets share, on any compute of Azure."""
 
 from __future__ import annotations
 
-from lading import Context, Deployment, Keys, Logs, LogsRequest, NoScoringUri, ScoringUri, Status, hookimpl
+from lading import Context, DeleteStep, Deployment, Keys, Logs, LogsRequest, NoScoringUri, ScoringUri, Status, hookimpl
 
 
 @hookimpl
@@ -34,7 +34,7 @@ def lading_keys(deployment: Deployment, context: Context, rotate: str | None) ->
 
 
 @hookimpl
-def lading_delete(deployment: Deployment, context: Context) -> Status:
+def lading_delete(deployment: Deployment, context: Context) -> DeleteStep:
     from .asking import delete
 
     return delete(deployment, context)

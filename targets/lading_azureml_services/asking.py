@@ -1,4 +1,4 @@
-"""What can be asked of a service that is there, and its end."""
+"""Query and delete an existing service."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from lading import (
     BadInput,
     Context,
+    DeleteStep,
     Deployment,
+    Done,
     Keys,
     Logs,
     LogsRequest,
     NoScoringUri,
     OutcomeUnknown,
+    Pending,
     ScoringUri,
     Secret,
     StageFailed,
@@ -23,7 +26,7 @@ from lading import (
 )
 from lading_azureml.port import Service
 
-from .ownership import MODEL, PACKAGE, connection, is_ours, our_service, whose
+from .ownership import MODEL, PACKAGE, RELEASE_ID, connection, is_ours, our_service, whose
 
 _STATES = {
     "healthy": State.RUNNING,
@@ -35,87 +38,105 @@ _STATES = {
     "unschedulable": State.FAILED,
     "stopped": State.STOPPED,
 }
-_MARK = 3  # lines that tell where a reader of a log was
-_ALL = 5000  # lines of a log that Azure keeps at hand
-_POLL = 1.0  # seconds
+_MARK = 10  # lines that mark the position of a reader in a log
+_ALL = 5000  # lines of a log that Azure keeps available
+_POLL_INTERVAL = 1.0  # seconds
+_DELETE_POLL_INTERVAL = 2.0  # seconds between two checks of a service that is being deleted
 
 
 def status(deployment: Deployment, context: Context) -> Status:
     service = connection(context).workspace.find_service(deployment.service)
     if service is None:
-        return Status(State.ABSENT)
+        return Status(state=State.ABSENT)
     if not is_ours(service, deployment):
-        return Status(State.UNKNOWN, detail=whose(service, context))
+        return Status(state=State.UNKNOWN, detail=whose(service, context))
     state = _STATES.get(service.state, State.UNKNOWN)
     detail = "" if state is State.RUNNING else str(service.error.get("message") or service.state)
-    return Status(state, service.tags.get(PACKAGE), service.tags.get(MODEL), detail)
+    return Status(
+        state=state,
+        package_digest=service.tags.get(PACKAGE),
+        model_sha256=service.tags.get(MODEL),
+        release_id=service.tags.get(RELEASE_ID),
+        detail=detail,
+    )
 
 
 def scoring_uri(deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri:
     service = connection(context).workspace.find_service(deployment.service)
     if service is None:
-        return NoScoringUri(f"there is no service {deployment.service} in the workspace")
+        return NoScoringUri(reason=f"the workspace has no service {deployment.service}")
     if not is_ours(service, deployment):
-        return NoScoringUri(whose(service, context))
-    return ScoringUri(service.scoring_uri) if service.scoring_uri else NoScoringUri(f"the service is {service.state}")
+        return NoScoringUri(reason=whose(service, context))
+    return (
+        ScoringUri(uri=service.scoring_uri)
+        if service.scoring_uri
+        else NoScoringUri(reason=f"the service is {service.state}")
+    )
 
 
 def logs(request: LogsRequest, context: Context) -> Logs:
     _existing(request.deployment, context)
     lines = connection(context).workspace.service_log(request.deployment.service, max(request.tail, _ALL))
-    mark = json.dumps(lines[-_MARK:])
-    new = _after(lines, json.loads(request.cursor)) if request.cursor else lines[len(lines) - request.tail :]
-    return Logs(tuple(new if request.tail or request.cursor else ()), mark)
+    mark = json.dumps([len(lines), lines[-_MARK:]])
+    new = _after(lines, *json.loads(request.cursor)) if request.cursor else lines[max(0, len(lines) - request.tail) :]
+    return Logs(lines=tuple(new if request.tail or request.cursor else ()), cursor=mark)
 
 
-def _after(lines: Sequence[str], mark: list[str]) -> Sequence[str]:
-    """The lines after the last place where those of `mark` stand; all of them where they stand nowhere."""
-    size = len(mark)
-    places = (end for end in range(len(lines), size - 1, -1) if list(lines[end - size : end]) == mark)
-    return lines[next(places, 0) :]
+def _after(lines: Sequence[str], count: int, mark: list[str]) -> Sequence[str]:
+    """The lines after a `mark` that ended at line `count`, or earlier if the log has lost lines at its start.
+
+    Returns all lines if the mark is empty or is not found. The first lines of the mark itself can be lost too.
+    """
+    log, size = list(lines), len(mark)
+    whole = (end for end in range(min(count, len(log)), size - 1, -1) if mark and log[end - size : end] == mark)
+    parts = (length for length in range(size - 1, 0, -1) if mark[-length:] == log[:length])
+    return log[next(whole, next(parts, 0)) :]
 
 
 def keys(deployment: Deployment, context: Context, rotate: str | None) -> Keys:
-    """Raises BadInput where a key is to be made anew of a service that has none."""
+    """Raises BadInput for the rotation of a key of a service without keys."""
     service, workspace = _existing(deployment, context), connection(context).workspace
     if rotate is not None:
         if service.auth != "key":
-            raise BadInput(f"requests to {deployment.service} carry no key that could be made anew")
+            raise BadInput(f"requests to {deployment.service} carry no key, so none can be rotated")
         context.intend(f"service/{deployment.service}/key/{rotate}")
         _await(workspace.rotate_key(service, rotate), context)
     found = workspace.service_keys(service)
     if found is None:
-        return Keys(None)
-    return Keys(Secret(found.primary), Secret(found.secondary) if found.secondary else None, found.expires)
+        return Keys(primary=None)
+    return Keys(
+        primary=Secret(found.primary),
+        secondary=Secret(found.secondary) if found.secondary else None,
+        expires=found.expires,
+    )
 
 
-def delete(deployment: Deployment, context: Context) -> Status:
+def delete(deployment: Deployment, context: Context) -> DeleteStep:
+    """Request the deletion of the service once, and check until it is gone, which takes minutes."""
     service = our_service(deployment, context)
     if service is None:
-        return Status(State.ABSENT)
+        return Done()
     if service.state != "deleting":
         context.intend(f"service/{deployment.service}/delete")
         connection(context).workspace.delete_service(deployment.service)
-    return Status(State.PENDING, detail="Azure is deleting it")
+    return Pending(phase="deleting", detail=f"Azure is deleting {service.name}", retry_after=_DELETE_POLL_INTERVAL)
 
 
 def _existing(deployment: Deployment, context: Context) -> Service:
     service = our_service(deployment, context)
     if service is None:
-        raise StageFailed(
-            f"there is no service {deployment.service} in the workspace", hint="`lading deploy` brings it up"
-        )
+        raise StageFailed(f"the workspace has no service {deployment.service}", hint="`lading deploy` brings it up")
     return service
 
 
 def _await(operation: str | None, context: Context) -> None:
-    """Wait for a new key: a rotation cannot be asked for again to find out whether it is done."""
+    """Wait for a new key. A rotation must not be requested again just to find out whether it is done."""
     while operation and not context.cancelled:
         state = connection(context).workspace.operation(operation, 0).state
         if state == "Succeeded":
             return
         if state in ("Failed", "Cancelled", "TimedOut"):
-            raise StageFailed(f"Azure could not make the key anew: the operation is {state.lower()}")
-        time.sleep(_POLL)
+            raise StageFailed(f"Azure could not rotate the key: the operation is {state.lower()}")
+        time.sleep(_POLL_INTERVAL)
     if operation:
-        raise OutcomeUnknown("the new key is not ready yet", hint="`lading keys` shows the one that counts")
+        raise OutcomeUnknown("the new key is not ready yet", hint="`lading keys` shows the valid key")

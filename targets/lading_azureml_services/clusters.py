@@ -1,39 +1,46 @@
-"""The cluster that a service on AKS needs: found by its name, attached, or created."""
+"""The cluster for a service on AKS: find it by its name, attach it, or create it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import cast
 
 from lading import Context, DeployRequest, Pending, StageFailed
 
 from .options import AksOptions
 from .ownership import connection
 
-_RETRY = 10.0  # seconds between two looks at a cluster that takes many minutes
-_READY = "succeeded"
-_BROKEN = ("failed", "canceled", "cancelled")
+_RETRY = 10.0  # seconds between two checks of a cluster that takes many minutes
+_READY_STATE = "succeeded"
+_FAILED_STATES = ("failed", "canceled", "cancelled")
 
 
-def ensure(request: DeployRequest, context: Context) -> Pending | None:
-    """See to the cluster; what it waits for, None where it is there.
+def ensure(request: DeployRequest[AksOptions], context: Context) -> Pending | None:
+    """Provide the cluster. Returns what it is waiting for, or None if it is ready.
 
     Raises StageFailed for a cluster that is missing, broken, or of another kind.
     """
-    options = cast("AksOptions", request.deployment.options)
+    options = request.deployment.options
     name, workspace = options.compute_target_name, connection(context).workspace
     found = workspace.find_compute(name)
     if found is None:
         _make(options, context)
-        return Pending("creating the cluster" if options.provision else "attaching the cluster", name, _RETRY)
+        return Pending(
+            phase="creating the cluster" if options.provision else "attaching the cluster",
+            detail=name,
+            retry_after=_RETRY,
+        )
     if found.kind != "AKS":
         raise StageFailed(f"compute {name} is of kind {found.kind}, not AKS", hint="name another compute_target_name")
-    if found.state in _BROKEN:
+    if found.state in _FAILED_STATES:
         raise StageFailed(
             f"cluster {name} is {found.state}: {found.error or 'Azure does not say why'}",
             hint="repair or remove it in the workspace, or name another compute_target_name",
         )
-    return None if found.state == _READY else Pending("waiting for the cluster", f"{name} is {found.state}", _RETRY)
+    return (
+        None
+        if found.state == _READY_STATE
+        else Pending(phase="waiting for the cluster", detail=f"{name} is {found.state}", retry_after=_RETRY)
+    )
 
 
 def _make(options: AksOptions, context: Context) -> None:

@@ -1,14 +1,14 @@
-"""One step of a deploy: read the service and its operation, do the next thing that is missing, and return.
+"""One step of a deploy: read the service and its operation, do the next missing action, and return.
 
-The service's own tags say which package and options it has; a file in the deployment's folder says what this release
-has asked for. An answer that was lost is found by reading: nothing is created again unless it stays unseen.
+The service's own tags show its package and options. A file in the deployment's folder records the requests of this
+release. After a lost answer, the service is read. It is created again only if it stays invisible.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lading import BadInput, Context, DeployRequest, DeployStep, LadingError, Pending, Ready, Refused, Transient
 from lading_azureml.contents import contents
@@ -24,26 +24,27 @@ from .sent import Sent
 if TYPE_CHECKING:
     from .options import ServiceOptions
 
-Prepare = Callable[[DeployRequest, Context], Pending | None]
+Prepare = Callable[[], Pending | None]
 
 PHASES = {
     "BuildEnvironment": "building the image",
     "BuildImage": "building the image",
     "DeployService": "creating the service",
 }
-_MOVING = ("transitioning", "deleting", "updating")
-_UNSEEN = 5  # looks for something that was asked for and is not visible, before it is taken for not done
-_SLOWEST = 5.0  # seconds between two looks
+_TRANSITIONAL_STATES = ("transitioning", "deleting", "updating")
+_MAX_UNSEEN_CHECKS = 5  # checks of a requested but invisible object, before the request counts as lost
+_MAX_POLL_INTERVAL = 5.0  # seconds between two checks
+_CHECKS_UNTIL_MAX = 6  # checks until the pause has this length
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
 
 
 def step(
-    kind: Kind, request: DeployRequest, context: Context, prepare: Prepare = lambda _request, _context: None
+    kind: Kind, request: DeployRequest[ServiceOptions], context: Context, prepare: Prepare = lambda: None
 ) -> DeployStep:
-    """Take one step. `prepare` sees to what a new service needs, and says what is still missing.
+    """Take one step. `prepare` provides the needs of a new service, and returns what is still missing.
 
-    Raises StageFailed for a service of that name that is not ours, Refused for a change that Azure cannot make in
-    place, and Transient where Azure asks to come back.
+    Raises StageFailed if a service of that name is not ours. Raises Refused for a change that Azure cannot make in
+    place, and Transient if Azure requests a retry.
     """
     if not _NAME.fullmatch(request.deployment.service):
         raise BadInput(
@@ -54,15 +55,15 @@ def step(
 
 
 class _Step:
-    def __init__(self, kind: Kind, request: DeployRequest, context: Context, prepare: Prepare) -> None:
+    def __init__(self, kind: Kind, request: DeployRequest[ServiceOptions], context: Context, prepare: Prepare) -> None:
         self._kind = kind
         self._request = request
         self._context = context
         self._prepare = prepare
         self._workspace = connection(context).workspace
-        self._options = cast("ServiceOptions", request.deployment.options)
+        self._options = request.deployment.options
         self._digest, self._fixed = kind.digests(self._options)
-        self._sent = sent.read(context.work, request.release)
+        self._sent = sent.read(context.work, request.release_id)
 
     def take(self) -> DeployStep:
         service = our_service(self._request.deployment, self._context)
@@ -73,18 +74,18 @@ class _Step:
             return self._unseen() or self._create()
         if operation is not None and operation.state in ("Failed", "Cancelled"):
             return self._failed(service, operation)
-        if service.state in _MOVING:
+        if service.state in _TRANSITIONAL_STATES:
             return self._look("health" if operation else "waiting for Azure", operation, service.state)
         return self._settled(service, operation)
 
     def _settled(self, service: Service, operation: Operation | None) -> DeployStep:
-        """The step for a service that nothing is happening to."""
+        """The step for a service without a running operation."""
         if not self._is_wanted(service):
             return self._unseen() or self._update(service)
         if service.state != "healthy":
             return self._failed(service, operation) if self._sent else self._update(service)
         if service.auth != "none" and (service.scoring_uri or "").startswith("http://"):
-            self._context.warn(f"{service.name} is asked over plain HTTP: its key can be read on the way")
+            self._context.warn(f"{service.name} uses plain HTTP: its key can be read in transit")
         return Ready()
 
     def _is_wanted(self, service: Service) -> bool:
@@ -97,22 +98,24 @@ class _Step:
         return self._workspace.operation(self._sent.operation, self._sent.offset)
 
     def _look(self, phase: str, operation: Operation | None, detail: str = "") -> Pending:
-        """Wait, a little longer each time."""
+        """Wait, with a pause that grows each time."""
         looks = self._sent.looks if self._sent else 0
         if self._sent is not None:
             lines, length = (operation.lines, operation.length) if operation else ((), 0)
             self._sent = self._sent.looked(lines, length).write(self._context.work)
             detail = self._sent.lines[-1] if self._sent.lines else detail
-        return Pending(phase, detail, min(_SLOWEST, 0.5 * 1.5**looks))
+        return Pending(
+            phase=phase, detail=detail, retry_after=min(_MAX_POLL_INTERVAL, 0.5 * 1.5 ** min(looks, _CHECKS_UNTIL_MAX))
+        )
 
     def _unseen(self) -> Pending | None:
-        """Look again for what was asked for, a few times."""
-        if self._sent is None or self._sent.looks >= _UNSEEN:
+        """Check a few more times for the requested object."""
+        if self._sent is None or self._sent.looks >= _MAX_UNSEEN_CHECKS:
             return None
         return self._look(f"looking for {self._request.deployment.service}", None)
 
     def _create(self) -> DeployStep:
-        waiting = self._prepare(self._request, self._context)
+        waiting = self._prepare()
         if waiting is not None:
             return waiting
         spec = self._spec(update=False)
@@ -122,19 +125,21 @@ class _Step:
         if service.kind != self._kind.name or service.tags.get(FIXED, self._fixed) != self._fixed:
             names = ", ".join(self._kind.fixed)
             raise Refused(
-                f"Azure cannot turn the service {service.name} into what the manifest says: of a living {service.kind} "
-                f"service, its kind and {names} stay as they are",
+                f"Azure cannot change {service.name} in place: "
+                f"an existing {service.kind} service keeps its kind and {names}",
                 hint="`lading plan` shows which; `lading delete` it first, or give the block another service_name",
             )
         spec = self._spec(update=True)
         return self._ask("update", lambda: self._workspace.update_service(spec))
 
     def _ask(self, what: str, ask: Callable[[], str | None]) -> Pending:
-        """Ask Azure for something once. What is refused is forgotten; what nobody answered is looked for."""
+        """Send one request to Azure once. A refused request is forgotten. After a lost answer, the object
+        is searched.
+        """
         work = self._context.work
         self._context.intend(f"service/{self._request.deployment.service}/{what}")
         self._context.progress("validating")
-        self._sent = Sent(self._request.release).write(work)
+        self._sent = Sent(self._request.release_id).write(work)
         try:
             operation = ask()
         except Transient:
@@ -142,12 +147,12 @@ class _Step:
         except Taken:
             if what == "update" or our_service(self._request.deployment, self._context) is None:
                 raise
-            operation = None  # an earlier create of ours, which was not visible yet
+            operation = None  # an earlier create of ours, which was not visible before
         except LadingError:
             sent.forget(work)
             raise
-        self._sent = Sent(self._request.release, operation).write(work)
-        return Pending("creating the service" if what == "create" else "updating the service", retry_after=0.5)
+        self._sent = Sent(self._request.release_id, operation).write(work)
+        return Pending(phase="creating the service" if what == "create" else "updating the service", retry_after=0.5)
 
     def _failed(self, service: Service, operation: Operation | None) -> DeployStep:
         lines = self._sent.lines if self._sent else ()

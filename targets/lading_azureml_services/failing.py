@@ -1,4 +1,6 @@
-"""Why a service did not come up: Azure's error, the phase, the end of the log, the place in the user's own files."""
+"""Explain why a service did not start: Azure's error, the phase, the end of the log, and the place in the
+user's files.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from lading import Failed, LadingError
 from lading_azureml.port import AzureWorkspace, Operation, OverQuota, Service
 from lading_azureml.text import reason
 
-_LINES = 30  # of a log that are shown
-_TAIL = 200  # of a log that are read
+_LINES = 30  # lines of a log to show
+_TAIL = 200  # lines of a log to read
 
 _FRAME = re.compile(r'File "(?:[^"]*/)?azureml-app/(?:azureml-app/)?([^"]+)", line (\d+)')
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt|Warning)\b(?::.*)?$")
@@ -20,9 +22,9 @@ _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Int
 def failed(
     workspace: AzureWorkspace, service: Service, operation: Operation | None, phase: str, lines: Sequence[str]
 ) -> Failed:
-    """The end of a release that did not come up; `lines` are those of the operation's log.
+    """The failure of a release that did not start. `lines` are those of the operation's log.
 
-    Raises OverQuota where Azure had no room for it: nothing of the release was tried then.
+    Raises OverQuota if Azure had no capacity for it: then nothing of the release was started.
     """
     error = (operation.error if operation else {}) or service.error
     said = reason(error) or f"the service is {service.state}"
@@ -30,11 +32,11 @@ def failed(
         raise OverQuota(f"{service.name}: {phase}", said)
     log = _log(workspace, service, operation) or lines
     place = culprit(log)
-    return Failed(f"{phase} failed: {said}" + (f" ({place})" if place else ""), "\n".join(log[-_LINES:]))
+    return Failed(reason=f"{phase} failed: {said}" + (f" ({place})" if place else ""), log="\n".join(log[-_LINES:]))
 
 
 def _log(workspace: AzureWorkspace, service: Service, operation: Operation | None) -> Sequence[str]:
-    with suppress(LadingError):  # the log is an aid: that it cannot be read must not hide the failure
+    with suppress(LadingError):  # the log is only a help: a failure to read it must not hide the real one
         if operation and operation.part.startswith("Build"):
             return workspace.build_log(operation.log_url) if operation.log_url else ()
         return workspace.service_log(service.name, _TAIL)
@@ -42,9 +44,9 @@ def _log(workspace: AzureWorkspace, service: Service, operation: Operation | Non
 
 
 def culprit(log: Sequence[str]) -> str:
-    """The last place in a package's own files that a traceback in the log names, and its error; empty without one.
+    """The last place in a package's own files in a traceback of the log, and its error; empty without one.
 
-    A traceback may be cut off or wrapped in a logger's prefix.
+    The traceback may be cut off, or have a logger's prefix on each line.
     """
     place = ""
     for number, line in enumerate(log):

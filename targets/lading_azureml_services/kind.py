@@ -1,4 +1,4 @@
-"""What tells one kind of service from another, and its options in the SDK's words."""
+"""The differences between the kinds of service, and their options in the SDK's terms."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _OWN = ("tags", "base_image", "dockerfile")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of service: its name in Azure ML, the options that cannot change in place, and those that only we read."""
+    """A kind of service: its name in Azure ML, the options that cannot change in place, and those only for Lading."""
 
     name: str
     fixed: tuple[str, ...]
     own: tuple[str, ...] = ()
 
     def settings(self, options: Options, context: Context, *, update: bool = False) -> dict[str, Any]:
-        """The options that are set, as arguments of the SDK; for an update those that can change in place."""
+        """The options that are set, as arguments of the SDK. For an update, only those that can change in place."""
         left_out = {*_OWN, *self.own, *(self.fixed if update else ())}
         given = {name: value for name, value in _given(options).items() if name not in left_out}
         secrets = {name: context.secret(given[name]).reveal() for name in _SECRETS if name in given}
@@ -54,7 +54,7 @@ def _given(options: Options) -> dict[str, Any]:
 
 
 def _authentication(options: Options) -> dict[str, bool]:
-    """Keys are asked for unless the options say otherwise; a token takes their place."""
+    """Keys are requested by default. A token replaces the keys."""
     token, keys = getattr(options, "token_auth_enabled", None), getattr(options, "auth_enabled", None)
     return {"auth_enabled": not token if keys is None else keys}
 
@@ -65,5 +65,5 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 
 def _content(value: Any) -> Any:
-    """A file counts by what is in it."""
+    """The value of an option for a digest. A file counts by its content."""
     return hashlib.sha256(value.read_bytes()).hexdigest() if isinstance(value, Path) else value

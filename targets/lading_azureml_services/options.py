@@ -1,7 +1,7 @@
-"""What a manifest may say of the targets `aci` and `aks`.
+"""The options of the targets `aci` and `aks`.
 
-Options of the SDK's `deploy_configuration` bear its names. Where a default is named here it is Azure's own, applied by
-Azure where the manifest says nothing; only `auth_enabled` on ACI has a default of ours.
+Options for the SDK's `deploy_configuration` have the SDK's names. A default in a description is Azure's own: Azure
+applies it if the manifest does not have the option. Only `auth_enabled` on ACI has a default of Lading.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ Rules = tuple[tuple[Callable[[Any], object], str], ...]
 
 @dataclass(frozen=True)
 class ServiceOptions(EnvironmentOptions):
-    """What both kinds of service take."""
+    """The options that both kinds of service have."""
+
+    deploy_only = ("env", "tags", "properties", "description")
 
     cpu_cores: Annotated[Positive | None, Means("processors")] = None
     """CPU cores of a container, which may be a fraction; 0.1 by default."""
@@ -42,7 +44,7 @@ class ServiceOptions(EnvironmentOptions):
     """Tags of the service, beside those that mark it as Lading's."""
 
     properties: Mapping[str, str] = field(default_factory=dict)
-    """Properties of the service. Azure lets them be added later, and not changed."""
+    """Properties of the service. Azure allows additions later, but no changes."""
 
     description: Annotated[str, Text(max_length=5000)] | None = None
     """Description of the service."""
@@ -54,7 +56,7 @@ class ServiceOptions(EnvironmentOptions):
     """Whether model data is collected; off by default."""
 
     primary_key: Variable | None = None
-    """Name of the environment variable that has the primary key; Azure makes one where it is not given."""
+    """Name of the environment variable that has the primary key; by default Azure generates one."""
 
     secondary_key: Variable | None = None
     """Name of the environment variable that has the secondary key."""
@@ -74,7 +76,7 @@ class AciOptions(ServiceOptions):
     """Azure region of the container; the workspace's by default."""
 
     auth_enabled: bool = True
-    """Whether requests must carry a key. Azure's own default is an endpoint that is open to everybody."""
+    """Whether requests must carry a key. Azure's own default is a public endpoint without a key."""
 
     ssl_enabled: bool | None = None
     """Whether the endpoint speaks HTTPS; it needs the three options below."""
@@ -89,7 +91,7 @@ class AciOptions(ServiceOptions):
     """The host name of the certificate."""
 
     dns_name_label: Label | None = None
-    """First part of the endpoint's host name; Azure makes one up where it is not given."""
+    """First part of the endpoint's host name; by default Azure chooses one."""
 
     cmk_vault_base_url: Name | None = None
     """Key vault of a customer-managed key."""
@@ -154,10 +156,10 @@ class AksOptions(ServiceOptions):
     """Name of the cluster in the workspace."""
 
     attach: ResourceId | None = None
-    """Resource id of an AKS cluster to attach under that name where the workspace does not have it."""
+    """Resource id of an AKS cluster to attach under that name if the workspace does not have it."""
 
     provision: Provision | None = None
-    """The cluster to create under that name where the workspace does not have it."""
+    """The cluster to create under that name if the workspace does not have it."""
 
     num_replicas: Annotated[Count | None, Means("requests at a time")] = None
     """Number of containers; without it the autoscaler is on."""
@@ -166,16 +168,16 @@ class AksOptions(ServiceOptions):
     """Whether the number of containers follows the load."""
 
     autoscale_min_replicas: Count | None = None
-    """Fewest containers; 1 by default."""
+    """Minimum number of containers; 1 by default."""
 
     autoscale_max_replicas: Count | None = None
-    """Most containers; 10 by default."""
+    """Maximum number of containers; 10 by default."""
 
     autoscale_refresh_seconds: Count | None = None
-    """Seconds between two looks at the load; 1 by default."""
+    """Seconds between two measurements of the load; 1 by default."""
 
     autoscale_target_utilization: Annotated[int, Range(ge=1, le=100)] | None = None
-    """Load in percent that is aimed at; 70 by default."""
+    """Target load in percent; 70 by default."""
 
     auth_enabled: bool | None = None
     """Whether requests must carry a key; they must, unless token_auth_enabled is true."""
@@ -184,10 +186,10 @@ class AksOptions(ServiceOptions):
     """Whether requests must carry a token of Azure Active Directory instead."""
 
     cpu_cores_limit: Positive | None = None
-    """Most CPU cores that a container may use."""
+    """Maximum number of CPU cores of a container."""
 
     memory_gb_limit: Positive | None = None
-    """Most memory in GB that a container may use."""
+    """Maximum memory of a container in GB."""
 
     gpu_cores: Annotated[int, Range(ge=0)] | None = None
     """GPUs of a container; none by default."""
@@ -238,7 +240,7 @@ _AKS: Rules = (
     (lambda o: o.autoscale_enabled and o.num_replicas, "num_replicas: the autoscaler decides; keep one of the two"),
     (
         lambda o: o.autoscale_enabled is False and not o.num_replicas,
-        "num_replicas: it is needed where autoscale_enabled is false",
+        "num_replicas: it is needed if autoscale_enabled is false",
     ),
     (
         lambda o: _any(o, _AUTOSCALE) and not o.autoscale_enabled,

@@ -1,4 +1,4 @@
-"""Whose a service is. Azure ML offers no compare-and-swap: the tags are read before each write, and never after."""
+"""The owner of a service. Azure ML has no compare-and-swap, so the tags are read before each write and not after it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "lading.package"
 MODEL = "lading.model"
+RELEASE_ID = "lading.release-id"
 OPTIONS = "lading.options"
 FIXED = "lading.fixed"
 
@@ -27,15 +28,15 @@ def is_ours(service: Service, deployment: Deployment) -> bool:
 
 
 def our_service(deployment: Deployment, context: Context) -> Service | None:
-    """The deployment's service. Raises StageFailed where another one has its name: that is never touched."""
+    """The deployment's service. Raises StageFailed if the name belongs to another service, which is never changed."""
     service = connection(context).workspace.find_service(deployment.service)
     if service is not None and not is_ours(service, deployment):
-        raise StageFailed(whose(service, context), hint="give the target's block a service_name of its own")
+        raise StageFailed(whose(service, context), hint="give the target's block another service_name")
     return service
 
 
 def whose(service: Service, context: Context) -> str:
-    """Why a service is not this deployment's, in words."""
+    """Explain why a service does not belong to this deployment."""
     target, workspace = service.tags.get("lading.target"), connection(context).place.workspace
-    owner = f"is the target '{target}' of Lading's" if target else "is not Lading's"
+    owner = f"belongs to the target '{target}' of Lading" if target else "is not Lading's"
     return f"a service {service.name} is in workspace {workspace} already, and it {owner}: it is left alone"

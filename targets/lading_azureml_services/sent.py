@@ -1,4 +1,6 @@
-"""What a release has asked Azure for, kept in the deployment's folder, so that an interrupted command is taken up."""
+"""The requests that a release has sent to Azure, stored in the deployment's folder. An interrupted command continues
+them.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +9,25 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 _FILE = "sent.json"
-_LINES = 20  # last lines of an operation's log
+_LINES = 20  # the last lines of an operation's log
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A create or an update of one release. `operation` is None where its reply was lost; `looks` counts the steps
-    since; `offset` and `lines` are what was read of the operation's log.
+    """A create or an update of one release. `release` is its id.
+
+    `operation` is None if its reply was lost, and `looks` counts the steps since then. `offset` and `lines` are the
+    part of the operation's log that was read.
     """
 
-    release: int
+    release: str
     operation: str | None = None
     looks: int = 0
     offset: int = 0
     lines: tuple[str, ...] = ()
 
     def looked(self, new: tuple[str, ...] = (), length: int = 0) -> Sent:
-        """After one more look, which read `length` characters of log, the lines `new`."""
+        """The state after one more check, which read `length` characters of the log: the lines `new`."""
         lines = (*self.lines, *new)[-_LINES:]
         return replace(self, looks=self.looks + 1, offset=self.offset + length, lines=lines)
 
@@ -34,8 +38,8 @@ class Sent:
         return self
 
 
-def read(folder: Path, release: int) -> Sent | None:
-    """What this release has asked for; None where it has asked for nothing, or it is not known any more."""
+def read(folder: Path, release: str) -> Sent | None:
+    """The request of this release; None if it has sent none, or if the record is lost."""
     try:
         value = json.loads((folder / _FILE).read_text(encoding="utf-8"))
         found = Sent(**{**value, "lines": tuple(value["lines"])})

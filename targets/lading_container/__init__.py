@@ -8,56 +8,87 @@ from lading import Capability, Description, ImageNeed, NoScoringUri, ScoringUri,
 
 from .options import ContainerOptions
 
-if TYPE_CHECKING:  # a deploy with nothing to do comes here for the status alone
-    from lading import Context, Deployment, DeployRequest, DeployStep, Logs, LogsRequest
+if TYPE_CHECKING:  # a deploy with nothing to do needs only the status
+    from lading import (
+        Context,
+        DeleteStep,
+        Deployment,
+        DeployRequest,
+        DeployStep,
+        Listing,
+        Logs,
+        LogsRequest,
+        PlanFindings,
+        PlanRequest,
+        PreflightRequest,
+        TargetFindings,
+    )
+
+    from .containers import Container
 
 
 @hookimpl
 def lading_describe() -> Description:
     return Description(
         summary="a container on a Docker or Podman engine",
+        api=1,
         options=ContainerOptions,
         capabilities=frozenset(
             {
                 Capability.STATUS,
                 Capability.LOGS,
                 Capability.DELETE,
+                Capability.LIST,
+                Capability.PREFLIGHT,
+                Capability.PLAN,
                 Capability.SCORING_URI,
                 Capability.KEEPS_OLD_RELEASE,
             }
         ),
         image=ImageNeed.BUILT,
+        switch_gap="an engine cannot give the port of a running container to another one",
     )
 
 
 @hookimpl
-def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
+def lading_deploy(request: DeployRequest[ContainerOptions], context: Context) -> DeployStep:
     from .deploying import step
 
     return step(request, context)
 
 
 @hookimpl
-def lading_scoring_uri(deployment: Deployment) -> ScoringUri | NoScoringUri:
+def lading_scoring_uri(deployment: Deployment[ContainerOptions]) -> ScoringUri | NoScoringUri:
     from .containers import serving
 
-    found = serving(deployment)
+    return _scoring_uri(serving(deployment), networked=deployment.options.network is not None)
+
+
+def _scoring_uri(found: Container | None, *, networked: bool) -> ScoringUri | NoScoringUri:
     if found is None:
-        return NoScoringUri("there is no container of it")
+        return NoScoringUri(reason="it has no container")
     if found.state != "running" or found.uri is None:
-        return NoScoringUri(f"the container {found.name} is {found.state}; `lading deploy` brings it back")
-    network = getattr(deployment.options, "network", None)
-    return ScoringUri(found.uri, internal=f"http://{found.name}:5001/score" if network else None)
+        return NoScoringUri(reason=f"the container {found.name} is {found.state}; `lading deploy` starts it again")
+    return ScoringUri(uri=found.uri, internal=f"http://{found.name}:5001/score" if networked else None)
 
 
 @hookimpl
 def lading_status(deployment: Deployment) -> Status:
     from .containers import serving
 
-    found = serving(deployment)
+    return _status(serving(deployment))
+
+
+def _status(found: Container | None) -> Status:
     if found is None:
-        return Status(State.ABSENT)
-    return Status(found.standing, found.labels.get("lading.package"), found.labels.get("lading.model"), found.detail)
+        return Status(state=State.ABSENT)
+    return Status(
+        state=found.standing,
+        package_digest=found.labels.get("lading.package"),
+        model_sha256=found.labels.get("lading.model"),
+        release_id=found.labels.get("lading.release-id"),
+        detail=found.detail,
+    )
 
 
 @hookimpl
@@ -68,7 +99,28 @@ def lading_logs(request: LogsRequest) -> Logs:
 
 
 @hookimpl
-def lading_delete(deployment: Deployment, context: Context) -> Status:
+def lading_delete(deployment: Deployment, context: Context) -> DeleteStep:
     from .deleting import delete
 
     return delete(deployment, context)
+
+
+@hookimpl
+def lading_list() -> Listing:
+    from .containers import everything
+
+    return everything()
+
+
+@hookimpl
+def lading_preflight(request: PreflightRequest[ContainerOptions]) -> TargetFindings:
+    from .preflight import findings
+
+    return findings(request.deployment, request.image)
+
+
+@hookimpl
+def lading_plan(request: PlanRequest[ContainerOptions]) -> PlanFindings:
+    from .planning import findings
+
+    return findings(request)

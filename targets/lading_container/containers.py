@@ -1,20 +1,21 @@
-"""The containers of a deployment, as the engine has them: at most three, by their names."""
+"""The containers of a deployment on the engine: at most three, found by their names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lading import Json, StageFailed, State
+from lading import Json, Listed, Listing, StageFailed, State
 from lading_docker.address import place
-from lading_docker.reading import inspect
+from lading_docker.reading import inspect, labelled
 
 if TYPE_CHECKING:
     from lading import Deployment
 
 PORT = 5001
-RELEASE, OPTIONS = "lading.release", "lading.options"
+SERVICE, TARGET, OPTIONS = "lading.service", "lading.target", "lading.options"
 
 _STATES = {
     "created": State.PENDING,
@@ -23,12 +24,12 @@ _STATES = {
     "paused": State.STOPPED,
     "removing": State.STOPPED,
 }
-_ENDED_WELL = (0, 143)  # 143: ended by SIGTERM, as a stop does
+_ENDED_WELL = (0, 143)  # 143: ended by SIGTERM, as after a stop
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container that is ours. `started` is RFC 3339 in UTC, of the engine's clock; `port` is its public one."""
+    """One of our containers. `started` is RFC 3339 in UTC, from the engine's clock; `port` is its public port."""
 
     id: str
     name: str
@@ -42,7 +43,7 @@ class Container:
 
     @property
     def uri(self) -> str | None:
-        """Where it answers; None before the engine has given it a port."""
+        """The address of the container; None before the engine has assigned a port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}/score" if self.port else None
 
@@ -55,7 +56,7 @@ class Container:
 
     @property
     def detail(self) -> str:
-        """How it ended; empty while it runs."""
+        """How the container ended; empty while it runs."""
         if self.state in ("running", "created"):
             return ""
         memory = ", out of memory" if self.out_of_memory else ""
@@ -63,28 +64,67 @@ class Container:
 
 
 def names(service: str) -> tuple[str, str, str]:
-    """The one that serves, the one that is to serve, and the candidate, which answers on a port of its own."""
+    """The names of the serving container, its successor, and the candidate, which has a separate port."""
     return service, f"{service}.next", f"{service}.candidate"
 
 
 def find(name: str, deployment: Deployment) -> Container | None:
-    """A container of the deployment. Raises StageFailed where another one has its name: that is never touched."""
+    """Read a container of the deployment from the engine; None if there is none. Raises StageFailed like `ours`."""
     found = inspect(name)
-    if found is None:
-        return None
+    return None if found is None else ours(name, found, deployment)
+
+
+def ours(name: str, found: Json, deployment: Deployment) -> Container:
+    """Read a container of the deployment from the engine's description.
+
+    Raises StageFailed if it belongs to another deployment or to nobody. Such a container is never changed.
+    """
     labels = found["Config"]["Labels"] or {}
-    if (labels.get("lading.service"), labels.get("lading.target")) != (deployment.service, deployment.target):
+    if (labels.get(SERVICE), labels.get(TARGET)) != (deployment.service, deployment.target):
         raise StageFailed(
             f"a container {name} is on the engine already, and it is not this target's: it is left alone",
-            hint="give the target's block a service_name of its own",
+            hint="give the target's block another service_name",
         )
     return _container(name, labels, found)
 
 
 def serving(deployment: Deployment) -> Container | None:
-    """The container that serves, or was about to when a command was killed."""
+    """The container that serves, or that was being promoted when a command was killed."""
     serving, following, _ = names(deployment.service)
     return find(serving, deployment) or find(following, deployment)
+
+
+def everything() -> Listing:
+    """All containers on the engine with our labels, of every service and store."""
+    found = (inspect(identity) for identity in labelled(TARGET))  # a container can be removed between the two queries
+    return Listing(objects=tuple(_listed(described) for described in found if described is not None))
+
+
+def _listed(described: Json) -> Listed:
+    labels = described["Config"]["Labels"]
+    container = _container(described["Name"].lstrip("/"), labels, described)
+    release = labels.get("lading.release", "")
+    return Listed(
+        name=container.name,
+        service=labels.get(SERVICE, ""),
+        target=labels[TARGET],
+        state=container.standing,
+        release=int(release) if release.isascii() and release.isdigit() else None,
+        release_id=labels.get("lading.release-id"),
+        package_digest=labels.get("lading.package"),
+        model_sha256=labels.get("lading.model"),
+        uri=container.uri if container.state == "running" else None,
+        created=instant(described["Created"]),
+    )
+
+
+def instant(time: str) -> datetime | None:
+    """Parse a time of the engine: RFC 3339, in UTC (Docker) or with an offset (Podman). None if it cannot be read."""
+    try:
+        found = datetime.fromisoformat(time) if time.isascii() else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
 
 
 def _container(name: str, labels: Mapping[str, str], found: Json) -> Container:
@@ -106,7 +146,7 @@ def _container(name: str, labels: Mapping[str, str], found: Json) -> Container:
 
 
 def _reachable(host: str) -> str:
-    """An address to ask at: that of the engine's machine where the container listens on all that it has."""
+    """The host for requests: the engine's machine if the container listens on all addresses."""
     if host not in ("", "0.0.0.0", "::"):
         return host
     from urllib.parse import urlsplit

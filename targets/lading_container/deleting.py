@@ -1,21 +1,22 @@
-"""The end of a deployment: its containers are stopped and removed; its image stays, as other targets may serve it."""
+"""Delete a deployment: stop and remove its containers. The image stays, because other targets may serve it."""
 
 from __future__ import annotations
 
-from lading import Context, Deployment, State, Status
+from lading import Context, DeleteStep, Deployment, Done, Pending
 from lading_docker.engine import Engine, asking
 
 from .containers import find, names
 
 
-def delete(deployment: Deployment, context: Context) -> Status:
-    """Remove what there is; the one that serves last, so that a cut-off removal is seen and taken up again."""
+def delete(deployment: Deployment, context: Context) -> DeleteStep:
+    """Remove one container. The serving one is last, so that the status shows an incomplete removal."""
     found = [container for name in names(deployment.service) if (container := find(name, deployment))]
-    if found:
+    if not found:
+        return Done()
+    container = found[-1]
+    context.intend(f"container/{container.name}/delete")
+    with asking(f"removing {container.name}"):
         engine = Engine()
-        context.intend(f"container/{deployment.service}/delete")
-        for container in reversed(found):
-            with asking(f"removing {container.name}"):
-                engine.api.stop(container.id)
-                engine.api.remove_container(container.id, force=True)
-    return Status(State.ABSENT)
+        engine.api.stop(container.id)
+        engine.api.remove_container(container.id, force=True)
+    return Pending(phase="removing", detail=container.name, retry_after=0.0)

@@ -1,10 +1,10 @@
-"""One step of a deploy: a candidate beside the old container, then the old one's place for the new one.
+"""One step of a deploy: start a candidate beside the old container, then replace the old container.
 
-An engine cannot give a living container another port. So the new release is first tried in a candidate on a port of its
-own, while the old one serves; once it has answered, a container with the public port is created, the old one is stopped
-and the new one started. The service is away for as long as that takes. The old container is removed once the new one
-answers, and started again where it does not. Each step reads the engine alone, so that a command which was killed is
-taken up by the next one.
+An engine cannot change the port of a running container. So the new release is first tried in a candidate with a
+separate port, while the old one serves. After the candidate has answered, a container with the public port is created.
+Then the old container is stopped and the new one started; the service is down in between. The old container is removed
+when the new one answers, and started again if it does not. Each step reads only the engine. So the next command
+continues one that was killed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from lading import Candidate, Failed, LadingError, Pending, Ready, StageFailed
 from lading_docker.engine import Engine, asking
 
-from .containers import OPTIONS, PORT, RELEASE, Container, find, names
+from .containers import OPTIONS, PORT, Container, find, names
 from .health import answers, seconds_since
 from .logs import tail
 from .ports import free_port, refuse_used
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from .options import ContainerOptions
 
-_SOON = 0.1
+_POLL_INTERVAL = 0.1
 
 
-def step(request: DeployRequest, context: Context) -> DeployStep:
+def step(request: DeployRequest[ContainerOptions], context: Context) -> DeployStep:
     """The next step of `request.release`."""
     release = Release(request, context)
     if request.verdict is None:
@@ -42,25 +42,21 @@ def step(request: DeployRequest, context: Context) -> DeployStep:
 
 
 class Release:
-    """A release on its way, and the containers of its deployment as they are now."""
+    """A release during its deploy, and the current containers of its deployment."""
 
-    def __init__(self, request: DeployRequest, context: Context) -> None:
+    def __init__(self, request: DeployRequest[ContainerOptions], context: Context) -> None:
         assert request.image is not None, "the engine gives an image to a target that asks for one"
         self._request, self._context = request, context
         self._image: Image = request.image
-        self._options = cast("ContainerOptions", request.deployment.options)
+        self._options = request.deployment.options
         self._names = names(request.deployment.service)
         self.serving, self.following, self.candidate = (find(name, request.deployment) for name in self._names)
-        self._labels = {
-            **request.tags,
-            RELEASE: str(request.release),
-            OPTIONS: _digest({**asdict(self._options), "image": self._image.reference}),
-        }
+        self._labels = {**request.tags, OPTIONS: digest(self._options, self._image)}
 
     def try_out(self) -> DeployStep:
-        """Bring the candidate to where it can be asked; what a killed command has begun is first put right."""
+        """Start the candidate, so that it can receive requests. Effects of a killed command are first repaired."""
         if self.following is not None:
-            return self._take_back(self.following)
+            return self._roll_back(self.following)
         if self.serving is not None and self._is_this(self.serving) and self.serving.state == "running":
             self._remove(self.candidate)
             return Ready() if answers(self.serving) else self._watch(self.serving)
@@ -71,20 +67,20 @@ class Release:
             refuse_used(self._options.host, self._options.port, self.serving)
             self._pull()
             self._create(self._names[2], port=None, restart="no", effect="try")
-            return Pending("starting", "the candidate", retry_after=_SOON)
+            return Pending(phase="starting", detail="the candidate", retry_after=_POLL_INTERVAL)
         if self.candidate.state == "created":
             self._start(self.candidate)
-            return Pending("starting", "the candidate", retry_after=_SOON)
+            return Pending(phase="starting", detail="the candidate", retry_after=_POLL_INTERVAL)
         return self._watch(self.candidate)
 
     def promote(self) -> DeployStep:
-        """Give the public port to the release, which its candidate has earned."""
+        """Give the public port to the release after its candidate was accepted."""
         if self.serving is not None and self._is_this(self.serving):
             self._remove(self.candidate)
             return Ready()
         if self.following is None:
             self._create(self._names[1], self._public_port(), restart=self._options.restart, effect="serve")
-            return Pending("promoting", retry_after=0)
+            return Pending(phase="promoting", retry_after=0)
         if self.following.state == "created":
             return self._change_over(self.following)
         if answers(self.following):
@@ -96,16 +92,16 @@ class Release:
         return self._watch(self.following)
 
     def give_up(self, container: Container | None, reason: str) -> Failed:
-        """Take the release back; whichever served before it goes on, or serves again."""
+        """Abandon the release. The release that served before continues, or serves again."""
         log = tail(container.id) if container else ""
         self._remove(self.following)
         if self.serving is not None and self.serving.state != "running":
             self._start(self.serving)
         self._remove(self.candidate)
-        return Failed(reason, log)
+        return Failed(reason=reason, log=log)
 
-    def _take_back(self, following: Container) -> Pending:
-        """Undo a change-over that was cut off, or finish one that the old container is not there to go back from."""
+    def _roll_back(self, following: Container) -> Pending:
+        """Undo an interrupted change of containers. If the old container is gone, finish the change instead."""
         if self.serving is None:
             with asking(f"renaming {following.name}"):
                 self._engine.api.rename(following.id, self._names[0])
@@ -113,7 +109,7 @@ class Release:
             self._remove(following)
             if self.serving.state != "running":
                 self._start(self.serving)
-        return Pending("taking up an interrupted deploy", retry_after=_SOON)
+        return Pending(phase="resuming an interrupted deploy", retry_after=_POLL_INTERVAL)
 
     def _change_over(self, following: Container) -> DeployStep:
         if self.serving is not None:
@@ -126,17 +122,17 @@ class Release:
             if self.serving is not None:
                 self._start(self.serving)
             raise
-        return Pending("promoting", retry_after=_SOON)
+        return Pending(phase="promoting", retry_after=_POLL_INTERVAL)
 
     def _watch(self, container: Container) -> DeployStep:
-        """How far a container is that was started."""
+        """The state of a container that was started."""
         if container.state not in ("running", "created"):
             return self.give_up(container, f"the container {container.detail}")
         if container is self.candidate and answers(container):
-            return Candidate(cast("str", container.uri))
+            return Candidate(uri=cast("str", container.uri))
         if seconds_since(container.started) > self._options.start_timeout:
             return self.give_up(container, f"it did not answer within {self._options.start_timeout:g} s")
-        return Pending("starting", f"release {self._request.release}", retry_after=_SOON)
+        return Pending(phase="starting", detail=f"release {self._request.release}", retry_after=_POLL_INTERVAL)
 
     def _is_this(self, container: Container) -> bool:
         return all(container.labels.get(name) == value for name, value in self._labels.items())
@@ -150,7 +146,7 @@ class Release:
         return Engine()
 
     def _pull(self) -> None:
-        """Get the image where the engine lacks it; one that was never pushed can only be there."""
+        """Pull the image if the engine does not have it. An image that was never pushed can only be on the engine."""
         if "@" not in self._image.reference or self._options.pull == "never":
             return
         if self._options.pull == "always" or self._engine.find(self._image.reference) is None:
@@ -167,13 +163,7 @@ class Release:
                 labels=self._labels,
                 environment=dict(options.env),
                 ports=[PORT],
-                host_config=api.create_host_config(
-                    port_bindings={PORT: (options.host, port) if port else (options.host,)},
-                    restart_policy={"Name": restart},
-                    nano_cpus=round(options.cpus * 1e9) if options.cpus else None,
-                    mem_limit=options.memory,
-                    network_mode=options.network,
-                ),
+                host_config=api.create_host_config(**host_settings(options, port, restart)),
             )
         if effect == "try":
             with asking(f"starting the container {name}"):
@@ -193,5 +183,20 @@ class Release:
                 self._engine.api.remove_container(container.id, force=True)
 
 
-def _digest(value: object) -> str:
+def host_settings(options: ContainerOptions, port: int | None, restart: str) -> dict[str, object]:
+    """The engine's part of a container's settings, in the SDK's terms. Without a port, the engine chooses a
+    free one.
+    """
+    return {
+        "port_bindings": {PORT: (options.host, port) if port else (options.host,)},
+        "restart_policy": {"Name": restart},
+        "nano_cpus": round(options.cpus * 1e9) if options.cpus else None,
+        "mem_limit": options.memory,
+        "network_mode": options.network,
+    }
+
+
+def digest(options: ContainerOptions, image: Image) -> str:
+    """A digest of all settings of a container. The container is kept only while the digest stays the same."""
+    value = {**asdict(options), "image": image.reference}
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

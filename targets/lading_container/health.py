@@ -1,17 +1,17 @@
-"""Whether a container answers, and for how long it has had the time to."""
+"""Check whether a container answers, and how long it has been running."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 
-from .containers import Container
+from .containers import Container, instant
 
 _TIMEOUT = 5.0
 
 
 def answers(container: Container) -> bool:
-    """Whether the scoring server in a container says that it is healthy."""
+    """Whether the scoring server in a container reports that it is healthy."""
     if container.state != "running" or not container.port:
         return False
     connection = HTTPConnection(container.host, container.port, timeout=_TIMEOUT)
@@ -25,5 +25,6 @@ def answers(container: Container) -> bool:
 
 
 def seconds_since(started: str) -> float:
-    """The seconds since a time of the engine's (RFC 3339, UTC)."""
-    return (datetime.now(UTC) - datetime.fromisoformat(f"{started[:19]}+00:00")).total_seconds()
+    """The seconds since a time of the engine. If the time cannot be read, 0: then nothing is stopped because of it."""
+    then = instant(started)
+    return 0.0 if then is None else (datetime.now(UTC) - then).total_seconds()

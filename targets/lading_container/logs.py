@@ -1,4 +1,4 @@
-"""The log of the container that serves, as the engine kept it."""
+"""The log of the serving container, from the engine."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import re
 from lading import Logs, LogsRequest
 from lading_docker.engine import Engine, asking
 
-from .containers import serving
+from .containers import instant, serving
 
 _ALL = "all"
+_LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) ?(.*)", re.DOTALL | re.ASCII)
 
 
 def read_log(request: LogsRequest) -> Logs:
-    """The last `tail` lines, or what came after `cursor`: a container and the time of its last line."""
+    """The last `tail` lines, or the lines after `cursor`, which names a container and the time of its last line."""
     found = serving(request.deployment)
     if found is None:
-        return Logs((), request.cursor)
+        return Logs(lines=(), cursor=request.cursor)
     container, _, last = (request.cursor or "").partition(" ")
     after = last if container == found.id else ""
-    lines = [line.split(" ", 1) for line in _lines(found.id, _ALL if request.cursor else request.tail, after)]
-    new = [(time, text) for time, text in lines if _order(time) > _order(after)]
-    return Logs(tuple(text for _, text in new), f"{found.id} {new[-1][0] if new else after}")
+    # Read at least one line: its time shows which lines are old.
+    text = _text(found.id, _ALL if request.cursor else max(request.tail, 1), after)
+    lines, last = fresh(text, after)
+    shown = lines if request.cursor else lines[max(0, len(lines) - request.tail) :]
+    return Logs(lines=shown, cursor=f"{found.id} {last}")
 
 
 def tail(container: str, count: int = 30) -> str:
@@ -30,21 +33,29 @@ def tail(container: str, count: int = 30) -> str:
         return str(Engine().api.logs(container, tail=count).decode("utf-8", "replace"))
 
 
-def _lines(container: str, count: int | str, after: str) -> list[str]:
-    """Lines with their times before them, of those in the second of `after` and later."""
-    since = {"since": _second(after)} if after else {}
+def fresh(text: str, after: str) -> tuple[tuple[str, ...], str]:
+    """The lines of a log that are later than a time, and the time of the last line.
+
+    The engine writes a time before each line. A line may contain characters that end lines elsewhere.
+    """
+    past = _order(after)
+    lines = (found.groups() for line in text.split("\n") if (found := _LINE.fullmatch(line)))
+    new = [(time, words) for time, words in lines if (at := _order(time)) and (past is None or at > past)]
+    return tuple(words for _, words in new), new[-1][0] if new else after
+
+
+def _text(container: str, count: int | str, after: str) -> str:
+    """The log of a container with times, starting at the second of `after`."""
+    past = _order(after)
+    since = {} if past is None else {"since": past[0]}
     with asking("the log of a container"):
-        text = Engine().api.logs(container, timestamps=True, tail=count, **since)
-    return [line for line in text.decode("utf-8", "replace").splitlines() if " " in line]
+        return str(Engine().api.logs(container, timestamps=True, tail=count, **since).decode("utf-8", "replace"))
 
 
-def _second(time: str) -> int:
-    from datetime import datetime
-
-    return int(datetime.fromisoformat(f"{time[:19]}+00:00").timestamp())
-
-
-def _order(time: str) -> tuple[str, str]:
-    """What a time is sorted by: an engine writes as many digits of a second as it needs."""
-    whole, _, part = time.rstrip("Z").partition(".")
-    return whole, re.sub(r"\D", "", part).ljust(9, "0")
+def _order(time: str) -> tuple[int, str] | None:
+    """The second of a time, in UTC, and its fraction. The number of digits varies between engines."""
+    moment = instant(time)
+    if moment is None:
+        return None
+    fraction = re.search(r"\.(\d+)", time)
+    return int(moment.timestamp()), fraction[1].ljust(9, "0") if fraction else "0" * 9

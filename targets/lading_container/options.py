@@ -1,4 +1,4 @@
-"""What a manifest may say of the target `container`."""
+"""The options of the target `container`."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from lading import Means, Options, Range, Text
 @dataclass(frozen=True)
 class ContainerOptions(Options):
     host: Annotated[str, Text(pattern=r"^[0-9a-fA-F.:]+$", max_length=45)] = "127.0.0.1"
-    """Address of the engine's machine to listen on. The service asks for no password: on any other than a loopback
-    address it is open to whoever can reach it.
+    """Address of the engine's machine to listen on. The service asks for no password: on an address other than
+    loopback, everybody in the network can use it.
     """
 
     port: Annotated[int, Range(ge=0, le=65535)] = 0
     """Port to listen on; 0 picks a free one and keeps it from release to release."""
 
     cpus: Annotated[Annotated[float, Range(gt=0, le=1024)] | None, Means("processors")] = None
-    """Processors that it may use; all of them where none is given."""
+    """Number of processors that it may use; by default all of them."""
 
     memory: Annotated[str, Text(pattern=r"^[1-9][0-9]{0,12}[bkmg]$")] | None = None
-    """Memory that it may use, such as `512m`; over that it is killed, and says so in its status."""
+    """Memory that it may use, such as `512m`; if it uses more, it is killed, and its status shows this."""
 
     env: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables of the scoring script. Whoever may use the engine can read them there."""
+    """Environment variables of the scoring script. Every user of the engine can read them there."""
 
     restart: Literal["no", "on-failure", "always", "unless-stopped"] = "unless-stopped"
     """When the engine starts it again after it has ended."""
 
     network: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")] | None = None
-    """A network of the engine's to be in; it must exist. Other containers there find it by the service's name."""
+    """An existing network of the engine to join. Other containers there find it by the service's name."""
 
     pull: Literal["missing", "always", "never"] = "missing"
     """When to pull an image that is in a registry."""

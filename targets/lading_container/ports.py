@@ -1,4 +1,4 @@
-"""The public port: a free one, and whose it is where it is taken."""
+"""The public port: find a free one, or the owner of a port in use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def free_port(host: str) -> int:
-    """A port that is free on this machine, which is the engine's as a rule."""
+    """A free port on this machine, which is usually the engine's machine."""
     with _bound(host if _is_here() else "127.0.0.1", 0) as sock:
         port: int = sock.getsockname()[1]
         return port
 
 
 def refuse_used(host: str, port: int, serving: Container | None) -> None:
-    """Raise StageFailed where a program on this machine has the port, but for the container that is to be replaced."""
+    """Raise StageFailed if a program on this machine uses the port, except the container to be replaced."""
     if port == 0 or not _is_here() or (serving is not None and serving.port == port):
         return
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lading import (
     Capability,
     Context,
+    DeleteStep,
     Deployment,
     DeployRequest,
     DeployStep,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 def lading_describe() -> Description:
     return Description(
         summary="a module on a device of Azure IoT Edge, or on a fleet of them",
+        api=1,
         options=IotEdgeOptions,
         capabilities=frozenset(
             {
@@ -44,20 +46,21 @@ def lading_describe() -> Description:
             }
         ),
         image=ImageNeed.PUSHED,
+        switch_gap="a device ends the container of a module before it starts the next one",
     )
 
 
 @hookimpl
-def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
+def lading_deploy(request: DeployRequest[IotEdgeOptions], context: Context) -> DeployStep:
     from . import device, fleet
 
     with _hub(request.deployment, context) as hub:
-        to_one = _options(request.deployment).device is not None
+        to_one = request.deployment.options.device is not None
         return device.step(request, context, hub) if to_one else fleet.step(request, context, hub)
 
 
 @hookimpl
-def lading_scoring_uri(deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri:
+def lading_scoring_uri(deployment: Deployment[IotEdgeOptions], context: Context) -> ScoringUri | NoScoringUri:
     from . import asking
 
     with _hub(deployment, context) as hub:
@@ -65,7 +68,7 @@ def lading_scoring_uri(deployment: Deployment, context: Context) -> ScoringUri |
 
 
 @hookimpl
-def lading_status(deployment: Deployment, context: Context) -> Status:
+def lading_status(deployment: Deployment[IotEdgeOptions], context: Context) -> Status:
     from . import asking
 
     with _hub(deployment, context) as hub:
@@ -73,7 +76,7 @@ def lading_status(deployment: Deployment, context: Context) -> Status:
 
 
 @hookimpl
-def lading_logs(request: LogsRequest, context: Context) -> Logs:
+def lading_logs(request: LogsRequest[IotEdgeOptions], context: Context) -> Logs:
     from . import asking
 
     with _hub(request.deployment, context) as hub:
@@ -81,7 +84,7 @@ def lading_logs(request: LogsRequest, context: Context) -> Logs:
 
 
 @hookimpl
-def lading_delete(deployment: Deployment, context: Context) -> Status:
+def lading_delete(deployment: Deployment[IotEdgeOptions], context: Context) -> DeleteStep:
     from . import asking
 
     with _hub(deployment, context) as hub:
@@ -89,18 +92,13 @@ def lading_delete(deployment: Deployment, context: Context) -> Status:
 
 
 @contextmanager
-def _hub(deployment: Deployment, context: Context) -> Iterator[Hub]:
-    """The hub of a deployment, for one step. Raises PluginError where the extra is not installed."""
+def _hub(deployment: Deployment[IotEdgeOptions], context: Context) -> Iterator[Hub]:
+    """The hub of a deployment, for one step. Raises PluginError if the extra is not installed."""
     try:
         from .rest import connect
     except ImportError as error:
         raise PluginError(
             "the target 'iot-edge' needs azure-core and azure-identity", hint="pip install 'lading[iotedge]'"
         ) from error
-    with closing(connect(_options(deployment).hub, context)) as hub:
+    with closing(connect(deployment.options.hub, context)) as hub:
         yield hub
-
-
-def _options(deployment: Deployment) -> IotEdgeOptions:
-    assert isinstance(deployment.options, IotEdgeOptions)
-    return deployment.options

@@ -1,4 +1,4 @@
-"""Where a module answers: the port is what the device reports, the host what the manifest says of it."""
+"""The address of a module: the device reports the port, and the manifest gives the host."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ _ON_DEVICE = (
 )
 
 
-def scoring_uri(deployment: Deployment, hub: Hub) -> ScoringUri | NoScoringUri:
-    """Where the deployment answers on its one device."""
+def scoring_uri(deployment: Deployment[IotEdgeOptions], hub: Hub) -> ScoringUri | NoScoringUri:
+    """The address of the deployment on its one device."""
     options = deployment.options
-    assert isinstance(options, IotEdgeOptions)
     assert options.device is not None
     agent, name = hub.twin(options.device, AGENT), module_name(deployment)
     ours = (agent.desired.get("modules") or {}).get(name) if agent else None
     if agent is None or ours is None or not is_ours(ours, deployment):
-        return NoScoringUri(f"no module {name} of this deployment is on {options.device}")
+        return NoScoringUri(reason=f"no module {name} of this deployment is on {options.device}")
     return device_uri(hub, options, name, agent)
 
 
 def device_uri(hub: Hub, options: IotEdgeOptions, module: str, agent: Twin) -> ScoringUri | NoScoringUri:
-    """Where a module answers on the device of `agent`."""
+    """The address of a module on the device of `agent`."""
     if options.scoring_host is None:
-        return NoScoringUri(_ON_DEVICE.format(module, options.container_port))
+        return NoScoringUri(reason=_ON_DEVICE.format(module, options.container_port))
     device = (hub.twin(agent.device) if options.twin_path else None) or agent
     found = address(options, module, device, agent)
-    return found if isinstance(found, NoScoringUri) else ScoringUri(found, _internal(options, module))
+    return found if isinstance(found, NoScoringUri) else ScoringUri(uri=found, internal=_internal(options, module))
 
 
 def fleet_uri(hub: Hub, options: IotEdgeOptions, module: str, deployment: str) -> ScoringUri | NoScoringUri:
-    """Where a module answers on each device that an automatic deployment applies to: two queries, and their pages."""
+    """The address of a module on each device of an automatic deployment. It costs two queries with all their pages."""
     if options.scoring_host is None:
-        return NoScoringUri(_ON_DEVICE.format(module, options.container_port))
+        return NoScoringUri(reason=_ON_DEVICE.format(module, options.container_port))
     condition = "" if options.target_condition == "*" else f" AND ({options.target_condition})"
     found_by = f"SELECT * FROM devices WHERE capabilities.iotEdge = true{condition}"
     devices = {twin.device: twin for twin in hub.query(found_by)}
@@ -50,8 +49,8 @@ def fleet_uri(hub: Hub, options: IotEdgeOptions, module: str, deployment: str) -
     uris = {device: uri for device, uri in sorted(found.items()) if isinstance(uri, str)}
     if not uris:
         reasons = (uri.reason for uri in found.values() if isinstance(uri, NoScoringUri))
-        return NoScoringUri(next(reasons, "no device runs it yet"))
-    return ScoringUri(next(iter(uris.values())), _internal(options, module), uris)
+        return NoScoringUri(reason=next(reasons, "no device runs it yet"))
+    return ScoringUri(uri=next(iter(uris.values())), internal=_internal(options, module), devices=uris)
 
 
 def applied(deployment: str, select: str = "*") -> str:
@@ -67,10 +66,10 @@ def address(options: IotEdgeOptions, module: str, device: Twin, agent: Twin) -> 
     reported = (agent.reported.get("modules") or {}).get(module) or {}
     port = create_options.host_port(create_options.joined(reported), options.container_port)
     if port is None:
-        return NoScoringUri(f"{agent.device} has not reported a port of the module {module}")
+        return NoScoringUri(reason=f"{agent.device} has not reported a port of the module {module}")
     host = _host(options, device)
     if not host:
-        return NoScoringUri(f"the twin of {agent.device} has no {options.scoring_host}")
+        return NoScoringUri(reason=f"the twin of {agent.device} has no {options.scoring_host}")
     return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{port}/score"
 
 

@@ -1,18 +1,30 @@
-"""What can be asked of a deployment, and its end; of one device and of a fleet."""
+"""Query and delete a deployment to one device or to a fleet."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
-from lading import Context, Deployment, Logs, LogsRequest, NoScoringUri, ScoringUri, State, Status
+from lading import (
+    Context,
+    DeleteStep,
+    Deployment,
+    Done,
+    Logs,
+    LogsRequest,
+    NoScoringUri,
+    Pending,
+    ScoringUri,
+    State,
+    Status,
+)
 
 from . import addresses, fleet
 from .content import begun, without
 from .create_options import labels
 from .judging import Seen, described, judge, offline
-from .module import MODEL, PACKAGE, is_ours, module_name, routes_of
+from .module import MODEL, PACKAGE, RELEASE_ID, is_ours, module_name, routes_of
 from .options import IotEdgeOptions
+from .pace import pause
 from .port import AGENT, ROUTER, Configuration, Hub, Twin
 from .text import clean
 
@@ -23,83 +35,107 @@ _STATES = {
     Seen.REFUSED: State.FAILED,
     Seen.RUNNING: State.RUNNING,
 }
+_READ = 100  # the minimum of lines to read: a reader of fewer lines must still know which ones are old
 
 
-def scoring_uri(deployment: Deployment, hub: Hub) -> ScoringUri | NoScoringUri:
-    options = _options(deployment)
+def scoring_uri(deployment: Deployment[IotEdgeOptions], hub: Hub) -> ScoringUri | NoScoringUri:
+    options = deployment.options
     if options.device is not None:
         return addresses.scoring_uri(deployment, hub)
     found = _newest(deployment, hub)
     if found is None:
-        return NoScoringUri("no automatic deployment of this service is on the hub")
+        return NoScoringUri(reason="no automatic deployment of this service is on the hub")
     return addresses.fleet_uri(hub, options, module_name(deployment), found.id)
 
 
-def status(deployment: Deployment, hub: Hub) -> Status:
-    """What the hub says, with the digests of what was asked for; one call for a device, two for a fleet of any size."""
-    options = _options(deployment)
+def status(deployment: Deployment[IotEdgeOptions], hub: Hub) -> Status:
+    """The status from the hub, with the requested digests. One call for a device, two for a fleet of any size."""
+    options = deployment.options
     return _fleet_status(deployment, hub) if options.device is None else _device_status(deployment, hub, options.device)
 
 
-def _device_status(deployment: Deployment, hub: Hub, device: str) -> Status:
+def _device_status(deployment: Deployment[IotEdgeOptions], hub: Hub, device: str) -> Status:
     agent, name = hub.twin(device, AGENT), module_name(deployment)
     ours = (agent.desired.get("modules") or {}).get(name) if agent else None
     if agent is None or ours is None or not is_ours(ours, deployment):
-        return Status(State.ABSENT)
+        return Status(state=State.ABSENT)
     found, tags = judge(agent, name, ours["settings"]["image"]), labels(ours)
     detail = "" if found.seen is Seen.RUNNING else found.detail
     if found.seen is Seen.RUNNING and not agent.connected:
         detail = f"as last reported{offline(agent)}"
-    return Status(_STATES[found.seen], tags.get(PACKAGE), tags.get(MODEL), detail)
+    return Status(
+        state=_STATES[found.seen],
+        package_digest=tags.get(PACKAGE),
+        model_sha256=tags.get(MODEL),
+        release_id=tags.get(RELEASE_ID),
+        detail=detail,
+    )
 
 
-def _fleet_status(deployment: Deployment, hub: Hub) -> Status:
-    found, options = _newest(deployment, hub), _options(deployment)
+def _fleet_status(deployment: Deployment[IotEdgeOptions], hub: Hub) -> Status:
+    found, options = _newest(deployment, hub), deployment.options
     if found is None:
-        return Status(State.ABSENT)
+        return Status(state=State.ABSENT)
     seen = fleet.counts(found)
     state = State.PENDING
     if fleet.is_enough(seen, options):
         state = State.RUNNING
     elif seen.failed > options.wait.max_failed:
         state = State.FAILED
-    package, model = (found.labels.get(name.replace(".", "_")) for name in (PACKAGE, MODEL))
-    return Status(state, package, model, str(seen))
+    package, model, release = (found.labels.get(name.replace(".", "_")) for name in (PACKAGE, MODEL, RELEASE_ID))
+    return Status(state=state, package_digest=package, model_sha256=model, release_id=release, detail=str(seen))
 
 
-def _newest(deployment: Deployment, hub: Hub) -> Configuration | None:
-    """The automatic deployment that counts, with its metrics."""
+def _newest(deployment: Deployment[IotEdgeOptions], hub: Hub) -> Configuration | None:
+    """The current automatic deployment, with its metrics."""
     mine = fleet.ours(hub.configurations(), deployment)
     return hub.configuration(mine[0].id) if mine else None
 
 
-def logs(request: LogsRequest, hub: Hub) -> Logs:
-    """What the agents report of the module; of one device the end of the module's own log, too, where it is online."""
-    lines = tuple(_log(request, hub))[-request.tail :] if request.tail else ()
-    known = set((request.cursor or "").split())
-    marks = {line: hashlib.sha256(line.encode()).hexdigest()[:12] for line in lines}
-    fresh = tuple(line for line in lines if marks[line] not in known)
-    return Logs(fresh, " ".join(dict.fromkeys(marks.values())) or "-")
+def logs(request: LogsRequest[IotEdgeOptions], hub: Hub) -> Logs:
+    """The agents' reports about the module. For one device that is online, also the end of the module's own log."""
+    reports, own = _log(request.deployment, hub, max(request.tail, _READ))
+    cursor = f"{' '.join(map(_mark, reports))}/{' '.join(map(_mark, own))}"
+    if not request.cursor:
+        lines = (*reports, *own)
+        return Logs(lines=lines[max(0, len(lines) - request.tail) :], cursor=cursor)
+    known, _, old = request.cursor.partition("/")
+    changed = (line for line in reports if _mark(line) not in known.split())
+    return Logs(lines=(*changed, *_after(own, old.split())), cursor=cursor)
 
 
-def _log(request: LogsRequest, hub: Hub) -> Iterator[str]:
-    deployment, options = request.deployment, _options(request.deployment)
-    name = module_name(deployment)
+def _log(deployment: Deployment[IotEdgeOptions], hub: Hub, tail: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The agents' reports, and the end of the module's own log."""
+    options, name = deployment.options, module_name(deployment)
     if options.device is not None:
         agent = hub.twin(options.device, AGENT)
-        if agent is not None and name in (agent.desired.get("modules") or {}):
-            yield _said(agent, name)
-            yield from hub.module_log(options.device, name, request.tail)
-        return
+        if agent is None or name not in (agent.desired.get("modules") or {}):
+            return (), ()
+        return (_said(agent, name),), tuple(hub.module_log(options.device, name, tail))
     found = _newest(deployment, hub)
-    if found is not None:
-        yield f"{found.id}: {fleet.counts(found)}"
-        for agent in hub.query(addresses.applied(found.id), limit=request.tail):
-            yield _said(agent, name)
+    if found is None:
+        return (), ()
+    agents = hub.query(addresses.applied(found.id), limit=tail)
+    return (f"{found.id}: {fleet.counts(found)}", *(_said(agent, name) for agent in agents)), ()
+
+
+def _mark(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()[:12]
+
+
+def _after(lines: tuple[str, ...], old: list[str]) -> tuple[str, ...]:
+    """The lines after the lines with the marks `old`, which were the end of the same log.
+
+    The log can start at the same line, at an earlier one, or at a later one. In the last case, a part of `old` is gone.
+    """
+    marks = [_mark(line) for line in lines]
+    whole = (start + len(old) for start in range(len(marks) - len(old) + 1) if marks[start : start + len(old)] == old)
+    parts = (size for size in range(min(len(old), len(marks)), 0, -1) if old[-size:] == marks[:size])
+    return lines[next(whole, next(parts, 0)) :]
 
 
 def _said(agent: Twin, name: str) -> str:
-    """One line of what an agent reports."""
+    """One line of an agent's report."""
     found = (agent.reported.get("modules") or {}).get(name)
     if found is None:
         return f"{agent.device}: the module {name} is not reported yet{offline(agent)}"
@@ -108,38 +144,33 @@ def _said(agent: Twin, name: str) -> str:
     return f"{agent.device}: {described(name, found)}{since}{offline(agent)}"
 
 
-def delete(deployment: Deployment, context: Context, hub: Hub) -> Status:
-    """One step towards nothing of ours being there; an offline device is told, and obeys when it comes back."""
-    options = _options(deployment)
+def delete(deployment: Deployment[IotEdgeOptions], context: Context, hub: Hub) -> DeleteStep:
+    """One step of the deletion. An offline device receives it when it is online again."""
+    options = deployment.options
     if options.device is not None:
         return _delete_module(deployment, context, hub, options.device)
     mine = fleet.ours(hub.configurations(), deployment)
     if not mine:
-        return Status(State.ABSENT)
+        return Done()
     context.intend(f"iot-edge/{mine[0].id}/delete")
     hub.delete(mine[0])
-    return Status(State.PENDING, detail=mine[0].id)
+    return Pending(phase="deleting", detail=mine[0].id, retry_after=0.0)
 
 
-def _delete_module(deployment: Deployment, context: Context, hub: Hub, device: str) -> Status:
-    options, name = _options(deployment), module_name(deployment)
+def _delete_module(deployment: Deployment[IotEdgeOptions], context: Context, hub: Hub, device: str) -> DeleteStep:
+    options, name = deployment.options, module_name(deployment)
     agent, router = (hub.twin(device, module) for module in (AGENT, ROUTER))
     if agent is None:
-        return Status(State.ABSENT)
+        return Done()
     modules = agent.desired.get("modules") or {}
     if name in modules and is_ours(modules[name], deployment):
         agent, router = begun(agent, router, device, options.edge_version)
         context.intend(f"iot-edge/{device}/{deployment.service}/delete")
         hub.apply(device, without(agent, router, name, routes_of(modules[name]), options.registry))
-        return Status(State.PENDING, detail=f"{device} is told")
+        return Pending(phase="deleting", detail=f"{device} has to remove {name}", retry_after=pause(options.wait.grace))
     if name in modules or name not in (agent.reported.get("modules") or {}):
-        return Status(State.ABSENT)
+        return Done()
     if not agent.connected:
-        context.warn(f"{device} runs the module {name} until it comes back{offline(agent)}")
-        return Status(State.ABSENT)
-    return Status(State.PENDING, detail=f"{device} is stopping it")
-
-
-def _options(deployment: Deployment) -> IotEdgeOptions:
-    assert isinstance(deployment.options, IotEdgeOptions)
-    return deployment.options
+        context.warn(f"{device} runs the module {name} until it is online again{offline(agent)}")
+        return Done()
+    return Pending(phase="deleting", detail=f"{device} is stopping {name}", retry_after=pause(options.wait.grace))

@@ -1,4 +1,4 @@
-"""The content of a device or a fleet: our part put into what is there, or taken out of it, within the hub's limits."""
+"""The content of a device or a fleet: add our part, or remove it, within the hub's limits."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _IMAGES = "mcr.microsoft.com/azureiotedge-"
 
 
 def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) -> dict[str, Json]:
-    """What a device runs, with our part in it; `replaces` are routes of ours that it takes the place of.
+    """The content of a device, with our part added. `replaces` are our own routes that it replaces.
 
-    Raises BadInput where another module has the port, another route the name, or the whole is too large.
+    Raises BadInput if another module has the port, another route has the name, or the content is too large.
     """
     modules = dict(agent.desired.get("modules") or {})
     modules.pop(part.name, None)
@@ -39,7 +39,7 @@ def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) 
 
 
 def holds(part: Part, agent: Twin, router: Twin) -> bool:
-    """Whether a device is told to run our part as it is."""
+    """Whether a device's content has exactly our part."""
     modules, routes = agent.desired.get("modules") or {}, router.desired.get("routes") or {}
     return (
         modules.get(part.name) == part.module
@@ -49,14 +49,14 @@ def holds(part: Part, agent: Twin, router: Twin) -> bool:
 
 
 def alone(part: Part, agent: Twin, router: Twin) -> dict[str, Json] | None:
-    """What a device runs, with our module alone beside IoT Edge's own; None where no other is there."""
+    """The content with only our module and IoT Edge's own; None without other modules."""
     if set(agent.desired["modules"]) == {part.name} and set(router.desired["routes"]) == set(part.routes):
         return None
     return _full({**agent.desired, "modules": {part.name: part.module}}, {**router.desired, "routes": part.routes})
 
 
 def without(agent: Twin, router: Twin, name: str, routes: Sequence[str], registry: Registry | None) -> dict[str, Json]:
-    """What a device runs, without our module, its routes, and its credentials where no other module needs them."""
+    """The content without our module and its routes. Its credentials are removed unless another module needs them."""
     desired: dict[str, Json] = json.loads(json.dumps(agent.desired))
     del desired["modules"][name]
     images = [str(module["settings"]["image"]) for module in desired["modules"].values()]
@@ -67,7 +67,7 @@ def without(agent: Twin, router: Twin, name: str, routes: Sequence[str], registr
 
 
 def begun(agent: Twin | None, router: Twin | None, device: str, version: str) -> tuple[Twin, Twin]:
-    """The two twins, with IoT Edge's own modules where a device was never given any content."""
+    """The two twins, plus IoT Edge's own modules if the device never received any content."""
     blank = base(version)
     agent = agent or Twin(device, {}, 0, {})
     router = router or Twin(device, {}, 0, {})
@@ -79,7 +79,7 @@ def begun(agent: Twin | None, router: Twin | None, device: str, version: str) ->
 
 
 def base(version: str) -> dict[str, dict[str, Json]]:
-    """What IoT Edge itself needs."""
+    """The modules that IoT Edge itself needs."""
     hub_options = {
         "HostConfig": {
             "PortBindings": {f"{port}/tcp": [{"HostPort": str(port)}] for port in (443, 5671, 8883)},
@@ -109,7 +109,7 @@ def base(version: str) -> dict[str, dict[str, Json]]:
 
 
 def layer(part: Part) -> dict[str, Json]:
-    """Our part alone, to be laid over what a fleet has."""
+    """Our part alone, as a layer on the content of a fleet."""
     agent = {
         f"properties.desired.modules.{part.name}": part.module,
         **{
@@ -122,7 +122,7 @@ def layer(part: Part) -> dict[str, Json]:
 
 
 def _checked(content: dict[str, Json], options: IotEdgeOptions) -> dict[str, Json]:
-    """The content. Raises BadInput where it is over one of the hub's limits."""
+    """Check the content. Raises BadInput if it exceeds one of the hub's limits."""
     whose = "device" if options.device else "target_condition"
     for name, twin in content.items():
         size = len(json.dumps(twin, separators=(",", ":")))
@@ -137,14 +137,14 @@ def _checked(content: dict[str, Json], options: IotEdgeOptions) -> dict[str, Jso
     if modules > _MAX_MODULES:
         raise BadInput(
             f"the device would have {modules} modules, those of IoT Edge among them, and the hub takes {_MAX_MODULES}",
-            hint="take one away first",
+            hint="remove one first",
             option=whose,
         )
     return content
 
 
 def _registries(desired: Mapping[str, Json]) -> dict[str, Json]:
-    """The credentials of registries in the content of an agent."""
+    """The registry credentials in the content of an agent."""
     settings = (desired.get("runtime") or {}).get("settings") or {}
     return settings.get("registryCredentials") or {}
 
@@ -169,7 +169,7 @@ def _check_ports(part: Part, others: Mapping[str, Json]) -> None:
 
 
 def _bound(module: Mapping[str, Json]) -> set[tuple[str, str]]:
-    """The ports of the device that a module takes, each with its protocol."""
+    """The ports of the device that a module uses, each with its protocol."""
     found = create_options.bindings(create_options.joined(module))
     return {(host, port.partition("/")[2]) for port, host in found if host}
 

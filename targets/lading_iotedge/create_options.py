@@ -1,4 +1,4 @@
-"""Docker's create options, as edgeAgent keeps them in a module's settings."""
+"""Docker's create options, in the form that edgeAgent stores in a module's settings."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterator, Mapping
 
 from lading import Json
 
-CHUNK = 512  # characters: as edgeAgent writes them
+CHUNK = 512  # characters: the length that edgeAgent uses
 MAX_CHUNKS = 100
 _KEY = re.compile(r"createOptions(\d\d)?")
 
 
 def split(create_options: Mapping[str, Json]) -> dict[str, str]:
-    """The keys and values that carry create options: `createOptions`, then `createOptions01` and so on."""
+    """The keys and values of the create options: `createOptions`, then `createOptions01` and so on."""
     text = json.dumps(create_options, separators=(",", ":"))
     chunks = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
     return {f"createOptions{number:02}" if number else "createOptions": chunk for number, chunk in enumerate(chunks)}
 
 
 def joined(module: Mapping[str, Json]) -> dict[str, Json]:
-    """The create options of a module, desired or reported; empty where there are none that can be read."""
+    """The create options of a module, desired or reported; empty if they are missing or unreadable."""
     settings = module.get("settings") or {}
     try:
         found = json.loads("".join(str(settings[key]) for key in sorted(settings) if _KEY.fullmatch(key)))
@@ -37,7 +37,7 @@ def labels(module: Mapping[str, Json]) -> Mapping[str, str]:
 
 
 def bindings(create_options: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    """Each port of the container (`5001/tcp`) with a port of the device that leads to it; '' where Docker chooses."""
+    """Each port of the container (`5001/tcp`) with its port of the device; '' if Docker chooses the port."""
     config = create_options.get("HostConfig")
     ports = config.get("PortBindings") if isinstance(config, dict) else None
     for port, places in (ports if isinstance(ports, dict) else {}).items():
@@ -47,7 +47,7 @@ def bindings(create_options: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
 
 
 def host_port(create_options: Mapping[str, Json], container_port: int) -> str | None:
-    """The port of the device that leads to a port of the container; None where none is known to."""
+    """The port of the device for a port of the container; None if it is unknown."""
     found = (host for port, host in bindings(create_options) if port == f"{container_port}/tcp")
     return next(filter(None, found), None)
 

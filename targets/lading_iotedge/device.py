@@ -1,6 +1,6 @@
-"""One step of a deploy to one device: read what runs there, do the next thing that is missing, and return.
+"""One step of a deploy to one device: read what runs there, do the next missing action, and return.
 
-The content of a device has no etag, so it is read anew right before it is written; our own part is all that changes.
+The content of a device has no etag. So it is read again just before each write, and only our own part is changed.
 """
 
 from __future__ import annotations
@@ -34,30 +34,29 @@ from .record import WRONG, Record
 
 Content = Mapping[str, Json]
 
-_LINES = 20  # of a log that are shown
+_LINES = 20  # lines of a log to show
 
 
-def step(request: DeployRequest, context: Context, hub: Hub) -> DeployStep:
+def step(request: DeployRequest[IotEdgeOptions], context: Context, hub: Hub) -> DeployStep:
     """Take one step.
 
-    Raises BadInput for a device that cannot take the module, StageFailed where another one has its name, and
-    OutcomeUnknown where the device has not reported in time.
+    Raises BadInput if the device cannot run the module, and StageFailed if another module has its name. Raises
+    OutcomeUnknown if the device has not reported in time.
     """
     return _Step(request, context, hub).take()
 
 
 class _Step:
-    def __init__(self, request: DeployRequest, context: Context, hub: Hub) -> None:
+    def __init__(self, request: DeployRequest[IotEdgeOptions], context: Context, hub: Hub) -> None:
         options = request.deployment.options
-        assert isinstance(options, IotEdgeOptions)
         assert options.device is not None
         self._request = request
         self._context = context
         self._hub = hub
         self._options = options
         self._device = options.device
-        self._wanted = part(request, context)  # what is wrong with it is said before anything is asked
-        self._record = record.read(context.work, request.release)
+        self._wanted = part(request, context)  # report its errors before any call to the hub
+        self._record = record.read(context.work, request.release_id)
 
     def take(self) -> DeployStep:
         if self._record is None:
@@ -67,7 +66,7 @@ class _Step:
         if self._record is None:
             return self._begin(agent, router, ours)
         if self._record.gone:
-            return self._take_back(self._record, agent, router, ours)
+            return self._roll_back(self._record, agent, router, ours)
         if self._request.verdict is not None and not self._request.verdict.up:
             return self._give_up(self._record, WRONG)
         if not content.holds(self._wanted, agent, router):
@@ -79,7 +78,7 @@ class _Step:
         return content.begun(agent, router, self._device, self._options.edge_version)
 
     def _begin(self, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Pending:
-        """Check what the device says of itself, and keep what it runs."""
+        """Check the device's own reports, and store its current content."""
         if agent.deployments:
             raise BadInput(
                 f"the device {self._device} is managed by the automatic deployment {', '.join(agent.deployments)}",
@@ -98,8 +97,8 @@ class _Step:
             previous = {"module": module, "routes": routes}
         earlier = record.last(self._context.work)
         names = variables(self._request.deployment).union(earlier.names if earlier else ())
-        Record(self._request.release, previous, names=tuple(sorted(names))).write(self._context.work)
-        return Pending("checked", self._device, retry_after=0.0)
+        Record(self._request.release_id, previous, names=tuple(sorted(names))).write(self._context.work)
+        return Pending(phase="checked", detail=self._device, retry_after=0.0)
 
     def _put(self, ours: Part, agent: Twin, router: Twin, now: Mapping[str, Json] | None) -> Content:
         return content.put(agent, router, ours, replaces=routes_of(now) if now else ())
@@ -108,10 +107,10 @@ class _Step:
         deployment = self._request.deployment
         self._context.intend(f"iot-edge/{self._device}/{deployment.service}/{self._request.release}/{what}")
         self._hub.apply(self._device, target)
-        return Pending("applied", self._device, retry_after=0.2)
+        return Pending(phase="applied", detail=self._device, retry_after=0.2)
 
     def _follow(self, kept: Record, agent: Twin, router: Twin) -> DeployStep:
-        """Look how the module stands; it is up once it has run through the grace."""
+        """Check the state of the module. It counts as running after the grace period."""
         found, wait = judge(agent, self._wanted.name, self._wanted.image), self._options.wait
         if found.seen is Seen.RUNNING and kept.steady >= wait.grace and found.restarts == kept.restarts:
             return self._up(agent, router)
@@ -129,16 +128,16 @@ class _Step:
             restarts=found.restarts,
         ).write(self._context.work)
         detail = f"{kept.steady:.0f} of {wait.grace:g} s" if kept.steady else ""
-        return Pending(found.detail, detail, seconds)
+        return Pending(phase=found.detail, detail=detail, retry_after=seconds)
 
     def _up(self, agent: Twin, router: Twin) -> DeployStep:
-        """The module runs; where it can be reached, the golden requests are asked before anything else goes."""
+        """The module runs. If it is reachable, golden requests are sent before the previous release is removed."""
         address = device_uri(self._hub, self._options, self._wanted.name, agent)
         if self._request.verdict is None and isinstance(address, ScoringUri):
-            return Candidate(address.uri)
+            return Candidate(uri=address.uri)
         others = content.alone(self._wanted, agent, router)
         if self._options.mode == "replace" and others is not None:
-            return self._apply("take the others away", others)
+            return self._apply("remove the others", others)
         return Ready()
 
     def _late(self, kept: Record, found: Judgement) -> DeployStep:
@@ -147,31 +146,33 @@ class _Step:
         replace(kept, waited=0.0).write(self._context.work)
         raise OutcomeUnknown(
             f"{self._request.deployment.service} on {self._device}: {found.detail}",
-            hint="run the same command again: it goes on where this one ended",
+            hint="run the same command again: it continues from here",
         )
 
     def _give_up(self, kept: Record, reason: str) -> Pending:
         log = self._hub.module_log(self._device, self._wanted.name, _LINES)
-        if log:  # told now, for it goes with the container
+        if log:  # reported now, because it disappears with the container
             self._context.warn("\n".join(("the end of the module's log:", *log)))
         replace(kept, gone=reason, waited=0.0).write(self._context.work)
-        return Pending("taking the release back", reason, retry_after=0.0)
+        return Pending(phase="reverting the release", detail=reason, retry_after=0.0)
 
-    def _take_back(self, kept: Record, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> DeployStep:
-        """Put the previous content there again, and wait until the device runs it, if it can be reached."""
+    def _roll_back(self, kept: Record, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> DeployStep:
+        """Restore the previous content. If the device is reachable, wait until it runs that content."""
         before = self._previous(kept)
         if (ours is not None) if before is None else not content.holds(before, agent, router):
-            self._context.warn(f"what {self._device} ran before is applied again: {kept.gone}")
+            self._context.warn(f"the previous content of {self._device} is applied again: {kept.gone}")
             return self._apply("take back", self._before(before, agent, router, ours))
         if not agent.connected:
-            return Failed(f"{kept.gone}; what ran before is queued{offline(agent)}")
+            return Failed(reason=f"{kept.gone}; the previous content is queued{offline(agent)}")
         if self._is_back(before, agent):
-            return Failed(kept.gone)
+            return Failed(reason=kept.gone)
         if kept.waited >= self._options.wait.timeout:
-            return Failed(f"{kept.gone}; what ran before is applied, and the device does not report that it runs")
+            return Failed(
+                reason=f"{kept.gone}; the previous content is applied, but the device does not report that it runs"
+            )
         seconds = pause(self._options.wait.grace)
         kept.with_look(seconds, running=False, down=False).write(self._context.work)
-        return Pending("taking the release back", kept.gone, seconds)
+        return Pending(phase="reverting the release", detail=kept.gone, retry_after=seconds)
 
     def _before(self, before: Part | None, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Content:
         if before is None:

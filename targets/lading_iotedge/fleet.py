@@ -1,6 +1,6 @@
-"""One step of a rollout to a fleet: an automatic deployment per release, above those of the releases before.
+"""One step of a rollout to a fleet: each release has an automatic deployment with a higher priority than earlier ones.
 
-The hub counts a module that crashes over and over as a success, so our own queries count the modules that run.
+The hub counts a module that crashes repeatedly as a success. So our own queries count the running modules.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from lading import (
 from . import content, record
 from .addresses import applied, fleet_uri
 from .image import check_platform, warn_of_floating
-from .module import Part, part
+from .module import RELEASE, Part, part
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import Configuration, Hub
 from .record import WRONG, Record
 
 _CONTENT = "lading_content"
-_UNSEEN = 8.0  # seconds that a new deployment may stay invisible, before it is created again
+_MAX_UNSEEN_SECONDS = 8.0  # seconds that a new deployment may stay invisible, before it is created again
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Devices of a fleet: those that a deployment is for, that were given it, that run our module, and that failed."""
+    """Counts of devices of a fleet: targeted, applied, running our module, and failed."""
 
     targeted: int
     applied: int
@@ -56,7 +56,7 @@ class Counts:
 
 
 def counts(found: Configuration) -> Counts:
-    """What the hub counts. `failing` are the devices whose agents report an error and try again, too."""
+    """The hub's counts. `failing` also has the devices whose agents report an error and try again."""
     metric = found.metrics.get
     failed = metric("crashed", 0) + metric("refused", 0)
     return Counts(
@@ -69,13 +69,15 @@ def counts(found: Configuration) -> Counts:
 
 
 def is_enough(found: Counts, options: IotEdgeOptions) -> bool:
-    """Whether so many devices run the module, and so few have failed, as the manifest wants."""
+    """Whether enough devices run the module and few enough have failed, by the manifest's limits."""
     wait = options.wait
-    return 0 < found.targeted * wait.min_success <= found.running and found.failed <= wait.max_failed
+    # A quotient equals the share in the manifest. As a product, 0.07 of 100 devices is more than 7.
+    runs = found.targeted > 0 and found.running / found.targeted >= wait.min_success
+    return runs and found.failed <= wait.max_failed
 
 
 def ours(found: Sequence[Configuration], deployment: Deployment) -> list[Configuration]:
-    """The automatic deployments of a deployment, the one that counts first."""
+    """The automatic deployments of a deployment, the current one first."""
     mine = [each for each in found if is_ours(each, deployment)]
     return sorted(mine, key=lambda each: each.priority, reverse=True)
 
@@ -85,27 +87,26 @@ def is_ours(found: Configuration, deployment: Deployment) -> bool:
     return owner == (deployment.service, deployment.target)
 
 
-def step(request: DeployRequest, context: Context, hub: Hub) -> DeployStep:
+def step(request: DeployRequest[IotEdgeOptions], context: Context, hub: Hub) -> DeployStep:
     """Take one step.
 
-    Raises BadInput for a condition that the hub does not understand, StageFailed where a deployment of that name is not
-    ours, and OutcomeUnknown where too few devices have reported in time.
+    Raises BadInput for a condition that the hub does not understand. Raises StageFailed if a deployment of that name is
+    not ours. Raises OutcomeUnknown if too few devices have reported in time.
     """
     return _Step(request, context, hub).take()
 
 
 class _Step:
-    def __init__(self, request: DeployRequest, context: Context, hub: Hub) -> None:
+    def __init__(self, request: DeployRequest[IotEdgeOptions], context: Context, hub: Hub) -> None:
         options = request.deployment.options
-        assert isinstance(options, IotEdgeOptions)
         assert options.target_condition is not None
         self._request = request
         self._context = context
         self._hub = hub
         self._options = options
         self._condition = options.target_condition
-        self._part = part(request, context)  # what is wrong with it is said before anything is asked
-        self._record = record.read(context.work, request.release)
+        self._part = part(_without_release(request), context)  # report its errors before any call to the hub
+        self._record = record.read(context.work, request.release_id)
 
     def take(self) -> DeployStep:
         kept = self._record
@@ -119,14 +120,14 @@ class _Step:
             raise StageFailed(
                 f"an automatic deployment {found.id} is on {self._hub.name} already, and it is not Lading's: "
                 "it is left alone",
-                hint="give the target's block a service_name of its own",
+                hint="give the target's block another service_name",
             )
         if kept.gone:
-            return self._take_back(kept, found)
+            return self._roll_back(kept, found)
         return self._create(kept) if found is None else self._follow(kept, found)
 
     def _begin(self) -> Pending:
-        """Let the hub judge the condition, and find a deployment of ours that is the same, or a name for a new one."""
+        """Let the hub check the condition. Find an equal deployment of ours, or a name for a new one."""
         whole = self._content()
         check_platform(self._request, self._options.platform, None, "the fleet")
         warn_of_floating(self._part.image, self._context)
@@ -134,16 +135,17 @@ class _Step:
         if objections:
             raise BadInput(
                 f"{self._hub.name} says: {'; '.join(objections)}",
-                hint="put it right in the manifest",
+                hint="correct it in the manifest",
                 option="target_condition",
             )
         digest = self._digest(whole)
         mine = ours(self._hub.configurations(), self._request.deployment)
-        name = f"{self._request.deployment.service}-{self._request.release}-{digest[:12]}"
+        request = self._request
+        name = f"{request.deployment.service}-{request.package.digest[:12]}-{request.release_id}"
         if mine and mine[0].labels.get(_CONTENT) == digest:
             name = mine[0].id
-        Record(self._request.release, deployment=name).write(self._context.work)
-        return Pending("checked", self._condition, retry_after=0.0)
+        Record(self._request.release_id, deployment=name).write(self._context.work)
+        return Pending(phase="checked", detail=self._condition, retry_after=0.0)
 
     def _content(self) -> dict[str, Json]:
         if self._options.mode == "merge":
@@ -156,9 +158,9 @@ class _Step:
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
 
     def _create(self, kept: Record) -> Pending:
-        if kept.created and kept.waited < _UNSEEN:
+        if kept.created and kept.waited < _MAX_UNSEEN_SECONDS:
             kept.with_look(1.0, running=False, down=False).write(self._context.work)
-            return Pending("looking for the deployment", kept.deployment)
+            return Pending(phase="looking for the deployment", detail=kept.deployment)
         whole = self._content()
         mine = ours(self._hub.configurations(), self._request.deployment)
         labels = {name.replace(".", "_"): value for name, value in self._request.tags.items()}
@@ -175,10 +177,10 @@ class _Step:
                 "metrics": {"queries": _metrics(kept.deployment, self._part)},
             }
         )
-        return Pending("rolling out", kept.deployment, retry_after=0.2)
+        return Pending(phase="rolling out", detail=kept.deployment, retry_after=0.2)
 
     def _follow(self, kept: Record, found: Configuration) -> DeployStep:
-        """Look how many devices run the module; it is up once enough have through the grace."""
+        """Check how many devices run the module. The release is up when enough do after the grace period."""
         wait, seen = self._options.wait, counts(found)
         enough, too_many = is_enough(seen, self._options), seen.failed > wait.max_failed
         if enough and kept.steady >= wait.grace:
@@ -189,14 +191,16 @@ class _Step:
             return self._late(kept, found, seen)
         seconds = pause(wait.grace)
         kept.with_look(seconds, running=enough, down=too_many).write(self._context.work)
-        return Pending("rolling out", str(seen), seconds)
+        return Pending(phase="rolling out", detail=str(seen), retry_after=seconds)
 
     def _up(self, found: Configuration) -> DeployStep:
-        """Enough devices run it; where one can be reached, it is asked before the earlier releases go."""
+        """Enough devices run it. If one is reachable, golden requests are sent before the earlier releases
+        are removed.
+        """
         if self._request.verdict is None:
             address = fleet_uri(self._hub, self._options, self._part.name, found.id)
             if isinstance(address, ScoringUri):
-                return Candidate(address.uri)
+                return Candidate(uri=address.uri)
         earlier = next(
             (c for c in ours(self._hub.configurations(), self._request.deployment) if c.id != found.id), None
         )
@@ -204,7 +208,7 @@ class _Step:
             return Ready()
         self._context.intend(f"iot-edge/{earlier.id}/delete")
         self._hub.delete(earlier)
-        return Pending("removing earlier releases", earlier.id, retry_after=0.0)
+        return Pending(phase="removing earlier releases", detail=earlier.id, retry_after=0.0)
 
     def _late(self, kept: Record, found: Configuration, seen: Counts) -> Pending:
         if seen.failing > self._options.wait.max_failed:
@@ -212,27 +216,37 @@ class _Step:
         replace(kept, waited=0.0).write(self._context.work)
         raise OutcomeUnknown(
             f"{found.id}: {seen}",
-            hint="run the same command again: it goes on where this one ended",
+            hint="run the same command again: it continues from here",
         )
 
     def _give_up(self, kept: Record, found: Configuration, seen: Counts) -> Pending:
         some = ", ".join(sorted(twin.device for twin in self._hub.query(_crashed(found.id, self._part), limit=5)))
         reason = f"{seen}" + (f": {some}{', …' if seen.failed > 5 else ''}" if some else "")
         replace(kept, gone=reason).write(self._context.work)
-        return Pending("taking the release back", reason, retry_after=0.0)
+        return Pending(phase="reverting the release", detail=reason, retry_after=0.0)
 
-    def _take_back(self, kept: Record, found: Configuration | None) -> DeployStep:
-        """Remove the deployment that this release has made: the one below it applies again."""
+    def _roll_back(self, kept: Record, found: Configuration | None) -> DeployStep:
+        """Remove the automatic deployment of this release. The one with the next lower priority applies again."""
         if found is None or not kept.created:
-            return Failed(kept.gone)
+            return Failed(reason=kept.gone)
         self._context.warn(f"the deployment {found.id} is removed: {kept.gone}")
         self._context.intend(f"iot-edge/{found.id}/take back")
         self._hub.delete(found)
-        return Pending("taking the release back", found.id, retry_after=0.0)
+        return Pending(phase="reverting the release", detail=found.id, retry_after=0.0)
+
+
+def _without_release(request: DeployRequest[IotEdgeOptions]) -> DeployRequest[IotEdgeOptions]:
+    """The request without the tags of its release.
+
+    Only the automatic deployment has these tags. So the modules stay the same in the next release if nothing else
+    changes.
+    """
+    tags = {name: value for name, value in request.tags.items() if not name.startswith(RELEASE)}
+    return replace(request, tags=tags)
 
 
 def _metrics(deployment: str, part: Part) -> dict[str, str]:
-    """Our own counts of an automatic deployment, by name, as queries."""
+    """The queries for our own counts of an automatic deployment, by name."""
     codes = "properties.reported.lastDesiredStatus.code IN [400, 412, 417]"
     return {
         "running": f"{_runs(deployment, part)} = 'running'",

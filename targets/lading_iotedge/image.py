@@ -1,4 +1,4 @@
-"""The image that a device is told to run: whether its agent can name it, and whether the device can run it."""
+"""The image for a device: check that its agent accepts the reference, and that the device can run it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from lading import BadInput, Context, DeployRequest
 
-# What edgeAgent takes apart: a path, and a last part with a tag or a digest, but not both.
+# edgeAgent's parts of a reference: a path, and a last part with a tag or a digest, but not both.
 _REFERENCE = re.compile(
     r"(?:[A-Za-z0-9._-]+(?::[0-9]+)?/)?(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::(?P<tag>[\w.-]+)|@sha256:[0-9a-f]{64})?"
 )
@@ -21,7 +21,7 @@ _ARCHITECTURES = {
 
 
 def reference(request: DeployRequest) -> str:
-    """The image of a release, as a device is told. Raises BadInput where edgeAgent would refuse it."""
+    """The reference of a release's image for a device. Raises BadInput if edgeAgent would refuse it."""
     name = request.image.reference if request.image else ""
     if not _REFERENCE.fullmatch(name):
         raise BadInput(f"a device cannot run the image '{name}'", hint="use repo:tag or repo@sha256:…")
@@ -29,14 +29,14 @@ def reference(request: DeployRequest) -> str:
 
 
 def warn_of_floating(name: str, context: Context) -> None:
-    """Warn of an image that a device which has it will not pull again."""
+    """Warn of a tag that can move: a device with the old image will not pull it again."""
     found = _REFERENCE.fullmatch(name)
     if "@" not in name and found and found["tag"] in (None, "latest"):
         context.warn(f"the image {name} has the floating tag latest: a device that has it will not pull it again")
 
 
 def check_platform(request: DeployRequest, wanted: str | None, reported: tuple[str, str] | None, whose: str) -> None:
-    """Raise BadInput where the image is for another platform than a device reports, or than the options name."""
+    """Raise BadInput if the image's platform differs from the device's report or from the options."""
     assert request.image is not None
     made_for = _plain(request.image.platform)
     for option, named in (("platform", wanted), ("device", "/".join(reported) if reported else None)):
@@ -49,6 +49,6 @@ def check_platform(request: DeployRequest, wanted: str | None, reported: tuple[s
 
 
 def _plain(platform: str) -> tuple[str, str]:
-    """System and architecture, in Docker's words, without the variant."""
+    """System and architecture in Docker's terms, without the variant."""
     system, architecture = (*platform.lower().split("/"), "")[:2]
     return system, _ARCHITECTURES.get(architecture, architecture)

@@ -1,7 +1,7 @@
-"""What a device's agent reports of a module, in our words.
+"""Translate an agent's report about a module.
 
-The rules are those of IoT Edge's `reported_states_during_deployment`. A module is only up where it runs the image that
-was asked for: the old one runs on while the device pulls the new one.
+The rules are those of IoT Edge's `reported_states_during_deployment`. A module counts as running only with the
+requested image, because the old one continues while the device pulls the new one.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from .text import clean
 NOT_REPORTED = "applied, not yet reported"
 
 _REFUSED = {400: "malformed", 412: "of a schema version that it does not know", 417: "empty"}
-_CANCELLED = "The operation was canceled"  # the agent waits a minute for a pull, and then looks again
+_CANCELLED = "The operation was canceled"  # the agent waits a minute for a pull, and then checks again
 
 
 class Seen(StrEnum):
-    """How a module stands on a device."""
+    """The state of a module on a device."""
 
     WAITING = "waiting"
-    """The device has not said yet."""
+    """The device has not reported yet."""
 
     FAILING = "failing"
-    """Its agent cannot bring the module up, and tries again."""
+    """The agent cannot start the module, and tries again."""
 
     CRASHING = "crashing"
-    """The module ran and does not."""
+    """The module ran and does not run any more."""
 
     REFUSED = "refused"
-    """The agent will never take the content."""
+    """The agent will never accept the content."""
 
     RUNNING = "running"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """How a module stands, in one word and in a sentence; `restarts` is how often it was started again."""
+    """The state of a module, in one word and in a sentence. `restarts` is the number of its restarts."""
 
     seen: Seen
     detail: str
@@ -49,19 +49,19 @@ class Judgement:
 
 
 def judge(agent: Twin, module: str, image: str) -> Judgement:
-    """How a module that was to run `image` stands, as a device's agent reports it."""
+    """The state of a module that should run `image`, from the report of a device's agent."""
     status = agent.reported.get("lastDesiredStatus") or {}
     code, words = int(status.get("code", 0)), clean(str(status.get("description") or ""))
     if int(agent.reported.get("lastDesiredVersion", -1)) != agent.version or code == 406:
         return Judgement(Seen.WAITING, NOT_REPORTED + offline(agent))
     if code in _REFUSED:
-        return Judgement(Seen.REFUSED, f"the device finds its content {_REFUSED[code]}: {words}")
+        return Judgement(Seen.REFUSED, f"the device reports that its content is {_REFUSED[code]}: {words}")
     found = (agent.reported.get("modules") or {}).get(module) or {}
     runs_it = (found.get("settings") or {}).get("image") == image
     if code != 200:
         pulls = _CANCELLED in words and not runs_it
         return Judgement(Seen.WAITING, "pulling the image") if pulls else Judgement(Seen.FAILING, _answer(code, words))
-    return _judged(module, found) if runs_it else Judgement(Seen.WAITING, "the module has its old image yet")
+    return _judged(module, found) if runs_it else Judgement(Seen.WAITING, "the module still has its old image")
 
 
 def _answer(code: int, words: str) -> str:
@@ -69,7 +69,7 @@ def _answer(code: int, words: str) -> str:
 
 
 def _judged(module: str, found: Mapping[str, Json]) -> Judgement:
-    """How a module stands that was brought up."""
+    """The state of a module that was started."""
     restarts = int(found.get("restartCount", 0))
     if found.get("runtimeStatus") == "running":
         return Judgement(Seen.RUNNING, "running", restarts)
@@ -77,7 +77,7 @@ def _judged(module: str, found: Mapping[str, Json]) -> Judgement:
 
 
 def described(module: str, found: Mapping[str, Json]) -> str:
-    """What the agent says of a module: its state, its exit code, how often it was started again."""
+    """The agent's report about a module: its state, its exit code, its number of restarts."""
     words = f"the module {module} is {clean(str(found.get('runtimeStatus') or 'unknown'))}"
     if found.get("exitCode"):
         words += f", exit code {int(found['exitCode'])}"
@@ -88,7 +88,7 @@ def described(module: str, found: Mapping[str, Json]) -> str:
 
 
 def offline(agent: Twin) -> str:
-    """That a device is offline, and since when, in brackets; empty where it is not."""
+    """A note in brackets that a device is offline, and since when; empty if it is online."""
     if agent.connected:
         return ""
     return f" (device is offline since {agent.seen})" if agent.seen else " (device is offline)"

@@ -1,8 +1,7 @@
-"""Our module, as the content of a device or a fleet has it.
+"""Our module in the content of a device or a fleet.
 
-What marks it as ours are labels of its container: the tags of the release, the routes that came with it, and which of
-its values are those of variables. So the module says all that is needed to bring it back, and no value of a variable
-is ever kept.
+Labels of its container mark it as ours. They contain the tags of the release, the routes that came with it, and the
+places of its variables. So the module has all information for a restore, and no value of a variable is stored.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .image import reference
 from .options import IotEdgeOptions
 from .signing import value_of
 
-PACKAGE, MODEL = "lading.package", "lading.model"
+PACKAGE, MODEL, RELEASE, RELEASE_ID = "lading.package", "lading.model", "lading.release", "lading.release-id"
 _VARIABLES, _ROUTES = "lading.variables", "lading.routes"
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -31,7 +30,7 @@ _Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Part:
-    """What one release of ours puts on a device; `credentials` are those of its registry, by their name."""
+    """The part of a device's content that belongs to one release. `credentials` are those of its registry, by name."""
 
     options: IotEdgeOptions
     name: str
@@ -44,16 +43,16 @@ class Part:
         return str(self.module["settings"]["image"])
 
 
-def module_name(deployment: Deployment) -> str:
+def module_name(deployment: Deployment[IotEdgeOptions]) -> str:
     options = deployment.options
-    assert isinstance(options, IotEdgeOptions)
     return options.module or deployment.service
 
 
-def part(request: DeployRequest, context: Context) -> Part:
-    """Our part of the content. Raises BadInput for an image that edgeAgent refuses, or a variable that is not set."""
+def part(request: DeployRequest[IotEdgeOptions], context: Context) -> Part:
+    """Our part of the content. Raises BadInput for an image that edgeAgent refuses, or for a variable that
+    is not set.
+    """
     options = request.deployment.options
-    assert isinstance(options, IotEdgeOptions)
     module: dict[str, Json] = {
         "type": "docker",
         "status": "running",
@@ -99,21 +98,23 @@ def _credentials(options: IotEdgeOptions, context: Context) -> dict[str, Json]:
 
 
 def is_ours(module: Mapping[str, Json], deployment: Deployment) -> bool:
-    """Whether a module carries the labels of this deployment."""
+    """Whether a module has the labels of this deployment."""
     found = create_options.labels(module)
     return (found.get("lading.service"), found.get("lading.target")) == (deployment.service, deployment.target)
 
 
-def our_module(modules: Mapping[str, Json], deployment: Deployment, device: str) -> Mapping[str, Json] | None:
-    """The deployment's module. Raises StageFailed where another one has its name: that is never touched."""
+def our_module(
+    modules: Mapping[str, Json], deployment: Deployment[IotEdgeOptions], device: str
+) -> Mapping[str, Json] | None:
+    """The deployment's module. Raises StageFailed if the name belongs to another module, which is never changed."""
     name = module_name(deployment)
     found: Mapping[str, Json] | None = modules.get(name)
     if found is not None and not is_ours(found, deployment):
         target = create_options.labels(found).get("lading.target")
-        owner = f"is the target '{target}' of Lading's" if target else "is not Lading's"
+        owner = f"belongs to the target '{target}' of Lading" if target else "is not Lading's"
         raise StageFailed(
             f"a module {name} is on device {device} already, and it {owner}: it is left alone",
-            hint="give the target's block a module name of its own",
+            hint="give the target's block another module name",
         )
     return found
 
@@ -124,27 +125,27 @@ def routes_of(module: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def variables(deployment: Deployment) -> set[str]:
-    """The names of the variables that a manifest's block gives the values of."""
+    """The names of the variables in a manifest's block."""
     return set(filter(None, _REFERENCE.findall(json.dumps(dict(deployment.written)))))
 
 
 def without_values(module: Mapping[str, Json], routes: Mapping[str, Json]) -> tuple[Mapping[str, Json], ...]:
-    """The module and its routes with `${NAME}` again where the value of a variable stood: to be kept in a file."""
+    """The module and its routes with `${NAME}` in place of each variable's value, to be stored in a file."""
     return _exchanged(module, routes, lambda text: text)
 
 
 def with_values(
     module: Mapping[str, Json], routes: Mapping[str, Json], context: Context, names: Collection[str]
 ) -> tuple[Mapping[str, Json], ...]:
-    """The same as they were before. Raises BadInput where a variable is not set any more.
+    """The module and its routes with the values again. Raises BadInput if a variable is not set any more.
 
-    Whoever may write to the hub can write labels, too: only the variables in `names` are ever read for them.
+    Anyone who can write to the hub can write labels too. So only the variables in `names` are read.
     """
 
     def value(match: re.Match[str]) -> str:
         if match[1] and match[1] not in names:
             raise StageFailed(
-                f"what ran before wants the value of {match[1]}, which no manifest deployed from here has named",
+                f"the previous content needs {match[1]}, a variable that no manifest deployed from this store has used",
                 hint="deploy the manifest that it came from",
             )
         return context.secret(match[1]).reveal() if match[1] else "${"
@@ -155,20 +156,22 @@ def with_values(
 def _exchanged(
     module: Mapping[str, Json], routes: Mapping[str, Json], text_of: Callable[[str], str]
 ) -> tuple[Mapping[str, Json], ...]:
-    """The module and its routes, with another text wherever the value of a variable stands."""
+    """The module and its routes, with another text in place of each variable's value."""
     env = {name: dict(item) for name, item in module.get("env", {}).items()}
     tree: dict[str, Json] = {"env": env, "create_options": create_options.joined(module), "routes": dict(routes)}
     for path, text in json.loads(create_options.labels(module).get(_VARIABLES, "[]")):
         *way, last = (*path, "value") if path[0] == "env" else path
-        with suppress(KeyError, IndexError):  # somebody may have taken the value out on the hub
-            reduce(getitem, way, tree)[last] = text_of(text)
+        with suppress(KeyError, IndexError, TypeError):  # the value may have been removed on the hub
+            holder = reduce(getitem, way, tree)
+            getitem(holder, last)
+            holder[last] = text_of(text)
     settings = {key: value for key, value in module["settings"].items() if not key.startswith("createOptions")}
     changed = {**module, "settings": {**settings, **create_options.split(tree["create_options"])}}
     return ({**changed, "env": env} if env else changed), tree["routes"]
 
 
 def _references(value: Json, written: Json, path: _Path) -> Iterator[tuple[_Path, str]]:
-    """Where `written` has variables, and what stands there."""
+    """The places of variables in `written`, and their values."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield from _references(item, written.get(name), (*path, name))

@@ -1,4 +1,4 @@
-"""What a manifest may say of the target `iot-edge`."""
+"""The options of the target `iot-edge`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Seconds = Annotated[float, Range(gt=0, le=86400)]
 
 @dataclass(frozen=True)
 class Registry(Options):
-    """Where the devices pull the image, and with which credentials.
+    """The registry that the devices pull the image from, and its credentials.
 
-    IoT Edge keeps these in the hub and on the device, readable by whoever may read the twin of its agent: give it an
-    account that can pull and nothing else.
+    IoT Edge keeps the credentials in the hub and on the device. Everybody who can read the twin of its agent can read
+    them, so use an account that can only pull.
     """
 
     address: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:/_-]*$")]
@@ -37,7 +37,7 @@ class Registry(Options):
     """Name of the environment variable that has the password."""
 
     name: Key = "lading"
-    """Under which name the device keeps the credentials."""
+    """Name under which the device keeps the credentials."""
 
     def __post_init__(self) -> None:
         if "://" in self.address:
@@ -46,10 +46,10 @@ class Registry(Options):
 
 @dataclass(frozen=True)
 class Wait(Options):
-    """How long a rollout may take, and what counts as its success."""
+    """The time limits of a rollout, and the conditions of its success."""
 
     timeout: Seconds = 1200
-    """Seconds to wait for the devices to report; then the outcome is unknown, and the same command goes on."""
+    """Seconds to wait for the devices to report; then the outcome is unknown, and the same command continues."""
 
     grace: Seconds = 30
     """Seconds that a module must run without a restart before it is up, and may be down before it has failed."""
@@ -58,12 +58,14 @@ class Wait(Options):
     """Share of a fleet's devices that must run the module."""
 
     max_failed: Annotated[int, Range(ge=0)] = 0
-    """Devices of a fleet that may fail before the release is taken back."""
+    """Devices of a fleet that may fail before the release is reverted."""
 
 
 @dataclass(frozen=True)
 class IotEdgeOptions(Options):
     """A module on a device of Azure IoT Edge, or on a fleet of them."""
+
+    deploy_only = ("env", "create_options", "labels", "routes")
 
     hub: Annotated[str, Text(pattern=f"{HOST_NAME}|{VARIABLE}")]
     """Host name of the IoT hub, signed in to with azure-identity; or the name of the environment variable that holds a
@@ -71,10 +73,10 @@ class IotEdgeOptions(Options):
     """
 
     device: Annotated[str, Text(pattern=r"^[A-Za-z0-9\-.%_*?!(),:=@$']{1,128}$")] | None = None
-    """The device; or else target_condition."""
+    """Id of the device. For a fleet, set target_condition instead."""
 
     target_condition: Annotated[str, Text(min_length=1, max_length=2048)] | None = None
-    """Which devices of a fleet, in the hub's own words, such as `tags.site = 'oslo'`."""
+    """The devices of a fleet, in the hub's query language, such as `tags.site = 'oslo'`."""
 
     module: Annotated[str, Text(pattern=r"^[a-zA-Z0-9_-]{1,128}$")] | None = None
     """Name of the module; by default the service's."""
@@ -89,7 +91,7 @@ class IotEdgeOptions(Options):
     """Docker's options for the container, as an object. Environment variables go under env."""
 
     env: Mapping[Variable, Annotated[str, Text(max_length=4096)]] = field(default_factory=dict)
-    """Environment variables of the module. The hub and the device keep them readable."""
+    """Environment variables of the module. The hub and the device store them as plain text."""
 
     restart_policy: Literal["always", "on-failure", "on-unhealthy", "never"] = "always"
     """When the device starts the module again."""
@@ -104,15 +106,15 @@ class IotEdgeOptions(Options):
     """Credentials of the registry that the image is pulled from."""
 
     platform: Annotated[str, Text(pattern=r"^(linux|windows)/[a-z0-9]+(/v[0-9]+)?$")] | None = None
-    """Platform of the devices, such as `linux/arm64`; a single device says it itself."""
+    """Platform of the devices, such as `linux/arm64`; a single device reports its own."""
 
     mode: Literal["merge", "replace"] = "merge"
-    """`merge` leaves other modules as they are (on a fleet by a layered deployment); `replace` makes this one all that
-    runs.
+    """`merge` leaves other modules as they are (on a fleet by a layered deployment); `replace` removes all other
+    modules.
     """
 
     edge_version: Annotated[str, Text(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] = "1.6"
-    """Version of IoT Edge's own modules, where the content brings them: a device that has none yet, a fleet with
+    """Version of IoT Edge's own modules, if the content includes them: for a device that has none yet, or a fleet with
     `mode: replace`.
     """
 
@@ -126,10 +128,10 @@ class IotEdgeOptions(Options):
         Annotated[str, Text(pattern=r"^((tag|reported):[^.\s]+(\.[^.\s]+)*|[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:]+\]?)$")]
         | None
     ) = None
-    """Where a device is reached: its host name or address, or `tag:PATH` or `reported:PATH` of its twin."""
+    """Address of a device: its host name or IP address, or `tag:PATH` or `reported:PATH` of its twin."""
 
     wait: Wait = field(default_factory=Wait)
-    """How long to wait, and for what."""
+    """Limits of the wait for the devices."""
 
     def __post_init__(self) -> None:
         for broken, message in _RULES:
@@ -141,7 +143,7 @@ class IotEdgeOptions(Options):
 
     @property
     def twin_path(self) -> tuple[str, tuple[str, ...]] | None:
-        """Where in a device's twin its address stands: `tag` or `reported`, and the path; None for one as it is."""
+        """The place of the address in a device's twin: `tag` or `reported`, and the path; None for a fixed one."""
         part, colon, path = (self.scoring_host or "").partition(":")
         return (part, tuple(path.split("."))) if colon and part in ("tag", "reported") else None
 

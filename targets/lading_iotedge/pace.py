@@ -1,10 +1,10 @@
-"""How often a device or a fleet is looked at."""
+"""The pause between two checks of a device or a fleet."""
 
 from __future__ import annotations
 
-_FASTEST, _SLOWEST = 0.2, 5.0  # seconds: a hub allows some hundred reads a minute
+_MIN_PAUSE, _MAX_PAUSE = 0.2, 5.0  # seconds: a hub allows a few hundred reads a minute
 
 
 def pause(grace: float) -> float:
-    """Seconds between two looks: several within the grace, and never so many that the hub tires of them."""
-    return min(_SLOWEST, max(_FASTEST, grace / 6))
+    """The seconds between two checks: several within the grace period, but not too many for the hub."""
+    return min(_MAX_PAUSE, max(_MIN_PAUSE, grace / 6))

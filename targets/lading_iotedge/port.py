@@ -1,4 +1,4 @@
-"""What an IoT hub can be asked: all that the target knows of it. `rest` is the one module that imports azure."""
+"""The interface of an IoT hub, complete for this target. Only `rest` imports azure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ AGENT, ROUTER = "$edgeAgent", "$edgeHub"
 class Twin:
     """The twin of a device or of a module on it.
 
-    `desired` and `reported` come without the hub's own `$metadata` and `$version`, `version` is that of `desired`;
-    `deployments` are the automatic deployments that apply here. `seen` is when it was last heard of, as the hub has it.
+    `desired` and `reported` exclude the hub's own `$metadata` and `$version`; `version` is that of `desired`.
+    `deployments` are the automatic deployments that apply. `seen` is the time of its last message, from the hub.
     """
 
     device: str
@@ -32,7 +32,7 @@ class Twin:
 
 @dataclass(frozen=True)
 class Configuration:
-    """An automatic deployment; `metrics` has the counts of devices that the hub's queries and our own found."""
+    """An automatic deployment. `metrics` has the device counts of the hub's queries and of our own."""
 
     id: str
     etag: str
@@ -42,38 +42,38 @@ class Configuration:
 
 
 class Hub(Protocol):
-    """One IoT hub. What it refuses is raised as StageFailed, what may work later as Transient."""
+    """One IoT hub. Its refusals are raised as StageFailed. Failures that may pass are raised as Transient."""
 
     @property
     def name(self) -> str:
-        """Its host name."""
+        """The host name."""
 
     def is_edge(self, device: str) -> bool | None:
-        """Whether a device is one of IoT Edge; None where the hub has no such device."""
+        """Whether a device is an IoT Edge device; None if the hub has no such device."""
 
     def twin(self, device: str, module: str = "") -> Twin | None:
-        """The twin of a device, or of a module on it; None where there is none."""
+        """The twin of a device, or of a module on it; None if it does not exist."""
 
     def apply(self, device: str, content: Mapping[str, Json]) -> None:
-        """Make `content` what a device should run. Raises BadInput where the hub finds it wrong."""
+        """Set `content` as the desired content of a device. Raises BadInput if the hub rejects it."""
 
     def configurations(self) -> tuple[Configuration, ...]:
         """All automatic deployments."""
 
     def configuration(self, name: str) -> Configuration | None:
-        """One automatic deployment; None where there is none of that name."""
+        """One automatic deployment; None if the name does not exist."""
 
     def create(self, configuration: Mapping[str, Json]) -> None:
         """Create an automatic deployment."""
 
     def delete(self, configuration: Configuration) -> None:
-        """Delete an automatic deployment as it was read; one that is gone is deleted already."""
+        """Delete an automatic deployment in the version that was read. If it is gone, this succeeds."""
 
     def test(self, condition: str, queries: Mapping[str, str]) -> tuple[str, ...]:
-        """What the hub objects to in a target condition and in metric queries, in its own words."""
+        """The hub's objections to a target condition and to metric queries, in its own words."""
 
     def query(self, text: str, *, limit: int | None = None) -> Iterator[Twin]:
-        """The twins that a query selects, a page at a time; at most `limit`."""
+        """The twins that a query selects, page by page; at most `limit`."""
 
     def module_log(self, device: str, module: str, tail: int) -> tuple[str, ...]:
-        """The last lines of a module's own log, which its agent is asked for; none where it cannot be reached."""
+        """The last lines of a module's own log, from its agent; empty if the agent cannot be reached."""

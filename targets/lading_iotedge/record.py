@@ -1,6 +1,6 @@
-"""What one release has done so far: a file in the deployment's folder.
+"""The progress of one release, in a file of the deployment's folder.
 
-Waiting is counted in looks, each as long as the pause after it, so that no clock matters.
+Waiting is counted in checks, each as long as the pause after it. So no clock is needed.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from lading import Json
 _FILE = "iot-edge.json"
 
 WRONG = "a golden request was answered wrongly"
-"""Why a release is taken back; how it was answered is told and not kept, for the values of variables may be in it."""
+"""Why a release is abandoned. The answer itself is reported but not stored, because it may contain values
+of variables.
+"""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A release on its way.
+    """A release during its deploy. `release` is its id.
 
-    `previous` is our module as it was before (`module` and `routes`, without the values of variables), None where
-    there was none. `deployment` is the automatic deployment of a fleet, and `created` whether this release has made
-    it. Seconds are `waited` since a command began to wait, `steady` of running without a restart, and `down` of not
-    running after it had. `gone` says why the release is being taken back. `names` are the variables that manifests
-    deployed from here have named.
+    `previous` is our module before the release (`module` and `routes`, without the values of variables); None if there
+    was none. `deployment` is the automatic deployment of a fleet. `created` is true if this release created it. Three
+    counts are in seconds. `waited` is the time since a command began to wait. `steady` is the time of running without a
+    restart. `down` is the time of not running after it had run. `gone` is the reason why the release is abandoned.
+    `names` are the variables in the manifests deployed from here.
     """
 
-    release: int
+    release: str
     previous: Mapping[str, Json] | None = None
     deployment: str = ""
     created: bool = False
@@ -42,7 +44,9 @@ class Record:
     names: tuple[str, ...] = ()
 
     def with_look(self, pause: float, *, running: bool, down: bool, restarts: int = 0) -> Record:
-        """The record after a look that `pause` seconds follow; a restart since the look before is a fall."""
+        """The record after a check, followed by a pause of `pause` seconds. A restart since the last check counts as a
+        crash.
+        """
         restarted = restarts != self.restarts
         fell = down or (restarted and self.waited > 0)
         return replace(
@@ -54,7 +58,7 @@ class Record:
         )
 
     def write(self, folder: Path) -> Record:
-        """Keep it, readable by its owner alone."""
+        """Store the record, readable only by its owner."""
         new = folder / f"{_FILE}~"
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(asdict(self), file)
@@ -64,14 +68,14 @@ class Record:
         return self
 
 
-def read(folder: Path, release: int) -> Record | None:
-    """The record of a release; None where it has not begun."""
+def read(folder: Path, release: str) -> Record | None:
+    """The record of a release; None if it has not begun."""
     record = last(folder)
     return record if record and record.release == release else None
 
 
 def last(folder: Path) -> Record | None:
-    """The record of the release that was begun last, if any."""
+    """The record of the last release that was begun, if any."""
     try:
         return Record(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):

@@ -1,7 +1,7 @@
-"""The REST interface of an IoT hub, through azure-core: the one module that imports azure.
+"""The REST interface of an IoT hub, through azure-core. Only this module imports azure.
 
-A call is tried once: what may work later is raised as Transient, and the engine waits as long as the hub asks for. Only
-a signature that the hub does not take any more is made anew, once, because such a call has had no effect.
+A call is tried once. Failures that may pass are raised as Transient, and the engine waits for the time that the hub
+requests. Only an expired signature is renewed, once, because the rejected call had no effect.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +22,7 @@ from azure.core.pipeline.policies import UserAgentPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
-from lading import BadInput, Context, Json, LadingError, StageFailed, Transient, __version__
+from lading import BadInput, Context, Json, LadingError, StageFailed, Transient, __version__, retry_after
 
 from .port import AGENT, Configuration, Twin
 from .signing import parse, value_of
@@ -32,8 +31,8 @@ from .text import clean
 _API_VERSION = "2021-04-12"
 _SCOPE = "https://iothubs.azure.net/.default"
 _CONNECT, _READ = 10, 40  # seconds
-_LOST = 2.0  # seconds until it is read whether a call that nobody answered had its effect
-_COME_BACK = {
+_LOST_ANSWER_DELAY = 2.0  # seconds before reading whether a call with a lost answer had its effect
+_RETRY_AFTER = {
     408: 2.0,
     412: 0.5,
     429: 10.0,
@@ -41,16 +40,16 @@ _COME_BACK = {
     502: 5.0,
     503: 5.0,
     504: 5.0,
-}  # seconds, where the hub names none
+}  # seconds, if the hub gives none
 _PAGE = 1000  # twins in one answer to a query
-_MOST = 100  # automatic deployments that a hub can have
-_AGENT_LIMIT = 15  # seconds that a device may take to answer for its agent
+_MOST = 100  # the maximum of automatic deployments in a hub
+_AGENT_LIMIT = 15  # seconds for a device to answer a request to its agent
 
 _Answer = tuple[HttpResponse, Json]
 
 
 def connect(hub: str, context: Context) -> RestHub:
-    """The hub at a host name, or of the connection string in a variable. Raises BadInput for a wrong one."""
+    """Connect to the hub at a host name, or of the connection string in a variable. Raises BadInput for a wrong one."""
     if "." in hub:
         return RestHub(hub, lambda fresh: f"Bearer {_token(fresh)}", context.deadline)
     shared = parse(hub, value_of(hub, "hub", context))
@@ -59,7 +58,7 @@ def connect(hub: str, context: Context) -> RestHub:
 
 @cache
 def _credential() -> TokenCredential:
-    from azure.identity import DefaultAzureCredential  # half of what a command would import, and no use to a key
+    from azure.identity import DefaultAzureCredential  # half of a command's imports, and not needed with a key
 
     return DefaultAzureCredential(exclude_interactive_browser_credential=True)
 
@@ -77,7 +76,7 @@ def _token(fresh: bool) -> str:
 
 
 class RestHub:
-    """A hub over HTTPS; the shape is `port.Hub`. `deadline` (UTC) is when nobody waits for its answers any more."""
+    """A hub over HTTPS. It implements `port.Hub`. After `deadline` (UTC), nobody waits for its answers."""
 
     def __init__(self, host: str, authorize: Callable[[bool], str], deadline: datetime | None) -> None:
         self.name = host
@@ -147,13 +146,13 @@ class RestHub:
         }
         try:
             _, found = self._ask("POST", f"/twins/{_quoted(device)}/modules/{_quoted(AGENT)}/methods", body)
-        except LadingError:  # the log is an aid: that a device cannot be reached now must not hide the rest
+        except LadingError:  # the log is only a help: an unreachable device must not hide the rest
             return ()
         items = found.get("payload") if found.get("status") == 200 else None
         return tuple(line for item in items or () for line in map(clean, str(item.get("payload")).splitlines()))
 
     def _find(self, path: str) -> Json:
-        """What is at a path; None where there is nothing."""
+        """The object at a path; None if there is none."""
         response, found = self._ask("GET", path, gone=True)
         return None if response.status_code == 404 else found
 
@@ -167,7 +166,7 @@ class RestHub:
         gone: bool = False,
         **parameters: str,
     ) -> _Answer:
-        """An answer and its JSON; with `gone`, 404 is one too. Raises as `port.Hub` says."""
+        """An answer and its JSON. With `gone`, 404 is accepted as an answer. Raises the errors of `port.Hub`."""
         response = self._send(method, path, body, headers or {}, parameters, fresh=False)
         if response.status_code == 401:
             response = self._send(method, path, body, headers or {}, parameters, fresh=True)
@@ -198,7 +197,9 @@ class RestHub:
             response: HttpResponse = self._client.send_request(request, read_timeout=max(0.1, min(_READ, self._left())))
         except AzureError as error:
             raise Transient(
-                f"{self.name} does not answer: {clean(str(error.message))}", hint="check the network", retry_after=_LOST
+                f"{self.name} does not answer: {clean(str(error.message))}",
+                hint="check the network",
+                retry_after=_LOST_ANSWER_DELAY,
             ) from None
         return response
 
@@ -212,11 +213,11 @@ def _quoted(name: str) -> str:
 
 
 def _failure(response: HttpResponse, what: str, host: str) -> LadingError:
-    """The expected failure of a call, in the hub's own words."""
+    """The expected failure of a call, with the hub's own text."""
     status, words = response.status_code, f"{host} says: {_words(response)}"
-    if status in _COME_BACK:
-        wait = _seconds(response.headers.get("Retry-After"))
-        return Transient(f"{what}: {words}", retry_after=_COME_BACK[status] if wait is None else wait)
+    if status in _RETRY_AFTER:
+        wait = retry_after(response.headers.get("Retry-After"))
+        return Transient(f"{what}: {words}", retry_after=_RETRY_AFTER[status] if wait is None else wait)
     if status == 400:
         return BadInput(words)
     if status == 401:
@@ -228,22 +229,11 @@ def _failure(response: HttpResponse, what: str, host: str) -> LadingError:
 
 
 def _words(response: HttpResponse) -> str:
-    """The message of an error's body; its status where there is none."""
+    """The message of an error's body; its status if there is none."""
     message = ""
     with suppress(ValueError, AttributeError):
         message = clean(str(json.loads(response.text()).get("Message") or ""))
     return message or f"{response.status_code} {clean(response.reason or '')}".strip()
-
-
-def _seconds(value: str | None) -> float | None:
-    """Seconds from now that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3)."""
-    if value is None:
-        return None
-    with suppress(ValueError):
-        return max(0.0, float(value))
-    with suppress(TypeError, ValueError):
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    return None
 
 
 def _twin(found: Mapping[str, Json]) -> Twin:

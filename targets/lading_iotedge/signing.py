@@ -1,4 +1,4 @@
-"""A connection string of an IoT hub, and the signatures that are made with its key."""
+"""A connection string of an IoT hub, and signatures with its key."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from urllib.parse import quote_plus
 
 from lading import BadInput, Context
 
-_LIFETIME = 3600  # seconds that a signature holds
+_LIFETIME = 3600  # seconds that a signature is valid
 _PARTS = ("HostName", "SharedAccessKeyName", "SharedAccessKey")
 
 
 @dataclass(frozen=True)
 class SharedKey:
-    """A shared access policy of a hub; `key` is never shown."""
+    """A shared access policy of a hub. `key` is never shown."""
 
     host: str
     policy: str
@@ -33,7 +33,7 @@ class SharedKey:
 
 
 def value_of(variable: str, option: str, context: Context) -> str:
-    """The value of a variable. Raises BadInput where it is not set, at the option that names it."""
+    """The value of a variable. Raises BadInput, at the option that names it, if it is not set."""
     try:
         return context.secret(variable).reveal()
     except BadInput as error:
@@ -41,7 +41,7 @@ def value_of(variable: str, option: str, context: Context) -> str:
 
 
 def parse(variable: str, text: str) -> SharedKey:
-    """The connection string that a variable holds. Raises BadInput, which names the part and never its value."""
+    """The connection string in a variable. Raises BadInput with the wrong part's name, never with its value."""
     parts = dict(part.partition("=")[::2] for part in text.strip().split(";") if part)
     for name in _PARTS:
         if not parts.get(name):

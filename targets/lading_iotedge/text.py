@@ -1,4 +1,4 @@
-"""Text that comes from a hub or a device: without control characters, and not too long."""
+"""Clean text from a hub or a device: no control characters, and a limited length."""
 
 from __future__ import annotations
 

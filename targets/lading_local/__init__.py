@@ -1,37 +1,50 @@
-"""The target `local`: a scoring server on this machine, kept up by a supervisor that outlives the command."""
+"""The target `local`: a scoring server on this machine, with a supervisor that runs after the command has ended."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lading import Capability, Description, NoScoringUri, ScoringUri, State, Status, hookimpl
+from lading import Capability, Description, hookimpl
 from lading_serving.control import NOTHING, ControlFolder
 
-from .folder import checked_uri, opened
+from .folder import opened, scoring_uri, status
 from .options import LocalOptions
 
-if TYPE_CHECKING:  # a deploy with nothing to do comes here for the status alone
-    from lading import Context, Deployment, DeployRequest, DeployStep, Logs, LogsRequest
-
-_STATES = {
-    "starting": State.PENDING,
-    "ready": State.PENDING,
-    "serving": State.RUNNING,
-    "failed": State.FAILED,
-    "draining": State.STOPPED,
-}
+if TYPE_CHECKING:  # a deploy with nothing to do needs only the status
+    from lading import (
+        Context,
+        DeleteStep,
+        Deployment,
+        DeployRequest,
+        DeployStep,
+        Listing,
+        ListRequest,
+        Logs,
+        LogsRequest,
+        NoScoringUri,
+        PlanFindings,
+        PlanRequest,
+        PreflightRequest,
+        ScoringUri,
+        Status,
+        TargetFindings,
+    )
 
 
 @hookimpl
 def lading_describe() -> Description:
     return Description(
         summary="a scoring server on this machine",
+        api=1,
         options=LocalOptions,
         capabilities=frozenset(
             {
                 Capability.STATUS,
                 Capability.LOGS,
                 Capability.DELETE,
+                Capability.LIST,
+                Capability.PREFLIGHT,
+                Capability.PLAN,
                 Capability.SCORING_URI,
                 Capability.KEEPS_OLD_RELEASE,
             }
@@ -40,7 +53,7 @@ def lading_describe() -> Description:
 
 
 @hookimpl
-def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
+def lading_deploy(request: DeployRequest[LocalOptions], context: Context) -> DeployStep:
     from .deploying import step
 
     return step(request, context)
@@ -49,40 +62,13 @@ def lading_deploy(request: DeployRequest, context: Context) -> DeployStep:
 @hookimpl
 def lading_scoring_uri(context: Context) -> ScoringUri | NoScoringUri:
     with opened(context) as folder:
-        return _scoring_uri(folder)
-
-
-def _scoring_uri(folder: ControlFolder) -> ScoringUri | NoScoringUri:
-    serving = (folder.desired() or NOTHING)["serving"]
-    if serving is None:
-        return NoScoringUri("nothing is deployed")
-    if not folder.is_supervised():
-        return NoScoringUri("the service is stopped; `lading deploy` starts it again")
-    release = folder.state()["releases"].get(str(serving))
-    if release is None or not release["public_uri"]:
-        return NoScoringUri(f"release {serving} is starting")
-    return ScoringUri(checked_uri(folder, release["public_uri"]))
+        return scoring_uri(folder)
 
 
 @hookimpl
 def lading_status(context: Context) -> Status:
     with opened(context) as folder:
-        return _status(folder)
-
-
-def _status(folder: ControlFolder) -> Status:
-    desired = folder.desired() or NOTHING
-    number = desired["serving"] or desired["candidate"]
-    if number is None:
-        return Status(State.ABSENT)
-    release = folder.state()["releases"].get(str(number))
-    tags = release["tags"] if release else {}
-    digests = (tags.get("lading.package"), tags.get("lading.model"))
-    if not folder.is_supervised():
-        return Status(State.STOPPED, *digests, "the supervisor is not running; `lading deploy` starts it again")
-    if release is None:
-        return Status(State.PENDING, *digests, f"release {number} is starting")
-    return Status(_STATES[release["phase"]], *digests, release["reason"] if release["phase"] == "failed" else "")
+        return status(folder)
 
 
 @hookimpl
@@ -94,22 +80,47 @@ def lading_logs(request: LogsRequest, context: Context) -> Logs:
 
 
 @hookimpl
-def lading_delete(deployment: Deployment, context: Context) -> Status:
+def lading_delete(deployment: Deployment, context: Context) -> DeleteStep:
     with opened(context) as folder:
         return _delete(folder, deployment, context)
 
 
-def _delete(folder: ControlFolder, deployment: Deployment, context: Context) -> Status:
+def _delete(folder: ControlFolder, deployment: Deployment, context: Context) -> DeleteStep:
+    from lading import Done, Pending
+
     with folder.unsupervised() as unsupervised:
         if unsupervised:
+            from .leftovers import refuse_leftovers
             from .releases import remove_everything
 
+            refuse_leftovers(folder)
             remove_everything(folder)
-            return Status(State.ABSENT)
-    # Nobody is signalled: a supervisor leaves when nothing is desired, and the lock tells when it has.
+            return Done()
+    # No process is signalled: a supervisor exits when nothing is desired, and the lock shows when it has exited.
     if folder.desired() == NOTHING:
-        folder.wake()  # a command that was killed may have written it down and not said so
+        folder.wake()  # a killed command may have written the desired state without waking the supervisor
     else:
         context.intend(f"local/{deployment.service}/delete")
         folder.desire(NOTHING)
-    return Status(State.PENDING, detail="draining")
+    return Pending(phase="draining", retry_after=0.2)
+
+
+@hookimpl
+def lading_list(request: ListRequest, context: Context) -> Listing:
+    from .listing import everything
+
+    return everything(request.deployment, context)
+
+
+@hookimpl
+def lading_preflight(request: PreflightRequest[LocalOptions], context: Context) -> TargetFindings:
+    from .preflight import findings
+
+    return findings(request.deployment, context)
+
+
+@hookimpl
+def lading_plan(request: PlanRequest[LocalOptions], context: Context) -> PlanFindings:
+    from .planning import findings
+
+    return findings(request, context)

@@ -15,9 +15,10 @@ _NETWORK = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_B
 
 
 def ensure_environment(package: Package, context: Context) -> Path | Failed:
-    """The Python of a virtual environment with what a package requires and the server; built if it is not there.
+    """The Python of a virtual environment with a package's requirements and the server. It is built if it is missing.
 
-    Its folder has a name that cannot be foreseen, and the store's database knows it: a planted one is not used.
+    Its folder has an unpredictable name, and the store's database records it. So an environment from somebody else is
+    not used.
     """
     requirements = (*package.requirements, *_server_requirements())
     environments, key = context.work.resolve() / "environments", _key(package.python, requirements)
@@ -28,7 +29,7 @@ def ensure_environment(package: Package, context: Context) -> Path | Failed:
     python = folder / "bin" / "python"
     base = _interpreter(package.python)
     if base is None:
-        return Failed(f"python {package.python}, which the package is pinned to, is not on the PATH")
+        return Failed(reason=f"python {package.python}, which the package is pinned to, is not on the PATH")
     environments.mkdir(mode=0o700, parents=True, exist_ok=True)
     commands = (
         ("virtual environment", (base, "-m", "venv", str(folder))),
@@ -53,16 +54,16 @@ def _run(phase: str, argv: tuple[str, ...], context: Context) -> Failed | None:
     if finished.code == 0:
         return None
     how = "was stopped" if finished.code is None else f"ended with exit code {finished.code}"
-    return Failed(f"the installation of the {phase} {how}", "\n".join(finished.tail))
+    return Failed(reason=f"the installation of the {phase} {how}", log="\n".join(finished.tail))
 
 
 def _network_names() -> list[str]:
-    """The variables that tell pip how to reach its index."""
+    """The variables that configure pip's index and network."""
     return [name for name in os.environ if name.startswith("PIP_") or name.upper() in _NETWORK]
 
 
 def _interpreter(version: str) -> str | None:
-    """A Python of the version, as in `3.11`: the one that runs this, or one on the PATH."""
+    """A Python of the version, such as `3.11`: the running one, or one on the PATH."""
     wanted = version.split(".")[:2]
     if wanted == [str(part) for part in sys.version_info[:2]]:
         return sys.executable
@@ -70,7 +71,7 @@ def _interpreter(version: str) -> str | None:
 
 
 def _server_requirements() -> list[str]:
-    """What the extra `local` adds to the core's own requirements."""
+    """The requirements of the extra `local`, beyond those of the core."""
     from importlib.metadata import requires
 
     from packaging.requirements import Requirement
@@ -93,7 +94,7 @@ def _key(python: str, requirements: tuple[str, ...]) -> str:
 
 
 def _copy_server(environment: Path) -> None:
-    """The server that runs there is this one, not one from an index."""
+    """Copy this server into the environment, instead of one from an index."""
     (site,) = environment.glob("lib/python*/site-packages")
     package = site / lading_serving.__name__
     package.mkdir()

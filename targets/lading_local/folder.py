@@ -1,4 +1,4 @@
-"""The folder of one service, looked at before it is used: what somebody else put there is refused."""
+"""Check the folder of a service before it is used, and refuse foreign content."""
 
 from __future__ import annotations
 
@@ -6,31 +6,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from lading import Refused
-from lading_serving.control import ControlFolder
+from lading import NoScoringUri, Refused, ScoringUri, State, Status
+from lading_serving.control import NOTHING, ControlFolder, ReleaseState
 from lading_serving.owned import Foreign
 
 if TYPE_CHECKING:
     from lading import Context
 
 
+_STATES = {
+    "starting": State.PENDING,
+    "ready": State.PENDING,
+    "serving": State.RUNNING,
+    "failed": State.FAILED,
+    "draining": State.STOPPED,
+}
+
+
 @contextmanager
 def opened(context: Context) -> Iterator[ControlFolder]:
-    """The service's folder. Raises Refused, with the path named, for anything in it that `lading` did not put there."""
+    """The service's folder. Raises Refused, with the path, for any content that `lading` did not write."""
     folder = ControlFolder(context.work.resolve())
     try:
         folder.check()
-        folder.desired()  # this and the next raise Foreign for content that nobody here wrote
+        folder.desired()  # this call and the next raise Foreign for content that no release wrote
         folder.state()
         yield folder
     except Foreign as error:
         raise Refused(
-            str(error), hint=f"look at it, then remove it (rm -r {error.path}) and run the same command again"
+            str(error), hint=f"inspect it, then remove it (rm -r {error.path}) and run the same command again"
         ) from error
 
 
 def checked_uri(folder: ControlFolder, uri: str) -> str:
-    """An address from `state.json`. Raises Foreign if it is not one of this machine: no client is sent elsewhere."""
+    """Check an address from `state.json`. Raises Foreign if it is not on this machine, so no client is redirected."""
     if not uri.startswith(("http://127.", "http://[::1]:")) and not _is_here(uri):
         raise Foreign(folder.path / "state.json", f"names {uri}, which is not on this machine")
     return uri
@@ -45,3 +54,63 @@ def _is_here(uri: str) -> bool:
         sock.bind((address, 0))
         return True
     return False
+
+
+def scoring_uri(folder: ControlFolder) -> ScoringUri | NoScoringUri:
+    """The scoring URI of the service, or the reason why it has none."""
+    serving = (folder.desired() or NOTHING)["serving"]
+    if serving is None:
+        return NoScoringUri(reason="nothing is deployed")
+    if not folder.is_supervised():
+        return NoScoringUri(reason="the service is stopped; `lading deploy` starts it again")
+    release = folder.state()["releases"].get(str(serving))
+    if release is None or not release["public_uri"]:
+        return NoScoringUri(reason=f"release {serving} is starting")
+    return ScoringUri(uri=checked_uri(folder, release["public_uri"]))
+
+
+def status(folder: ControlFolder) -> Status:
+    """The status of the service, with the digests from the tags of the release that serves or is about to."""
+    desired = folder.desired() or NOTHING
+    number = desired["serving"] or desired["candidate"]
+    if number is None:
+        return Status(state=State.ABSENT)
+    release = folder.state()["releases"].get(str(number))
+    tags = release["tags"] if release else {}
+    if not folder.is_supervised():
+        state, detail = State.STOPPED, "the supervisor is not running; `lading deploy` starts it again"
+    elif release is None:
+        state, detail = State.PENDING, f"release {number} is starting"
+    else:
+        state = _STATES[release["phase"]]
+        detail = release["reason"] if release["phase"] == "failed" else _workers(release)
+    return Status(
+        state=state,
+        package_digest=tags.get("lading.package"),
+        model_sha256=tags.get("lading.model"),
+        release_id=tags.get("lading.release-id"),
+        detail=detail,
+    )
+
+
+def _workers(release: ReleaseState) -> str:
+    """The problems of a release's workers since it started. Empty if there were none."""
+    found = []
+    workers, accepting = release.get("workers", 0), release.get("accepting", 0)
+    if accepting < workers and release["phase"] == "serving":
+        found.append(f"only {accepting} of {workers} workers accept requests")
+    if slow := release.get("slow", 0):
+        found.append(f"{slow} of {workers} workers busy with one request for more than 5 s")
+    if restarts := release.get("restarts", 0):
+        stuck = f" ({release.get('hung', 0)} of them stuck)" if release.get("hung", 0) else ""
+        times = "worker replaced" if restarts == 1 else "workers replaced"
+        found.append(f"{restarts} {times}{stuck}, the last because: {release['reason']}")
+    return "; ".join(found)
+
+
+def own_ports(folder: ControlFolder) -> set[int]:
+    """The current or last public ports of the service's releases."""
+    from urllib.parse import urlsplit
+
+    addresses = (release["public_uri"] for release in folder.state()["releases"].values())
+    return {urlsplit(address).port or 0 for address in addresses if address}

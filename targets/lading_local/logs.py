@@ -1,4 +1,4 @@
-"""The log of the release that matters: the serving one, or else the last one that was tried."""
+"""The log of the serving release, or of the last one that was tried."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from lading_serving.owned import open_own
 
 
 def read_log(folder: ControlFolder, tail: int, cursor: str | None) -> Logs:
-    """The last `tail` lines, or what came after `cursor`: `release:inode:offset`, which survives a rotation."""
+    """The last `tail` lines, or the lines after `cursor`: `release:inode:offset`, which stays valid after a
+    rotation.
+    """
     number = _logged_release(folder)
     if number is None:
-        return Logs((), cursor)
+        return Logs(lines=(), cursor=cursor)
     known, inode, offset = map(int, cursor.split(":")) if cursor else (number, 0, 0)
     text, place = _read(folder.log(number), *((inode, offset) if known == number else (0, 0)))
     lines = text.splitlines()
-    return Logs(tuple(lines if cursor else lines[max(0, len(lines) - tail) :]), f"{number}:{place}")
+    return Logs(lines=tuple(lines if cursor else lines[max(0, len(lines) - tail) :]), cursor=f"{number}:{place}")
 
 
 def log_tail(folder: ControlFolder, number: int, lines: int = 40) -> str:
@@ -34,7 +36,7 @@ def _logged_release(folder: ControlFolder) -> int | None:
 
 
 def _read(log: Path, inode: int, offset: int) -> tuple[str, str]:
-    """All whole lines after a place in a log and the half before its last rotation, and the place they end at."""
+    """All complete lines after a position in a log and in its last rotated half, and the end position."""
     files = [(path.stat().st_ino, path) for path in (log.with_name(f"{log.name}.1"), log) if path.exists()]
     known = [index for index, (number, _) in enumerate(files) if number == inode]
     text, place = b"", "0:0"

@@ -1,4 +1,4 @@
-"""What a manifest may say of the target `local`."""
+"""The options of the target `local`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lading import Means, Options, Range, Text
 @dataclass(frozen=True)
 class LocalOptions(Options):
     host: Annotated[str, Text(min_length=1, max_length=253)] = "127.0.0.1"
-    """Address to listen on. The service asks for no password: on any other than a loopback address it is open to
-    whoever can reach it.
+    """Address to listen on. The service asks for no password: on an address other than loopback, everybody
+    in the network can use it.
     """
 
     hosts: tuple[
@@ -28,7 +28,7 @@ class LocalOptions(Options):
     """Port to listen on; 0 picks a free one and keeps it from release to release."""
 
     workers: Annotated[int, Range(ge=1, le=64), Means("requests at a time")] = 1
-    """Processes that score. Each answers one request at a time and holds a model of its own."""
+    """Processes that score. Each answers one request at a time and loads its own copy of the model."""
 
     python: Literal["current", "isolated"] = "current"
     """`current` scores with the Python that runs lading; `isolated` with a virtual environment of the package's
@@ -41,7 +41,7 @@ class LocalOptions(Options):
     scoring_timeout: Annotated[
         Annotated[float, Range(gt=0, le=86400)] | None, Means("seconds that one call of run may take")
     ] = None
-    """Seconds that one call of `run` may take; an hour where it is not given, as on Azure ML."""
+    """Seconds that one call of `run` may take; by default an hour, as on Azure ML."""
 
     start_timeout: Annotated[float, Range(gt=0, le=86400)] = 60
     """Seconds that importing the scoring script and `init` may take together."""

@@ -1,4 +1,4 @@
-"""The folders of releases: laid out once, removed when nothing runs in them."""
+"""The folders of releases: written once, and removed when no process uses them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from .environment import ensure_environment
 from .options import LocalOptions
 
 
-def prepare(request: DeployRequest, options: LocalOptions, context: Context, folder: ControlFolder) -> Failed | None:
-    """Lay a release out and write its spec, which is what says that it is complete.
+def prepare(
+    number: int, request: DeployRequest[LocalOptions], options: LocalOptions, context: Context, folder: ControlFolder
+) -> Failed | None:
+    """Lay a release out under a number and write its spec. The spec marks it as complete.
 
-    The sha256 of the spec is recorded first: a file that the store does not know is never started.
+    The sha256 of the spec is recorded first, because a file that the store does not know is never started.
     """
     python: Path | Failed = Path(sys.executable)
     if options.python == "isolated":
         python = ensure_environment(request.package, context)
     if isinstance(python, Failed):
         return python
-    for earlier in folder.homes(request.release):
+    for earlier in folder.homes(number):
         shutil.rmtree(earlier)
-    home = folder.release(request.release)
+    home = folder.release(number)
     folder.releases.mkdir(mode=0o700, parents=True, exist_ok=True)
     model_folder = lay_out(request.package, home)
     env = _environment(request, options, home, model_folder)
@@ -37,7 +39,7 @@ def prepare(request: DeployRequest, options: LocalOptions, context: Context, fol
     if options.python == "isolated":
         env |= {"VIRTUAL_ENV": str(python.parent.parent), "PATH": f"{python.parent}:{env.get('PATH', '')}"}
     spec = ReleaseSpec(
-        number=request.release,
+        number=number,
         python=str(python),
         folder=str(home),
         env={name: value for name, value in env.items() if name not in handed},
@@ -52,19 +54,19 @@ def prepare(request: DeployRequest, options: LocalOptions, context: Context, fol
         limits=Limits(max_body=options.max_body),
         handed=handed,
     )
-    context.record(_fact(request.release), sha256_of(spec.to_bytes()))
-    spec.write(folder.spec(request.release))
+    context.record(_fact(number), sha256_of(spec.to_bytes()))
+    spec.write(folder.spec(number))
     return None
 
 
 def recorded_sha256(folder: ControlFolder, number: int, context: Context) -> str:
-    """The sha256 of a release's spec, as recorded. Raises Refused if the file is not that one."""
+    """The recorded sha256 of a release's spec. Raises Refused if the file differs from it."""
     file, sha256 = folder.spec(number), context.recorded(_fact(number))
     problem = f"{file} is not in the store's history" if sha256 is None else _difference(file, sha256)
     if problem or sha256 is None:
         raise Refused(
             f"release {number} is not started: {problem}",
-            hint="`lading delete` removes what lies there, and `lading deploy` then starts the service again",
+            hint="`lading delete` removes its files, and `lading deploy` then starts the service again",
         )
     return sha256
 
@@ -81,15 +83,14 @@ def _fact(number: int) -> str:
     return f"release/{number}"
 
 
-def handed_values(request: DeployRequest) -> dict[str, str]:
-    """The variables of `env` whose values come from our own environment, and are handed over without being written."""
+def handed_values(request: DeployRequest[LocalOptions]) -> dict[str, str]:
+    """The variables of `env` with values from our own environment. They are passed on without being written."""
     options, written = request.deployment.options, request.deployment.written
-    assert isinstance(options, LocalOptions)
     return {name: value for name, value in options.env.items() if written.get("env", {}).get(name) != value}
 
 
 def prune(folder: ControlFolder, keep: set[int]) -> None:
-    """Remove all releases but those in `keep`; the newest log stays, for whoever asks what went wrong."""
+    """Remove all releases except those in `keep`. The newest log stays, to explain a failure."""
     names = (re.match(r"\d+", path.name) for path in folder.releases.glob("[0-9]*"))
     numbers = {int(name[0]) for name in names if name}
     for number in numbers - keep:
@@ -110,13 +111,15 @@ def prune_environments(folder: ControlFolder) -> None:
 
 
 def remove_everything(folder: ControlFolder) -> None:
-    """Remove what the service left in its folder; `desired.json` last, so that a cut-off removal is taken up again."""
+    """Remove all files of the service in its folder. `desired.json` is last, so that an interrupted removal is
+    continued.
+    """
     for path in sorted(folder.path.glob("*"), key=lambda path: path.name == "desired.json"):
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _environment(request: DeployRequest, options: LocalOptions, home: Path, model_folder: Path) -> dict[str, str]:
-    """What the scoring script sees: where it is and how to speak, what the manifest says, Azure ML's variables."""
+    """The scoring script's environment: its paths, its server settings, the manifest's variables, and Azure ML's."""
     timeout = options.scoring_timeout
     return child_environment(
         **{
@@ -125,7 +128,7 @@ def _environment(request: DeployRequest, options: LocalOptions, home: Path, mode
             "HTTP_X_MS_SERVER_VERSION": f"lading/{__version__}",
             **({"SCORING_TIMEOUT_MS": str(round(timeout * 1000))} if timeout else {}),
             **options.env,
-            # azureml-core looks for models in AML_APP_ROOT/azureml-models, so that is the root of both
+            # azureml-core searches models in AML_APP_ROOT/azureml-models, so this is the root of both
             "AML_APP_ROOT": str(home),
             "AZUREML_SOURCE_DIRECTORY": "azureml-app",
             "AZUREML_ENTRY_SCRIPT": f"azureml-app/{request.package.scoring_script}",

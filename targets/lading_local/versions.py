@@ -1,4 +1,4 @@
-"""`python: current` scores with the Python that runs lading: it must be the one that the model was made for."""
+"""`python: current` scores with the Python that runs lading, so it must be the model's own version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _HINT = "`python: isolated` under the target serves the package with the version
 
 
 def refuse_other_versions(package: Package) -> None:
-    """Raise Refused where this Python, or its scikit-learn, is another than the package is pinned to."""
+    """Raise Refused if this Python, or its scikit-learn, differs from the package's pins."""
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if package.python != here:
         raise Refused(f"the package is for Python {package.python}, and this is Python {here}", hint=_HINT)

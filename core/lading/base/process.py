@@ -1,4 +1,4 @@
-"""Commands as data, and the one runner: a session of its own, a time limit, an environment by allow-list."""
+"""Run commands: in their own session, with a time limit, and with an allow-list for the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from subprocess import Popen
 
-# What a child may see of our environment: where things are and how to speak, and nothing that could be a credential.
+# The variables that a child may inherit: locations and languages, but nothing that could be a credential.
 _ALLOWED = (
     "HOME",
     "LANG",
@@ -35,7 +35,7 @@ _ALLOWED_PREFIXES = ("MKL_", "OMP_", "OPENBLAS_")
 class Command:
     """A command to run. `env` is the whole environment of the child; start from `child_environment()`.
 
-    `stdin` is what the child can read there at once; a secret belongs there, and neither in `argv` nor in a file.
+    `stdin` is the input of the child. Pass secrets there, never in `argv` or in a file.
     """
 
     argv: tuple[str, ...]
@@ -46,8 +46,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Finished:
-    """How a command ended. `code` is negative for a signal, None where it was stopped at its time limit or cancelled;
-    `tail` holds its last lines, stdout and stderr together.
+    """The result of a command.
+
+    `code` is negative for a signal, and None if the command was cancelled or stopped at its time limit. `tail` holds
+    the last lines of stdout and stderr together.
     """
 
     code: int | None
@@ -55,7 +57,7 @@ class Finished:
 
 
 def child_environment(names: Iterable[str] = (), **extra: str) -> dict[str, str]:
-    """The environment of a child process: an allow-list of ours, the variables in `names` that are set, and `extra`."""
+    """The environment of a child process: the allowed variables, the set variables in `names`, and `extra`."""
     wanted = {*_ALLOWED, *names}
     env = {name: value for name, value in os.environ.items() if name in wanted or name.startswith(_ALLOWED_PREFIXES)}
     return {**env, **extra}
@@ -69,10 +71,11 @@ def run_command(
     cancelled: Callable[[], bool] = lambda: False,
     tail: int = 40,
 ) -> Finished:
-    """Run a command to its end and return how it ended; it never raises for what the command does.
+    """Run a command to its end and return the result. A failure of the command does not raise.
 
-    The child leads a session of its own, all of which is killed at `timeout` (seconds) or once `cancelled` says so.
-    Its stdin is a pipe that closes when this process dies: a child of ours watches it. `on_line` gets each line.
+    The child leads its own session. The whole session is killed after `timeout` seconds, or when `cancelled` returns
+    True. Its stdin is a pipe that closes when this process dies, so that the child can notice it. `on_line` gets each
+    line.
     """
     import subprocess
     import threading
@@ -93,14 +96,14 @@ def run_command(
         reader.start()
         threading.Thread(target=_feed, args=(child, command.stdin.encode()), daemon=True).start()
         code = _wait(child, timeout, cancelled)
-        kill_session(child.pid)  # what the child started and left behind
+        kill_session(child.pid)  # remaining processes that the child started
         reader.join(timeout=5)
     return Finished(code, tuple(lines))
 
 
 def _feed(child: Popen[str], data: bytes) -> None:
     assert child.stdin is not None
-    with suppress(OSError, ValueError):  # it has ended without reading all of it
+    with suppress(OSError, ValueError):  # the child may end before it has read all input
         while data:
             data = data[os.write(child.stdin.fileno(), data) :]
 
@@ -130,6 +133,6 @@ def _wait(child: Popen[str], timeout: float | None, cancelled: Callable[[], bool
 
 
 def kill_session(pid: int) -> None:
-    """Kill every process of the session that `pid`, a child of ours, leads."""
+    """Kill all processes in the session of `pid`, which is a child of this process."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""The files of a project that a process reads, so that a training runs again when one of them changes.
+"""Record the files of a project that a process reads, so that a training runs again when one of them changes.
 
-Python reports each file that it opens or imports and each folder that it lists to an audit hook. Code that does not
-go through Python, such as the readers of pyarrow and h5py, is not seen.
+Python calls an audit hook for each file that it opens or imports, and for each folder that it lists. Code that does not
+go through Python, such as the readers of pyarrow and h5py, is not recorded.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
-from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 MOST = 1000
-"""How many files and folders can be inputs of one training beside those that the manifest names."""
+"""The limit of recorded files and folders per training, without those that the manifest names."""
 
 CHANGED = "changed while it was read"
-"""The stamp of what has no certain content."""
+"""The stamp of a file or folder whose content is uncertain."""
 
 _SHARED = "LADING_READS"
-_MOST_NOTES = 100_000  # of files that were read, listed or written, which bounds the memory
+_MOST_NOTES = 100_000  # of files that were read, listed or written; limits the memory
 _IGNORED = frozenset(
     (
         *(".cache", ".eggs", ".git", ".hg", ".ipynb_checkpoints", ".lading", ".nox", ".svn", ".tox", ".venv"),
@@ -33,7 +32,7 @@ _IGNORED = frozenset(
     )
 )
 _IGNORED_ENDINGS = (".egg-info", ".dist-info")
-# These list every folder of sys.path, in which a training script lies, whatever it reads.
+# These modules list every folder of sys.path, including the folder of a training script.
 _IMPORT_SYSTEM = frozenset(
     ("_frozen_importlib_external", "importlib", "importlib_metadata", "pkg_resources", "pkgutil")
 )
@@ -42,12 +41,12 @@ _real = lru_cache(maxsize=4096)(os.path.realpath)
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file or folder of this name is a cache, an environment, or the records of a tool."""
+    """Whether a file or folder with this name is a cache, an environment, or data of a tool."""
     return name in _IGNORED or name.endswith(_IGNORED_ENDINGS) or (name[:1] == "." and name.endswith("_cache"))
 
 
 def file_stamp(path: Path | str) -> str:
-    """A text that changes with the content of a file, or with the names in a folder; empty if there is neither."""
+    """A text that changes with the content of a file or with the names in a folder. Empty if neither exists."""
     try:
         status = os.stat(path)  # noqa: PTH116 - called for each file that a training opens
         return _digest(_names(path)) if stat.S_ISDIR(status.st_mode) else _stamp(status)
@@ -56,12 +55,14 @@ def file_stamp(path: Path | str) -> str:
 
 
 class Reads:
-    """Takes note of the files of `project` that this process reads, and each Python process that it starts.
+    """Records the files of `project` that this process and its Python child processes read.
 
-    `named` are files and folders that count as inputs anyway. `log` is a file that the processes share.
+    `named` are files and folders that are inputs anyway. `log` is a file that the processes share.
     """
 
     def __init__(self, project: Path, named: Iterable[Path], log: Path) -> None:
+        from importlib.util import source_from_cache  # not in the hook, which would record its own import
+
         self._root = os.path.join(os.path.realpath(project), "")  # noqa: PTH118 - keeps the separator at its end
         self._known = frozenset(map(str, named))
         self._skipped = tuple(f"{path}{os.sep}" for path in (*self._known, *self._environments()))
@@ -69,18 +70,19 @@ class Reads:
         self._log = log
         self._lost = False
         self._watches = True
-        sys.addaudithook(self._hear)
+        self._source_from_cache = source_from_cache
+        sys.addaudithook(self._on_audit_event)
 
     def spread(self) -> None:
-        """Let the Python processes that this one starts take note too; forks do so anyway."""
+        """Also record in the Python processes that this process starts. Forked processes do so anyway."""
         os.environ[_SHARED] = json.dumps([self._root, sorted(self._known), str(self._log)])
         path = (str(Path(__file__).with_name("spawned")), os.environ.get("PYTHONPATH"))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
 
     def stop(self) -> dict[str, str] | None:
-        """Stop, and return the stamp of each file and folder that was read when it was first read.
+        """Stop recording. Returns the stamp of each file and folder from its first read.
 
-        What the processes wrote themselves is left out. None if there is more than can be compared later, or if a note
+        Files that the processes wrote themselves are left out. Returns None if there are too many entries, or if one
         was lost.
         """
         self._watches = False
@@ -90,12 +92,12 @@ class Reads:
         return None if self._lost or len(found) > MOST or len(notes) > _MOST_NOTES else found
 
     def _environments(self) -> Iterator[str]:
-        """The folders inside the project that hold the Python that runs."""
+        """The folders inside the project that hold the running Python."""
         for prefix in {sys.prefix, sys.base_prefix, os.path.realpath(sys.prefix)}:
             if prefix.startswith(self._root):
                 yield prefix
 
-    def _hear(self, event: str, args: tuple[Any, ...]) -> None:
+    def _on_audit_event(self, event: str, args: tuple[Any, ...]) -> None:
         hear = _EVENTS.get(event)
         if hear is not None and self._watches:
             try:  # noqa: SIM105 - contextlib.suppress takes as long as all the rest
@@ -113,7 +115,7 @@ class Reads:
             self._wrote(path)
 
     def _read(self, path: Any) -> None:
-        self._note("read", _source(os.fsdecode(path)), lambda file: None if _is_folder(file) else file_stamp(file))
+        self._note("read", self._source(os.fsdecode(path)), lambda file: None if _is_folder(file) else file_stamp(file))
 
     def _updated(self, path: Any, *_more: Any) -> None:
         self._note("update", path, file_stamp)
@@ -132,7 +134,7 @@ class Reads:
         self._wrote(destination)
 
     def _imported(self, _module: str, file: str | None, *_more: Any) -> None:
-        if file:  # an extension module, which nothing opens
+        if file:  # an extension module, which no other event reports
             self._read(file)
 
     def _loaded(self, library: Any) -> None:
@@ -147,7 +149,7 @@ class Reads:
         caller = sys._getframe(2).f_globals.get("__name__", "")
         if caller.partition(".")[0] in _IMPORT_SYSTEM:
             return
-        if isinstance(folder, int):  # a descriptor, as os.fwalk uses
+        if isinstance(folder, int):  # a descriptor, from os.fwalk
             folder = os.readlink(f"/proc/self/fd/{folder}")  # noqa: PTH115 - the hook also runs in small processes
         self._note("list", "." if folder is None else folder, _names)
 
@@ -161,7 +163,10 @@ class Reads:
             self._write(json.dumps([kind, inside, described]).encode() + b"\n")
 
     def _write(self, line: bytes) -> None:
-        """Append a line at once. The file is not kept open: a worker may close descriptors and use their numbers."""
+        """Append a line at once.
+
+        The file does not stay open, because a worker may close descriptors and reuse their numbers.
+        """
         try:
             log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
@@ -171,13 +176,20 @@ class Reads:
         except OSError:
             self._lost = True
 
+    def _source(self, path: str) -> str:
+        """The source file of a cached module. Any other file is returned unchanged."""
+        try:
+            return self._source_from_cache(path) if path.endswith(".pyc") else path
+        except ValueError:
+            return path
+
     def _holds(self, path: str) -> bool:
         return path.startswith(self._root) or path == self._root[:-1]
 
     def _inside(self, path: str) -> str | None:
-        """The absolute path of a file that counts as an input; None of any other."""
+        """The absolute path of a file that counts as an input. None for any other file."""
         folder, name = os.path.split(path)
-        if os.pardir in folder:  # a parent of a link is not what its text says
+        if os.pardir in folder:  # `..` after a link does not lead where the text says
             path = os.path.join(_real(folder), name)  # noqa: PTH118
         path = os.path.abspath(path)  # noqa: PTH100 - called for each file that a training opens
         if not self._holds(path):
@@ -208,13 +220,13 @@ _EVENTS: Mapping[str, Callable[..., None]] = {
 
 
 def follow() -> None:
-    """Take note for the training that started this process. See `Reads.spread`."""
+    """Record for the training that started this process. See `Reads.spread`."""
     project, named, log = json.loads(os.environ[_SHARED])
     Reads(Path(project), map(Path, named), Path(log))
 
 
 class _Notes:
-    """What all the processes of a training noted, in the order in which it happened."""
+    """The records of all processes of a training, in order of time."""
 
     def __init__(self, notes: list[tuple[Any, ...]]) -> None:
         self._notes = notes
@@ -232,21 +244,13 @@ class _Notes:
         return found
 
     def _listing(self, folder: str, then: list[str]) -> str:
-        """The stamp of a folder in which nobody but the training made or removed files."""
+        """The stamp of a folder. It is `CHANGED` if anybody but the training created or removed files there."""
         try:
             now = _names(folder)
         except OSError:
             return CHANGED
         strange = {os.path.join(folder, name) for name in set(then) ^ set(now)} - self._touched  # noqa: PTH118
         return CHANGED if strange else _digest(now)
-
-
-def _source(path: str) -> str:
-    """The source file of a cached module; any other file itself, such as a compiled module without a source."""
-    try:
-        return source_from_cache(path) if path.endswith(".pyc") else path
-    except ValueError:
-        return path
 
 
 def _is_folder(path: str) -> bool:

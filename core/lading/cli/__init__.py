@@ -1,4 +1,4 @@
-"""The command line: the only part that echoes, and the only one that exits."""
+"""The command line. No other part prints or exits the process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from contextlib import suppress
 
 def main() -> None:
     """The `lading` command."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever interrupts an import needs no traceback of it
-    gc.disable()  # a command is short, and what is long (training, scoring) runs in a process of its own
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback for an interrupt during imports
+    gc.disable()  # a command is short, and long work (training, scoring) runs in separate processes
     from .run import run
+    from .streams import guard_streams
 
+    guard_streams()
     code = run(sys.argv[1:])
-    if threading.active_count() > 1:  # a hook that hangs on, or threads that its library left, must not keep us here
+    if threading.active_count() > 1:  # exit even if a hook hangs or a library left threads running
         with suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()

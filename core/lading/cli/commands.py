@@ -1,4 +1,4 @@
-"""The commands and what each is for. A command's module is imported when the command runs, and not for `--help`."""
+"""The commands and their summaries. A command's module is imported when the command runs, not for `--help`."""
 
 from __future__ import annotations
 
@@ -10,38 +10,41 @@ import click
 from .._version import __version__
 from .failure import verbose
 
-# name: (module, what it is for); the second is the first line of the command's own help.
+# name: (module, summary). The summary is the first line of the command's own help.
 COMMANDS = {
     "deploy": ("stages", "Train, register, package and deploy; print the scoring URI."),
     "plan": ("planning", "Show what a deploy would do, and why."),
-    "train": ("stages", "Train the model, or find the run that the same inputs gave."),
+    "preflight": ("platforms", "Ask the targets for problems that would make a deploy fail."),
+    "train": ("stages", "Train the model, or reuse the run with the same inputs."),
+    "evaluate": ("stages", "Train the model and compare its metrics with the manifest's requirements."),
     "register": ("stages", "Train and register the model."),
     "package": ("packaging", "Train, register and package the model."),
-    "image": ("images", "Make the package into a container image."),
-    "check": ("stages", "Check a manifest, every block of it."),
+    "image": ("images", "Build a container image of the package."),
+    "check": ("stages", "Check every block of a manifest."),
     "uri": ("services", "Print the scoring URI of a deployment."),
     "score": ("services", "Send one request to a deployment and print the answer."),
-    "status": ("services", "Show what the targets say of a service."),
+    "status": ("services", "Show the status of a service on its targets."),
+    "list": ("platforms", "List everything that Lading has deployed on the platforms of the targets."),
     "logs": ("services", "Show the log of a deployment."),
-    "keys": ("services", "Show the keys of a deployment, or make one anew."),
+    "keys": ("services", "Show or rotate the keys of a deployment."),
     "delete": ("services", "Remove a deployment from its target."),
     "history": ("releases", "List the releases of a service, newest first."),
-    "rollback": ("releases", "Bring an earlier release up again; print the scoring URI."),
-    "gc": ("releases", "Remove what nothing in the store needs."),
-    "repair": ("releases", "Say what is wrong with the store, and put it right."),
-    "store": ("stores", "Look at a store that came from elsewhere, and trust it."),
-    "run": ("records", "Look at training runs."),
-    "model": ("records", "Look at registered models."),
-    "target": ("installed", "Look at the targets that are installed."),
-    "plugin": ("installed", "Look at the plugins that are installed, or write one."),
+    "rollback": ("releases", "Roll back to an earlier release; print the scoring URI."),
+    "gc": ("releases", "Remove unused data from the store."),
+    "repair": ("releases", "Check the store and repair it."),
+    "store": ("stores", "Inspect a store that came from elsewhere, and trust it."),
+    "run": ("records", "Show training runs."),
+    "model": ("records", "Show registered models."),
+    "target": ("installed", "Show the installed targets."),
+    "plugin": ("installed", "Show or check plugins, or create one."),
     "schema": ("installed", "Print the JSON Schema of a manifest, for editors."),
-    "init": ("starter", "Write a project that deploys as it is."),
+    "init": ("starter", "Create a project that is ready to deploy."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose help is at hand without importing any of its commands."""
+    """A group that shows its help without importing its commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -73,13 +76,13 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lading")
-@click.option("--no-plugins", is_flag=True, help="Load no plugin but Lading's own.")
+@click.option("--no-plugins", is_flag=True, help="Load only Lading's own plugins.")
 @verbose
 def lading(no_plugins: bool) -> None:
     """Take a model from a manifest to a scoring URI, on any target.
 
-    LADING_PLUGINS=NAME,NAME names the plugins that may be loaded beside
-    Lading's own, by the words that a manifest uses; by default all may.
+    LADING_PLUGINS=NAME,NAME names the plugins that may be loaded besides Lading's own, as a manifest names them. By
+    default all plugins may be loaded.
 
     \b
     Example:
@@ -89,4 +92,4 @@ def lading(no_plugins: bool) -> None:
     if no_plugins:
         from ..plugin.discovery import RESTRICTION
 
-        os.environ[RESTRICTION] = ""  # for the processes that a command starts as well
+        os.environ[RESTRICTION] = ""  # inherited by the processes that a command starts

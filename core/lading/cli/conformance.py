@@ -1,4 +1,4 @@
-"""`lading plugin check`: the conformance kit over an installed target, and the card that it makes."""
+"""`lading plugin check`: run the conformance kit on an installed target and print its card."""
 
 from __future__ import annotations
 
@@ -14,37 +14,43 @@ from . import options, output
 from .failure import verbose
 
 if TYPE_CHECKING:
+    from ..model import Json
     from ..testing.card import Check, Subject
 
 
 @click.command("check")
 @options.manifest
 @options.target
+@click.option("--things-of", metavar="MODULE:FUNCTION", help="A function that looks up what exists for a service.")
 @click.option("--yes", is_flag=True, help="Create and delete the services that the checks need.")
 @options.as_json
 @verbose
-def plugin_check(manifest: Path, target: str | None, yes: bool, as_json: bool) -> None:
-    """Check that a target does what every target must, and print its card.
+def plugin_check(manifest: Path, target: str | None, things_of: str | None, yes: bool, as_json: bool) -> None:
+    """Check a target against the contract of targets, and print its card.
 
-    The options and the connection are the manifest's; its model and its service are left alone. The checks create
-    services under names of their own and delete them: --yes allows it. Ends with 6 where a check failed.
+    The options and the connection come from the manifest; its model and its service are not touched. The checks create
+    services under new names and delete them: --yes allows it. The exit code is 6 if a check failed.
+
+    --things-of names an installed function that inspects the platform without the plugin. It takes the name of a
+    service and returns the things that exist for it. Without it, the card lists the checks that it needs as skipped.
 
     \b
-    Example:
+    Examples:
       lading plugin check manifests/salary.yaml --target local --yes
+      lading plugin check --target acme --things-of acme.testing:things_of --yes
     """
     from ..testing.card import run_kit, subject
 
-    checked = subject(manifest, target)
+    checked = subject(manifest, target, things_of)
     names = ", ".join(checked.services)
     does = "creates and deletes" if Capability.DELETE in checked.capabilities else "creates, and cannot delete,"
     plan = f"{does} on '{checked.target}': {names}"
     if not yes:
         raise Refused(f"this {plan}", hint="--yes allows it")
-    tell = _tell_json if as_json else _tell
-    tell({"kind": "progress", "detail": plan})
+    report = _print_json_event if as_json else _print_event
+    report({"kind": "progress", "detail": plan})
     try:
-        checks = run_kit(checked, lambda check: tell(_event(check)))
+        checks = run_kit(checked, lambda check: report(_event(check)))
     except Interrupted as error:
         error.hint = f"these may be left on '{checked.target}': {names}"
         raise
@@ -58,11 +64,11 @@ def _event(check: Check) -> dict[str, object]:
     return {"kind": "progress", "detail": f"{check.check}: {check.outcome}", **vars(check)}
 
 
-def _tell(event: dict[str, object]) -> None:
+def _print_event(event: dict[str, object]) -> None:
     click.echo(event["detail"], err=True)
 
 
-def _tell_json(event: dict[str, object]) -> None:
+def _print_json_event(event: dict[str, object]) -> None:
     click.echo(json.dumps(event), err=True)
 
 
@@ -81,3 +87,12 @@ def _print(checked: Subject, checks: tuple[Check, ...], *, as_json: bool) -> Non
     click.echo()
     rows = [{"outcome": check.outcome, "check": check.check, "why": check.reason or check.rule} for check in checks]
     output.table(rows, empty="nothing was checked")
+    seen = [_saw(check, name, fact) for check in checks for name, fact in check.seen.items()]
+    if seen:
+        click.echo()
+        output.table(seen, empty="")
+
+
+def _saw(check: Check, name: str, fact: Json) -> dict[str, object]:
+    """A line of the card: what a check saw on the platform, or how many requests it counted."""
+    return {"check": check.check, "moment": name, "seen": "nothing" if fact == [] else fact}

@@ -1,4 +1,4 @@
-"""How a failure is shown: one line, the next step, and a traceback only where it was asked for."""
+"""Show a failure: one line, the next step, and a traceback if it was requested."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import Interrupted, LadingError, ManifestError
-from .plain import plain
+from .plain import indented, plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +19,7 @@ _settings: dict[str, bool] = {}
 
 
 def remembered(name: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
-    """The callback of an option that says how failures are shown; click's own context is gone by then."""
+    """A callback that remembers an option for failures. Click's own context is gone when a failure is shown."""
 
     def callback(_ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
         _settings[name] = _settings.get(name, False) or value
@@ -40,8 +40,8 @@ def verbose(command: F) -> F:
     )(command)
 
 
-def show(error: LadingError, *, cause: BaseException | None = None) -> None:
-    """Tell a failure on stderr, without secrets: in words, or as one JSON line with `--json`."""
+def show(error: LadingError | Interrupted, *, cause: BaseException | None = None) -> None:
+    """Report a failure on stderr without secrets: as text, or as one JSON line with `--json`."""
     if _settings.get(VERBOSE):
         import traceback
 
@@ -55,24 +55,19 @@ def show(error: LadingError, *, cause: BaseException | None = None) -> None:
         click.echo(plain(error.message), err=True)
     else:
         click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-        click.echo(plain(error.message), err=True)
+        click.echo(indented(error.message), err=True)
     if error.hint:
-        click.echo(f"  {plain(error.hint)}", err=True)
+        click.echo(f"  {indented(error.hint)}", err=True)
 
 
-def as_json(error: LadingError) -> dict[str, object]:
+def as_json(error: LadingError | Interrupted) -> dict[str, object]:
     """A failure as a JSON object."""
     found: dict[str, object] = {
         "kind": "error",
         "message": error.message,
         "hint": error.hint,
-        "exit_code": exit_code(error),
+        "exit_code": error.exit_code,
     }
     if isinstance(error, ManifestError):
         found["problems"] = [problem._asdict() for problem in error.problems]
     return found
-
-
-def exit_code(error: LadingError) -> int:
-    """The exit code that a failure ends a command with."""
-    return 128 + error.signal_number if isinstance(error, Interrupted) else error.exit_code

@@ -1,4 +1,4 @@
-"""The commands of `image`: the package as a container image, for a platform that is no target."""
+"""The commands of `image`: build the package as a container image, for a platform without a target plugin."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import click
 
 from . import options, output
 from .failure import F, verbose
-from .progress import making, working
+from .progress import working
 
 
 @click.group()
 def image() -> None:
-    """Make the package into a container image.
+    """Build a container image of the package.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def _options(command: F) -> F:
 def build(manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool) -> None:
     """Train, register and package, and build the image.
 
-    What an engine runs is printed. Where nothing has changed, nothing is built.
+    Prints the reference that an engine runs. If nothing has changed, nothing is built.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def build(manifest: Path, model: str | None, timeout: float | None, store: Path 
 def push(manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool) -> None:
     """Build the image, and push it to the registry that the manifest names.
 
-    What an engine pulls is printed, with its digest.
+    Prints the reference that an engine pulls, with its digest.
 
     \b
     Example:
@@ -59,9 +59,10 @@ def push(manifest: Path, model: str | None, timeout: float | None, store: Path |
 def _make(
     manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool, *, push: bool
 ) -> None:
+    from ..engine.pipeline import PACKAGE, subjects
     from ..python.images import make_image
 
-    with working(*making(model), "image", as_json=as_json) as on_event:
+    with working(*subjects(PACKAGE, model=model), "image", as_json=as_json) as on_event:
         made = make_image(manifest, push=push, model=model, store=store, timeout=timeout, on_event=on_event)
     if as_json:
         output.document(made)

@@ -1,28 +1,26 @@
-"""The commands that look at what is installed: targets, plugins, and the schema that they make."""
+"""The commands that show what is installed: targets, plugins, and the schema of the manifest."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from ..manifest import REFERENCE
 from ..plugin import discovery as plugins
 from . import options, output
 from .conformance import plugin_check
 from .failure import verbose
 from .scaffold import new
 
-# From a plugin and its status by the metadata to the last columns of its row.
-Tell = Callable[[plugins.Installed, str], dict[str, object]]
-BELOW = ("problem", "hint")  # sentences, which no column of a table has room for
+# Creates the last columns of a plugin's row from the plugin and its status by the metadata.
+Columns = Callable[[plugins.Installed, str], dict[str, object]]
+BELOW = ("problem", "hint")  # sentences are too long for a column
 
 
 @click.group()
 def target() -> None:
-    """Look at the targets that are installed.
+    """Show the installed targets.
 
     \b
     Example:
@@ -48,59 +46,61 @@ def target_list(as_json: bool) -> None:
 @options.as_json
 @verbose
 def target_show(name: str, as_json: bool) -> None:
-    """Show what a target can do, and its options.
+    """Show what a target is, what it can do, and its options.
+
+    A nested option has dots in its name: `wait.seconds` is a field of the
+    record `wait`, `routes[].to` of each item of a list, and `env.NAME.to`
+    of each value of a mapping.
 
     \b
     Example:
       lading target show local
     """
+    _show_described(name, target=True, as_json=as_json)
+
+
+def _show_described(name: str, *, target: bool, as_json: bool) -> None:
     from ..plugin import catalogue
     from .progress import working
 
     with working(as_json=as_json):
-        found = catalogue.describe_target(name)
+        found = catalogue.describe_plugin(name, target=target)
     if as_json:
         output.document(found)
         return
-    output.facts({key: found[key] for key in ("target", "summary", "distribution", "capabilities")})
-    click.echo()
-    required = found["options"].get("required", [])
+    output.facts({key: value for key, value in found.items() if key != "blocks"})
+    for block in found["blocks"]:
+        click.echo(f"\noptions under {block['key']}:")
+        _show_options(block["fields"])
+
+
+def _show_options(fields: list[dict[str, Any]]) -> None:
     rows = [
         {
-            "option": option,
-            "type": " | ".join(dict.fromkeys(_kinds(schema))),
-            "default": "(required)" if option in required else schema.get("default"),
-            "meaning": _purpose(schema),
+            "option": field["option"],
+            "type": field["type"],
+            "default": "(required)" if field["required"] else _default(field["default"]),
+            "allowed": field["allowed"],
+            "meaning": field["meaning"],
         }
-        for option, schema in found["options"].get("properties", {}).items()
+        for field in fields
     ]
     output.table(rows, empty="it takes no options")
 
 
-def _kinds(schema: dict[str, Any]) -> Iterator[str]:
-    """The types, or the choices, of an option; that a variable may stand for any of them goes without saying."""
-    if "anyOf" in schema:
-        for variant in schema["anyOf"]:
-            if variant.get("pattern") != REFERENCE and variant.get("type") != "null":
-                yield from _kinds(variant)
-    elif "enum" in schema:
-        yield from map(str, schema["enum"])
-    else:
-        yield str(schema.get("format") or schema.get("type", "object"))
-
-
-def _purpose(schema: dict[str, Any]) -> str:
-    return " ".join(str(schema.get("description", "")).split())
+def _default(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 @click.group()
 def plugin() -> None:
-    """Look at the plugins that are installed, or write one.
+    """Show or check plugins, or create one.
 
     \b
     Examples:
       lading plugin list
-      lading plugin new pier
+      lading plugin show sklearn
+      lading plugin new acme
     """
 
 
@@ -108,8 +108,27 @@ plugin.add_command(new)
 plugin.add_command(plugin_check)
 
 
+@plugin.command("show")
+@click.argument("name")
+@options.as_json
+@verbose
+def plugin_show(name: str, as_json: bool) -> None:
+    """Show what a plugin is, what it can do, and the options of its blocks.
+
+    NAME is the name in a manifest, or DISTRIBUTION:NAME. If a plugin and a
+    target have the same name, `lading target show` shows the target. Nested
+    options have dots in their names, as in `lading target show`.
+
+    \b
+    Examples:
+      lading plugin show sklearn
+      lading plugin show lading-acme:acme --json
+    """
+    _show_described(name, target=False, as_json=as_json)
+
+
 @plugin.command("list")
-@click.option("--probe", is_flag=True, help="Import each, in a process of its own, and show what it says of itself.")
+@click.option("--probe", is_flag=True, help="Import each plugin in a separate process, and show its description.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -123,10 +142,10 @@ plugin.add_command(plugin_check)
 def plugin_list(probe: bool, timeout: float, as_json: bool) -> None:
     """List every plugin, from the metadata of its distribution alone.
 
-    The status is `installed`, `restricted` where it may not be loaded, or
-    `offered twice` where two distributions offer the name. With --probe one
-    that is installed is found to be `working` or `broken`; why, and what to do
-    about it, is below the table.
+    The name is the one that a manifest uses. It is DISTRIBUTION:NAME if two distributions offer the same name: of the
+    two, the plain name is Lading's own. The status is `installed`, `restricted` if it may not be loaded, or `offered
+    twice` if the plain name means no single plugin. With --probe an installed plugin is `working` or `broken`; the
+    reason and the remedy are below the table.
 
     \b
     Examples:
@@ -134,11 +153,11 @@ def plugin_list(probe: bool, timeout: float, as_json: bool) -> None:
       lading plugin list --probe
     """
     found = tuple(plugin for group in plugins.GROUPS for plugin in plugins.installed(group))
-    _show(found, as_json=as_json, group=True, tell=_probe(timeout, as_json=as_json) if probe else _untold)
+    _show(found, as_json=as_json, group=True, columns_of=_probe(timeout, as_json=as_json) if probe else _status_only)
 
 
-def _probe(timeout: float, *, as_json: bool) -> Tell:
-    """How a plugin is probed: with all that was found, or with what people look for."""
+def _probe(timeout: float, *, as_json: bool) -> Columns:
+    """Probe a plugin, and return everything found or only the usual columns."""
     from ..plugin.probing import probe
 
     def row(plugin: plugins.Installed, status: str) -> dict[str, object]:
@@ -151,25 +170,26 @@ def _probe(timeout: float, *, as_json: bool) -> Tell:
     return row
 
 
-def _status(plugin: plugins.Installed, offered: Counter[tuple[str, str]]) -> str:
+def _status(plugin: plugins.Installed) -> str:
     if not plugins.permitted(plugin):
         return "restricted"
-    return "offered twice" if offered[plugin.group, plugin.name] > 1 else "installed"
+    return "offered twice" if plugins.is_doubled(plugin) else "installed"
 
 
-def _untold(_plugin: plugins.Installed, status: str) -> dict[str, object]:
+def _status_only(_plugin: plugins.Installed, status: str) -> dict[str, object]:
     return {"status": status}
 
 
-def _show(found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = False, tell: Tell = _untold) -> None:
-    offered = Counter((plugin.group, plugin.name) for plugin in found if plugins.permitted(plugin))
+def _show(
+    found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = False, columns_of: Columns = _status_only
+) -> None:
     rows = [
         {
             **({"group": plugin.group} if group else {}),
-            "name": plugin.name,
+            "name": plugins.name_in_manifest(plugin),
             "distribution": plugin.distribution,
             "version": plugin.version,
-            **tell(plugin, _status(plugin, offered)),
+            **columns_of(plugin, _status(plugin)),
         }
         for plugin in found
     ]
@@ -188,7 +208,7 @@ def _show(found: tuple[plugins.Installed, ...], *, as_json: bool, group: bool = 
 def schema() -> None:
     """Print the JSON Schema of a manifest, for editors.
 
-    It knows the options of every plugin that is installed; one that is broken is left out, and noted.
+    It has the options of every installed plugin. A broken plugin is left out, with a note.
 
     \b
     Example:

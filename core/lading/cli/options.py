@@ -15,7 +15,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds, which may say its unit: `60`, `60s`, `1.5m`, `2h`."""
+    """A number of seconds, with an optional unit: `60`, `60s`, `1.5m`, `2h`."""
 
     name = "number of seconds"
 
@@ -37,12 +37,12 @@ def as_json(command: F) -> F:
 
 
 def manifest(command: F) -> F:
-    """`MANIFEST`: the manifest's path."""
+    """`MANIFEST`: the path of the manifest."""
     return click.argument("manifest", type=click.Path(path_type=Path), default=MANIFEST)(command)
 
 
 def store(command: F) -> F:
-    """`--store`: another place for the store."""
+    """`--store`: another folder for the store."""
     return click.option(
         "--store",
         type=click.Path(path_type=Path, file_okay=False),
@@ -58,7 +58,7 @@ def target(command: F) -> F:
 
 
 def targets(command: F) -> F:
-    """`--target`, as often as one likes."""
+    """`--target`, which can be repeated."""
     return click.option(
         "-t",
         "--target",
@@ -70,7 +70,7 @@ def targets(command: F) -> F:
 
 
 def timeout(command: F) -> F:
-    """`--timeout`: how long a stage may take."""
+    """`--timeout`: the time limit of a stage."""
     return click.option(
         "--timeout",
         type=Seconds(min=0, min_open=True),
@@ -80,7 +80,7 @@ def timeout(command: F) -> F:
 
 
 def lock_wait(command: F) -> F:
-    """`--lock-wait`: wait for another command that deploys the same service."""
+    """`--lock-wait`: wait if another command is deploying the same service."""
     return click.option(
         "--lock-wait",
         type=Seconds(min=0),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .plain import is_terminal, plain
+from .plain import is_terminal, one_line
 
 if TYPE_CHECKING:
     from ..model import ModelVersion, Run
@@ -23,7 +23,7 @@ def document(value: Any) -> None:
 
 
 def table(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:
-    """Print rows of the same columns: a rich table on a terminal, aligned columns in a pipe."""
+    """Print rows with the same columns: a rich table on a terminal, aligned columns in a pipe."""
     if not rows:
         click.echo(empty, err=True)
     elif is_terminal(sys.stdout):
@@ -33,7 +33,7 @@ def table(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:
 
 
 def facts(values: Mapping[str, object]) -> None:
-    """Print names and values, one a line; what is empty is left out."""
+    """Print names and values, one per line. Empty values are left out."""
     shown = {name: text(value) for name, value in values.items() if value not in (None, "", (), {}, [])}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
@@ -41,22 +41,22 @@ def facts(values: Mapping[str, object]) -> None:
 
 
 def text(value: object) -> str:
-    """A value as people read it."""
+    """A value in readable form."""
     if isinstance(value, datetime):
         return f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}={text(item)}" for name, item in value.items())
+        return ", ".join(f"{one_line(str(name))}={text(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(text(item) for item in value)
     if is_dataclass(value):
         return text(vars(value))
-    return "" if value is None else plain(str(value))
+    return "" if value is None else one_line(str(value))
 
 
 def size(count: int) -> str:
-    """A number of bytes as people read it, in powers of 1000."""
+    """A number of bytes in readable form, in powers of 1000."""
     number, unit = float(count), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if number < 1000:
@@ -86,7 +86,7 @@ def _aligned(rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def record(value: Run | ModelVersion) -> dict[str, object]:
-    """A run or model version as names and values; the list of all that was installed is left to its package."""
+    """A run or model version as names and values. The list of installed distributions is left to its package."""
     return {name: item for name, item in vars(value).items() if name != "distributions"}
 
 

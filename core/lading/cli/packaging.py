@@ -1,4 +1,4 @@
-"""The stage `package`, and packages that travel."""
+"""The stage `package`, and exported packages."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import click
 
 from . import options, output
 from .failure import verbose
-from .progress import making, working
+from .progress import working
 
 
 class StageGroup(click.Group):
-    """A stage that has commands besides: what does not begin with the name of one is the stage's own."""
+    """A stage with subcommands. Arguments that do not begin with the name of a subcommand belong to the
+    stage itself.
+    """
 
     allow_extra_args = False
     allow_interspersed_args = True
@@ -30,7 +32,7 @@ class StageGroup(click.Group):
 @click.group(cls=StageGroup, invoke_without_command=True, subcommand_metavar="")
 @options.manifest
 @click.option("--model", metavar="NAME:VERSION", help="Package this registered version instead of training one.")
-@click.option("--force", is_flag=True, help="Package anew, even where nothing has changed.")
+@click.option("--force", is_flag=True, help="Package again, even if nothing has changed.")
 @options.timeout
 @options.store
 @options.as_json
@@ -45,9 +47,10 @@ def package(
       ls "$(lading package manifests/salary.yaml)"
       lading package export salary.tar.gz manifests/salary.yaml
     """
+    from ..engine.pipeline import PACKAGE, subjects
     from ..python import deploying as api
 
-    with working(*making(model), as_json=as_json) as on_event:
+    with working(*subjects(PACKAGE, model=model), as_json=as_json) as on_event:
         made = api.package(manifest, model=model, force=force, store=store, timeout=timeout, on_event=on_event)
     if as_json:
         output.document(
@@ -77,17 +80,17 @@ def export(
 ) -> None:
     """Write the package and its model into one file, and print its sha256.
 
-    Whoever has the file deploys exactly that package: `lading deploy --package
-    FILE --sha256 DIGEST`. A name that ends with .gz or .tgz makes a compressed
-    one. The same package gives the same bytes.
+    Everybody who has the file can deploy exactly that package: `lading deploy --package FILE --sha256 DIGEST`. If FILE
+    ends with .gz or .tgz, it is compressed. The same package gives the same bytes.
 
     \b
     Example:
       lading package export salary.tar.gz manifests/salary.yaml
     """
+    from ..engine.pipeline import PACKAGE, subjects
     from ..python import deploying as api
 
-    with working(*making(model), "export", as_json=as_json) as on_event:
+    with working(*subjects(PACKAGE, model=model), "export", as_json=as_json) as on_event:
         made = api.export_package(file, manifest, model=model, store=store, timeout=timeout, on_event=on_event)
     if as_json:
         output.document({"file": made.file, "sha256": made.sha256, "package": made.package.digest})

@@ -1,4 +1,4 @@
-"""The command `plan`: what a deploy would do, in a few lines or as one JSON document."""
+"""The command `plan`: show what a deploy would do, in a few lines or as one JSON document."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import click
 
 from . import options, output
 from .failure import verbose
+from .plain import one_line
 from .progress import working
 
 if TYPE_CHECKING:
-    from ..model.planning import Plan, PlannedStage, Setting
+    from ..model.planning import Plan, Setting
 
-_CHANGES = 10  # the exit code of a plan with changes, where it was asked for
+_CHANGES = 10  # the exit code of a plan with changes, if the command line requests it
 
 _COUNTED = {
     "create": "to create",
@@ -31,9 +32,9 @@ _COUNTED = {
 @options.manifest
 @options.targets
 @click.option("--from", "origin", metavar="NAME", help="Compare the settings of this target with those of --target.")
-@click.option("--strict", is_flag=True, help="Refuse (exit 3) where settings do not come through whole.")
+@click.option("--strict", is_flag=True, help="Refuse (exit 3) if a setting would be lost.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan for `deploy --plan`.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 where a deploy would change something.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 if a deploy would change something.")
 @options.timeout
 @options.store
 @options.as_json
@@ -51,8 +52,8 @@ def plan(
 ) -> int:
     """Show what a deploy would do, and why.
 
-    Nothing is trained, written or released; the targets are asked for their state alone. Signs: + create, ~ update,
-    -/+ replace (the old release is away meanwhile), = reuse, . leave, ! the target contradicts the store.
+    Nothing is trained, written or released: the command only asks the targets for their state. Signs: + create, ~
+    update, -/+ replace (no release serves meanwhile), = reuse, . leave, ! the target contradicts the store.
 
     \b
     Examples:
@@ -76,23 +77,12 @@ def plan(
 
 
 def _lines(made: Plan) -> Iterator[str]:
-    from ..model.planning import SYMBOLS
-
-    width = max(len(stage.subject) for stage in made.stages)
-    for stage in made.stages:
-        yield f"{SYMBOLS[stage.action]:<3} {stage.subject:<{width}}  {stage.reason}"
-        yield from (f"      {line}" for line in _details(stage))
+    yield from map(one_line, made.lines())
     if made.settings:
         yield ""
         yield from _settings(made.settings)
     yield ""
     yield _summary(made) if made.has_changes else "nothing to do"
-
-
-def _details(stage: PlannedStage) -> Iterator[str]:
-    yield from map(str, (*stage.changes, *stage.drift))
-    for name, value in stage.outputs.items():
-        yield f"{name}: {output.text(value) if value is not None else f'known after {stage.stage}'}"
 
 
 def _settings(settings: tuple[Setting, ...]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What plugins print while stdout is kept for the result: it is reported line by line, and whose line it is."""
+"""Capture what plugins print, so that stdout has only the result. Each line is reported with its author."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..base.redaction import masked
+from ..base.redaction import redacted
 from ..plugin.discovery import speaker
 
 
 @contextmanager
-def overheard(report: Callable[[str], None]) -> Iterator[None]:
-    """Report what Python code prints while the block runs; what a child process writes to our stdout goes to stderr.
+def captured_output(report: Callable[[str], None]) -> Iterator[None]:
+    """Report everything that Python code prints while the block runs. Child processes that write to stdout write to
+    stderr.
 
-    Secrets that were revealed to a plugin are masked.
+    Secrets that were revealed to a plugin are redacted.
     """
-    ears, stdout = _Ears(report), sys.stdout
+    ears, stdout = _CapturedOutput(report), sys.stdout
     with _stdout_to_stderr():
         sys.stdout = io.TextIOWrapper(ears, encoding="utf-8", errors="replace", write_through=True)
         try:
@@ -30,7 +31,7 @@ def overheard(report: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def _stdout_to_stderr() -> Iterator[None]:
-    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us: there is nothing to keep clean
+    if sys.stdout is None or sys.stderr is None:  # closed by the parent process, so no output needs protection
         yield
         return
     sys.stdout.flush()
@@ -43,8 +44,8 @@ def _stdout_to_stderr() -> Iterator[None]:
         os.close(stdout)
 
 
-class _Ears(io.RawIOBase):
-    """Takes bytes, and reports them line by line."""
+class _CapturedOutput(io.RawIOBase):
+    """Takes bytes and reports them line by line."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
@@ -54,21 +55,21 @@ class _Ears(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        """Where a child process may write that is given our stdout."""
+        """The file descriptor for a child process that receives our stdout."""
         return 2
 
     def write(self, data: bytes, /) -> int:  # type: ignore[override]
         *lines, self._rest = (self._rest + bytes(data)).split(b"\n")
         for line in lines:
-            self._tell(line)
+            self._report_line(line)
         return len(data)
 
     def flush_line(self) -> None:
-        """Report a line that was not ended."""
+        """Report a last line that has no line feed."""
         rest, self._rest = self._rest, b""
         if rest:
-            self._tell(rest)
+            self._report_line(rest)
 
-    def _tell(self, line: bytes) -> None:
+    def _report_line(self, line: bytes) -> None:
         text = "".join(c if c.isprintable() else " " for c in line.decode("utf-8", "replace"))
-        self._report(masked(f"{speaker.get()} printed: {text.rstrip()}"))
+        self._report(redacted(f"{speaker.get()} printed: {text.rstrip()}"))

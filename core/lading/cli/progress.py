@@ -1,4 +1,4 @@
-"""What the engine tells, on stderr: live lines on a terminal, plain lines in a pipe, JSON lines with `--json`."""
+"""Show events of the engine on stderr: live lines on a terminal, plain lines in a pipe, JSON lines with `--json`."""
 
 from __future__ import annotations
 
@@ -14,99 +14,103 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from ..errors import Interrupted
-from ..model import Event
+from ..model import EVENT_KINDS, Event
 from ..model.records import OnEvent
-from .plain import is_terminal, plain
-from .printed import overheard
+from .plain import is_terminal, one_line
+from .printed import captured_output
 
 if TYPE_CHECKING:
     from rich.status import Status
 
-_DONE = {"stage.finished": "done", "stage.reused": "unchanged", "release.up": "up"}
-_BAD = {"stage.failed": "failed"}
-_NOTED = {"release.rolled_back": "rolled back", "release.deleted": "deleted"}
-
 
 @contextlib.contextmanager
 def working(*stages: str, as_json: bool = False) -> Iterator[OnEvent]:
-    """Report events while the block runs, and what a plugin prints, so that stdout carries the result alone.
+    """Report events, and what plugins print, while the block runs. So stdout has only the result.
 
-    An interrupt says which of the command's stages are done, and which are not.
+    An interrupt reports which stages of the command are done and which are not.
     """
     reporter: Reporter = JsonLines() if as_json else LiveLines() if is_terminal(sys.stderr) else PlainLines()
     try:
-        with overheard(reporter.warn), contextlib.closing(reporter):  # rich puts back the stdout that it found
+        with captured_output(reporter.warn), contextlib.closing(reporter):  # rich restores the stdout that it found
             yield reporter
     except Interrupted as error:
         if stages:
-            done, left = (", ".join(names) or "nothing" for names in (reporter.done, reporter.left(stages)))
+            not_done = (*error.unfinished, *reporter.left(stages))
+            done, left = (", ".join(names) or "nothing" for names in (reporter.done, not_done))
             error.message = f"interrupted; done: {done}; not done: {left}"
         raise
 
 
-def making(model: str | None) -> tuple[str, ...]:
-    """The stages that make a package, of a registered model where one is named."""
-    return ("package",) if model else ("train", "register", "package")
-
-
 class Reporter(ABC):
-    """Takes events; `done` names the stages that have ended well."""
+    """Takes events. `done` names the stages that ended well."""
 
-    left_out: ClassVar[frozenset[str]] = frozenset({"release.refused"})  # a stage.failed follows it
+    left_out: ClassVar[frozenset[str]] = frozenset(  # the stage's failure follows and reports the same
+        kind for kind, meaning in EVENT_KINDS.items() if meaning.severity == "error" and not meaning.ends_stage
+    )
 
     def __init__(self) -> None:
         self.done: list[str] = []
         self._begun: set[str] = set()
+        self._current = ""
 
     def __call__(self, event: Event) -> None:
         self._begun |= {event.stage, _subject(event)}
-        if event.kind in _DONE:
+        meaning = EVENT_KINDS[event.kind]
+        if event.kind == "stage.started":
+            self._current = _subject(event)
+        elif meaning.ends_stage and meaning.severity != "error":
+            self._current = ""
             self.done.append(_subject(event))
         if event.kind not in self.left_out:
-            self.tell(event)
+            self.show(event)
 
     def left(self, stages: Sequence[str]) -> list[str]:
-        """Which of a command's stages have not ended well. One that was passed over, as it has nothing to do, has."""
+        """The stages of the command that have not ended well. A skipped stage with nothing to do counts as ended well.
+
+        A stage that a manifest can omit is listed only after it has started.
+        """
         reached = max((number for number, stage in enumerate(stages) if stage in self._begun), default=0)
-        return [
+        listed = any(_belongs(self._current, stage) for stage in stages)
+        optional = [self._current] if self._current and not listed else []
+        return optional + [
             stage
             for number, stage in enumerate(stages)
             if (number >= reached or stage in self._begun) and not self._is_done(stage)
         ]
 
     def _is_done(self, stage: str) -> bool:
-        return any(done == stage or done.startswith(f"{stage} to ") for done in self.done)
+        return any(_belongs(done, stage) for done in self.done)
 
     def warn(self, message: str) -> None:
-        """Tell what no event of the engine tells."""
-        self(Event("warning", datetime.now(UTC), "", detail=message))
+        """Report a warning that is not an event of the engine."""
+        self(Event(kind="warning", at=datetime.now(UTC), service="", detail=message))
 
     @abstractmethod
-    def tell(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         """Show one event."""
 
     def close(self) -> None:
-        """End what is still on the screen."""
+        """Finish the line that is still on the screen."""
         return
 
 
 class JsonLines(Reporter):
-    """One JSON object per event, whatever it is."""
+    """One JSON object per event of any kind."""
 
     left_out: ClassVar[frozenset[str]] = frozenset()
 
-    def tell(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         click.echo(json.dumps({**asdict(event), "at": event.at.isoformat()}, default=str), err=True)
 
 
 class PlainLines(Reporter):
-    """One line per event; a phase that goes on is told once."""
+    """One line per event. A phase that continues is reported once."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last = ""
 
-    def tell(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         line = _line(event)
         if line != self._last:
             click.echo(line, err=True)
@@ -114,23 +118,22 @@ class PlainLines(Reporter):
 
 
 class LiveLines(Reporter):
-    """A line per stage and per address, and a spinner with what goes on. rich is imported once there is something to
-    wait for.
-    """
+    """A line per stage and per address, and a spinner for the current phase. rich is imported at the first wait."""
 
     def __init__(self) -> None:
         super().__init__()
         self._addresses: set[str] = set()
         self._status: Status | None = None
 
-    def tell(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         line = _line(event)
-        if event.kind == "progress" and event.fields.get("url"):  # it is there to be opened, so it stays
+        if event.kind == "progress" and event.fields.get("url"):  # the reader opens this URL, so the line stays
             if line in self._addresses:
                 return
             self._addresses.add(line)
-        elif event.kind in ("stage.started", "progress"):
-            self._spin(line)
+        elif EVENT_KINDS[event.kind].passing:
+            elapsed = event.fields.get("elapsed")
+            self._spin(f"{line} · {elapsed:.0f} s" if elapsed else line)
             return
         self.close()
         mark, colour = _mark(event)
@@ -153,23 +156,28 @@ class LiveLines(Reporter):
 
 
 def _mark(event: Event) -> tuple[str, str]:
-    if event.kind in _BAD:
+    if EVENT_KINDS[event.kind].severity == "error":
         return "✗", "red"
     return ("!", "yellow") if event.kind == "warning" else ("✓", "green")
 
 
 def _line(event: Event) -> str:
+    meaning = EVENT_KINDS[event.kind]
     if event.kind == "warning":
-        return plain(f"warning: {event.detail}")
+        return one_line(f"{meaning.word}: {event.detail}")
     if event.kind == "progress":
         words = [str(event.fields.get("phase", "")), str(event.fields.get("url") or event.detail)]
-    elif event.kind in _BAD:
-        words = [_BAD[event.kind]]  # why, is what the command ends with
-    else:
-        words = [{**_DONE, **_NOTED}.get(event.kind, "started"), event.detail]
+    else:  # the reason of a failure is printed when the command ends
+        words = [meaning.word] if meaning.severity == "error" else [meaning.word, event.detail]
     said = " · ".join(word for word in words if word)
-    return plain(f"{_subject(event)}: {said}" if event.stage else said)
+    return one_line(f"{_subject(event)}: {said}" if event.stage else said)
+
+
+def _belongs(subject: str, stage: str) -> bool:
+    """Whether a subject is the stage, or the stage on one target."""
+    return subject == stage or subject.startswith(f"{stage} to ")
 
 
 def _subject(event: Event) -> str:
-    return f"{event.stage} to {event.target}" if event.target else event.stage
+    direction = "from" if event.stage == "delete" else "to"
+    return f"{event.stage} {direction} {event.target}" if event.target else event.stage

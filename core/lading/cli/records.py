@@ -1,4 +1,4 @@
-"""The commands that look at what the store keeps: runs and model versions."""
+"""The commands that show records of the store: runs and model versions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import BadInput
-from ..model.records import OnEvent, ignore
 from . import options, output
 from .failure import verbose
 from .progress import working
 
 if TYPE_CHECKING:
-    from ..model import ModelVersion, Run
+    from ..model import FileContents, ModelVersion, Run
+    from ..model.records import OnEvent
+    from ..store import StoreToRead
 
 
 @click.group()
 def run() -> None:
-    """Look at training runs.
+    """Show training runs.
 
     \b
     Example:
@@ -73,8 +74,12 @@ def run_show(run: str, manifest: Path, store: Path | None, as_json: bool) -> Non
     Example:
       lading run show 20250131-1200
     """
-    with working(as_json=as_json) as on_event:
-        record = output.record(_run(run, manifest, store, on_event))
+    from ..python import records
+
+    with working(as_json=as_json) as on_event, records.reading(manifest, store, on_event) as opened:
+        found = _run(run, opened)
+        plots = list(opened.plots.of_run(found.id))
+    record = {**output.record(found), "plots": plots}
     if as_json:
         output.document(record)
     else:
@@ -95,8 +100,10 @@ def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_
     Example:
       lading run compare 20250131-1200 20250201-0900
     """
-    with working(as_json=as_json) as on_event:
-        rows = _differences(_run(first, manifest, store, on_event), _run(second, manifest, store))
+    from ..python import records
+
+    with working(as_json=as_json) as on_event, records.reading(manifest, store, on_event) as opened:
+        rows = _differences(_run(first, opened), _run(second, opened))
     if as_json:
         output.document(rows)
     else:
@@ -104,12 +111,10 @@ def run_compare(first: str, second: str, manifest: Path, store: Path | None, as_
         output.table(exact, empty="the runs do not differ")
 
 
-def _run(run: str, manifest: Path, store: Path | None, on_event: OnEvent = ignore) -> Run:
-    from ..python import records
-
-    found = records.get_run(run, manifest, store=store, on_event=on_event)
+def _run(run: str, store: StoreToRead) -> Run:
+    found = store.runs.get(run)
     if found is None:
-        raise BadInput(f"there is no run '{run}'", hint="`lading run list` shows those that there are")
+        raise BadInput(f"run '{run}' does not exist", hint="`lading run list` shows the runs")
     return found
 
 
@@ -131,7 +136,7 @@ def _seconds(run: Run) -> float | None:
 
 @click.group()
 def model() -> None:
-    """Look at registered models.
+    """Show registered models.
 
     \b
     Example:
@@ -145,7 +150,7 @@ def model() -> None:
 @options.as_json
 @verbose
 def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
-    """List every model version, newest first, with what other registries call it.
+    """List every model version, newest first, with its names in other registries.
 
     \b
     Example:
@@ -156,13 +161,14 @@ def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
     with working(as_json=as_json) as on_event:
         models = records.list_models(manifest, store=store, on_event=on_event)
     if as_json:
-        output.document([output.record(found) for found in models])
+        output.document([_model_record(found) for found in models])
         return
     rows = [
         {
             "model": f"{found.name}:{found.version}",
             "created": found.created,
             "sha256": found.sha256[:12],
+            "size": _size(found),
             "framework": f"{found.framework} {found.framework_version}",
             "run": found.run,
             "tags": found.tags,
@@ -180,34 +186,34 @@ def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
 @options.as_json
 @verbose
 def model_show(model: str, manifest: Path, store: Path | None, as_json: bool) -> None:
-    """Show one model version, the newest where none is named.
+    """Show one model version, by default the newest.
 
     \b
     Example:
       lading model show sal_model:1
     """
     with working(as_json=as_json) as on_event:
-        record = output.record(_model(model, manifest, store, on_event))
+        found = _model(model, manifest, store, on_event)
     if as_json:
-        output.document(record)
+        output.document(_model_record(found))
     else:
-        output.facts(record)
+        output.facts({**output.record(found), "size": _size(found)})
 
 
 @model.command("inspect")
-@click.argument("model", metavar="FILE|NAME[:VERSION]")
+@click.argument("model", metavar="FILE|FOLDER|NAME[:VERSION]")
 @options.manifest
 @options.store
 @options.as_json
 @verbose
 def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool) -> int:
-    """Show what a model file would import, without loading it.
+    """Show what a model would import, without loading it.
 
-    Its opcodes are read and never obeyed. Imports are known (of the framework's
-    own libraries), dangerous (they can run code, or reach files or a network)
-    or other. Exit code 3: something is dangerous, or the file could not be
-    followed to its end. It is an aid and no gate: what looks harmless here may
-    not be, so load no model from someone you do not trust.
+    The opcodes are read and never executed. An import is known (listed as harmless), dangerous (it can run code, or
+    reach files or a network) or other. In a folder, each pickle is read; write the folder with a slash, as in ./forest.
+    Exit code 3 means that an import is dangerous, or that the file could not be read to its end. A deploy refuses
+    each import that is not known, unless the manifest trusts it. This is not a guarantee: a model that looks harmless
+    here may still do harm. Never load a model from someone you do not trust.
 
     \b
     Examples:
@@ -217,11 +223,12 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
     from ..plugin import catalogue
 
     file = Path(model)
+    named = file.is_file() or ("/" in model and file.is_dir())
     with working(as_json=as_json) as on_event:
-        found = catalogue.describe_model(file if file.is_file() else _model(model, manifest, store, on_event).file)
+        found = catalogue.describe_model(file if named else _model(model, manifest, store, on_event).file)
     contents = found.contents
     if contents is None:
-        raise BadInput(f"the trainer '{catalogue.DEFAULT_TRAINER}' cannot say what {model} holds")
+        raise BadInput(f"the trainer '{catalogue.DEFAULT_TRAINER}' cannot inspect {model}")
     summary = {
         "file": found.file,
         "size": contents.size,
@@ -232,7 +239,9 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
         "classes": contents.classes,
         "complete": contents.complete,
     }
-    rows = [vars(each) for each in sorted(contents.imports, key=lambda each: (each.kind, each.module, each.name))]
+    if contents.format == "folder":
+        summary["files"] = [name if each.complete else f"{name} (incomplete)" for name, each in contents.files.items()]
+    rows = _imports(contents)
     if as_json:
         output.document({**summary, "imports": rows})
     else:
@@ -240,6 +249,27 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
         click.echo()
         output.table(rows, empty="it imports nothing")
     return 3 if contents.dangerous or not contents.complete else 0
+
+
+def _imports(contents: FileContents) -> list[dict[str, object]]:
+    """The imports of a model. For a folder, each import has the file that would do it."""
+    files = {"": contents} if contents.format != "folder" else contents.files
+    rows = [({"file": name} if name else {}) | vars(one) for name, each in files.items() for one in each.imports]
+    return sorted(rows, key=lambda row: [str(row[key]) for key in ("kind", "module", "name")])
+
+
+def _model_record(model: ModelVersion) -> dict[str, object]:
+    from ..python import records
+
+    size, files = records.size_of(model)
+    return {**output.record(model), "size": size, "files": files}
+
+
+def _size(model: ModelVersion) -> str:
+    from ..python import records
+
+    size, files = records.size_of(model)
+    return output.size(size) + (f" in {files} files" if model.file.is_dir() else "")
 
 
 def _model(reference: str, manifest: Path, store: Path | None, on_event: OnEvent) -> ModelVersion:
@@ -250,5 +280,5 @@ def _model(reference: str, manifest: Path, store: Path | None, on_event: OnEvent
         raise BadInput(f"'{reference}' is not NAME:VERSION, such as sal_model:3")
     found = records.get_model(name, int(number) if number else None, manifest, store=store, on_event=on_event)
     if found is None:
-        raise BadInput(f"there is no model '{reference}'", hint="`lading model list` shows those that there are")
+        raise BadInput(f"model '{reference}' does not exist", hint="`lading model list` shows the models")
     return found

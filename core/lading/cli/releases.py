@@ -1,4 +1,4 @@
-"""The commands of a service's past: its releases, the way back to one, and cleaning up after them."""
+"""The commands for the releases of a service: history, rollback, and removal of unused data."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ import click
 from ..model import NoScoringUri
 from . import options, output
 from .failure import verbose
+from .plain import one_line
 from .progress import working
 
 if TYPE_CHECKING:
     from ..model import Json
     from ..python.releases import PastRelease
+    from ..python.standing import Standing
     from ..store.findings import Finding
 
-_METRICS = 5  # that a table has room for
+_ELSEWHERE = "not in this store"
+_METRICS = 5  # a table has room for this many
 
 
 @click.command()
@@ -30,20 +33,26 @@ _METRICS = 5  # that a table has room for
 def history(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json: bool) -> None:
     """List the releases of a service, newest first.
 
-    Without --target those on every target of the manifest. No target is asked: it is what the store knows.
+    Without --target, covers every target of the manifest. The releases come from the store. If the store has none, or
+    none for a target that --target names, the targets are asked. A release that serves there is listed without a
+    number, as "not in this store".
 
     \b
     Example:
       lading history manifests/salary.yaml
     """
-    from ..python import releases
+    from ..python import releases, standing
 
     with working(as_json=as_json) as on_event:
         past = releases.history(manifest, targets=targets, store=store, on_event=on_event)
+        others = standing.unrecorded(manifest, targets=targets, store=store, on_event=on_event)
     if as_json:
-        output.document([{**vars(one.release), "run": one.run, "metrics": one.metrics} for one in past])
+        known = [{**vars(one.release), "run": one.run, "metrics": one.metrics} for one in past]
+        output.document([*map(_document_elsewhere, others), *known])
     else:
-        output.table([_row(one) for one in past], empty="no releases yet: `lading deploy` makes one")
+        output.table(
+            [*map(_row_elsewhere, others), *map(_row, past)], empty="no releases yet: `lading deploy` makes one"
+        )
 
 
 def _row(past: PastRelease) -> dict[str, object]:
@@ -62,8 +71,42 @@ def _row(past: PastRelease) -> dict[str, object]:
     }
 
 
+def _row_elsewhere(found: Standing) -> dict[str, object]:
+    blank = dict.fromkeys(("release", "target", "state", "started", "ended", "package", "model", "metrics"), "")
+    return {
+        **blank,
+        "target": found.target,
+        "state": found.status.state,
+        "package": (found.status.package_digest or "")[:12],
+        "reason": _ELSEWHERE,
+    }
+
+
+def _document_elsewhere(found: Standing) -> dict[str, object]:
+    """The keys of a release that only the target's tags describe."""
+    from dataclasses import fields
+
+    from ..model import Release
+
+    status = found.status
+    return {
+        **dict.fromkeys(field.name for field in fields(Release)),
+        "id": status.release_id,
+        "service": found.service,
+        "target": found.target,
+        "package_digest": status.package_digest,
+        "model_sha256": status.model_sha256,
+        "state": status.state,
+        "reason": _ELSEWHERE,
+        "run": None,
+        "metrics": {},
+    }
+
+
 def _main(metrics: Mapping[str, Json]) -> dict[str, float]:
-    """The first metrics; not those of the training part where the same are known of the part that was held out."""
+    """The main metrics, at most `_METRICS`. A metric of the training part is left out if the held-out part
+    has it too.
+    """
     numbers = {name: value for name, value in metrics.items() if isinstance(value, float)}
     main = [name for name in numbers if not (name.startswith("train_") and name.removeprefix("train_") in numbers)]
     return {name: numbers[name] for name in main[:_METRICS]}
@@ -85,21 +128,22 @@ def rollback(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Bring an earlier release up again; print the scoring URI.
+    """Roll back to an earlier release; print the scoring URI.
 
-    Without RELEASE, a number of `lading history`, it is the last one that served another package. Its package becomes
-    a new release, the way of a deploy: it has to answer the samples that it was accepted with, and the release that is
-    up serves until then. `lading deploy` brings the manifest's own package back.
+    RELEASE is a number of `lading history`; by default it is the last release that served another package. Its package
+    becomes a new release, as in a deploy. It must answer the samples that it was accepted with, and the release that is
+    up serves until then. `lading deploy` deploys the manifest's own package again.
 
     \b
     Examples:
       lading rollback manifests/salary.yaml
       lading rollback 3 manifests/salary.yaml
     """
+    from ..engine.pipeline import DEPLOY
     from ..python import releases
 
     to, manifest = _release_and_manifest(words)
-    with working("deploy", as_json=as_json) as on_event:
+    with working(DEPLOY.name, as_json=as_json) as on_event:
         deployment = releases.rollback(
             manifest, to=to, target=target, store=store, timeout=timeout, lock_wait=lock_wait, on_event=on_event
         )
@@ -108,13 +152,13 @@ def rollback(
         known = {"service": deployment.service, "target": deployment.target, "release": deployment.release}
         output.document({**known, **vars(found)})
     elif isinstance(found, NoScoringUri):
-        click.echo(f"{deployment.target}: up, without a scoring URI: {found.reason}", err=True)
+        click.echo(f"{deployment.target}: up, without a scoring URI: {one_line(found.reason)}", err=True)
     else:
         click.echo(found.uri)
 
 
 def _release_and_manifest(words: tuple[str, ...]) -> tuple[int | None, str]:
-    """The two are told apart by what they are, so that either may be left out."""
+    """Distinguish a release and a manifest by their form, so that either can be omitted."""
     numbers, files = ([word for word in words if word.isdecimal() is number] for number in (True, False))
     if len(numbers) > 1 or len(files) > 1:
         raise click.UsageError("name one release, by its number, and one manifest")
@@ -129,18 +173,19 @@ def _release_and_manifest(words: tuple[str, ...]) -> tuple[int | None, str]:
     default=3,
     show_default=True,
     metavar="N",
-    help="Packages to keep of each deployment, to go back to.",
+    help="Number of packages to keep per deployment, for rollbacks.",
 )
-@click.option("--yes", is_flag=True, help="Remove it; without this the command only says what it would remove.")
+@click.option("--yes", is_flag=True, help="Remove the data; without --yes the command only lists it.")
 @options.lock_wait
 @options.store
 @options.as_json
 @verbose
 def gc(manifest: Path, keep: int, yes: bool, lock_wait: float, store: Path | None, as_json: bool) -> None:
-    """Remove what nothing in the store needs.
+    """Remove unused data from the store.
 
     It covers every service in the store. Kept are what a release needs that is up or pending, the last packages that
-    were up on each deployment, every registered model, and the model of each training's newest run.
+    were up on each deployment, every registered model, the model of each training's newest run, and the plots of the
+    last evaluation of each run and of each finished model.
 
     \b
     Examples:
@@ -166,16 +211,16 @@ def gc(manifest: Path, keep: int, yes: bool, lock_wait: float, store: Path | Non
 
 @click.command()
 @options.manifest
-@click.option("--yes", is_flag=True, help="Do it; without this the command only says what it would do.")
+@click.option("--yes", is_flag=True, help="Repair the store; without --yes the command only lists the repairs.")
 @options.lock_wait
 @options.store
 @options.as_json
 @verbose
 def repair(manifest: Path, yes: bool, lock_wait: float, store: Path | None, as_json: bool) -> None:
-    """Say what is wrong with the store, and put it right.
+    """Check the store and repair it.
 
-    The database is rebuilt from the store's own second record of everything; what is damaged is moved into `damaged`
-    in the store, and nothing is lost of it. What only training or packaging can make again, the next deploy makes.
+    The database is rebuilt from the store's second record of its content. Damaged files are moved into the folder
+    `damaged` of the store, not removed. If only training or packaging can make a file again, the next deploy makes it.
 
     \b
     Examples:
@@ -189,10 +234,10 @@ def repair(manifest: Path, yes: bool, lock_wait: float, store: Path | None, as_j
     if as_json:
         output.document({"repaired": yes, "findings": [vars(finding) for finding in found]})
         return
-    output.table([_found(finding) for finding in found], empty="nothing is wrong with the store")
+    output.table([_found(finding) for finding in found], empty="the store has no problems")
     able = sum(finding.repairs for finding in found)
     if found:
-        what = f"put right: {able}" if yes else f"--yes would put right: {able}"
+        what = f"repaired: {able}" if yes else f"--yes would repair: {able}"
         click.echo(f"{what} of {len(found)}", err=True)
 
 

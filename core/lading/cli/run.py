@@ -1,4 +1,4 @@
-"""One command from its arguments to its exit code: signals, and every failure in one place."""
+"""Run one command from its arguments to its exit code. Signals and all failures are handled here."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import click
 
 from ..errors import Interrupted, LadingError
 from .commands import lading
-from .failure import exit_code, show
+from .failure import show
 
-_BUG = "this is a bug in Lading, not in what you asked for; please report it with the traceback that -v shows"
+_BUG = "this is a bug in Lading, not in your input; please report it with the traceback that -v shows"
 
 
 def run(argv: list[str]) -> int:
     """Run a command line and return its exit code."""
     _on_signals(_interrupter(argv))
     code = _run(argv)
-    _on_signals(signal.SIG_IGN)  # the outcome is known: there is nothing left to interrupt
+    _on_signals(signal.SIG_IGN)  # the outcome is decided, so an interrupt has no more effect
     return code
 
 
@@ -31,15 +31,18 @@ def _run(argv: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except LadingError as error:
+    except (LadingError, Interrupted) as error:
         show(error)
-        return exit_code(error)
-    except BrokenPipeError:  # `lading … | head`: whoever read has read enough
+        return error.exit_code
+    except BrokenPipeError:  # `lading … | head`: the reader has closed the pipe
         sys.stderr.close()
         return 0
     except Exception as error:
-        show(LadingError(f"{type(error).__name__}: {error}", hint=_BUG), cause=error)
-        return LadingError.exit_code
+        from ..plugin.faults import full_disk  # loaded only for a failure
+
+        failure = full_disk(error) or LadingError(f"{type(error).__name__}: {error}", hint=_BUG)
+        show(failure, cause=error)
+        return failure.exit_code
     return code if isinstance(code, int) else 0
 
 

@@ -1,4 +1,4 @@
-"""The commands that ask a deployment something, or end it."""
+"""The commands that query or delete a deployment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .failure import verbose
 from .plain import plain
 from .progress import working
 
-_FOLLOW = 0.5  # seconds between two looks at a log
+_FOLLOW = 0.5  # seconds between two reads of a log
 
 
 @click.command()
@@ -76,7 +76,7 @@ def score(manifest: Path, target: str | None, data: str, device: str | None, sto
     else:
         click.echo(answer.text())
     if answer.status != 200:
-        raise StageFailed(f"the service answered {answer.status}", hint="`lading logs` shows what its script said")
+        raise StageFailed(f"the service answered {answer.status}", hint="`lading logs` shows the log of its script")
 
 
 def _request(data: str) -> Json:
@@ -102,9 +102,11 @@ def _request(data: str) -> Json:
 @options.as_json
 @verbose
 def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json: bool) -> int:
-    """Show what the targets say of a service.
+    """Show the status of a service on its targets.
 
-    Without --target every target of the manifest is asked whose plugin is installed.
+    Without --target, asks every target of the manifest whose plugin is installed. A target that cannot be asked is
+    shown as unknown, with the reason. So is a target that has a release but whose plugin is not installed. The exit
+    code is 0 if any target was asked, else 6.
 
     \b
     Example:
@@ -129,14 +131,21 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
         output.document({"deployments": rows})
     else:
         output.table(rows, empty="the manifest has no target whose plugin is installed")
-    return 0
+    return 0 if any(item.answered for item in found) else StageFailed.exit_code
 
 
 @click.command()
 @options.manifest
 @options.target
-@click.option("-n", "--tail", type=click.IntRange(min=0), default=100, show_default=True, help="Lines from the end.")
-@click.option("-f", "--follow", is_flag=True, help="Go on with what comes.")
+@click.option(
+    "-n",
+    "--tail",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="Number of lines from the end of the log.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Follow the log.")
 @options.store
 @verbose
 def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Path | None) -> None:
@@ -166,8 +175,8 @@ def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Pat
 @click.command()
 @options.manifest
 @options.target
-@click.option("--rotate", type=click.Choice(["primary", "secondary"]), help="Make this key anew first.")
-@click.option("--show", is_flag=True, help="Print the keys themselves.")
+@click.option("--rotate", type=click.Choice(["primary", "secondary"]), help="Rotate this key first.")
+@click.option("--show", is_flag=True, help="Print the keys in full.")
 @options.lock_wait
 @options.store
 @options.as_json
@@ -181,9 +190,9 @@ def keys(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the keys of a deployment, or make one anew.
+    """Show or rotate the keys of a deployment.
 
-    A key is masked unless --show is given. `lading score` and golden requests find the key by themselves.
+    A key is redacted unless --show is given. `lading score` and golden requests find the key by themselves.
 
     \b
     Examples:
@@ -201,7 +210,7 @@ def keys(
     if as_json:
         output.document({**shown, "expires": found.expires})
     elif found.primary is None:
-        click.echo(f"{deployment.service} on '{deployment.target}' asks for no key", err=True)
+        click.echo(f"{deployment.service} on '{deployment.target}' does not ask for a key", err=True)
     else:
         output.facts({**shown, "expires": found.expires})
 

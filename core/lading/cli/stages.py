@@ -1,4 +1,4 @@
-"""The commands of the stages, but for `package`, and `check`."""
+"""The commands of the stages except `package`, and `check`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..model import ScoringUri
 from . import options, output
 from .failure import as_json as failure_json
 from .failure import show, verbose
-from .progress import making, working
+from .plain import one_line
+from .progress import working
 
 if TYPE_CHECKING:
     from ..model.planning import Plan
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 @click.option(
     "--package", metavar="FILE", type=click.Path(path_type=Path), help="Deploy this exported package as it is."
 )
-@click.option("--sha256", metavar="DIGEST", help="What the bytes of the exported package must have.")
-@click.option("--force", is_flag=True, help="Deploy anew, even where nothing has changed.")
+@click.option("--sha256", metavar="DIGEST", help="Expected SHA-256 of the exported package.")
+@click.option("--force", is_flag=True, help="Deploy again, even if nothing has changed.")
 @click.option(
     "--plan",
     "plan_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Do exactly what `lading plan --out FILE` said; refused where something has changed since.",
+    help="Deploy exactly the plan of `lading plan --out FILE`; refuse if something has changed since.",
 )
 @options.timeout
 @options.lock_wait
@@ -56,8 +57,8 @@ def deploy(
 ) -> int:
     """Train, register, package and deploy; print the scoring URI.
 
-    What the same inputs gave before is reused. The old release serves until the new one has answered the manifest's
-    samples. Of several targets the others still run when one fails. With --package nothing is trained or packaged.
+    Lading reuses earlier results of the same inputs. The old release serves until the new one has answered the
+    manifest's samples. If one of several targets fails, the others still run. --package trains and packages nothing.
 
     \b
     Examples:
@@ -93,21 +94,22 @@ def deploy(
     return max((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0)
 
 
-def _stages(targets: Sequence[str], *, model: str | None, package: Path | None) -> list[str]:
-    """What a deploy goes through; of several targets each is a stage of its own."""
-    made = ("register", "package") if package else making(model)
-    return [*made, *([f"deploy to {target}" for target in targets] or ["deploy"])]
+def _stages(targets: Sequence[str], *, model: str | None, package: Path | None) -> tuple[str, ...]:
+    """The stages of a deploy. Each of several targets is a separate stage."""
+    from ..engine.pipeline import DEPLOY, subjects
+
+    return subjects(DEPLOY, targets=targets, model=model, archive=package is not None)
 
 
 def _read_plan(file: Path) -> Plan:
-    """The plan in a file. Raises UsageError for what a plan says already."""
+    """Read the plan in a file. Raises UsageError for options that the plan already decides."""
     from ..python.planning import read_plan
 
     context = click.get_current_context()
     given = ("manifest", "targets", "model", "force", "store")
     extra = [name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if extra:
-        raise click.UsageError(f"--plan says already what {extra[0]} is: leave it out")
+        raise click.UsageError(f"--plan cannot be combined with {extra[0]}: leave it out")
     return read_plan(file)
 
 
@@ -129,28 +131,29 @@ def _print(outcome: api.Outcome, *, alone: bool) -> None:
     elif isinstance(outcome.uri, ScoringUri):
         click.echo(outcome.uri.uri if alone else f"{outcome.target}\t{outcome.uri.uri}")
     elif outcome.uri is not None:
-        click.echo(f"{outcome.target}: up, without a scoring URI: {outcome.uri.reason}", err=True)
+        click.echo(f"{outcome.target}: up, without a scoring URI: {one_line(outcome.uri.reason)}", err=True)
     if outcome.example:
         click.echo(f"try it: {outcome.example}", err=True)
 
 
 @click.command()
 @options.manifest
-@click.option("--force", is_flag=True, help="Train anew, even where nothing has changed.")
+@click.option("--force", is_flag=True, help="Train again, even if nothing has changed.")
 @options.timeout
 @options.store
 @options.as_json
 @verbose
 def train(manifest: Path, force: bool, timeout: float | None, store: Path | None, as_json: bool) -> None:
-    """Train the model, or find the run that the same inputs gave.
+    """Train the model, or reuse the run with the same inputs.
 
     \b
     Example:
       lading train manifests/salary.yaml --force
     """
+    from ..engine.pipeline import TRAIN, subjects
     from ..python import deploying as api
 
-    with working("train", as_json=as_json) as on_event:
+    with working(*subjects(TRAIN), as_json=as_json) as on_event:
         run = api.train(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
     if run is None:
         click.echo(f"nothing to train: {manifest} names a finished model", err=True)
@@ -162,7 +165,39 @@ def train(manifest: Path, force: bool, timeout: float | None, store: Path | None
 
 @click.command()
 @options.manifest
-@click.option("--force", is_flag=True, help="Register anew, even where nothing has changed.")
+@click.option("--force", is_flag=True, help="Measure the model again, even if nothing has changed.")
+@options.timeout
+@options.store
+@options.as_json
+@verbose
+def evaluate(manifest: Path, force: bool, timeout: float | None, store: Path | None, as_json: bool) -> None:
+    """Train the model and compare its metrics with the manifest's requirements.
+
+    Exit code 3 means that the model is refused. Then nothing is registered.
+
+    \b
+    Example:
+      lading evaluate manifests/salary.yaml
+    """
+    from ..engine.pipeline import EVALUATE, subjects
+    from ..python import deploying as api
+
+    with working(*subjects(EVALUATE), as_json=as_json) as on_event:
+        evaluation = api.evaluate(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
+    if evaluation is None:
+        click.echo(f"nothing to evaluate: {manifest} has no block evaluate", err=True)
+    if as_json:
+        output.document(evaluation and {**vars(evaluation), "verdict": evaluation.verdict})
+    elif evaluation is not None:
+        names = ("metric", "required", "new", "compared")
+        output.table([{name: getattr(m, name) for name in names} for m in evaluation.metrics], empty="no metrics")
+        if evaluation.plots:
+            click.echo(f"plots: {evaluation.plots[0].parent}", err=True)
+
+
+@click.command()
+@options.manifest
+@click.option("--force", is_flag=True, help="Register again, even if nothing has changed.")
 @options.timeout
 @options.store
 @options.as_json
@@ -174,9 +209,10 @@ def register(manifest: Path, force: bool, timeout: float | None, store: Path | N
     Example:
       lading register manifests/salary.yaml
     """
+    from ..engine.pipeline import REGISTER, subjects
     from ..python import deploying as api
 
-    with working("train", "register", as_json=as_json) as on_event:
+    with working(*subjects(REGISTER), as_json=as_json) as on_event:
         model = api.register(manifest, force=force, store=store, timeout=timeout, on_event=on_event)
     if as_json:
         output.document(output.record(model))
@@ -189,9 +225,9 @@ def register(manifest: Path, force: bool, timeout: float | None, store: Path | N
 @options.as_json
 @verbose
 def check(manifest: Path, as_json: bool) -> None:
-    """Check a manifest, every block of it.
+    """Check every block of a manifest.
 
-    Every problem is told at once, at its line. A target or connection whose plugin is not installed is noted.
+    Reports all problems at once, each at its line. Notes each target or connection whose plugin is not installed.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`init`: a project that deploys as it is."""
+"""`init`: write a project that deploys without changes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import BadInput
 from .failure import verbose
 
+if TYPE_CHECKING:
+    from ..model import TrainedModel
+
 _TEMPLATES = Path(__file__).parent / "templates"
+_REFUSED = "  # The model is refused"
 
 
 @click.command()
@@ -20,11 +25,11 @@ _TEMPLATES = Path(__file__).parent / "templates"
 @click.option(
     "--model",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A finished model (a joblib or pickle file) to serve; it is read, and never loaded.",
+    help="A finished model (a joblib or pickle file) to serve; it is inspected, never unpickled.",
 )
 @verbose
 def init(folder: Path, model: Path | None) -> None:
-    """Write a project that deploys as it is.
+    """Create a project that is ready to deploy.
 
     \b
     Examples:
@@ -40,7 +45,9 @@ def init(folder: Path, model: Path | None) -> None:
         (folder / name).write_text(content, encoding="utf-8")
         click.echo(f"wrote {folder / name}", err=True)
     where = "" if folder == Path() else f"cd {folder} && "
-    click.echo(f"next: {where}lading deploy", err=True)
+    is_refused = model is not None and _REFUSED in files["lading.yaml"]
+    first = f"read the comment under register: in {folder / 'lading.yaml'}, then " if is_refused else ""
+    click.echo(f"next: {first}{where}lading deploy", err=True)
 
 
 def _training(folder: Path) -> dict[str, str]:
@@ -53,23 +60,47 @@ def _finished(folder: Path, model: Path) -> dict[str, str]:
     from ..base import metadata
     from ..plugin import catalogue
 
-    needed = catalogue.describe_model(model).framework_version
-    if not needed:
-        raise BadInput(f"{model} does not say which scikit-learn made it", hint="save the fitted estimator with joblib")
-    here = needed == metadata.version("scikit-learn")
+    described = catalogue.describe_model(model)
+    framework, needed = described.framework, described.framework_version
+    if described.contents and not described.contents.is_pickle and not framework:
+        raise BadInput(
+            f"{model} is not a pickle (format: {described.contents.format}), so it needs a scoring script",
+            hint="write a manifest with register.file and package.scoring_script",
+        )
+    if not (framework and needed):
+        maker = f"version of {framework}" if framework else "library"
+        raise BadInput(f"the {maker} that saved {model} is unknown", hint="save the fitted estimator with joblib")
+    here = needed == metadata.version(framework)
+    isolated = f"{{port: 0, python: isolated}}  # the {framework} of the model, not this one"
     text = (_TEMPLATES / "finished.yaml").read_text(encoding="utf-8")
     return {
         "lading.yaml": text.format(
             name=_service_name(folder),
             model=json.dumps(re.sub(r"[^A-Za-z0-9_.-]", "-", model.stem).lstrip("_.-") or "model"),
             file=json.dumps(os.path.relpath(model, folder)),
-            environment="{conda: [scikit-learn]}" if here else f"{{pip: [scikit-learn=={needed}]}}",
-            local="{port: 0}" if here else "{port: 0, python: isolated}  # the scikit-learn of the model, not this one",
+            environment=f"{{conda: [{framework}]}}" if here else f"{{pip: [{framework}=={needed}]}}",
+            local="{port: 0}" if here else isolated,
+            trust=_trust(model, described),
         )
     }
 
 
+def _trust(model: Path, described: TrainedModel) -> str:
+    """The comment about a model that is refused, with the line that trusts it. Also warns of its imports."""
+    from ..engine.stages.admission import Loading, refusal, trust_line
+
+    loading = Loading.of(described)
+    refused = refusal(loading, model.name)
+    if refused is None:
+        return ""
+    click.echo(f"warning: {refused.message}\n  {refused.hint}", err=True)
+    line = trust_line(loading)
+    if not line:
+        return f"{_REFUSED}. `lading model inspect` shows its imports.\n"
+    return f"{_REFUSED} without this line. Remove the `#` only if you trust its author:\n  # {line}\n"
+
+
 def _service_name(folder: Path) -> str:
-    """The folder's name as the name of a service: lower-case letters, digits and dashes, 3 to 32 of them."""
+    """The folder's name as a service name: lower-case letters, digits and dashes, 3 to 32 characters."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:32].strip("-")
     return name if re.fullmatch(r"[a-z][a-z0-9-]{2,31}", name) else "my-service"

@@ -1,4 +1,4 @@
-"""The commands of a store as a whole."""
+"""The commands for a whole store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .failure import verbose
 
 @click.group()
 def store() -> None:
-    """Look at a store that came from elsewhere, and trust it.
+    """Inspect a store that came from elsewhere, and trust it.
 
     \b
     Example:
@@ -22,16 +22,16 @@ def store() -> None:
 
 @store.command()
 @options.manifest
-@click.option("--yes", is_flag=True, help="Trust it; without this the command only shows what it holds.")
+@click.option("--yes", is_flag=True, help="Trust the store; without --yes the command only shows its content.")
 @options.store
 @options.as_json
 @verbose
 def trust(manifest: Path, yes: bool, store: Path | None, as_json: bool) -> None:
     """Show what a store holds, and trust it.
 
-    A store that Lading creates is trusted at once. One that was moved, copied, restored or cloned is not.
-    Until then commands only read it; a command that would start, load, write or remove something ends with 3.
-    LADING_TRUST_STORE=1 trusts every store that a command uses: for caches of your own in CI, and for containers.
+    A store that Lading creates is trusted at once. A store that was moved, copied, restored or cloned is not trusted.
+    Commands only read an untrusted store; a command that would start, load, write or remove something ends with 3.
+    LADING_TRUST_STORE=1 trusts every store that a command uses: use it for your own caches in CI, and for containers.
 
     \b
     Examples:

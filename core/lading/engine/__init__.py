@@ -1,1 +1,1 @@
-"""The four stages over bound plugins. It emits events and prints nothing."""
+"""The stages over bound plugins. It emits events and prints nothing."""

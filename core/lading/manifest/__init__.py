@@ -1,17 +1,30 @@
-"""The manifest: YAML text to a `Manifest`, or to every problem at once at its line and column."""
+"""Read a manifest: from YAML text to a `Manifest`, or to a list of all problems with line and column."""
 
 from .draft import Draft, parse, read
 from .json_schema import options_schema, schema
-from .records import DEFAULT_TARGET, Manifest, Path_, Register, Section, SectionRef
+from .records import (
+    DEFAULT_PLUGINS,
+    DEFAULT_TARGET,
+    EvaluateKeys,
+    Manifest,
+    NoWorseThan,
+    Path_,
+    Register,
+    Section,
+    SectionRef,
+)
 from .references import escaped, expand_all
 from .source import read_bytes
 from .words import REFERENCE
 
 __all__ = [
+    "DEFAULT_PLUGINS",
     "DEFAULT_TARGET",
     "REFERENCE",
     "Draft",
+    "EvaluateKeys",
     "Manifest",
+    "NoWorseThan",
     "Path_",
     "Register",
     "Section",

@@ -1,4 +1,4 @@
-"""PyYAML's parser in Python, for a PyYAML that was built without libyaml."""
+"""A PyYAML parser in pure Python, for a PyYAML that was built without libyaml."""
 
 from yaml.parser import Parser
 from yaml.reader import Reader

@@ -1,9 +1,9 @@
-"""A draft and the options types of its plugins to a manifest, or to all that is wrong with it."""
+"""Bind a draft to the options types of its plugins. The result is a manifest, or all of its problems."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import is_dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ManifestError, PluginError, Problem
 from ..model import GoldenRequest, Json, Options
+from ..model.description import Role
 from . import references
+from .blocks import BY_KEY, BY_ROLE, BlockKind, Shape
 from .build import BrokenRule, Builder, Mismatch
-from .records import Manifest, Path_, Register, Section, SectionRef
+from .records import EvaluateKeys, Manifest, Path_, Register, Section, SectionRef
 from .rules import broken_rules
 from .values import listing, mapping
 from .words import MAX_PROBLEMS, dotted
@@ -23,40 +25,28 @@ if TYPE_CHECKING:
 
 Types = Mapping[Path_, type[Options] | str]
 
-# The keys of a block that the core reads, by its role; its plugin never sees them.
-_RESERVED = {
-    "train": ("plugin",),
-    "package": ("plugin", "samples"),
-    "image": ("plugin", "connection"),
-    "connection": ("plugin",),
-    "target": ("plugin", "connection", "service_name"),
-    "observer": ("plugin",),
-    "gate": ("plugin",),
-}
-# The keys of a manifest that hold blocks, and the role of these.
-_BLOCKS = {"train": "train", "package": "package", "image": "image"}
-_GROUPS = {"connections": "connection", "targets": "target", "observers": "observer", "gates": "gate"}
 
-
-def bind_draft(draft: Draft, types: Types, *, known_valid: bool = False) -> Manifest:
+def bind_draft(draft: Draft, types: Types, *, known_valid: bool = False, deploys: bool = True) -> Manifest:
     """Check the core sections and the blocks in `types`, and build their options.
 
-    `types` gives the options type of each section that is wanted, or the reason why its plugin cannot be used;
-    other sections are neither checked nor in the result. `known_valid` skips the check by type: the caller has seen
-    this fingerprint, with the same versions of the plugins, bound before. Raises ManifestError with every problem.
+    `types` maps each wanted section to its options type, or to the reason why its plugin cannot be used. Other sections
+    are not checked and not returned. `known_valid` skips the check by type, because this fingerprint was bound before
+    with the same versions of the plugins. Without `deploys`, options that only a deploy needs may refer to unset
+    variables. Raises ManifestError with all problems.
     """
     try:
-        return _Binding(draft, types, known_valid).manifest()
+        return _Binding(draft, types, known_valid, deploys).manifest()
     except Mismatch:
-        # A plugin has changed its options type and kept its version.
-        return _Binding(draft, types, known_valid=False).manifest()
+        # A plugin changed its options type but kept its version.
+        return _Binding(draft, types, False, deploys).manifest()
 
 
 class _Binding:
-    def __init__(self, draft: Draft, types: Types, known_valid: bool) -> None:
+    def __init__(self, draft: Draft, types: Types, known_valid: bool, deploys: bool) -> None:
         self._draft = draft
         self._types = types
         self._known_valid = known_valid
+        self._deploys = deploys
         self._folder = draft.file.absolute().parent
         self._problems: dict[tuple[int, int, str], Problem] = {}
 
@@ -67,30 +57,60 @@ class _Binding:
         samples, _ = self._build(tuple[GoldenRequest, ...], _written(core), ("package", "samples"))
         wanted = (ref for ref in self._draft.sections() if ref.path in self._types)
         sections = [self._section(ref) for ref in wanted if not self._is_full]
-        if register and register.file and self._is_clean(("register", "file")) and register.file.is_dir():
-            self._add(("register", "file"), "a folder: name the model file in it")
+        keys, inputs = self._build(EvaluateKeys, _evaluate_keys(core), ("evaluate",))
+        sections = [self._with_keys(section, core, inputs) for section in sections]
         self._check_recording(sections)
+        if not self._known_valid:
+            self._check_evaluation(sections)
         if self._problems:
             raise ManifestError(self._shown())
-        return self._assembled(register, samples, sections)
+        return self._assembled(register, keys, samples, sections)
 
     def _check_recording(self, sections: list[Section | None]) -> None:
-        """Golden requests are recorded only where the trainer's options allow it."""
+        """Report a problem if golden requests are to be recorded but the trainer's options do not allow it."""
         if not self._recorded:
             return
         for section in filter(None, sections):
-            if section.role == "train" and section.options is not None and section.options.cannot_record:
+            if section.role == Role.TRAIN and section.options is not None and section.options.cannot_record:
                 reason = f"{section.options.cannot_record}: write a list of samples"
                 self._add(("package", "samples", "record"), reason)
 
+    def _with_keys(
+        self, section: Section | None, core: Mapping[str, Json], inputs: Mapping[str, Path]
+    ) -> Section | None:
+        """Add the keys that the core reads to a section of `evaluate`, because its output depends on them."""
+        if section is None or section.role != Role.EVALUATE:
+            return section
+        value, record = _evaluate_keys(core), _evaluate_keys(self._draft.value)
+        written = {key: record[key] for key in value}
+        return replace(
+            section,
+            value={**value, **section.value},
+            record={**written, **section.record},
+            inputs={**inputs, **section.inputs},
+        )
+
+    def _check_evaluation(self, sections: list[Section | None]) -> None:
+        """Report a problem if an evaluation has no rows, or requires an unknown metric."""
+        by_role = {section.role: section for section in sections if section and section.options is not None}
+        evaluator, trainer = by_role.get(Role.EVALUATE), by_role.get(Role.TRAIN)
+        if evaluator is None:
+            return
+        block, training = self._draft.block(evaluator.path), trainer.options if trainer else None
+        if training is not None and training.nothing_held_out and not block.get("data"):
+            self._add(evaluator.path, f"{training.nothing_held_out}: name a file under data")
+        for name in mapping(block.get("require")):
+            if unknown := evaluator.options.unknown_metric(name, training):
+                self._add((*evaluator.path, "require", name), unknown)
+
     @property
     def _recorded(self) -> int:
-        """How many golden requests the training is to record."""
+        """The number of golden requests that the training records."""
         recorded: int = self._draft.block(("package", "samples")).get("record", 0)
         return recorded
 
     def _core(self) -> Mapping[str, Json]:
-        """The keys that the core reads, expanded and checked."""
+        """Expand and check the keys that the core reads."""
         core = {key: self._without_options(key, value) for key, value in self._draft.value.items()}
         expanded: Mapping[str, Json] = self._expanded(core, ())
         if not self._known_valid:
@@ -102,32 +122,39 @@ class _Binding:
         return expanded
 
     def _without_options(self, key: str, value: Json) -> Json:
-        if key in _BLOCKS:
-            return self._reserved((key,), _BLOCKS[key], value)
-        if key in _GROUPS and isinstance(value, list):
-            return [self._reserved((key, index), _GROUPS[key], block) for index, block in enumerate(value)]
-        if key in _GROUPS and isinstance(value, dict):
-            return {name: self._reserved((key, name), _GROUPS[key], block) for name, block in value.items()}
+        kind = BY_KEY.get(key)
+        if kind is None:
+            return value
+        if kind.shape is Shape.ONE:
+            return self._reserved((key,), kind, value)
+        if isinstance(value, list):
+            return [self._reserved((key, index), kind, block) for index, block in enumerate(value)]
+        if isinstance(value, dict):
+            return {name: self._reserved((key, name), kind, block) for name, block in value.items()}
         return value
 
-    def _reserved(self, path: Path_, role: str, block: Json) -> Json:
-        """Of a block that is not bound the plugin's name alone, or its variables would have to be set."""
-        if block is None:
-            return {}
-        keys = _RESERVED[role] if path in self._types else ("plugin",)
-        return {key: block[key] for key in keys if key in block} if isinstance(block, dict) else block
+    def _reserved(self, path: Path_, kind: BlockKind, block: Json) -> Json:
+        """The keys of a block that the core reads.
+
+        If the block is not bound, only the plugin's name is kept, because the variables of the other keys may be unset.
+        """
+        if not isinstance(block, dict):
+            return {} if block is None else block
+        bound = path in self._types
+        found = {key: block[key] for key in (kind.keys if bound else ("plugin",)) if key in block}
+        return found if bound or self._draft.is_set(found) else {}
 
     def _section(self, ref: SectionRef) -> Section | None:
-        hint, block = self._types[ref.path], self._draft.block(ref.path)
+        hint, block, reserved = self._types[ref.path], self._draft.block(ref.path), BY_ROLE[ref.role].keys
         if isinstance(hint, str):
             self._add((*ref.path, "plugin") if "plugin" in block else ref.path, hint)
             return None
-        record = {key: value for key, value in block.items() if key not in _RESERVED[ref.role]}
-        value = self._expanded(record, ref.path)
+        record = {key: value for key, value in block.items() if key not in reserved}
+        value = self._expanded(record, ref.path, () if self._deploys or ref.role != Role.TARGET else hint.deploy_only)
         if not self._known_valid:
-            self._check(hint, value, ref.path, _RESERVED[ref.role])
+            self._check(hint, value, ref.path, reserved)
         options, inputs = self._build(hint, value, ref.path)
-        service = self._draft.service_name(block) if ref.role == "target" else ""
+        service = self._draft.service_name(block) if ref.role == Role.TARGET else ""
         return Section(
             path=ref.path,
             role=ref.role,
@@ -147,7 +174,7 @@ class _Binding:
         self._report(check(hint, value, self._draft.document, path, reserved=reserved))
 
     def _build(self, hint: Any, value: Json, path: Path_) -> tuple[Any, Mapping[str, Path]]:
-        """The value built, None where it has problems, and its input paths, which must exist."""
+        """Build a value and find its input paths, which must exist. Returns None for a value with problems."""
         builder, built = Builder(self._folder), None
         try:
             if self._is_clean(path):
@@ -159,7 +186,7 @@ class _Binding:
         except Mismatch as error:
             if self._known_valid:
                 raise
-            raise PluginError(f"options type {hint.__qualname__} refuses values that passed its check") from error
+            raise PluginError(f"options type {hint.__qualname__} refuses values that pydantic accepts") from error
         for place, file in builder.inputs.items():
             try:
                 file.stat()
@@ -167,9 +194,12 @@ class _Binding:
                 self._add((*path, *place), f"{os.strerror(error.errno or 0).lower()}: {file}")
         return built, {dotted(place): file for place, file in builder.inputs.items()}
 
-    def _expanded(self, value: Json, path: Path_) -> Json:
+    def _expanded(self, value: Json, path: Path_, optional: Container[str | int] = ()) -> Json:
+        """Replace the variables in a value. An unset variable stays as written if it is below an `optional` key."""
+
         def report(place: Path_, message: str) -> None:
-            self._add((*path, *place), message)
+            if not place or place[0] not in optional:
+                self._add((*path, *place), message)
 
         return references.expand_all(value, self._draft.environ, report)
 
@@ -181,14 +211,14 @@ class _Binding:
 
     @property
     def _is_full(self) -> bool:
-        """Whether there are more problems than are shown, so that none is looked for any more."""
+        """Whether there are already more problems than are shown. The checks then stop."""
         return len(self._problems) > MAX_PROBLEMS
 
     def _add(self, path: Path_, message: str) -> None:
         self._report([self._draft.document.problem(path, message)])
 
     def _report(self, problems: Iterable[Problem]) -> None:
-        """The first problem of a value stands: the next ones follow from it."""
+        """Record problems. Only the first problem of a value is kept, because the next ones may follow from it."""
         for problem in () if self._is_full else problems:
             self._problems.setdefault((problem.line, problem.column, problem.path), problem)
 
@@ -198,15 +228,19 @@ class _Binding:
             problems[MAX_PROBLEMS:] = [Problem(str(self._draft.file), 0, 0, "", "and more problems")]
         return tuple(problems)
 
-    def _assembled(self, register: Register, samples: Any, sections: Iterable[Section | None]) -> Manifest:
+    def _assembled(
+        self, register: Register, keys: EvaluateKeys, samples: Any, sections: Iterable[Section | None]
+    ) -> Manifest:
         bound = [section for section in sections if section]
         by_path = {section.path: section for section in bound}
         name = self._draft.name
-        written = _written(self._draft.value) if samples else []  # without the package's block nothing checked them
+        written = _written(self._draft.value) if samples else []  # unchecked if there is no package block
         return Manifest(
             file=self._draft.file,
             name=name,
             train=by_path.get(("train",)),
+            evaluate=by_path.get(("evaluate",)),
+            evaluate_keys=keys,
             register=replace(register, model=register.model or name),
             register_record=self._draft.block(("register",)),
             package=by_path.get(("package",)),
@@ -214,15 +248,21 @@ class _Binding:
             samples=samples,
             samples_record=tuple(GoldenRequest(**sample) for sample in written),
             recorded=self._recorded,
-            connections={section.name: section for section in bound if section.role == "connection"},
+            connections={section.name: section for section in bound if section.role == Role.CONNECTION},
             track=tuple(self._draft.expanded(self._draft.value.get("track", []))),
-            observers=tuple(section for section in bound if section.role == "observer"),
-            gates=tuple(section for section in bound if section.role == "gate"),
+            observers=tuple(section for section in bound if section.role == Role.OBSERVER),
+            gates=tuple(section for section in bound if section.role == Role.GATE),
             default_targets=self._draft.default_targets(),
-            targets={section.name: section for section in bound if section.role == "target"},
+            targets={section.name: section for section in bound if section.role == Role.TARGET},
+            services=self._draft.services(),
         )
 
 
+def _evaluate_keys(core: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The keys of the block `evaluate`, without the plugin."""
+    return {key: value for key, value in mapping(core.get("evaluate")).items() if key != "plugin"}
+
+
 def _written(core: Mapping[str, Json]) -> list[Json]:
-    """The golden requests that are written down; none where they are to be recorded."""
+    """The golden requests in the manifest. Empty if they are recorded in the training."""
     return listing(mapping(core.get("package")).get("samples"))

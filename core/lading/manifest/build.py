@@ -1,10 +1,10 @@
-"""JSON values to options: one structural builder, which needs no pydantic."""
+"""Build options from JSON values. This builder works without pydantic."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from enum import Enum
 from functools import cache
@@ -15,14 +15,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from ..errors import PluginError
 from ..model import IsInput, IsPath, Json
 from .records import Path_
+from .values import path_to
 
 
 class Mismatch(TypeError):
-    """A value has another shape than its type."""
+    """The type of a value does not match its annotation."""
 
 
 class BrokenRule(ValueError):
-    """An options type refused its values; `path` is its block, or the field that its message begins with."""
+    """An options type rejected its values. `path` is its block, or the field that starts its message."""
 
     def __init__(self, path: Path_, message: str) -> None:
         super().__init__(message)
@@ -31,7 +32,7 @@ class BrokenRule(ValueError):
 
 @cache
 def hints(options: type) -> Mapping[str, Any]:
-    """The types of the fields of a dataclass, by name. Raises PluginError where an annotation cannot be resolved."""
+    """The types of the fields of a dataclass, by name. Raises PluginError if an annotation cannot be resolved."""
     try:
         found = get_type_hints(options, include_extras=True)
     except NameError as error:
@@ -41,16 +42,20 @@ def hints(options: type) -> Mapping[str, Any]:
 
 
 class Builder:
-    """Builds values of annotated types; `inputs` collects the input paths met, absolute, by their place."""
+    """Builds values of annotated types. `inputs` collects the absolute input paths, by their path in the value."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.inputs: dict[Path_, Path] = {}
 
     def build(self, hint: Any, value: Json, path: Path_ = ()) -> Any:
-        """Raises Mismatch, or BrokenRule where `__post_init__` raised ValueError; PluginError for a foreign type."""
+        """Build a value of the type `hint`.
+
+        Raises Mismatch if the type does not match, BrokenRule if `__post_init__` raises ValueError, and PluginError for
+        an unsupported type.
+        """
         origin = get_origin(hint)
-        if origin in _GENERIC:
+        if origin in _GENERIC and _names_members(hint):
             return _GENERIC[origin](self, hint, value, path)
         if hint in (Any, object):
             return value
@@ -59,7 +64,7 @@ class Builder:
         return _leaf(hint, value)
 
     def survey(self, options: Any, block: Mapping[str, Json]) -> None:
-        """Collect the inputs of a block that has problems, as far as its fields can be built."""
+        """Collect the input paths of a block that has problems, from the fields that can be built."""
         for name in hints(options).keys() & block.keys():
             with suppress(Mismatch, BrokenRule):
                 self.build(hints(options)[name], block[name], (name,))
@@ -74,7 +79,7 @@ class Builder:
         return file
 
     def _absolute(self, value: str) -> Path:
-        # The folder's links are resolved, so that `..` means what it means to the system; the file keeps its own name.
+        # Links in the folder are resolved, so that `..` has its usual meaning. A link at the last part is kept.
         joined = self._folder / value
         return Path(os.path.realpath(joined.parent), joined.name)
 
@@ -116,9 +121,7 @@ class Builder:
         try:
             return hint(**fields)
         except ValueError as error:
-            name, colon, rest = str(error).partition(": ")
-            where, message = ((*path, name), rest) if colon and name in types else (path, str(error))
-            raise BrokenRule(where, message) from error
+            raise _broken_rule(str(error), block, types, path) from error
         except Exception as error:
             raise PluginError(f"options type {hint.__qualname__} raised {type(error).__name__}: {error}") from error
 
@@ -132,6 +135,21 @@ _GENERIC = {
     dict: Builder._mapping,
     Mapping: Builder._mapping,
 }
+_MEMBERS = {list: 1, dict: 2, Mapping: 2}
+
+
+def _names_members(hint: Any) -> bool:
+    """Whether a generic type names the types of its items. `tuple[()]` and `dict[str]` do not."""
+    found = len(get_args(hint))
+    return found == _MEMBERS.get(get_origin(hint), found) and found > 0
+
+
+def _broken_rule(message: str, block: Json, types: Container[str], path: Path_) -> BrokenRule:
+    """The error for a broken rule. If the message begins with an option (`routes.0.to: …`), it is at that option."""
+    option, colon, rest = message.partition(": ")
+    if not colon or option.partition(".")[0] not in types or " " in option:
+        return BrokenRule(path, message)
+    return BrokenRule((*path, *path_to(block, option)), rest)
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Text to a tree of YAML nodes, through PyYAML's C parser where there is one.
+"""Compose YAML text into a tree of nodes, with PyYAML's C parser if it is available.
 
-libyaml's own composer recurses in C and crashes the process on deep nesting. Its parser does not recurse, so nodes are
-composed here from its events, within bounds on depth and number.
+libyaml's own composer recurses in C, so deep nesting crashes the process. Its parser does not recurse. So this module
+composes nodes from the parser's events, with limits on depth and number.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ else:
 MAX_DEPTH = 64
 MAX_VALUES = 40_000
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
-TOO_MANY = f"more than {MAX_VALUES} values, aliases expanded: keep data in files of its own"
+TOO_MANY = f"more than {MAX_VALUES} values, aliases expanded: keep data in separate files"
 CORE_TAG = "tag:yaml.org,2002:"
 UNTAGGED = ""
-"""The tag of a plain scalar without a tag: what it is depends on its text."""
+"""The tag of a plain scalar without a tag. Its type depends on its text."""
 
-# libyaml compares each %TAG with all before it.
+# libyaml compares each %TAG with all earlier ones.
 _MAX_DIRECTIVES = 16
 
 
@@ -63,7 +63,7 @@ class _Composer(Composer, Parser):
 
 
 def compose(text: str, file: str) -> Node:
-    """The root node of the one document in `text`. Raises ManifestError, at the place where parsing stopped."""
+    """The root node of the single document in `text`. Raises ManifestError with the position where parsing stopped."""
     if len(re.findall(r"(?m)^%", text)) > _MAX_DIRECTIVES:
         raise ManifestError((Problem(file, 0, 0, "", f"more than {_MAX_DIRECTIVES} directives: remove them"),))
     composer = _Composer(text)
@@ -93,7 +93,7 @@ def _reason(error: MarkedYAMLError, text: str) -> str:
         return "a second document: a manifest holds one"
     if error.problem in (TOO_DEEP, TOO_MANY):
         return str(error.problem)
-    if error.problem == "exceeded maximum nesting depth":  # libyaml has a bound of its own, and reads ahead
+    if error.problem == "exceeded maximum nesting depth":  # libyaml has its own limit, and reads ahead
         return TOO_DEEP
     start = error.context_mark
     since = f" {error.context} from line {start.line + 1}" if error.context and start else ""

@@ -1,4 +1,4 @@
-"""The keys that the core reads, as types to check them by and to describe them to an editor."""
+"""The types of the keys that the core reads. They serve to check a manifest and to describe it to an editor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ..model import Json, Options, Range, Text
-from .records import DEFAULT_TARGET, Register
+from ..model.description import Role
+from .records import DEFAULT_TARGET, EvaluateKeys, Register
 from .words import BLOCK_NAME, PLUGIN_NAME, SERVICE_NAME
 
 _Name = Annotated[str, Text(pattern=BLOCK_NAME)]
@@ -18,9 +19,9 @@ _Service = Annotated[str, Text(pattern=SERVICE_NAME)]
 @dataclass(frozen=True)
 class Sample(Options):
     request: Json
-    """What is sent to the scoring URI."""
+    """JSON to send to the scoring URI."""
     response: Json
-    """What must come back; text that holds JSON is decoded before it is compared."""
+    """The expected response. Text that holds JSON is decoded before the comparison."""
     tolerance: Annotated[float, Range(ge=0)] = 1e-6
     """Relative tolerance of floats."""
 
@@ -28,7 +29,7 @@ class Sample(Options):
 @dataclass(frozen=True)
 class Recorded(Options):
     record: Annotated[int, Range(ge=1, le=1000)]
-    """How many rows of the training data to ask; the answers are the model's own, right after training."""
+    """The number of rows of the training data to send. The expected responses are computed right after training."""
 
 
 @dataclass(frozen=True)
@@ -44,62 +45,70 @@ class Listed(Options):
 
 
 @dataclass(frozen=True)
+class EvaluateBlock(EvaluateKeys, Block):
+    """How a model is evaluated before it is registered."""
+
+
+@dataclass(frozen=True)
 class PackageBlock(Block):
     samples: tuple[Sample, ...] | Recorded = ()
-    """Golden requests: a deployment is up when it has answered all of them. A list, or `{record: N}`: N rows spread
-    over the training data, which the trained model answers when it is trained, so that a deployment which answers
-    otherwise does not come up. They are sent as `{"data": [[…]]}`. Another N trains again."""
+    """Golden requests: a deployment is up when it has answered all of them correctly. A list, or `{record: N}` for N
+    rows spread over the training data. The trained model computes the expected responses at training time. A deployment
+    that answers differently does not come up. The rows are sent as `{"data": [[…]]}`. A different N trains again."""
 
 
 @dataclass(frozen=True)
 class ImageBlock(Block):
     connection: _Name = ""
-    """The connection to use, instead of the one of the plugin's family."""
+    """The connection to use. By default the only connection of the plugin's family."""
 
 
 @dataclass(frozen=True)
 class TargetBlock(Block):
     connection: _Name = ""
-    """The connection to use, instead of the one of the plugin's family."""
+    """The connection to use. By default the only connection of the plugin's family."""
     service_name: _Service = ""
-    """Name of the service there; the manifest's name where none is given."""
+    """Name of the service on the target; by default the manifest's name."""
 
 
 @dataclass(frozen=True)
 class Core(Options):
     version: Literal[1]
-    """Version of the manifest's own format."""
+    """Version of the manifest format."""
     name: _Service
     """Name of the service."""
     train: Block = field(default_factory=Block)
-    """How the model is trained; leave it out where `register.file` names a finished model."""
+    """How the model is trained. Leave it out if `register.file` names a finished model."""
+    evaluate: EvaluateBlock = field(default_factory=EvaluateBlock)
+    """The conditions for registering the model. Without this block, nothing is evaluated."""
     register: Register = field(default_factory=Register)
     """How the model is registered."""
     package: PackageBlock = field(default_factory=PackageBlock)
-    """What is deployed with the model."""
+    """Files and golden requests that are deployed with the model."""
     image: ImageBlock = field(default_factory=ImageBlock)
-    """How the package is made into a container image, for the targets that need one and for `lading image`."""
+    """How to build a container image of the package, for `lading image` and for targets that need an image."""
     connections: Mapping[_Name, Block] = field(default_factory=dict)
-    """Accounts that several parts share, by name."""
+    """Shared accounts, by name."""
     track: tuple[_Name, ...] = ()
-    """Connections where every run is logged."""
+    """Connections that log every run."""
     observers: tuple[Listed, ...] = ()
-    """Plugins that are told what happens."""
+    """Plugins that receive the events of a command that changes something."""
     gates: tuple[Listed, ...] = ()
-    """Plugins that are asked before a stage."""
+    """Plugins that can refuse a stage before it starts."""
     target: _Name = DEFAULT_TARGET
-    """The target that is deployed to where a command names none."""
+    """The target of a command that does not name one."""
     targets: Mapping[_Name, TargetBlock] = field(default_factory=dict)
-    """Places that the package can be deployed to, by name."""
+    """Places to deploy the package to, by name."""
 
 
-BLOCKS: Mapping[str, type[Options]] = {
-    "train": Block,
-    "package": PackageBlock,
-    "image": ImageBlock,
-    "connection": Block,
-    "target": TargetBlock,
-    "observer": Listed,
-    "gate": Listed,
+RESERVED: Mapping[str, type[Options]] = {
+    Role.TRAIN: Block,
+    Role.EVALUATE: EvaluateBlock,
+    Role.PACKAGE: PackageBlock,
+    Role.IMAGE: ImageBlock,
+    Role.CONNECTION: Block,
+    Role.TARGET: TargetBlock,
+    Role.OBSERVER: Listed,
+    Role.GATE: Listed,
 }
 """The reserved keys of a block, by its role."""

@@ -1,4 +1,4 @@
-"""A tree of YAML nodes to JSON values, with the place of every one of them."""
+"""Convert a tree of YAML nodes to JSON values, and keep the position of each value."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .words import MAX_PROBLEMS, dotted, quoted
 
 _SCALAR_TAGS = frozenset(CORE_TAG + name for name in ("str", "int", "float", "bool", "null"))
 _MERGE_TAG = CORE_TAG + "merge"
-# A scalar counts as a further value for each so many characters, or aliases of one long text would fill the memory.
+# Each 32 characters of a scalar count as one more value. Otherwise aliases of one long text could fill the memory.
 _TEXT_PER_VALUE = 32
 
 
 class Document:
-    """The values of a document (`value`), the problems of its YAML (`problems`), and where everything stands.
+    """The values of a document (`value`), its YAML problems (`problems`), and the positions of all values.
 
-    A value that has a problem is there as well as it can be read, so that the rest can still be checked.
+    A value with a problem is kept as far as it can be read, so that the checks can continue.
     """
 
     def __init__(self, root: MappingNode, file: str) -> None:
@@ -41,12 +41,12 @@ class Document:
         return self._found.values()
 
     def problem(self, path: Path_, message: str, *, at_key: bool = False) -> Problem:
-        """A problem at the value of `path`, at the key where it is a block, and at its block where it is absent."""
+        """A problem at a value. A block is reported at its key, and an absent value at the block above it."""
         line, column = _place(self._node(path, at_key))
         return Problem(self._file, line, column, dotted(path), message)
 
     def written(self, path: Path_) -> str | None:
-        """A scalar as it stands in the file, with its variables as references."""
+        """A scalar as written in the file, with references to variables."""
         node = self._nodes.get(path)
         return node.value if isinstance(node, ScalarNode) else None
 
@@ -107,7 +107,7 @@ class Document:
         return value
 
     def _pairs(self, node: Node, path: Path_, merges: int) -> dict[str, tuple[Node, Node]]:
-        """A mapping's own pairs, then those that it merges and has no key of its own for."""
+        """The pairs of a mapping, then the merged pairs whose keys it does not have."""
         pairs: dict[str, tuple[Node, Node]] = {}
         merged: list[Node] = []
         for key_node, value_node in node.value:
@@ -173,7 +173,7 @@ class Document:
 
 
 def load(root: Node, file: str) -> Document:
-    """The document under a root node. Raises ManifestError where it is no mapping or expands beyond its bounds."""
+    """Load the document under a root node. Raises ManifestError if it is not a mapping, or expands too far."""
     if isinstance(root, MappingNode):
         return Document(root, file)
     line, column = _place(root)

@@ -1,4 +1,4 @@
-"""A manifest that was read: which plugins it asks for, and how it is bound to their options types."""
+"""A manifest after reading: the plugins that it names, before it is bound to their options types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..model import Json
+from ..model.description import Role
 from . import references
+from .blocks import BLOCKS, BlockKind, Shape
 from .records import DEFAULT_TARGET, Path_, SectionRef
 from .source import decode, read_bytes
 from .values import holds, listing, mapping
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Memory(Protocol):
-    """Keeps what documents said, so that one which is known is not parsed again; the store has one."""
+    """A cache of read documents, so that a known document is not parsed again. The store has one."""
 
     def get(self, key: str) -> Json | None: ...
 
@@ -31,15 +33,15 @@ class Memory(Protocol):
 
 
 def read(file: Path, environ: Mapping[str, str]) -> Draft:
-    """Read a manifest; `environ` has the variables that `${NAME}` refers to.
+    """Read a manifest. `environ` has the variables for `${NAME}`.
 
-    Raises BadInput where the file cannot be read, and ManifestError where its text cannot be parsed at all.
+    Raises BadInput if the file cannot be read, and ManifestError if its text cannot be parsed.
     """
     return parse(file, read_bytes(file), environ)
 
 
 def parse(file: Path, data: bytes, environ: Mapping[str, str], memory: Memory | None = None) -> Draft:
-    """The draft of a manifest whose bytes were read. Raises ManifestError where they cannot be parsed at all."""
+    """The draft of a manifest from its bytes. Raises ManifestError if they cannot be parsed."""
     key = hashlib.sha256(b"document\0" + data).hexdigest()
     known = None if memory is None else memory.get(key)
     if known is not None:
@@ -51,9 +53,9 @@ def parse(file: Path, data: bytes, environ: Mapping[str, str], memory: Memory | 
 
 
 class Draft:
-    """A manifest that was parsed and not yet checked. What it says is a best effort until it is bound.
+    """A manifest that was parsed but not checked. Until it is bound, its values may be wrong.
 
-    `known` is what these bytes are known to say; they are then parsed only to find the place of a problem.
+    `known` is the cached value of these bytes. They are then only parsed to find the position of a problem.
     """
 
     def __init__(self, file: Path, data: bytes, known: Json | None, environ: Mapping[str, str]) -> None:
@@ -62,23 +64,36 @@ class Draft:
         self._data = data
         self._known = known
         value = self.document.value if known is None else known
-        # A key without a value is as absent.
+        # A key without a value counts as absent.
         self.value = {key: item for key, item in value.items() if item is not None}
 
     def packed(self) -> Draft:
-        """The draft for a package that is there already: nothing in it is needed to make one."""
+        """The draft for an existing package. The blocks that are only needed to make a package are emptied."""
         draft = Draft(self.file, self._data, self._known, self.environ)
         register, package = self.block(("register",)), self.block(("package",))
+        draft.value |= {kind.key: {} for kind in BLOCKS if kind.stage}
         draft.value |= {
-            "train": {},
             "register": {key: value for key, value in register.items() if key != "file"},
             "package": {key: value for key, value in package.items() if key == "samples"},
         }
         return draft
 
+    def without_unset(self, unused: Iterable[str]) -> Draft:
+        """The draft without those `unused` keys that have unset variables. The command does not use these keys."""
+        needless = {key for key in unused if not self.is_set(self.value.get(key))}
+        if not needless:
+            return self
+        draft = Draft(self.file, self._data, self._known, self.environ)
+        draft.value = {key: value for key, value in self.value.items() if key not in needless}
+        return draft
+
+    def is_set(self, value: Json) -> bool:
+        """Whether every variable that a value refers to is set."""
+        return all(name in self.environ for name in references.names(value))
+
     @cached_property
     def document(self) -> Document:
-        """The values with their places, and what is wrong with the YAML itself."""
+        """The values with their positions, and the problems of the YAML."""
         from .compose import compose
         from .document import load
 
@@ -86,28 +101,28 @@ class Draft:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the YAML itself."""
+        """The problems of the YAML."""
         return tuple(self.document.problems) if self._known is None else ()
 
     @cached_property
     def name(self) -> str:
-        """The name of the service; empty where it is wrong."""
+        """The name of the service. Empty if it is not valid."""
         name = self.expanded(self.value.get("name"))
         return name if isinstance(name, str) and re.fullmatch(SERVICE_NAME, name) else ""
 
     def expanded(self, value: Json) -> Json:
-        """The value with variables replaced, as far as they are set."""
+        """A value with its variables replaced. Unset variables stay as written."""
         return references.expand_all(value, self.environ, lambda _path, _message: None)
 
     def block(self, path: Path_) -> Mapping[str, Json]:
-        """The mapping at `path`; an empty one where there is none."""
+        """The mapping at `path`. Empty if there is none."""
         value: Json = self.value
         for part in path:
             value = value[part] if holds(value, part) else None
         return mapping(value)
 
     def sections(self) -> tuple[SectionRef, ...]:
-        """Every block that gives the options of a plugin, whatever else is wrong."""
+        """All blocks that hold the options of a plugin, even if the manifest has problems."""
         return self._sections
 
     @cached_property
@@ -115,24 +130,28 @@ class Draft:
         return tuple(ref for ref in self._refs() if ref.plugin)
 
     def _refs(self) -> Iterator[SectionRef]:
-        if "train" in self.value:
-            yield self._section(("train",), "train", "sklearn")
-        yield self._section(("package",), "package", "bundle")
-        yield self._section(("image",), "image", "docker")
-        for name in mapping(self.value.get("connections")):
-            yield self._section(("connections", name), "connection", name)
-        for name in self._target_names():
-            yield self._section(("targets", name), "target", name)
-        for role in ("observer", "gate"):
-            for index in range(len(listing(self.value.get(f"{role}s")))):
-                yield self._section((f"{role}s", index), role, "")
+        for kind in BLOCKS:
+            for path in self._paths(kind):
+                yield self._section(path, kind)
 
-    def _section(self, path: Path_, role: str, default: str) -> SectionRef:
-        block = self.block(path)
+    def _paths(self, kind: BlockKind) -> Iterator[Path_]:
+        """The paths of all blocks of a kind, including implied ones."""
+        value = self.value.get(kind.key)
+        if kind.shape is Shape.LISTED:
+            yield from ((kind.key, index) for index in range(len(listing(value))))
+        elif kind.shape is Shape.NAMED:
+            names = self._target_names() if kind.role is Role.TARGET else mapping(value)
+            yield from ((kind.key, name) for name in names)
+        elif kind.implied or kind.key in self.value:
+            yield (kind.key,)
+
+    def _section(self, path: Path_, kind: BlockKind) -> SectionRef:
+        block, named = self.block(path), kind.shape is Shape.NAMED
+        default = str(path[-1]) if named else kind.default
         plugin = _text(self.expanded(block.get("plugin"))) or default
-        name = str(path[-1]) if role in ("connection", "target") else plugin
-        connection = _text(self.expanded(block.get("connection"))) if role in ("target", "image") else ""
-        return SectionRef(path, role, plugin, name, connection or None)
+        name = str(path[-1]) if named else plugin
+        connection = _text(self.expanded(block.get("connection"))) if "connection" in kind.keys else ""
+        return SectionRef(path, kind.role, plugin, name, connection or None)
 
     def _target_names(self) -> tuple[str, ...]:
         names = tuple(mapping(self.value.get("targets")))
@@ -143,11 +162,15 @@ class Draft:
         return _text(self.expanded(self.value.get("target")))
 
     def service_name(self, block: Mapping[str, Json]) -> str:
-        """The remote name of the service of a target's block."""
+        """The remote name of the service, from the block of a target."""
         return _text(self.expanded(block.get("service_name"))) or self.name
 
+    def services(self) -> dict[str, str]:
+        """The remote name of the service of each target."""
+        return {name: self.service_name(self.block(("targets", name))) for name in self._target_names()}
+
     def default_targets(self) -> tuple[str, ...]:
-        """The targets of a command that names none: `target:`, or `local`, or the only one; else none."""
+        """The targets of a command that does not name one: `target:`, else `local`, else the only target, else none."""
         names = self._target_names()
         if self._target():
             return (self._target(),)
@@ -156,20 +179,20 @@ class Draft:
         return names if len(names) == 1 else ()
 
     def accounts(self) -> tuple[str, ...]:
-        """The connections that are used whatever the target: those of `track` and `register.to`."""
+        """The connections that every target uses: those of `track` and `register.to`."""
         names = [self.value.get("track"), self.block(("register",)).get("to")]
         return tuple(name for some in self.expanded(names) for name in listing(some) if isinstance(name, str))
 
     @property
     def variables(self) -> dict[str, str]:
-        """The values of the variables that are referred to anywhere, as far as they are set."""
+        """The values of all variables in the manifest that are set."""
         wanted = references.names(self.value) if b"${" in self._data else ()
         return {name: self.environ[name] for name in wanted if name in self.environ}
 
     def fingerprint(self, paths: Iterable[Path_]) -> str:
-        """What a check of the core sections and `paths` depends on, as a sha256: the bytes and the variables used.
+        """The SHA-256 of all inputs to a check of the core sections and `paths`: the bytes and the variables used.
 
-        The versions of the plugins are the caller's to add.
+        The caller has to add the versions of the plugins.
         """
         chosen = sorted(set(paths), key=str)
         others = {ref.path for ref in self.sections()}.difference(chosen)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model import Json, Options
+from .blocks import BLOCKS, BlockKind, Shape
 from .words import BLOCK_NAME, REFERENCE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,24 +25,24 @@ def options_schema(options: type[Options]) -> _Schema:
 
 
 def schema(plugins: Mapping[str, Mapping[str, type[Options]]]) -> _Schema:
-    """The JSON Schema (draft 2020-12) of a manifest whose blocks are read by `plugins`: options types by role and name.
+    """The JSON Schema (draft 2020-12) of a manifest. `plugins` has the options types by role and name.
 
-    A block has the options of the plugin that its `plugin` key names; without one a target or connection has those of
-    the plugin that it is named after, `train` those of sklearn, `package` those of bundle and `image` those of
-    docker. A block of a plugin that is not in `plugins` may hold anything.
+    A block has the options of the plugin under its `plugin` key. Without that key, a target or connection has the
+    options of the plugin with its own name. `train`, `package` and `image` have those of their default plugin. A block
+    of an unknown plugin may hold anything.
     """
     return _Manifest(plugins).schema()
 
 
 class _Manifest:
     def __init__(self, plugins: Mapping[str, Mapping[str, type[Options]]]) -> None:
-        from .core import BLOCKS, Core
+        from .core import RESERVED, Core
 
         self._plugins = plugins
         types: dict[_Key, type[Options]] = {
             (role, name): plugins[role][name] for role in plugins for name in plugins[role]
         }
-        blocks: dict[_Key, type[Options]] = {(role, ""): block for role, block in BLOCKS.items()}
+        blocks: dict[_Key, type[Options]] = {(role, ""): block for role, block in RESERVED.items()}
         self._objects, self._definitions = _objects({**types, **blocks, ("", ""): Core})
 
     def schema(self) -> _Schema:
@@ -60,26 +61,24 @@ class _Manifest:
         }
 
     def _blocks(self) -> dict[str, _Schema]:
-        return {
-            "train": self._block("train", "sklearn"),
-            "package": self._block("package", "bundle"),
-            "image": self._block("image", "docker"),
-            "connections": self._named("connection"),
-            "targets": self._named("target"),
-            "observers": {"items": self._block("observer")},
-            "gates": {"items": self._block("gate")},
-        }
+        return {kind.key: self._of_kind(kind) for kind in BLOCKS}
+
+    def _of_kind(self, kind: BlockKind) -> _Schema:
+        if kind.shape is Shape.NAMED:
+            return self._named(kind.role)
+        block = self._block(kind.role, kind.default)
+        return {"items": block} if kind.shape is Shape.LISTED else block
 
     def _named(self, role: str) -> _Schema:
         return {
             "type": "object",
             "propertyNames": {"pattern": BLOCK_NAME},
-            "properties": {name: self._block(role, name) for name in self._plugins.get(role, {})},
+            "properties": {name: self._block(role, name) for name in self._plugins.get(role, {}) if ":" not in name},
             "additionalProperties": self._block(role),
         }
 
     def _block(self, role: str, default: str = "") -> _Schema:
-        """A block: its reserved keys, and the options of the plugin that it names or, naming none, of the default."""
+        """The schema of a block: its reserved keys, and the options of its plugin, or of the default plugin."""
         names = self._plugins.get(role, {})
         choices = [
             _choice({"required": ["plugin"], "properties": {"plugin": {"const": name}}}, role, name) for name in names
@@ -102,7 +101,7 @@ def _choice(condition: _Schema, role: str, name: str) -> _Schema:
 
 
 def _objects(types: Mapping[_Key, type[Options]]) -> tuple[dict[_Key, _Schema], _Schema]:
-    """The schema of each type, and the definitions that they share."""
+    """The schema of each type, and the definitions that the types share."""
     from pydantic import TypeAdapter
 
     found, shared = TypeAdapter.json_schemas([(key, "validation", TypeAdapter(type_)) for key, type_ in types.items()])
@@ -112,7 +111,7 @@ def _objects(types: Mapping[_Key, type[Options]]) -> tuple[dict[_Key, _Schema], 
 
 
 def _described(document: _Schema) -> _Schema:
-    """The document with a description of each field: pydantic omits one that the definition of its type repeats."""
+    """Add the missing descriptions of fields. Pydantic omits a description that equals that of the field's type."""
     definitions = document.get("$defs", {})
     for schema in (document, *definitions.values()):
         for field in schema.get("properties", {}).values():
@@ -123,7 +122,7 @@ def _described(document: _Schema) -> _Schema:
 
 
 def _or_reference(node: Json) -> Json:
-    """The schema, where a constrained text may also be a reference to a variable, whose value is checked later."""
+    """The schema with references allowed for constrained text. Their values are checked later."""
     if isinstance(node, list):
         return [_or_reference(item) for item in node]
     if not isinstance(node, dict):

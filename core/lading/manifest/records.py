@@ -1,4 +1,4 @@
-"""What a manifest says, once it is known to be right."""
+"""The content of a valid manifest."""
 
 from __future__ import annotations
 
@@ -7,22 +7,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from ..model import GoldenRequest, InputPath, Json, Options, Text
-from .words import BLOCK_NAME, MODEL_NAME
+from ..model import GoldenRequest, InputPath, Json, Options, Range, Requirements, Text
+from .words import BLOCK_NAME, COMPARED_MODEL, IMPORT_NAME, MODEL_NAME
 
 Path_ = tuple[str | int, ...]
 """A path in the document: `("targets", "local", "port")`."""
 
-DEFAULT_TARGET = "local"
-"""The one target, with default options, of a manifest that names none."""
+_TRAINER = "sklearn"  # it also evaluates
+
+DEFAULT_PLUGINS = {
+    "train": _TRAINER,
+    "evaluate": _TRAINER,
+    "register": "store",
+    "package": "bundle",
+    "image": "docker",
+    "target": "local",
+}
+"""The plugin of each role if a manifest does not name one. The `register` plugin always registers a model first. The
+core does not name plugins anywhere else."""
+
+DEFAULT_TARGET = DEFAULT_PLUGINS["target"]
+"""The only target, with default options, of a manifest without targets."""
 
 
 @dataclass(frozen=True)
 class SectionRef:
-    """A block that gives the options of a plugin.
+    """A block that holds the options of a plugin.
 
-    `role` is train, package, image, connection, target, observer or gate; `name` is the name of a target or connection,
-    elsewhere the plugin's; `connection` is what a target or an image asks for by name.
+    `role` is train, evaluate, package, image, connection, target, observer or gate. `name` is the name of a target or
+    connection; for other roles it is the plugin's name. `connection` is the name in the block of a target or an image.
     """
 
     path: Path_
@@ -34,11 +47,11 @@ class SectionRef:
 
 @dataclass(frozen=True)
 class Section:
-    """A block whose options were checked.
+    """A block with checked options.
 
-    `value` is the block without the keys that the core reads, with variables replaced, for keys; `record` is the same
-    with `${NAME}` as written, for whatever is kept or shown. `inputs` maps the dotted path of each `InputPath` in the
-    options to the absolute path. `service_name` is set for targets.
+    `value` is the block without the keys that the core reads, with variables replaced, for cache keys. `record` is the
+    same with `${NAME}` as written; it may be stored and shown. `inputs` maps the dotted path of each `InputPath` in the
+    options to the absolute path. `service_name` is only set for targets.
     """
 
     path: Path_
@@ -58,29 +71,64 @@ class Register(Options):
     """How the model is registered."""
 
     model: Annotated[str, Text(pattern=MODEL_NAME)] = ""
-    """Name of the registered model; the manifest's name where none is given."""
+    """Name of the registered model; by default the manifest's name."""
     file: InputPath | None = None
-    """A finished model file, instead of `train`."""
+    """A finished model, instead of `train`: a file, or a folder of files."""
     description: str = ""
-    """What the model is for."""
+    """The purpose of the model."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the model version; values are text."""
     to: tuple[Annotated[str, Text(pattern=BLOCK_NAME)], ...] = ()
-    """Connections where the model is always registered as well."""
+    """Additional connections that register the model."""
+    trust: tuple[Annotated[str, Text(pattern=IMPORT_NAME)], ...] = ()
+    """Names that loading a model from elsewhere may import, such as `mylib.Scaler`. Without this, a finished model or
+    an exported package is refused if it imports a name that is not known to be harmless. A model that was trained here
+    and the classes of the modules under `package` need no entry."""
+
+
+@dataclass(frozen=True)
+class NoWorseThan(Options):
+    """The model that a new one is compared with."""
+
+    model: Annotated[str, Text(pattern=COMPARED_MODEL)]
+    """`serving` (the model that a target serves now), `registered` (its newest version) or `NAME:VERSION`."""
+    target: Annotated[str, Text(pattern=BLOCK_NAME)] = ""
+    """The target of the `serving` model. By default the first target of the command, or the manifest's target."""
+    tolerance: Annotated[float, Range(ge=0)] = 0.0
+    """How much worse a metric may be, as a share of the compared value: 0.01 is one per cent."""
+
+
+@dataclass(frozen=True)
+class EvaluateKeys(Options):
+    """The keys of the block `evaluate` that the core reads. The evaluator reads the others."""
+
+    data: InputPath | None = None
+    """A CSV file with a header to evaluate on. By default the rows that the training held out."""
+    require: Requirements = field(default_factory=dict)
+    """The requirement on each metric, such as `r2: ">= 0.9"`. The operators are `>=`, `>`, `<=`, `<` and `==`. The
+    names are those that a run records and those of scikit-learn's scorers."""
+    no_worse_than: NoWorseThan | None = None
+    """A model to compare with, on the same data. The new model must not be worse in the metrics under `require`.
+    Without `require`, the evaluator's first metric is compared."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest without problems. It holds the sections that were bound: `train`, `package` and `image` are None
-    elsewhere.
+    """A valid manifest with the sections that were bound.
 
-    `samples_record` is `samples`, and `register_record` the block of `register`, with `${NAME}` as written, for what is
-    kept or shown. `recorded` is how many golden requests the training is to record, instead of `samples`.
+    Of `train`, `evaluate`, `package` and `image`, the others are None.
+
+    `evaluate_keys` holds the keys of `evaluate` that the core reads. `services` maps each target to the remote name of
+    its service. `samples_record` and `register_record` hold `samples` and the block of `register` with `${NAME}` as
+    written; they may be stored and shown. `recorded` is the number of golden requests to record, if they are not in
+    `samples`.
     """
 
     file: Path
     name: str
     train: Section | None
+    evaluate: Section | None
+    evaluate_keys: EvaluateKeys
     register: Register
     register_record: Mapping[str, Json]
     package: Section | None
@@ -94,3 +142,4 @@ class Manifest:
     gates: tuple[Section, ...]
     default_targets: tuple[str, ...]
     targets: Mapping[str, Section]
+    services: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""`${NAME}` in values: the variables of the environment."""
+"""References in values: `${NAME}` stands for a variable of the environment."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
 
 
 class BadReference(ValueError):
-    """A reference that has no value."""
+    """A reference without a usable value."""
 
 
 def expand(text: str, environ: Mapping[str, str]) -> str:
-    """The text with each `${NAME}` replaced and `$${` as `${`. Raises BadReference."""
+    """Replace each `${NAME}` in a text, and `$${` by `${`. Raises BadReference."""
     return _REFERENCE.sub(partial(_replace, environ), text) if "${" in text else text
 
 
@@ -37,7 +37,7 @@ def _replace(environ: Mapping[str, str], match: re.Match[str]) -> str:
 
 
 def expand_all(value: Json, environ: Mapping[str, str], report: Callable[[Path_, str], None], path: Path_ = ()) -> Json:
-    """A value with every text in it expanded; where that fails the text stays, and `report` is called."""
+    """Expand all texts in a value. A text that cannot be expanded stays as it is, and `report` is called."""
     if isinstance(value, dict):
         return {key: expand_all(item, environ, report, (*path, key)) for key, item in value.items()}
     if isinstance(value, list):
@@ -52,7 +52,7 @@ def expand_all(value: Json, environ: Mapping[str, str], report: Callable[[Path_,
 
 
 def escaped(value: Json) -> Json:
-    """The value that `expand_all` makes this one of."""
+    """Escape `${` in all texts of a value, so that `expand_all` returns the same value."""
     if isinstance(value, dict):
         return {key: escaped(item) for key, item in value.items()}
     if isinstance(value, list):

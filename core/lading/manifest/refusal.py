@@ -1,4 +1,4 @@
-"""One value against one field of an options type that is not its own."""
+"""Check one value against one field of another plugin's options type."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from .document import load
 
 
 def refusal(options: type[Options], field: str, value: Json, written: Json) -> str | None:
-    """Why a field of an options type does not take a value, None where it does; `written` is the value with `${NAME}`
-    as the manifest has it, to be shown.
+    """The reason why a field of an options type rejects a value. None if it accepts the value.
+
+    `written` is the value with `${NAME}` as in the manifest, for the message.
     """
     document = load(compose(json.dumps({field: written}), ""), "")
     problems = check(options, {field: value}, document, (), reserved=())

@@ -1,10 +1,12 @@
-"""What must hold between the sections of a manifest."""
+"""Rules between the sections of a manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
+from ..model.description import Role
 from .records import Path_, SectionRef
 from .values import listing, mapping
 from .words import did_you_mean, dotted, quoted
@@ -12,15 +14,24 @@ from .words import did_you_mean, dotted, quoted
 if TYPE_CHECKING:
     from .draft import Draft
 
+Identity = Callable[[str, str], str]
+"""Returns the full name of a plugin for its role and its name in a manifest. Aliases of a plugin give the same name."""
+
+
+def _as_named(_role: str, plugin: str) -> str:
+    return plugin
+
+
 _Broken = Iterator[tuple[Path_, str]]
 
 
 def broken_rules(draft: Draft, bound: Container[Path_]) -> _Broken:
-    """Where a rule is broken, and how. `bound` are the sections that must be right."""
+    """Yield the path and message of each broken rule. Rules for `connection` only apply to the sections in `bound`."""
     yield from _one_model(draft)
     yield from _connections_exist(draft, bound)
     yield from _target_exists(draft)
     yield from _services_differ(draft)
+    yield from _evaluation(draft)
 
 
 def _one_model(draft: Draft) -> _Broken:
@@ -28,7 +39,7 @@ def _one_model(draft: Draft) -> _Broken:
     if trained and finished:
         yield ("register", "file"), "a manifest with train has no finished model: remove one of the two"
     if finished and draft.block(("package", "samples")):
-        yield ("package", "samples"), "nothing is trained here that could record them: write a list of samples"
+        yield ("package", "samples"), "only a training can record them: write a list of samples"
     if not trained and not finished:
         yield ("train",), "no model: give train, or register.file for a finished one"
 
@@ -51,17 +62,58 @@ def _connection_names(draft: Draft, bound: Container[Path_]) -> Iterator[tuple[P
 
 
 def _target_exists(draft: Draft) -> _Broken:
-    names = [ref.name for ref in draft.sections() if ref.role == "target"]
+    names = [ref.name for ref in draft.sections() if ref.role == Role.TARGET]
     for target in draft.default_targets():
         if target not in names:
             yield ("target",), f"no target {quoted(target)} in this manifest{did_you_mean(target, names)}"
 
 
+def _evaluation(draft: Draft) -> _Broken:
+    block = draft.block(("evaluate",))
+    if "evaluate" in draft.value and "train" not in draft.value and not block.get("data"):
+        yield ("evaluate",), "a finished model has no held-out rows: name a file under data"
+    other = mapping(draft.expanded(block.get("no_worse_than")))
+    target, names = other.get("target"), tuple(draft.services())
+    if target and target not in names:
+        yield (
+            ("evaluate", "no_worse_than", "target"),
+            f"no target {quoted(str(target))} in this manifest{did_you_mean(str(target), names)}",
+        )
+    if target and other.get("model") != "serving":
+        yield ("evaluate", "no_worse_than", "target"), "only for model: serving"
+
+
 def _services_differ(draft: Draft) -> _Broken:
-    first: dict[tuple[str, str | None, str], SectionRef] = {}
-    for ref in draft.sections():
-        if ref.role == "target":
-            service = draft.service_name(draft.block(ref.path))
-            other = first.setdefault((ref.plugin, ref.connection, service), ref)
-            if other is not ref:
-                yield ref.path, f"the same service as {dotted(other.path)}: give it a service_name of its own"
+    for ref, other in twins(draft):
+        yield ref.path, twin_of(other)
+
+
+def twins(
+    draft: Draft, families: Mapping[str, str | None] | None = None, identity: Identity = _as_named
+) -> Iterator[tuple[SectionRef, SectionRef]]:
+    """Yield each target that is the same service as an earlier one, with the earlier one.
+
+    Targets are the same service if plugin, connection and service name are equal. A target without a connection uses
+    the only connection of its plugin's family. `families` maps plugins to their families. `identity` gives the same
+    result for two names of one plugin.
+    """
+    refs, first = draft.sections(), dict[tuple[str, str | None, str], SectionRef]()
+    identity = cache(identity)
+    connections = [ref for ref in refs if ref.role == Role.CONNECTION]
+    for ref in (ref for ref in refs if ref.role == Role.TARGET):
+        found = members(connections, (families or {}).get(ref.plugin), identity)
+        connection = ref.connection or (found[0] if len(found) == 1 else None)
+        service = draft.service_name(draft.block(ref.path))
+        other = first.setdefault((identity(ref.role, ref.plugin), connection, service), ref)
+        if other is not ref:
+            yield ref, other
+
+
+def twin_of(other: SectionRef) -> str:
+    """The message for a target that is the same service as `other`."""
+    return f"the same service as {dotted(other.path)}: give it another service_name"
+
+
+def members(refs: Iterable[SectionRef], family: str | None, identity: Identity = _as_named) -> list[str]:
+    """The names of all connections of a family. A family is the identity of the connection's plugin."""
+    return [ref.name for ref in refs if ref.role == Role.CONNECTION and identity(ref.role, ref.plugin) == family]

@@ -1,4 +1,4 @@
-"""What a scalar is: YAML 1.2's core schema, and a problem for each text that YAML 1.1 reads otherwise."""
+"""Values of scalars in YAML 1.2's core schema. A text that YAML 1.1 reads differently is reported as a problem."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _DATE = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})($|[Tt \t])"
 
 
 class BadScalar(ValueError):
-    """A scalar that cannot be read, or not by everyone alike."""
+    """A scalar that cannot be read, or that YAML readers do not all read alike."""
 
 
 def _special(text: str) -> Scalar:
-    raise BadScalar(f"{text} is not a number that can be carried: write a finite one, or quote it")
+    raise BadScalar(f"{text} is not a number that JSON has: write a finite one, or quote it")
 
 
 def _octal(text: str) -> Scalar:
@@ -53,7 +53,7 @@ def _float(text: str) -> Scalar:
     return number
 
 
-# Tried in this order; an expression is compiled when it is first needed.
+# The patterns are tried in this order. Each is compiled when it is first used.
 _NUMBERS: tuple[tuple[str, Callable[[str], Scalar]], ...] = (
     (r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", _int),
     (r"[-+]?0[0-9_]+|0o[0-7]+|[-+]?0b[01_]+", _octal),
@@ -80,7 +80,7 @@ def plain_scalar(text: str) -> Scalar:
 
 
 def tagged_scalar(text: str, tag: str) -> Scalar:
-    """The value of a scalar with one of YAML's own tags, such as `int`. Raises BadScalar."""
+    """The value of a scalar with a standard YAML tag, such as `int`. Raises BadScalar."""
     if tag == "str":
         return text
     value = plain_scalar(text)
@@ -98,4 +98,4 @@ def _check_date(text: str) -> None:
     try:
         date(*map(int, match.groups()[:3]))
     except ValueError as error:
-        raise BadScalar(f"{quoted(text, 20)} is no date ({error}): quote it if it is text") from None
+        raise BadScalar(f"{quoted(text, 20)} is not a date ({error}): quote it if it is text") from None

@@ -1,4 +1,4 @@
-"""The bytes of a manifest to text, refusing what no manifest holds before a YAML parser sees it."""
+"""Decode the bytes of a manifest, and reject forbidden characters before a YAML parser sees them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..errors import BadInput, ManifestError, Problem
 MAX_BYTES = 2**20
 _MAX_SHOWN = 20
 
-# A byte that is not UTF-8 decodes to a lone surrogate. U+0085, U+2028 and U+2029 end a line for some YAML parsers only.
+# A byte that is not UTF-8 decodes to a lone surrogate. U+0085, U+2028 and U+2029 end a line only for some YAML parsers.
 _FORBIDDEN = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _SPACES = str.maketrans("", "", "\t\n\r")
 
 
 def read_bytes(file: Path) -> bytes:
-    """The bytes of a manifest, at most 1 MiB. Raises BadInput where it cannot be read, ManifestError beyond that."""
+    """The bytes of a manifest. Raises BadInput if it cannot be read, and ManifestError if it exceeds 1 MiB."""
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -28,7 +28,7 @@ def read_bytes(file: Path) -> bytes:
     except OSError as error:
         raise BadInput(f"manifest {file} cannot be read: {error.strerror}", hint="name a readable YAML file") from None
     if len(data) > MAX_BYTES:
-        raise ManifestError((Problem(str(file), 0, 0, "", "larger than 1 MiB: keep data in files of its own"),))
+        raise ManifestError((Problem(str(file), 0, 0, "", "larger than 1 MiB: keep data in separate files"),))
     return data
 
 
@@ -42,13 +42,13 @@ def decode(data: bytes, file: str) -> str:
 
 
 def forbidden(text: str) -> str | None:
-    """Why a value cannot be carried: a character that no manifest holds, not even by an escape; None where it can."""
+    """The reason why a text contains a forbidden character, even as an escape. None if all characters are allowed."""
     match = next(_forbidden(text), None)
     return _reason(match[0]) if match else None
 
 
 def _forbidden(text: str) -> Iterator[re.Match[str]]:
-    # Printable text has none, and compiling the expression takes longer than reading a manifest.
+    # Printable text has no forbidden character. Compiling the expression takes longer than reading a manifest.
     return iter(()) if text.translate(_SPACES).isprintable() else re.finditer(_FORBIDDEN, text)
 
 

@@ -1,4 +1,4 @@
-"""The names that a manifest may give, and the words that its problems are put in."""
+"""Patterns for names in a manifest, and helpers for the text of problems."""
 
 from __future__ import annotations
 
@@ -6,35 +6,45 @@ import json
 from collections.abc import Iterable
 from itertools import islice
 
+from ..model.options import REQUIREMENT
+
 SERVICE_NAME = r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$"
 MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$"
 BLOCK_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
-PLUGIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+PLUGIN_NAME = r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,127}:)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+"""`NAME`, or `DISTRIBUTION:NAME`."""
+
+COMPARED_MODEL = r"^(serving|registered|[A-Za-z0-9][A-Za-z0-9_.-]{0,254}:[0-9]{1,9})$"
+
+IMPORT_NAME = r"^[^\W\d]\w*(\.[^\W\d]\w*)+$"
 
 REFERENCE = r"\$\{"
-"""In a JSON Schema: a variable may stand wherever text of a certain form, or a choice, is expected."""
+"""The JSON Schema accepts a variable for any text with a pattern and for any choice."""
 
 PATTERN_WORDS = {
     SERVICE_NAME: "3 to 32 lower-case letters, digits and dashes, from a letter to a letter or digit, as in Azure ML",
     MODEL_NAME: "1 to 255 letters, digits, '_', '.' and '-', starting with a letter or digit",
     BLOCK_NAME: "1 to 64 letters, digits, '_' and '-', starting with a letter",
-    PLUGIN_NAME: "1 to 64 letters, digits, '_', '.' and '-', starting with a letter or digit",
+    REQUIREMENT: 'an operator (>=, >, <=, <, ==) and a number, such as ">= 0.9"',
+    COMPARED_MODEL: "serving, registered or NAME:VERSION, such as sal_model:3",
+    IMPORT_NAME: "a module and a name in it, such as mylib.Scaler",
+    PLUGIN_NAME: "1 to 64 letters, digits, '_', '.' and '-', starting with a letter or digit, or DISTRIBUTION:NAME",
 }
 
 MAX_PROBLEMS = 100
-"""A hostile document has as many problems as values; of each kind, no more than this are put in words."""
+"""The limit of reported problems per kind. A malicious document can have as many problems as values."""
 
 _MAX_COMPARED = 50
 
 
 def quoted(text: str, limit: int = 60) -> str:
-    """Text as a message shows it: in double quotes, on one line, shortened."""
+    """Text for a message: in double quotes, on one line, shortened."""
     short = text if len(text) <= limit else f"{text[:limit]}…"
     return json.dumps(short, ensure_ascii=not short.isprintable())
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A path in the document as a message shows it: `targets.local.port`."""
+    """A path in the document for a message: `targets.local.port`."""
     return ".".join(_part(str(part)) for part in path)
 
 
@@ -43,7 +53,7 @@ def _part(text: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` (did you mean …?)` for the nearest of the first known words, or nothing."""
+    """` (did you mean …?)` with the most similar known word. Empty if none is similar."""
     from difflib import get_close_matches
 
     matches = get_close_matches(word, islice(known, _MAX_COMPARED), n=1)

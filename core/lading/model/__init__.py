@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from .context import Context as Context
     from .context import Models as Models
     from .deploying import Candidate as Candidate
+    from .deploying import DeleteStep as DeleteStep
     from .deploying import DeployRequest as DeployRequest
     from .deploying import DeployStep as DeployStep
+    from .deploying import Done as Done
     from .deploying import Failed as Failed
     from .deploying import Pending as Pending
     from .deploying import Ready as Ready
@@ -25,8 +27,24 @@ if TYPE_CHECKING:
     from .environments import Environment as Environment
     from .environments import Installs as Installs
     from .environments import Sources as Sources
+    from .evaluating import EvaluateRequest as EvaluateRequest
+    from .evaluating import Evaluation as Evaluation
+    from .evaluating import Judged as Judged
+    from .evaluating import Measured as Measured
+    from .findings import FindingSeverity as FindingSeverity
+    from .findings import PlanFindings as PlanFindings
+    from .findings import PlanRequest as PlanRequest
+    from .findings import PreflightRequest as PreflightRequest
+    from .findings import TargetFinding as TargetFinding
+    from .findings import TargetFindings as TargetFindings
+    from .findings import UpRelease as UpRelease
+    from .gating import GateRequest as GateRequest
+    from .gating import PreviousRelease as PreviousRelease
     from .imaging import Image as Image
     from .imaging import ImageRequest as ImageRequest
+    from .listing import Listed as Listed
+    from .listing import Listing as Listing
+    from .listing import ListRequest as ListRequest
     from .options import InputPath as InputPath
     from .options import IsInput as IsInput
     from .options import IsPath as IsPath
@@ -35,15 +53,27 @@ if TYPE_CHECKING:
     from .options import Means as Means
     from .options import Options as Options
     from .options import Range as Range
+    from .options import Requirements as Requirements
     from .options import Text as Text
+    from .planning import Action as Action
+    from .planning import Change as Change
+    from .planning import Drift as Drift
+    from .planning import Fate as Fate
+    from .planning import Plan as Plan
+    from .planning import PlanEffect as PlanEffect
+    from .planning import PlanFinding as PlanFinding
+    from .planning import PlannedStage as PlannedStage
+    from .planning import Setting as Setting
     from .questions import Keys as Keys
     from .questions import Logs as Logs
     from .questions import LogsRequest as LogsRequest
+    from .records import EVENT_KINDS as EVENT_KINDS
     from .records import Column as Column
     from .records import Deployment as Deployment
     from .records import Distribution as Distribution
     from .records import Event as Event
     from .records import EventKind as EventKind
+    from .records import EventMeaning as EventMeaning
     from .records import ModelReference as ModelReference
     from .records import ModelVersion as ModelVersion
     from .records import Package as Package
@@ -53,12 +83,13 @@ if TYPE_CHECKING:
     from .records import State as State
     from .records import Status as Status
     from .records import TrackedRun as TrackedRun
+    from .requirements import judge_metrics as judge_metrics
+    from .requirements import metrics_table as metrics_table
     from .services import GoldenRequest as GoldenRequest
     from .services import NoScoringUri as NoScoringUri
     from .services import ScoringUri as ScoringUri
     from .stages import ConnectRequest as ConnectRequest
     from .stages import FileContents as FileContents
-    from .stages import GateRequest as GateRequest
     from .stages import Import as Import
     from .stages import InspectRequest as InspectRequest
     from .stages import PackageRequest as PackageRequest
@@ -71,16 +102,22 @@ __getattr__, __dir__ = lazily(
     __name__,
     {
         "context": "Connection Context Models",
-        "deploying": "Candidate DeployRequest DeployStep Failed Pending Ready Verdict",
+        "deploying": "Candidate DeleteStep DeployRequest DeployStep Done Failed Pending Ready Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",
         "environments": "Environment Installs Sources",
+        "evaluating": "EvaluateRequest Evaluation Judged Measured",
+        "findings": "FindingSeverity PlanFindings PlanRequest PreflightRequest TargetFinding TargetFindings UpRelease",
+        "gating": "GateRequest PreviousRelease",
         "imaging": "Image ImageRequest",
-        "options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Text",
-        "records": "Column Deployment Distribution Event EventKind ModelReference ModelVersion Package Release Run "
-        "Shown State Status TrackedRun",
+        "listing": "Listed Listing ListRequest",
+        "options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
+        "records": "EVENT_KINDS Column Deployment Distribution Event EventKind EventMeaning ModelReference "
+        "ModelVersion Package Release Run Shown State Status TrackedRun",
+        "planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
         "questions": "Keys Logs LogsRequest",
+        "requirements": "judge_metrics metrics_table",
         "services": "GoldenRequest NoScoringUri ScoringUri",
-        "stages": "ConnectRequest GateRequest InspectRequest PackageRequest PackedFiles RegisterRequest "
-        "TrainRequest TrainedModel",
+        "stages": "ConnectRequest FileContents Import InspectRequest PackageRequest PackedFiles "
+        "RegisterRequest TrainRequest TrainedModel",
     },
 )

@@ -1,4 +1,4 @@
-"""What the framework gives to every hook."""
+"""The context of every hook."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class Models(Protocol):
     """The store's model versions, for the registry plugin of the store."""
 
     def register(self, request: RegisterRequest) -> ModelVersion:
-        """Keep a model and give it the next version; the same bytes under the same name are the same version."""
+        """Keep a model and give it the next version. The same bytes under the same name have the same version."""
 
     def get(self, name: str, version: int | None = None) -> ModelVersion | None:
-        """A model version, the newest where none is named; None where there is no such version."""
+        """A model version, by default the newest; None if the version does not exist."""
 
     def list(self, name: str | None = None) -> Sequence[ModelVersion]:
         """All versions, newest first."""
 
 
 class Connection(Protocol):
-    """A signed-in account that a family of plugins shares; what it offers is between the plugins of that family."""
+    """A signed-in account that a family of plugins shares. These plugins alone define what it offers."""
 
 
 class Context(Protocol):
-    """What the framework gives to every hook. A hook runs in a worker thread: it does not loop, sleep or print."""
+    """The framework's services for every hook. A hook runs in a worker thread: it must not loop, sleep or print."""
 
     @property
     def work(self) -> Path:
-        """A folder of this deployment's (or stage's) own; for a deployment it lasts until that is deleted."""
+        """A private folder of this deployment (or stage). It lasts until the deployment is deleted."""
 
     @property
     def deadline(self) -> datetime | None:
@@ -43,24 +43,24 @@ class Context(Protocol):
 
     @property
     def cancelled(self) -> bool:
-        """True once the user has asked to stop: end what you do and return or raise."""
+        """True once the user has asked to stop. Then end the work, and return or raise."""
 
     @property
     def connection(self) -> Any:
-        """What the connection plugin returned; None where the plugin uses none."""
+        """The return value of the connection plugin; None if the plugin uses no connection."""
 
     @property
     def models(self) -> Models:
         """The store's model versions."""
 
     def progress(self, phase: str, detail: str = "") -> None:
-        """Tell the user what is going on."""
+        """Show the user the progress of the work."""
 
     def warn(self, message: str) -> None:
-        """Tell the user what should not be overlooked."""
+        """Show the user a warning."""
 
     def secret(self, name: str) -> Secret:
-        """The value of an environment variable. Raises BadInput where it is not set."""
+        """The value of an environment variable. Raises BadInput if it is not set."""
 
     def intend(self, name: str) -> None:
         """Journal an outside effect under its deterministic name, before it happens."""
@@ -68,8 +68,8 @@ class Context(Protocol):
     def record(self, name: str, text: str) -> None:
         """Keep a text about this deployment in the store's database, before anything relies on it. For targets.
 
-        A file in `work` may be planted; what is recorded here may not. Record the digest of a file that decides what
-        runs, and compare it before the file is used.
+        Somebody else may plant a file in `work`, but cannot change this text. If a file decides what runs, record its
+        digest, and compare it before each use.
         """
 
     def recorded(self, name: str) -> str | None:

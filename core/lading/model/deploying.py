@@ -1,67 +1,80 @@
-"""What crosses the hook that deploys."""
+"""The types of the hooks that deploy and delete."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic
 
 from .environments import Environment
 from .imaging import Image
+from .options import OptionsT_co
 from .records import Deployment, Package
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the golden requests said of a candidate."""
+    """The result of the golden requests to a candidate."""
 
     up: bool
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class DeployRequest:
-    """One step of a deploy. `verdict` is set once a `Candidate` has been asked; `tags` go on the thing created.
+@dataclass(frozen=True, kw_only=True)
+class DeployRequest(Generic[OptionsT_co]):
+    """One step of a deploy. `verdict` is set after the golden requests to a `Candidate`.
 
-    `image` is the package as an image, for a target whose description asks for one. `environment` is what the target
-    installs, for one whose options say so.
+    Each object that the target creates gets the `tags`. `release` is its number in this store, for people. `release_id`
+    is unique among all stores: the target builds the names of a release's objects from the service, the package's
+    digest and this id.
+
+    `image` is an image of the package, if the target's description asks for one. `environment` is the environment that
+    the target installs, if its options say so.
     """
 
-    deployment: Deployment
+    deployment: Deployment[OptionsT_co]
     package: Package
     release: int
+    release_id: str
     tags: Mapping[str, str]
     verdict: Verdict | None = None
     image: Image | None = None
     environment: Environment | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pending:
-    """Not there yet: call again after `retry_after` seconds."""
+    """Not finished: call again after `retry_after` seconds."""
 
     phase: str
     detail: str = ""
     retry_after: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """The new release answers at `uri` while the old one serves; call again with the verdict."""
 
     uri: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ready:
     """The new release serves."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The new release will not serve. `log` holds the last lines of its own log."""
+    """The new release will not serve, or the deployment cannot be deleted. `log` holds the last lines of its log."""
 
     reason: str
     log: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """Nothing of the deployment is left."""
+
+
 DeployStep = Pending | Candidate | Ready | Failed
+DeleteStep = Pending | Done | Failed

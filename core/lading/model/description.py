@@ -1,10 +1,11 @@
-"""What a plugin says of itself, and secrets."""
+"""The description of a plugin, and secrets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from .options import Options
 
@@ -13,45 +14,97 @@ API_VERSION = 1
 
 
 class Capability(StrEnum):
-    """What a target can do beyond `lading_deploy` and `lading_scoring_uri`; the first four name their hooks."""
+    """An ability of a target beyond `lading_deploy` and `lading_scoring_uri`.
 
-    STATUS = "status"
-    LOGS = "logs"
-    KEYS = "keys"
-    DELETE = "delete"
+    A target that declares a capability with a `hook` implements that hook. `lack` is the text of a plan about a target
+    without the capability.
+    """
+
+    hook: str
+    lack: str
+
+    def __new__(cls, value: str, hook: str = "", lack: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_, member.hook, member.lack = value, hook, lack
+        return member
+
+    STATUS = "status", "lading_status", "the target cannot report the status of a deployment"
+    LOGS = "logs", "lading_logs"
+    KEYS = "keys", "lading_keys"
+    DELETE = "delete", "lading_delete"
+    LIST = "list", "lading_list", "the target cannot list the services on its platform"
+    PREFLIGHT = "preflight", "lading_preflight", "the target finds problems only during the deploy"
+    PLAN = "plan", "lading_plan", "a plan cannot show the effects of a change on the target"
     ROTATE_KEYS = "rotate_keys"
     SCORING_URI = "scoring_uri"
-    KEEPS_OLD_RELEASE = "keeps_old_release"
+    KEEPS_OLD_RELEASE = "keeps_old_release", "", "the target stops the old release before the new one is up"
 
 
 class ImageNeed(StrEnum):
-    """What a target needs of an image: that it is built on the engine that the maker uses, or that it is pushed."""
+    """The kind of image that a target needs: built on the engine of the image plugin, or pushed to a registry."""
 
     BUILT = "built"
     PUSHED = "pushed"
 
 
-@dataclass(frozen=True)
-class Description:
-    """What a plugin says of itself.
+class Role(StrEnum):
+    """The role of a plugin in a manifest. `noun` is the word for such a plugin; `hooks` are the hooks that it needs."""
 
-    `cache_version` changes when the same inputs would give another output, and `libraries` are the distributions whose
-    version shapes it; `connection` is the name of the connection plugin of its family; `api` is the contract that it
-    was written against. `image` is what a target needs of the package's image; None where it needs none.
+    noun: str
+    hooks: tuple[str, ...]
+
+    def __new__(cls, name: str, noun: str = "", *hooks: str) -> Role:
+        role = str.__new__(cls, name)
+        role._value_, role.noun, role.hooks = name, noun, hooks
+        return role
+
+    TRAIN = "train", "trainer", "lading_train", "lading_inspect"
+    EVALUATE = "evaluate", "evaluator", "lading_evaluate"
+    REGISTER = "register", "registry", "lading_register"
+    PACKAGE = "package", "packager", "lading_package"
+    IMAGE = "image", "image maker", "lading_image"
+    TARGET = "target", "target", "lading_deploy", "lading_scoring_uri"
+    CONNECTION = "connection", "connection", "lading_connect"
+    TRACK = "track", "tracker", "lading_track"
+    OBSERVER = "observer", "observer", "lading_observe"
+    GATE = "gate", "gate", "lading_gate"
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The hooks that only a plugin of this role has, if it declares their capability."""
+        return tuple(capability.hook for capability in Capability if capability.hook) if self is Role.TARGET else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """The description that a plugin gives.
+
+    `api` is the contract that the plugin was written against. `connection` is the name of the connection plugin of its
+    family. `cache_version` changes when the same inputs would give another output. `libraries` are the distributions
+    whose version affects the output. `image` is the kind of image that a target needs; None if it needs none.
+    `switch_gap` says why requests fail while a target that keeps the old release changes over to the new one; empty if
+    none fails. `role_options` is for a plugin with two roles. By role, it has the options types of the blocks that do
+    not have `options`.
     """
 
     summary: str
+    api: int
     options: type[Options] = Options
     capabilities: frozenset[Capability] = frozenset()
     connection: str | None = None
     cache_version: str = "1"
     libraries: tuple[str, ...] = ()
-    api: int = API_VERSION
     image: ImageNeed | None = None
+    switch_gap: str = ""
+    role_options: Mapping[str, type[Options]] = field(default_factory=dict)
+
+    def options_of(self, role: str) -> type[Options]:
+        """The options type of a block in which the plugin fills a role."""
+        return self.role_options.get(role, self.options)
 
 
 class Secret:
-    """A secret value: it shows itself as `***`, and only `reveal()` gives it away. It cannot be pickled."""
+    """A secret value: its text is `***`, and only `reveal()` returns the value. It cannot be pickled."""
 
     def __init__(self, value: str) -> None:
         self._value = value

@@ -1,4 +1,4 @@
-"""What another machine installs for a package: the parts that a plugin declares, and the outcome that it gets."""
+"""The installation of a package on another machine: the parts that a plugin declares, and the outcome."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sources:
-    """Where pip looks for distributions. Without any, it looks where the machine is configured to look.
+    """The sources from which pip installs. Without any, the configuration of the machine applies.
 
     `wheels` is a folder of wheels. Without an index beside it, no index is asked.
     """
@@ -23,12 +23,12 @@ class Sources:
         return self.wheels is not None and self.index_url is None and not self.extra_index_urls
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Installs:
-    """What another machine installs beside the pins of a package, and for which platform (`linux/amd64`).
+    """The requirements that another machine installs beside the pins of a package, and its platform (`linux/amd64`).
 
-    `adds` are requirements in order of preference. The first that fits the pins is installed beside them; none is
-    when a pin names one of them.
+    `adds` are requirements in order of preference. The first that fits the pins is installed beside them. If a pin
+    names one of them, none is installed.
     """
 
     platform: str = "linux/amd64"
@@ -36,9 +36,9 @@ class Installs:
     sources: Sources = Sources()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Requirements that were found to fit together: the pins of a package and `added`, which is empty without any.
+    """Requirements that fit together: the pins of a package and `added`, which can be empty.
 
     `note` says why that one was chosen, when there was a choice.
     """

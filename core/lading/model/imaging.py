@@ -1,42 +1,46 @@
-"""What crosses the hook that makes images."""
+"""The types of the hook that makes images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Generic
 
 from .environments import Environment
-from .options import Options
+from .options import Json, OptionsT_co
 from .records import Package
 
 
-@dataclass(frozen=True)
-class ImageRequest:
+@dataclass(frozen=True, kw_only=True)
+class ImageRequest(Generic[OptionsT_co]):
     """A package to be made into an image for `service`; `tags` go on the image as labels.
 
-    `push` says whether the image must end in a registry (True), must stay where it is built (False), or whether the
-    options of the plugin decide that (None). `environment` is what the image installs, if the options say so.
+    `push` is True if the image must end in a registry, and False if it must stay on the engine that builds it. If it is
+    None, the options of the plugin decide. `environment` is the environment that the image installs, if the options say
+    so.
     """
 
     package: Package
-    options: Options
+    options: OptionsT_co
     service: str
     tags: Mapping[str, str]
     push: bool | None = None
     environment: Environment | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Image:
     """A container image that serves a package on port 5001.
 
-    `reference` is what an engine runs or pulls: `repository@sha256:…` once it is pushed, else the image's id or a name
-    with a tag. `digest` is the `sha256:…` that names its content there: of the manifest in the registry once it is
-    pushed, else of the image's configuration. `platform` is such as `linux/amd64`; `registry` is the host to pull from,
-    empty where the image was not pushed.
+    `reference` is the reference that an engine runs or pulls. For a pushed image it is `repository@sha256:…`, else the
+    image's id or a name with a tag. `digest` is the `sha256:…` of its content: for a pushed image that of the manifest
+    in the registry, else that of the image's configuration. `platform` has the form `linux/amd64`. `registry` is the
+    host to pull from; it is empty if the image was not pushed. `extra` holds facts of the platform that have no field
+    here, as JSON.
     """
 
     reference: str
     digest: str
     platform: str
     registry: str = ""
+    extra: Mapping[str, Json] = field(default_factory=dict)

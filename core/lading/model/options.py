@@ -1,4 +1,4 @@
-"""What a plugin's options are made of.
+"""The parts of a plugin's options.
 
 Nothing here imports pydantic: a manifest that is already known to be valid is read without it. The constraints speak
 pydantic's protocol (`__get_pydantic_core_schema__`), which is called only when a manifest is checked.
@@ -6,13 +6,17 @@ pydantic's protocol (`__get_pydantic_core_schema__`), which is called only when 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from .environments import Installs
+else:
+    from typing import TypeVar
 
 Json = Any
 """A JSON value: None, bool, int, float, str, a list of them or a mapping of str to them."""
@@ -26,7 +30,7 @@ class Options:
         >>> from dataclasses import dataclass
         >>> from typing import Annotated
         >>> @dataclass(frozen=True)
-        ... class HarbourOptions(Options):
+        ... class AcmeOptions(Options):
         ...     port: Annotated[int, Range(ge=0, le=65535)] = 0
         ...     '''Port to listen on; 0 picks a free one.'''
     """
@@ -37,27 +41,49 @@ class Options:
         "use_attribute_docstrings": True,
     }
 
+    deploy_only: ClassVar[tuple[str, ...]] = ("env",)
+    """Names of a target's options that only a deploy needs. If a variable in such an option is not set, the other
+    commands see `${NAME}` as it is written. Never name an option that says where the service is: `delete` would look in
+    another place.
+    """
+
     @property
     def cannot_record(self) -> str:
-        """Of a trainer's options: why no golden requests can be recorded with them, in words that a hint may follow.
+        """For a trainer's options: why no golden requests can be recorded with them, in words that a hint may follow.
 
-        Empty where they can be, or where that shows in the training alone.
+        Empty if they can be recorded, or if only the training can show it.
+        """
+        return ""
+
+    @property
+    def nothing_held_out(self) -> str:
+        """For a trainer's options: why no rows were held out to evaluate on, in words that a hint may follow.
+
+        Empty if the evaluator can find the held-out rows again.
+        """
+        return ""
+
+    def unknown_metric(self, name: str, training: Options | None) -> str:  # noqa: ARG002 - for subclasses
+        """For an evaluator's options: why no model of `training` has the metric `name`, with the known names.
+
+        Empty if it may have it. `training` is None for a finished model.
         """
         return ""
 
     @property
     def installs(self) -> Installs | None:
-        """Of a target or an image: what another machine installs under these options; None when it installs nothing.
+        """For a target or an image: the installation on another machine with these options, or None.
 
-        The framework finds out whether that can be installed before it asks anything of the target.
+        The framework checks that it can be installed before it calls another hook of the target.
         """
         return None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
-        """The docstrings of inherited fields too: pydantic reads those in a class's own source alone.
+        """Add the docstrings of inherited fields, because pydantic reads only those in a class's own source.
 
-        The docstring of the class, which pydantic renders from 2.13 on, is left out: every pydantic makes one schema.
+        Pydantic adds the docstring of the class from 2.13 on. It is removed, so that every version makes the same
+        schema.
         """
         from pydantic import TypeAdapter
 
@@ -70,6 +96,12 @@ class Options:
                 if "description" in field:
                     fields[name].setdefault("description", field["description"])
         return reference
+
+
+if TYPE_CHECKING:  # Python has a default of a type variable from 3.13 on
+    OptionsT_co = TypeVar("OptionsT_co", bound=Options, covariant=True, default=Options)
+else:
+    OptionsT_co = TypeVar("OptionsT_co", covariant=True)
 
 
 class Range:
@@ -91,7 +123,11 @@ class Range:
 
 
 class Text:
-    """Rules for a string: `pattern` (a regular expression that the whole string matches, with ^ and $) and lengths."""
+    """Rules for a string: lengths, and a regular expression, `pattern`.
+
+    As in JSON Schema, the string may match anywhere. A pattern that the whole string must match begins with ^ and ends
+    with $.
+    """
 
     def __init__(self, *, pattern: str | None = None, min_length: int = 0, max_length: int | None = None) -> None:
         self.rules: dict[str, Any] = {"min_length": min_length}
@@ -105,10 +141,10 @@ class Text:
 
 
 class Means:
-    """What a number stands for, in words that plugins share, where each may have a name and a unit of its own for it.
+    """The meaning of a number in words that plugins share. Each plugin may have another name and unit for it.
 
-    `unit` is what one of the option's own is in the shared words: `Means("seconds to score", unit=0.001)` for
-    milliseconds. A plan that compares two targets finds an option under its other name by this.
+    `unit` is one unit of the option in the shared unit: `Means("seconds to score", unit=0.001)` for milliseconds. A
+    plan that compares two targets uses it to find an option under its other name.
     """
 
     def __init__(self, what: str, *, unit: float = 1) -> None:
@@ -127,11 +163,20 @@ class IsPath:
 
 
 class IsInput(IsPath):
-    """Marks a path that a stage reads: required to exist, and digested into the key."""
+    """Marks a path that a stage reads. It must exist, and its digest is part of the cache key."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {**super().__get_pydantic_json_schema__(schema, handler), "exists": True}
 
 
 ManifestPath = Annotated[Path, IsPath()]
 """A file or folder named in a manifest, relative to it, that need not exist. A plugin receives it absolute."""
 
 InputPath = Annotated[Path, IsInput()]
-"""The same, for one that must exist and that a stage reads."""
+"""A file or folder like a `ManifestPath`, which must exist because a stage reads it."""
+
+REQUIREMENT = r"^(>=|<=|==|>|<) *[-+]?([0-9]{1,99}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
+"""An operator and a number with so few digits that it is finite."""
+
+Requirements = Mapping[str, Annotated[str, Text(pattern=REQUIREMENT)]]
+"""The requirement on each metric: `r2: ">= 0.9"`. `lading.judge_metrics` compares metrics with it."""

@@ -1,10 +1,10 @@
-"""What a plan says: what a deploy would do, why, and what a target's settings are worth on another target."""
+"""The types of a plan: the stages of a deploy, the reasons, and the settings of a target on another target."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Action(StrEnum):
-    """What will happen to what a stage gave. `update` keeps the old until the new is there, `replace` cannot."""
+    """The effect on the output of a stage. `update` keeps the old output until the new one exists; `replace` cannot."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -32,15 +32,15 @@ SYMBOLS: Mapping[str, str] = {
     Action.REUSE: "=",
     Action.LEAVE: ".",
 }
-"""The sign of each action, for people in a hurry."""
+"""The sign of each action in the output of `lading plan`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change(Shown):
-    """An input of a stage that is not what it was: `field` is dotted, as the manifest has it where it stands there.
+    """A changed input of a stage. `field` has dots between its parts, as in the manifest if the input is in it.
 
-    `old` and `new` are None where there was or is none. Of files they are digests, and of what came from a variable
-    the reference; `note` then says what changed.
+    `old` and `new` are None if the input did not or does not exist. For a file they are digests, and for a value of a
+    variable the reference; then `note` names the change.
     """
 
     field: str
@@ -58,9 +58,9 @@ class Change(Shown):
         return f"~ {self.field}: {_short(self.old)} → {_short(self.new)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Drift(Shown):
-    """Where the target contradicts the store: what the store believes, and what the target says."""
+    """A contradiction between the store and the target: the value in the store, and the value of the target."""
 
     field: str
     believed: str | None
@@ -70,12 +70,38 @@ class Drift(Shown):
         return f"! {self.field}: the store has {_short(self.believed)}, the target {_short(self.found)}"
 
 
-@dataclass(frozen=True)
-class PlannedStage(Shown):
-    """What will happen in one stage, on one target where the stage is `deploy`.
+class PlanEffect(StrEnum):
+    """The effect of a change on a target. A deploy with a refused change ends before it trains."""
 
-    `known_after` names the earlier stage whose output decides whether this one runs at all; it is empty where that is
-    certain. `outputs` are None where they are known only once the stage has run. `key` is a digest of `inputs`, with
+    REFUSED = "refused"
+    """The target cannot change this in place."""
+    GAP = "gap"
+    """The service does not answer while the new release replaces the old one."""
+    LEFT = "left"
+    """Something stays at the old place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanFinding(Shown):
+    """A finding about a change; `option` and `hint` are those of a `TargetFinding`."""
+
+    message: str
+    effect: PlanEffect
+    option: str | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.effect}: {self.message}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedStage(Shown):
+    """The plan of one stage; for the stage `deploy`, on one target.
+
+    `findings` are the target's findings about the change.
+
+    `known_after` names the earlier stage whose output decides whether this one runs at all; it is empty if that is
+    certain. `outputs` are None if they are known only after the stage has run. `key` is a digest of `inputs`, with
     the values of variables; `release` is the one that is up now.
     """
 
@@ -86,6 +112,7 @@ class PlannedStage(Shown):
     known_after: str = ""
     changes: tuple[Change, ...] = ()
     drift: tuple[Drift, ...] = ()
+    findings: tuple[PlanFinding, ...] = ()
     outputs: Mapping[str, str | None] = field(default_factory=dict)
     release: int | None = None
     key: str = ""
@@ -93,12 +120,19 @@ class PlannedStage(Shown):
 
     @property
     def subject(self) -> str:
-        """The stage as people call it: `train`, `deploy to local`."""
+        """The name of the stage in messages: `train`, `deploy to local`."""
         return f"{self.stage} to {self.target}" if self.target else self.stage
+
+    @property
+    def details(self) -> Iterator[str]:
+        """The changes and the outputs of the stage, one per line."""
+        yield from map(str, (*self.changes, *self.drift, *self.findings))
+        for name, value in self.outputs.items():
+            yield f"{name}: {value if value is not None else f'known after {self.stage}'}"
 
 
 class Fate(StrEnum):
-    """What becomes of a setting on another target."""
+    """The fate of a setting on another target."""
 
     KEPT = "kept"
     MAPPED = "mapped"
@@ -106,9 +140,9 @@ class Fate(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setting(Shown):
-    """One setting or capability of the target `origin`, and what becomes of it on `target`."""
+    """One setting or capability of the target `origin`, and its fate on `target`."""
 
     origin: str
     target: str
@@ -118,16 +152,16 @@ class Setting(Shown):
 
     @property
     def lost(self) -> bool:
-        """Whether it does not come through whole."""
+        """Whether it is lost in whole or in part."""
         return self.fate in (Fate.LOSSY, Fate.UNSUPPORTED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `deploy` would do now, stage by stage.
+    """The actions of a `deploy` now, stage by stage.
 
-    `settings` compares a target with the one that its service comes from. `inputs` is what the manifest says beside
-    the stages (samples, connections, gates, observers), and `key` its digest.
+    `settings` compares a target with the one that its service comes from. `inputs` are the parts of the manifest
+    besides the stages (samples, connections, gates, observers), and `key` is their digest.
     """
 
     manifest: str
@@ -147,8 +181,16 @@ class Plan:
 
     @property
     def losses(self) -> tuple[Setting, ...]:
-        """The settings that do not come through whole."""
+        """The settings that are lost in whole or in part."""
         return tuple(setting for setting in self.settings if setting.lost)
+
+    def lines(self, target: str | None = None) -> Iterator[str]:
+        """The stages as `lading plan` prints them. With `target`, only the deploy to that target is included."""
+        stages = [stage for stage in self.stages if target is None or stage.target in ("", target)]
+        width = max((len(stage.subject) for stage in stages), default=0)
+        for stage in stages:
+            yield f"{SYMBOLS[stage.action]:<3} {stage.subject:<{width}}  {stage.reason}"
+            yield from (f"      {line}" for line in stage.details)
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -160,11 +202,11 @@ class Plan:
 
 
 def _changed(stage: PlannedStage) -> str:
-    return "; ".join(map(str, (*stage.changes, *stage.drift)))
+    return "; ".join(map(str, (*stage.changes, *stage.drift, *stage.findings)))
 
 
 def _short(value: Json) -> str:
-    """A value as people read it: a digest by its beginning."""
+    """A value in readable form. A digest is shortened."""
     if value is None:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)

@@ -1,34 +1,36 @@
-"""What crosses the hooks that ask a target for logs and keys."""
+"""The types of the hooks that ask a target for logs and keys."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic
 
 from .description import Secret
+from .options import OptionsT_co
 from .records import Deployment
 
 
-@dataclass(frozen=True)
-class LogsRequest:
-    """`tail` lines from the end, or what came after `cursor`, which an earlier answer gave."""
+@dataclass(frozen=True, kw_only=True)
+class LogsRequest(Generic[OptionsT_co]):
+    """`tail` lines from the end, or the lines after the `cursor` of an earlier answer."""
 
-    deployment: Deployment
+    deployment: Deployment[OptionsT_co]
     tail: int = 100
     cursor: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Logs:
     lines: tuple[str, ...]
     cursor: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Keys:
-    """What a request must carry; no primary one where the deployment asks for none.
+    """The keys for requests; `primary` is None if the deployment does not ask for a key.
 
-    `expires` is set for a token, which is asked for anew each time (UTC).
+    `expires` (UTC) is set for a token, which is requested again each time.
     """
 
     primary: Secret | None

@@ -1,4 +1,4 @@
-"""What the stages leave behind: runs, model versions, packages, deployments, events. All frozen, all serialisable."""
+"""The records of the stages: runs, model versions, packages, deployments, events. All are frozen and serialisable."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal
 
-from .options import Json, Options
+from .options import Json, OptionsT_co
 from .services import GoldenRequest
 
 
 class Shown:
-    """A record that a notebook shows as a table of its fields, those that `repr` shows."""
+    """A record that a notebook shows as a table, with the fields that `repr` shows."""
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -24,7 +24,7 @@ class Shown:
         return f"<table>{''.join(rows)}</table>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """A feature or the label, as the model was trained on it. `dtype` is NumPy's name: float64, int64, object, ..."""
 
@@ -32,7 +32,7 @@ class Column:
     dtype: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Distribution:
     """An installed distribution: its version and its unconditional and conditional requirements (PEP 508)."""
 
@@ -40,7 +40,7 @@ class Distribution:
     requires: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelReference:
     """A model version in a registry, as that registry names it."""
 
@@ -50,22 +50,22 @@ class ModelReference:
     url: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrackedRun:
-    """A run as a tracker keeps it: its id there and, where it has one, the page a person can open."""
+    """A run in a tracker: its id there and, if it has one, its page for people."""
 
     tracker: str
     id: str
     url: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run(Shown):
     """One execution of `train`. `state` is running, finished or failed.
 
-    `inputs` maps the path of each file that the manifest names to its sha256. `reads` does so for what else the
-    training read: files by their paths in the project, a folder with the digest of its listing, and None for a file
-    that did not exist.
+    `inputs` maps the path of each file that the manifest names to its sha256. `reads` does the same for everything else
+    that the training read: files by their paths in the project, and folders with the digest of their listing. A file
+    that did not exist has None.
     """
 
     id: str
@@ -84,13 +84,17 @@ class Run(Shown):
     tracked: tuple[TrackedRun, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelVersion(Shown):
     """A registered, immutable model. `file` is read-only and lies in the store; `sha256` is of its bytes.
 
-    `distributions` is what was installed when the model was trained (or, for a finished model, registered): the pins
-    of every package of this model come from it. `modules` are source files that the model needs where it is scored.
-    `samples` are golden requests that were recorded when it was trained.
+    `file` may be a folder. `sha256` is then the digest of the list of its files, and `lading.model_files(file,
+    file_name)` gives them by their paths below `AZUREML_MODEL_DIR`.
+
+    `distributions` are those that were installed when the model was trained (or, for a finished model, registered). The
+    pins of every package of this model come from them. `modules` are source files that the model needs for scoring.
+    `samples` are golden requests that were recorded when it was trained. `scoring` is the scoring script of its
+    trainer. A package uses it unless the manifest names another one.
     """
 
     name: str
@@ -111,15 +115,16 @@ class ModelVersion(Shown):
     modules: tuple[Path, ...] = ()
     references: tuple[ModelReference, ...] = ()
     samples: tuple[GoldenRequest, ...] = field(default=(), repr=False)
+    scoring: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Package(Shown):
     """The deployable bundle of one model version.
 
-    `folder` (read-only, in the store) holds `azureml-app/` with the scoring script, `conda.yml`, `requirements.txt`
-    and `package.json`; the model file is laid out beside it by `lading.lay_out`. `digest` covers these files and the
-    model's name, file name and sha256, and nothing else.
+    `folder` (read-only, in the store) holds `azureml-app/` with the scoring script, `conda.yml`, `requirements.txt` and
+    `package.json`; the model is laid out beside it by `lading.lay_out`. `digest` covers these files and the model's
+    name, file name and sha256, and no other data.
     """
 
     digest: str
@@ -130,31 +135,34 @@ class Package(Shown):
     requirements: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Deployment:
+@dataclass(frozen=True, kw_only=True)
+class Deployment(Generic[OptionsT_co]):
     """One service on one target block. `service` is its remote name; `release` is None before the first one.
 
-    `written` is the block of its options with `${NAME}` as the manifest has it, for what a target keeps.
+    A plugin names its options type, as in `Deployment[MyOptions]`, and the same in each request with options. `written`
+    is the block of the options with `${NAME}` as in the manifest, for records that a target keeps.
     """
 
     service: str
     target: str
-    options: Options
+    options: OptionsT_co
     release: int | None = None
     package_digest: str | None = None
     model_sha256: str | None = None
     written: Mapping[str, Json] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Release(Shown):
     """A numbered entry in a deployment's history.
 
-    `state` is pending, up, superseded, refused (a golden request was answered wrongly, or not at all), failed or
-    deleted. `restores` is the number of the earlier release whose package it brought up again. `golden_requests` are
-    those it was accepted with, with `${NAME}` as the manifest wrote it; None where it never came up.
+    `number` counts in this store; `id` is unique among all stores. `state` is pending, up, superseded, refused (a
+    golden request was answered wrongly, or not at all), failed or deleted. `restores` is the number of the earlier
+    release whose package it deployed again. `golden_requests` are those that it was accepted with, with `${NAME}` as in
+    the manifest; None if it never came up.
     """
 
+    id: str
     service: str
     target: str
     number: int
@@ -171,7 +179,7 @@ class Release(Shown):
 
 
 class State(StrEnum):
-    """What a target says of a deployment."""
+    """The state of a deployment, as its target reports it."""
 
     ABSENT = "absent"
     PENDING = "pending"
@@ -181,14 +189,19 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Status(Shown):
-    """A deployment as its target sees it; the digests come from the target's own tags, never from the store."""
+    """A deployment as its target sees it; digests and release id come from the target's own tags, not from the store.
+
+    `extra` holds facts of the platform that have no field here, as JSON.
+    """
 
     state: State
     package_digest: str | None = None
     model_sha256: str | None = None
+    release_id: str | None = None
     detail: str = ""
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 EventKind = Literal[
@@ -203,10 +216,41 @@ EventKind = Literal[
     "release.rolled_back",
     "release.deleted",
 ]
-"""What can happen."""
+"""The kinds of events. Options that list kinds are checked against it."""
+
+Severity = Literal["debug", "info", "warning", "error"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class EventMeaning:
+    """The meaning of a kind of events.
+
+    `word` is its text on the screen; an event of the kind `progress` brings its own text. `ends_stage` means that the
+    stage ends with it: well, or badly if it is an error. `passing` means that it matters only until the next event.
+    """
+
+    word: str
+    severity: Severity = "info"
+    ends_stage: bool = False
+    passing: bool = False
+
+
+EVENT_KINDS: Mapping[EventKind, EventMeaning] = {
+    "stage.started": EventMeaning(word="started", passing=True),
+    "stage.reused": EventMeaning(word="unchanged", ends_stage=True),
+    "stage.finished": EventMeaning(word="done", ends_stage=True),
+    "stage.failed": EventMeaning(word="failed", severity="error", ends_stage=True),
+    "progress": EventMeaning(word="", severity="debug", passing=True),
+    "warning": EventMeaning(word="warning", severity="warning"),
+    "release.up": EventMeaning(word="up", ends_stage=True),
+    "release.refused": EventMeaning(word="refused", severity="error"),  # a stage.failed follows
+    "release.rolled_back": EventMeaning(word="rolled back", severity="warning"),
+    "release.deleted": EventMeaning(word="deleted"),
+}
+"""Every kind with its meaning. A test compares it with `EventKind` and with the events that the engine emits."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """Something the engine did; `fields` is JSON."""
 
@@ -223,4 +267,4 @@ OnEvent = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Take no notice of an event."""
+    """Ignore an event."""

@@ -1,4 +1,4 @@
-"""What crosses the hooks that ask a deployment something."""
+"""The types of the hooks that ask a deployment for something."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .options import Json
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GoldenRequest:
     """A request whose answer is known. `tolerance` is relative, for floats."""
 
@@ -17,15 +17,19 @@ class GoldenRequest:
     tolerance: float = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoringUri:
-    """Where a deployment answers: from outside, from inside its network, and one per device where it has several."""
+    """The addresses of a deployment: from outside, from inside its network, and one for each device.
+
+    `extra` holds facts of the platform that have no field here, as JSON.
+    """
 
     uri: str
     internal: str | None = None
     devices: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NoScoringUri:
     reason: str

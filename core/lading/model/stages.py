@@ -1,36 +1,25 @@
-"""What crosses the hooks of connections, gates and the stages up to the package."""
+"""The types of the hooks of connections and of the stages up to the package."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic
 
-from .options import Json, Options
+from .options import Json, OptionsT_co
 from .records import Column, Distribution, ModelReference, ModelVersion, Run
 from .services import GoldenRequest
 
 
-@dataclass(frozen=True)
-class ConnectRequest:
+@dataclass(frozen=True, kw_only=True)
+class ConnectRequest(Generic[OptionsT_co]):
     name: str
-    options: Options
+    options: OptionsT_co
 
 
-@dataclass(frozen=True)
-class GateRequest:
-    """A stage that is about to start; for `deploy` with its target and package. `folder` is the manifest's."""
-
-    service: str
-    stage: str
-    options: Options
-    target: str = ""
-    package_digest: str | None = None
-    folder: Path = Path()
-
-
-@dataclass(frozen=True)
-class TrainRequest:
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest(Generic[OptionsT_co]):
     """`folder` is empty and the trainer's own; `name` is the manifest's.
 
     `samples` is how many golden requests to record: rows of the training data, spread over it, at most as many as it
@@ -41,33 +30,43 @@ class TrainRequest:
     """
 
     name: str
-    options: Options
+    options: OptionsT_co
     folder: Path
     samples: int = 0
     project: Path = Path()
     named: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Import:
     """A global that loading a model file would import.
 
-    `kind` is `known` (of the framework's own libraries), `dangerous` (it can run code, or reach files or a network) or
-    `other`.
+    `kind` is `known` (listed as harmless), `dangerous` (it can run code, or reach files or a network) or `other`. A
+    model with an import that is not known is refused, unless the manifest trusts it. The module and the name are `?` if
+    the file composes them while it is loaded.
     """
 
     module: str
     name: str
     kind: str
 
+    @property
+    def path(self) -> str:
+        """The name as a manifest writes it under `register: trust`."""
+        return f"{self.module}.{self.name}"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class FileContents:
-    """What a model file holds, read without loading it.
+    """The content of a model, read without loading it.
 
-    `format` names its compression (`raw` for none); `protocol` is pickle's, None where the file is no pickle; `size` is
-    in bytes, as stored. `classes` are dotted names. `complete` is False where the file could not be followed to its
-    end: what comes after that place is not known.
+    `format` names its compression (`raw` for none); `protocol` is that of pickle, None if the file is not a pickle;
+    `size` is in bytes, as stored. `classes` are dotted names. `complete` is False if the file could not be read to its
+    end: then the rest of it is not known. `is_pickle` is False for a file that every unpickler rejects before it
+    imports anything. Such a file is complete.
+
+    For a model that is a folder, `format` is `folder` and `size` counts all files. `files` has each pickle in it by its
+    name, beginning with the folder's; `classes`, `imports` and `complete` cover all of them.
     """
 
     format: str
@@ -76,18 +75,32 @@ class FileContents:
     classes: tuple[str, ...]
     imports: tuple[Import, ...]
     complete: bool
+    files: Mapping[str, FileContents] = field(default_factory=dict)
+    is_pickle: bool = True
 
     @property
     def dangerous(self) -> tuple[Import, ...]:
         """The imports that can run code, or reach files or a network."""
         return tuple(found for found in self.imports if found.kind == "dangerous")
 
+    @property
+    def unknown(self) -> tuple[Import, ...]:
+        """The imports that are not listed as harmless."""
+        return tuple(found for found in self.imports if found.kind != "known")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """A model file and what was learnt about it. `modules` are source files that scoring needs (a training script).
+    """A model and the facts about it. `modules` are source files that scoring needs (a training script).
 
-    `contents` is told by trainers that can read a model file without loading it, and only for a finished one.
+    `file` is one file, or a folder that holds only the files of the model. It lies in `request.folder`, and no link
+    leads to it; `lading_inspect` returns its `request.file`. Every file system must be able to keep its name unchanged.
+    The framework keeps a copy: the names and bytes of its files, but no links, modes, empty folders or `__pycache__`.
+
+    A number in `parameters` or `metrics` that is not finite is kept as None.
+    Trainers that can read a model file without loading it give `contents`, for a finished one only.
+    `scoring` is the scoring script of the framework: a Python file in `request.folder`, with `init()` and
+    `run(raw_data)`. A packager uses it unless the manifest names another script. `lading_inspect` returns none.
     `samples` are the golden requests that were asked for: one each of the form `{"data": [[…]]}`, with the list of one
     prediction as its response.
     `reads` are the files and folders of the project that the training read beside the named ones, each with the text
@@ -106,21 +119,26 @@ class TrainedModel:
     contents: FileContents | None = None
     samples: tuple[GoldenRequest, ...] = ()
     reads: Mapping[Path, str] | None = field(default_factory=dict)
+    scoring: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InspectRequest:
-    """A finished model file, which must be described without being loaded."""
+    """A finished model, a file or a folder, which must be described without being loaded."""
 
     file: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RegisterRequest:
     """A model to register. `file` has `sha256`; `reference` is the store's own version, None for the store itself.
 
-    `samples` are the golden requests that were recorded when it was trained. Where there are none, a registry that is
-    not the store is given the manifest's, with `${NAME}` as written.
+    `file` may be a folder; `lading.model_files(file, file_name)` gives the files of either kind.
+
+    `samples` are the golden requests that were recorded when it was trained. If there are none, a registry other than
+    the store gets the manifest's, with `${NAME}` as written.
+
+    `scoring` is the scoring script that the trainer returned. A registry need not keep it.
     """
 
     name: str
@@ -139,20 +157,21 @@ class RegisterRequest:
     modules: tuple[Path, ...] = ()
     samples: tuple[GoldenRequest, ...] = ()
     reference: ModelReference | None = None
+    scoring: Path | None = None
 
 
-@dataclass(frozen=True)
-class PackageRequest:
+@dataclass(frozen=True, kw_only=True)
+class PackageRequest(Generic[OptionsT_co]):
     """`folder` is empty; the packager writes `azureml-app/` and the environment files into it."""
 
     model: ModelVersion
-    options: Options
+    options: OptionsT_co
     folder: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PackedFiles:
-    """What a packager wrote: the scoring script relative to `azureml-app/`, and the pinned requirements."""
+    """The output of a packager: the scoring script relative to `azureml-app/`, and the pinned requirements."""
 
     scoring_script: str
     python: str

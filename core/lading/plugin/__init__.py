@@ -1,1 +1,1 @@
-"""The contract with plugins: the hook specifications, and how a plugin is found, bound and judged."""
+"""The contract with plugins: the hook specifications, and how a plugin is found, bound and checked."""

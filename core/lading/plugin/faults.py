@@ -1,79 +1,123 @@
-"""A plugin's fault in words: what broke, which field is of a wrong type, and what to do about it."""
+"""Describe a plugin's fault: what broke, which field has a wrong type, and how to repair it."""
 
 from __future__ import annotations
 
-import builtins
-import sys
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import LadingError
+from ..errors import LadingError, Transient
+from ..model import Candidate, ScoringUri
 
-_LONGEST = 1000  # characters of an exception's text: some hold a whole response
+if TYPE_CHECKING:
+    from ..model import Keys
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_LONGEST = 1000  # characters of an exception's text, because some contain a whole response
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says, on one line and without control characters."""
+    """The text of an exception on one line, without control characters."""
     if isinstance(error, LadingError):
         return error.message
     try:
         text = str(error)
-    except Exception:  # whoever wrote the exception wrote its text as well
+    except Exception:  # the plugin's own exception class makes this text, so it can fail too
         text = ""
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST]
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
 
 
+def full_disk(error: BaseException) -> Transient | None:
+    """The failure in words if a disk has no space or no inodes left; None for any other error."""
+    if not isinstance(error, OSError):
+        return None
+    path, text = error.filename, str(error)
+    if error.errno is None and error.args and isinstance(error.args[0], list):  # `shutil.copytree` lists its failures
+        (_source, path, text), *_more = error.args[0]
+    full = next((code for code in _FULL if error.errno == code or os.strerror(code) in text), None)
+    if full is None:
+        return None
+    return Transient(
+        f"{path or 'a file'}: {os.strerror(full).lower()}", hint="free some space, then run the same command again"
+    )
+
+
 def remedy(distribution: str, error: BaseException) -> str:
-    """The next step for whoever installed the distribution, whose extras are read where a module is missing."""
+    """The next step for the user. If a module is missing, the distribution's extras are read to find it."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         extras = tuple(_extras(distribution, error.name))
         if extras:
             return " or ".join(f"pip install '{distribution}[{extra}]'" for extra in extras)
     elif isinstance(error, ImportError) and error.name == "lading":
         return f"{distribution} may need a newer Lading: pip install --upgrade lading; -v shows where it fails"
-    return f"repair or uninstall {distribution}, or tell its authors; -v shows where it fails"
+    return f"repair or uninstall {distribution}, or report it to its authors; -v shows where it fails"
 
 
-def misfit(answer: object, kind: type) -> str | None:
-    """The first field of a record that is not of the type which `kind` declares for it, in words.
-
-    What a sequence or a mapping holds is left open.
-    """
-    if not is_dataclass(kind):
-        return None
-    names = {**vars(builtins), **vars(sys.modules[kind.__module__]), "None": type(None)}
-    for field in fields(kind):
-        value, declared = getattr(answer, field.name), str(field.type)
-        if not isinstance(value, tuple(_classes(declared, names))):
-            return f"{kind.__name__}.{field.name} is {type(value).__name__}, not {declared}"
+def unusable(answer: object) -> str | None:
+    """The first address of an answer that no HTTP request can use, in words."""
+    kind = type(answer).__name__
+    if isinstance(answer, Candidate | ScoringUri):
+        devices = answer.devices if isinstance(answer, ScoringUri) else {}
+        addresses = {"uri": answer.uri, **{f"devices[{name!r}]": uri for name, uri in devices.items()}}
+        wrong = next((item for item in addresses.items() if not _is_http(item[1])), None)
+        return f"{kind}.{wrong[0]} is {wrong[1]!r}, which is not an http address with a host" if wrong else None
     return None
 
 
+def unusable_key(keys: Keys) -> str | None:
+    """The first key that no HTTP header can hold, in words; the key is not shown."""
+    given = {"primary": keys.primary, "secondary": keys.secondary}
+    name = next((name for name, key in given.items() if key and not _is_plain(key.reveal())), None)
+    return f"Keys.{name} is not a value of an HTTP header" if name else None
+
+
+def _is_http(address: object) -> bool:
+    from urllib.parse import urlsplit
+
+    if not isinstance(address, str) or not _is_plain(address) or " " in address:
+        return False
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname, parts.port  # a port that is not a number raises
+    except ValueError:
+        return False
+    labels = (host or "").removesuffix(".").split(".")
+    return parts.scheme in ("http", "https") and all(0 < len(label) < 64 for label in labels)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 def strange_argument(loaded: object, contract: Mapping[str, Callable[..., object]]) -> str | None:
-    """The first hook that asks for what the contract does not give to it, in words."""
+    """Describe the first hook with an argument that the contract does not have."""
     import inspect
 
     for hook in (name for name in contract if hasattr(loaded, name)):
         given, asked = (inspect.signature(found).parameters for found in (contract[hook], getattr(loaded, hook)))
         strange = [name for name in asked if name not in given and asked[name].default is inspect.Parameter.empty]
         if strange:
-            return f"asks {hook} for '{strange[0]}'; what that is given is {', '.join(given) or 'nothing'}"
+            return f"takes '{strange[0]}' in {hook}, whose arguments are {', '.join(given) or 'none'}"
     return None
 
 
-def _classes(declared: str, names: dict[str, Any]) -> Iterator[type]:
-    for alternative in declared.split(" | "):
-        found = names.get(alternative.partition("[")[0], Any)
-        yield object if found is Any else found
-        if found is float:
-            yield int
+def special_kind(function: object) -> str | None:
+    """The kind of a function whose call does not run its body; None for a plain function."""
+    import inspect
+
+    kinds: dict[str, Callable[[Any], bool]] = {
+        "a coroutine function": inspect.iscoroutinefunction,
+        "an async generator function": inspect.isasyncgenfunction,
+        "a generator function": inspect.isgeneratorfunction,
+    }
+    return next((kind for kind, is_kind in kinds.items() if is_kind(function)), None)
 
 
 def _extras(distribution: str, module: str) -> list[str]:
-    """The extras that bring a missing module: by name, else every one that is not wholly installed."""
+    """The extras that provide a missing module: by name, else every extra that is not completely installed."""
     lacking = dict(_lacking(distribution))
     top = _letters(module.partition(".")[0])
     named = [extra for extra, names in lacking.items() if any(top in _letters(name) for name in (extra, *names))]
@@ -81,7 +125,7 @@ def _extras(distribution: str, module: str) -> list[str]:
 
 
 def _lacking(distribution: str) -> Iterator[tuple[str, list[str]]]:
-    """Each extra of a distribution with the requirements of it that are not installed."""
+    """Each extra of a distribution with its requirements that are not installed."""
     from importlib.metadata import PackageNotFoundError, metadata, requires
 
     from packaging.requirements import InvalidRequirement, Requirement

@@ -1,4 +1,4 @@
-"""What a plugin turns out to be once it is imported, which a process of its own does for each."""
+"""Import each plugin in a separate process to find out whether it works."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def probe(plugin: Installed, *, timeout: float) -> dict[str, Json]:
-    """Import a plugin in a child process and return what it says of itself, or why it is broken as its `problem`.
+    """Import a plugin in a child process and return its description, or the reason why it is broken as its `problem`.
 
-    `timeout` is in seconds. `printed` is what came out while it was imported.
+    `timeout` is in seconds. `printed` is the output of the import.
     """
     from tempfile import TemporaryDirectory
 
@@ -34,12 +34,12 @@ def probe(plugin: Installed, *, timeout: float) -> dict[str, Json]:
 
 
 def _end(plugin: Installed, finished: Finished, timeout: float) -> dict[str, Json]:
-    """What is known of a plugin whose process told nothing."""
-    repair = f"repair or uninstall {plugin.distribution}, or tell its authors"
+    """The result for a plugin whose process reported nothing."""
+    repair = f"repair or uninstall {plugin.distribution}, or report it to its authors"
     if finished.code is None:
         return {
             "problem": f"{plugin} could not be imported within {timeout:g} s",
-            "hint": f"--timeout gives it more; else {repair}",
+            "hint": f"give it more time with --timeout; if that does not help, {repair}",
         }
     return {"problem": f"{plugin} ended the process that imported it, with code {finished.code}", "hint": repair}
 

@@ -1,1 +1,1 @@
-"""The Python API: what notebooks and the command line call."""
+"""The Python API, for notebooks and for the command line."""

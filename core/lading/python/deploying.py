@@ -1,7 +1,7 @@
-"""Lading from Python. No function here prints; `on_event` is told what happens.
+"""Deploy from Python. No function here prints; progress goes to `on_event`.
 
-Every function takes the manifest's path, `lading.yaml` by default, and raises a LadingError for an expected failure:
-ManifestError for a wrong manifest, and the others as they say.
+Every function takes the manifest's path, `lading.yaml` by default. It raises a LadingError for an expected failure:
+ManifestError for a wrong manifest, others as documented.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from ..engine import pipeline
 from ..engine.release import deploy as deploy_stage
 from ..engine.release.service import Service
 from ..engine.session.binding import bind_all
-from ..engine.session.session import Order, Session, open_session
-from ..engine.stages import train as train_stage
-from ..errors import BadInput, Interrupted, LadingError, StageFailed
+from ..engine.session.order import Needs, Order
+from ..engine.session.session import Session, open_session
+from ..errors import BadInput, LadingError, StageFailed
 from ..manifest import read
-from ..model import Capability, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri
+from ..model import Capability, Evaluation, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri
 from ..model.records import OnEvent, ignore
+from .lazily import gated_plan, looking_ahead
 from .live import LiveDeployment
 from .records import MANIFEST
 
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the deploy of one target ended: a deployment with its address, or the failure.
+    """The result of a deploy to one target: a deployment with its address, or the failure.
 
-    `example` is a command line that sends the manifest's first sample, to paste into a shell.
+    `example` is a command line that sends the manifest's first sample, ready to paste into a shell.
     """
 
     target: str
@@ -59,12 +60,12 @@ def deploy(
     timeout: float | None = None,
     on_event: OnEvent = ignore,
 ) -> LiveDeployment:
-    """Train, register, package and deploy to one target, reusing what the same inputs gave before.
+    """Train, register, package and deploy to one target, and reuse earlier outputs that have the same inputs.
 
-    `target` is one of the manifest's, by default its own; `model` (`NAME:VERSION`) serves an earlier version; `package`
-    deploys an exported package as it is, and `sha256` is what the bytes of that file must have; `force` deploys anew
-    even where nothing has changed; `timeout` is in seconds. Raises NotUp where the release does not come up: the old
-    one then still serves.
+    `target` is one of the manifest's, by default its own. `model` (`NAME:VERSION`) serves an earlier version. `package`
+    deploys an exported package unchanged, and `sha256` is the expected digest of that file. `force` deploys even if
+    nothing has changed. `timeout` is in seconds. Raises NotUp if the release does not start; then the old one still
+    serves.
     """
     (outcome,) = deploy_each(
         manifest,
@@ -96,16 +97,21 @@ def deploy_each(
     plan: Plan | None = None,
     on_event: OnEvent = ignore,
 ) -> tuple[Outcome, ...]:
-    """Deploy one package to several targets; where one fails, the others still run.
+    """Deploy one package to several targets. If one fails, the others still run.
 
-    `package` is an exported one, which `sha256` pins, deployed as it is. With a `plan`, its manifest, targets and store
-    are used. Raises Refused where a deploy would not do what the plan says.
+    `package` is an exported package, deployed unchanged; `sha256` is its expected digest. With a `plan`, the plan's
+    manifest, targets and store are used. Raises Refused if a deploy would differ from the plan.
     """
     _refuse_pairs(model=model, package=package, sha256=sha256, plan=plan)
     if plan is not None:
         manifest, targets, store = plan.manifest, plan.targets, plan.store
-    order = _order("deploy", manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
-    with open_session(replace(order, packed=package is not None), on_event) as session:
+    needs = Needs.DEPLOY if package is None else Needs.DEPLOY_ARCHIVE
+    order = Order.of(
+        pipeline.DEPLOY.name, manifest, needs, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait
+    )
+    with open_session(order, on_event) as session:
+        session.look_ahead = looking_ahead(session)
+        session.planner = gated_plan(session, whole=package is None and model is None, force=force)
         if plan is not None:
             from ..engine.plan.plan_file import refuse_stale  # loaded only for a plan
 
@@ -113,19 +119,21 @@ def deploy_each(
         if package is None:
             packed = pipeline.packaged(session, model=model)
         else:
-            from ..engine.archive.archive import take_in  # most commands have no archive
+            from ..engine.archive.archive import import_archive  # most commands have no archive
 
-            packed = take_in(session, Path(package), sha256=sha256)
+            packed = import_archive(session, Path(package), sha256=sha256)
         return tuple(_deploy_one(session, name, packed, force=force) for name in session.manifest.targets)
 
 
 def _refuse_pairs(*, model: str | None, package: str | Path | None, sha256: str | None, plan: Plan | None) -> None:
     if package is None and sha256 is not None:
-        raise BadInput("a sha256 pins an exported package, and none is named", hint="name its file with --package")
+        raise BadInput("--sha256 needs --package FILE")
     if package is not None and model is not None:
-        raise BadInput("a package brings its own model", hint="name a package or a model, not both")
+        raise BadInput("--package cannot be combined with --model", hint="leave out one of the two")
     if plan is not None and (package is not None or model is not None):
-        raise BadInput("a plan says what is deployed", hint="leave out the package or model, or the plan")
+        raise BadInput(
+            "--plan cannot be combined with --model or --package", hint="leave out the plan, or the other option"
+        )
 
 
 def train(
@@ -136,10 +144,28 @@ def train(
     timeout: float | None = None,
     on_event: OnEvent = ignore,
 ) -> Run | None:
-    """Train, or find the run that the same inputs gave before; None where the manifest names a finished model."""
-    with open_session(_order("train", manifest, store=store, timeout=timeout), on_event) as session:
-        trained = train_stage.train(session, force=force)
+    """Train, or find the earlier run with the same inputs; None if the manifest names a finished model."""
+    order = Order.of(pipeline.TRAIN.name, manifest, Needs.PACKAGE, store=store, timeout=timeout)
+    with open_session(order, on_event) as session:
+        trained = pipeline.trained(session, force=force)
         return session.store.runs.get(trained.run) if trained.run else None
+
+
+def evaluate(
+    manifest: str | Path = MANIFEST,
+    *,
+    force: bool = False,
+    store: str | Path | None = None,
+    timeout: float | None = None,
+    on_event: OnEvent = ignore,
+) -> Evaluation | None:
+    """Train and evaluate; None if the manifest has no block `evaluate`.
+
+    Raises Refused, with the metrics in its message, if the model does not meet the manifest's requirements.
+    """
+    order = Order.of(pipeline.EVALUATE.name, manifest, Needs.PACKAGE, store=store, timeout=timeout)
+    with open_session(order, on_event) as session:
+        return pipeline.evaluated(session, force=force)
 
 
 def register(
@@ -151,7 +177,8 @@ def register(
     on_event: OnEvent = ignore,
 ) -> ModelVersion:
     """Train and register."""
-    with open_session(_order("register", manifest, store=store, timeout=timeout), on_event) as session:
+    order = Order.of(pipeline.REGISTER.name, manifest, Needs.PACKAGE, store=store, timeout=timeout)
+    with open_session(order, on_event) as session:
         return pipeline.registered(session, force=force)
 
 
@@ -165,7 +192,8 @@ def package(
     on_event: OnEvent = ignore,
 ) -> Package:
     """Train, register and package."""
-    with open_session(_order("package", manifest, store=store, timeout=timeout), on_event) as session:
+    order = Order.of(pipeline.PACKAGE.name, manifest, Needs.PACKAGE, store=store, timeout=timeout)
+    with open_session(order, on_event) as session:
         return pipeline.packaged(session, model=model, force=force)
 
 
@@ -178,19 +206,27 @@ def export_package(
     timeout: float | None = None,
     on_event: OnEvent = ignore,
 ) -> Archive:
-    """Train, register and package, and write the package with its model into one file that can be deployed elsewhere.
+    """Train, register and package. Write the package and its model into one file that can be deployed elsewhere.
 
-    A name that ends with `.gz` or `.tgz` makes a compressed one.
+    A name that ends with `.gz` or `.tgz` makes a compressed file.
     """
     from ..engine.archive.archive import export
 
-    with open_session(_order("package export", manifest, store=store, timeout=timeout), on_event) as session:
+    order = Order.of(f"{pipeline.PACKAGE.name} export", manifest, Needs.PACKAGE, store=store, timeout=timeout)
+    with open_session(order, on_event) as session:
         return export(session, pipeline.packaged(session, model=model), Path(file))
 
 
 def check(manifest: str | Path = MANIFEST) -> tuple[str, ...]:
-    """Check every block of a manifest. Raises ManifestError with every problem; returns notes on what it left out."""
-    _manifest, notes = bind_all(read(Path(manifest), os.environ))
+    """Check every block of a manifest. Raises ManifestError with every problem. Returns notes on what was
+    not checked.
+
+    Raises Refused for a finished model that imports a name which is neither known to be harmless nor trusted.
+    """
+    from ..engine.stages.finished import check_finished
+
+    bound, notes = bind_all(read(Path(manifest), os.environ))
+    check_finished(bound)
     return notes
 
 
@@ -204,44 +240,26 @@ def deployment(
     command: str = "deployment",
     on_event: OnEvent = ignore,
 ) -> LiveDeployment:
-    """The deployment of a target as it is, without deploying anything; a lock on it names `lading COMMAND`."""
+    """The existing deployment of a target, without a new deploy. A lock on it names `lading COMMAND`.
+
+    `timeout` limits each query to the deployment, and its deletion, in seconds.
+    """
     targets = () if target is None else (target,)
-    order = _order(command, manifest, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait, stages=False)
-    with open_session(replace(order, reads=True), on_event) as session:
-        service = Service(session, session.targets[0])
-        return _live(session, service.target.name, service.deployment.release)
-
-
-def _order(
-    command: str,
-    manifest: str | Path,
-    *,
-    store: str | Path | None,
-    targets: Sequence[str] | None = None,
-    timeout: float | None = None,
-    lock_wait: float = 0.0,
-    stages: bool = True,
-) -> Order:
-    return Order(
-        file=Path(manifest),
-        environ=os.environ,
-        command=f"lading {command} {manifest}",
-        store=None if store is None else Path(store),
-        targets=None if targets is None else tuple(targets),
-        stages=stages,
-        timeout=timeout,
-        lock_wait=lock_wait,
+    order = Order.of(
+        command, manifest, Needs.QUESTION, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait
     )
+    with open_session(order, on_event) as session:
+        service = Service(session, session.targets[0])
+        return _live(session, service.target.name, service.deployment.release, timeout=timeout)
 
 
 def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -> Outcome:
+    emit = session.events.of(pipeline.DEPLOY.name, name)
     try:
         done = deploy_stage.deploy(session, session.manifest.targets[name], package, force=force)
-    except Interrupted:
-        raise
     except LadingError as error:
-        session.events.mask_failure(error)
-        session.events.emit("stage.failed", stage="deploy", target=name, detail=error.message)
+        session.events.redact_failure(error)
+        emit("stage.failed", detail=error.message)
         return Outcome(name, error=error)
     live = _live(session, name, done.release.number)
     samples = deploy_stage.wanted(session, package).samples
@@ -255,11 +273,11 @@ def _example(
         return None
     body = shlex.quote(json.dumps(samples[0].request))
     manifest = session.manifest
-    if session.plugin(manifest.targets[target]).can(Capability.KEYS):  # which finds the key by itself
+    if session.plugin(manifest.targets[target]).can(Capability.KEYS):  # the command finds the key itself
         return f"lading score {shlex.quote(str(manifest.file))} --target {target} -d {body}"
     return f"curl -H 'content-type: application/json' -d {body} {shlex.quote(uri.uri)}"
 
 
-def _live(session: Session, target: str, release: int | None) -> LiveDeployment:
-    order = replace(session.order, targets=(target,), stages=False, timeout=None)
+def _live(session: Session, target: str, release: int | None, *, timeout: float | None = None) -> LiveDeployment:
+    order = replace(session.order, targets=(target,), timeout=timeout)
     return LiveDeployment(session.manifest.targets[target].service_name, target, release, order)

@@ -1,13 +1,13 @@
-"""The image of a package, for whoever runs it on a platform of their own."""
+"""Build a package as an image for a platform without a target plugin."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ..engine import pipeline
 from ..engine.release import image as image_stage
-from ..engine.session.session import Order, open_session
+from ..engine.session.order import Needs, Order
+from ..engine.session.session import open_session
 from ..model import Image
 from ..model.records import OnEvent, ignore
 from .records import MANIFEST
@@ -22,17 +22,11 @@ def make_image(
     timeout: float | None = None,
     on_event: OnEvent = ignore,
 ) -> Image:
-    """Train, register and package, and make the package into an image; with `push` it ends in the registry.
+    """Train, register and package, and build the package as an image. With `push`, the image is pushed to the registry.
 
-    `model` (`NAME:VERSION`) serves an earlier version; `timeout` is in seconds.
+    `model` (`NAME:VERSION`) serves an earlier version. `timeout` is in seconds.
     """
-    order = Order(
-        file=Path(manifest),
-        environ=os.environ,
-        command=f"lading image {'push' if push else 'build'} {manifest}",
-        store=None if store is None else Path(store),
-        timeout=timeout,
-        image=True,
-    )
+    command = f"image {'push' if push else 'build'}"
+    order = Order.of(command, manifest, Needs.DEPLOY, store=store, timeout=timeout)
     with open_session(order, on_event) as session:
         return image_stage.make_image(session, pipeline.packaged(session, model=model), push=push)

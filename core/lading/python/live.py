@@ -1,4 +1,4 @@
-"""A deployment, as code and notebooks hold it: each question is asked of the target anew."""
+"""A deployment for code and notebooks. Each call queries the target again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..engine.release.service import Service, no_address
-from ..engine.session.session import Order, open_session
-from ..model import Json, Keys, Logs, NoScoringUri, ScoringUri, Shown, Status
+from ..engine.session.order import Needs, Order
+from ..engine.session.session import open_session
+from ..errors import BadInput
+from ..model import NoScoringUri, ScoringUri, Shown, State, Status
 from ..model.records import OnEvent, ignore
 
 if TYPE_CHECKING:
     from ..engine.release.scoring import Answer
+    from ..model import Json, Keys, Logs
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class LiveDeployment(Shown):
 
     @property
     def scoring_uri(self) -> str:
-        """Where the service answers. Raises StageFailed, with the reason, where it has no address."""
+        """The scoring URI of the service. Raises StageFailed, with the reason, if it has none."""
         found = self.address()
         if isinstance(found, NoScoringUri):
             raise no_address(self.service, self.target, found)
@@ -39,17 +42,17 @@ class LiveDeployment(Shown):
             return service.scoring_uri()
 
     def score(self, request: Json, *, device: str | None = None) -> Json:
-        """Send one request and return the answer's JSON. Raises StageFailed for any answer but 200."""
+        """Send one request and return the JSON of the answer. Raises StageFailed for any status but 200."""
         return self.ask(request, device=device).json()
 
     def ask(self, request: Json, *, device: str | None = None) -> Answer:
-        """Send one request and return the answer as it came. Raises Transient where nothing answers."""
+        """Send one request and return the unchanged answer. Raises Transient if nothing answers."""
         with self._open() as service:
-            service.session.store.demand_trust()  # it names the address that the request is sent to
+            service.session.store.demand_trust()  # the store decides the address that receives the request
             return service.score(request, device=device)
 
     def status(self) -> Status:
-        """What the target says of the service."""
+        """The status that the target reports."""
         with self._open() as service:
             return service.status()
 
@@ -59,16 +62,27 @@ class LiveDeployment(Shown):
             return service.logs(tail=tail, cursor=cursor)
 
     def keys(self, *, rotate: str | None = None) -> Keys:
-        """The keys of the service, as secrets; `rotate` (`primary` or `secondary`) makes that one anew first."""
-        with self._open(changes=rotate is not None) as service:
+        """The keys of the service, as secrets. `rotate` (`primary` or `secondary`) rotates that key first."""
+        if rotate is not None and self._is_nowhere():
+            self.keys()  # the target raises the reason why it has no keys
+            raise BadInput(
+                f"{self.service} is not on '{self.target}'", hint=f"`lading deploy --target {self.target}` brings it up"
+            )
+        with self._open(needs=Needs.QUESTION if rotate is None else Needs.CHANGES) as service:
             return service.keys(rotate=rotate)
 
     def delete(self, *, on_event: OnEvent = ignore) -> bool:
-        """Remove the service; False where there was none."""
-        with self._open(on_event, changes=True) as service:
+        """Delete the service; False if it did not exist."""
+        if self._is_nowhere():
+            return False
+        with self._open(on_event, needs=Needs.DELETE) as service:
             return service.delete()
 
+    def _is_nowhere(self) -> bool:
+        """Whether neither a store nor the target knows the service. Then a command would create a store in vain."""
+        return not self.order.has_store and self.status().state is State.ABSENT
+
     @contextmanager
-    def _open(self, on_event: OnEvent = ignore, *, changes: bool = False) -> Iterator[Service]:
-        with open_session(replace(self.order, reads=not changes), on_event) as session:
+    def _open(self, on_event: OnEvent = ignore, *, needs: Needs = Needs.QUESTION) -> Iterator[Service]:
+        with open_session(replace(self.order, needs=needs), on_event) as session:
             yield Service(session, session.targets[0])

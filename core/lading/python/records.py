@@ -1,4 +1,4 @@
-"""What the store keeps, for notebooks and for cli: runs and model versions."""
+"""Read the records of the store, for notebooks and the command line: runs and model versions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..model.records import OnEvent, ignore
 from ..store import StoreToRead, read_store
 
 if TYPE_CHECKING:
+    from ..manifest import Draft
     from ..model import ModelVersion, Run
 
 MANIFEST = "lading.yaml"
@@ -21,16 +22,27 @@ MANIFEST = "lading.yaml"
 
 @contextmanager
 def reading(manifest: str | Path, store: str | Path | None, on_event: OnEvent) -> Iterator[StoreToRead]:
-    """The store of a manifest, or the one that `store` names, to be read; an event says what is odd about it."""
+    """Open the store of a manifest, or the store `store`, for reading. An event warns of anything unusual."""
     with closing(read_store(Path(manifest), os.environ, None if store is None else Path(store))) as opened:
         if opened.remark:
             on_event(warning(opened.remark))
         yield opened
 
 
+@contextmanager
+def drafted(manifest: str | Path, store: str | Path | None, on_event: OnEvent) -> Iterator[tuple[Draft, StoreToRead]]:
+    """Read the draft of a manifest, and open its store for reading."""
+    from ..manifest import parse, read_bytes  # most commands about records read no manifest
+
+    file = Path(manifest)
+    data = read_bytes(file)
+    with reading(file, store, on_event) as opened:
+        yield parse(file, data, os.environ, opened.memory), opened
+
+
 def warning(detail: str) -> Event:
-    """The event of a warning that concerns no service."""
-    return Event("warning", datetime.now(UTC), "", detail=detail)
+    """The event of a warning that is not about a service."""
+    return Event(kind="warning", at=datetime.now(UTC), service="", detail=detail)
 
 
 def list_runs(
@@ -44,9 +56,17 @@ def list_runs(
 def get_run(
     run: str, manifest: str | Path = MANIFEST, *, store: str | Path | None = None, on_event: OnEvent = ignore
 ) -> Run | None:
-    """A run by its id or a prefix of it. Raises BadInput where several runs begin so."""
+    """Find a run by its id or the beginning of it. Raises BadInput if several runs match."""
     with reading(manifest, store, on_event) as opened:
         return opened.runs.get(run)
+
+
+def list_plots(
+    run: str, manifest: str | Path = MANIFEST, *, store: str | Path | None = None, on_event: OnEvent = ignore
+) -> list[Path]:
+    """The plot files of a run's last evaluation, each as SVG and PNG. The id of the run must be complete."""
+    with reading(manifest, store, on_event) as opened:
+        return list(opened.plots.of_run(run))
 
 
 def list_models(
@@ -61,6 +81,13 @@ def list_models(
         return list(opened.models.list(name))
 
 
+def size_of(model: ModelVersion) -> tuple[int, int]:
+    """The total bytes of a model's files, and the number of files. Links are not followed."""
+    below = (Path(parent, name) for parent, _folders, names in os.walk(model.file) for name in names)
+    files = [path.lstat() for path in (model.file, *below) if path.is_file() and not path.is_symlink()]
+    return sum(status.st_size for status in files), len(files)
+
+
 def get_model(
     name: str,
     version: int | None = None,
@@ -69,6 +96,6 @@ def get_model(
     store: str | Path | None = None,
     on_event: OnEvent = ignore,
 ) -> ModelVersion | None:
-    """A model version, by default the newest of that name."""
+    """Find a model version, by default the newest of that name."""
     with reading(manifest, store, on_event) as opened:
         return opened.models.get(name, version)

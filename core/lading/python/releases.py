@@ -1,4 +1,4 @@
-"""What was deployed before, the way back to it, and cleaning up after it. No function here prints."""
+"""Earlier releases: history, rollback, and removal of unused data. No function here prints."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.session.binding import bind_manifest
-from ..engine.session.session import Order, open_session
+from ..engine.session.order import Needs, Order
+from ..engine.session.session import open_session
 from ..errors import BadInput
-from ..manifest import parse, read_bytes
 from ..model import Json, Release, Shown
 from ..model.records import OnEvent, ignore
-from ..store import Store, find_store, open_store
+from ..store import Store, find_store, has_store, open_store
 from ..store.report import StoreReport, grant_trust, report
 from .live import LiveDeployment
-from .records import MANIFEST, reading, warning
+from .records import MANIFEST, drafted, reading, warning
 
 if TYPE_CHECKING:
     from ..store.findings import Finding
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PastRelease(Shown):
-    """A release, and the run that trained its model: none where the model came finished."""
+    """A release, and the run that trained its model; None if the model was not trained here."""
 
     release: Release
     run: str | None = None
@@ -41,20 +41,17 @@ def history(
     store: str | Path | None = None,
     on_event: OnEvent = ignore,
 ) -> list[PastRelease]:
-    """The releases of the manifest's service, newest first, on the named targets or on all; no target is asked.
+    """The releases of the manifest's service, newest first, on the named targets or on all. No target is queried.
 
     Raises BadInput for a target that the manifest does not have.
     """
-    file = Path(manifest)
-    data = read_bytes(file)
-    with reading(file, store, on_event) as opened:
-        draft = parse(file, data, os.environ, opened.memory)
-        bind_manifest(draft, opened, targets=None, stages=False)  # what is wrong with the core sections is told
-        blocks = {ref.name: draft.block(ref.path) for ref in draft.sections() if ref.role == "target"}
+    with drafted(manifest, store, on_event) as (draft, opened):
+        bind_manifest(draft, opened, targets=None, needs=Needs.QUESTION)  # reports the problems of the core sections
+        services = draft.services()
         for name in targets:
-            if name not in blocks:
-                raise BadInput(f"the manifest has no target '{name}'", hint=f"its targets are: {', '.join(blocks)}")
-        wanted = {(draft.service_name(blocks[name]), name) for name in targets or blocks}
+            if name not in services:
+                raise BadInput(f"the manifest has no target '{name}'", hint=f"its targets are: {', '.join(services)}")
+        wanted = {(services[name], name) for name in targets or services}
         return [_past(opened, found) for found in opened.releases.list() if (found.service, found.target) in wanted]
 
 
@@ -68,29 +65,26 @@ def rollback(
     lock_wait: float = 0.0,
     on_event: OnEvent = ignore,
 ) -> LiveDeployment:
-    """Bring the package of release `to` up again, as a new release, the way of a deploy.
+    """Deploy the package of release `to` again, as a new release.
 
-    By default it is the last release that served another package than the one that is up. It has to answer the golden
-    requests that it was accepted with, under the options that the manifest gives the target now. Raises BadInput, with
-    the releases that one can go back to, where it is none of them, and NotUp where it does not come up.
+    By default it is the last release with another package than the current one. It must answer the golden requests that
+    it was accepted with, under the manifest's current options for the target. Raises BadInput with the possible
+    releases if `to` is not one of them, and NotUp if it does not start.
     """
     from ..engine.release.rollback import rollback as go_back
+    from .lazily import gated_plan
 
-    order = Order(
-        file=Path(manifest),
-        environ=os.environ,
-        command=f"lading rollback {manifest}",
-        store=None if store is None else Path(store),
-        targets=() if target is None else (target,),
-        stages=False,
-        guards=True,
-        timeout=timeout,
-        lock_wait=lock_wait,
+    targets = () if target is None else (target,)
+    order = Order.of(
+        "rollback", manifest, Needs.ROLLBACK, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait
     )
+    if not order.has_store:  # it reports this and does not create a store
+        order = replace(order, needs=order.needs & ~Needs.CHANGES)
     with open_session(order, on_event) as session:
         block = session.targets[0]
+        session.planner = gated_plan(session, whole=False)
         done = go_back(session, block, to)
-        live = replace(order, targets=(block.name,), guards=False, timeout=None)
+        live = replace(order, targets=(block.name,), timeout=None)
         return LiveDeployment(block.service_name, block.name, done.release.number, live)
 
 
@@ -103,15 +97,17 @@ def gc(
     lock_wait: float = 0.0,
     on_event: OnEvent = ignore,
 ) -> list[Garbage]:
-    """What the store of a manifest holds and nothing needs, of every service in it; removed where `remove` says so.
+    """Find the unused data of a manifest's store, for every service in it. `remove` removes the data.
 
-    Kept is what a release needs that is up or pending, the last `keep` packages that were up on each deployment, every
-    registered model, and the model of each training's newest run. Raises Locked while another command uses the store.
+    Releases that serve or are pending keep the data that they need. Also kept are the last `keep` packages that served
+    on each deployment, every registered model, and the model of each training's newest run. Raises Locked while another
+    command uses the store.
     """
-    if not remove:
+    named = None if store is None else Path(store)
+    if not (remove and has_store(Path(manifest), os.environ, named)):
         with reading(manifest, store, on_event) as opened:
             return opened.garbage(keep)
-    with closing(open_store(Path(manifest), os.environ, None if store is None else Path(store))) as opened:
+    with closing(open_store(Path(manifest), os.environ, named)) as opened:
         return opened.clean(keep, command=f"lading gc {manifest}", wait=lock_wait)
 
 
@@ -123,10 +119,10 @@ def repair(
     lock_wait: float = 0.0,
     on_event: OnEvent = ignore,
 ) -> list[Finding]:
-    """What is wrong with the store of a manifest; put right from what is still there where `fix` says so.
+    """Check the store of a manifest. `fix` repairs it from the data that still exists.
 
-    What is damaged is moved aside, into `damaged/` in the store. Raises BadInput where there is no store, Refused for
-    one that a newer version of Lading wrote, and Locked while another command uses it.
+    Damaged files are moved into `damaged/` in the store. Raises BadInput if the store does not exist, Refused for a
+    store from a newer version of Lading, and Locked while another command uses it.
     """
     from ..store.repair import repair as repair_store
 
@@ -143,9 +139,9 @@ def repair(
 def trust_store(
     manifest: str | Path = MANIFEST, *, accept: bool = False, store: str | Path | None = None
 ) -> StoreReport:
-    """What the store of a manifest holds, and whether the user trusts it; with `accept` the user does from now on.
+    """Show what the store of a manifest contains, and whether the user trusts it. `accept` trusts it from now on.
 
-    Raises BadInput if there is no store, and Refused if something foreign is in it or others can write to it.
+    Raises BadInput if the store does not exist, and Refused if it contains foreign files or others can write to it.
     """
     root = find_store(Path(manifest), os.environ, None if store is None else Path(store))
     if accept:

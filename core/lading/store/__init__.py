@@ -1,10 +1,10 @@
-"""The store `.lading/`: records in SQLite, bytes in files named by their digest, and the locks of running commands."""
+"""The store `.lading/`: records in SQLite, files named by their digest, and the locks of running commands."""
 
 from .journal import Intent
-from .opening import open_store, read_store
+from .opening import has_store, open_store, read_store
 from .place import find_store
 from .project import find_project
 from .reading import StoreToRead
 from .store import Store
 
-__all__ = ["Intent", "Store", "StoreToRead", "find_project", "find_store", "open_store", "read_store"]
+__all__ = ["Intent", "Store", "StoreToRead", "find_project", "find_store", "has_store", "open_store", "read_store"]

@@ -1,4 +1,4 @@
-"""Records to JSON and back, by the types of their fields."""
+"""Conversion of records to JSON and back, by the types of their fields."""
 
 from __future__ import annotations
 
@@ -15,21 +15,27 @@ from ..errors import Refused, StageFailed
 
 
 def to_json(value: Any) -> str:
-    """Write a record, or JSON with records in it, as one line of JSON. Raises StageFailed for what is neither."""
-    return json.dumps(value, default=_plain, separators=(",", ":"))
+    """Write a record, or JSON that contains records, as one line of JSON. Raises StageFailed for any other value."""
+    try:
+        return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:  # a number that is not finite or is very long, or a list that contains itself
+        raise StageFailed(f"a value cannot be saved, as the store keeps only JSON: {error}") from error
 
 
 def from_json(kind: Any, text: str) -> Any:
-    """Read what `to_json` wrote back as `kind`: a dataclass, a mapping or tuple of them, or `object` for any JSON."""
-    return _reader(kind)(json.loads(text))
+    """Read JSON from `to_json` as `kind`: a dataclass, a mapping or tuple of dataclasses, or `object` for any JSON.
+
+    NaN and Infinity, which earlier versions wrote, are read as None.
+    """
+    return _reader(kind)(json.loads(text, parse_constant=lambda _name: None))
 
 
 def from_record(kind: Any, text: str) -> Any:
-    """The same, of what is in the store. Raises Refused for what it cannot have written."""
+    """Read a stored record. Raises Refused for JSON that `to_json` cannot have written."""
     try:
         return from_json(kind, text)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise Refused("a record in the store is damaged", hint="`lading repair` says what it can rebuild") from error
+        raise Refused("a record in the store is damaged", hint="`lading repair` shows what it can rebuild") from error
 
 
 def _plain(value: Any) -> Any:
@@ -41,7 +47,7 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, Path):
         return str(value)
-    raise StageFailed(f"a value of type {type(value).__name__} is no JSON, and cannot be kept in the store")
+    raise StageFailed(f"a value of type {type(value).__name__} is not JSON and cannot be kept in the store")
 
 
 @cache

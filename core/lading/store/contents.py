@@ -1,4 +1,4 @@
-"""What can be wrong in a store whose database is whole: bytes, and records of what processes left unfinished."""
+"""Checks of a store whose database is intact: damaged files, and records that dead processes left unfinished."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
 
+from ..errors import Refused
 from ..model import ModelVersion
 from .codec import from_record
 from .database import Database, create_database
 from .digests import Digests
 from .files import Files
 from .findings import Finding, Repair
-from .guard import FILES, MODULES, PACKAGES, WORK, Guard
+from .guard import FILES, MODULES, PACKAGES, TREES, WORK, Guard
 from .locks import is_free
+from .models import sources
 from .names import service_lock, train_lock
 from .packages import Packages
+from .reuse import PACKAGED, TRAINED
 from .runs import Runs
-
-_TRAINED = ("train", "inspect")
-"""The stages whose outputs name stored files."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Contents:
-    """Looks at every byte anew: what is remembered of digests is not believed here.
+    """Checks of all stored bytes. Every file is read again: remembered digests are not trusted here.
 
-    `folder` is scratch; `set_aside` moves something damaged away.
+    `folder` is a scratch folder. `set_aside` moves a damaged file away.
     """
 
     def __init__(self, guard: Guard, database: Database, folder: Path, set_aside: Callable[[Path], object]) -> None:
@@ -63,14 +63,17 @@ class Contents:
         return [row[-1] for row in self._database.rows(table)]
 
     def _wanted(self) -> set[tuple[str, str]]:
-        """What the records speak of, by digest and, for modules, file name."""
+        """The files that the records name: pairs of digest and file name. Only source files have a file name."""
         files = {(model.sha256, "") for model in self._models}
-        modules = {(module.parent.name, module.name) for model in self._models for module in model.modules}
-        outputs = [json.loads(output) for _, stage, output in self._database.rows("reuse") if stage in _TRAINED]
-        return files | modules | {(output[name], "") for output in outputs for name in ("sha256", "distributions")}
+        outputs = [json.loads(output) for _, stage, output in self._database.rows("reuse") if stage in TRAINED]
+        scripts = [Path(output["scoring"]) for output in outputs if output.get("scoring")]
+        kept = (*scripts, *(source for model in self._models for source in sources(model)))
+        files |= {(path.parent.name, path.name) for path in kept}
+        return files | {(output[name], "") for output in outputs for name in ("sha256", "distributions")}
 
     def _present(self) -> set[tuple[str, str]]:
-        files = {(path.name, "") for path in self._guard.folder(FILES).glob("*")}
+        places = (self._guard.folder(FILES), self._guard.folder(TREES))
+        files = {(path.name, "") for place in places for path in place.glob("*")}
         folders = [path for path in self._guard.folder(MODULES).glob("*") if not path.is_symlink()]
         modules = {(folder.name, path.name) for folder in folders for path in folder.glob("*")}
         return {(sha256, name) for sha256, name in files | modules if _SHA256.fullmatch(sha256)}
@@ -79,15 +82,15 @@ class Contents:
         path, copy = self._files.path(sha256, name=name), self._copies.get(sha256)
         missing = not path.exists()
         reused = self._database.read(
-            "SELECT key FROM reuse WHERE stage IN (?, ?) AND instr(output, ?)", *_TRAINED, sha256
+            "SELECT key FROM reuse WHERE stage IN (?, ?) AND instr(output, ?)", *TRAINED, sha256
         )
         away = "" if missing else "move it aside and "
         if copy:
-            remedy = f"{away}put back the copy in {copy.parent.relative_to(self._root)}"
+            remedy = f"{away}restore the copy in {copy.parent.relative_to(self._root)}"
         elif reused:
-            remedy = f"{away}forget the result it belongs to: the next `lading deploy` makes it again"
+            remedy = f"{away}discard the result that it belongs to: the next `lading deploy` creates it again"
         elif missing:
-            remedy = "put a copy of it back: nothing in this store has its bytes"
+            remedy = "restore a copy of it: this store has no other copy"
         else:
             remedy = "move it aside"
 
@@ -106,17 +109,24 @@ class Contents:
         return Repair(finding, act)
 
     def _label(self, path: Path, sha256: str) -> str:
-        versions = [f"{model.name}:{model.version}" for model in self._models if model.sha256 == sha256]
-        return f"{path.relative_to(self._root)}" + (f" ({', '.join(versions)})" if versions else "")
+        models = [model for model in self._models if model.sha256 == sha256]
+        versions = [f"{model.name}:{model.version}" for model in models]
+        place = path.relative_to(self._root)
+        if models and place.parts[0] == FILES:  # where a folder that is missing would lie
+            place = models[0].file
+        return f"{place}" + (f" ({', '.join(versions)})" if versions else "")
 
     @cached_property
     def _copies(self) -> dict[str, Path]:
-        """Where else the bytes of models and modules may lie: laid out for a release, or in a package."""
+        """Other copies of models and modules, by digest: in the folders of releases and in packages."""
         found: dict[str, Path] = {}
         laid_out = (path for path in _below(self._guard.folder(WORK)) if "azureml-models" in path.parts)
         for path in (*laid_out, *_below(self._guard.folder(PACKAGES))):
             with path.open("rb") as file:
                 found.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+        for folder in _folders_laid_out(self._guard.folder(WORK)):
+            with suppress(Refused):
+                found.setdefault(self._files.digest(folder), folder)
         return found
 
     def _package(self, place: Path, digest: str) -> Repair:
@@ -125,14 +135,13 @@ class Contents:
         def act() -> None:
             if exists:
                 self._set_aside(place)
-            made = self._database.read(
-                "SELECT key FROM reuse WHERE stage = 'package' AND output = ?", json.dumps(digest)
-            )
+            query = "SELECT key FROM reuse WHERE stage = ? AND output = ?"
+            made = self._database.read(query, PACKAGED, json.dumps(digest))
             self._forget("reuse", "key", [key for (key,) in made])
             self._forget("packages", "digest", [digest])
 
         away = "move it aside: " if exists else ""
-        remedy = f"{away}`lading deploy` makes it again; until then no release goes back to it"
+        remedy = f"{away}`lading deploy` creates it again; until then no rollback can use it"
         name = f"packages/{digest}"
         return Repair(Finding("package", name, "altered" if exists else "missing", remedy), act)
 
@@ -144,7 +153,7 @@ class Contents:
                 yield Repair(finding, lambda run=run: runs.interrupt(run))  # type: ignore[misc]
 
     def _effects(self) -> Iterator[Repair]:
-        """What commands that died have begun at a target. Only the target knows what became of it."""
+        """Report effects that dead commands began at a target. Only the target knows their outcome."""
         rows = self._database.read(
             "SELECT service, target, name FROM journal WHERE outcome IS NULL OR outcome = 'unknown' ORDER BY id"
         )
@@ -160,8 +169,15 @@ class Contents:
             self._database.renew_ledger()
 
 
+def _folders_laid_out(work: Path) -> Iterator[Path]:
+    """The folders that are models, as they were laid out for releases; no link is followed."""
+    for parent, folders, _names in os.walk(work):
+        if Path(parent).parts[-3:-2] == ("azureml-models",):
+            yield from (Path(parent, name) for name in folders if not Path(parent, name).is_symlink())
+
+
 def _below(folder: Path) -> Iterator[Path]:
-    """The regular files below a folder; no link is followed."""
+    """Yield the regular files below a folder. Links are not followed."""
     for parent, _folders, names in os.walk(folder):
         for path in (Path(parent, name) for name in names):
             if stat.S_ISREG(path.lstat().st_mode):

@@ -1,4 +1,4 @@
-"""Digests of files, remembered by what `stat` says of them: an unchanged file is not read again."""
+"""Digests of files, cached by file metadata: an unchanged file is not read again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NS_PER_SECOND = 1_000_000_000
 
 
 class Digests:
-    """sha256 of files and folders. What is learnt is kept in memory, and written at once by `save`.
+    """SHA-256 digests of files and folders. New digests stay in memory until `save` writes them.
 
-    A file is known by device, inode, size and modification time. Not by the time of its last status change, as a hard
-    link changes that; nor by its path, so that a moved project stays known.
+    A file is identified by device, inode, size and modification time. The change time does not count, because a hard
+    link alters it. The path does not count, so that the digests of a moved project stay valid.
     """
 
     def __init__(self, root: Path, database: Database) -> None:
@@ -29,14 +29,16 @@ class Digests:
         self._learnt: dict[str, tuple[str, str]] = {}
 
     def file(self, path: Path) -> str:
-        """The sha256 of a file's bytes. Raises BadInput where there is no such file."""
+        """The SHA-256 of a file. Raises BadInput if the file does not exist."""
         with _reading(path):
-            return self._known(_regular(path, path.stat())) or self._learn(path)
+            return self._known(_regular(path, path.stat())) or self._compute(path)
 
     def tree(self, path: Path) -> str:
-        """The sha256 of a file, or of a folder: of the sorted relative names and digests of the files in it.
+        """The SHA-256 of a file or of a folder.
 
-        Links are followed. `__pycache__` and the store are left out: to use what is in the folder writes there.
+        For a folder, it covers the sorted relative names and digests of its files.
+
+        Links are followed. `__pycache__` and the store are left out, because using the folder changes them.
         """
         with _reading(path):
             if not path.is_dir():
@@ -44,12 +46,12 @@ class Digests:
             return digest_of([[file.relative_to(path).as_posix(), self.file(file)] for file in self._files(path)])
 
     def remember(self, path: Path, sha256: str) -> None:
-        """Take note of the digest of a file that was sealed when its bytes were digested."""
+        """Cache a digest that was computed after the file was sealed."""
         status = path.stat()
         self._learnt[_identity(status)] = (_stamp(status), sha256)
 
     def save(self) -> None:
-        """Write what was learnt, in one transaction; nothing where nothing was."""
+        """Write the new digests in one transaction, if there are any."""
         rows = [(file, stamp, sha256) for file, (stamp, sha256) in self._learnt.items()]
         if rows:
             with self._database.write() as connection:
@@ -77,20 +79,20 @@ class Digests:
     def _stored(self, file: str) -> list[tuple[str, str]]:
         return self._database.read("SELECT stamp, sha256 FROM digests WHERE file = ?", file)
 
-    def _learn(self, path: Path) -> str:
+    def _compute(self, path: Path) -> str:
         import hashlib
         import time
 
         with path.open("rb") as reader:
             status, now = os.fstat(reader.fileno()), time.time_ns()
             sha256 = hashlib.file_digest(reader, "sha256").hexdigest()
-        if status.st_mtime_ns + _grain(status.st_mtime_ns) < now:  # a write from now on will show, while we read too
+        if status.st_mtime_ns + _resolution(status.st_mtime_ns) < now:  # a later write changes the time
             self._learnt[_identity(status)] = (_stamp(status), sha256)
         return sha256
 
 
 def digest_of(value: object) -> str:
-    """The sha256 of a JSON value."""
+    """The SHA-256 of a JSON value."""
     import hashlib
 
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
@@ -119,10 +121,10 @@ def _stamp(status: os.stat_result) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
-def _grain(mtime_ns: int) -> int:
-    """How long after its modification time a file can be written again without showing it, in nanoseconds.
+def _resolution(mtime_ns: int) -> int:
+    """The time in nanoseconds during which a second write may leave the modification time unchanged.
 
-    A file system that keeps fractions counts in ticks of the kernel, at most 10 ms; one that does not, in up to 2 s.
-    A file digested within that time is digested again the next time, as Git does with its "racy" entries.
+    A file system that stores fractions of a second counts in kernel ticks of at most 10 ms. Others count in steps of up
+    to 2 s. A file that was written within that time is digested again next time, like the "racy" entries of Git.
     """
     return 2 * _NS_PER_SECOND if mtime_ns % _NS_PER_SECOND == 0 else _NS_PER_SECOND // 20

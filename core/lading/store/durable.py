@@ -1,4 +1,4 @@
-"""File effects that survive a power loss, and what the operating system refuses, as errors of ours."""
+"""File operations that survive a power loss, and Lading errors in place of errors of the operating system."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SETTLED_NS = 10_000_000_000
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Raise Transient, with the path named, for what the operating system refuses."""
+    """Raise Transient, with the path in its message, for an error of the operating system."""
     try:
         yield
     except OSError as error:
@@ -34,7 +34,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's entries, are on the disk."""
+    """Wait until the bytes of a file, or the entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         sync_descriptor(descriptor)
@@ -43,22 +43,22 @@ def sync(path: Path) -> None:
 
 
 def sync_descriptor(descriptor: int) -> None:
-    """Wait until what a descriptor names is on the disk."""
-    if sys.platform == "darwin":  # where fsync stops at the drive's cache
+    """Wait until the file or folder of a descriptor is on the disk."""
+    if sys.platform == "darwin":  # there, fsync does not empty the drive's cache
         import fcntl
 
-        with suppress(OSError):  # a file system without it
+        with suppress(OSError):  # the file system does not support it
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     os.fsync(descriptor)
 
 
 def make_folder(path: Path) -> Path:
-    """Create a private folder, and those missing above it; it may exist."""
+    """Create a private folder and its missing parents. The folder may exist."""
     if not path.is_dir():
         make_folder(path.parent)
-        with suppress(FileExistsError):  # another process was first
+        with suppress(FileExistsError):  # another process created it first
             path.mkdir(0o700)
-            path.chmod(0o700)  # whatever the umask took away
+            path.chmod(0o700)  # the umask may have removed bits
             sync(path.parent)
     return path
 
@@ -66,7 +66,7 @@ def make_folder(path: Path) -> Path:
 def seal(path: Path) -> None:
     """Make a file read-only and wait until it is on the disk.
 
-    Its modification time is set back, so that the digest taken next can be trusted: a later write shows in the time.
+    Its modification time is set back, so that a later write always changes it. The next digest can then be cached.
     """
     import time
 
@@ -78,12 +78,12 @@ def seal(path: Path) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a small private file in one step: its old bytes or the new ones are there, also after a power loss."""
+    """Replace a small private file in one step. After a power loss it holds either the old bytes or the new ones."""
     part = path.with_name(f"{path.name}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(part, flags, 0o600)
     try:
-        os.fchmod(descriptor, 0o600)  # whatever the umask took away
+        os.fchmod(descriptor, 0o600)  # the umask may have removed bits
         write_whole(descriptor, data)
         sync_descriptor(descriptor)
     finally:
@@ -92,12 +92,12 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def write_whole(descriptor: int, data: bytes) -> None:
-    """Write all the bytes, also if the disk takes them in parts."""
+    """Write all bytes, even if the disk accepts them in parts."""
     while data:
         data = data[os.write(descriptor, data) :]
 
 
 def move(source: Path, destination: Path) -> None:
-    """Rename what is on the disk already; it then stands at its new place after a power loss too."""
+    """Rename a file that is already on the disk. The new name survives a power loss."""
     source.rename(destination)
     sync(destination.parent)

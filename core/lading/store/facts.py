@@ -1,4 +1,4 @@
-"""Facts that targets record about a deployment. They lie in the store's database: no planted file can replace them."""
+"""Facts that targets record about a deployment. They are in the database, so a planted file cannot replace them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .reuse import Reuse
 
+_FACT = "deploy"  # the stage of these rows, because `deploy` records them
+
 
 @dataclass(frozen=True)
 class Facts:
-    """The texts of one deployment by name. They are in the ledger too, so a repair keeps them."""
+    """The facts of one deployment: texts by name. The ledger has them too, so a repair keeps them."""
 
     reuse: Reuse
     service: str
     target: str
 
     def put(self, name: str, text: str) -> None:
-        self.reuse.put(self._key(name), "deploy", text)
+        self.reuse.put(self._key(name), _FACT, text)
 
     def get(self, name: str) -> str | None:
         found = self.reuse.get(self._key(name))

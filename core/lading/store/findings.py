@@ -1,4 +1,4 @@
-"""What is wrong with a store, in words, and what puts it right."""
+"""Problems of a store, and their repairs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..model import Shown
 
 @dataclass(frozen=True)
 class Finding(Shown):
-    """Something wrong with a store.
+    """A problem of a store.
 
-    `kind` is mode, database, ledger, file, package, run, effect or scratch; `remedy` is what repairing does about it,
-    or, where `repairs` is False, what is left to do.
+    `kind` is mode, database, ledger, file, package, run, effect or scratch. `remedy` says what the repair does. If
+    `repairs` is False, it says what the user has to do.
     """
 
     kind: str
@@ -25,7 +25,7 @@ class Finding(Shown):
 
 
 class Repair(NamedTuple):
-    """A finding, and what puts it right."""
+    """A finding, and the action that repairs it."""
 
     finding: Finding
     act: Callable[[], object] = lambda: None

@@ -1,7 +1,7 @@
-"""The guard of a store: the one place where a name in it becomes a path, once what stands there has been looked at.
+"""The guard of a store. Only the guard turns names in the store into paths, and it checks each path first.
 
-A store can come with a cloned repository or a cache, so any name in it can be a link, or a thing of somebody else. The
-attacker plants content; nobody races as the same user.
+A store can come with a cloned repository or a cache. So any name in it can be a link, or belong to another user. The
+guard protects from planted files, not from an attacker that runs at the same time as the same user.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from ..errors import BadInput, Refused
 
 ID, DATABASE, LEDGER, IGNORE = "id", "store.db", "store.ledger", ".gitignore"
 LOCKS, TMP, FILES, MODULES, PACKAGES, WORK = "locks", "tmp", "files", "modules", "packages", "work"
-DAMAGED = "damaged"
+TREES = "trees"
+PLOTS, DAMAGED, BACKUPS = "plots", "damaged", "backups"
 
-_FOLDERS = (LOCKS, TMP, FILES, MODULES, PACKAGES, WORK, DAMAGED)
+_FOLDERS = (LOCKS, TMP, FILES, TREES, MODULES, PACKAGES, WORK, PLOTS, DAMAGED, BACKUPS)
 _CONTROL = (
     *(f"{name}{end}" for name in (IGNORE, ID, LEDGER) for end in ("", ".part")),
-    *(f"{DATABASE}{end}" for end in ("", "-journal")),  # SQLite's own, which it opens by itself
+    *(f"{DATABASE}{end}" for end in ("", "-journal")),  # SQLite opens these files itself
 )
-_NEVER = (f"{DATABASE}-wal", f"{DATABASE}-shm")  # the database keeps no such log, but SQLite would read a planted one
+_NEVER = (f"{DATABASE}-wal", f"{DATABASE}-shm")  # Lading does not use this log, but SQLite would read a planted one
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFDIR: "a folder",
@@ -32,21 +33,24 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
 }
-_PLUGINS = (stat.S_IFDIR, stat.S_IFREG, stat.S_IFIFO)  # what a plugin may make in its work folder
-_PLUGIN_DEPTH = 2  # deeper, as in a virtual environment, there may be links
+_PLUGINS = (stat.S_IFDIR, stat.S_IFREG, stat.S_IFIFO)  # allowed in the work folder of a plugin
+_PLUGIN_DEPTH = 2  # deeper folders, such as virtual environments, may contain links
 _OTHERS_WRITE = 0o022
 ELSEWHERE = "keep the store elsewhere with --store or LADING_STORE"
 
 
 class Foreign(Refused):
-    """Something that is not the store's own stands at a name of the store."""
+    """Something that Lading did not create has the name of a part of the store."""
 
 
 class Guard:
-    """Gives the paths in the store `root`. Each part of a path is looked at with `lstat` before it is given away.
+    """The source of all paths in the store `root`.
 
-    A part has to be of the expected kind, the user's own, closed to the writing of others (with `modes`), and on the
-    device of the store; a control file has one name only. What is missing passes. Everything else raises Foreign.
+    Each part of a path is checked with `lstat` before the path is returned.
+
+    A part must have the expected kind, belong to the user and lie on the device of the store. If `modes` is set, no
+    other user may be able to write to it. A control file must not be a hard link. A missing part passes; otherwise
+    Foreign is raised.
     """
 
     def __init__(self, root: Path, *, modes: bool = True) -> None:
@@ -55,7 +59,7 @@ class Guard:
         self._device: int | None = None
 
     def check(self) -> bool:
-        """Look at the store's folder and at every known name in it; False if there is no such folder."""
+        """Check the folder of the store and every known name in it. Returns False if the folder does not exist."""
         if self._look(self.root, stat.S_IFDIR) is None:
             return False
         for name in _FOLDERS:
@@ -64,24 +68,24 @@ class Guard:
             self.control(name)
         for name in _NEVER:
             if self.control(name).exists():
-                raise Foreign(f"{self.root / name} is not a file of Lading's", hint=f"remove it; {ELSEWHERE}")
+                raise Foreign(f"{self.root / name} is not a file of Lading", hint=f"remove it; {ELSEWHERE}")
         with suppress(FileNotFoundError):
             for lock in (self.root / LOCKS).iterdir():
                 self.control(LOCKS, lock.name)
         return True
 
     def require(self) -> None:
-        """Like `check`; raises BadInput if there is no such folder."""
+        """Like `check`, but raise BadInput if the folder does not exist."""
         if not self.check():
-            hint = "`lading deploy` makes one; --store names another place"
-            raise BadInput(f"there is no store in {self.root}", hint=hint)
+            hint = "`lading deploy` creates one; --store names another folder"
+            raise BadInput(f"{self.root} has no store yet", hint=hint)
 
     def folder(self, *names: str) -> Path:
         """The path of a folder."""
         return self._path(names, stat.S_IFDIR)
 
     def file(self, *names: str) -> Path:
-        """The path of a file, which may have other names: models are hard-linked into releases."""
+        """The path of a file. It may have other hard links, because models are linked into releases."""
         return self._path(names, stat.S_IFREG)
 
     def control(self, *names: str) -> Path:
@@ -89,11 +93,11 @@ class Guard:
         return self._path(names, stat.S_IFREG, alone=True)
 
     def open(self, path: Path, flags: int) -> int:
-        """Open a control file that this guard gave, which may be created; a link at its name is not followed."""
+        """Open a control file whose path came from this guard. `flags` may create it. A link is not followed."""
         return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
 
     def work(self, *names: str) -> Path:
-        """The path of a folder of a plugin, with what it made there: no link leads out of it at the first levels."""
+        """The path of a plugin's work folder. Its first levels are checked, and must not contain links."""
         folder = self.folder(WORK, *names)
         self._look_below(folder, _PLUGIN_DEPTH)
         return folder
@@ -113,14 +117,14 @@ class Guard:
         return path
 
     def _look(self, path: Path, kind: int, *, alone: bool = False) -> os.stat_result | None:
-        """What stands at a path; None for nothing."""
+        """Check one path and return its status. Returns None if nothing exists there."""
         try:
             status = path.lstat()
         except FileNotFoundError:
             return None
         found = stat.S_IFMT(status.st_mode)
         if found != kind:
-            raise Foreign(f"{_named(path, found)}, and {_KINDS[kind]} belongs there", hint=f"remove it, or {ELSEWHERE}")
+            raise Foreign(f"{_named(path, found)}, but must be {_KINDS[kind]}", hint=f"remove it, or {ELSEWHERE}")
         self._refuse_foreign(path, status)
         if self._modes and status.st_mode & _OTHERS_WRITE:
             raise Foreign(
@@ -139,7 +143,7 @@ class Guard:
             )
         self._device = self._device or self.root.lstat().st_dev
         if status.st_dev != self._device:
-            raise Foreign(f"{path} lies on another device than {self.root}", hint=f"unmount it, or {ELSEWHERE}")
+            raise Foreign(f"{path} is on another device than {self.root}", hint=f"unmount it, or {ELSEWHERE}")
 
     def _look_below(self, folder: Path, depth: int) -> None:
         try:
@@ -153,7 +157,7 @@ class Guard:
                 continue
             path, kind = folder / entry.name, stat.S_IFMT(status.st_mode)
             if kind not in _PLUGINS:
-                raise Foreign(f"{_named(path, kind)}, which no plugin makes", hint=f"remove it, or {ELSEWHERE}")
+                raise Foreign(f"{_named(path, kind)}, which no plugin creates", hint=f"remove it, or {ELSEWHERE}")
             self._refuse_foreign(path, status)
             if kind == stat.S_IFDIR and depth > 1:
                 self._look_below(path, depth - 1)
@@ -161,4 +165,4 @@ class Guard:
 
 def _named(path: Path, kind: int) -> str:
     leads = f" to {path.readlink()}" if kind == stat.S_IFLNK else ""
-    return f"{path} is {_KINDS.get(kind, 'a foreign thing')}{leads}"
+    return f"{path} is {_KINDS.get(kind, 'a special file')}{leads}"

@@ -1,4 +1,4 @@
-"""The journal of outside effects: written before they happen, settled when their outcome is known."""
+"""The journal of external effects. Each is recorded before it happens, and settled when its outcome is known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _OPEN = "service = ? AND target = ? AND (outcome IS NULL OR outcome = 'unknown')
 
 @dataclass(frozen=True)
 class Intent:
-    """An outside effect that may or may not have happened: `name` is the one it has outside, `at` when it was meant."""
+    """An external effect that may or may not have happened.
+
+    `name` identifies the effect at the target. `at` is the time when it was recorded.
+    """
 
     id: int
     service: str
@@ -31,7 +34,7 @@ class Journal:
         self._database = database
 
     def intend(self, service: str, target: str, name: str) -> int:
-        """Note an effect that is about to be caused; returns the id of the note."""
+        """Record an effect before it happens. Returns the id of the record."""
         with self._database.write() as connection:
             noted = connection.execute(
                 "INSERT INTO journal (service, target, name, at) VALUES (?, ?, ?, ?)",
@@ -41,16 +44,16 @@ class Journal:
             return noted.lastrowid
 
     def settle(self, id: int, outcome: Literal["done", "failed", "unknown"]) -> None:  # noqa: A002
-        """Note what became of an effect."""
+        """Record the outcome of an effect."""
         with self._database.write() as connection:
             connection.execute("UPDATE journal SET outcome = ? WHERE id = ?", (outcome, id))
 
     def open(self, service: str, target: str) -> builtins.list[Intent]:
-        """The effects of a deployment whose outcome is not noted, or noted as unknown; oldest first."""
+        """The effects of a deployment with an unknown outcome, oldest first."""
         rows = self._database.read(f"SELECT id, name, at FROM journal WHERE {_OPEN} ORDER BY id", service, target)
         return [Intent(number, service, target, name, datetime.fromisoformat(at)) for number, name, at in rows]
 
 
 def settle_open(connection: sqlite3.Connection, service: str, target: str, outcome: str) -> None:
-    """Within a transaction, note what became of all that was intended for a deployment."""
+    """Within a transaction: record the outcome of all open effects of a deployment."""
     connection.execute(f"UPDATE journal SET outcome = ? WHERE {_OPEN}", (outcome, service, target))

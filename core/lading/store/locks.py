@@ -1,4 +1,4 @@
-"""Locks that the kernel releases when their holder dies; a process id is only ever shown, never trusted."""
+"""Locks that the kernel releases when their holder dies. The process id in a lock file is only for display."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from .durable import make_folder, naming
 from .guard import LOCKS, Guard
 from .names import safe_name
 
-_POLL_SECONDS = 0.05
+CLEANING = "store"
+"""The lock of the whole store. Working commands share it. Cleaning, repair and migration hold it exclusively."""
+
+CLEANING_SECONDS = 30.0  # how long others wait for `clean`, which removes after it has released the lock
+POLL_SECONDS = 0.05
 
 
 @contextmanager
 def exclusive(guard: Guard, name: str, *, command: str, wait: float) -> Iterator[str | None]:
-    """Hold the lock of that name; yields who held it last, if that process died holding it.
+    """Hold a lock exclusively. Yields the last holder if that process died while it held the lock.
 
-    Raises Locked, with the holder named, after `wait` seconds.
+    After `wait` seconds, raises Locked with the holder in its message.
     """
     path, descriptor = _opened(guard, name)
     try:
@@ -32,7 +36,7 @@ def exclusive(guard: Guard, name: str, *, command: str, wait: float) -> Iterator
         try:
             yield _enter(descriptor, path, command)
         finally:
-            with suppress(OSError):  # then the next holder is told that we died, and nothing else
+            with suppress(OSError):  # without this, the next holder only gets a wrong report that this process died
                 os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
@@ -40,15 +44,15 @@ def exclusive(guard: Guard, name: str, *, command: str, wait: float) -> Iterator
 
 @contextmanager
 def shared(guard: Guard, name: str, *, wait: float) -> Iterator[None]:
-    """Hold the lock of that name together with others, so that nobody has it `exclusive` meanwhile.
+    """Share a lock with others, so that nobody can hold it exclusively meanwhile.
 
-    Raises Locked, with that holder named, after `wait` seconds.
+    After `wait` seconds, raises Locked with the exclusive holder in its message.
     """
     path, descriptor = _opened(guard, name)
     try:
         with naming(path):
             _wait_for(descriptor, name, wait, fcntl.LOCK_SH)
-            if os.fstat(descriptor).st_size:  # a holder that died wrote it, and nobody else is to be named so
+            if os.fstat(descriptor).st_size:  # the name of a dead holder, not to be reported again
                 os.ftruncate(descriptor, 0)
         yield
     finally:
@@ -57,7 +61,7 @@ def shared(guard: Guard, name: str, *, wait: float) -> Iterator[None]:
 
 @contextmanager
 def shared_to_read(guard: Guard, name: str, *, wait: float) -> Iterator[None]:
-    """Like `shared`, but nothing is written: without a lock file nobody holds the lock, and none is made."""
+    """Like `shared`, but nothing is written. Without a lock file, nobody holds the lock, and none is created."""
     path = _path(guard, name)
     with naming(path):
         try:
@@ -77,7 +81,7 @@ def shared_to_read(guard: Guard, name: str, *, wait: float) -> Iterator[None]:
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[int]:
-    """The descriptor of a folder, locked; raises OSError for a link."""
+    """Lock a folder and yield its descriptor. Raises OSError for a link."""
     with opened_folder(folder) as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         yield door
@@ -85,7 +89,7 @@ def locked_folder(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def opened_folder(folder: str | Path, door: int | None = None) -> Iterator[int]:
-    """The descriptor of a folder, in the folder that `door` is open on; raises OSError for a link."""
+    """Open a folder and yield its descriptor. `door` is the descriptor of its parent. Raises OSError for a link."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=door)
     try:
         yield descriptor
@@ -94,7 +98,7 @@ def opened_folder(folder: str | Path, door: int | None = None) -> Iterator[int]:
 
 
 def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
-    """Lock an open file or folder, unless another process has it locked."""
+    """Try to lock an open file or folder. Returns False if another process holds the lock."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -103,7 +107,7 @@ def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def is_free(guard: Guard, name: str) -> bool:
-    """Whether nobody holds the lock of that name."""
+    """Whether nobody holds this lock."""
     try:
         descriptor = guard.open(_path(guard, name), os.O_RDONLY)
     except FileNotFoundError:
@@ -119,7 +123,7 @@ def _path(guard: Guard, name: str) -> Path:
 
 
 def _opened(guard: Guard, name: str) -> tuple[Path, int]:
-    """The lock file of that name, which is made if need be, and its descriptor."""
+    """Open the lock file of this name, and create it if necessary. Returns its path and descriptor."""
     path = _path(guard, name)
     with naming(path):
         make_folder(path.parent)
@@ -134,7 +138,7 @@ def _wait_for(descriptor: int, name: str, wait: float, kind: int) -> None:
                 f"'{name}' is locked by {_holder(descriptor) or 'another command'}",
                 hint="wait until it has finished, or let this command wait with --lock-wait SECONDS",
             )
-        time.sleep(_POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _enter(descriptor: int, path: Path, command: str) -> str | None:
@@ -148,7 +152,7 @@ def _enter(descriptor: int, path: Path, command: str) -> str | None:
 
 
 def _holder(descriptor: int) -> str | None:
-    """Who wrote itself into the lock file; None where nobody did, or is about to."""
+    """The holder that the lock file names. None if it names nobody yet."""
     try:
         holder = json.loads(os.pread(descriptor, 65536, 0))
         return f"'{holder['command']}' (pid {holder['pid']}, since {holder['started']})"

@@ -1,4 +1,4 @@
-"""The model versions: numbered, immutable, each one once."""
+"""Model versions: numbered, immutable, and without duplicates."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .codec import from_record, to_json
 from .database import Database
 from .digests import digest_of
 from .files import Files
-from .guard import Guard
+from .guard import TREES, Guard
 
 if TYPE_CHECKING:
     from ..model import RegisterRequest
 
 
 class ModelVersions:
-    """The store's registry; the shape is `lading.Models`.
+    """The local registry of a store. It implements `lading.Models`.
 
-    A record holds paths relative to the store. The distributions, which many versions have in common, are kept once.
+    Records hold paths relative to the store. Many versions share the same distributions, so these are stored once.
     """
 
     def __init__(self, guard: Guard, database: Database, files: Files) -> None:
@@ -36,15 +36,17 @@ class ModelVersions:
         self._distributions: dict[str, Mapping[str, Distribution]] = {}
 
     def register(self, request: RegisterRequest) -> ModelVersion:
-        """Keep a model and give it the next version of its name.
+        """Store a model and give it the next version of its name.
 
-        The same bytes, of the model file and of its modules, are the same version: what the request says of them is
-        taken over, but for the run that made them first. Raises Refused where the file does not have `request.sha256`.
+        If the model, the modules and the scoring script are unchanged, the version stays the same. The other fields of
+        the request are stored, but the run stays the first one. Raises Refused if the digest of the model is not
+        `request.sha256`.
         """
-        sha256, file = self._files.put(request.file, request.sha256)
+        file = self._files.put(request.file, request.sha256)[1]
         modules = tuple(self._files.put(module, name=module.name)[1] for module in request.modules)
-        content = digest_of([sha256, *sorted(str(module.relative_to(self._root)) for module in modules)])
-        model = _first_version(request, file, modules)
+        scoring = self._files.put(request.scoring, name=request.scoring.name)[1] if request.scoring else None
+        model = replace(_first_version(request, file, modules), scoring=scoring)
+        content = self._content(model)
         with self._database.write() as connection:
             rows = connection.execute(
                 "SELECT record FROM models WHERE name = ? AND content = ?", (request.name, content)
@@ -57,7 +59,7 @@ class ModelVersions:
         return model
 
     def get(self, name: str, version: int | None = None) -> ModelVersion | None:
-        """A version, the newest where none is named; None where there is none."""
+        """A version, by default the newest one. None if it does not exist."""
         rows = self._database.read(
             "SELECT record, distributions FROM models WHERE name = ? AND version = coalesce(?, version)"
             " ORDER BY version DESC LIMIT 1",
@@ -67,20 +69,23 @@ class ModelVersions:
         return self._read(*rows[0]) if rows else None
 
     def list(self, name: str | None = None) -> builtins.list[ModelVersion]:
-        """The versions of that name, or all, newest first."""
+        """The versions of this name, or all versions, newest first."""
         rows = self._database.read(
             "SELECT record, distributions FROM models WHERE name = coalesce(?, name) ORDER BY seq DESC", name
         )
         return [self._read(*row) for row in rows]
 
     def check(self, model: ModelVersion) -> None:
-        """Raise Refused where the file of a version, or a module of it, is gone or altered."""
-        self._files.check(model.sha256)
-        for module in model.modules:
-            self._files.check(module.parent.name, name=module.name)
+        """Raise Refused if the file of a version, or one of its source files, is missing or altered."""
+        self._files.check(model.sha256, stored=model.file)
+        for source in sources(model):
+            self._files.check(source.parent.name, name=source.name)
 
     def refer(self, name: str, version: int, reference: ModelReference) -> None:
-        """Note what a registry calls a version, in place of its earlier note. Raises BadInput for no such version."""
+        """Record the name of a version in a registry, replacing an earlier record.
+
+        Raises BadInput for an unknown version.
+        """
         with self._database.write() as connection:
             where = (name, version)
             row = connection.execute("SELECT record FROM models WHERE name = ? AND version = ?", where).fetchone()
@@ -92,6 +97,12 @@ class ModelVersions:
             update = "UPDATE models SET record = ? WHERE name = ? AND version = ?"
             self._database.keep("models", update, (record, *where))
 
+    def _content(self, model: ModelVersion) -> str:
+        """The digest of all files of a version, by which the same version is found again."""
+        modules = sorted(str(module.relative_to(self._root)) for module in model.modules)
+        scoring = [["scoring", str(model.scoring.relative_to(self._root))]] if model.scoring else []
+        return digest_of([model.sha256, *modules, *scoring])
+
     def _write(self, model: ModelVersion, content: str) -> None:
         document = to_json(model.distributions)
         distributions = digest_of(document)
@@ -99,6 +110,7 @@ class ModelVersions:
             model,
             file=model.file.relative_to(self._root),
             modules=tuple(module.relative_to(self._root) for module in model.modules),
+            scoring=model.scoring.relative_to(self._root) if model.scoring else None,
             distributions={},
         )
         insert = "INSERT OR IGNORE INTO distributions VALUES (?, ?)"
@@ -115,16 +127,26 @@ class ModelVersions:
         model: ModelVersion = from_record(ModelVersion, record)
         return replace(
             model,
-            file=self._guard.file(*model.file.parts),
+            file=self._place(model.file),
             modules=tuple(self._guard.file(*module.parts) for module in model.modules),
+            scoring=self._guard.file(*model.scoring.parts) if model.scoring else None,
             distributions=self._installed(distributions),
         )
+
+    def _place(self, file: Path) -> Path:
+        kind = self._guard.folder if file.parts[:1] == (TREES,) else self._guard.file
+        return kind(*file.parts)
 
     def _installed(self, sha256: str) -> Mapping[str, Distribution]:
         if sha256 not in self._distributions:
             ((document,),) = self._database.read("SELECT document FROM distributions WHERE sha256 = ?", sha256)
             self._distributions[sha256] = from_record(Mapping[str, Distribution], document)
         return self._distributions[sha256]
+
+
+def sources(model: ModelVersion) -> tuple[Path, ...]:
+    """The source files that are kept with a version: its modules and its scoring script."""
+    return (*model.modules, *((model.scoring,) if model.scoring else ()))
 
 
 def _newest(connection: sqlite3.Connection, name: str) -> int:

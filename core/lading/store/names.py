@@ -1,4 +1,4 @@
-"""Names that people chose, made into names of files."""
+"""File names for names that users chose."""
 
 from __future__ import annotations
 
@@ -6,19 +6,29 @@ import re
 
 
 def service_lock(service: str, target: str) -> str:
-    """The name of the lock that a command holds which changes a deployment."""
+    """The name of the lock for changes to a deployment."""
     return f"{target}/{service}"
 
 
 def train_lock(name: str) -> str:
-    """The name of the lock that a command holds which trains the manifest of that name."""
+    """The name of the lock for training the manifest of this name."""
     return f"train/{name}"
 
 
-def safe_name(name: str) -> str:
-    """A file name for any text: at most 37 characters, and two names never share one, on any file system.
+def backup_name(name: str, format: int) -> str:  # noqa: A002
+    """The name for a backup of a store file, made before a migration from `format`."""
+    return f"format-{format}-{name}"
 
-    A short lower-case name is kept; any other is shortened to its readable part and, after a `~`, its digest.
+
+def is_backup_name(name: str) -> bool:
+    """Whether a name has the form of `backup_name`."""
+    return re.fullmatch(r"format-[1-9][0-9]*-store\.(db|ledger)", name) is not None
+
+
+def safe_name(name: str) -> str:
+    """A file name for any text, at most 37 characters long. Two different texts never share one, on any file system.
+
+    A short lower-case name is kept. Any other name becomes its readable part, a `~` and its digest.
     """
     readable = re.sub(r"[^a-z0-9._-]+", "-", name.lower())[:24].strip(".-")
     if readable == name and name:

@@ -1,4 +1,4 @@
-"""The packages: folders by their digest, read-only."""
+"""Packages: read-only folders named by their digest."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .database import Database
 from .digests import Digests, digest_of
 from .durable import make_folder, move, naming, seal, sync
 from .guard import PACKAGES, Guard
+from .locks import locked_folder
 from .scratch import scratch
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Packages:
-    """`packages/<digest>/`, where the digest covers the files and the model's name, file name and sha256."""
+    """The folders `packages/<digest>/`. A digest covers the files and the name, file name and SHA-256 of the model."""
 
     def __init__(self, guard: Guard, database: Database, digests: Digests) -> None:
         self._guard = guard
@@ -28,9 +29,9 @@ class Packages:
         self._digests = digests
 
     def put(self, folder: Path, packed: PackedFiles, model: ModelVersion) -> Package:
-        """Adopt a folder, which lies in the store's scratch, and make its files read-only. An intact package is kept.
+        """Move a scratch folder into the packages and make its files read-only. An existing intact package is kept.
 
-        Raises Refused where the folder holds anything but regular files and folders.
+        Raises Refused if the folder holds anything but regular files and folders.
         """
         with naming(folder):
             for path in folder.rglob("*"):
@@ -38,15 +39,22 @@ class Packages:
             sync(folder)
             digest = self.digest(folder, model)
             place = self.place(digest)
-            if not self.is_intact(digest, model):
-                make_folder(place.parent)
-                self._replace(place, folder)
+            with locked_folder(make_folder(place.parent)):  # another command may keep the same one now
+                if not self.is_intact(digest, model):
+                    self._replace(place, folder)
         with self._database.write():
             self._database.keep("packages", "INSERT OR REPLACE INTO packages VALUES (?, ?)", (digest, to_json(packed)))
-        return Package(digest, place, packed.scoring_script, model, packed.python, packed.requirements)
+        return Package(
+            digest=digest,
+            folder=place,
+            scoring_script=packed.scoring_script,
+            model=model,
+            python=packed.python,
+            requirements=packed.requirements,
+        )
 
     def get(self, digest: str, model: ModelVersion) -> Package | None:
-        """The package of that digest; None where it is absent, altered, or not of that model."""
+        """The package with this digest. None if it is missing, altered, or a package of another model."""
         rows = self._database.read("SELECT record FROM packages WHERE digest = ?", digest)
         if not rows or not self.is_intact(digest, model):
             return None
@@ -55,7 +63,7 @@ class Packages:
         return Package(digest=digest, folder=self.place(digest), model=model, **packed)
 
     def digest(self, folder: Path, model: ModelVersion | RegisterRequest) -> str:
-        """The digest that a folder has as the package of a model."""
+        """The digest of a folder as the package of a model."""
         files = [
             [path.relative_to(folder).as_posix(), self._digests.file(path), bool(path.stat().st_mode & 0o100)]
             for path in folder.rglob("*")
@@ -64,11 +72,11 @@ class Packages:
         return digest_of([sorted(files), model.name, model.file_name, model.sha256])
 
     def place(self, digest: str) -> Path:
-        """Where the package of that digest lies, once it is kept."""
+        """The path that a package with this digest has in the store."""
         return self._guard.folder(PACKAGES, digest)
 
     def is_intact(self, digest: str, model: ModelVersion) -> bool:
-        """Whether the folder of a package is there, and unaltered as that of a model."""
+        """Whether the folder of a package exists and is an unaltered package of the model."""
         place = self.place(digest)
         with naming(place):
             return place.is_dir() and all(map(_plain, place.rglob("*"))) and self.digest(place, model) == digest

@@ -10,6 +10,6 @@ _ROOT_MARKS = (STORE_FOLDER, "pyproject.toml", ".git")
 
 
 def find_project(manifest: Path) -> Path:
-    """The nearest folder above the manifest that looks like the root of a project, else the manifest's own folder."""
+    """The nearest folder above the manifest that looks like a project root. Otherwise the manifest's own folder."""
     above = manifest.resolve().parents
     return next((folder for folder in above if any(os.path.lexists(folder / mark) for mark in _ROOT_MARKS)), above[0])

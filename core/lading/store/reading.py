@@ -1,4 +1,4 @@
-"""A store that is only read: no file is created or changed by it, wherever it lies and whatever it lacks."""
+"""A store that is only read. No file is created or changed, even if the store is incomplete."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from .database import Database
+from .database import Database, Outdated
 from .durable import naming
 from .guard import DATABASE, Guard
-from .locks import shared_to_read
+from .locks import CLEANING, CLEANING_SECONDS, shared_to_read
 from .names import safe_name
 from .reuse import Recall
-from .store import CLEANING, CLEANING_SECONDS, Store, refuse_loss
+from .store import Store, refuse_loss
 from .trust import Trust
 
 
 class StoreToRead(Store):
-    """A store that is only read. It may be absent: then it is empty, and its `remark` says so.
+    """A store that is only read. A missing store counts as empty, and `remark` then says so.
 
-    It may also be one that the user does not trust: then too its `remark` says so, and `demand_trust` raises Refused.
+    `remark` also says if the user does not trust the store. `demand_trust` then raises Refused.
     """
 
     def __init__(self, guard: Guard, database: Database, trust: Trust) -> None:
@@ -31,10 +31,10 @@ class StoreToRead(Store):
 
     @classmethod
     def read(cls, root: Path, environ: Mapping[str, str] = os.environ) -> StoreToRead:
-        """Look at the store in the folder `root`.
+        """Read the store in the folder `root`.
 
-        Raises Refused if something foreign is in it or others can write to it, and if its database is damaged or of
-        another version.
+        Raises Refused if the store holds foreign files, if others can write to it, or if its database is damaged or
+        newer than this version. A store of an earlier format is read through a migrated copy.
         """
         guard = Guard(root.absolute())
         with naming(guard.root):
@@ -42,12 +42,12 @@ class StoreToRead(Store):
             if not exists:
                 refuse_loss(guard)
             trust = Trust(guard, environ)
-            store = cls(guard, Database(guard.control(DATABASE), read_only=True), trust)
-            store.remark = trust.remark if exists else f"there is no store in {guard.root} yet"
+            store = cls(guard, read_database(guard.control(DATABASE)), trust)
+            store.remark = trust.remark if exists else f"{guard.root} has no store yet"
         return store
 
     def demand_trust(self) -> None:
-        """Raise Refused for a store that the user does not trust."""
+        """Raise Refused if the user does not trust the store."""
         if self.guard.check():
             self._trust.demand()
 
@@ -59,7 +59,7 @@ class StoreToRead(Store):
         return shared_to_read(self.guard, CLEANING, wait=CLEANING_SECONDS)
 
     def work(self, *parts: str) -> Path:
-        """The folder of these parts, or an empty one outside the store that is removed afterwards."""
+        """The work folder of these parts. If there is none, an empty temporary folder outside the store."""
         with naming(self.root):
             folder = self.guard.work(*map(safe_name, parts))
             return folder if folder.is_dir() else self._nowhere()
@@ -74,3 +74,13 @@ class StoreToRead(Store):
 
             self._empty = Path(self._closing.enter_context(TemporaryDirectory()))
         return self._empty
+
+
+def read_database(path: Path) -> Database:
+    """Open a database for reading. An earlier format is read through a private, migrated copy."""
+    try:
+        return Database(path, read_only=True)
+    except Outdated:
+        from .migrations import migrated_copy  # imported late: other commands do not need it
+
+        return Database(path, read_only=True, copied=migrated_copy)

@@ -1,4 +1,4 @@
-"""A database file as it lies there: what SQLite would do with what is beside it, and a copy for it to do so."""
+"""Read a database file without changing it. SQLite may need to recover it first, and then works on a copy."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from ..errors import Locked, Refused
 
 _ENDS = ("", "-journal", "-wal")
-_MAGIC = bytes.fromhex("d9d505f920a163d7")  # of a rollback journal; at its end after the name of another file
-_VERSIONS = slice(18, 20)  # of the header: which versions of SQLite may write the file, and read it
-_ROLLBACK = b"\1\1"  # with a rollback journal, and not with a write-ahead log
+_MAGIC = bytes.fromhex("d9d505f920a163d7")  # of a rollback journal; also at its end, after the name of another file
+_VERSIONS = slice(18, 20)  # bytes of the header: the file format versions for writing and reading
+_ROLLBACK = b"\1\1"  # the database uses a rollback journal, not a write-ahead log
 _TRIES = 5
-_LARGEST = 1 << 30  # bytes that are copied: a planted file may say that it is as large as it likes
+_LARGEST = 1 << 30  # limit in bytes for a copy, because a planted file may be of any size
 
 
 def refuse_foreign_journal(database: Path) -> None:
-    """Raise Refused for a journal that names another file: SQLite removes that file once it has played the journal.
+    """Raise Refused for a journal that names another file. SQLite would remove that file after using the journal.
 
-    Only a transaction over several databases writes such a journal, and Lading has none.
+    Only transactions over several databases write such a journal, and Lading does not use them.
     """
     journal = database.with_name(f"{database.name}-journal")
     with suppress(FileNotFoundError), journal.open("rb") as file:
@@ -31,7 +31,7 @@ def refuse_foreign_journal(database: Path) -> None:
 
 
 def is_at_rest(database: Path) -> bool:
-    """Whether SQLite makes no file beside a database when it only reads it."""
+    """Whether SQLite can read a database without creating a file beside it."""
     with database.open("rb") as file:
         header = file.read(_VERSIONS.stop)
     return header[_VERSIONS] == _ROLLBACK and not database.with_name(f"{database.name}-wal").exists()
@@ -39,9 +39,9 @@ def is_at_rest(database: Path) -> bool:
 
 @contextmanager
 def private_copy(database: Path) -> Iterator[Path]:
-    """A copy of a database and what is beside it, in a private folder that is removed afterwards.
+    """Yield a private, temporary copy of a database and its journal files.
 
-    Raises Locked if it changes all the time, and Refused if it is too large to be copied.
+    Raises Locked if the database keeps changing, and Refused if it is too large to copy.
     """
     import shutil
     from tempfile import TemporaryDirectory

@@ -1,8 +1,9 @@
-"""The history of each deployment: numbered releases, at most one of them up."""
+"""The history of each deployment: numbered releases, of which at most one is up."""
 
 from __future__ import annotations
 
 import builtins
+import secrets
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,16 +16,17 @@ from .journal import settle_open
 
 
 class Releases:
-    """The releases of all deployments; a deployment is a service on a target."""
+    """The releases of all deployments. A deployment is a service on a target."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def begin(self, service: str, target: str, package: Package) -> Release:
-        """Give a deployment its next release, pending."""
+        """Create the next release of a deployment. Its state is `pending`."""
         with self._database.write() as connection:
             number = _newest(connection, service, target) + 1
             release = Release(
+                id=secrets.token_hex(8),
                 service=service,
                 target=target,
                 number=number,
@@ -43,10 +45,12 @@ class Releases:
         return release
 
     def finish(self, release: Release, state: str, reason: str = "", *, settles: bool = False) -> Release:
-        """End a release in a state; `up` makes the one that was up superseded, in the same transaction.
+        """End a release in a state.
 
-        Where it `settles`, so is what the journal has open for the deployment: done if the release is up, else failed.
-        Raises BadInput where the store has no such release.
+        If the state is `up`, the previous release becomes superseded in the same transaction.
+
+        `settles` also settles the open effects of the deployment: as done if the release is up, otherwise as failed.
+        Raises BadInput if the store does not have the release.
         """
         ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC))
         with self._database.write() as connection:
@@ -62,11 +66,11 @@ class Releases:
         return next(iter(self._in_state(service, target, "up")), None)
 
     def pending(self, service: str, target: str) -> builtins.list[Release]:
-        """The releases that were begun and not finished, newest first: more than one where commands were killed."""
+        """The unfinished releases, newest first. There can be more than one if commands were killed."""
         return self._in_state(service, target, "pending")
 
     def list(self, service: str | None = None, target: str | None = None) -> builtins.list[Release]:
-        """The releases of a service, of a target, or all, newest first."""
+        """The releases of a service, of a target, or all releases, newest first."""
         return self._select("service = coalesce(?, service) AND target = coalesce(?, target)", service, target)
 
     def _in_state(self, service: str, target: str, state: str) -> builtins.list[Release]:

@@ -1,4 +1,4 @@
-"""Puts a store right from what is still there. What is damaged is moved aside; only the scratch of the dead goes."""
+"""Repair a store. Damaged parts are moved aside. Only scratch folders of dead processes are removed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .contents import Contents
-from .database import Database
+from .database import FORMAT, Database
 from .durable import make_folder, move, naming
 from .findings import Finding, Repair
 from .guard import DAMAGED, DATABASE, LEDGER, Guard
-from .locks import exclusive, shared_to_read
+from .locks import CLEANING, exclusive, shared_to_read
+from .migrations import migrate_alone
+from .reading import read_database
 from .rebuild import diagnose, rebuild, renew_ledger
 from .scratch import leftovers, remove, scratch
-from .store import CLEANING
 from .trust import Trust
 
 
@@ -32,13 +33,13 @@ def repair(
     environ: Mapping[str, str] = os.environ,
     on_remark: Callable[[str], None] = lambda _remark: None,
 ) -> list[Finding]:
-    """What is wrong with the store in `root`; repaired with `fix`, as far as that can be.
+    """Check the store in `root` and return its problems. `fix` also repairs them as far as possible.
 
-    Raises BadInput if there is no store, Refused for one of another version, for one with something foreign in it, and
-    with `fix` for one that the user does not trust, and Locked while a command uses it. `on_remark` is called with what
-    the user should know of the store.
+    Raises BadInput if the store does not exist, and Locked while a command uses it. Raises Refused for a newer version
+    and for foreign files, and with `fix` for a store that the user does not trust. `on_remark` receives remarks for the
+    user.
     """
-    guard = Guard(root, modes=False)  # those it reports itself
+    guard = Guard(root, modes=False)  # the modes are checked below
     with ExitStack() as stack, naming(root):
         guard.require()
         trust = Trust(guard, environ)
@@ -46,21 +47,21 @@ def repair(
             trust.demand()
         elif trust.remark:
             on_remark(trust.remark)
-        ward = _Ward(guard)
-        modes = list(ward.modes())  # before the lock, which closes its own file to others
+        ward = _StoreUnderRepair(guard)
+        modes = list(ward.modes())  # before the lock, because locking closes the lock file to others
         stack.enter_context(_held(guard, fix=fix, command=command, wait=wait))
         found = _done([*modes, *ward.scratch()], fix=fix)
         folder = stack.enter_context(scratch(guard) if fix else _outside())
         found += _done(list(ward.database(folder)), fix=fix)
         path = folder / DATABASE if (folder / DATABASE).exists() else guard.control(DATABASE)
         if path.exists():
-            database = stack.enter_context(closing(Database(path, read_only=not fix)))
+            database = stack.enter_context(closing(Database(path) if fix else read_database(path)))
             found += _done(Contents(guard, database, folder, ward.set_aside).repairs(), fix=fix)
     return found
 
 
 def _held(guard: Guard, *, fix: bool, command: str, wait: float) -> AbstractContextManager[object]:
-    """A command that only looks does so beside other commands."""
+    """Lock the store. A check without `fix` only shares the lock, so it can run beside other commands."""
     if fix:
         return exclusive(guard, CLEANING, command=command, wait=wait)
     return shared_to_read(guard, CLEANING, wait=wait)
@@ -68,13 +69,13 @@ def _held(guard: Guard, *, fix: bool, command: str, wait: float) -> AbstractCont
 
 @contextmanager
 def _outside() -> Iterator[Path]:
-    """A place to work in that leaves the store as it is."""
+    """A temporary folder outside the store."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
 
 
 def _done(repairs: Iterable[Repair], *, fix: bool) -> list[Finding]:
-    """The findings; each is put right before the next is looked for, where `fix` says so."""
+    """Collect the findings. With `fix`, each one is repaired before the next check."""
     found = []
     for finding, act in repairs:
         found.append(finding)
@@ -83,7 +84,7 @@ def _done(repairs: Iterable[Repair], *, fix: bool) -> list[Finding]:
     return found
 
 
-class _Ward:
+class _StoreUnderRepair:
     """A store under repair."""
 
     def __init__(self, guard: Guard) -> None:
@@ -92,7 +93,10 @@ class _Ward:
         self._aside = root / DAMAGED / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
 
     def modes(self) -> Iterator[Repair]:
-        """What others may read or write. Below `work` and `tmp` is what targets and commands made, behind our door."""
+        """Find paths that others can read or write.
+
+        Files of targets and commands in `work` and `tmp` are skipped, because the folder above protects them.
+        """
         inner = (path for path in self._root.glob("**/*") if not self._is_foreign(path))
         for path in (self._root, *inner):
             mode = stat.S_IMODE(path.lstat().st_mode)
@@ -107,28 +111,31 @@ class _Ward:
             yield Repair(finding, lambda path=path: remove(path.parent, path.name))  # type: ignore[misc]
 
     def database(self, folder: Path) -> Iterator[Repair]:
-        """The database and its ledger, each of which can be made from the other."""
+        """Check the database and its ledger. Each of them can be rebuilt from the other."""
         path = self._root / DATABASE
         found = diagnose(path, folder)
         if found.database:
             count, unpinned = rebuild(path, folder / DATABASE)
             kept = f"move it to {self._name(self._aside)} and " if path.exists() else ""
-            lost = f"; what {unpinned} model versions were trained with is lost" if unpinned else ""
+            lost = f"; the recorded distributions of {unpinned} model versions are lost" if unpinned else ""
             finding = Finding("database", DATABASE, found.database, f"{kept}rebuild it with {count} records{lost}")
             yield Repair(finding, lambda: self._replace_database(folder))
+        elif found.outdated:
+            finding = Finding("database", DATABASE, "of an earlier format", f"migrate it to format {FORMAT}")
+            yield Repair(finding, lambda: migrate_alone(self._guard))
         elif found.ledger:
             finding = Finding("ledger", LEDGER, found.ledger, "write it again from the database")
             yield Repair(finding, lambda: renew_ledger(path))
 
     def set_aside(self, path: Path) -> str:
-        """Move something that is damaged to where nothing looks for it; returns the name of that place."""
+        """Move a damaged file to the folder of damaged files. Returns its new name."""
         place = self._aside / path.relative_to(self._root)
         make_folder(place.parent)
         move(path, place)
         return self._name(place)
 
     def _replace_database(self, folder: Path) -> None:
-        """Whenever this is cut off, the ledger in place says all that could be found."""
+        """Replace the database. If this is interrupted at any point, the ledger in place has all recovered records."""
         if (self._root / LEDGER).exists():
             make_folder(self._aside)
             shutil.copyfile(self._root / LEDGER, self._aside / LEDGER)

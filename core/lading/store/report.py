@@ -1,4 +1,4 @@
-"""A summary of a store, from which a user can judge whether to trust it."""
+"""A summary of a store, so that a user can decide whether to trust it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .trust import Trust
 
 @dataclass(frozen=True, kw_only=True)
 class StoreReport(Shown):
-    """A store, by its folder. `problem` is why its records cannot be read; they are then not counted."""
+    """Summary of a store. If the records cannot be read, `problem` gives the reason, and nothing is counted."""
 
     store: Path
     owner: str
@@ -31,7 +31,7 @@ class StoreReport(Shown):
 
 
 def report(root: Path, environ: Mapping[str, str]) -> StoreReport:
-    """What the store in `root` holds. Raises BadInput if there is none, and Refused for what the guard refuses."""
+    """Summarize the store in `root`. Raises BadInput if there is none, and Refused if the guard rejects it."""
     trust, owner = _trust(root, environ), _user(root.lstat().st_uid)
     held = trust.holds()
     try:
@@ -49,7 +49,7 @@ def report(root: Path, environ: Mapping[str, str]) -> StoreReport:
 
 
 def grant_trust(root: Path, environ: Mapping[str, str]) -> None:
-    """Trust the store in `root` from now on. Raises BadInput if there is none, Transient if it cannot be noted."""
+    """Trust the store in `root`. Raises BadInput if there is none, and Transient if the trust cannot be recorded."""
     trust = _trust(root, environ)
     with naming(root), locked_folder(root):
         trust.grant()

@@ -1,4 +1,4 @@
-"""What the stages gave for the same inputs before."""
+"""The outputs of stages, for reuse with the same inputs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from ..model import Json
 from .codec import from_record, to_json
 from .database import Database, is_kept
 
+INSPECTED = "inspect"
+TRAINED = ("train", INSPECTED)
+"""The stages whose outputs name a model and a list of distributions."""
+PACKAGED = "package"
+"""The stage whose outputs name a package."""
+
 
 class Reuse:
     """Outputs of stages by their keys."""
@@ -16,16 +22,16 @@ class Reuse:
         self._database = database
 
     def get(self, key: str) -> Json | None:
-        """The output that was put under a key; None where there is none."""
+        """The output under a key. None if there is none."""
         rows = self._database.read("SELECT output FROM reuse WHERE key = ?", key)
         return from_record(object, rows[0][0]) if rows else None
 
     def put(self, key: str, stage: str, output: Json) -> None:
-        """Keep the output of a stage under a key, in place of what is there."""
+        """Store the output of a stage under a key, replacing an earlier one."""
         self.put_all([(key, stage, output)])
 
     def put_all(self, rows: Iterable[tuple[str, str, Json]]) -> None:
-        """Keep several outputs, each with its key and stage, in one transaction."""
+        """Store several outputs in one transaction. Each has a key and a stage."""
         encoded = [(key, stage, to_json(output)) for key, stage, output in rows]
         insert = "INSERT OR REPLACE INTO reuse VALUES (?, ?, ?)"
         with self._database.write() as connection:
@@ -37,9 +43,9 @@ class Reuse:
 
 
 class Recall:
-    """What is remembered of the texts of manifests, for a command that only reads: it adds nothing.
+    """Cached results of reading manifests, for a command that only reads. It adds nothing.
 
-    What a store that is not trusted remembers is not believed: its manifest could say something else.
+    The cache of an untrusted store is not used, because it may not match the manifest.
     """
 
     def __init__(self, reuse: Reuse | None) -> None:
@@ -49,4 +55,4 @@ class Recall:
         return None if self._reuse is None else self._reuse.get(key)
 
     def put(self, key: str, stage: str, output: Json) -> None:
-        """Remember nothing."""
+        """Do nothing."""

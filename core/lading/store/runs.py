@@ -15,13 +15,13 @@ _INTERRUPTED = "interrupted: its process died"
 
 
 class Runs:
-    """Every run, whole, under its id."""
+    """All runs, by id."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def save(self, run: Run) -> None:
-        """Keep a run; one of the same id is replaced."""
+        """Save a run. A run with the same id is replaced."""
         with self._database.write():
             self._database.keep(
                 "runs",
@@ -31,9 +31,9 @@ class Runs:
             )
 
     def get(self, id: str) -> Run | None:  # noqa: A002
-        """The run of that id, or the one whose id starts so; None where there is none.
+        """The run with this id, or the only run whose id starts with it. None if there is none.
 
-        Raises BadInput, with the ids named, where several start so.
+        If several ids match, raises BadInput with the ids in its message.
         """
         if not id:
             return None
@@ -45,28 +45,37 @@ class Runs:
         return from_record(Run, exact[0][1]) if exact else None
 
     def list(self, name: str | None = None) -> builtins.list[Run]:
-        """The runs of that name, or all, newest first."""
+        """The runs of this name, or all runs, newest first."""
         rows = self._database.read("SELECT record FROM runs WHERE name = coalesce(?, name) ORDER BY seq DESC", name)
         return [from_record(Run, record) for (record,) in rows]
 
     def running(self, name: str | None = None) -> builtins.list[Run]:
-        """The runs of that name, or all, that have not ended as far as the store knows."""
+        """The runs of this name, or all runs, whose end is not recorded."""
         return self._where("state", "running", name)
 
     def interrupted(self, name: str) -> builtins.list[Run]:
-        """The runs of that name that ended with their process."""
+        """The runs of this name whose process died."""
         return self._where("error", _INTERRUPTED, name)
+
+    def of_model(self, sha256: str, name: str) -> Run | None:
+        """The newest run of that name that gave a model of these bytes."""
+        return next(reversed(self._where("model_sha256", sha256, name)), None)
 
     def interrupt(self, run: Run) -> None:
         """Record that the process of a run died."""
         self.save(replace(run, state="failed", ended=datetime.now(UTC), error=_INTERRUPTED))
 
     def _where(self, field: str, value: str, name: str | None) -> builtins.list[Run]:
-        query = "SELECT record FROM runs WHERE name = coalesce(?, name) AND json_extract(record, ?) = ?"
-        return [from_record(Run, record) for (record,) in self._database.read(query, name, f"$.{field}", value)]
+        """The runs with this value. A record with NaN, which SQLite cannot search, is compared after it is read."""
+        query = (
+            "SELECT record FROM runs WHERE name = coalesce(?, name)"
+            " AND CASE WHEN json_valid(record) THEN json_extract(record, ?) = ? ELSE 1 END ORDER BY seq"
+        )
+        found = (from_record(Run, record) for (record,) in self._database.read(query, name, f"$.{field}", value))
+        return [run for run in found if getattr(run, field) == value]
 
     def add_tracked(self, id: str, tracked: TrackedRun) -> None:  # noqa: A002
-        """Note where a tracker keeps a run, in place of its earlier note. Raises BadInput for no such run."""
+        """Record where a tracker keeps a run, replacing an earlier record. Raises BadInput for an unknown run."""
         with self._database.write() as connection:
             row = connection.execute("SELECT record FROM runs WHERE id = ?", (id,)).fetchone()
             if row is None:

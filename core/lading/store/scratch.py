@@ -1,6 +1,6 @@
-"""Folders that last as long as one piece of work, and are swept away if a process died over it.
+"""Temporary folders for one piece of work. If the process dies, a later command removes them.
 
-The sweep works on descriptors and follows no link. It takes only names of the shape that Lading gives.
+Removal works on descriptors and does not follow links. It only takes names of the form that Lading creates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OURS = re.compile(r"[0-9a-f]{16}")
 
 @contextmanager
 def scratch(guard: Guard) -> Iterator[Path]:
-    """An empty private folder in the store, removed afterwards; it is locked as long as it is in use."""
+    """An empty private folder in the store, removed afterwards. It is locked while it is in use."""
     tmp = guard.folder(TMP)
     with naming(tmp):
         name, lock = _claim(make_folder(tmp))
@@ -33,7 +33,7 @@ def scratch(guard: Guard) -> Iterator[Path]:
 
 
 def leftovers(guard: Guard) -> list[Path]:
-    """The folders whose process died; the next `scratch` sweeps them away."""
+    """The folders whose process died. The next `scratch` removes them."""
     tmp = guard.folder(TMP)
     with suppress(FileNotFoundError), opened_folder(tmp) as door:
         return [tmp / name for name in _ours(door) if _is_left(name, door)]
@@ -41,7 +41,7 @@ def leftovers(guard: Guard) -> list[Path]:
 
 
 def remove(parent: Path, name: str) -> None:
-    """Remove a folder and what is in it, as far as that can be; no link is followed."""
+    """Remove a folder with its content, as far as possible. Links are not followed."""
     import shutil
 
     with suppress(OSError), opened_folder(parent) as door:
@@ -59,7 +59,7 @@ def _is_left(name: str, door: int) -> bool:
 
 
 def _claim(tmp: Path) -> tuple[str, int]:
-    with locked_folder(tmp) as door:  # no other process sweeps between the creation and the lock
+    with locked_folder(tmp) as door:  # no other process can remove the folder between its creation and its lock
         _sweep(door)
         name = os.urandom(8).hex()
         os.mkdir(name, 0o700, dir_fd=door)

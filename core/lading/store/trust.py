@@ -1,7 +1,7 @@
-"""Which stores the user trusts: the random id of each is listed, with its path, in the user's state folder.
+"""The stores that the user trusts. The user's state folder lists their random ids and paths.
 
-One small file for each path, replaced in one step, so that no lock is needed. A store that was moved, copied or
-restored elsewhere is not listed there, and one that came with a repository cannot know the id.
+There is one small file for each path, replaced in one step, so no lock is needed. A moved, copied or restored store is
+not listed at its new path. A store that comes with a repository cannot know the id.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .guard import ID, Guard
 
 VARIABLE = "LADING_TRUST_STORE"
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
-_LONGEST = 65536  # bytes: an entry with the longest path, escaped, fits
+_LONGEST = 65536  # bytes: the longest path, escaped, fits
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
-    """The user's folder for the state of Lading. Raises Transient if the user has no home."""
+    """The user's folder for the state of Lading. Raises Transient if the user has no home folder."""
     named = environ.get("XDG_STATE_HOME", "")
-    if named.startswith("/"):  # any other is to be ignored
+    if named.startswith("/"):  # the standard requires to ignore a relative path
         return Path(named) / "lading"
     try:
         return Path(environ.get("HOME") or Path.home()) / ".local" / "state" / "lading"
@@ -35,14 +35,14 @@ def state_folder(environ: Mapping[str, str]) -> Path:
 
 
 def digest_of_path(path: Path) -> str:
-    """A file name for a path, whatever leads to it."""
+    """A file name for a path. Links in the path are resolved first."""
     import hashlib
 
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
 
 
 class Trust:
-    """The trust of the user in the store that `guard` guards."""
+    """The user's trust in the store of `guard`."""
 
     def __init__(self, guard: Guard, environ: Mapping[str, str]) -> None:
         self._guard = guard
@@ -50,41 +50,41 @@ class Trust:
         self._path = os.path.realpath(guard.root)
 
     def holds(self) -> bool:
-        """Whether the store is listed at its path, or the variable says that every store is trusted."""
-        if self._given():
+        """Whether the store is listed with its path, or the environment variable trusts all stores."""
+        if self._is_set():
             return True
         known = _read(self._guard.control(ID))
         return known != "" and self._listed() == known
 
     @property
     def remark(self) -> str:
-        """A warning about a store that is not trusted; empty for a trusted one."""
+        """A warning if the store is not trusted, otherwise empty."""
         if self.holds():
             return ""
-        return f"the store {self._guard.root} is not trusted; `lading store trust` shows what it holds"
+        return f"the store {self._guard.root} is not trusted; `lading store trust` shows its content"
 
     def demand(self) -> None:
         """Raise Refused unless the store is trusted."""
         if not self.holds():
             raise Refused(
-                f"the store {self._guard.root} is not trusted: it was not made at this place by this user",
+                f"the store {self._guard.root} is not trusted: this user did not create it at this path",
                 hint=f"`lading store trust --yes --store {shlex.quote(str(self._guard.root))}` trusts it; "
-                f"{VARIABLE}=1 does so if it comes from a cache of your own, or the home cannot be written",
+                f"{VARIABLE}=1 does so if it comes from your own cache, or if the home folder is read-only",
             )
 
     def grant(self) -> None:
-        """Give the store a new id, and list it. Raises Transient if the list cannot be written."""
+        """Give the store a new id and list it. Raises Transient if the list cannot be written."""
         known = os.urandom(16).hex()
         try:
             self._list(known)
         except Transient:
-            if not self._given():
+            if not self._is_set():
                 raise
             return
         with naming(self._guard.root):
             replace_file(self._guard.control(ID), f"{known}\n".encode())
 
-    def _given(self) -> bool:
+    def _is_set(self) -> bool:
         return self._environ.get(VARIABLE) == "1"
 
     def _entry(self) -> Path:
@@ -113,7 +113,7 @@ def _hint() -> str:
 
 
 def _read(path: Path) -> str:
-    """The text of a small file that is the user's own, and that others cannot write; empty for any other."""
+    """Read a small file. Returns an empty text if it is not the user's own, or if others can write to it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""The conformance kit: what a plugin author's tests subclass. It needs pytest, the extra `testing`."""
+"""The conformance kit: base classes for the tests of a plugin. It needs pytest (the extra `testing`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..base.lazy import lazily
 
 if TYPE_CHECKING:
+    from .gate import GateConformance as GateConformance
     from .registry import KeptVersion as KeptVersion
     from .registry import RegistryConformance as RegistryConformance
     from .target import TargetConformance as TargetConformance
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazily(
     __name__,
     {
+        "gate": "GateConformance",
         "registry": "KeptVersion RegistryConformance",
         "target": "TargetConformance",
         "tracker": "KeptRun TrackerConformance",

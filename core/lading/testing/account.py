@@ -1,4 +1,4 @@
-"""What the checks of a registry and of a tracker share: its project, and what a probe sees of its hooks."""
+"""The shared parts of the checks of registries and trackers: their project, and the probe's view of the hooks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 from ..model import Json
 from .account_probe import CONNECTION, Deed
 from .manners import MannerChecks
-from .project import Project
+from .project import HOOK_LIMIT, Project, environ_in
 
 Life = Mapping[str, Any]
 Watch = Callable[..., Life]
-"""`watch(*deeds, stop=0)` does deeds in a process of their own and says what a probe saw; see `account_probe`."""
+"""`watch(*deeds, stop=0)` runs deeds in a separate process and returns a probe's observations; see `account_probe`."""
 
 
 class AccountChecks(MannerChecks):
@@ -27,24 +27,27 @@ class AccountChecks(MannerChecks):
     """The entry-point name of the plugin."""
 
     connection: ClassVar[Mapping[str, Json] | None] = {}
-    """The block under `connections:`, as in a manifest, without `plugin`; None where the plugin needs no connection."""
+    """The block under `connections:`, as in a manifest, without `plugin`; None if the plugin needs no connection."""
+
+    hook_limit: ClassVar[float] = HOOK_LIMIT
+    """Seconds for one call of a hook. A hook that takes longer fails its check, which names it."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def account_connection(cls) -> Mapping[str, Json] | None:
-        """`connection`; override it, class-scoped or wider, where a value is known only at run time."""
+        """`connection`. Override it, class-scoped or wider, if a value is known only at run time."""
         return cls.connection
 
     @pytest.fixture(scope="class")
     @classmethod
     def account_environ(cls) -> Mapping[str, str]:
-        """Environment variables of the processes that call the hooks, on top of those of the tests; likewise."""
+        """Extra environment variables of the processes that call the hooks. It can be overridden in the same way."""
         return {}
 
     @pytest.fixture(scope="class")
     @classmethod
     def stem(cls) -> str:
-        """The beginning of the names of models and runs."""
+        """The prefix of the names of models and runs."""
         return f"check-{secrets.token_hex(4)}"
 
     @pytest.fixture(scope="class")
@@ -56,13 +59,12 @@ class AccountChecks(MannerChecks):
         account_connection: Mapping[str, Json] | None,
         account_environ: Mapping[str, str],
     ) -> Project:
-        """The project whose store and connection the hooks are given."""
+        """The project whose store and connection the hooks receive."""
         folder = tmp_path_factory.mktemp(f"{cls.plugin}-{cls.role}")
         blocks: dict[str, Json] = {}
         if account_connection is not None:
             blocks[CONNECTION] = {**account_connection, "plugin": cls.plugin}
-        ours = {"LADING_STORE": str(folder / ".lading"), "XDG_STATE_HOME": str(folder / ".state")}
-        environ = {**account_environ, **ours}
+        environ = environ_in(folder, cls.hook_limit, account_environ)
         project = Project(folder, stem, "", {}, blocks, environ)
         project.write_account(cls.role)
         return project
@@ -70,7 +72,7 @@ class AccountChecks(MannerChecks):
     @pytest.fixture(scope="class")
     @classmethod
     def watch(cls, account_project: Project) -> Watch:
-        """Does deeds and says what the probe saw; `output` is what came to stdout past Python."""
+        """Runs deeds and returns what the probe saw. `output` is text that reached stdout without Python."""
 
         def watch(*deeds: Deed, stop: int = 0) -> Life:
             order = json.dumps({"plugin": cls.plugin, "role": cls.role, "stop": stop, "deeds": deeds})
@@ -81,7 +83,7 @@ class AccountChecks(MannerChecks):
 
 
 def done(life: Life) -> Sequence[Mapping[str, Any]]:
-    """What came of each deed. Fails the test where the probe came to no end."""
+    """The result of each deed. Fails the test if the probe did not finish."""
     if life["error"] is not None or "done" not in life:
         pytest.fail(f"not reached: {life['error'] or 'the process died'}", pytrace=False)
     found: Sequence[Mapping[str, Any]] = life["done"]
@@ -89,6 +91,6 @@ def done(life: Life) -> Sequence[Mapping[str, Any]]:
 
 
 def killed_twice(watch: Watch, effects: int, middle: Deed, last: Deed) -> Life:
-    """Two deeds, each killed on its way, in the middle and before its last effect, and then asked for again."""
+    """Two deeds, each killed in the middle and before its last effect, and then requested again."""
     first, second = watch(middle, stop=effects // 2 + 1), watch(last, stop=max(1, effects))
     return {**watch(middle, last), "killed": first["killed"] and second["killed"]}

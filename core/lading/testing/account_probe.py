@@ -1,7 +1,7 @@
-"""A program: asks a registry or a tracker for deeds, over its watched plugin, and writes down what is seen.
+"""A program that calls the hooks of a registry or a tracker, through its watched plugin, and records the results.
 
 `python -m lading.testing.account_probe REPORT ORDER MANIFEST`, where ORDER is a JSON object: `plugin`, `role`, `deeds`,
-and `stop`: the process kills itself, as by kill -9, before so many of the effects of its deeds; 0 is never.
+and `stop`. The process kills itself with SIGKILL before effect number `stop`; 0 means never.
 """
 
 from __future__ import annotations
@@ -18,40 +18,50 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from ..engine.session.session import Order, Session, open_session
+from ..engine.pipeline import REGISTER, TRAIN
+from ..engine.session.order import Needs, Order
+from ..engine.session.session import Session, open_session
 from ..errors import LadingError
+from ..manifest import DEFAULT_PLUGINS
 from ..model import ModelReference, RegisterRequest, Run, TrackedRun
+from ..model.description import Role
 from ..plugin.bound import bind
+from ..store.tree import digest_of_files, files_of
 from .probe import Report, leaks
 from .witness import Witness, Witnessed
 
 CONNECTION = "checked"
 DESCRIPTION, TAGS = "a model of the conformance kit", {"made_by": "lading", "kind": "check"}
 PARAMETERS, METRICS = {"depth": 9}, {"r2": 0.75}
+ARTIFACTS = {"check-residuals.svg": b"<svg/>", "check-residuals.png": b"PNG"}
 ERROR = "the training ended with exit code 3"
 EFFECTS = frozenset({"http.client.send", "socket.connect", "os.rename", "os.link", "os.mkdir"})
-"""The audit events of Python that are counted as effects; most clients of HTTP go through `http.client`."""
+"""Python's audit events that count as effects. Most HTTP clients use `http.client`."""
 
 _STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class Deed(TypedDict):
-    """What is asked: a run to be tracked in a state, or a model whose file says `number` to be registered."""
+    """A requested deed: track a run in a state, or register a model whose file contains `number`.
+
+    With `folder`, the model is a folder.
+    """
 
     run: NotRequired[str]
     state: NotRequired[str]
     model: NotRequired[str]
     number: NotRequired[int]
+    folder: NotRequired[bool]
 
 
 class Effects:
-    """Counts effects; before the one of the number `stop`, or at the end where there are fewer, the process dies."""
+    """Counts effects. The process dies before effect number `stop`, or at the end if there are fewer."""
 
     def __init__(self, stop: int) -> None:
         self.count = 0
         self._stop = stop
         self._counting = False
-        sys.addaudithook(self._hear)
+        sys.addaudithook(self._on_audit_event)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -62,11 +72,11 @@ class Effects:
             self._counting = False
 
     def end(self) -> None:
-        """Die, where that was asked for: what was done is not written down."""
+        """Die if this was requested. The finished deeds are not recorded."""
         if self._stop:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def _hear(self, event: str, _arguments: tuple[Any, ...]) -> None:
+    def _on_audit_event(self, event: str, _arguments: tuple[Any, ...]) -> None:
         if self._counting and event in EFFECTS:
             self.count += 1
             if self.count == self._stop:
@@ -83,53 +93,87 @@ class Account:
         self._connection = CONNECTION if CONNECTION in session.manifest.connections else None
         self.tracked: dict[str, TrackedRun] = {}
         if self._connection:
-            session.connection(CONNECTION)  # so that signing in is not counted
+            session.connection(CONNECTION)  # before the deeds, so that the sign-in is not counted
 
     def do(self, deed: Deed) -> ModelReference | TrackedRun:
-        """Call the hook that a deed asks for; a model's run is tracked before, where the plugin does that too."""
+        """Call the hook for a deed. If the plugin also tracks, a model's run is tracked first."""
         if "model" not in deed:
             return self._track(_run(deed))
         run = _run({"run": deed["run"], "state": "finished"})
-        if "track" in self._plugin.roles and run.id not in self.tracked:
+        if Role.TRACK in self._plugin.roles and run.id not in self.tracked:
             self._track(run)
         tracked = self.tracked.get(run.id)
         linked = replace(run, tracked=(replace(tracked, tracker=CONNECTION),) if tracked else ())
         return self._register(self._request(deed, linked))
 
     def _track(self, run: Run) -> TrackedRun:
-        context = self._session.context(self._work("trackers"), stage="train", connection=self._connection)
+        context = self._session.context(self._work("trackers"), stage=TRAIN.name, connection=self._connection)
+        artifacts, plugin = self._artifacts(run), self._plugin
         with self._effects.counted():
-            tracked = self._session.run_hook(self._plugin, "lading_track", lambda: self._plugin.track(run, context))
+            tracked = self._session.run_hook(
+                plugin, "lading_track", lambda: plugin.track(run, context, artifacts=artifacts)
+            )
         self.tracked[run.id] = tracked
         return tracked
 
     def _register(self, request: RegisterRequest) -> ModelReference:
-        context = self._session.context(self._work("registries"), stage="register", connection=self._connection)
+        context = self._session.context(self._work("registries"), stage=REGISTER.name, connection=self._connection)
         with self._effects.counted():
             return self._session.run_hook(
                 self._plugin, "lading_register", lambda: self._plugin.register(request, context)
             )
 
+    def _artifacts(self, run: Run) -> tuple[Path, ...]:
+        """The files of a run. A finished run has its plots."""
+        if run.state != "finished":
+            return ()
+        folder = self._session.manifest.file.parent
+        files = tuple(folder / name for name in ARTIFACTS)
+        for file in files:
+            file.write_bytes(ARTIFACTS[file.name])
+        return files
+
     def _work(self, role: str) -> Path:
         return self._session.store.work(role, CONNECTION)
 
     def _request(self, deed: Deed, run: Run) -> RegisterRequest:
-        content = f"{deed['model']} says {deed['number']}\n".encode()
-        file = self._session.manifest.file.parent / f"{deed['model']}-{deed['number']}.txt"
-        file.write_bytes(content)
+        file, sha256 = _model(deed, self._session.manifest.file.parent)
         return RegisterRequest(
             name=deed["model"],
-            sha256=hashlib.sha256(content).hexdigest(),
+            sha256=sha256,
             file=file,
-            file_name="model.txt",
+            file_name=f"model{file.suffix}",
             framework="none",
             framework_version="0",
             python="3.11",
             description=DESCRIPTION,
             tags=TAGS,
             run=run,
-            reference=ModelReference("store", deed["model"], str(deed["number"])) if self._connection else None,
+            reference=_in_store(deed) if self._connection else None,
         )
+
+
+def _model(deed: Deed, folder: Path) -> tuple[Path, str]:
+    """Write the model of a deed. Returns its file or folder, and its digest."""
+    content, stem = f"{deed['model']} says {deed['number']}\n".encode(), f"{deed['model']}-{deed['number']}"
+    if not deed.get("folder"):
+        file = folder / f"{stem}.txt"
+        file.write_bytes(content)
+        return file, _sha256(file)
+    path = folder / stem
+    (path / "parts").mkdir(parents=True, exist_ok=True)
+    for name in ("config.txt", "parts/weights.txt"):
+        (path / name).write_bytes(content)
+    return path, digest_of_files(files_of(path), _sha256)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _in_store(deed: Deed) -> ModelReference:
+    """The model under the name of the store's own registry."""
+    return ModelReference(registry=DEFAULT_PLUGINS[Role.REGISTER], name=deed["model"], version=str(deed["number"]))
 
 
 def _run(deed: Deed) -> Run:
@@ -146,22 +190,28 @@ def _run(deed: Deed) -> Run:
     )
 
 
+def _takes_artifacts(order: Mapping[str, Any]) -> bool:
+    """Whether the plugin is a tracker that stores files."""
+    return order["role"] == Role.TRACK and bind(Role.TRACK, order["plugin"]).takes("lading_track", "artifacts")
+
+
 def main() -> None:
-    """Do what the order says. A failure that is expected is in the report, as `error`."""
+    """Run the order. An expected failure is in the report as `error`."""
     report, order, manifest = Report(Path(sys.argv[1])), json.loads(sys.argv[2]), Path(sys.argv[3])
     witness, effects = Witness(), Effects(order["stop"])
     try:
-        with open_session(Order(manifest, os.environ), lambda _event: None) as session:
-            report.tell("done", list(_done(session, order, witness, effects)))
+        with open_session(Order.of("plugin check", manifest, Needs.PACKAGE), lambda _event: None) as session:
+            report.add("takes_artifacts", _takes_artifacts(order))
+            report.add("done", list(_done(session, order, witness, effects)))
     except LadingError as error:
-        report.tell("error", error.message)
+        report.add("error", error.message)
     finally:
-        report.tell("calls", [{**asdict(call), "text": ""} for call in witness.calls])
-        report.tell("leaks", leaks(witness, manifest.parent))
+        report.add("calls", [{**asdict(call), "text": ""} for call in witness.calls])
+        report.add("leaks", leaks(witness, manifest.parent))
 
 
 def _done(session: Session, order: Mapping[str, Any], witness: Witness, effects: Effects) -> Iterator[dict[str, Any]]:
-    """The answer to each deed, how many effects it had, and what the runs so far are called where they are tracked."""
+    """The answer to each deed, its number of effects, and the names of the tracked runs so far."""
     section = session.manifest.connections.get(CONNECTION)
     bound = session.plugin(section) if section else bind(order["role"], order["plugin"])
     plugin = Witnessed(bound.installed, witness)

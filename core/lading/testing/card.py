@@ -1,4 +1,4 @@
-"""The capability card of an installed target: the kit run over it, with the options of a manifest."""
+"""The capability card of an installed target: run the kit on it with the options of a manifest."""
 
 from __future__ import annotations
 
@@ -8,40 +8,50 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from ..base.process import Command, run_command
-from ..engine.session.session import Order, open_session
+from ..engine.session.order import Needs, Order
+from ..engine.session.session import open_session
 from ..errors import BadInput, StageFailed
 from ..manifest import Path_, Section
 from ..manifest.words import dotted
 from ..model import Json
 from .project import PARTS
 
+if TYPE_CHECKING:  # it imports pytest
+    from .platform import ThingsOf
+
 SUBJECT = "LADING_CHECK_SUBJECT"
-"""The variable that tells the kit's own test module what to check."""
+"""The variable that names the subject for the kit's own test module."""
 
 MARK = "lading-check "
-"""What a line of the tests begins with that says how a check ended; the rest is a JSON object."""
+"""The prefix of a line with the result of a check. The rest of the line is a JSON object."""
 
 _PYTEST = ("-P", "-m", "pytest", "-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no", "-c", os.devnull)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One rule, and how a target stands to it: `outcome` is passed, skipped or failed, with the reason."""
+    """One rule, and the result for a target: `outcome` is passed, skipped or failed, with the reason.
+
+    `seen` is what the check saw on the platform, by moment, and the number of requests.
+    """
 
     check: str
     rule: str
     outcome: str
     reason: str
+    seen: Mapping[str, Json]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An installed target, and what the kit will call the services that it makes there."""
+    """An installed target, and the names that the kit gives to its services there."""
 
     target: str
     distribution: str
@@ -52,23 +62,26 @@ class Subject:
     connections: Mapping[str, Json]
     image: Mapping[str, Json]
     service: str
+    things_of: str | None
 
     @property
     def services(self) -> tuple[str, ...]:
         return tuple(f"{self.service}-{part}" for part in PARTS)
 
 
-def subject(manifest: Path, target: str | None) -> Subject:
-    """A target of a manifest, the manifest's own where none is named, with its block and its connection's.
+def subject(manifest: Path, target: str | None, things_of: str | None = None) -> Subject:
+    """A target of a manifest, by default the manifest's own, with its block and its connection's block.
 
-    Raises BadInput where pytest is missing, and whatever a wrong manifest or a broken plugin raises.
+    `things_of` names the function that examines the platform, as `MODULE:FUNCTION`. Raises BadInput if the function or
+    pytest is missing. Errors of a wrong manifest or a broken plugin are passed on.
     """
     if find_spec("pytest") is None:
         raise BadInput("the conformance kit needs pytest", hint="pip install 'lading[testing]'")
+    if things_of is not None:
+        named(things_of)
     with TemporaryDirectory() as folder:
         targets = () if target is None else (target,)
-        store = Path(folder, "store")
-        order = Order(manifest, os.environ, store=store, targets=targets, stages=False, packed=True, image=True)
+        order = Order.of("plugin check", manifest, Needs.CHECK_TARGET, store=Path(folder, "store"), targets=targets)
         with open_session(order, lambda _event: None) as session:
             section = session.targets[0]
             plugin = session.plugin(section)
@@ -82,20 +95,36 @@ def subject(manifest: Path, target: str | None) -> Subject:
                 connections={name: _called(each) for name, each in session.manifest.connections.items()},
                 image=_called(session.manifest.image),
                 service=f"check-{secrets.token_hex(4)}",
+                things_of=things_of,
             )
 
 
-def run_kit(checked: Subject, on_check: Callable[[Check], None]) -> tuple[Check, ...]:
-    """Run every check, in a process of its own, and say how each ended; `on_check` hears of it at once.
+def named(place: str) -> ThingsOf:
+    """The function that `MODULE:FUNCTION` names. Raises BadInput if there is none."""
+    module, _, name = place.partition(":")
+    hint = "name an installed function as MODULE:FUNCTION, such as --things-of acme.testing:things_of"
+    if not module or not name:
+        missing = "FUNCTION after" if module else "MODULE before"
+        raise BadInput(f"'{place}' has no {missing} a colon", hint=hint)
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadInput(f"{place} cannot be imported: {error}", hint=hint) from None
+    looks: ThingsOf = found
+    return looks
 
-    Raises StageFailed where the tests could not run.
+
+def run_kit(checked: Subject, on_check: Callable[[Check], None]) -> tuple[Check, ...]:
+    """Run every check in a separate process and return the results. `on_check` receives each one at once.
+
+    Raises StageFailed if the tests could not run.
     """
     checks: dict[str, Check] = {}
 
     def hear(line: str) -> None:
         if line.startswith(MARK):
-            told = json.loads(line.removeprefix(MARK))
-            found = Check(told["check"], told["rule"], told["outcome"], told["reason"])
+            result = json.loads(line.removeprefix(MARK))
+            found = Check(**{name: result[name] for name in Check.__dataclass_fields__})
             checks[found.check] = found
             on_check(found)
 
@@ -110,7 +139,9 @@ def run_kit(checked: Subject, on_check: Callable[[Check], None]) -> tuple[Check,
 
 
 def _environ(checked: Subject) -> dict[str, str]:
-    """All of ours, as a target may need any of it, but for what would change how pytest runs."""
+    """All our environment variables, because a target may need any of them, except those that change how
+    pytest runs.
+    """
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return {**ours, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", SUBJECT: json.dumps(asdict(checked))}
 
@@ -121,7 +152,9 @@ def _called(section: Section | None) -> dict[str, Json]:
 
 
 def _block(section: Section) -> dict[str, Json]:
-    """A block with its variables as written; its paths are made absolute, as the kit's manifest lies elsewhere."""
+    """A block with its variables as written. Its paths become absolute, because the kit's manifest is in another
+    folder.
+    """
     block: dict[str, Json] = _absolute(section.record, section.inputs, ())
     return {**block, **({"connection": section.connection} if section.connection else {})}
 

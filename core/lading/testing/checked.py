@@ -1,11 +1,14 @@
-"""The test module of `lading plugin check`: what is checked is in the environment."""
+"""The test module of `lading plugin check`. Environment variables name the subject."""
 
 from __future__ import annotations
 
 import json
 import os
 
-from .card import SUBJECT
+import pytest
+
+from .card import SUBJECT, named
+from .platform import ThingsOf
 from .target import TargetConformance
 
 _SUBJECT = json.loads(os.environ[SUBJECT])
@@ -19,3 +22,8 @@ class TestInstalled(TargetConformance):
     connections = _SUBJECT["connections"]
     image = _SUBJECT["image"]
     service = _SUBJECT["service"]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def things_of(cls) -> ThingsOf | None:
+        return named(_SUBJECT["things_of"]) if _SUBJECT["things_of"] else None

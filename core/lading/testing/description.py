@@ -1,4 +1,4 @@
-"""What a plugin says of itself, against what it is."""
+"""Compare a plugin's description with its implementation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .base import Base, Described
 
 
 class DescriptionChecks(Base):
-    """Nothing is deployed here."""
+    """Checks that deploy nothing."""
 
     def test_capabilities_match_hooks(self, described: Described) -> None:
         """Each declared capability has its hook, and each hook its capability."""
@@ -15,11 +15,11 @@ class DescriptionChecks(Base):
         assert not undeclared, f"implements what it does not declare: {', '.join(undeclared)}"
 
     def test_options_are_documented(self, described: Described) -> None:
-        """The options make a JSON Schema in which every field is described."""
+        """The options have a JSON Schema in which every field has a description."""
         without = described.seen["undocumented"]
         assert not without, f"options without a docstring: {', '.join(without)}"
 
-    def test_summary_says_what_it_is(self, described: Described) -> None:
+    def test_summary_is_one_line(self, described: Described) -> None:
         """The summary is one line."""
         summary = described.seen["summary"]
         assert summary.strip(), "the summary is empty"

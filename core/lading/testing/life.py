@@ -1,4 +1,6 @@
-"""One life of a service, hook by hook: what a plugin answers, intends, prints and shows, and whether it sleeps."""
+"""One life cycle of a service, hook by hook: what a plugin answers, intends, prints and reveals, and
+whether it sleeps.
+"""
 
 from __future__ import annotations
 
@@ -15,78 +17,114 @@ from .project import LIFE
 
 
 class LifeChecks(MannerChecks, Base):
-    """All from one process, which drives the engine over the watched plugin."""
+    """Checks on one process that drives the engine with the watched plugin."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def life(cls, make_project: MakeProject) -> Mapping[str, Any]:
-        """What the probe saw; `output` is what came to stdout past Python."""
+        """The probe's observations. `output` is text that reached stdout without Python."""
         project = make_project(LIFE)
         project.write(1)
         done, seen = project.probe("observe")
         return {"calls": [], "leaks": [], "error": None, **seen, "output": done.out}
 
-    def test_nothing_has_no_scoring_uri(self, life: Mapping[str, Any]) -> None:
-        """`lading_scoring_uri` of what does not exist is NoScoringUri."""
+    def test_a_missing_service_has_no_scoring_uri(self, life: Mapping[str, Any]) -> None:
+        """`lading_scoring_uri` returns NoScoringUri for a service that does not exist."""
         before = _reached(life, "before")
         assert before["uri"] is None, "it gives an address of a service that does not exist: answer NoScoringUri"
 
-    def test_nothing_is_absent(self, described: Described, life: Mapping[str, Any]) -> None:
-        """`lading_status` of what does not exist is absent."""
+    def test_a_missing_service_is_absent(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_status` returns absent for a service that does not exist."""
         described.need(Capability.STATUS)
         state = _reached(life, "before")["state"]
-        assert state == "absent", f"a service that does not exist is {state}: answer Status(State.ABSENT)"
+        assert state == "absent", f"a service that does not exist is {state}: answer Status(state=State.ABSENT)"
 
-    def test_status_is_of_what_runs(self, described: Described, life: Mapping[str, Any]) -> None:
-        """`lading_status` of what was deployed is running, with the digests of the package and the model."""
+    def test_status_describes_the_running_release(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_status` returns running for a deployed service, with the digests of the package and the model."""
         described.need(Capability.STATUS)
         up, wanted = _reached(life, "up"), life["wanted"]
-        assert up["state"] == "running", f"what was deployed is {up['state']}"
+        assert up["state"] == "running", f"the deployed service is {up['state']}"
         same = {key: up[key] for key in wanted} == wanted
         assert same, "the digests are not the deployed package's: read them from the tags that the deploy was given"
 
-    def test_what_is_up_has_a_scoring_uri(self, described: Described, life: Mapping[str, Any]) -> None:
-        """`lading_scoring_uri` of what was deployed is an address."""
+    def test_a_deployed_service_has_a_scoring_uri(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_scoring_uri` returns an address for a deployed service."""
         described.need(Capability.SCORING_URI)
-        assert _reached(life, "up")["uri"], "what was deployed has no address"
+        assert _reached(life, "up")["uri"], "the deployed service has no address"
 
-    def test_what_is_up_is_left_alone(self, life: Mapping[str, Any]) -> None:
-        """To deploy the same again creates nothing."""
+    def test_an_unchanged_service_is_not_deployed_again(self, life: Mapping[str, Any]) -> None:
+        """Deploying the same package again creates nothing."""
         again = _reached(life, "again")
         assert "lading_deploy" not in again, (
-            "what was up already was deployed again: lading_status does not say that it runs"
+            "the release that was up was deployed again: lading_status does not report it as up"
         )
 
     def test_effects_are_intended_once(self, life: Mapping[str, Any]) -> None:
-        """Each outside effect has a name of its own and is caused once in a deploy."""
+        """Each outside effect has a unique name and happens once in a deploy."""
         _reached(life, "up")
         intents = Counter(name for call in life["calls"] if call["hook"] == "lading_deploy" for name in call["intents"])
         twice = [name for name, times in intents.items() if times > 1]
-        assert intents, "nothing was intended: call `context.intend` before each outside effect"
-        assert not twice, f"caused more than once: {', '.join(twice)}; look first whether it is there"
+        assert intents, "no effect was intended: call `context.intend` before each outside effect"
+        assert not twice, f"done more than once: {', '.join(twice)}; check first whether it exists"
 
     def test_absent_after_delete(self, described: Described, life: Mapping[str, Any]) -> None:
-        """After `lading_delete` the service is absent and without an address; to delete it again is no failure."""
+        """After `lading_delete` returns Done, the service is absent and has no address. A second delete succeeds."""
         described.need(Capability.DELETE)
         after = _reached(life, "after")
-        assert after["uri"] is None, "what was deleted has an address"
+        assert after["uri"] is None, "the deleted service has an address"
         if described.can(Capability.STATUS):
-            assert after["state"] == "absent", f"what was deleted is {after['state']}"
-            assert life["deleted"] == [True, False], "a deleted service was there to be deleted again"
+            assert after["state"] == "absent", (
+                f"the delete is Done, and the status is {after['state']}: return Pending until everything is removed"
+            )
+            assert life["deleted"] == [True, False], "a second delete still found the deleted service"
 
-    def test_logs_go_on_from_their_cursor(self, described: Described, life: Mapping[str, Any]) -> None:
-        """`lading_logs` gives the last lines, as many as were asked for, and from a cursor only what came since."""
+    def test_the_list_shows_the_deployed_service(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_list` shows a running service once, with its release and digests. It shows no service
+        that is gone.
+        """
+        described.need(Capability.LIST)
+        before, listed = _reached(life, "listed before"), _reached(life, "listed")
+        assert not before, f"a service that does not exist is listed {len(before)} times"
+        assert len(listed) == 1, f"one service that is up is listed {len(listed)} times"
+        release, digests = listed[0].pop("release"), listed[0]
+        assert digests == life["wanted"], "the listed digests are not the deployed package's: read them from the tags"
+        assert release in (None, 1), f"the first release is listed as release {release}"
+        if described.can(Capability.DELETE):
+            assert not _reached(life, "listed after"), "the deleted service is still listed"
+
+    def test_preflight_finds_nothing_wrong(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_preflight` reports no error for a deploy that succeeds, nor for a running service."""
+        described.need(Capability.PREFLIGHT)
+        before, up = _reached(life, "preflight before"), _reached(life, "preflight")
+        assert not before, f"the deploy came up, and its preflight said: {'; '.join(before)}"
+        assert not up, f"preflight reports an error for the service that is up: {'; '.join(up)}"
+
+    def test_plan_accepts_an_unchanged_service(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_plan` refuses nothing for a running service with the same options."""
+        described.need(Capability.PLAN)
+        refused = _reached(life, "refused")
+        assert not refused, f"with the same options it refuses: {'; '.join(refused)}"
+
+    def test_reading_hooks_have_no_effect(self, life: Mapping[str, Any]) -> None:
+        """`lading_preflight`, `lading_plan` and `lading_list` intend no effect: they only read."""
+        _reached(life, "up")
+        looks = ("lading_preflight", "lading_plan", "lading_list")
+        intents = [name for call in life["calls"] if call["hook"] in looks for name in call["intents"]]
+        assert not intents, f"it caused {', '.join(intents)}"
+
+    def test_logs_continue_from_their_cursor(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_logs` returns the requested number of last lines, and from a cursor only newer lines."""
         described.need(Capability.LOGS)
         logs = _reached(life, "logs")
-        assert any("the model says 1" in line for line in logs["first"]), "what init() prints is not in the log"
-        assert len(logs["one"]) <= 1, f"one line was asked for, {len(logs['one'])} came"
-        assert logs["cursor"] is not None, "there is no cursor to go on from"
-        assert not set(logs["first"]) & set(logs["later"]), "lines from before the cursor came again"
+        assert any("the model says 1" in line for line in logs["first"]), "the output of init() is not in the log"
+        assert len(logs["one"]) <= 1, f"one line was requested, but the log has {len(logs['one'])}"
+        assert logs["cursor"] is not None, "the log has no cursor to continue from"
+        assert not set(logs["first"]) & set(logs["later"]), "the log repeats lines from before the cursor"
 
     def test_keys_open_the_service(self, described: Described, life: Mapping[str, Any]) -> None:
-        """A request with the key of `lading_keys` is answered."""
+        """A request with the key from `lading_keys` is answered."""
         described.need(Capability.KEYS)
-        assert _reached(life, "keys") == 200, f"a request with the key was answered {life['keys']}"
+        assert _reached(life, "keys") == 200, f"the service answered {life['keys']} to a request with the key"
 
 
 def _reached(life: Mapping[str, Any], name: str) -> Any:

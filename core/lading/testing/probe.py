@@ -1,4 +1,4 @@
-"""A program: drives the engine over a witnessed plugin and writes down, line by line, what is seen.
+"""A program that drives the engine with a witnessed plugin and records its observations line by line.
 
 `python -m lading.testing.probe REPORT describe TARGET`, `… REPORT observe MANIFEST`, `… REPORT FIRST_INTENT MANIFEST`
 (a deploy that dies there) or `… REPORT ask URI`. Each line of the report is a JSON list of a name and a value.
@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,14 @@ from typing import Any
 from ..engine import pipeline
 from ..engine.release import scoring
 from ..engine.release.deploy import deploy
+from ..engine.release.foresight import foreseen
 from ..engine.release.service import Service
-from ..engine.session.session import Order, Session, open_session
+from ..engine.session.order import Needs, Order
+from ..engine.session.session import Session, open_session
 from ..errors import LadingError
 from ..manifest import options_schema
-from ..model import Capability, ScoringUri
-from ..plugin.bound import CAPABILITY_HOOKS, BoundPlugin
+from ..model import Capability, FindingSeverity, PlanEffect, ScoringUri
+from ..plugin.bound import BoundPlugin
 from ..plugin.discovery import TARGETS, find
 from .witness import Witness, Witnessed
 
@@ -31,48 +32,49 @@ REQUEST = {"data": [[1]]}
 
 
 class Report:
-    """What has been seen so far is on disk, whatever happens next."""
+    """The report. Each observation is written to disk at once, so a later crash does not lose it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def tell(self, name: str, value: Any) -> None:
+    def add(self, name: str, value: Any) -> None:
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps([name, value]) + "\n")
 
 
 def main() -> None:
-    """Do what the arguments say. A failure that is expected is in the report, as `error`."""
+    """Run the arguments. An expected failure is in the report as `error`."""
     report, (mode, subject) = Report(Path(sys.argv[1])), sys.argv[2:]
     try:
         if mode == "describe":
             describe(report, subject)
         elif mode == "ask":
-            report.tell("answered", scoring.ask(subject, scoring.encode(REQUEST)).status)
+            report.add("answered", scoring.ask(subject, scoring.encode(REQUEST)).status)
         elif mode == "observe":
             observe(report, Path(subject))
         else:
             with _session(Path(subject), Witness(mode)) as session:
                 deploy(session, session.targets[0], pipeline.packaged(session))
     except LadingError as error:
-        report.tell("error", error.message)
+        report.add("error", error.message)
 
 
 def describe(report: Report, target: str) -> None:
-    """What the plugin says of itself, and where that is not what it implements."""
+    """The plugin's description, and its differences from the implementation."""
     plugin = BoundPlugin(find(TARGETS, target))
     declared = plugin.description.capabilities
-    hooks = CAPABILITY_HOOKS.items()
-    report.tell("plugin", {**asdict(plugin.installed), "api": plugin.description.api})
-    report.tell("summary", plugin.description.summary)
-    report.tell("capabilities", sorted(declared))
-    report.tell("unimplemented", [h for c, h in hooks if c in declared and h not in plugin.hooks])
-    report.tell("undeclared", [h for c, h in hooks if c not in declared and h in plugin.hooks])
-    report.tell("undocumented", sorted(_undocumented(options_schema(plugin.description.options))))
+    hooks = [(capability, capability.hook) for capability in Capability if capability.hook]
+    report.add("plugin", {**asdict(plugin.installed), "api": plugin.description.api})
+    report.add("summary", plugin.description.summary)
+    report.add("capabilities", sorted(declared))
+    report.add("switch_gap", plugin.description.switch_gap)
+    report.add("unimplemented", [h for c, h in hooks if c in declared and h not in plugin.hooks])
+    report.add("undeclared", [h for c, h in hooks if c not in declared and h in plugin.hooks])
+    report.add("undocumented", sorted(_undocumented(options_schema(plugin.description.options))))
 
 
 def _undocumented(schema: Any, path: str = "") -> Iterator[str]:
-    """The options without a description, in whatever depth."""
+    """The options without a description, at any depth."""
     for name, item in schema.get("properties", {}).items():
         if not item.get("description"):
             yield f"{path}{name}"
@@ -81,42 +83,63 @@ def _undocumented(schema: Any, path: str = "") -> Iterator[str]:
 
 
 def observe(report: Report, manifest: Path) -> None:
-    """One life of a service, from nothing to nothing."""
+    """One life cycle of a service, from creation to deletion."""
     witness = Witness()
     try:
         with _session(manifest, witness) as session:
             _live(report, session, witness)
     finally:
-        report.tell("calls", [{**asdict(call), "text": ""} for call in witness.calls])
-        report.tell("leaks", leaks(witness, manifest.parent))
+        report.add("calls", [{**asdict(call), "text": ""} for call in witness.calls])
+        report.add("leaks", leaks(witness, manifest.parent))
 
 
 def _live(report: Report, session: Session, witness: Witness) -> None:
     service = Service(session, session.targets[0])
     package = pipeline.packaged(session)
-    report.tell("wanted", {"package": package.digest, "model": package.model.sha256})
-    report.tell("before", _moment(service))
+    report.add("wanted", {"package": package.digest, "model": package.model.sha256})
+    report.add("before", _moment(service))
+    report.add("listed before", _listed(service))
+    report.add("preflight before", _errors(service))
     deploy(session, service.target, package)
-    report.tell("up", _moment(service))
+    report.add("up", _moment(service))
+    report.add("listed", _listed(service))
+    report.add("preflight", _errors(service))
+    report.add("refused", [f.message for f in foreseen(service) if f.effect is PlanEffect.REFUSED])
     known = len(witness.calls)
     deploy(session, service.target, package)
-    report.tell("again", [call.hook for call in witness.calls[known:]])
+    report.add("again", [call.hook for call in witness.calls[known:]])
     if service.plugin.can(Capability.LOGS):
         first = service.logs(tail=100)
         one, later = service.logs(tail=1), service.logs(tail=100, cursor=first.cursor)
-        report.tell("logs", {"first": first.lines, "one": one.lines, "later": later.lines, "cursor": first.cursor})
+        report.add("logs", {"first": first.lines, "one": one.lines, "later": later.lines, "cursor": first.cursor})
     if service.plugin.can(Capability.KEYS):
-        report.tell("keys", _keys(service))
+        report.add("keys", _keys(service))
     if service.plugin.can(Capability.DELETE):
-        report.tell("deleted", [service.delete(), service.delete()])
-        report.tell("after", _moment(service))
+        report.add("deleted", [service.delete(), service.delete()])
+        report.add("after", _moment(service))
+        report.add("listed after", _listed(service))
 
 
 def _moment(service: Service) -> dict[str, Any]:
-    """What the target says at a moment."""
+    """The target's answers at one moment."""
     status, found = service.status(), service.scoring_uri()
     uri = found.uri if isinstance(found, ScoringUri) else None
     return {"state": status.state, "package": status.package_digest, "model": status.model_sha256, "uri": uri}
+
+
+def _errors(service: Service) -> list[str]:
+    """The problems that the target finds for a deploy; empty if it has no preflight."""
+    found = service.preflight().findings if service.plugin.can(Capability.PREFLIGHT) else ()
+    return [each.message for each in found if each.severity is FindingSeverity.ERROR]
+
+
+def _listed(service: Service) -> list[dict[str, Any]]:
+    """The objects of the service on the target's platform; empty if the target cannot list them."""
+    objects = service.listing().objects if service.plugin.can(Capability.LIST) else ()
+    ours = (
+        each for each in objects if (each.service, each.target) == (service.target.service_name, service.target.name)
+    )
+    return [{"release": each.release, "package": each.package_digest, "model": each.model_sha256} for each in ours]
 
 
 def _keys(service: Service) -> int:
@@ -127,7 +150,7 @@ def _keys(service: Service) -> int:
 
 
 def leaks(witness: Witness, folder: Path) -> list[str]:
-    """Which secrets the calls show, or a file below the folder."""
+    """The secrets that appear in the calls or in a file below the folder."""
     found = [
         leak
         for call in witness.calls
@@ -140,8 +163,9 @@ def leaks(witness: Witness, folder: Path) -> list[str]:
 
 @contextmanager
 def _session(manifest: Path, witness: Witness) -> Iterator[Session]:
-    """The session of a deploy, with the target's and its connection's plugins witnessed."""
-    with open_session(Order(manifest, os.environ, targets=()), lambda _event: None) as session:
+    """The session of a deploy, with witnessed plugins of the target and its connection."""
+    order = Order.of("plugin check", manifest, Needs.DEPLOY, targets=())
+    with open_session(order, lambda _event: None) as session:
         watched = {path: plugin for path, plugin in session.plugins.items() if path[0] in ("targets", "connections")}
         witnessed = {path: Witnessed(plugin.installed, witness) for path, plugin in watched.items()}
         yield replace(session, plugins={**session.plugins, **witnessed})

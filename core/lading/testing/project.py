@@ -6,19 +6,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ..engine.pipeline import DEPLOY
+from ..engine.session.order import HOOK_TIMEOUT
 from ..model import Json
+from ..model.description import Role
 from .probe import REQUEST
 
-LIMIT = 4000.0  # seconds for one command: a deploy may take half an hour, and so may what it restores
+HOOK_LIMIT = 300.0  # seconds for one call of a hook, by default
+LIMIT = 4000.0  # seconds for one command: a deploy may take half an hour, and so may the restore after it
 
-# What the service answers is in its model, so that an answer tells which release gave it.
+# The answer of the service comes from its model. So an answer shows which release gave it.
 SCRIPT = '''\
 """Answers the number in its model, and what it was asked."""
 
@@ -39,17 +45,17 @@ def run(raw_data):
     return [number, json.loads(raw_data)["data"]]
 '''
 BROKEN = -1
-LIFE, FLOW, KILL = PARTS = ("life", "flow", "kill")
-"""Each part of the kit has a service of its own, so that parts can run at once."""
+LIFE, FLOW, KILL, FRESH = PARTS = ("life", "flow", "kill", "fresh")
+"""Each part of the kit has a separate service, so that parts can run at once."""
 
-_BLOCK = "checked"  # a plugin may have a name that no block can have
-_KITS = ("plugin", "service_name")  # the keys of a block that are the kit's to say
+_BLOCK = "checked"  # a plugin's name may be invalid as the name of a block
+_KITS = ("plugin", "service_name")  # the keys of a block that the kit sets
 _CLI = "from lading.cli import main; main()"
 
 
 @dataclass(frozen=True)
 class Done:
-    """A command that ended; `code` is negative for a signal, None where it took too long."""
+    """A finished command. `code` is negative for a signal, and None if it took too long."""
 
     code: int | None
     out: str
@@ -57,7 +63,7 @@ class Done:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON document on stdout; an empty one where there is none."""
+        """The JSON document on stdout; an empty one if there is none."""
         try:
             found: dict[str, Any] = json.loads(self.out)
         except ValueError:
@@ -71,22 +77,36 @@ class Done:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """What the engine told, as JSON lines."""
+        """The engine's events, as JSON lines."""
         return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
 
     @property
     def problem(self) -> str:
-        """Why the command failed, as far as it said so."""
+        """Why the command failed, as far as it reported a reason."""
         if self.code == 0:
             return "exit code 0"
         error = self.row.get("error") or next((e for e in reversed(self.events) if e["kind"] == "error"), None)
-        words = str(error["message"]) if error else (self.err.strip().splitlines() or ["it said nothing"])[-1]
+        words = str(error["message"]) if error else (self.err.strip().splitlines() or ["it printed nothing"])[-1]
         return f"exit code {self.code}: {words}"
 
 
 @dataclass
+class Requests:
+    """Requests sent one after another: the count of each number in the answers, and of each failure."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """The text of the card for these requests."""
+        failed = self.failures.total()
+        return {"requests": self.answers.total() + failed, "failed": failed, "answers": dict(self.answers)}
+
+
+@dataclass
 class Project:
-    """One service on one target, driven by the real command line, each command a process of its own."""
+    """One service on one target, driven by the real command line. Each command is a separate process."""
 
     folder: Path
     service: str
@@ -102,7 +122,7 @@ class Project:
         return self.folder / "lading.yaml"
 
     def write(self, number: int, *, expected: int | None = None) -> None:
-        """A project whose model says `number`, and whose golden request expects that, or `expected`."""
+        """Write a project whose model answers `number`. Its golden request expects `number`, or `expected` if given."""
         options = {key: value for key, value in self.options.items() if key not in _KITS}
         response = [number if expected is None else expected, REQUEST["data"]]
         manifest = {
@@ -123,20 +143,31 @@ class Project:
         return self._run("-c", _CLI, command, str(self.manifest), *argv, "--json")
 
     def write_account(self, role: str) -> None:
-        """A project whose connections, where it has any, fill a role: `register` or `track`."""
+        """Write a project whose connections, if any, have a role: `register` or `track`."""
         names: list[Json] = list(self.connections)
         manifest = {
             "version": 1,
             "name": self.service,
-            "register": {"file": "model.txt", "model": "conformance", "to": names if role == "register" else []},
-            "track": names if role == "track" else [],
+            "register": {"file": "model.txt", "model": "conformance", "to": names if role == Role.REGISTER else []},
+            "track": names if role == Role.TRACK else [],
             "connections": dict(self.connections),
         }
         self.manifest.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
         (self.folder / "model.txt").write_text("1", encoding="utf-8")
 
+    def write_gate(self, plugin: str, options: Mapping[str, Json]) -> None:
+        """Write a project with a gate and a finished model."""
+        manifest = {
+            "version": 1,
+            "name": self.service,
+            "register": {"file": "model.txt", "model": "conformance"},
+            "gates": [{**options, "plugin": plugin}],
+        }
+        self.manifest.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+        (self.folder / "model.txt").write_text("1", encoding="utf-8")
+
     def probe(self, mode: str, subject: str = "", *, program: str = "probe") -> tuple[Done, dict[str, Any]]:
-        """Run a probe; what it saw, by name."""
+        """Run a probe, and return its observations by name."""
         report = self.folder / f"report-{self._commands}.jsonl"
         report.touch()
         done = self._run("-m", f"lading.testing.{program}", str(report), mode, subject or str(self.manifest))
@@ -146,41 +177,73 @@ class Project:
         return done, seen
 
     def deploy(self) -> Done:
-        return self.lading("deploy")
+        return self.lading(DEPLOY.name)
 
     def delete(self) -> Done:
         return self.lading("delete")
 
     def answer(self) -> int | None:
-        """The number that the service answers; None where it does not answer."""
+        """The number that the service answers; None if it does not answer."""
         done = self.lading("score", "--data", json.dumps(REQUEST))
-        try:
-            answer = json.loads(done.document.get("body", "null"))
-            decoded = json.loads(answer) if isinstance(answer, str) else answer
-        except ValueError:
-            return None
-        return decoded[0] if isinstance(decoded, list) and done.code == 0 else None
+        return number_in(done.document.get("body", "null")) if done.code == 0 else None
+
+    def status(self) -> dict[str, Any]:
+        """The row of `lading status`; an empty one if the command failed."""
+        return self.lading("status").row
+
+    @contextmanager
+    def asked(self) -> Iterator[Requests]:
+        """Send requests without a pause, from before the block until after it."""
+        requests = Requests()
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with self._start("-m", "lading.testing.steady", str(self.manifest), **pipes) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            begun = process.stdout.readline().strip() == b"asking"
+            yield requests
+            process.stdin.close()
+            rest = process.stdout.read()
+            process.wait(LIMIT)
+        if begun and process.returncode == 0:
+            found = json.loads(rest)
+            requests.answers.update(found["answers"])
+            requests.failures.update(found["failures"])
+        else:
+            requests.failures["the address could not be asked"] += 1
 
     def answers_at(self, uri: str) -> bool:
         """Whether an address still answers with success."""
         return bool(self.probe("ask", uri)[1].get("answered") == 200)
 
     def _run(self, *argv: str) -> Done:
-        """Run Python to its end. Its output goes to files: what it leaves running may keep a pipe open for ever."""
+        """Run Python to its end. Its output goes to files, because a process that it leaves behind may keep a pipe
+        open.
+        """
         self._commands += 1
         out, err = (self.folder / f"{self._commands}.{name}" for name in ("out", "err"))
         with out.open("wb") as stdout, err.open("wb") as stderr:
-            environ = {**os.environ, **self.environ}
-            process = subprocess.Popen(
-                [sys.executable, "-P", *argv],
-                cwd=self.folder,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-            )
-            code = _wait(process)
+            code = _wait(self._start(*argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr))
         return Done(code, out.read_text("utf-8", "replace"), err.read_text("utf-8", "replace"))
+
+    def _start(self, *argv: str, **streams: Any) -> subprocess.Popen[bytes]:
+        environ = {**os.environ, **self.environ}
+        return subprocess.Popen([sys.executable, "-P", *argv], cwd=self.folder, env=environ, **streams)
+
+
+def environ_in(folder: Path, hook_limit: float, environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables of a project's commands: the author's, the project's store, and the limit of each call of a hook."""
+    ours = {"LADING_STORE": str(folder / ".lading"), "XDG_STATE_HOME": str(folder / ".state")}
+    return {HOOK_TIMEOUT: str(hook_limit), **environ, **ours}
+
+
+def number_in(body: str) -> int | None:
+    """The model's number in an answer of the kit's script; None for any other answer."""
+    try:
+        answer = json.loads(body)
+        decoded = json.loads(answer) if isinstance(answer, str) else answer
+    except ValueError:
+        return None
+    return decoded[0] if isinstance(decoded, list) else None
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int | None:

@@ -1,22 +1,25 @@
-"""The conformance of a target: what every target must do, whatever it deploys to."""
+"""The conformance of a target: rules for every target on any platform."""
 
 from __future__ import annotations
 
 from .description import DescriptionChecks
-from .flow import FlowChecks
-from .kill import KillChecks
+from .fresh import FreshChecks
 from .life import LifeChecks
+from .things import FlowThings, KillThings
 
 
-class TargetConformance(KillChecks, FlowChecks, LifeChecks, DescriptionChecks):  # pytest begins with the last
+class TargetConformance(
+    KillThings, FreshChecks, FlowThings, LifeChecks, DescriptionChecks
+):  # pytest starts with the last one
     """Subclass it in a test module, and name the target.
 
     Example:
-        >>> class TestQuay(TargetConformance):
-        ...     target = "quay"
+        >>> class TestAcme(TargetConformance):
+        ...     target = "acme"
         ...     options = {"port": 0}
 
-    Where a value is known only at run time, override a fixture, class-scoped or wider: `target_options`,
-    `target_connections`, or `target_environ`, the environment variables of the deploying processes. A check is skipped
-    only for a capability that the target does not declare.
+    If a value is known only at run time, override a fixture, class-scoped or wider: `target_options`,
+    `target_connections`, or `target_environ`, the environment variables of the deploying processes. `things_of`
+    examines the platform without the plugin. A check is skipped only if `things_of` is missing or the target does not
+    declare the capability.
     """

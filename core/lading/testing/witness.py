@@ -1,6 +1,6 @@
-"""Watches a plugin from inside the deploying process: what its hooks answer, intend, print and sleep.
+"""Watch a plugin from inside the deploying process: what its hooks answer, intend, print, and whether they sleep.
 
-A `Witnessed` plugin is a bound plugin like any other, so that the engine drives it as it always does.
+A `Witnessed` plugin is a bound plugin like any other, so the engine drives it in the usual way.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from types import FrameType
 
+from ..base.redaction import SHORTEST
 from ..engine.session.context import HookContext
 from ..errors import LadingError
 from ..model import Keys, Ready, Secret
@@ -24,12 +25,13 @@ from ..plugin.discovery import Installed
 from ..store.codec import to_json
 
 FIRST_INTENT, FIRST_STEP, LAST_STEP = "first intent", "first step", "last step"
-_SHORTEST_SECRET = 4  # characters; anything shorter is found by chance
 
 
 @dataclass
 class HookCall:
-    """One call of a hook; `slept` names the places in the plugin, `unfit` says why the answer cannot travel."""
+    """One call of a hook. `slept` names the places in the plugin. `unfit` is the reason why the answer cannot be
+    serialized.
+    """
 
     hook: str
     answer: str = ""
@@ -41,7 +43,7 @@ class HookCall:
 
 
 class Witness:
-    """All calls of one process. With `stop` the process kills itself, as by kill -9, at that point of a deploy."""
+    """All calls of one process. With `stop`, the process kills itself with SIGKILL at that point of a deploy."""
 
     def __init__(self, stop: str = "") -> None:
         self.calls: list[HookCall] = []
@@ -51,7 +53,7 @@ class Witness:
 
     @contextmanager
     def call(self, plugin: Installed, hook: str) -> Iterator[HookCall]:
-        """Watch one call; what is printed meanwhile is kept from stdout."""
+        """Watch one call. Output during the call is kept away from stdout."""
         self._module = plugin.value.partition(":")[0].partition(".")[0]
         call = HookCall(hook)
         self.calls.append(call)
@@ -65,12 +67,12 @@ class Witness:
             call.printed = printed.getvalue()
 
     def answered(self, call: HookCall, answer: object) -> None:
-        """Look at an answer, and stop where that was asked for."""
+        """Record an answer, and stop if this was requested."""
         call.answer = type(answer).__name__
         if isinstance(answer, Keys):
             keys = (answer.primary, answer.secondary)
             self.secrets |= {f"key {number}": key.reveal() for number, key in enumerate(keys, 1) if key}
-        elif call.hook not in ("lading_connect", "lading_describe"):  # neither leaves the process
+        elif call.hook not in ("lading_connect", "lading_describe"):  # neither answer leaves the process
             call.unfit, call.text = _unfit(answer), f"{answer!r}"
         if call.hook == "lading_deploy":
             self.reached(FIRST_STEP)
@@ -82,9 +84,9 @@ class Witness:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def leaks(self, place: str, text: str) -> list[str]:
-        """Which secrets a text shows."""
+        """The secrets that appear in a text."""
         known = self.secrets.items()
-        return [f"{place} shows {name}" for name, value in known if len(value) >= _SHORTEST_SECRET and value in text]
+        return [f"{place} shows {name}" for name, value in known if len(value) >= SHORTEST and value in text]
 
     def _profile(self, frame: FrameType, event: str, function: object) -> None:
         if event == "c_call" and function is time.sleep and self._is_the_plugins(frame):
@@ -97,7 +99,7 @@ class Witness:
 
 
 class Witnessed(BoundPlugin):
-    """A bound plugin whose every call a witness sees."""
+    """A bound plugin that reports every call to a witness."""
 
     def __init__(self, installed: Installed, witness: Witness) -> None:
         self._witness = witness
@@ -115,7 +117,7 @@ class Witnessed(BoundPlugin):
 
 @dataclass(frozen=True, kw_only=True)
 class WitnessedContext(HookContext):
-    """A context that notes which secrets a hook was given, and what it intends."""
+    """A context that records the secrets given to a hook and its intents."""
 
     witness: Witness
     call: HookCall
@@ -132,7 +134,7 @@ class WitnessedContext(HookContext):
 
 
 def _unfit(answer: object) -> str:
-    """Why an answer cannot be pickled or written as JSON; empty where it can."""
+    """Why an answer cannot be pickled or written as JSON; empty if it can."""
     try:
         same: bool = pickle.loads(pickle.dumps(answer)) == answer
         to_json(answer)
@@ -140,4 +142,4 @@ def _unfit(answer: object) -> str:
         return error.message
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return "" if same else "it is another one after pickling"
+    return "" if same else "it is not equal to its pickled copy"

@@ -1,9 +1,10 @@
-"""The Azure ML SDK v1 behind the port: the only package that imports azureml and azure.
+"""The Azure ML SDK v1 behind the port. Only this package imports azureml and azure.
 
-The SDK's habits are dealt with here. It repeats POSTs that nobody answered, and with waits of its own instead of those
-that Azure asks for: its number of retries is put to none, for the whole process, and the framework calls again. It
-warns of its deprecation on every use, prints on stdout from some of its methods (which are not called), and logs
-through loggers without handlers, which Python would print.
+It works around these habits of the SDK:
+
+The SDK repeats POSTs without an answer, and ignores the waits that Azure requests. So its retries are set to zero for
+the whole process, and the framework repeats calls. The SDK warns of its deprecation on every use. Some of its methods
+print on stdout; these are not called. Its loggers have no handlers, so Python would print their messages.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ with warnings.catch_warnings():
 
     from .workspace import open_workspace as open_workspace
 
-clientbase.DEFAULT_RETRIES = 0  # the SDK reads it, with this name, from a variable when it is first imported
+clientbase.DEFAULT_RETRIES = 0  # the SDK reads the value from a variable of this name at its first import
 
 
 for _name in ("azureml", "azure", "msrest", "msal", "cli", "urllib3"):

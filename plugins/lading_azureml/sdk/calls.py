@@ -1,4 +1,4 @@
-"""One call of the SDK: its failure told in our words, and one new sign-in where a token has ended."""
+"""One call of the SDK. Its failure is translated, and an expired token causes one new sign-in."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Caller:
         self.place = place
 
     def __call__(self, what: str, ask: Callable[[], Result]) -> Result:
-        """What `ask` returns. Raises the LadingError that says why `what` failed.
+        """The result of `ask`. Raises the LadingError that explains why `what` failed.
 
-        A call that was answered with 401 has had no effect, so it is safe to ask once more.
+        A call that was answered with 401 has had no effect, so it can be repeated safely.
         """
         try:
             return ask()
@@ -44,12 +44,12 @@ class Caller:
 
 
 def _forget_addresses() -> None:
-    """The SDK keeps the addresses of a workspace's services in the user's home for ever; the next command asks anew."""
+    """Remove the addresses that the SDK caches in the user's home for ever. The next command reads them again."""
     Path(CachedServiceDiscovery(None).file_path).unlink(missing_ok=True)
 
 
 class Part:
-    """A part of what an open workspace can do. `workspace` gives the SDK's object, once it is needed."""
+    """A part of an open workspace. `workspace` creates the SDK's object at its first use."""
 
     def __init__(self, workspace: Callable[[], Any], call: Caller) -> None:
         self._open = workspace
@@ -60,7 +60,7 @@ class Part:
         return self._open()
 
     def _client(self, kind: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """A REST client of the SDK that asks once: these count their retries each for itself."""
+        """A REST client of the SDK without retries. Each client has a separate setting."""
         client = kind(self._workspace.service_context, *arguments, **named)
         client.retries = 0
         return client

@@ -1,4 +1,4 @@
-"""Clusters of a workspace."""
+"""The clusters of a workspace."""
 
 from __future__ import annotations
 

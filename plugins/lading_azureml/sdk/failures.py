@@ -1,4 +1,4 @@
-"""What the SDK raises, read for its status, its body and when to come back, and told as an expected failure."""
+"""Translate exceptions of the SDK into expected failures, by their status, body and retry time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
@@ -18,7 +16,7 @@ from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import Timeout
 from urllib3.exceptions import HTTPError as BrokenConnection
 
-from lading import Json, LadingError, StageFailed, Transient
+from lading import Json, LadingError, StageFailed, Transient, retry_after
 
 from ..port import OverQuota, Place, Taken
 from ..text import clean
@@ -33,19 +31,19 @@ _NO_ANSWER = (
     ClientRequestError,
 )
 _NO_SIGN_IN = (ClientAuthenticationError, AuthenticationException)
-_COME_BACK = {408: 2.0, 429: 10.0, 500: 5.0, 502: 5.0, 503: 5.0, 504: 5.0}  # seconds, where Azure names none
-_LOST = 2.0  # seconds until it is read whether a call that nobody answered had its effect
+_RETRY_AFTER = {408: 2.0, 429: 10.0, 500: 5.0, 502: 5.0, 503: 5.0, 504: 5.0}  # seconds, if Azure gives none
+_LOST_ANSWER_DELAY = 2.0  # seconds before reading whether a call with a lost answer had its effect
 
-# How the SDK writes a response that it did not like into the text of its exception.
+# The SDK's text for a failed response in its exception.
 _RESPONSE = re.compile(r"Response Code: (\d+)\s+Headers: (\{.*?\})\s+Content: (.*)", re.DOTALL)
 
-# How azure-identity lists the ways to sign in that it tried in turn, after a first line that says nothing.
+# azure-identity's list of the ways to sign in that it tried. The first line of its text has no information.
 _TRIED = re.compile(r"^\t\w+Credential: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception as read; `status` is None where nobody answered."""
+    """An exception's details. `status` is None if nobody answered."""
 
     status: int | None
     code: str
@@ -55,9 +53,9 @@ class Failure:
 
 
 def read(error: BaseException) -> Failure:
-    """What an exception of the SDK, or the one that it wraps, says of the response.
+    """Read the response from an exception of the SDK, or from the exception that it wraps.
 
-    The SDK creates what it did not find while it handles the 404: where nobody answers that, the 404 is not the reason.
+    After a 404, the SDK creates the missing object. If nobody answers the creation, the 404 is not the reason.
     """
     for cause in _chain(error):
         response = getattr(cause, "response", None)
@@ -73,7 +71,7 @@ def read(error: BaseException) -> Failure:
 
 
 def explain(error: Exception, what: str, place: Place) -> LadingError:
-    """The expected failure that `what` ended with; bugs of ours come back as they are told, with their type."""
+    """The expected failure of `what`. Our own bugs are returned with their message and type."""
     if isinstance(error, LadingError):
         return error
     failure = read(error)
@@ -94,7 +92,7 @@ def _sign_in(failure: Failure, what: str, _place: Place) -> LadingError:
 
 def _subscription(_failure: Failure, _what: str, place: Place) -> LadingError:
     return StageFailed(
-        f"subscription {place.subscription_id} is not among those that this sign-in may see",
+        f"subscription {place.subscription_id} is not visible to this sign-in",
         hint="check subscription_id and the tenant; `az account list -o table` shows the subscriptions",
     )
 
@@ -111,23 +109,27 @@ def _role(failure: Failure, what: str, place: Place) -> LadingError:
 
 
 def _conflict(failure: Failure, what: str, _place: Place) -> LadingError:
-    return Taken(f"{what} failed, it is in conflict with what is there: {failure.message}")
+    return Taken(f"{what} failed, it conflicts with the present state: {failure.message}")
 
 
 def _later(failure: Failure, what: str, _place: Place) -> LadingError:
     assert failure.status is not None
-    wait = failure.retry_after if failure.retry_after is not None else _COME_BACK[failure.status]
+    wait = failure.retry_after if failure.retry_after is not None else _RETRY_AFTER[failure.status]
     message = f"{what}: Azure answers {failure.status}"
     return Transient(f"{message}, {failure.message}" if failure.message else message, retry_after=wait)
 
 
-def _silence(failure: Failure, what: str, _place: Place) -> LadingError:
-    return Transient(f"{what}: nobody answers ({failure.message})", hint="check the network", retry_after=_LOST)
+def _no_answer(failure: Failure, what: str, _place: Place) -> LadingError:
+    return Transient(f"{what}: no answer ({failure.message})", hint="check the network", retry_after=_LOST_ANSWER_DELAY)
 
 
 def _repeated(_failure: Failure, what: str, _place: Place) -> LadingError:
-    """The SDK's uploads are repeated where nobody answered, and then meet the blob that the first one wrote."""
-    return Transient(f"{what}: the answer to an upload was lost", hint="check the network", retry_after=_LOST)
+    """The failure of an upload that met its own blob. The SDK repeats an upload after a lost answer, although the first
+    one was written.
+    """
+    return Transient(
+        f"{what}: the answer to an upload was lost", hint="check the network", retry_after=_LOST_ANSWER_DELAY
+    )
 
 
 _RULES: tuple[tuple[Callable[[Failure, Exception], bool], Callable[[Failure, str, Place], LadingError]], ...] = (
@@ -137,13 +139,13 @@ _RULES: tuple[tuple[Callable[[Failure, Exception], bool], Callable[[Failure, str
     (lambda failure, _: failure.status == 403 or "AuthorizationFailed" in failure.message, _role),
     (lambda failure, _: "BlobAlreadyExists" in failure.message, _repeated),
     (lambda failure, _: failure.status == 409 or "already exists" in failure.message, _conflict),
-    (lambda failure, _: failure.status in _COME_BACK, _later),
-    (lambda failure, _: not failure.answered, _silence),
+    (lambda failure, _: failure.status in _RETRY_AFTER, _later),
+    (lambda failure, _: not failure.answered, _no_answer),
 )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that it came from, each once."""
+    """An exception and all its causes, each once."""
     seen: list[BaseException] = []
     queue: list[Any] = [error]
     while queue:
@@ -155,7 +157,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _message(error: BaseException) -> str:
-    """The text of an exception; `str` of the SDK's ServiceException fails where the body had no details."""
+    """The text of an exception. `str` of the SDK's ServiceException fails if the body had no details."""
     message = getattr(error, "message", None)
     if message is None:
         try:
@@ -169,11 +171,11 @@ def _failure(status: int, headers: Mapping[str, str], content: Json, otherwise: 
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)
     code, message = _body(text)
     found = {name.lower(): value for name, value in headers.items()}
-    return Failure(status, code, clean(message or otherwise), _seconds(found.get("retry-after")))
+    return Failure(status, code, clean(message or otherwise), retry_after(found.get("retry-after")))
 
 
 def _body(text: str) -> tuple[str, str]:
-    """The code and the message of an error's body: flat, or under `error`."""
+    """The code and the message of an error's body, at the top level or under `error`."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -183,20 +185,6 @@ def _body(text: str) -> tuple[str, str]:
         return "", str(value)
     details = [str(item.get("message")) for item in value.get("details") or [] if isinstance(item, dict)]
     return str(value.get("code") or ""), ": ".join(filter(None, [str(value.get("message") or ""), *details]))
-
-
-def _seconds(value: str | None) -> float | None:
-    """Seconds from now that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3)."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None
 
 
 def _text(response: Any) -> str:

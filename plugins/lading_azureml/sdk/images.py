@@ -1,4 +1,4 @@
-"""What a service runs, in the SDK's words: an environment and an inference configuration."""
+"""The content of a service for the SDK: an environment and an inference configuration."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def _environment(image: Image) -> Any:
         environment.docker.base_image = None
         environment.docker.base_dockerfile = image.dockerfile
     if image.base_image or image.dockerfile:
-        environment.inferencing_stack_version = "latest"  # Azure ML's own images have it already
+        environment.inferencing_stack_version = "latest"  # Azure ML's own images already have it
     return environment

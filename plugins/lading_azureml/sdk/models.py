@@ -1,13 +1,11 @@
-"""Models of a workspace.
+"""The models of a workspace.
 
-`Model.register` is not used: it wants the file under the working directory, prints, and repeats a POST that nobody
-answered, which would register the same bytes twice. The same calls are made here one by one, the last one once.
+`Model.register` is not used. It requires the file under the working directory, prints, and repeats a POST without an
+answer, which would register the same bytes twice. Its calls are made here one by one, the last one only once.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +16,13 @@ from azureml._restclient.assets_client import AssetsClient
 from azureml._restclient.models_client import ModelsClient
 from azureml.core import Model
 
+from lading import copy_model, model_files
+
 from ..port import SHA256, NewModel, RegisteredModel
+from .artifacts import sha256_of, sha256_of_file
 from .runs import Runs
 
 _OUTPUTS = "outputs"
-_CHUNK = 1 << 20  # bytes
 
 
 class Models(Runs):
@@ -44,7 +44,7 @@ class Models(Runs):
         return Model(self._workspace, _model_dto=found, expand=False)
 
     def _upload(self, model: NewModel) -> str:
-        """Upload the file to the outputs of its run, where it has one, and return the prefix of the artifact."""
+        """Upload the model to the outputs of its run, if it has one, and return the prefix of the artifact."""
         if model.run is None or model.experiment is None:
             with _named(model) as path:
                 return str(Model._create_artifacts(self._workspace.service_context, str(path), model.name))
@@ -67,7 +67,7 @@ class Models(Runs):
         return RegisteredModel(made.name, int(made.version), model.properties[SHA256])
 
     def _asset(self, model: NewModel, prefix: str) -> str:
-        """The id of the asset that holds the file; one whose answer was lost is found by its run."""
+        """The id of the asset that contains the file. If an earlier answer was lost, the asset is found by its run."""
         client = self._client(AssetsClient)
         known = client.list_assets_with_query(run_id=model.run, name=model.name) if model.run else ()
         same = (asset.id for asset in known if any(artifact.prefix == prefix for artifact in asset.artifacts))
@@ -76,47 +76,32 @@ class Models(Runs):
 
 
 def _upload_once(run: Any, model: NewModel) -> str:
-    """The name under which the outputs of a run hold the file. A name may be there without all of its content, where an
-    upload was cut off, and cannot be written again: the file is then uploaded beside it.
+    """Upload the file or folder to the outputs of a run, and return its name there.
+
+    An interrupted upload can leave a name without its whole content, and the name cannot be written again. Then the
+    model is uploaded under another name.
     """
     known = run.get_file_names()
-    folders = (_OUTPUTS, *(f"{_OUTPUTS}/{number}" for number in range(2, len(known) + 3)))
-    for name in (f"{folder}/{model.file_name}" for folder in folders):
-        if name not in known:
-            run.upload_file(name, str(model.file))
+    for number in range(1, len(known) + 3):
+        folder = _OUTPUTS if number == 1 else f"{_OUTPUTS}/{number}"
+        name = f"{folder}/{model.file_name}"
+        present = {path for path in known if path == name or path.startswith(f"{name}/")}
+        files = {f"{folder}/{path}": file for path, file in model_files(model.file, model.file_name).items()}
+        if not present:
+            upload = run.upload_folder if model.file.is_dir() else run.upload_file
+            upload(name, str(model.file))
             return name
-        if _sha256_of(run, name) == model.properties[SHA256]:
+        if present == set(files) and all(sha256_of(run, path) == sha256_of_file(files[path]) for path in files):
             return name
     raise AssertionError("there are more names than a run has files")
 
 
-def _sha256_of(run: Any, name: str) -> str | None:
-    """The digest of what a run holds under a name; None where it holds nothing. The SDK's own download asks for what is
-    missing again and again, for minutes.
-    """
-    import requests
-
-    address = run._client.artifacts.get_file_uri("ExperimentRun", run._container, name)
-    digest = hashlib.sha256()
-    with requests.get(address, stream=True, timeout=60) as answer:
-        if answer.status_code == 404:
-            return None
-        answer.raise_for_status()
-        for chunk in answer.iter_content(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 @contextmanager
 def _named(model: NewModel) -> Iterator[Path]:
-    """The file under its own name, which the artifact bears; the store's files are named by their digests."""
+    """A link to the model under its own name, for the artifact. In the store, the digest is its name."""
     with tempfile.TemporaryDirectory(prefix="lading-") as folder:
-        path = Path(folder) / model.file_name
-        try:
-            path.hardlink_to(model.file)
-        except OSError:
-            shutil.copyfile(model.file, path)
-        yield path
+        copy_model(model.file, model.file_name, Path(folder))
+        yield Path(folder) / model.file_name
 
 
 def _registered(model: Any) -> RegisteredModel:

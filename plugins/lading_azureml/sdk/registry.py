@@ -1,7 +1,7 @@
 """The workspace's container registry, and the images that the workspace builds into it.
 
-`ModelPackage` of the SDK waits for ever and prints; and it asks the public cloud for the registry's password, whatever
-the cloud of the workspace.
+The SDK's `ModelPackage` is not used. It waits without a limit, prints, and asks the public cloud for the registry's
+password even if the workspace is in another cloud.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Images(Models):
         return self._call(f"asking for image {repository}:{label}", build)
 
     def _registry(self) -> _Registry | None:
-        """The registry and its admin user; None for a workspace that has none until it builds its first image."""
+        """The registry and its admin user; None if the workspace has not built its first image yet."""
         cloud, scope = self._call.identity.cloud, self._workspace.service_context._get_workspace_scope()
         found: dict[str, Any] = make_http_request(
             "POST",

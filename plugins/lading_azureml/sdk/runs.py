@@ -1,9 +1,10 @@
-"""Runs of an experiment. A run is created with an id of ours, so that creating it twice is creating it once."""
+"""The runs of an experiment. Each run is created with our own id, so a second creation finds the same run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from azureml._restclient.exceptions import ServiceException
@@ -15,6 +16,7 @@ from lading import Json
 
 from ..port import LoggedRun
 from ..text import clean
+from .artifacts import sha256_of, sha256_of_file
 from .calls import Part
 from .failures import read
 
@@ -41,6 +43,12 @@ class Runs(Part):
         if values:
             self._call(f"logging the metrics of run {run_id}", send)
 
+    def attach(self, experiment: str, run_id: str, files: Mapping[str, Path]) -> tuple[str, ...]:
+        def send() -> tuple[str, ...]:
+            return _upload_missing(self._run(experiment, run_id), files)
+
+        return self._call(f"uploading the files of run {run_id}", send)
+
     def end_run(self, experiment: str, run_id: str, error: str | None) -> None:
         def send() -> None:
             run = self._run(experiment, run_id)
@@ -52,7 +60,7 @@ class Runs(Part):
         self._call(f"ending run {run_id}", send)
 
     def _start(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> None:
-        """Create and start the run where it does not exist; a run that was started is left as it is."""
+        """Create and start the run if it does not exist. A started run is not changed."""
         client = self._client(RunClient, experiment, run_id, experiment_id=self._experiment(experiment).id)
         try:
             status = client.get_run().status
@@ -72,6 +80,16 @@ class Runs(Part):
         for client in (run._client.run, run._client.metrics, run._client.artifacts):
             client.retries = 0
         return run
+
+
+def _upload_missing(run: Any, files: Mapping[str, Path]) -> tuple[str, ...]:
+    """Upload the files that a run lacks. Returns the names of those that it has with another content."""
+    there = set(run.get_file_names())
+    for name, file in files.items():
+        if name not in there:
+            run.upload_file(name, str(file))
+    known = (name for name in files if name in there)
+    return tuple(name for name in known if sha256_of(run, name) != sha256_of_file(files[name]))
 
 
 def _log(run: Any, name: str, value: Json) -> None:

@@ -1,7 +1,7 @@
-"""Services of a workspace.
+"""The services of a workspace.
 
-Nothing waits here: `wait_for_deployment`, `delete` and `regen_key` of the SDK wait for ever and print on stdout, so
-operations are read one at a time, through the SDK's own call of the model management service.
+No call here waits. The SDK's `wait_for_deployment`, `delete` and `regen_key` wait without a limit and print on stdout.
+So each operation is read once per call, through the SDK's own client of the model management service.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Services(Models):
                     configuration,
                 )
             except WebserviceException as error:
-                if "WebserviceNotFound" in str(error.message):  # created, and not visible yet
+                if "WebserviceNotFound" in str(error.message):  # created but not visible yet
                     return None
                 raise
             return _operation_id(service)
@@ -68,7 +68,7 @@ class Services(Models):
             try:
                 self._mms("DELETE", f"/services/{name}")
             except WebserviceException as error:
-                if read(error).status != 404:  # gone meanwhile
+                if read(error).status != 404:  # deleted meanwhile
                     raise
 
         self._call(f"deleting service {name}", delete)
@@ -113,7 +113,7 @@ class Services(Models):
     def rotate_key(self, service: Service, which: str) -> str | None:
         body = {"keyType": which.capitalize(), "keyValue": None}
         path = f"/services/{service.name}/regenerateKeys"
-        answer = self._call(f"making a new {which} key", lambda: self._mms("POST", path, body))
+        answer = self._call(f"rotating the {which} key", lambda: self._mms("POST", path, body))
         return _last_part(answer.headers.get("Operation-Location"))
 
     def _mms(self, method: str, path: str, body: Json = None, params: Mapping[str, Json] | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Signing in: a credential of azure-identity, as the SDK wants it."""
+"""Sign in with a credential of azure-identity, in the form that the SDK expects."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _LEFT_OUT = ("environment", "workload_identity", "developer_cli", "powershell", 
 
 
 class Identity(AbstractAuthentication):  # type: ignore[misc]
-    """A sign-in that the SDK asks for tokens; azure-identity keeps these and renews them before they end.
+    """A sign-in that gives tokens to the SDK. azure-identity stores the tokens and renews them before they expire.
 
-    The cloud is always named: without a name the SDK fetches the list of clouds and waits half a minute for it.
+    The cloud is always named. Without a name, the SDK fetches the list of clouds and waits half a minute for it.
     """
 
     def __init__(self, make: Callable[[str], TokenCredential], cloud: str) -> None:
@@ -49,7 +49,7 @@ class Identity(AbstractAuthentication):  # type: ignore[misc]
         return self._cloud_type
 
     def renew(self) -> None:
-        """Forget every token: the next call signs in anew."""
+        """Forget every token, so that the next call signs in again."""
         self._credential = self._make(self._cloud_type.endpoints.active_directory)
 
     def _get_arm_token(self) -> str:
@@ -67,7 +67,7 @@ class Identity(AbstractAuthentication):  # type: ignore[misc]
 
 
 def sign_in(options: AzureOptions, context: Context) -> Identity:
-    """The identity that the options name, or the first that this machine has.
+    """The identity that the options name, or the first one available on this machine.
 
     Raises StageFailed for `interactive` without a terminal, and for a service principal without its variables.
     """
@@ -86,7 +86,7 @@ def _maker(auth: str | None, context: Context) -> Callable[[str], TokenCredentia
     found = _principal(context)
     if found is None and auth == "service-principal":
         raise StageFailed(
-            "auth: service-principal needs a service principal, and no variable names one",
+            "auth: service-principal needs a service principal, but no variable names one",
             hint=f"export {', '.join(_PRINCIPAL)}",
         )
     return found or _machine
@@ -94,7 +94,7 @@ def _maker(auth: str | None, context: Context) -> Callable[[str], TokenCredentia
 
 def _principal(context: Context) -> Callable[[str], TokenCredential] | None:
     if _is_set(_PRINCIPAL):
-        context.secret(_PRINCIPAL[-1])  # from now on it is masked
+        context.secret(_PRINCIPAL[-1])  # redact it from now on
         return lambda authority: EnvironmentCredential(authority=authority)
     if _is_set(_CERTIFICATE):
         return lambda authority: EnvironmentCredential(authority=authority)
@@ -109,7 +109,7 @@ def _is_set(names: tuple[str, ...]) -> bool:
 
 
 def _machine(authority: str) -> TokenCredential:
-    """Managed identity where the machine has one, then `az login`; never a browser."""
+    """The managed identity of the machine if it has one, then `az login`; never a browser."""
     left_out: dict[str, Any] = {f"exclude_{name}_credential": True for name in (*_LEFT_OUT, "shared_token_cache")}
     return DefaultAzureCredential(authority=authority, **left_out)
 
@@ -117,6 +117,6 @@ def _machine(authority: str) -> TokenCredential:
 def _require_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("CI"):
         raise StageFailed(
-            "auth: interactive opens a browser, and nobody is at a terminal here",
+            "auth: interactive opens a browser, so it needs a terminal",
             hint="use another auth, such as cli or service-principal",
         )

@@ -1,4 +1,4 @@
-"""Opening a workspace, and everything that is asked of an open one."""
+"""Open a workspace, and combine all its parts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .signing_in import Identity, sign_in
 
 
 class OpenWorkspace(Services, Images, Computes):
-    """A workspace through the SDK; the shape is `port.AzureWorkspace`."""
+    """A workspace through the SDK. It implements `port.AzureWorkspace`."""
 
 
 class UnmadeWorkspace(OpenWorkspace):
-    """A workspace that is made by the first thing that is to be put into it: what only looks finds nothing in it."""
+    """A workspace that is created at the first write. Until then, reads find nothing in it."""
 
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
         return super().find_model(name, sha256) if self._is_made else None
@@ -44,9 +44,9 @@ class UnmadeWorkspace(OpenWorkspace):
 
 
 def open_workspace(place: Place, options: AzureOptions, context: Context) -> OpenWorkspace:
-    """Sign in and find the workspace. Where there is none and the options say so, it is made once it is needed.
+    """Sign in and find the workspace. If it is missing and the options request it, it is created at its first use.
 
-    Raises StageFailed, with the next step, where the sign-in, the subscription, the workspace or a role is missing.
+    Raises StageFailed, with the next step, if the sign-in, the subscription, the workspace or a role is missing.
     """
     identity = sign_in(options, context)
     call = Caller(identity, place)
@@ -63,7 +63,7 @@ def open_workspace(place: Place, options: AzureOptions, context: Context) -> Ope
 
 
 def _get(place: Place, identity: Identity, options: AzureOptions) -> Any:
-    """The workspace; None where there is none and one is to be made."""
+    """The workspace; None if it does not exist and may be created."""
     try:
         found = Workspace(place.subscription_id, place.resource_group, place.workspace, auth=identity)
     except ProjectSystemException as error:
@@ -74,16 +74,16 @@ def _get(place: Place, identity: Identity, options: AzureOptions) -> Any:
         raise StageFailed(
             f"no workspace {place.workspace} in resource group {place.resource_group} of subscription "
             f"{place.subscription_id}",
-            hint="check the names, or let the connection say `create: true` and a location",
+            hint="check the names, or add `create: true` and a location to the connection",
         ) from error
-    if found._workspace_autorest_object is None:  # the SDK swallows a failure to reach Azure here
+    if found._workspace_autorest_object is None:  # the SDK hides a failure to reach Azure here
         raise Transient("opening the workspace: nobody answers", hint="check the network", retry_after=2.0)
     return found
 
 
 def _create(place: Place, identity: Identity, options: AzureOptions) -> Any:
     try:
-        with warnings.catch_warnings(action="ignore"):  # the SDK warns that it makes the resource group
+        with warnings.catch_warnings(action="ignore"):  # the SDK warns when it creates the resource group
             return Workspace.create(
                 place.workspace,
                 auth=identity,
@@ -99,5 +99,5 @@ def _create(place: Place, identity: Identity, options: AzureOptions) -> Any:
             raise
         raise StageFailed(
             f"no resource group {place.resource_group} in subscription {place.subscription_id}",
-            hint="check the name, or let the connection say `create_resource_group: true`",
+            hint="check the name, or add `create_resource_group: true` to the connection",
         ) from error

@@ -1,4 +1,4 @@
-"""Start of a Python process that a training started: it takes note of what it reads too, as workers of joblib do."""
+"""Record reads in Python processes that a training started, such as joblib's workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _run_other_one() -> None:
         spec.loader.exec_module(module)
 
 
-with suppress(Exception):  # such as another Python, which has no lading: the training goes on without its notes
+with suppress(Exception):  # another Python may lack lading: the training then continues without these records
     from lading.base.reading import follow
 
     follow()

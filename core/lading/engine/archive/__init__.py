@@ -1,1 +1,1 @@
-"""Packages as files: written, and read without trust."""
+"""Export a package to a file, and import it from a file that is not trusted."""

@@ -1,4 +1,4 @@
-"""A package that travels: one file with its own files, its model, and what a store must know of that."""
+"""Package archives: one file with the files of a package, its model, and the records that a store needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from ...errors import BadInput, Refused
 from ...manifest.words import MODEL_NAME
 from ...model import Column, Distribution, GoldenRequest, Options, Package, PackedFiles, RegisterRequest, Text
+from ...plugin.layout import model_files
 from ...store.durable import naming
-from ..release.deploy import settle
-from ..stages import register as register_stage
-from ..stages.package import short
+from ...store.models import sources
+from ..pipeline import PACKAGE, REGISTER, complete
+from ..stages.finished import admit_received
+from ..stages.register import keep
 from .tar import extract, write
 
 if TYPE_CHECKING:
@@ -28,12 +30,12 @@ if TYPE_CHECKING:
 _RECORD = "lading.json"
 _Sha256 = Annotated[str, Text(pattern=r"^[0-9a-f]{64}$")]
 _FileName = Annotated[str, Text(pattern=r"^\.?[^./\\][^/\\]*$", max_length=255)]
-_HINT = "ask whoever made the archive for another copy"
+_HINT = "ask the author of the archive for another copy"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An exported package; `sha256` is of the file's bytes, and what `--sha256` pins."""
+    """An exported package. `sha256` is the digest of the file, for `--sha256`."""
 
     file: Path
     sha256: str
@@ -48,7 +50,7 @@ class _Module(Options):
 
 @dataclass(frozen=True)
 class _Model(Options):
-    """A model version without what belongs to one store: its number, its run, its date and its other registries."""
+    """A model version without the fields that only one store knows: number, run, date and other registries."""
 
     name: Annotated[str, Text(pattern=MODEL_NAME)]
     sha256: _Sha256
@@ -63,6 +65,7 @@ class _Model(Options):
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     modules: tuple[_Module, ...] = ()
     samples: tuple[GoldenRequest, ...] = ()
+    scoring: _Module | None = None
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,12 @@ class _Record(Options):
 
 
 def export(session: Session, package: Package, file: Path) -> Archive:
-    """Write a package, its model and what is known of that into one file, a gzip one where its name ends so.
+    """Write a package, its model and their records into one file. It is compressed if its name ends in `.gz` or `.tgz`.
 
-    The same package of the same model version gives the same bytes. Raises BadInput where the file cannot be there.
+    The same package and model version always give the same bytes. Raises BadInput if the file's folder does not exist.
     """
     if not file.absolute().parent.is_dir():
-        raise BadInput(f"there is no folder {file.parent}", hint="create it first")
+        raise BadInput(f"the folder {file.parent} does not exist", hint="create it first")
     part = file.with_name(f".{file.name}.{os.getpid()}")
     with session.store.scratch() as folder, naming(file):
         record = folder / _RECORD
@@ -101,9 +104,9 @@ def _members(package: Package, record: Path) -> Iterator[tuple[str, Path]]:
     yield _RECORD, record
     files = ((path.relative_to(package.folder).as_posix(), path) for path in package.folder.rglob("*"))
     yield from sorted((f"package/{name}", path) for name, path in files if not path.is_dir())
-    yield f"model/{model.file_name}", model.file
-    for module in sorted(model.modules):
-        yield f"modules/{module.parent.name}/{module.name}", module
+    yield from ((f"model/{name}", file) for name, file in model_files(model.file, model.file_name).items())
+    for source in sorted({*sources(model)}):
+        yield f"modules/{source.parent.name}/{source.name}", source
 
 
 def _record(package: Package) -> _Record:
@@ -125,14 +128,15 @@ def _of(model: ModelVersion) -> _Model:
         distributions=model.distributions,
         modules=tuple(_Module(module.name, module.parent.name) for module in sorted(model.modules)),
         samples=model.samples,
+        scoring=_Module(model.scoring.name, model.scoring.parent.name) if model.scoring else None,
     )
 
 
-def take_in(session: Session, file: Path, *, sha256: str | None = None) -> Package:
-    """Take the package of an archive into the store, and register its model there.
+def import_archive(session: Session, file: Path, *, sha256: str | None = None) -> Package:
+    """Import the package of an archive into the store, and register its model.
 
-    Raises BadInput where there is no such file, and Refused, before anything is kept, where its bytes do not have the
-    digest `sha256`, where it is no archive of a package, and where anything in it is not what its record says.
+    Raises BadInput if the file does not exist. Raises Refused if its digest is not `sha256`, if it is not a package,
+    or if its content does not match its record. Nothing is stored in these cases.
     """
     with _opened(file) as stream, session.store.scratch() as scratch:
         _check_bytes(file, stream, sha256)
@@ -141,13 +145,14 @@ def take_in(session: Session, file: Path, *, sha256: str | None = None) -> Packa
         extract(stream, folder)
         record = _read(folder)
         request = _check(session, folder, record)
-        version = register_stage.keep(session, request)
-        packed = PackedFiles(record.scoring_script, record.python, record.requirements)
+        version = REGISTER.make(session, lambda: keep(session, request))
+        packed = PackedFiles(
+            scoring_script=record.scoring_script, python=record.python, requirements=record.requirements
+        )
         package = session.store.packages.put(folder / "package", packed, version)
-    settle(session, package)
-    package = replace(package, model=register_stage.register_elsewhere(session, version))
-    detail = f"{short(package.digest)} from {file.name}"
-    session.events.emit("stage.finished", stage="package", detail=detail, digest=package.digest)
+    package = complete(session, package)
+    made = PACKAGE.describe(package)
+    PACKAGE.emitter(session)("stage.finished", **{**made, "detail": f"{made['detail']} from {file.name}"})
     return package
 
 
@@ -171,12 +176,12 @@ def _check_bytes(file: Path, stream: BufferedReader, sha256: str | None) -> None
 
 
 def _read(folder: Path) -> _Record:
-    """The record of an archive, checked by its types."""
+    """Read the record of an archive, and check its types."""
     from pydantic import TypeAdapter, ValidationError
 
     file = folder / _RECORD
     if not file.is_file():
-        raise Refused(f"the archive has no {_RECORD}: it is no package of lading's", hint=_HINT)
+        raise Refused(f"the archive has no {_RECORD}: it is not a package of Lading", hint=_HINT)
     try:
         return TypeAdapter(_Record).validate_json(file.read_bytes())
     except ValidationError as error:
@@ -186,19 +191,22 @@ def _read(folder: Path) -> _Record:
 
 
 def _check(session: Session, folder: Path, record: _Record) -> RegisterRequest:
-    """See that an archive holds what its record says and nothing else; returns how its model is registered."""
+    """Check that an archive has exactly the content in its record. Returns the request to register its model."""
     model, found = record.model, {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
-    digests = {f"model/{model.file_name}": model.sha256}
-    digests |= {f"modules/{module.sha256}/{module.name}": module.sha256 for module in model.modules}
-    for name in sorted({_RECORD, *digests, f"package/azureml-app/{record.scoring_script}"} - found):
+    place = f"model/{model.file_name}"
+    kept = (*model.modules, *((model.scoring,) if model.scoring else ()))
+    modules = {_place(module): module.sha256 for module in kept}
+    files = {_RECORD, *modules, *({name for name in found if name.startswith(f"{place}/")} or {place})}
+    for name in sorted({*files, f"package/azureml-app/{record.scoring_script}"} - found):
         raise Refused(f"{name!r} is missing from the archive", hint=_HINT)
-    for name in sorted(found - {_RECORD, *digests}):
+    for name in sorted(found - files):
         if not name.startswith("package/"):
-            raise Refused(f"{name!r} in the archive is no part of a package", hint=_HINT)
-    for name, sha256 in digests.items():
-        _compare(f"{name!r} in the archive", session.store.digests.file(folder / name), sha256)
+            raise Refused(f"{name!r} in the archive does not belong to a package", hint=_HINT)
+    for name, sha256 in {place: model.sha256, **modules}.items():
+        _compare(f"{name!r} in the archive", session.store.files.whole_digest(folder / name), sha256)
     request = _request(folder, model)
     _compare("the package in the archive", session.store.packages.digest(folder / "package", request), record.digest)
+    admit_received(session, request.file, model.sha256)
     return request
 
 
@@ -221,6 +229,11 @@ def _request(folder: Path, model: _Model) -> RegisterRequest:
         columns=model.columns,
         label=model.label,
         distributions=model.distributions,
-        modules=tuple(folder / "modules" / module.sha256 / module.name for module in model.modules),
+        modules=tuple(folder / _place(module) for module in model.modules),
         samples=model.samples,
+        scoring=folder / _place(model.scoring) if model.scoring else None,
     )
+
+
+def _place(module: _Module) -> str:
+    return f"modules/{module.sha256}/{module.name}"

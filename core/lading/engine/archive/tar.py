@@ -1,4 +1,4 @@
-"""A strict tar: regular files and folders with plain relative names, the same bytes for the same files."""
+"""A strict tar format: only regular files and folders with plain relative names. The same files give the same bytes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from typing import BinaryIO
 
 from ...errors import BadInput, Refused
 from ...store.durable import naming
+from ...store.tree import is_plain
 
 _BLOCK = 512
 _CHUNK = 1 << 20
 _MOST_MEMBERS = 10_000
-_LARGEST = 0o77777777777  # bytes of a member; what its header can say without an extension
-_LONGEST_PART = 255  # bytes of a name between two slashes; what file systems take
-_RATIO = 100  # bytes that a compressed byte may become, beyond the allowance
+_LARGEST = 0o77777777777  # bytes of a member: the limit of a header without extensions
+_RATIO = 100  # limit of bytes per compressed byte, beyond the allowance
 _ALLOWANCE = 64 << 20
 _GZIP = b"\x1f\x8b"
 
 
 def write(stream: BinaryIO, members: Iterable[tuple[str, Path]], *, compressed: bool) -> None:
-    """Write files under their names, in the order given; of their modes, whether they are executable is kept.
+    """Write files in the given order. Of the mode of a file, only the executable bit is kept.
 
-    Raises BadInput for a name that `extract` would not take.
+    Raises BadInput for a name that `extract` would refuse.
     """
     names = _Names()
     with _packing(stream, compressed) as out:
@@ -38,7 +38,7 @@ def write(stream: BinaryIO, members: Iterable[tuple[str, Path]], *, compressed: 
                 out.write(_header(name, path))
             except (Refused, ValueError) as error:
                 raise BadInput(
-                    f"{name!r} cannot travel in an archive: {error}", hint="give the file a shorter, plain name"
+                    f"{name!r} cannot be stored in an archive: {error}", hint="give the file a shorter, plain name"
                 ) from error
             with path.open("rb") as source:
                 for chunk in iter(lambda: source.read(_CHUNK), b""):
@@ -65,10 +65,10 @@ def _packing(stream: BinaryIO, compressed: bool) -> Iterator[BinaryIO | gzip.Gzi
 
 
 def extract(stream: BinaryIO, folder: Path) -> None:
-    """Extract an archive, gzip or not, into an empty folder.
+    """Extract an archive, compressed or not, into an empty folder.
 
-    Raises Refused, with the member named, for anything but regular files and folders under plain relative names, each
-    once, and for an archive that is damaged, or more than a package can be.
+    Only regular files and folders with plain relative names are allowed, and each name only once. Raises Refused for
+    any other member, with its name, and for an archive that is damaged or too large for a package.
     """
     try:
         with naming(folder):
@@ -115,38 +115,38 @@ def _unpacked(stream: BinaryIO) -> _Source:
 
 
 class _Source:
-    """The bytes of an archive, never more than it can hold."""
+    """The bytes of an archive, up to a limit."""
 
     def __init__(self, stream: BinaryIO | gzip.GzipFile, most: int) -> None:
         self._stream = stream
         self._left = most
 
     def read(self, size: int) -> bytes:
-        """Exactly so many bytes. Raises EOFError where there are fewer, Refused where it is no archive but a bomb."""
+        """Read exactly `size` bytes. Raises EOFError if there are fewer, and Refused beyond the limit (a zip bomb)."""
         try:
             found = self._stream.read(size)
         except (gzip.BadGzipFile, zlib.error) as error:
             raise EOFError(str(error)) from error
         self._left -= len(found)
         if self._left < 0:
-            raise Refused(f"the archive unpacks to more than {_RATIO} times its size, as no package does")
+            raise Refused(f"the archive unpacks to more than {_RATIO} times its size, which a package never does")
         if len(found) < size:
             raise EOFError("it is cut off")
         return found
 
 
 class _Names:
-    """The names of an archive: relative, plain, not too many, and no two the same on any file system."""
+    """The names in an archive: relative, plain, limited in number, and distinct on every file system."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
     def add(self, name: str, *, folder: bool) -> None:
-        """Take note of a member. Raises Refused, with it named, where it cannot be in an archive."""
+        """Add the name of a member. Raises Refused, with the name, if the name is not allowed."""
         parts = name.removesuffix("/").split("/") if folder else name.split("/")
-        if not all(map(_is_plain, parts)):
-            raise Refused(f"{name!r} in the archive is no plain relative name")
+        if not all(map(is_plain, parts)):
+            raise Refused(f"{name!r} in the archive is not a plain relative name")
         same = unicodedata.normalize("NFC", name.removesuffix("/")).casefold()
         above = {same[:place] for place, letter in enumerate(same) if letter == "/"}
         if same in self._files | self._folders or above & self._files or (not folder and same in self._folders):
@@ -155,9 +155,3 @@ class _Names:
         (self._folders if folder else self._files).add(same)
         if len(self._files) + len(self._folders) > _MOST_MEMBERS:
             raise Refused(f"the archive has more than {_MOST_MEMBERS} members")
-
-
-def _is_plain(part: str) -> bool:
-    return (
-        part not in ("", ".", "..") and part.isprintable() and "\\" not in part and len(part.encode()) <= _LONGEST_PART
-    )

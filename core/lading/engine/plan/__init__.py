@@ -1,1 +1,1 @@
-"""What a deploy would do, without its effects."""
+"""Plan a deploy without side effects."""

@@ -1,4 +1,4 @@
-"""Which inputs of a stage are not what they were."""
+"""Find which inputs of a stage have changed."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 Flat = Mapping[tuple[str, ...], Json]
 
 
-def changes(session: Session, made_from: keys.Inputs, last: keys.Made | None, block: str) -> tuple[Change, ...]:
-    """What differs between the inputs of now and those that the stage was last made from, as far as both are known.
+def changes(session: Session, stage_inputs: keys.Inputs, last: keys.Made | None, block: str) -> tuple[Change, ...]:
+    """The differences between the current inputs and those of the stage's last output, as far as both are known.
 
     `block` is the dotted path of the stage's options in the manifest.
     """
     if last is None:
         return ()
-    return compared(made_from.stage, last, made_from.record, block, session.order.environ)
+    return compared(stage_inputs.stage, last, stage_inputs.record, block, session.order.environ)
 
 
-def asked_for(made_from: keys.Inputs, block: str) -> tuple[Change, ...]:
-    """The options of something that there is none of yet."""
-    options = _flat({"options": made_from.record.get("options", {})})
-    return tuple(Change(_label(path, block), None, value) for path, value in options if len(path) > 1)
+def asked_for(stage_inputs: keys.Inputs, block: str) -> tuple[Change, ...]:
+    """The options of a service or stage that does not exist yet."""
+    options = _flat({"options": stage_inputs.record.get("options", {})})
+    return tuple(Change(field=_label(path, block), old=None, new=value) for path, value in options if len(path) > 1)
 
 
 def reason(last: keys.Made | None, changed: Sequence[Change], waits: str) -> str:
-    """Why a stage that is not reused will run, or may; empty where its inputs do not say."""
+    """Why a stage that is not reused will run, or can run. Empty if its inputs do not show the reason."""
     if last is None:
         return "for the first time"
     if changed:
@@ -45,19 +45,19 @@ def reason(last: keys.Made | None, changed: Sequence[Change], waits: str) -> str
 def compared(
     stage: str, last: keys.Made, new: Mapping[str, Json], block: str, environ: Mapping[str, str]
 ) -> tuple[Change, ...]:
-    """What differs between the inputs that a stage was made from and other ones, in the parts that both have."""
+    """The differences between the inputs of a stage's output and other inputs, in the parts that both have."""
     if last.record is None:
         return ()
     before, after = _common(last.record, new), _common(new, last.record)
     changed = [
-        Change(_label(path, block), before.get(path), after.get(path), _note(path))
+        Change(field=_label(path, block), old=before.get(path), new=after.get(path), note=_note(path))
         for path in dict.fromkeys((*before, *after))
         if _text(before, path) != _text(after, path)
     ]
     if _has_other_values(stage, last.key, last.record, environ):
         same = (path for path in after if _text(before, path) == _text(after, path))
         changed += [
-            Change(_label(path, block), after[path], after[path], "the value of a variable")
+            Change(field=_label(path, block), old=after[path], new=after[path], note="the value of a variable")
             for path in same
             if "options" in path[:2] and any(names(after[path]))
         ]
@@ -69,9 +69,9 @@ def _note(path: tuple[str, ...]) -> str:
 
 
 def _has_other_values(stage: str, key: str, record: Mapping[str, Json], environ: Mapping[str, str]) -> bool:
-    """Whether a variable has another value now: the old inputs, with the values of now, have another key.
+    """Whether a variable has changed: the old inputs with the current values have another cache key.
 
-    Values are not kept, so that of several variables it is not known which one changed.
+    Values are not stored. So with several variables, the changed one is not known.
     """
     written = {name: record[name] for name in ("options", "image") if name in record}
     return keys.key(stage, **{**record, **expand_all(written, environ, lambda _path, _message: None)}) != key
@@ -86,12 +86,12 @@ def _flat(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
     if isinstance(value, dict) and value:
         for name, item in value.items():
             yield from _flat(item, (*path, name))
-    elif value != {} or len(path) > 1:  # a part without anything in it is as none
+    elif value != {} or len(path) > 1:  # an empty part counts as absent
         yield path, value
 
 
 def _text(values: Flat, path: tuple[str, ...]) -> str | None:
-    """The value at a path as its key sees it; None where there is none."""
+    """The value at a path as its cache key sees it, or None."""
     return json.dumps(values[path], sort_keys=True) if path in values else None
 
 

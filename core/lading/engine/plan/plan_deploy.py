@@ -1,4 +1,4 @@
-"""What a deploy to one target would do now, and where the target contradicts the store."""
+"""Plan a deploy to one target, and report if the target contradicts the store."""
 
 from __future__ import annotations
 
@@ -19,56 +19,64 @@ if TYPE_CHECKING:
     from ...model import Package
     from ..release.service import Service
 
+FORCED = "asked for with --force"
+"""Why a deploy is planned although nothing has changed."""
 
-def plan_deploy(service: Service, package: Package | None, waits: str, *, blind: bool) -> PlannedStage:
-    """The deploy stage of one target; `package` is None where it is known only after the stage `waits`.
 
-    With `blind` a target that cannot be asked is warned of, and planned for by what the store believes.
+def plan_deploy(
+    service: Service, package: Package | None, waits: str, *, blind: bool, force: bool = False
+) -> PlannedStage:
+    """Plan the deploy to one target. `package` is None if it is known only after the stage `waits`.
+
+    With `blind`, the store's record counts if the target cannot be queried. `force` plans a release in any case.
     """
-    made_from = inputs(service, package)
+    stage_inputs = inputs(service, package)
     if package is not None and not deploy_stage.is_current(service, package):
-        settle_for(service, package)  # before anything is asked of the target, as a deploy does
+        settle_for(service, package)  # like a deploy, before the target is queried
     release, key = deploy_stage.current(service)
     asked = _status(service, blind=blind)
-    status = asked or Status(State.UNKNOWN)
+    status = asked or Status(state=State.UNKNOWN)
     drift = tuple(_drift(release, status))
     planned = PlannedStage(
-        stage="deploy",
+        stage=stage_inputs.stage,
         target=service.target.name,
         action=Action.REUSE,
         reason="unchanged",
         drift=drift,
         release=release.number if release else None,
-        key=made_from.key,
-        inputs=made_from.record,
+        key=stage_inputs.key,
+        inputs=stage_inputs.record,
     )
     interrupted = deploy_stage.was_interrupted(service)
-    if package is not None and release is not None and key == made_from.key and not interrupted:
-        uri = service.scoring_uri() if asked else NoScoringUri("the target cannot be asked")
+    if not force and package is not None and release is not None and key == stage_inputs.key and not interrupted:
+        uri = service.scoring_uri() if asked else NoScoringUri(reason="the target cannot be asked")
         serves = deploy_stage.serves(status, uri, package) if asked else None
         if serves is not False:
             return _reused(planned, release, uri, certain=serves is not None)
-    last = keys.made_from(service.session, key) if key else None
+    last = keys.stage_inputs(service.session, key) if key else None
     action, block = _action(service, release, status), f"targets.{service.target.name}"
-    changed = changes(service.session, made_from, last, block)
+    changed = changes(service.session, stage_inputs, last, block)
     if action is Action.CREATE and last is None:
-        changed = asked_for(made_from, block)
+        changed = asked_for(stage_inputs, block)
+    from ..release.foresight import foreseen  # a plan with nothing to do does not need it
+
     certain = not waits or bool(drift or changed or interrupted) or release is None
     why = "the target contradicts the store" if drift else reason(last, changed, waits)
     left = "an interrupted deploy left a release behind" if interrupted else ""
-    told = status.detail if status.state is State.UNKNOWN and service.plugin.can(Capability.STATUS) else ""
+    unknown = status.detail if status.state is State.UNKNOWN and service.plugin.can(Capability.STATUS) else ""
     return replace(
         planned,
         action=action,
-        reason="; ".join(filter(None, (why, left, told))) or "the target does not serve it",
+        reason="; ".join(filter(None, (why, left, unknown))) or (FORCED if force else "the target does not serve it"),
         known_after="" if certain else waits,
         changes=(*changed, *_choices(service, package, waits)),
+        findings=foreseen(service),
         outputs={**({"image": None} if service.image else {}), "release": None, "scoring_uri": None},
     )
 
 
 def _choices(service: Service, package: Package | None, waits: str) -> Iterator[Change]:
-    """What the target, or its image, is to install beside the pins, and why.
+    """The requirements that the target, or its image, adds to the pins, with the reasons.
 
     Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
     """
@@ -80,18 +88,18 @@ def _choices(service: Service, package: Package | None, waits: str) -> Iterator[
             environment = environment_of(service.session, section, package)
             note = environment.note if environment else ""
         if note:
-            yield Change(".".join(map(str, (*section.path, "environment"))), note=note)
+            yield Change(field=".".join(map(str, (*section.path, "environment"))), note=note)
 
 
 def _status(service: Service, *, blind: bool) -> Status | None:
-    """What the target says; None where it cannot be asked and need not be."""
+    """The status that the target reports; None if it cannot be queried and need not be."""
     try:
         return service.status()
     except (StageFailed, Transient) as error:
         if not blind:
             raise
-        detail = f"{service.target.name} cannot be asked, so the plan goes by the store: {error.message}"
-        service.session.events.emit("warning", stage="deploy", target=service.target.name, detail=detail)
+        detail = f"{service.target.name} cannot be asked, so the plan relies on the store: {error.message}"
+        service.emit("warning", detail=detail)
         return None
 
 
@@ -100,28 +108,28 @@ def _reused(planned: PlannedStage, release: Release, uri: ScoringUri | NoScoring
     outputs = {"release": str(release.number), **address}
     if certain:
         return replace(planned, outputs=outputs)
-    why = "unchanged, if it answers its golden requests: the target cannot tell"
-    return replace(planned, outputs=outputs, reason=why, known_after="deploy")
+    why = "unchanged if it answers its golden requests: the target does not report its state"
+    return replace(planned, outputs=outputs, reason=why, known_after=planned.stage)
 
 
 def _action(service: Service, release: Release | None, status: Status) -> Action:
-    told = status.state is not State.UNKNOWN
-    exists = status.state is not State.ABSENT if told else release is not None
+    is_known = status.state is not State.UNKNOWN
+    exists = status.state is not State.ABSENT if is_known else release is not None
     if not exists:
         return Action.CREATE
     return Action.UPDATE if service.plugin.can(Capability.KEEPS_OLD_RELEASE) else Action.REPLACE
 
 
 def _drift(release: Release | None, status: Status) -> Iterator[Drift]:
-    """Where the target says something else than the store; a target that cannot tell contradicts nothing."""
+    """The differences between the target's status and the store. A target without a status contradicts nothing."""
     if status.state is State.UNKNOWN:
         return
     believed = State.RUNNING if release else State.ABSENT
     if status.state is not believed:
-        yield Drift("state", believed, status.state)
+        yield Drift(field="state", believed=believed, found=status.state)
     if release is None or status.state is State.ABSENT:
         return
     for name in ("package_digest", "model_sha256"):
         expected, found = getattr(release, name), getattr(status, name)
         if found != expected:
-            yield Drift(name, expected, found)
+            yield Drift(field=name, believed=expected, found=found)

@@ -1,4 +1,4 @@
-"""A plan in a file: written, read back, and refused once it is stale."""
+"""Write a plan to a file, read it back, and refuse it if it is stale."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def write_plan(plan: Plan, file: str | Path) -> None:
-    """Write a plan as JSON, for `deploy` to do exactly that. It holds no value of a variable, only the references.
+    """Write a plan as JSON, so that `deploy` can do exactly the same. It has only references to variables, not values.
 
-    Raises Transient for what the operating system refuses.
+    Raises Transient if the operating system refuses.
     """
     try:
         Path(file).write_text(to_json(plan) + "\n", encoding="utf-8")
@@ -29,7 +29,7 @@ def write_plan(plan: Plan, file: str | Path) -> None:
 
 
 def read_plan(file: str | Path) -> Plan:
-    """Read a plan that `write_plan` wrote. Raises BadInput where the file holds none."""
+    """Read a plan that `write_plan` wrote. Raises BadInput if the file does not contain one."""
     try:
         return _plan(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
@@ -42,21 +42,24 @@ def read_plan(file: str | Path) -> Plan:
 def _plan(text: str) -> Plan:
     plan: Plan = from_json(Plan, text)
     if not all(isinstance(word, str) for word in (plan.manifest, plan.store or "", *plan.targets)):
-        raise TypeError("a plan names its manifest, store and targets in words")
+        raise TypeError("the manifest, store and targets of a plan must be text")
     return plan
 
 
 def refuse_stale(session: Session, plan: Plan) -> None:
-    """Raise Refused, with what has changed named, where a deploy would not do what the plan says."""
+    """Raise Refused, and name what has changed, if a deploy would not do what the plan shows."""
     now = make_plan(session)
-    found = [*_beside(session, plan, now), *(line for stage in now.stages for line in _since(session, plan, stage))]
+    found = [
+        *_changed_manifest(session, plan, now),
+        *(line for stage in now.stages for line in _since(session, plan, stage)),
+    ]
     if found:
         lines = "\n".join(f"  {line}" for line in found)
         hint = f"`lading plan {plan.manifest} --out FILE` makes a new one"
         raise Refused(f"the plan is stale; since it was made:\n{lines}", hint=hint)
 
 
-def _beside(session: Session, plan: Plan, now: Plan) -> Iterator[str]:
+def _changed_manifest(session: Session, plan: Plan, now: Plan) -> Iterator[str]:
     if plan.key != now.key:
         yield from _named(session, "manifest", plan, now, "") or ("the manifest changed",)
 
@@ -73,7 +76,7 @@ def _since(session: Session, plan: Plan, now: PlannedStage) -> Iterator[str]:
     elif before.release != now.release:
         yield f"{now.subject}: release {now.release} is up"
     elif before.drift != now.drift:
-        yield f"{now.subject}: the target says something else ({'; '.join(map(str, now.drift)) or 'no drift'})"
+        yield f"{now.subject}: the target reports another state ({'; '.join(map(str, now.drift)) or 'no drift'})"
 
 
 def _named(

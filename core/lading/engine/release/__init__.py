@@ -1,1 +1,1 @@
-"""One release of one service: brought up, asked, restored, rolled back."""
+"""One release of one service: start, check, restore and roll back."""

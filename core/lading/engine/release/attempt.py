@@ -1,4 +1,4 @@
-"""One release on its way to being up: step by step, with golden requests and a journal."""
+"""Start one release step by step, with golden requests and a journal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...errors import Interrupted, NotUp, OutcomeUnknown, Transient
+from ...errors import LadingError, NotUp, OutcomeUnknown, Transient
 from ...model import (
     Candidate,
     Capability,
@@ -20,33 +20,43 @@ from ...model import (
     Ready,
     Release,
     ScoringUri,
+    State,
     Verdict,
 )
 from .environment import environment_of
-from .golden import GOLDEN_LIMIT, ask_golden
+from .golden import ask_golden, ask_service
+from .service import Service, Unverified
 
 if TYPE_CHECKING:
     from ...manifest import Section
-    from .service import Service
 
-DEPLOY_LIMIT = 1800.0  # seconds: building an image and starting a cluster's service takes many minutes
+DEPLOY_LIMIT = 1800.0  # seconds: building an image and starting a service on a cluster takes many minutes
 
-# After these the release stays pending: the same command, run again, goes on with it.
-RESUMABLE = (OutcomeUnknown, Transient, Interrupted)
+# After this limit, as after an interrupt, the release stays pending. The same command, run again, continues it.
+RESUMABLE = (OutcomeUnknown, Transient)
 
 
-def tags(target: Section, package: Package) -> dict[str, str]:
-    """What marks a thing on a target as ours, and says which package it is."""
+_PROVABLE = "declare the capability `status`, or return an address from lading_scoring_uri"
+
+
+class Switched(NotUp):
+    """The target switched to the release first, and then its public address refused a golden request."""
+
+
+def tags(target: Section, package: Package, release: Release) -> dict[str, str]:
+    """Tags that mark an object on a target as ours, with its package and its release."""
     return {
         "lading.service": target.service_name,
         "lading.target": target.name,
         "lading.package": package.digest,
         "lading.model": package.model.sha256,
+        "lading.release": str(release.number),
+        "lading.release-id": release.id,
     }
 
 
 class Attempt:
-    """The steps of one release towards being up."""
+    """The steps that start one release."""
 
     def __init__(
         self,
@@ -59,27 +69,56 @@ class Attempt:
         session = service.session
         self._service = service
         self._samples = samples
+        self._deploy = f"the deploy of {service.name}"
         self._end = session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend)
-        marks = tags(service.target, package)
+        marks = tags(service.target, package, release)
         environment = environment_of(session, service.target, package)
         self._request = DeployRequest(
-            service.deployment, package, release.number, marks, image=image, environment=environment
+            deployment=service.deployment,
+            package=package,
+            release=release.number,
+            release_id=release.id,
+            tags=marks,
+            image=image,
+            environment=environment,
         )
 
     def run(self) -> None:
-        """Step until the release serves and has answered its golden requests; raises NotUp where it does not."""
+        """Step until the release serves, has answered its golden requests, and the target's own status confirms it.
+
+        Raises NotUp if the release does not start, and Unverified if the target's answers contradict what it shows.
+        """
         self._service.session.store.models.check(self._request.package.model)
         while not isinstance(step := self._step(), Ready):
             self._follow(step)
-        if self._request.verdict is None:
+        try:
             self._verify()
+        except (*RESUMABLE, NotUp, Unverified):
+            raise
+        except LadingError as error:
+            raise Unverified(error.message, hint=error.hint) from error
+
+    def _verify(self) -> None:
+        """Ask the target for its status. Send golden requests to the service unless another check covers them."""
+        if self._shows_status:
+            self._check_status()
+        if self._request.verdict is None or not self._shows_status:
+            self._ask_public_uri()
+
+    @property
+    def _shows_status(self) -> bool:
+        return self._service.plugin.can(Capability.STATUS)
 
     def _step(self) -> DeployStep:
         plugin = self._service.plugin
-        return self._service.session.run_hook(
+        step: DeployStep = self._service.session.run_hook(
             plugin, "lading_deploy", lambda: plugin.deploy(self._request, self._context), end=self._end
         )
+        verdict = self._request.verdict
+        if verdict is not None and not verdict.up and isinstance(step, Ready | Candidate):
+            raise self._unverified(f"returned {type(step).__name__} after a refused verdict: {verdict.reason}")
+        return step
 
     def _follow(self, step: Pending | Candidate | Failed) -> None:
         if isinstance(step, Failed):
@@ -89,36 +128,62 @@ class Attempt:
             self._request = replace(self._request, verdict=self._ask(step.uri))
             return
         self._context.progress(step.phase, step.detail)
-        self._service.session.pause(step.retry_after, f"the deploy of {self._name}", step.phase, self._end)
+        self._service.session.pause(step.retry_after, self._deploy, step.phase, self._end)
 
     def _ask(self, uri: str) -> Verdict:
-        return ask_golden(uri, self._samples, key=self._service.key(), timeout=GOLDEN_LIMIT)
+        """Send the golden requests. Without any, only an answer can show that a target without a status serves."""
+        ask = ask_golden if self._shows_status else ask_service
+        return ask(uri, self._samples, key=self._service.key(), end=self._end)
 
-    def _verify(self) -> None:
-        """Ask where the release serves, on a target that has no place to ask before."""
+    def _check_status(self) -> None:
+        """Believe `Ready` only if the target's own status is running with this package; wait while it is pending."""
+        status = self._service.settled_status(self._context, self._deploy, self._end)
+        if status.state is not State.RUNNING:
+            raise self._unverified(f"returned Ready, and its status is {status.state}: {status.detail}".rstrip(": "))
+        digest = self._request.package.digest
+        if status.package_digest != digest:
+            shown = f"package {status.package_digest[:12]}" if status.package_digest else "no package"
+            raise self._unverified(f"returned Ready for package {digest[:12]}, and its status shows {shown}")
+
+    def _ask_public_uri(self) -> None:
+        """Send golden requests to the public address, if none were sent before or only these answers prove that it
+        serves.
+        """
         found = self._service.scoring_uri()
-        if isinstance(found, ScoringUri):
-            verdict = self._ask(found.uri)
-            if not verdict.up:
-                raise self._not_up(Failed(verdict.reason))
+        if not isinstance(found, ScoringUri):
+            if self._shows_status:
+                return
+            what = f"returned Ready, and it has neither a status nor a scoring URI: {found.reason}"
+            raise self._unverified(what, mend=_PROVABLE)
+        verdict = self._ask(found.uri)
+        if verdict.up:
+            return
+        if not self._samples:
+            raise self._unverified(f"returned Ready, and {verdict.reason}")
+        if self._request.verdict is not None:
+            raise self._unverified(f"returned Ready, and {found.uri} does not serve the release: {verdict.reason}")
+        refused = self._not_up(Failed(reason=verdict.reason))
+        raise Switched(refused.message, hint=refused.hint)
+
+    def _unverified(self, what: str, mend: str = "") -> Unverified:
+        subject = f"release {self._request.release} of {self._service.name} is not up"
+        return self._service.unverified(subject, what, mend)
 
     def _not_up(self, step: Failed) -> NotUp:
         verdict = self._request.verdict
         reason = verdict.reason if verdict and not verdict.up else step.reason
         log = f"\n{step.log}" if step.log else ""
         number = self._request.release
-        return NotUp(f"release {number} of {self._name} did not come up: {reason}{log}", hint=self._hint())
+        return NotUp(f"release {number} of {self._service.name} did not come up: {reason}{log}", hint=self._hint())
 
     def _hint(self) -> str | None:
-        """What serves now, or else where the log is: that of what serves is another one."""
+        """The hint: the release that serves now, or else the place of the log. A log that belongs to another release is
+        not named.
+        """
         plugin, serving = self._service.plugin, self._service.deployment.release
         if serving is not None:
             return f"release {serving} still serves" if plugin.can(Capability.KEEPS_OLD_RELEASE) else None
         return "`lading logs` shows the whole log" if plugin.can(Capability.LOGS) else None
-
-    @property
-    def _name(self) -> str:
-        return f"{self._service.target.service_name} on '{self._service.target.name}'"
 
     def _intend(self, name: str) -> None:
         target = self._service.target

@@ -1,101 +1,94 @@
-"""A new release: begun or resumed, brought up, and recorded."""
+"""Start and record a new release, or resume a pending one."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ...errors import LadingError, NotUp
 from ...model import Capability, Image, ImageNeed, Package, Release, State
+from ...store.origin import mark
+from ..session.gates import facts, previous_release
 from ..stages import cache_keys as keys
-from .attempt import RESUMABLE, Attempt
-from .desired import Wanted, inputs, mark
+from .attempt import RESUMABLE, Attempt, Switched
+from .desired import Wanted, inputs
 from .environment import settle_for
 from .golden import accepted
-from .portability import tell_first_deploy
-
-if TYPE_CHECKING:
-    from .service import Service
+from .portability import report_first_deploy
+from .service import Service, Unverified
 
 
-def bring_up(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Release:
-    """Bring up a new release and record it.
+def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Release:
+    """Start a new release and record it.
 
-    Raises NotUp where it does not come up: the old one then still serves, or serves again.
+    Raises NotUp if it does not start. Then the old release still serves, or serves again.
     """
     session, target = service.session, service.target
-    previous = session.store.releases.current(target.service_name, target.name)
-    _tell_what_goes(service, wanted, previous)
+    serving = previous_release(session, target.name)
+    previous = serving.release if serving else None
+    about = facts(session, wanted.package.model, serving)
+    _warn_of_undone_rollback(service, wanted, previous)
     if previous is None:
-        tell_first_deploy(session, target)
+        report_first_deploy(service)
     settle_for(service, wanted.package)
     image = _image(service, wanted.package)
-    release = _begin(service, wanted, made_from)
-    session.events.emit("stage.started", stage="deploy", target=target.name, detail=f"release {release.number}")
+    release = _begin(service, wanted, stage_inputs)
+    service.emit("stage.started", detail=f"release {release.number}")
     try:
         up = _attempt(service, wanted, release, image)
     except RESUMABLE:
         raise
     except LadingError as error:
-        session.events.emit("release.refused", stage="deploy", target=target.name, detail=error.message)
+        service.emit("release.refused", detail=error.message, **about)
         if previous is not None and not _still_serves(service, previous, error):
-            _restore(service, previous, error)
+            _restore_or_add(service, previous, error)
         raise
-    detail = f"release {up.number}"
-    session.events.emit("release.up", stage="deploy", target=target.name, detail=detail, release=up.number)
+    service.emit("release.up", detail=f"release {up.number}", release=up.number, **about)
     return up
 
 
 def _image(service: Service, package: Package) -> Image | None:
-    """The package as an image, where the target needs one: made before anything of the release begins."""
+    """The package as an image if the target needs one. It is built before the release begins."""
     need = service.plugin.description.image
     if need is None:
         return None
-    from .image import make_image  # most targets need none
+    from .image import make_image  # most targets do not need it
 
     return make_image(service.session, package, push=True if need is ImageNeed.PUSHED else None)
 
 
-def _tell_what_goes(service: Service, wanted: Wanted, previous: Release | None) -> None:
-    """Warn where a deploy takes back a rollback: so says the manifest, though its reader may not mean it."""
+def _warn_of_undone_rollback(service: Service, wanted: Wanted, previous: Release | None) -> None:
+    """Warn if a deploy undoes a rollback. The manifest requests this, but its reader may not expect it."""
     if previous is None or previous.restores is None or wanted.restores is not None:
         return
     if previous.package_digest != wanted.package.digest:
-        service.session.events.emit(
-            "warning",
-            stage="deploy",
-            target=service.target.name,
-            detail=f"release {previous.number} of {previous.service} had brought release {previous.restores} back; "
-            "the manifest's package takes its place again",
-        )
+        brought_back = f"release {previous.number} of {previous.service} had restored release {previous.restores}"
+        service.emit("warning", detail=f"{brought_back}; the manifest's package takes its place again")
 
 
-def _begin(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Release:
-    """A new release, or the pending one of an interrupted command where it was to be the same."""
+def _begin(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Release:
+    """A new release, or the pending one of an interrupted command if it has the same inputs."""
     session, target = service.session, service.target
-    releases, key = session.store.releases, made_from.key
+    releases, key = session.store.releases, stage_inputs.key
     for pending in releases.pending(target.service_name, target.name):
         if session.store.reuse.get(mark(pending)) == key:
-            _tell(service, pending, "resuming")
+            _report_phase(service, pending, "resuming")
             return pending
-        _tell(service, pending, "given up, as it was interrupted and something else is asked for now")
-        releases.finish(pending, "failed", "interrupted, and not asked for again")
+        _report_phase(service, pending, "abandoned: it was interrupted and the manifest has changed since")
+        releases.finish(pending, "failed", "abandoned: it was interrupted and the manifest has changed since")
     release = releases.begin(target.service_name, target.name, wanted.package)
-    session.store.reuse.put_all([(mark(release), "deploy", key), keys.record_row(made_from)])
+    session.store.reuse.put_all([(mark(release), stage_inputs.stage, key), keys.record_row(stage_inputs)])
     return release
 
 
-def _tell(service: Service, release: Release, phase: str) -> None:
-    service.session.events.emit(
-        "progress", stage="deploy", target=service.target.name, phase=phase, detail=f"release {release.number}"
-    )
+def _report_phase(service: Service, release: Release, phase: str) -> None:
+    service.emit("progress", phase=phase, detail=f"release {release.number}")
 
 
 def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | None) -> Release:
-    """Take a release to its end, and record which end that was, with the golden requests that it has answered.
+    """Run a release to its end and record the result, with the golden requests that it answered.
 
-    Intents of an earlier, interrupted command are settled with this one's: the target's steps find what those did.
+    Open intents of an interrupted command are closed too: the target's steps find that command's objects.
     """
     session = service.session
     try:
@@ -103,64 +96,70 @@ def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | 
     except RESUMABLE:
         raise
     except LadingError as error:
-        session.store.releases.finish(release, "failed", session.events.masked(error.message), settles=True)
+        session.store.releases.finish(release, "failed", session.events.redacted(error.message), settles=True)
         raise
     answered = replace(release, golden_requests=wanted.record, restores=wanted.restores)
     return session.store.releases.finish(answered, "up", settles=True)
 
 
 def _still_serves(service: Service, previous: Release, error: LadingError) -> bool:
-    """Whether the release before one that failed is still there: the target keeps it, or refused to begin."""
-    if service.plugin.can(Capability.KEEPS_OLD_RELEASE):
-        return True
-    if isinstance(error, NotUp):
+    """Whether the release before a failed one still exists, because the target keeps it or refused to begin.
+
+    The status counts first. If it leaves that open, `keeps_old_release` counts until the target has returned Ready.
+    """
+    keeps = service.plugin.can(Capability.KEEPS_OLD_RELEASE)
+    was_ready = isinstance(error, Unverified | Switched)
+    if isinstance(error, NotUp) and not (keeps or was_ready):
         return False
-    with suppress(LadingError):  # a target that cannot be asked may have given it up
+    believed = keeps and not was_ready
+    with suppress(LadingError):  # a target that cannot be asked leaves it open
         status = service.status()
-        return status.state is State.RUNNING and status.package_digest == previous.package_digest
-    return False
+        if status.state is State.ABSENT or status.package_digest not in (None, previous.package_digest):
+            return False
+        return believed or (status.state is State.RUNNING and status.package_digest is not None)
+    return believed
+
+
+def _restore_or_add(service: Service, previous: Release, error: LadingError) -> None:
+    """Restore the previous release. If that fails too, add it to the message of the first failure."""
+    try:
+        _restore(service, previous, error)
+    except RESUMABLE:
+        raise
+    except LadingError as second:
+        service.emit("release.refused", detail=second.message)
+        error.message += f"\nrelease {previous.number} could not be restored: {second.message}"
+        error.args, error.hint = (error.message,), None if isinstance(second, NotUp) else second.hint
 
 
 def _restore(service: Service, previous: Release, error: LadingError) -> None:
-    """Deploy the previous package again, on a target that had to give it up for the new one."""
-    session, target = service.session, service.target
+    """Deploy the previous package again, on a target that had to remove it for the new one."""
     if isinstance(error, NotUp):
-        error.hint = None  # `lading logs` shows from now on what serves again
-    session.events.emit(
-        "progress",
-        stage="deploy",
-        target=target.name,
-        phase=f"bringing release {previous.number} back",
-        detail=error.message.partition("\n")[0],
-    )
+        error.hint = None  # `lading logs` now shows the log of the restored release
+    phase = f"restoring release {previous.number}"
+    service.emit("progress", phase=phase, detail=error.message.partition("\n")[0])
     package = kept_package(service, previous)
     if package is None:
-        raise NotUp(f"release {previous.number} of {target.service_name} cannot come back: its package is gone")
+        raise NotUp(f"its package {previous.package_digest[:12]} is not in the store")
     wanted = as_accepted(service, previous, package)
     image = _image(service, package)
     release = _attempt(service, wanted, _begin(service, wanted, inputs(service, package)), image)
-    session.events.emit(
-        "release.rolled_back",
-        stage="deploy",
-        target=target.name,
-        detail=f"release {previous.number} serves again, as release {release.number}; it may have been away meanwhile",
-    )
+    detail = f"release {previous.number} serves again, as release {release.number}; it may have been away meanwhile"
+    service.emit("release.rolled_back", detail=detail)
 
 
 def kept_package(service: Service, release: Release) -> Package | None:
-    """The package of a release; None where it is gone."""
+    """The package of a release; None if it is gone."""
     store = service.session.store
     version = store.models.get(release.model, release.model_version)
     return store.packages.get(release.package_digest, version) if version else None
 
 
 def as_accepted(service: Service, release: Release, package: Package) -> Wanted:
-    """What brings a release back: its package, with the golden requests that it was accepted with."""
-    session = service.session
+    """Everything that restores a release: its package, with the golden requests that it was accepted with."""
 
     def warn(message: str) -> None:
-        detail = f"a golden request of release {release.number}: {message}"
-        session.events.emit("warning", stage="deploy", target=release.target, detail=detail)
+        service.emit("warning", detail=f"a golden request of release {release.number}: {message}")
 
-    samples = accepted(release, session.order.environ, warn)
+    samples = accepted(release, service.session.order.environ, warn)
     return Wanted(package, samples, release.golden_requests or (), release.number)

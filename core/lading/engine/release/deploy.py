@@ -1,4 +1,4 @@
-"""The deploy stage: the release that is up already, or a new one."""
+"""The deploy stage: find the release that already serves, or start a new one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ...errors import Refused
 from ...model import NoScoringUri, Package, Release, ScoringUri, State, Status
+from ...store.origin import mark
 from ..stages import cache_keys as keys
-from .desired import Wanted, inputs, mark
+from .desired import Wanted, inputs
 from .environment import environment_of, sections, settle_for
-from .golden import GOLDEN_LIMIT, ask_golden, literally
-from .service import Service
+from .golden import ask_service, literally
+from .service import DEPLOY, Service
 
 if TYPE_CHECKING:
     from ...manifest import Section
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Deployed:
-    """A target after its deploy; `reused` where there was nothing to do."""
+    """The result of a deploy to one target. `reused` is true if there was nothing to do."""
 
     target: str
     release: Release
@@ -29,10 +30,10 @@ class Deployed:
 
 
 def deploy(session: Session, target: Section, package: Package, *, force: bool = False) -> Deployed:
-    """Bring a package up on a target, or find that it is up already.
+    """Deploy a package to a target, or find that it already serves.
 
-    Raises NotUp where the new release does not come up (the old one then still serves, or serves again), Locked where
-    another command deploys the same service, and OutcomeUnknown where the time is up first.
+    Raises NotUp if the new release does not start; then the old one still serves, or serves again. Raises Locked if
+    another command deploys the same service. Raises OutcomeUnknown if the time limit passes first.
     """
     service = Service(session, target)
     with service.locked():
@@ -40,54 +41,55 @@ def deploy(session: Session, target: Section, package: Package, *, force: bool =
 
 
 def wanted(session: Session, package: Package) -> Wanted:
-    """A package, with the golden requests that the manifest gives, or has had recorded when its model was trained.
+    """A package with its golden requests: those of the manifest, or those recorded when its model was trained.
 
-    Raises Refused where these are wanted and the model has none.
+    Raises Refused if recorded requests are required and the model has none.
     """
     manifest, model = session.manifest, package.model
     if not manifest.recorded:
         return Wanted(package, manifest.samples, manifest.samples_record)
     if not model.samples:
         raise Refused(
-            f"no golden requests were recorded of {model.name}:{model.version}, and package.samples asks for them",
+            f"package.samples needs recorded golden requests, and {model.name}:{model.version} has none",
             hint="train it again with --force, or write a list of samples",
         )
     return Wanted(package, model.samples, tuple(map(literally, model.samples)))
 
 
 def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deployed:
-    """The same, for whoever holds the service's lock."""
+    """Like `deploy`, but the caller must already hold the service lock."""
     session, target, package = service.session, service.target, wanted.package
-    made_from = inputs(service, package)
-    found = None if force else _served(service, wanted, made_from)
+    stage_inputs = inputs(service, package)
+    found = None if force else _served(service, wanted, stage_inputs)
     if found is not None:
         return found
-    session.gate("deploy", target=target.name, package_digest=package.digest)
-    from .bring_up import bring_up  # loaded only if there is something to do
+    from ..session.gates import pass_gates  # loaded only if there is something to do
+    from .bring_up import bring_up
 
-    release = bring_up(service, wanted, made_from)
+    pass_gates(session, DEPLOY.name, target=target.name, made=package)
+    release = bring_up(service, wanted, stage_inputs)
     return Deployed(target.name, release, service.scoring_uri(), reused=False)
 
 
 def current(service: Service) -> tuple[Release | None, str | None]:
-    """The release that is up, as the store believes, and the key that it was made from."""
+    """The release that serves according to the store, and its cache key."""
     session, target = service.session, service.target
     release = session.store.releases.current(target.service_name, target.name)
     return release, session.store.reuse.get(mark(release)) if release else None
 
 
 def is_current(service: Service, package: Package) -> bool:
-    """Whether the store believes that this package is up with these options, and nothing was left unfinished."""
+    """Whether this package serves with these options according to the store, and no release is unfinished."""
     release, key = current(service)
-    return release is not None and _is_made_from(service, key, inputs(service, package))
+    return release is not None and _has_inputs(service, key, inputs(service, package))
 
 
-def _is_made_from(service: Service, key: str | None, made_from: keys.Inputs) -> bool:
-    return key == made_from.key and not was_interrupted(service)
+def _has_inputs(service: Service, key: str | None, stage_inputs: keys.Inputs) -> bool:
+    return key == stage_inputs.key and not was_interrupted(service)
 
 
 def settle(session: Session, package: Package) -> None:
-    """Resolve what the chosen targets and the image will install, except for targets that are up already.
+    """Resolve the requirements of the chosen targets and the image. Targets that are already up to date are skipped.
 
     Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
     """
@@ -95,35 +97,33 @@ def settle(session: Session, package: Package) -> None:
         service = Service(session, target)
         if next(sections(service), None) is not None and not is_current(service, package):
             settle_for(service, package)
-    if session.order.image and session.manifest.image:
+    if not session.targets and session.manifest.image:
         environment_of(session, session.manifest.image, package)
 
 
 def was_interrupted(service: Service) -> bool:
-    """Whether a release was begun and not ended: the target may hold something of it, beside the one that is up."""
+    """Whether a release was begun but not ended. Then the target may have parts of it next to the serving release."""
     target = service.target
     return bool(service.session.store.releases.pending(target.service_name, target.name))
 
 
 def serves(status: Status, uri: ScoringUri | NoScoringUri, package: Package) -> bool | None:
-    """Whether the target says that it serves a package; None where only its golden requests can tell."""
+    """Whether the target reports that it serves a package; None if only its answers can show it."""
     if status.state is State.UNKNOWN and isinstance(uri, ScoringUri):
         return None
     return status.state is State.RUNNING and status.package_digest == package.digest
 
 
-def _served(service: Service, wanted: Wanted, made_from: keys.Inputs) -> Deployed | None:
-    """The release that is up already with this package and these options, proved by the target itself."""
-    session, target = service.session, service.target
+def _served(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Deployed | None:
+    """The release that already serves this package with these options, confirmed by the target itself."""
     release, key = current(service)
-    if release is None or not _is_made_from(service, key, made_from):
+    if release is None or not _has_inputs(service, key, stage_inputs):
         return None
     status, uri = service.status(), service.scoring_uri()
     alive = serves(status, uri, wanted.package)
     if alive is None and isinstance(uri, ScoringUri):
-        alive = ask_golden(uri.uri, wanted.samples, key=service.key(), timeout=GOLDEN_LIMIT).up
+        alive = ask_service(uri.uri, wanted.samples, key=service.key(), end=service.session.end()).up
     if not alive:
         return None
-    detail = f"release {release.number}"
-    session.events.emit("stage.reused", stage="deploy", target=target.name, detail=detail, release=release.number)
-    return Deployed(target.name, release, uri, reused=True)
+    service.emit("stage.reused", detail=f"release {release.number}", release=release.number)
+    return Deployed(service.target.name, release, uri, reused=True)

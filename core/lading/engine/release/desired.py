@@ -1,19 +1,23 @@
-"""The desired release of a service: what it serves, what it depends on, and where the store keeps its cache key."""
+"""The desired release of a service: its package, its inputs, and the place of its cache key in the store."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..stages import cache_keys as keys
+from ..stages.package import PACKAGE
+from .service import DEPLOY
 
 if TYPE_CHECKING:
-    from ...model import GoldenRequest, Package, Release
+    from ...model import GoldenRequest, Package
     from .service import Service
 
 
 class Wanted(NamedTuple):
-    """What a release is to serve. `samples` are its golden requests, `record` the same with references as written;
-    `restores` is the number of the earlier release that it brings back.
+    """The desired state of a release.
+
+    `samples` are its golden requests. `record` has the same requests with references as written. `restores` is the
+    number of an earlier release that it restores.
     """
 
     package: Package
@@ -23,13 +27,10 @@ class Wanted(NamedTuple):
 
 
 def inputs(service: Service, package: Package | None) -> keys.Inputs:
-    """What a release depends on; without its package where that is not known yet."""
-    upstream = {"package": package.digest} if package else {}
-    made_from = keys.section_inputs(service.session, service.target, service=service.target.service_name, **upstream)
-    image = service.image
-    return made_from if image is None else keys.within(made_from, "image", keys.section_inputs(service.session, image))
-
-
-def mark(release: Release) -> str:
-    """Under which the store remembers the key that a release was made from."""
-    return keys.key("release", service=release.service, target=release.target, number=release.number)
+    """The inputs of a release. The package is left out if it is not known yet."""
+    upstream = {PACKAGE.name: package.digest} if package else {}
+    session, target, image = service.session, service.target, service.image
+    stage_inputs = keys.section_inputs(session, DEPLOY.name, target, service=target.service_name, **upstream)
+    if image is None:
+        return stage_inputs
+    return keys.within(stage_inputs, "image", keys.section_inputs(session, image.role, image))

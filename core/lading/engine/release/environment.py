@@ -1,4 +1,4 @@
-"""What other machines will install for a package: resolved once per command, before anything is asked of them."""
+"""Resolve what other machines will install for a package, once per command and before any target is queried."""
 
 from __future__ import annotations
 
@@ -25,33 +25,35 @@ def settle_for(service: Service, package: Package) -> None:
 
 
 def sections(service: Service) -> Iterator[Section]:
-    """The blocks of a target, its own and that of its image, that say that another machine installs the package."""
+    """The blocks of a target and its image which declare that another machine installs the package."""
     for section in (service.target, service.image):
         if section is not None and section.options.installs is not None:
             yield section
 
 
 def environment_of(session: Session, section: Section, package: Package) -> Environment | None:
-    """The environment of a block; None if its options install nothing. A command that only reads writes no file.
+    """The environment of a block; None if its options install nothing. A read-only command writes no file.
 
     Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
     """
     installs = section.options.installs
     if installs is None:
         return None
-    from ...model import Environment  # a deploy with nothing to do does without
+    from ...model import Environment  # a deploy with nothing to do does not need it
 
     key = _key(package, installs)
     if key not in session.resolved:
         known = session.store.reuse.get(key)
         session.resolved[key] = (
-            Environment(package.requirements, **known) if known else _resolve(session, section, package, key)
+            Environment(requirements=package.requirements, **known)
+            if known
+            else _resolve(session, section, package, key)
         )
     return session.resolved[key]
 
 
 def _resolve(session: Session, section: Section, package: Package, key: str) -> Environment:
-    from .resolve import choose  # what is remembered does without it
+    from .resolve import choose  # an environment that was stored does not need it
 
     found, certain = choose(session, section, package)
     if certain and not session.order.reads:
@@ -60,7 +62,7 @@ def _resolve(session: Session, section: Section, package: Package, key: str) -> 
 
 
 def _key(package: Package, installs: Installs) -> str:
-    """The digest of a question. The wheels of a folder count by their names, which hold their versions."""
+    """The digest of a resolution's inputs. Wheels in a folder count by their names, which contain their versions."""
     sources = installs.sources
     wheels = sorted(wheel.name for wheel in sources.wheels.glob("*.whl")) if sources.wheels else []
     parts: Json = {**asdict(installs), "sources": {**asdict(sources), "wheels": wheels}}

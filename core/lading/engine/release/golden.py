@@ -1,9 +1,10 @@
-"""Golden requests: a deployment is up when it has answered all of them."""
+"""Golden requests: a deployment is accepted when it has answered all of them as expected."""
 
 from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,17 +20,41 @@ if TYPE_CHECKING:
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
 
 
-def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, timeout: float) -> model.Verdict:
-    """Ask every golden request, and say which answer differs and by how much."""
+def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, end: float | None) -> model.Verdict:
+    """Send every golden request, and report which answer differs and by how much.
+
+    `end` on the monotonic clock is the time limit of the command; one request has a limit too.
+    """
     for number, sample in enumerate(samples, 1):
         try:
-            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=timeout).json()
+            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=_left(end)).json()
         except LadingError as error:
             return _refused(number, sample, error.message)
-        found = difference(decoded(answer, sample.response), sample.response, sample.tolerance)
-        if found:
+        if found := _compared(answer, sample):
             return _refused(number, sample, found)
     return model.Verdict(up=True)
+
+
+def ask_service(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, end: float | None) -> model.Verdict:
+    """Send every golden request. Without any, send one GET: any HTTP answer shows that something serves there."""
+    if samples:
+        return ask_golden(uri, samples, key=key, end=end)
+    try:
+        scoring.reach(uri, key=key, timeout=_left(end))
+    except LadingError as error:
+        return model.Verdict(up=False, reason=error.message)
+    return model.Verdict(up=True)
+
+
+def _left(end: float | None) -> float:
+    return GOLDEN_LIMIT if end is None else min(GOLDEN_LIMIT, max(0.0, end - time.monotonic()))
+
+
+def _compared(answer: Json, sample: GoldenRequest) -> str | None:
+    try:
+        return difference(decoded(answer, sample.response), sample.response, sample.tolerance)
+    except (RecursionError, OverflowError) as error:  # brackets without end, or a number larger than any float
+        return f"the answer cannot be compared: {error}"
 
 
 def _refused(number: int, sample: GoldenRequest, why: str) -> model.Verdict:
@@ -37,7 +62,7 @@ def _refused(number: int, sample: GoldenRequest, why: str) -> model.Verdict:
 
 
 def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str], None]) -> tuple[GoldenRequest, ...]:
-    """The golden requests that a release was accepted with, with variables replaced; `report` hears of the unset."""
+    """The golden requests that a release was accepted with, with variables replaced. Unset variables go to `report`."""
     return tuple(
         replace(
             golden,
@@ -49,12 +74,12 @@ def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str
 
 
 def literally(golden: GoldenRequest) -> GoldenRequest:
-    """A golden request, written so that nothing in it is taken for a variable."""
+    """A golden request, escaped so that no text in it is replaced as a variable."""
     return replace(golden, request=escaped(golden.request), response=escaped(golden.response))
 
 
 def decoded(answer: Json, expected: Json) -> Json:
-    """The answer to compare: a script that answers with JSON in a string is decoded once more."""
+    """The answer for the comparison. If a script answers with JSON in a string, it is decoded a second time."""
     if isinstance(answer, str) and not isinstance(expected, str):
         try:
             return json.loads(answer)
@@ -64,7 +89,7 @@ def decoded(answer: Json, expected: Json) -> Json:
 
 
 def difference(actual: Json, expected: Json, tolerance: float, path: str = "response") -> str | None:
-    """Where two JSON values differ, in words; None where they agree, floats to a relative `tolerance`."""
+    """Describe how two JSON values differ; None if they agree. Floats are compared with a relative `tolerance`."""
     if _is_number(actual) and _is_number(expected):
         if math.isclose(actual, expected, rel_tol=tolerance, abs_tol=0.0):
             return None

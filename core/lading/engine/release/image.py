@@ -1,4 +1,4 @@
-"""A package as a container image: step by step, with a journal."""
+"""Build a package into a container image, step by step, with a journal."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ if TYPE_CHECKING:
     from ...manifest import Section
     from ..session.session import Session
 
-IMAGE_LIMIT = 3600.0  # seconds: a base of gigabytes may have to be pulled, and its image pushed
+IMAGE_LIMIT = 3600.0  # seconds: the build may pull a base image of several gigabytes and push its result
 
 
 def make_image(session: Session, package: Package, *, push: bool | None) -> Image:
-    """The image of a package, made by the plugin that the manifest's `image` names; see `ImageRequest.push`.
+    """The image of a package, built by the plugin that the manifest's `image` names; see `ImageRequest.push`.
 
-    It is the manifest's and not a target's: all its targets share it. Raises Refused where the model's file was altered
-    since it was registered, and whatever the plugin raises.
+    The image belongs to the manifest, and all its targets share it. Raises Refused if the model's file was altered
+    since it was registered. Errors of the plugin are passed on.
     """
     session.store.models.check(package.model)
     section = session.manifest.image
     assert section is not None, "a session that makes an image binds its block"
-    session.events.emit("stage.started", stage="image")
+    emit = session.events.of(section.role)
+    emit("stage.started")
     try:
         image = _step_until_made(session, section, _request(session, section, package, push))
     except LadingError as error:
         if not isinstance(error, RESUMABLE):
             _settle(session, "failed")
-        session.events.emit("stage.failed", stage="image", detail=error.message)
+        emit("stage.failed", detail=error.message)
         raise
     _settle(session, "done")
-    session.events.emit("stage.finished", stage="image", detail=image.reference, digest=image.digest)
+    emit("stage.finished", detail=image.reference, digest=image.digest)
     return image
 
 
@@ -42,14 +43,16 @@ def _request(session: Session, section: Section, package: Package, push: bool | 
     service = session.manifest.name
     tags = {"lading.service": service, "lading.package": package.digest, "lading.model": package.model.sha256}
     environment = environment_of(session, section, package)
-    return ImageRequest(package, section.options, service, tags, push, environment)
+    return ImageRequest(
+        package=package, options=section.options, service=service, tags=tags, push=push, environment=environment
+    )
 
 
 def _step_until_made(session: Session, section: Section, request: ImageRequest) -> Image:
     plugin, end = session.plugin(section), session.end(IMAGE_LIMIT)
     context = session.context(
         session.store.work("images", request.service),
-        stage="image",
+        stage=section.role,
         connection=section.connection,
         end=end,
         journal=lambda name: _intend(session, name),
@@ -63,11 +66,11 @@ def _step_until_made(session: Session, section: Section, request: ImageRequest) 
 
 
 def _intend(session: Session, name: str) -> None:
-    session.store.journal.intend(session.manifest.name, "", name)  # of no target: the image is for all of them
+    session.store.journal.intend(session.manifest.name, "", name)  # no target: all targets share the image
 
 
 def _settle(session: Session, outcome: Literal["done", "failed"]) -> None:
-    """Settle what was intended, by an interrupted command too: the steps of this one have found what that did."""
+    """Close every open intent, also those of an interrupted command: this command's steps found the other's effects."""
     journal = session.store.journal
     for intent in journal.open(session.manifest.name, ""):
         journal.settle(intent.id, outcome)

@@ -1,4 +1,4 @@
-"""What the settings of one target are worth on another, by what the two plugins declare and the manifest says."""
+"""Compare the settings of one target with another, from the declarations of both plugins and the manifest."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import LadingError
 from ...manifest.build import hints
-from ...manifest.refusal import refusal
 from ...model import Capability, Means
 from ...model.planning import Fate, Setting
+from ..session.order import Needs
 from ..session.session import open_session
 
 if TYPE_CHECKING:
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from ...model import Json
     from ...plugin.bound import BoundPlugin
     from ..session.session import Session
+    from .service import Service
 
 
 def compare(session: Session, target: Section, origin: str) -> tuple[Setting, ...]:
-    """Each setting and capability of the target named `origin`, and what becomes of it on `target`.
+    """Each setting and capability of the target named `origin`, and its counterpart on `target`.
 
-    Raises BadInput where the manifest has no target `origin`.
+    Raises BadInput if the manifest has no target `origin`.
     """
-    order = replace(session.order, targets=(origin,), stages=False)
+    order = replace(session.order, targets=(origin,), needs=session.order.needs & Needs.CHANGES)
     with open_session(order, lambda _event: None) as other:
         (section,) = other.targets
         declared, plugin = other.plugin(section), session.plugin(target)
@@ -35,7 +36,7 @@ def compare(session: Session, target: Section, origin: str) -> tuple[Setting, ..
 
 
 def first_deploy(session: Session, target: Section) -> tuple[Setting, ...]:
-    """The comparison with the target that the same model is served on, where `target` has never had a release."""
+    """The comparison with the target that already serves the same model, if `target` has never had a release."""
     releases, name = session.store.releases, session.manifest.register.model
     if releases.list(target.service_name, target.name):
         return ()
@@ -43,36 +44,43 @@ def first_deploy(session: Session, target: Section) -> tuple[Setting, ...]:
     origin = next((found.target for found in up if found.target != target.name), None)
     try:
         return () if origin is None else compare(session, target, origin)
-    except LadingError:  # that target is not in the manifest any more, or cannot be bound: nobody asked for it
+    except LadingError:  # that target has left the manifest or cannot be bound, and the user did not request it
         return ()
 
 
-def tell_first_deploy(session: Session, target: Section) -> None:
-    """Tell in a few words what a first deploy to a target loses."""
-    settings = first_deploy(session, target)
+def report_first_deploy(service: Service) -> None:
+    """Report briefly which settings a first deploy to a target loses."""
+    target = service.target
+    settings = first_deploy(service.session, target)
     if not settings:
         return
     origin = settings[0].origin
     lost = ", ".join(setting.name for setting in settings if setting.lost)
     more = f"lost from '{origin}': {lost}; `lading plan --target {target.name} --from {origin}` says why"
     detail = more if lost else f"every setting of '{origin}' is kept"
-    session.events.emit("progress", stage="deploy", target=target.name, phase="first deploy here", detail=detail)
+    service.emit("progress", phase="first deploy here", detail=detail)
 
 
 def _settings(origin: Section, declared: BoundPlugin, target: Section, plugin: BoundPlugin) -> Iterator[Setting]:
     for name in origin.record:
         wanted = _wanted(name, origin, declared.description.options, plugin.description.options)
         if wanted is None:
-            yield Setting(origin.name, target.name, name, Fate.UNSUPPORTED, f"'{target.plugin}' has no such option")
+            yield Setting(
+                origin=origin.name,
+                target=target.name,
+                name=name,
+                fate=Fate.UNSUPPORTED,
+                detail=f"'{target.plugin}' has no such option",
+            )
         else:
             fate, detail = _fate(wanted, target, plugin)
             if fate is Fate.KEPT and wanted.name != name:
                 fate, detail = Fate.MAPPED, f"as {wanted.name}{detail and f', {detail}'}"
-            yield Setting(origin.name, target.name, name, fate, detail)
+            yield Setting(origin=origin.name, target=target.name, name=name, fate=fate, detail=detail)
 
 
 class _Wanted(NamedTuple):
-    """What a setting would be on the other target: the option's name, its value as given, as bound and as written."""
+    """A setting as the other target would receive it: the option's name, and its value as given, bound and written."""
 
     name: str
     value: Json
@@ -81,7 +89,7 @@ class _Wanted(NamedTuple):
 
 
 def _wanted(name: str, origin: Section, declared: type, options: type) -> _Wanted | None:
-    """The setting under its own name, or under another one that its plugin says means the same; else None."""
+    """The setting under its own name, or under a name that its plugin declares equivalent; else None."""
     value, bound, written = origin.value[name], getattr(origin.options, name), origin.record[name]
     if name in hints(options):
         return _Wanted(name, value, bound, written)
@@ -100,7 +108,7 @@ def _meanings(options: type) -> dict[str, Means]:
 
 
 def _scaled(value: Any, scale: float) -> Any:
-    """A number in another unit, whole where it comes out so; anything else, such as `${NAME}`, as it is."""
+    """A number in another unit, as an integer if possible. Any other value, such as `${NAME}`, is not changed."""
     if scale == 1 or not isinstance(value, int | float):
         return value
     scaled = round(value * scale, 9)
@@ -108,6 +116,8 @@ def _scaled(value: Any, scale: float) -> Any:
 
 
 def _fate(wanted: _Wanted, target: Section, plugin: BoundPlugin) -> tuple[Fate, str]:
+    from ...manifest.refusal import refusal  # loads YAML, and most plans compare nothing
+
     name, written = wanted.name, _text(wanted.written)
     refused = refusal(plugin.description.options, name, wanted.value, wanted.written)
     if refused:
@@ -121,15 +131,10 @@ def _fate(wanted: _Wanted, target: Section, plugin: BoundPlugin) -> tuple[Fate, 
 
 
 def _capabilities(origin: Section, declared: BoundPlugin, target: Section, plugin: BoundPlugin) -> Iterator[Setting]:
-    for capability in sorted(declared.description.capabilities - plugin.description.capabilities):
-        detail = _LOSSES.get(capability, f"'{target.plugin}' does not offer it")
-        yield Setting(origin.name, target.name, capability, Fate.LOSSY, detail)
-
-
-_LOSSES = {
-    Capability.KEEPS_OLD_RELEASE: "the old release is taken down before the new one is up",
-    Capability.STATUS: "the target cannot tell how a deployment stands",
-}
+    for capability in sorted(Capability):
+        if declared.can(capability) and not plugin.can(capability):
+            detail = capability.lack or f"'{target.plugin}' does not offer it"
+            yield Setting(origin=origin.name, target=target.name, name=capability, fate=Fate.LOSSY, detail=detail)
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Asking the resolver what another machine will install, and reporting its answer in the manifest's terms."""
+"""Ask the resolver what another machine will install, and report its answer at the manifest's lines."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from packaging.utils import canonicalize_name
 
 from ...errors import BadInput
 from ...model import Distribution, Environment, Installs, Json
+from ...model.description import Role
 from ..resolving import Choice, Conflict, Question
 from ..resolving.question import OFFLINE, name_of
+from .service import DEPLOY
 
 if TYPE_CHECKING:
     from ...manifest import Path_, Section
     from ...model import EventKind, Package
     from ..session.session import Session
 
-_ENTRY = re.compile(r"(?:[\w./-]+::)?([A-Za-z0-9][\w.-]*)")  # of an environment, with conda's channel
+_ENTRY = re.compile(r"(?:[\w./-]+::)?([A-Za-z0-9][\w.-]*)")  # an entry of an environment, with conda's channel
 _HINT = "pin versions that fit together under package: environment, and train with them"
 
 
 def choose(session: Session, section: Section, package: Package) -> tuple[Environment, bool]:
-    """The environment of a block, and whether a package index has confirmed it.
+    """The environment of a block, and whether a package index confirmed it.
 
     Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
     """
@@ -41,11 +43,11 @@ def choose(session: Session, section: Section, package: Package) -> tuple[Enviro
         raise session.at_its_line(_place(session, package, found), BadInput(message, hint=_HINT))
     _warn(session, section, found)
     note = _note(found) if len(adds) > 1 else ""
-    return Environment(package.requirements, found.added, note), found.resolution.way != OFFLINE
+    return Environment(requirements=package.requirements, added=found.added, note=note), found.resolution.way != OFFLINE
 
 
 def _has_one_of(package: Package, installs: Installs) -> bool:
-    """Whether the pins have one of the distributions that would be added."""
+    """Whether the pins already contain one of the distributions to add."""
     return bool(set(map(name_of, package.requirements)) & set(map(name_of, installs.adds)))
 
 
@@ -63,26 +65,28 @@ def _warn(session: Session, section: Section, found: Choice) -> None:
     resolution = found.resolution
     left = f"; not checked: {', '.join(resolution.unchecked)}" if resolution.unchecked else ""
     if resolution.way == OFFLINE:
-        detail = f"the environment for {section.name} was compared with what is installed here alone"
-        _report(session, section, "warning", f"{detail}, as neither uv nor pip reached a package index{left}")
+        detail = f"the environment for {section.name} was compared only with the distributions that are installed here"
+        _report(session, section, "warning", f"{detail}, because neither uv nor pip reached a package index{left}")
     elif left:
         detail = f"the environment for {section.name} has requirements without a wheel, which are built there"
         _report(session, section, "warning", detail + left)
 
 
 def _report(session: Session, section: Section, kind: EventKind, detail: str, **fields: Json) -> None:
-    stage, target = ("deploy", section.name) if section.role == "target" else ("image", "")
+    stage, target = (DEPLOY.name, section.name) if section.role == Role.TARGET else (section.role, "")
     session.events.emit(kind, stage=stage, target=target, detail=detail, **fields)
 
 
 def _place(session: Session, package: Package, conflict: Conflict) -> Path_:
-    """Where the manifest asks for one of the requirements of a conflict, or for a distribution that needs it."""
+    """The manifest's line for one of the conflicting requirements, or for a distribution that needs it."""
     section = session.manifest.package
-    entries = dict(_entries(section.value, section.path)) if section else {}
+    if section is None:
+        return ()
+    entries = dict(_entries(section.value, section.path))
     for name in _with_dependants(map(name_of, conflict.requirements), package.model.distributions):
         if name in entries:
             return entries[name]
-    return ("package",)
+    return section.path
 
 
 def _entries(value: Json, path: Path_) -> Iterator[tuple[str, Path_]]:
@@ -97,7 +101,7 @@ def _entries(value: Json, path: Path_) -> Iterator[tuple[str, Path_]]:
 
 
 def _with_dependants(names: Iterable[str], distributions: Mapping[str, Distribution]) -> Iterator[str]:
-    """The names, and then those of distributions that need them, at any depth."""
+    """The names, followed by the distributions that need them, directly or indirectly."""
     waiting, seen = deque(names), set[str]()
     while waiting:
         name = waiting.popleft()

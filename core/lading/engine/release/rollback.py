@@ -1,11 +1,12 @@
-"""Going back: an earlier release's package comes up again as a new release, the way of any deploy."""
+"""Roll back: deploy the package of an earlier release as a new release."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ...errors import BadInput
+from ...errors import BadInput, LadingError
 from .bring_up import as_accepted, kept_package
 from .deploy import Deployed, ensure_up
 from .service import Service
@@ -17,28 +18,26 @@ if TYPE_CHECKING:
 
 
 def rollback(session: Session, target: Section, number: int | None = None) -> Deployed:
-    """Bring the package of release `number` up again, under the options that the manifest gives the target now.
+    """Deploy the package of release `number` again, with the manifest's current options for the target.
 
-    By default it is the last release that served another package than the one that is up. It answers the golden
-    requests that it was accepted with. Raises BadInput, with the releases that one can go back to, where it is none of
-    them; and whatever a deploy raises.
+    By default it is the last release with another package than the current one. It must answer the golden requests that
+    it was accepted with. Raises BadInput with the possible releases if `number` is not one of them. Errors of the
+    deploy are passed on.
     """
     service = Service(session, target)
+    _chosen(service, number)  # a refusal needs no lock and no new store
     with service.locked():
         release, package = _chosen(service, number)
         done = ensure_up(service, as_accepted(service, release, package))
     if not done.reused:
-        session.events.emit(
-            "release.rolled_back",
-            stage="deploy",
-            target=target.name,
-            detail=f"release {release.number} serves again, as release {done.release.number}",
+        service.emit(
+            "release.rolled_back", detail=f"release {release.number} serves again, as release {done.release.number}"
         )
     return done
 
 
 def _chosen(service: Service, number: int | None) -> tuple[Release, Package]:
-    """The release to go back to, and its package. Raises BadInput."""
+    """The release to restore, and its package. Raises BadInput if there is none."""
     target, releases = service.target, service.session.store.releases
     history = releases.list(target.service_name, target.name)
     current = releases.current(target.service_name, target.name)
@@ -52,9 +51,30 @@ def _chosen(service: Service, number: int | None) -> tuple[Release, Package]:
     if wanted in able:
         return able[wanted]
     names = ", ".join(f"{release.number} ({release.model}:{release.model_version})" for release, _ in able.values())
+    why = _why_not(history, current, number) if history else _elsewhere(service)
     raise BadInput(
-        f"{target.service_name} on '{target.name}' {_why_not(history, current, number)}",
-        hint=f"it can go back to {names}" if names else "it has none to go back to; `lading history` shows them all",
+        f"{target.service_name} on '{target.name}' {why}",
+        hint=f"it can go back to {names}" if names else _needed(service, history, number),
+    )
+
+
+def _elsewhere(service: Service) -> str:
+    """The message of a store without a release of the service. The target's tags name the package that serves."""
+    with suppress(LadingError):
+        status = service.status()
+        if status.package_digest:
+            return f"has no release in this store; it serves package {status.package_digest[:12]}"
+    return "has no release in this store"
+
+
+def _needed(service: Service, history: Sequence[Release], number: int | None) -> str:
+    """The package file that would allow the rollback that the store cannot do."""
+    manifest, target = service.session.order.file, service.target.name
+    found = next((each for each in history if each.number == number and _came_up(each)), None)
+    package = f"package {found.package_digest[:12]} ({found.model}:{found.model_version})" if found else "the package"
+    return (
+        f"export {package} from the store that has it (`lading package export FILE`), "
+        f"then `lading deploy {manifest} --target {target} --package FILE`"
     )
 
 

@@ -1,58 +1,82 @@
-"""One service on one target: what can be asked of it, and its end."""
+"""One service on one target: queries, deploys, and its deletion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ... import model
-from ...errors import BadInput, StageFailed
-from ...model import (
-    Capability,
-    Deployment,
-    Json,
-    Keys,
-    Logs,
-    NoScoringUri,
-    ScoringUri,
-    Secret,
-    State,
-    Status,
-)
+from ...errors import BadInput, PluginError, StageFailed
+from ...model import Capability, Deployment, NoScoringUri, ScoringUri, State, Status
 from ...store.facts import Facts
 from ...store.names import service_lock
+from ..stages.stage import Stage
 from . import scoring
 
 if TYPE_CHECKING:
     from ...manifest import Section
+    from ...model import (
+        DeleteStep,
+        Failed,
+        Json,
+        Keys,
+        Listing,
+        Logs,
+        PlanFinding,
+        PlanFindings,
+        PlanRequest,
+        Secret,
+        TargetFinding,
+        TargetFindings,
+    )
     from ..session.context import HookContext
     from ..session.session import Session
 
 Result = TypeVar("Result")
+Finding = TypeVar("Finding", bound="PlanFinding | TargetFinding")
 
-READ_LIMIT = 120.0  # seconds for a question to a target
-DELETE_LIMIT = 900.0  # seconds for a service to be gone
+READ_LIMIT = 120.0  # seconds for one query to a target
+DELETE_LIMIT = 900.0  # seconds until a service must be deleted
 
-_POLL = 0.2  # seconds between the first two steps of a delete; each wait is half as long again, up to the last
-_SLOWEST = 5.0
+_POLL_INTERVAL = 1.0  # seconds between two looks at a status that is still pending
+
+
+class Unverified(PluginError):
+    """A target's answer does not agree with the verdict, its own status or the service: nothing it said counts."""
+
+
+class _Deploy(Stage):
+    """Deploys a package, once for each target."""
+
+    name = "deploy"
+
+    def subjects(self, targets: Sequence[str]) -> tuple[str, ...]:
+        return tuple(f"{self.name} to {target}" for target in targets) or super().subjects(targets)
+
+
+DEPLOY = _Deploy()
+_DELETE = "delete"  # the events of a delete name it in place of a stage
 
 
 class Service:
     """The deployment of a target block, through the hooks of its plugin."""
 
-    def __init__(self, session: Session, target: Section) -> None:
+    def __init__(self, session: Session, target: Section, stage: str = DEPLOY.name) -> None:
         self.session = session
         self.target = target
         self.plugin = session.plugin(target)
+        self.emit = session.events.of(stage, target.name)
 
     @property
     def deployment(self) -> Deployment:
         """The deployment as the store knows it."""
         target, releases = self.target, self.session.store.releases
         release = releases.current(target.service_name, target.name)
-        bare = Deployment(target.service_name, target.name, target.options, written=target.record)
+        bare = Deployment(
+            service=target.service_name, target=target.name, options=target.options, written=target.record
+        )
         if release is None:
             return bare
         return replace(
@@ -63,20 +87,27 @@ class Service:
         )
 
     @property
+    def name(self) -> str:
+        """The deployment's name in messages."""
+        return f"{self.target.service_name} on '{self.target.name}'"
+
+    @property
     def image(self) -> Section | None:
-        """The block of the image, for a target that needs one."""
+        """The block of the image if the target needs one."""
         return self.session.manifest.image if self.plugin.description.image else None
 
-    def context(self, end: float | None, journal: Callable[[str], None] = lambda _name: None) -> HookContext:
-        """The context of this target's hooks; its folder lasts until it is deleted."""
+    def context(
+        self, end: float | None, journal: Callable[[str], None] = lambda _name: None, *, connected: bool = True
+    ) -> HookContext:
+        """The context of this target's hooks. Its folder is kept until the service is deleted."""
         target = self.target
         work = self.session.store.work("deployments", target.name, target.service_name)
         facts = Facts(self.session.store.reuse, target.service_name, target.name)
         return self.session.context(
             work,
-            stage="deploy",
+            stage=self.emit.stage,
             target=target.name,
-            connection=target.connection,
+            connection=target.connection if connected else None,
             end=end,
             journal=journal,
             facts=facts,
@@ -84,40 +115,76 @@ class Service:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the service's lock. Raises Locked where another command has it."""
+        """Hold the service's lock. Raises Locked if another command holds it."""
         session, name = self.session, service_lock(self.target.service_name, self.target.name)
         with session.store.lock(name, command=session.order.command, wait=session.order.lock_wait) as died:
             if died:
-                session.events.emit(
-                    "progress", stage="deploy", target=self.target.name, phase="taking over", detail=died
-                )
+                self.emit("progress", phase="taking over", detail=died)
             yield
 
     def scoring_uri(self) -> ScoringUri | NoScoringUri:
         return self._ask("lading_scoring_uri", lambda context: self.plugin.scoring_uri(self.deployment, context))
 
     def status(self) -> Status:
-        """What the target says; unknown where it cannot say anything."""
+        """The status that the target reports; unknown if the target cannot report one."""
         if not self.plugin.can(Capability.STATUS):
-            return Status(State.UNKNOWN, detail=f"the target '{self.target.name}' cannot tell")
+            return Status(state=State.UNKNOWN, detail=f"the target '{self.target.name}' does not report a status")
         return self._ask("lading_status", lambda context: self.plugin.status(self.deployment, context))
 
+    def settled_status(self, context: HookContext, what: str, end: float | None) -> Status:
+        """The status once it is not pending. Raises OutcomeUnknown, naming `what`, if it still is at the time limit."""
+        while (status := self.status()).state is State.PENDING:
+            context.progress("waiting for the status", status.detail)
+            self.session.pause(_POLL_INTERVAL, what, "its status is pending", end)
+        return status
+
+    def unverified(self, subject: str, what: str, mend: str = "") -> Unverified:
+        """The failure of a target whose answer nothing confirms. `mend` is the change that its authors have to make."""
+        plugin = self.plugin.installed
+        hint = f"report this to the authors of {plugin.distribution}{mend and f': {mend}'}"
+        return Unverified(f"{subject}: {plugin} {what}", hint=hint)
+
+    def listing(self) -> Listing:
+        """List all our objects on the target's platform. Raises BadInput if the target cannot list them."""
+        self._require(Capability.LIST, "cannot list what is on its platform")
+        request = model.ListRequest(deployment=self.deployment)
+        return self._ask("lading_list", lambda context: self.plugin.list(request, context))
+
+    def preflight(self) -> TargetFindings:
+        """The target's findings before a deploy, if it declares `preflight`."""
+        image = self.image.options if self.image else None
+        request = model.PreflightRequest(deployment=self.deployment, image=image)
+        return self._ask("lading_preflight", lambda context: self.plugin.preflight(request, context))
+
+    def plan(self, request: PlanRequest) -> PlanFindings:
+        """The target's findings about a change, without a connection, if it declares `plan`."""
+        end = self.session.end(READ_LIMIT)
+        context = self.context(end, connected=False)
+        return self._run("lading_plan", lambda: self.plugin.plan(request, context), end)
+
+    def placed(self, finding: Finding) -> Finding:
+        """A finding of the target without secrets. A finding about an option has its line of the manifest."""
+        message, option, redacted = finding.message, finding.option, self.session.events.redacted
+        if option:
+            message = self.session.at_option(self.target.path, option, message)
+        return replace(finding, message=redacted(message), hint=redacted(finding.hint))
+
     def logs(self, *, tail: int, cursor: str | None = None) -> Logs:
-        """The last `tail` lines, or those after `cursor`. Raises BadInput where the target keeps no log."""
+        """The last `tail` lines, or the lines after `cursor`. Raises BadInput if the target has no log."""
         self._require(Capability.LOGS, "has no logs to show")
-        request = model.LogsRequest(self.deployment, tail, cursor)
+        request = model.LogsRequest(deployment=self.deployment, tail=tail, cursor=cursor)
         return self._ask("lading_logs", lambda context: self.plugin.logs(request, context))
 
     def key(self) -> Secret | None:
-        """The key that requests must carry; None where there is none."""
+        """The key that requests must carry; None if no key is required."""
         return self._keys(None).primary if self.plugin.can(Capability.KEYS) else None
 
     def keys(self, *, rotate: str | None = None) -> Keys:
-        """The keys, with the one that `rotate` names made anew first. Raises BadInput where the target has none."""
+        """The keys. `rotate` names a key to rotate first. Raises BadInput if the target has no keys."""
         self._require(Capability.KEYS, "has no keys")
         if rotate is None:
             return self._keys(None)
-        self._require(Capability.ROTATE_KEYS, "cannot make its keys anew")
+        self._require(Capability.ROTATE_KEYS, "cannot rotate its keys")
         with self.locked():
             return self._keys(rotate)
 
@@ -129,7 +196,7 @@ class Service:
         return keys
 
     def score(self, body: Json, *, device: str | None = None, timeout: float = 60.0) -> scoring.Answer:
-        """Send one request. Raises StageFailed where the deployment has no scoring URI."""
+        """Send one request. Raises StageFailed if the deployment has no scoring URI."""
         found = self.scoring_uri()
         if isinstance(found, NoScoringUri):
             raise no_address(self.target.service_name, self.target.name, found)
@@ -137,29 +204,49 @@ class Service:
         return scoring.ask(uri, scoring.encode(body), key=self.key(), timeout=timeout)
 
     def delete(self) -> bool:
-        """Remove the service; False where there was none. The target's steps are repeated until it is gone."""
+        """Remove the service; False if there was none. The target's steps are repeated until it is gone.
+
+        Raises Unverified if the target says that it is gone and its status says otherwise.
+        """
         self._require(Capability.DELETE, "cannot delete")
-        session = self.session
+        return Service(self.session, self.target, _DELETE)._delete()
+
+    def _delete(self) -> bool:
         with self.locked():
             existed = self.status().state is not State.ABSENT
-            self._delete_until_absent(session.end(DELETE_LIMIT))
+            self._delete_until_done(self.session.end(DELETE_LIMIT))
             existed = self._record_deletion() or existed
         if existed:
-            session.events.emit(
-                "release.deleted", stage="deploy", target=self.target.name, detail=self.target.service_name
-            )
+            self.emit("release.deleted", detail=self.target.service_name)
         return existed
 
-    def _delete_until_absent(self, end: float | None) -> None:
-        context, wait = self.context(end), _POLL
-        while True:
-            step = self._run("lading_delete", lambda: self.plugin.delete(self.deployment, context), end)
-            if step.state is State.ABSENT:
-                return
-            if step.state is State.FAILED:
-                raise StageFailed(f"{self.target.service_name} could not be deleted: {step.detail}")
-            self.session.pause(wait, "deleting", step.detail, end)
-            wait = min(1.5 * wait, _SLOWEST)
+    def _delete_until_done(self, end: float | None) -> None:
+        context, deployment = self.context(end), self.deployment
+
+        def step() -> DeleteStep:
+            return self._run("lading_delete", lambda: self.plugin.delete(deployment, context), end)
+
+        while not isinstance(taken := step(), model.Done):
+            if isinstance(taken, model.Failed):
+                raise self._not_deleted(taken)
+            context.progress(taken.phase, taken.detail)
+            self.session.pause(taken.retry_after, f"the delete of {self.name}", taken.phase, end)
+        if self.plugin.can(Capability.STATUS):
+            self._check_absence(context, end)
+
+    def _check_absence(self, context: HookContext, end: float | None) -> None:
+        """Believe `Done` only if the target's own status is absent."""
+        status = self.settled_status(context, f"the delete of {self.name}", end)
+        if status.state is not State.ABSENT:
+            what = f"returned Done, and its status is {status.state}: {status.detail}".rstrip(": ")
+            raise self.unverified(f"{self.name} is not deleted", what)
+
+    def _not_deleted(self, step: Failed) -> StageFailed:
+        log = f"\n{step.log}" if step.log else ""
+        return StageFailed(
+            f"{self.name} could not be deleted: {step.reason}{log}",
+            hint="`lading status` shows what is left; `lading delete` tries again",
+        )
 
     def _record_deletion(self) -> bool:
         releases = self.session.store.releases
@@ -186,10 +273,10 @@ class Service:
 
 
 def no_address(service: str, target: str, found: NoScoringUri) -> StageFailed:
-    """The failure of whoever needs the scoring URI of a deployment that has none."""
+    """The failure for a deployment without a scoring URI."""
     return StageFailed(
         f"{service} on '{target}' has no scoring URI: {found.reason}",
-        hint="`lading status` says what the target knows; what is not up, `lading deploy` brings up",
+        hint="`lading status` shows its state; `lading deploy` starts it if it is not up",
     )
 
 

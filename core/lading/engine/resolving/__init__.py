@@ -1,7 +1,8 @@
-"""The one resolver: whether requirements can be installed together, for the Python and platform of another machine.
+"""The resolver: whether requirements can be installed together, for the Python and platform of another machine.
 
-`uv` is asked if it is here, else pip. If neither reaches a package index, the metadata of what is installed here is
-compared instead, and the answer says so. Only wheels are looked at, so that nothing is built and no setup script runs.
+It runs `uv` if that is available, otherwise pip. If neither reaches a package index, it compares the metadata of the
+distributions installed here, and the answer says so. Only wheels are considered, so nothing is built and no setup
+script runs.
 """
 
 from __future__ import annotations

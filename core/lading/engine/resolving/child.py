@@ -1,4 +1,4 @@
-"""A resolver as a child process: the requirements in a file, the addresses in its environment, neither in its argv."""
+"""Run a resolver as a child process. Requirements are in a file and addresses in the environment, not in its argv."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _PASSWORD = re.compile(r"(://)[^/\s@]*@")
 
 
 def addresses(sources: Sources, index: str, extra: str, hosts: str) -> dict[str, str]:
-    """The variables of a resolver, by their names, that hold where it looks."""
+    """Environment variables for a resolver, with the locations of packages.
+
+    The arguments are the names of the variables.
+    """
     given = {
         index: sources.index_url,
         extra: " ".join(sources.extra_index_urls),
@@ -45,7 +48,7 @@ def workplace(question: Question) -> Iterator[Path]:
 
 
 def options(question: Question, folder: Path) -> list[str]:
-    """Where to look, in the words that uv and pip share; only paths of this machine are among them."""
+    """The common options of uv and pip for the locations of packages. They contain only paths of this machine."""
     wheels = question.sources.wheels
     links = [f"--find-links={folder / PLACEHOLDERS}"] if question.unbuilt else []
     links += [f"--find-links={wheels.resolve()}"] if wheels is not None else []
@@ -53,7 +56,7 @@ def options(question: Question, folder: Path) -> list[str]:
 
 
 def _write_placeholders(question: Question, folder: Path) -> None:
-    """Wheels that hold a name and a version alone, in place of distributions that have none."""
+    """Write wheels that have only a name and a version, for distributions without a wheel."""
     folder.mkdir()
     for name, version in question.unbuilt:
         stem = f"{name.replace('-', '_')}-{version}"
@@ -65,9 +68,9 @@ def _write_placeholders(question: Question, folder: Path) -> None:
 
 
 def run(argv: list[str], folder: Path, question: Question, **variables: str) -> Finished:
-    """Run a resolver in the folder, with this machine's configuration of it; passwords are removed from its output.
+    """Run a resolver in the folder, with this machine's configuration. Passwords are removed from its output.
 
-    When the question has sources, the machine's own are left out.
+    If the question has sources, the sources in this machine's configuration are not used.
     """
     inherited = _inherited(alone=question.sources != Sources())
     command = Command(tuple(argv), folder, child_environment(inherited, **variables))
@@ -76,7 +79,7 @@ def run(argv: list[str], folder: Path, question: Question, **variables: str) -> 
 
 
 def _inherited(*, alone: bool) -> Iterator[str]:
-    """The variables that say where this machine finds packages, and how it reaches the network."""
+    """The names of the variables with this machine's package sources and network settings."""
     for name in os.environ:
         configured = name.startswith(_CONFIGURATION) and not (alone and _PLACES.fullmatch(name))
         if configured or name.upper() in _NETWORK:

@@ -1,4 +1,4 @@
-"""The ways to an answer in their order, and the choice among requirements of which one is to be added."""
+"""Ask the resolvers in order, and choose a requirement to add."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .question import OFFLINE, Answer, Conflict, NoNetwork, NoWheel, Question, R
 
 
 class Way(Protocol):
-    """Asks a resolver; None when it cannot answer here. Without `caches` it leaves no file behind."""
+    """Asks a resolver. Returns None if it cannot answer here. Without `caches`, it leaves no file behind."""
 
     def __call__(self, question: Question, *, caches: bool) -> Answer | None: ...
 
 
-_MOST_UNBUILT = 10  # distributions of one environment that are built from source
+_MOST_UNBUILT = 10  # limit of distributions per environment that must be built from source
 
 _WAYS: tuple[Way, ...] = (uv.ask, pip.ask)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Requirements that fit together: `added` with the version that was found, empty without any.
+    """Requirements that can be installed together. `added` is the added requirement with its version, or empty.
 
-    `rejected` are the requirements that were preferred, each with its conflict.
+    `rejected` are the requirements that were tried before, each with its conflict.
     """
 
     added: str
@@ -36,16 +36,17 @@ class Choice:
 
 
 class Resolver:
-    """Answers questions for one command. Without `caches` no file outlives an answer."""
+    """Answers questions for one command. Without `caches`, no file remains after an answer."""
 
     def __init__(self, *, caches: bool = True) -> None:
         self._caches = caches
         self._silent = set[Sources]()  # whose indexes did not answer
 
     def choose(self, question: Question, adds: Sequence[str] = ()) -> Choice | Conflict:
-        """Resolve the requirements with the first of `adds` that fits; the conflict of the last if none does.
+        """Resolve the requirements with the first of `adds` that fits.
 
-        What a distribution that is unknown offline would need is not known: the next one is taken then.
+        If none fits, returns the conflict of the last one. If a candidate is unknown offline, its own requirements are
+        unknown too. The next candidate is then tried.
         """
         rejected: list[tuple[str, Conflict]] = []
         for last, add in enumerate(adds or ("",), start=1):
@@ -58,7 +59,7 @@ class Resolver:
         return rejected[-1][1]
 
     def resolve(self, question: Question) -> Resolution | Conflict:
-        """Ask each way in turn, and the metadata of what is installed if none has an answer."""
+        """Ask each resolver in turn. If none answers, compare the metadata of the installed distributions."""
         if question.sources not in self._silent:
             with suppress(NoNetwork):
                 answer = self._ask_each(question)
@@ -68,7 +69,7 @@ class Resolver:
         return offline.check(question)
 
     def _ask_each(self, question: Question) -> Resolution | Conflict | None:
-        """The first answer; a way that only misses a version gives way to one that may know another index."""
+        """The first answer. If a resolver only misses a version, the next one may know another index."""
         doubtful = None
         for way in _WAYS:
             answer = self._ask(way, question)
@@ -79,7 +80,7 @@ class Resolver:
         return doubtful
 
     def _ask(self, way: Way, question: Question) -> Resolution | Conflict | None:
-        """One way's answer; what has no wheel is compared with what is installed here instead."""
+        """The answer of one resolver. A distribution without a wheel is compared with the installed one instead."""
         while isinstance(answer := way(question, caches=self._caches), NoWheel):
             if len(question.unbuilt) >= _MOST_UNBUILT:
                 return None
@@ -92,7 +93,7 @@ class Resolver:
 
 
 def _unknown(question: Question, answer: Resolution, add: str) -> bool:
-    """Whether nothing is known offline of the requirement that was added."""
+    """Whether the added requirement is unknown offline."""
     return bool(add) and answer.way == OFFLINE and question.requirements[-1] in answer.unchecked
 
 

@@ -1,4 +1,4 @@
-"""Without a package index: the metadata of what is installed here, compared with what is asked for."""
+"""Resolve without a package index: compare the requirements with the metadata of installed distributions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from .question import MACHINES, OFFLINE, Conflict, Question, Resolution, exact_o
 
 
 def check(question: Question) -> Resolution | Conflict:
-    """Follow the requirements of what is installed, at the versions that are asked for.
+    """Follow the requirements of the installed distributions.
 
-    A distribution that is not installed in that version is left out, and is `unchecked` if the question names it.
+    A distribution is left out if it is not installed in the required version. If the question names it, it is
+    `unchecked`.
     """
     return _Walk(question).answer()
 
 
 @dataclass
 class _Walk:
-    """The requirements of a question, followed; `sides` has of each distribution who requires what of it."""
+    """Follows the requirements of a question.
+
+    `sides` maps each distribution to the requirements on it, each with the distribution that has the requirement.
+    """
 
     question: Question
     sides: dict[str, list[tuple[str, Requirement]]] = field(default_factory=dict)
@@ -82,7 +86,7 @@ class _Walk:
         return requirement.marker is None or requirement.marker.evaluate(there)
 
     def _conflict(self) -> Conflict | None:
-        """Two exact or installed versions that exclude each other; a range that is open is left to the index."""
+        """Find two exact or installed versions that exclude each other. Open ranges are not checked here."""
         for name, sides in self.sides.items():
             exact = next((exact for who, side in sides if not who and (exact := exact_of(str(side)))), None)
             for who, side in sides:

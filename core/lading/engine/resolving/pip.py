@@ -1,4 +1,4 @@
-"""Asking pip: a dry run with its report."""
+"""Ask pip, through a dry run with a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .question import ABSENT, EXCLUDED, MACHINES, Answer, Conflict, NoWheel, Que
 PIP = "pip"
 
 _VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
-_GLIBC = range(35, 4, -1)  # manylinux_2_35 is Ubuntu 22.04; the newest first, as pip prefers the first that fits
+_GLIBC = range(35, 4, -1)  # manylinux_2_35 is Ubuntu 22.04; newest first, because pip prefers the first match
 _OLDER = ("manylinux2014", "manylinux2010", "manylinux1", "linux")
 _UNREACHABLE = ("Retrying (Retry(", "Could not fetch URL")
 _CAUSE = "The conflict is caused by:"
@@ -33,9 +33,7 @@ _LINE = re.compile(r"requirements\.txt \(line (\d+)\)")
 
 
 def ask(question: Question, *, caches: bool) -> Answer | None:
-    """The answer of pip; None when it is not here, is too old, is asked about another machine, or
-    reaches no index.
-    """
+    """The answer of pip. None if pip is missing or too old, cannot answer for the platform, or reaches no index."""
     machine = MACHINES.get(question.platform)
     if machine is None or not _is_here(question, machine):
         return None
@@ -48,7 +46,7 @@ def ask(question: Question, *, caches: bool) -> Answer | None:
         ]
         argv += [f"--platform={tag}_{machine}" for tag in _tags()]
         argv += [*([] if caches else ["--no-cache-dir"]), *options(question, folder)]
-        # pip asks rustc for its version, and that of rustup makes a folder at home
+        # pip runs rustc to find its version, and rustup's rustc creates a folder in the home folder
         done = run(
             argv,
             folder,
@@ -64,7 +62,7 @@ def ask(question: Question, *, caches: bool) -> Answer | None:
 
 
 def _is_here(question: Question, machine: str) -> bool:
-    """Whether the question is about this machine's own Python and platform: pip reads markers for no other."""
+    """Whether the question is about this machine's Python and platform. Pip evaluates markers only for these."""
     here = (sys.platform, platform.machine(), f"{sys.version_info[0]}.{sys.version_info[1]}")
     return here == ("linux", machine, question.python)
 
@@ -85,7 +83,7 @@ def _versions(report: Path) -> Iterator[tuple[str, str]]:
 
 
 def _conflict(question: Question, lines: Sequence[str]) -> Conflict | None:
-    """The sides that pip's message names; None when it names none."""
+    """The conflict in pip's message. None if the message has none."""
     if _CAUSE not in lines:
         return None
     block = [line.strip() for line in lines[lines.index(_CAUSE) + 1 :]]
@@ -98,7 +96,7 @@ def _conflict(question: Question, lines: Sequence[str]) -> Conflict | None:
 
 
 def _reasons(named: Sequence[str], needed: Sequence[re.Match[str]]) -> Iterator[str]:
-    """Who requires something that excludes the version that was asked for."""
+    """The requirements that exclude the requested version, with the distributions that have them."""
     for found in needed:
         what = Requirement(found["what"].partition(";")[0].replace(" and ", ","))
         exact = next((exact for line in named if name_of(line) == _name(what.name) and (exact := exact_of(line))), None)
@@ -107,7 +105,7 @@ def _reasons(named: Sequence[str], needed: Sequence[re.Match[str]]) -> Iterator[
 
 
 def _roots(question: Question, who: str, lines: Sequence[str]) -> Iterator[str]:
-    """The distributions of the question for which pip collected one."""
+    """The distributions of the question that made pip collect the distribution `who`."""
     if question.named([_name(who)]):
         yield _name(who)
         return
@@ -119,7 +117,7 @@ def _roots(question: Question, who: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _absent(question: Question, lines: Sequence[str], folder: Path) -> Answer | None:
-    """A requirement that no wheel meets: it has a source distribution, or there is none of that version."""
+    """The answer for a requirement that no wheel meets: there is only a source distribution, or no such version."""
     found = next((found for line in lines if (found := _ABSENT.search(line))), None)
     if found is None:
         return None

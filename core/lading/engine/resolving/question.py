@@ -1,4 +1,4 @@
-"""A question to the resolver, and its two answers."""
+"""A question to the resolver, and its answers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ABSENT = "the package index has no such version"
 EXCLUDED = "they exclude each other"
 _ANYWHERE = Sources()
 MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64", "linux/arm/v7": "armv7l"}
-"""The processors of platforms, as Python names them."""
+"""The processors of platforms, with Python's names."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Whether these requirements can be installed together on Python `python` (`3.11`) and `platform` (`linux/amd64`).
+    """The question whether requirements can be installed together on a Python (`3.11`) and a platform (`linux/amd64`).
 
-    Raises BadInput for a line that is not a plain requirement. It could be read as an option, or hold a password.
+    Raises BadInput for a line that is not a plain requirement. Such a line could act as an option or hold a password.
     """
 
     requirements: tuple[str, ...]
@@ -32,7 +32,7 @@ class Question:
     platform: str
     sources: Sources = _ANYWHERE
     unbuilt: tuple[tuple[str, str], ...] = ()
-    """Names and versions without a wheel: they are taken as if they required nothing."""
+    """Names and versions without a wheel. They count as distributions without requirements."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "requirements", tuple(str(parsed(line)) for line in self.requirements))
@@ -49,9 +49,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Resolution:
-    """Versions by canonical name. `way` is uv, pip or offline; `unchecked` is what was not looked at.
+    """Versions by canonical name. `way` is uv, pip or offline.
 
-    It is built from source there, or nothing is known of it here.
+    `unchecked` are requirements that could not be checked: they are built from source, or unknown here.
     """
 
     versions: Mapping[str, str]
@@ -61,12 +61,12 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Requirements of the question that cannot be installed together, and why."""
+    """Requirements of the question that cannot be installed together, and the reason."""
 
     requirements: tuple[str, ...]
     why: str
     absent: bool = False
-    """Whether the index has no such version or distribution, so that another index may have it."""
+    """Whether the index lacks the version or the distribution. Another index may have it."""
 
     def __str__(self) -> str:
         together = " together" if len(self.requirements) > 1 else ""
@@ -75,28 +75,28 @@ class Conflict:
 
 @dataclass(frozen=True)
 class NoWheel:
-    """A version of a distribution without a wheel: pip builds it from source, which is not tried here."""
+    """A version of a distribution without a wheel. Pip would build it from source, which is not tried here."""
 
     name: str
     version: str
 
 
 class NoNetwork(Exception):
-    """The user wants no network to be used."""
+    """The user's configuration forbids the network."""
 
 
 Answer = Resolution | Conflict | NoWheel
 
 
 def parsed(line: str) -> Requirement:
-    """A requirement by name. Raises BadInput for an address, an option, or anything else."""
+    """Parse a requirement with a name. Raises BadInput for an address, an option, or any other text."""
     try:
         requirement = Requirement(line)
     except InvalidRequirement:
         shown = re.split("[@:]", line)[0]  # an address may hold a password
         raise BadInput(f"environment: {shown!r} is not a requirement", hint="write NAME or NAME==VERSION") from None
     if requirement.url:
-        raise BadInput(f"environment: {requirement.name} names an address", hint="write NAME or NAME==VERSION")
+        raise BadInput(f"environment: {requirement.name} names a URL", hint="write NAME or NAME==VERSION")
     return requirement
 
 
@@ -106,6 +106,6 @@ def name_of(line: str) -> str:
 
 
 def exact_of(line: str) -> str | None:
-    """The one version that a requirement asks for; None for a range."""
+    """The only version that a requirement allows. None for a range."""
     exact = (one.version for one in Requirement(line).specifier if one.operator == "==")
     return next((version for version in exact if not version.endswith(".*")), None)

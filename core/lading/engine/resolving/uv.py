@@ -1,4 +1,4 @@
-"""Asking uv."""
+"""Ask uv."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .question import ABSENT, EXCLUDED, Answer, Conflict, NoNetwork, NoWheel, Qu
 
 UV = "uv"
 
-# glibc 2.35 is Ubuntu 22.04; a wheel that needs a newer one is rare, and counts as one that has to be built
 _VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INSECURE_HOST")
+# glibc 2.35 is Ubuntu 22.04. A wheel that needs a newer one is rare, and counts as no wheel.
 _PLATFORMS = {"linux/amd64": "x86_64-manylinux_2_35", "linux/arm64": "aarch64-manylinux_2_35"}
 _FAILED = "No solution found"
 _DISABLED = "network was disabled"
@@ -33,7 +33,7 @@ _DEPENDS = re.compile(
 
 
 def ask(question: Question, *, caches: bool) -> Answer | None:
-    """The answer of uv; None when it is not here, does not know the platform, or reaches no index.
+    """The answer of uv. None if uv is missing, does not know the platform, or reaches no index.
 
     Raises NoNetwork if the user's configuration of uv forbids the network.
     """
@@ -67,7 +67,7 @@ def _program() -> str | None:
 
 
 def _plain(text: str) -> str:
-    """The message without the lines that older versions draw around it, in one line."""
+    """The message in one line, without the frame that older versions draw."""
     return " ".join(re.sub(r"[│╰─▶├]", " ", text).partition("\nhint:")[0].split())
 
 
@@ -79,7 +79,7 @@ def _versions(lines: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _conflict(question: Question, text: str) -> Conflict:
-    """The requirements of the question that the message names, and what it derives about their distributions."""
+    """The conflict in uv's message: the requirements of the question that it names, and the reason."""
     required = " ".join(_REQUIRED.findall(text))
     if any(words in text for words in _ABSENT):
         return Conflict(question.named(_names(required)) or question.requirements, ABSENT, absent=True)
@@ -91,7 +91,7 @@ def _conflict(question: Question, text: str) -> Conflict:
 
 
 def _reason(names: set[str], text: str) -> tuple[str, str]:
-    """The last thing that the message derives about one of these distributions: who requires what of it."""
+    """The last reason in the message about one of these distributions: the dependent, and its requirement."""
     reason = ("", "")
     for found in _DEPENDS.finditer(_MARKER.sub("", text)):
         name = next((each for each in _names(found["what"]) if canonicalize_name(each) in names), None)

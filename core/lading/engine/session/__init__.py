@@ -1,1 +1,1 @@
-"""One command's session: its manifest, its bound plugins, its events."""
+"""The session of a command: its manifest, its bound plugins and its events."""

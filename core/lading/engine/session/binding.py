@@ -1,4 +1,4 @@
-"""Which blocks of a manifest a command needs, the plugins that they name, and the options checked by these."""
+"""Bind the blocks of a manifest that a command needs: load their plugins and check their options."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING
 from ...errors import BadInput
 from ...manifest import Draft, Manifest, Path_, SectionRef
 from ...manifest.bind import bind_draft
+from ...manifest.blocks import BLOCKS, BY_ROLE
+from ...manifest.rules import members, twin_of, twins
 from ...model import Options
-from ...plugin.bound import BoundPlugin, bind
+from ...model.description import Role
+from ...plugin.bound import BoundPlugin, bind, identity
+from ...plugin.discovery import TARGETS, is_installed
+from ...store.origin import distribution_of, last_live
+from .order import Needs
 
 if TYPE_CHECKING:
     from ...store import Store
 
 Plugins = Mapping[Path_, BoundPlugin]
 
-_STAGES = ("train", "package")
-_GUARDS = ("observer", "gate")
+_STAGES = tuple(block.role for block in BLOCKS if block.stage)
+_GUARDS = {Role.OBSERVER: Needs.OBSERVERS, Role.GATE: Needs.GATES}
 
 
 def bind_manifest(
@@ -27,55 +33,49 @@ def bind_manifest(
     store: Store,
     *,
     targets: tuple[str, ...] | None,
-    stages: bool,
-    guards: bool = False,
-    packed: bool = False,
-    image: bool = False,
+    needs: Needs,
 ) -> tuple[Manifest, Plugins]:
-    """Bind the core sections, the chosen targets with their connections and, for the stages, what these name; the
-    gates and observers for the stages, or where `guards` asks for them alone. With either, or where `image` asks for
-    it, the image comes along where a chosen target needs one, or no target is chosen at all.
+    """Bind the core sections, the chosen targets with their connections, and the other parts that a command needs.
 
-    With `packed`, and where no stage is run, there is a package already: the blocks that make one are left out, but for
-    the golden requests.
-
-    Raises ManifestError with every problem, BadInput for a target that the manifest does not have, and PluginError for
-    a plugin that is broken.
+    Raises ManifestError with all problems, BadInput for an unknown target, and PluginError for a broken plugin.
     """
-    whole, draft = draft, draft.packed() if packed or not stages else draft
+    whole, draft = draft, draft if Needs.MAKING in needs else draft.packed()
+    draft = draft.without_unset((*needs.unused, *(() if targets == () else ("target",))))
     refs = draft.sections()
     names = () if targets is None else targets or _defaults(draft)
     chosen = [_target(refs, name) for name in names]
-    roles = (*(_STAGES if stages and not packed else ()), *(_GUARDS if stages or guards else ()))
+    guards = (role for role, need in _GUARDS.items() if need in needs)
+    roles = (*(_STAGES if Needs.MAKING in needs else ()), *guards)
     wanted = [*chosen, *(ref for ref in refs if ref.role in roles)]
     plugins, types = _load(wanted)
-    needed = any(plugins[ref.path].description.image for ref in chosen if ref.path in plugins) if chosen else image
-    imaged = [ref for ref in refs if ref.role == "image"] if needed and (stages or guards or image) else []
+    types |= {ref.path: _gone(draft, store, ref, why) for ref in chosen if isinstance(why := types[ref.path], str)}
+    wants_image = not chosen or any(plugins[ref.path].description.image for ref in chosen if ref.path in plugins)
+    imaged = [ref for ref in refs if ref.role == "image"] if wants_image and Needs.IMAGE in needs else []
     more_plugins, more_types = _load(imaged)
     plugins, types = plugins | more_plugins, types | more_types
     families = {ref.path: _family(ref, plugins, refs, types) for ref in (*chosen, *imaged)}
     types |= _twins(draft, plugins)
-    named = {*filter(None, families.values()), *(draft.accounts() if stages else ())}
+    named = {*filter(None, families.values()), *(draft.accounts() if Needs.ACCOUNTS in needs else ())}
     more_plugins, more_types = _load(ref for ref in refs if ref.role == "connection" and ref.name in named)
     plugins |= more_plugins
-    if packed:
-        types |= {("package",): Options}
-    manifest, known = _checked(draft, store, plugins, types | more_types)
+    if Needs.SAMPLES in needs:
+        types |= {(BY_ROLE[Role.PACKAGE].key,): Options}
+    manifest, known = _checked(draft, store, plugins, types | more_types, deploys=needs.deploys)
     bound = {t.name: replace(t, connection=families.get(t.path)) for t in manifest.targets.values()}
-    if stages and not known:
+    if Needs.ACCOUNTS in needs and not known:
         _check_for_readers(whole, store, chosen)
     made = manifest.image and replace(manifest.image, connection=families[manifest.image.path])
     return replace(manifest, targets={ref.name: bound[ref.name] for ref in chosen}, image=made), plugins
 
 
 def _check_for_readers(draft: Draft, store: Store, chosen: Iterable[SectionRef]) -> None:
-    """Check what a question to each target binds, too: a command that only reads cannot remember that it is valid."""
+    """Also check what a query of each target binds, because commands that only read cannot cache the result."""
     for targets in (None, *((ref.name,) for ref in chosen)):
-        bind_manifest(draft, store, targets=targets, stages=False)
+        bind_manifest(draft, store, targets=targets, needs=Needs.QUESTION)
 
 
 def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
-    """Check every block; a target, connection or image whose plugin is not installed is left out, and noted."""
+    """Check every block. A target, connection or image whose plugin is missing is left out, with a note."""
     plugins, types = _load(ref for ref in draft.sections() if ref.role != "image" or "image" in draft.value)
     missing = [
         path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections", "image")
@@ -85,8 +85,8 @@ def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
 
 
 def retiring(plugins: Plugins) -> tuple[str, ...]:
-    """What these plugins ask for that will go, each told once."""
-    return tuple(dict.fromkeys(told for plugin in plugins.values() for told in plugin.retiring))
+    """The deprecated features that these plugins use, without duplicates."""
+    return tuple(dict.fromkeys(warning for plugin in plugins.values() for warning in plugin.retiring))
 
 
 def _defaults(draft: Draft) -> tuple[str, ...]:
@@ -113,18 +113,30 @@ def _load(refs: Iterable[SectionRef]) -> tuple[dict[Path_, BoundPlugin], dict[Pa
         except BadInput as error:
             types[ref.path] = error.message
         else:
-            types[ref.path] = plugins[ref.path].description.options
+            types[ref.path] = plugins[ref.path].description.options_of(ref.role)
     return plugins, types
+
+
+def _gone(draft: Draft, store: Store, ref: SectionRef, why: str) -> str:
+    """The reason why a target's plugin cannot be used, and the release that it left there."""
+    release = last_live(store.releases, draft.service_name(draft.block(ref.path)), ref.name)
+    if release is None:
+        return why
+    left = f"release {release.number} of {release.service} {'is up' if release.state == 'up' else 'was begun'} there"
+    if is_installed(TARGETS, ref.plugin):
+        return f"{why}; {left}"
+    distribution = distribution_of(store.memory, release) or "the distribution that has it"
+    return f"no target named '{ref.plugin}' is installed, and {left}: pip install {distribution}"
 
 
 def _family(
     ref: SectionRef, plugins: Plugins, refs: Iterable[SectionRef], types: dict[Path_, type[Options] | str]
 ) -> str | None:
-    """The connection of a target: the one it names, else the manifest's one of its plugin's family."""
+    """The connection of a target: the one that it names, otherwise the only one of its plugin's family."""
     family = plugins[ref.path].description.connection if ref.path in plugins else None
     if ref.connection or family is None:
         return ref.connection
-    names = [other.name for other in refs if other.role == "connection" and other.plugin == family]
+    names = members(refs, _family_of(plugins[ref.path]), identity) or members(refs, family)
     if len(names) == 1:
         return names[0]
     why = f"has several of {family}; name one with `connection:`" if names else f"has none: add `{family}:` under it"
@@ -132,34 +144,34 @@ def _family(
     return None
 
 
-def _twins(draft: Draft, plugins: Plugins) -> dict[Path_, str]:
-    """Targets that are the same service as an earlier one, because one of the two leaves its connection to be found.
+def _family_of(plugin: BoundPlugin) -> str | None:
+    """The identity of the connection plugin that a plugin requires."""
+    family = plugin.description.connection
+    return family and identity(Role.CONNECTION, family, beside=plugin.installed.distribution)
 
-    Of those that both say it, or both do not, the manifest's own rule tells.
+
+def _twins(draft: Draft, plugins: Plugins) -> dict[Path_, str]:
+    """Targets that are the same service as an earlier one, as far as this needs the plugins.
+
+    One of the two does not name its connection, or they use the plain and the full name of the same plugin. The
+    manifest's own rule finds the other cases.
     """
-    refs, first, found = draft.sections(), dict[tuple[str, str | None, str], SectionRef](), dict[Path_, str]()
-    families = {ref.plugin: plugins[ref.path].description.connection for ref in refs if ref.path in plugins}
-    for ref in refs:
-        if ref.role == "target" and families.get(ref.plugin) is not None:
-            names = [
-                other.name for other in refs if other.role == "connection" and other.plugin == families[ref.plugin]
-            ]
-            connection = ref.connection or (names[0] if len(names) == 1 else None)
-            service = draft.service_name(draft.block(ref.path))
-            other = first.setdefault((ref.plugin, connection, service), ref)
-            if other.connection != ref.connection:
-                found[ref.path] = f"the same service as targets.{other.name}: give it a service_name of its own"
-    return found
+    families = {ref.plugin: _family_of(plugins[ref.path]) for ref in draft.sections() if ref.path in plugins}
+    plain = [ref for ref, _ in twins(draft)]
+    return {ref.path: twin_of(other) for ref, other in twins(draft, families, identity) if ref not in plain}
 
 
 def _checked(
-    draft: Draft, store: Store, plugins: Plugins, types: Mapping[Path_, type[Options] | str]
+    draft: Draft, store: Store, plugins: Plugins, types: Mapping[Path_, type[Options] | str], *, deploys: bool
 ) -> tuple[Manifest, bool]:
-    """Bind, without pydantic if this manifest has passed before with these plugins and variables; and say if it has."""
+    """Bind the manifest, and return whether it was known to be valid.
+
+    The check with pydantic is skipped if this manifest has passed with the same plugins and variables before.
+    """
     owners = sorted(f"{plugin.installed.distribution} {plugin.installed.version}" for plugin in plugins.values())
     key = hashlib.sha256("\n".join([draft.fingerprint(types), *owners]).encode()).hexdigest()
     known = store.memory.get(key) is not None
-    manifest = bind_draft(draft, types, known_valid=known)
+    manifest = bind_draft(draft, types, known_valid=known, deploys=deploys)
     if not known:
         store.memory.put(key, "check", True)
     return manifest, known

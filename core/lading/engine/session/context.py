@@ -1,4 +1,4 @@
-"""The context that every hook is given."""
+"""The context that all hooks receive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HookContext:
-    """What the framework offers to one call of a hook; the shape is `lading.Context`."""
+    """The context of one hook call. It implements `lading.Context`."""
 
     work: Path
     models: Models

@@ -1,4 +1,4 @@
-"""Failures without secrets: their words, and those of every exception that they came from."""
+"""Redact secrets in failures: in their texts, and in those of all their causes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from contextlib import suppress
 
 from ...errors import ManifestError
 
-Mask = Callable[[str], str]
+Redact = Callable[[str], str]
 
 _TEXTS = ("message", "hint", "filename", "strerror")
-"""Where the exceptions of ours and of the system have words beside their arguments."""
+"""The attributes with texts in exceptions of Lading and of the system, besides their arguments."""
 
 
-def mask(error: BaseException, masked: Mask) -> None:
-    """Mask the texts of an exception, and of all that a traceback would show with it."""
+def redact(error: BaseException, redacted: Redact) -> None:
+    """Redact the texts of an exception, and of all exceptions that its traceback shows."""
     for each in _chain(error):
-        each.args = tuple(masked(part) if isinstance(part, str) else part for part in each.args)
+        each.args = tuple(redacted(part) if isinstance(part, str) else part for part in each.args)
         for name in _TEXTS:
             text = getattr(each, name, None)
             if isinstance(text, str):
-                with suppress(AttributeError):  # a property of somebody's own, made of what is masked already
-                    setattr(each, name, masked(text))
+                with suppress(AttributeError):  # a read-only property, computed from texts that are already redacted
+                    setattr(each, name, redacted(text))
         if isinstance(each, ManifestError):
-            each.problems = tuple(problem._replace(message=masked(problem.message)) for problem in each.problems)
+            each.problems = tuple(problem._replace(message=redacted(problem.message)) for problem in each.problems)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

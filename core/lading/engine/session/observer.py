@@ -1,4 +1,4 @@
-"""A thread that hands events to one observer; a slow or failing one disturbs nobody."""
+"""A thread that delivers events to one observer. A slow or failing observer does not disturb the command."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...errors import LadingError
+from ...errors import Interrupted, LadingError
 
 if TYPE_CHECKING:
     from ...model import Event
 
 
 class Observer:
-    """Delivers events in their order, beside the work. `plugin` names it and its distribution."""
+    """Delivers events in order, in its own thread. `plugin` names the plugin and its distribution."""
 
     def __init__(self, name: str, plugin: str, deliver: Callable[[Event], None]) -> None:
         self.name = name
@@ -25,11 +25,11 @@ class Observer:
         self._thread = threading.Thread(target=self._run, name=f"observer-{name}", daemon=True)
         self._thread.start()
 
-    def tell(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         self._queue.put(event)
 
     def finish(self, limit: float) -> str | None:
-        """Let it end within `limit` seconds; returns what went wrong."""
+        """Wait up to `limit` seconds for its end. Returns the problem, if any."""
         self._queue.put(None)
         self._thread.join(limit)
         return f"{self._plugin} did not end lading_observe in time" if self._thread.is_alive() else self._problem
@@ -38,5 +38,5 @@ class Observer:
         while (event := self._queue.get()) is not None:
             try:
                 self._deliver(event)
-            except LadingError as error:
+            except (LadingError, Interrupted) as error:
                 self._problem = error.message

@@ -1,4 +1,4 @@
-"""One command's view of the world: its manifest, the plugins it needs, the store, and where events go."""
+"""The session of a command: its manifest, its plugins, the store, and the receivers of its events."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ... import model
-from ...errors import BadInput, OutcomeUnknown, PluginError, Transient
-from ...manifest import Manifest, Path_, Section, parse, read_bytes
-from ...store import Store, find_project, open_store, read_store
-from .binding import bind_manifest, retiring
+from ...errors import BadInput, ManifestError, OutcomeUnknown, PluginError, Transient
+from ...manifest import Draft, Manifest, Path_, Section, parse, read_bytes
+from ...manifest.values import path_to
+from ...store import Store, find_project
+from .binding import Plugins, bind_manifest, retiring
 from .context import HookContext
 from .events import Events, Sink
-from .worker import call
+from .order import Needs, Order
+from .worker import Limit, call
 
 if TYPE_CHECKING:
     from ...plugin.bound import BoundPlugin
@@ -29,42 +31,20 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-ACCOUNT_LIMIT = 900.0  # seconds for a connection, a gate or a tracker: a person may have to sign in, or to approve
+ACCOUNT_LIMIT = 900.0  # seconds for a connection, a gate or a tracker, because a person may have to sign in or approve
 
-_TRIES = 5  # calls of one hook that asks to be called again
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a command asks for, before the manifest is read.
-
-    `targets` empty means the manifest's own, None none. `stages` binds what the stages need, `guards` the gates and
-    observers alone; `packed` says that the command brings a package, so that nothing is bound that makes one;
-    `image` binds the image if nothing else asks for it. A command that `reads` creates and changes no file.
-    """
-
-    file: Path
-    environ: Mapping[str, str]
-    command: str = "lading"
-    store: Path | None = None
-    targets: tuple[str, ...] | None = None
-    stages: bool = True
-    guards: bool = False
-    timeout: float | None = None
-    lock_wait: float = 0.0
-    packed: bool = False
-    image: bool = False
-    reads: bool = False
-
-    def store_of(self) -> Store:
-        """The store of the manifest, opened as the command needs it."""
-        return (read_store if self.reads else open_store)(self.file, self.environ, self.store)
+_SHORTEST_PAUSE = 0.1  # seconds between two steps: without it, a plugin could keep a core and the output busy
+_TRIES = 5  # limit of calls of a hook that asks for a retry
 
 
 @dataclass
 class Session:
-    """What the stages work with. `plugins` holds the bound plugin of each block of the manifest that is in use;
-    `resolved` the environments that the command has resolved, by the digest of their question.
+    """The data that the stages work with.
+
+    `plugins` holds the bound plugin of each block in use. `resolved` holds the environments that the command has
+    resolved, by the digest of their question. `look_ahead` is called before each stage, with the target of a deploy. It
+    raises if the deploy cannot succeed, so that no work is wasted. `planner` makes the plan of a deploy for the gates,
+    from the package and the target. Without gates it is not called.
     """
 
     order: Order
@@ -74,6 +54,8 @@ class Session:
     events: Events
     cancel: threading.Event = field(default_factory=threading.Event)
     resolved: dict[str, model.Environment] = field(default_factory=dict)
+    look_ahead: Callable[[str], None] = lambda _target: None
+    planner: Callable[[model.Package | None, str], model.Plan | None] = lambda _package, _target: None
     _connections: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -83,7 +65,7 @@ class Session:
 
     @property
     def targets(self) -> tuple[Section, ...]:
-        """The chosen target blocks, in the order they were asked for."""
+        """The blocks of the chosen targets, in the order of the command."""
         return tuple(self.manifest.targets.values())
 
     def plugin(self, section: Section) -> BoundPlugin:
@@ -92,24 +74,25 @@ class Session:
     def run_hook(
         self, plugin: BoundPlugin, hook: str, function: Callable[[], Result], *, end: float | None = None
     ) -> Result:
-        """Run a hook of a plugin in a worker thread, until it ends or the monotonic clock passes `end`.
+        """Run a hook in a worker thread, until it ends or the monotonic clock passes `end`.
 
-        A Transient that says when to come back is waited for, as long as it says and a few times at most.
+        The variable LADING_HOOK_TIMEOUT can give each call an earlier limit. If the hook raises Transient with a
+        waiting time, it is called again after that time, at most a few times.
         """
         for tries_left in reversed(range(_TRIES)):
+            limit = Limit.of(end, self.order.hook_timeout)
             try:
-                return call(function, plugin=plugin.installed, hook=hook, cancel=self.cancel, deadline=end)
+                return call(function, plugin=plugin.installed, hook=hook, cancel=self.cancel, limit=limit)
             except (OutcomeUnknown, PluginError):
-                if self.cancel.is_set():  # this hook was late; what comes next was not told to stop
+                if self.cancel.is_set():  # only this hook was cancelled, not the next ones
                     self.cancel = threading.Event()
                 raise
             except BadInput as error:
-                block = next((path for path, bound in self.plugins.items() if bound is plugin), None)
-                if block is None or not error.option:
-                    raise
-                raise self.at_its_line((*block, *error.option.split(".")), error) from error
+                if placed := self.at_its_option(plugin, error):
+                    raise placed from error
+                raise
             except Transient as error:
-                wait = error.retry_after
+                wait = None if error.retry_after is None else bounded(error.retry_after)
                 if not tries_left or wait is None or (end is not None and time.monotonic() + wait > end):
                     raise
                 self.events.emit("progress", phase="waiting", detail=f"{wait:g} s: {error.message}")
@@ -117,19 +100,39 @@ class Session:
         raise AssertionError("the last try returns or raises")
 
     def at_its_line(self, path: Path_, error: BadInput) -> BadInput:
-        """The failure, reported at its place in the manifest."""
-        draft = parse(self.order.file, read_bytes(self.order.file), self.order.environ)
-        return BadInput(str(draft.document.problem(path, error.message)), hint=error.hint)
+        """The failure with its position in the manifest."""
+        return BadInput(self.at_line(path, error.message), hint=error.hint)
+
+    def at_its_option(self, plugin: BoundPlugin, error: BadInput) -> BadInput | None:
+        """The failure of a hook with the position of the option that it names; None if it names none."""
+        block = next((path for path, bound in self.plugins.items() if bound is plugin), None)
+        if block is None or not error.option:
+            return None
+        return BadInput(self.at_option(block, error.option, error.message), hint=error.hint)
+
+    def at_line(self, path: Path_, message: str) -> str:
+        """The message with its position in the manifest."""
+        return str(self._draft().document.problem(path, message))
+
+    def at_option(self, block: Path_, option: str, message: str) -> str:
+        """The message with its position in the manifest. `option` is a path in the block, with dots."""
+        draft = self._draft()
+        return str(draft.document.problem((*block, *path_to(draft.block(block), option)), message))
+
+    def _draft(self) -> Draft:
+        """The manifest with the positions of its values."""
+        return parse(self.order.file, read_bytes(self.order.file), self.order.environ)
 
     @cached_property
     def resolver(self) -> Resolver:
-        """Finds out what can be installed together; it leaves no cache for a command that only reads."""
+        """The resolver of this command. It leaves no cache if the command only reads."""
         from ..resolving import Resolver
 
         return Resolver(caches=not self.order.reads)
 
     def pause(self, seconds: float, what: str, state: str, end: float | None) -> None:
-        """Wait before the next step. Raises OutcomeUnknown, with the last state, where the time is up."""
+        """Wait before the next step. Raises OutcomeUnknown, with the last state, if the time limit has passed."""
+        seconds = max(_SHORTEST_PAUSE, bounded(seconds))
         if end is not None and time.monotonic() + seconds > end:
             raise OutcomeUnknown(
                 f"{what} is not done: {state}",
@@ -138,7 +141,7 @@ class Session:
         self.cancel.wait(seconds)
 
     def end(self, default: float | None = None) -> float | None:
-        """When a stage that starts now must have ended, on the monotonic clock."""
+        """The time limit of a stage that starts now, on the monotonic clock. None without a limit."""
         limit = self.order.timeout if self.order.timeout is not None else default
         return None if limit is None else time.monotonic() + limit
 
@@ -153,7 +156,7 @@ class Session:
         journal: Callable[[str], None] = lambda _name: None,
         facts: Facts | None = None,
     ) -> HookContext:
-        """The context of one hook call. The named connection is opened when it is first needed."""
+        """The context of a hook call. The named connection is opened when it is first used."""
         return HookContext(
             work=work,
             models=self.store.models,
@@ -169,7 +172,7 @@ class Session:
         )
 
     def accounts(self, role: str, always: Sequence[str]) -> tuple[str, ...]:
-        """The connections that fill a role here: those named for it, and those that a target or the image uses."""
+        """The connections with a role: those that the manifest names for it, and those of a target or the image."""
         users = (*self.targets, self.manifest.image)
         used = (user.connection for user in users if user and user.connection)
         names = dict.fromkeys((*always, *used))
@@ -177,35 +180,27 @@ class Session:
         return tuple(name for name in names if name in always or role in self.plugin(sections[name]).roles)
 
     def connection(self, name: str) -> Any:
-        """The open connection of that name; opened once per command."""
+        """The open connection of this name. It is opened once per command."""
         if name not in self._connections:
             section = self.manifest.connections[name]
             end = self.end(ACCOUNT_LIMIT)
             context = self.context(self.store.work("connections", name), stage="connect", end=end)
-            request = model.ConnectRequest(name, section.options)
+            request = model.ConnectRequest(name=name, options=section.options)
             plugin = self.plugin(section)
             self._connections[name] = self.run_hook(
                 plugin, "lading_connect", lambda: plugin.connect(request, context), end=end
             )
         return self._connections[name]
 
-    def gate(self, stage: str, *, target: str = "", package_digest: str | None = None) -> None:
-        """Ask every gate of the manifest; the first that refuses raises."""
-        folder = self.manifest.file.parent.resolve()
-        for section in self.manifest.gates:
-            request = model.GateRequest(self.manifest.name, stage, section.options, target, package_digest, folder)
-            self._ask_gate(section, request)
 
-    def _ask_gate(self, section: Section, request: model.GateRequest) -> None:
-        plugin, end = self.plugin(section), self.end(ACCOUNT_LIMIT)
-        work = self.store.work("gates", section.plugin)
-        context = self.context(work, stage=request.stage, target=request.target, end=end)
-        self.run_hook(plugin, "lading_gate", lambda: plugin.gate(request, context), end=end)
+def bounded(seconds: float) -> float:
+    """Limit a waiting time from a plugin to what a timer supports: not negative, not NaN, and not infinite."""
+    return float(min(max(0.0, seconds), threading.TIMEOUT_MAX))
 
 
 @contextmanager
 def open_session(order: Order, sink: Sink) -> Iterator[Session]:
-    """Read and check the manifest, load the plugins that its chosen blocks name, and open the store."""
+    """Read and check the manifest, load the plugins of the chosen blocks, and open the store."""
     data = read_bytes(order.file)
     with closing(order.store_of()) as store, store.in_use():
         draft = parse(order.file, data, order.environ, store.memory)
@@ -213,21 +208,25 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
             events.hidden.hide_variables(draft.variables)
             if store.remark:
                 events.emit("warning", detail=store.remark)
-            manifest, plugins = bind_manifest(
-                draft,
-                store,
-                targets=order.targets,
-                stages=order.stages,
-                guards=order.guards,
-                packed=order.packed,
-                image=order.image,
-            )
-            for told in retiring(plugins):
-                events.emit("warning", detail=told)
+            manifest, plugins = _bound(order, draft, store, events)
+            for warning in retiring(plugins):
+                events.emit("warning", detail=warning)
             session = Session(order, manifest, plugins, store, events)
             if manifest.observers and not order.reads:
                 events.observe([_observer(session, section) for section in manifest.observers])
             yield session
+
+
+def _bound(order: Order, draft: Draft, store: Store, events: Events) -> tuple[Manifest, Plugins]:
+    """Bind the blocks that a command needs. A delete goes on without observers that cannot be bound."""
+    try:
+        return bind_manifest(draft, store, targets=order.targets, needs=order.needs)
+    except (ManifestError, PluginError) as error:
+        if order.needs != Needs.DELETE:
+            raise
+        found = bind_manifest(draft, store, targets=order.targets, needs=order.needs & ~Needs.OBSERVERS)
+        events.emit("warning", detail=f"the observers are left out: {error.message}")
+        return found
 
 
 @contextmanager
@@ -235,7 +234,7 @@ def _redacted(events: Events) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        events.mask_failure(error)
+        events.redact_failure(error)
         raise
 
 
@@ -244,6 +243,13 @@ def _observer(session: Session, section: Section) -> Observer:
 
     plugin = session.plugin(section)
     context = session.context(session.store.work("observers", section.plugin), stage="observe")
-    return Observer(
-        section.plugin, str(plugin.installed), lambda event: plugin.observe(event, section.options, context)
-    )
+
+    def deliver(event: model.Event) -> None:
+        try:
+            plugin.observe(event, section.options, context)
+        except BadInput as error:
+            if placed := session.at_its_option(plugin, error):
+                raise placed from error
+            raise
+
+    return Observer(section.plugin, str(plugin.installed), deliver)

@@ -1,22 +1,22 @@
-"""Hooks run in a worker thread; the calling thread keeps the deadline and the signals."""
+"""Run hooks in a worker thread. The calling thread handles the time limit and the signals."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from ...errors import LadingError, OutcomeUnknown, PluginError
+from .order import HOOK_TIMEOUT
 
 if TYPE_CHECKING:
     from ...plugin.discovery import Installed
 
 Result = TypeVar("Result")
 
-# The hooks that work on what outlives the command, or say how it stands (a deploy is not known to have failed because
-# nobody says so): how far one came that is late can only be read there.
-_OUTSIDE = frozenset(
+# These hooks change or report something outside of the command. If one is late, only the target knows the outcome.
+_EXTERNAL_HOOKS = frozenset(
     {
         "lading_connect",
         "lading_deploy",
@@ -29,11 +29,25 @@ _OUTSIDE = frozenset(
         "lading_track",
     }
 )
-_GRACE = 10.0  # seconds that a hook may take to end once it has been told to
+_GRACE_PERIOD = 10.0  # seconds for a hook to end after it was cancelled
+
+
+class Limit(NamedTuple):
+    """The time at which a call must end, on the monotonic clock, and the setting that gives it more time."""
+
+    end: float | None
+    setting: str = "--timeout"
+
+    @classmethod
+    def of(cls, end: float | None, seconds: float | None) -> Limit:
+        """The earlier of the end of a stage and the limit of a single call that starts now."""
+        if seconds is not None and (end is None or time.monotonic() + seconds < end):
+            return cls(time.monotonic() + seconds, HOOK_TIMEOUT)
+        return cls(end)
 
 
 class _Call(threading.Thread, Generic[Result]):
-    """One call in a thread that dies with the process, should the hook never return."""
+    """A call in a thread that ends with the process, even if the hook never returns."""
 
     def __init__(self, function: Callable[[], Result]) -> None:
         super().__init__(daemon=True)
@@ -44,7 +58,7 @@ class _Call(threading.Thread, Generic[Result]):
     def run(self) -> None:
         try:
             self.result = self._function()
-        except BaseException as error:  # carried to the calling thread, which raises it
+        except BaseException as error:  # the calling thread raises it again
             self.error = error
 
 
@@ -54,35 +68,37 @@ def call(
     plugin: Installed,
     hook: str,
     cancel: threading.Event,
-    deadline: float | None,
+    limit: Limit,
 ) -> Result:
-    """Call a hook in a worker thread and return its result, or raise what it raised.
+    """Call a hook in a worker thread. Returns its result, or raises its error.
 
-    `deadline` is on the monotonic clock; past it `cancel` is set and, once the hook has had its grace, PluginError is
-    raised: OutcomeUnknown where the hook works on something outside. An interrupt of the calling thread cancels and
-    waits likewise.
+    After the limit, `cancel` is set. If the hook does not end within the grace period,
+    PluginError is raised, or OutcomeUnknown for a hook with external effects. An interrupt of the calling thread also
+    cancels the hook and waits.
     """
     worker = _Call(function)
     try:
         worker.start()
-        worker.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        worker.join(None if limit.end is None else max(0.0, limit.end - time.monotonic()))
     except BaseException:
         cancel.set()
         if worker.is_alive():
-            worker.join(_GRACE)
+            worker.join(_GRACE_PERIOD)
         raise
     if worker.is_alive():
         cancel.set()
-        worker.join(_GRACE)
-        raise _late(plugin, hook, hangs=worker.is_alive())
+        worker.join(_GRACE_PERIOD)
+        raise _late(plugin, hook, limit.setting, hangs=worker.is_alive())
     if worker.error is not None:
         raise worker.error
     return worker.result
 
 
-def _late(plugin: Installed, hook: str, *, hangs: bool) -> LadingError:
+def _late(plugin: Installed, hook: str, setting: str, *, hangs: bool) -> LadingError:
     message = f"{plugin} did not end {hook} in time{' and does not react' if hangs else ''}"
-    if hook in _OUTSIDE:
+    if hook in _EXTERNAL_HOOKS:
         return OutcomeUnknown(message, hint="run the same command again: it finds out what was done")
-    more = "run the same command again, or give it more time with --timeout"
-    return PluginError(message, hint=f"{more}; where that does not help, tell the authors of {plugin.distribution}")
+    more = f"run the same command again, or give it more time with {setting}"
+    return PluginError(
+        message, hint=f"{more}; if that does not help, report it to the authors of {plugin.distribution}"
+    )

@@ -1,1 +1,1 @@
-"""The stages of a deployment, up to the package."""
+"""The stages of a deployment, from training to the package."""

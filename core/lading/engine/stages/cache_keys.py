@@ -1,13 +1,12 @@
-"""Keys: what a stage's output depends on, in one digest. Same key, same output: reused."""
+"""Cache keys: one digest of all inputs of a stage. An output with the same key is reused."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...base import metadata
+from ...store import origin
 
 if TYPE_CHECKING:
     from ...manifest import Section
@@ -15,10 +14,13 @@ if TYPE_CHECKING:
     from ...plugin.bound import BoundPlugin
     from ..session.session import Session
 
+key = origin.key
+
 
 class Inputs(NamedTuple):
-    """What a stage's output depends on: `values` make its key; `record`, for whatever is kept or shown, has in its
-    `options` each `${NAME}` as the manifest has it.
+    """The inputs of a stage: `values` give its cache key, and `record` is stored and shown.
+
+    The `options` of the record have each `${NAME}` as written in the manifest.
     """
 
     stage: str
@@ -31,29 +33,24 @@ class Inputs(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What a stage was last made from; `record` is None where that is not known."""
+    """The last output of a stage by its inputs. `record` is None if the inputs are not known."""
 
     key: str
     record: dict[str, Json] | None
 
 
-def key(stage: str, **parts: Json) -> str:
-    """The sha256 of a stage's name and of all that its output depends on."""
-    return hashlib.sha256(json.dumps([stage, parts], sort_keys=True).encode()).hexdigest()
-
-
 def inputs(stage: str, options: Json, written: Json, **parts: Json) -> Inputs:
-    """The inputs of a stage; `written` is its options as the manifest has them."""
+    """The inputs of a stage. `written` has its options as written in the manifest."""
     return Inputs(stage, {**parts, "options": options}, {**parts, "options": written})
 
 
-def section_inputs(session: Session, section: Section, **upstream: Json) -> Inputs:
-    """The inputs of a stage that a manifest's block describes: its values, the bytes of its input files, its plugin
-    and libraries, and what it gets from the stage before.
+def section_inputs(session: Session, stage: str, section: Section, **upstream: Json) -> Inputs:
+    """The inputs of a stage that has a block in the manifest: values, input files, plugin, libraries, and previous
+    output.
     """
     plugin = session.plugin(section)
     return inputs(
-        "deploy" if section.role == "target" else section.role,
+        stage,
         section.value,
         section.record,
         inputs={field: session.store.digests.tree(path) for field, path in sorted(section.inputs.items())},
@@ -64,9 +61,15 @@ def section_inputs(session: Session, section: Section, **upstream: Json) -> Inpu
     )
 
 
-def within(made_from: Inputs, name: str, part: Inputs) -> Inputs:
-    """The inputs of a stage that depends on those of another part as well."""
-    stage, values, record = made_from
+def account(session: Session, name: str) -> str:
+    """The inputs that identify the account of a connection: its plugin and its block, with `${NAME}` as written."""
+    section = session.manifest.connections[name]
+    return key("account", plugin=section.plugin, block=section.record)
+
+
+def within(stage_inputs: Inputs, name: str, part: Inputs) -> Inputs:
+    """The inputs of a stage that also depends on the inputs of another part."""
+    stage, values, record = stage_inputs
     return Inputs(stage, {**values, name: part.values}, {**record, name: part.record})
 
 
@@ -80,26 +83,28 @@ def _plugin(plugin: BoundPlugin) -> dict[str, Json]:
 
 
 def remember(session: Session, made: Inputs) -> None:
-    """Keep what a stage was last made from, for plans to say what has changed; nothing where that is kept already."""
+    """Store the inputs of a stage's last output, so that plans can show what has changed. Does nothing if they are
+    stored.
+    """
     reuse, last, made_key = session.store.reuse, _last(session, made.stage), made.key
     if reuse.get(last) != made_key:
         reuse.put_all([(last, "last", made_key), record_row(made)])
 
 
 def record_row(made: Inputs) -> tuple[str, str, Json]:
-    """What the store keeps of a stage's inputs, under their key."""
-    return key("inputs", of=made.key), "inputs", made.record
+    """The stored record of a stage's inputs, under their cache key."""
+    return origin.inputs_key(made.key), "inputs", made.record
 
 
 def last_made(session: Session, stage: str) -> Made | None:
-    """What a stage of this manifest was last made from; None before its first time."""
+    """The inputs of this stage's last output for this manifest; None before the first one."""
     found = session.store.reuse.get(_last(session, stage))
-    return None if found is None else made_from(session, found)
+    return None if found is None else stage_inputs(session, found)
 
 
-def made_from(session: Session, made_key: str) -> Made:
-    """What the key of a stage was made from."""
-    return Made(made_key, session.store.reuse.get(key("inputs", of=made_key)))
+def stage_inputs(session: Session, made_key: str) -> Made:
+    """The inputs that gave a stage's cache key."""
+    return Made(made_key, session.store.reuse.get(origin.inputs_key(made_key)))
 
 
 def _last(session: Session, stage: str) -> str:

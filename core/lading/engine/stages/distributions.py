@@ -1,4 +1,4 @@
-"""What is installed: the versions that a model was trained with, and the pins of its packages."""
+"""Installed distributions: the versions that a model was trained with, and the pins of its packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def snapshot(store: Store) -> str:
-    """Keep a record of every installed distribution in the store's files; returns its sha256."""
+    """Store a record of every installed distribution, and return its sha256."""
     with store.scratch() as folder:
         file = folder / "distributions.json"
         found = {name: [d.version, d.requires] for name, d in _installed().items()}
@@ -24,7 +24,9 @@ def snapshot(store: Store) -> str:
 def recorded(store: Store, sha256: str) -> Mapping[str, Distribution]:
     """The distributions of a snapshot, by canonical name."""
     found = json.loads(store.files.path(sha256).read_text(encoding="utf-8"))
-    return {name: Distribution(version, tuple(requires)) for name, (version, requires) in found.items()}
+    return {
+        name: Distribution(version=version, requires=tuple(requires)) for name, (version, requires) in found.items()
+    }
 
 
 def _installed() -> dict[str, Distribution]:
@@ -35,7 +37,7 @@ def _installed() -> dict[str, Distribution]:
     found: dict[str, Distribution] = {}
     for distribution in distributions():
         metadata = distribution.metadata
-        if metadata and (name := metadata["Name"]):  # a half-removed distribution has none
+        if metadata and (name := metadata["Name"]):  # a half-removed distribution has no metadata
             requires = tuple(sorted(distribution.requires or ()))
-            found.setdefault(canonicalize_name(name), Distribution(distribution.version, requires))
+            found.setdefault(canonicalize_name(name), Distribution(version=distribution.version, requires=requires))
     return dict(sorted(found.items()))

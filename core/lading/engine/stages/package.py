@@ -1,4 +1,4 @@
-"""The package stage: everything that scoring one model version needs, under one digest."""
+"""The package stage: collect all files for scoring one model version, under one digest."""
 
 from __future__ import annotations
 
@@ -6,41 +6,58 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ... import model
-from ...errors import LadingError
 from . import cache_keys as keys
+from .stage import Making
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ...manifest import Section
     from ...model import Json, ModelVersion, Package
     from ..session.session import Session
 
 
-def package(session: Session, version: ModelVersion, *, force: bool = False) -> Package:
-    """Package a model version, or reuse the package that the same inputs gave before.
+class _Package(Making["ModelVersion", "Package"]):
+    """Packages a model version."""
 
-    Raises Refused where the version's file was altered since it was registered.
-    """
-    session.store.models.check(version)
-    made_from = inputs(session, version)
-    made = None if force else found(session, made_from, version)
-    if made is not None:
-        session.events.emit("stage.reused", stage="package", detail=short(made.digest), digest=made.digest)
-    else:
-        made = _make(session, version)
-        session.store.reuse.put(made_from.key, "package", made.digest)
-    keys.remember(session, made_from)
-    return made
+    name = "package"
+
+    def reach(self, session: Session, upstream: ModelVersion, *, force: bool = False) -> Package:
+        """The package of a version. Raises Refused if the version's file was altered since it was registered."""
+        session.store.models.check(upstream)
+        return super().reach(session, upstream, force=force)
+
+    def inputs(self, session: Session, upstream: ModelVersion | None) -> keys.Inputs:
+        return keys.section_inputs(
+            session, self.name, _section(session), **(_model(session, upstream) if upstream else {})
+        )
+
+    def find(self, session: Session, stage_inputs: keys.Inputs, upstream: ModelVersion) -> Package | None:
+        known = session.store.reuse.get(stage_inputs.key)
+        return session.store.packages.get(known, upstream) if known else None
+
+    def run(self, session: Session, upstream: ModelVersion) -> Package:
+        section, end = _section(session), session.end()
+        plugin = session.plugin(section)
+        with session.store.scratch() as scratch:
+            folder = scratch / "packed"
+            folder.mkdir(mode=0o700)
+            request = model.PackageRequest(model=upstream, options=section.options, folder=folder)
+            context = session.context(scratch, stage=self.name, end=end)
+            packed = session.run_hook(plugin, "lading_package", lambda: plugin.package(request, context), end=end)
+            return session.store.packages.put(folder, packed, upstream)
+
+    def record(self, output: Package) -> Json:
+        return output.digest
+
+    def describe(self, output: Package) -> dict[str, Json]:
+        return {"detail": short(output.digest), "digest": output.digest}
+
+    def planned(self, output: Package | None) -> dict[str, str | None]:
+        return {"digest": output.digest if output else None}
 
 
-def inputs(session: Session, version: ModelVersion | None) -> keys.Inputs:
-    """What packaging depends on; without the model itself where that is not known yet."""
-    return keys.section_inputs(session, _section(session), **(_model(session, version) if version else {}))
-
-
-def found(session: Session, made_from: keys.Inputs, version: ModelVersion) -> Package | None:
-    """The package that the same inputs gave before."""
-    known = session.store.reuse.get(made_from.key)
-    return session.store.packages.get(known, version) if known else None
+PACKAGE = _Package()
 
 
 def _section(session: Session) -> Section:
@@ -57,35 +74,20 @@ def _model(session: Session, version: ModelVersion) -> dict[str, Json]:
             "sha256": version.sha256,
             "framework": version.framework,
             "framework_version": version.framework_version,
+            **({"scoring": _digests(session, version.scoring)} if version.scoring else {}),
         },
         "pins": {"python": version.python, "distributions": _pins(version)},
-        "modules": {path.name: session.store.digests.file(path) for path in version.modules},
+        "modules": _digests(session, *version.modules),
     }
 
 
+def _digests(session: Session, *files: Path) -> dict[str, Json]:
+    return {path.name: session.store.digests.file(path) for path in files}
+
+
 def short(digest: str) -> str:
-    """A digest as people read it."""
+    """A digest in readable form: its first characters."""
     return digest[:12]
-
-
-def _make(session: Session, version: ModelVersion) -> Package:
-    section = _section(session)
-    session.gate("package")
-    session.events.emit("stage.started", stage="package")
-    plugin, end = session.plugin(section), session.end()
-    try:
-        with session.store.scratch() as scratch:
-            folder = scratch / "package"
-            folder.mkdir(mode=0o700)
-            request = model.PackageRequest(version, section.options, folder)
-            context = session.context(scratch, stage="package", end=end)
-            packed = session.run_hook(plugin, "lading_package", lambda: plugin.package(request, context), end=end)
-            made = session.store.packages.put(folder, packed, version)
-    except LadingError as error:
-        session.events.emit("stage.failed", stage="package", detail=error.message)
-        raise
-    session.events.emit("stage.finished", stage="package", detail=short(made.digest), digest=made.digest)
-    return made
 
 
 def _pins(version: ModelVersion) -> str:

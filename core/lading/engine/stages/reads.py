@@ -1,7 +1,7 @@
-"""What a training read beside the files that the manifest names: the second part of its key.
+"""Files that a training read in addition to those in the manifest: the second part of its cache key.
 
-It is known only after a run. So the first part leads to the names of what earlier runs read; each set of names, with
-the bytes of now, is a key under which the output of a run may be.
+They are known only after a run. So the first part of the key leads to the names of files that earlier runs read. Each
+set of names, with the current bytes, is a possible key of a run's output.
 """
 
 from __future__ import annotations
@@ -17,27 +17,33 @@ from . import cache_keys as keys
 if TYPE_CHECKING:
     from ...manifest import Section
     from ...model import Json, TrainedModel
+    from ..session.events import Emitter
     from ..session.session import Session
 
 Digests = dict[str, str | None]
 
-_MOST_SETS = 8  # of names, so that going back to an earlier branch does not train again
+_MOST_SETS = 8  # sets of names, so that a return to an earlier branch does not train again
 
 
 def possible(session: Session, named: keys.Inputs) -> Iterator[keys.Inputs]:
-    """What a training may depend on, with the bytes of now; what the newest run read comes first."""
+    """The possible inputs of a training with their current bytes. The newest run's set comes first."""
     for names in session.store.reuse.get(_index(named)) or ():
         yield joined(named, {name: _digest(session, session.project / name) for name in names})
 
 
 def joined(named: keys.Inputs, reads: Digests) -> keys.Inputs:
-    """The inputs of a training, both parts."""
+    """The inputs of a training, with both parts."""
     stage, values, record = named
     return keys.Inputs(stage, {**values, "reads": reads}, {**record, "reads": reads})
 
 
+def are_known(stage_inputs: keys.Inputs) -> bool:
+    """Whether these inputs have both parts."""
+    return "reads" in stage_inputs.values
+
+
 def rows(session: Session, named: keys.Inputs, reads: Digests, output: Json) -> list[tuple[str, str, Json]]:
-    """What the store keeps of a run, so that `possible` finds it."""
+    """The stored record of a run, so that `possible` finds it."""
     index, names = _index(named), sorted(reads)
     others = [known for known in session.store.reuse.get(index) or () if known != names]
     return [
@@ -46,21 +52,21 @@ def rows(session: Session, named: keys.Inputs, reads: Digests, output: Json) -> 
     ]
 
 
-def digested(session: Session, section: Section, made: TrainedModel) -> Digests | None:
+def digested(session: Session, section: Section, made: TrainedModel, emit: Emitter) -> Digests | None:
     """The digest of each input that a training reports; None if it does not know them.
 
-    What changed since it was read has no digest that matches later, so that the next command trains again.
+    A file that changed after it was read gets a digest that never matches. So the next command trains again.
     """
     if made.reads is None:
         return None
     inside = {name: path for path in made.reads if (name := _name(session, section, path))}
-    ignored = _ignored_by_git(session, inside)
+    ignored = _ignored_by_git(session, inside, emit)
     counted = sorted(inside.keys() - ignored)
     return {name: _digest_of_read(session, inside[name], made.reads[inside[name]]) for name in counted}
 
 
 def _digest_of_read(session: Session, path: Path, stamp: str) -> str | None:
-    """The digest of what was read, if the file still has the stamp from then."""
+    """The digest of a file that was read, if its stamp has not changed since."""
     digest = _digest(session, path)
     return digest if file_stamp(path) == stamp else CHANGED
 
@@ -78,7 +84,7 @@ def _digest(session: Session, path: Path) -> str | None:
 
 
 def _name(session: Session, section: Section, path: Path) -> str | None:
-    """The path of an input in the project; None for what is outside, or is an input anyway."""
+    """The path of an input in the project; None if it is outside or already an input."""
     known = {*section.inputs.values(), session.store.root}
     if not path.is_relative_to(session.project) or known.intersection((path, *path.parents)):
         return None
@@ -86,8 +92,8 @@ def _name(session: Session, section: Section, path: Path) -> str | None:
     return None if any(map(is_ignored, name.parts)) else name.as_posix()
 
 
-def _ignored_by_git(session: Session, names: Collection[str]) -> set[str]:
-    """Those of the names that git ignores, if the manifest is in a repository and not ignored itself."""
+def _ignored_by_git(session: Session, names: Collection[str], emit: Emitter) -> set[str]:
+    """The names that git ignores, if the manifest is in a repository and is not ignored itself."""
     if not names:
         return set()
     from ...base.process import Command, child_environment, run_command
@@ -102,11 +108,9 @@ def _ignored_by_git(session: Session, names: Collection[str]) -> set[str]:
     if manifest in found:
         return set()
     if ignored := sorted(found.intersection(names)):
-        session.events.emit(
-            "warning",
-            stage="train",
-            detail=f"a change of {_listed(ignored)} does not train again: git ignores it; name it under train: inputs",
-        )
+        reason = f"git ignores {_listed(ignored)}, so a change of it does not cause a new training"
+        detail = f"{reason}; name it under train: inputs"
+        emit("warning", detail=detail)
     return set(ignored)
 
 

@@ -1,4 +1,4 @@
-"""Records keep the reference `${NAME}` that the manifest has, never the value that a variable gave it."""
+"""Records keep the reference `${NAME}` from the manifest, never the value of the variable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def with_references(value: Json, section: Section) -> Json:
-    """`value` with every text that came from a variable written as the manifest has it."""
+    """`value` with every text from a variable replaced by its reference in the manifest."""
     references = dict(_differences(section.value, section.record))
     return _replaced(value, references) if references else value
 

@@ -1,4 +1,4 @@
-"""The register stage: the store's own version first, then each registry in use."""
+"""The register stage: register in the store first, then in each registry in use."""
 
 from __future__ import annotations
 
@@ -6,46 +6,65 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ... import model
-from ...errors import StageFailed
+from ...errors import Interrupted, LadingError, StageFailed
+from ...manifest import DEFAULT_PLUGINS
 from ...model import Json, ModelReference, ModelVersion
+from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind
 from . import cache_keys as keys
 from .distributions import recorded
+from .scoring_script import kept_script
+from .stage import Making
 
 if TYPE_CHECKING:
     from ..session.session import Session
-    from .train import Trained
+    from .trained import Trained
 
-STORE_REGISTRY = "store"
-REGISTER_LIMIT = 3600.0  # seconds: a large model takes its time to upload
-
-
-def register(session: Session, trained: Trained, *, force: bool = False) -> ModelVersion:
-    """Register a model in the store, or reuse the version that it is."""
-    made_from = inputs(session, trained)
-    version = None if force else found(session, made_from)
-    if version is not None:
-        session.events.emit("stage.reused", stage="register", detail=label(version), **_fields(version))
-    else:
-        version = _register(session, trained)
-        session.store.reuse.put(made_from.key, "register", {"name": version.name, "version": version.version})
-    keys.remember(session, made_from)
-    return version
+STORE_REGISTRY = DEFAULT_PLUGINS[Role.REGISTER]
+REGISTER_LIMIT = 3600.0  # seconds: the upload of a large model takes long
 
 
-def inputs(session: Session, trained: Trained | None) -> keys.Inputs:
-    """What registering depends on; without the model itself where that is not known yet."""
-    section, written = session.manifest.register, session.manifest.register_record
-    return keys.inputs(
-        "register",
-        {"model": section.model, "description": section.description, "tags": dict(section.tags)},
-        {"model": written.get("model") or section.model, **_as_written(session)},
-        **({"model": {"sha256": trained.sha256, "run": trained.run}} if trained else {}),
-    )
+class _Register(Making["Trained", ModelVersion]):
+    """Registers a model in the store, or finds its existing version."""
+
+    name = "register"
+    elsewhere = "the version is registered there"
+
+    def inputs(self, session: Session, upstream: Trained | None) -> keys.Inputs:
+        section, written = session.manifest.register, session.manifest.register_record
+        return keys.inputs(
+            self.name,
+            {"model": section.model, "description": section.description, "tags": dict(section.tags)},
+            {"model": written.get("model") or section.model, **_as_written(session)},
+            **({"model": {"sha256": upstream.sha256, "run": upstream.run}} if upstream else {}),
+        )
+
+    def find(self, session: Session, stage_inputs: keys.Inputs, upstream: Trained) -> ModelVersion | None:
+        known = session.store.reuse.get(stage_inputs.key)
+        return session.store.models.get(known["name"], known["version"]) if known else None
+
+    def run(self, session: Session, upstream: Trained) -> ModelVersion:
+        return keep(session, _first_request(session, upstream))
+
+    def record(self, output: ModelVersion) -> Json:
+        return {"name": output.name, "version": output.version}
+
+    def describe(self, output: ModelVersion) -> dict[str, Json]:
+        detail = f"{output.name} version {output.version}"
+        return {"detail": detail, "model": output.name, "version": output.version, "sha256": output.sha256}
+
+    def planned(self, output: ModelVersion | None) -> dict[str, str | None]:
+        return {"model": f"{output.name}:{output.version}" if output else None}
+
+    def lacking(self, session: Session, output: ModelVersion | None) -> list[str]:
+        return lacking(session, output) if output else []
+
+
+REGISTER = _Register()
 
 
 def _as_written(session: Session) -> dict[str, Any]:
-    """The description and the tags, with `${NAME}` as the manifest has it: so the store keeps them."""
+    """The description and the tags with `${NAME}` as in the manifest. The store keeps this form."""
     written = session.manifest.register_record
     return {"description": written.get("description") or "", "tags": written.get("tags") or {}}
 
@@ -53,8 +72,8 @@ def _as_written(session: Session) -> dict[str, Any]:
 def _with_values(session: Session, version: ModelVersion) -> dict[str, Any]:
     """The description and the tags of a version for another registry.
 
-    Variables are replaced where this manifest says the same: a text from elsewhere, as of an exported package that was
-    taken in, reaches no variable of this machine.
+    Variables are replaced only in texts that this manifest also has. So a text from elsewhere, such as an imported
+    package, cannot read variables of this machine.
     """
     section, written = session.manifest.register, _as_written(session)
     values = {name: section.tags[name] for name, text in written["tags"].items() if version.tags.get(name) == text}
@@ -65,54 +84,70 @@ def _with_values(session: Session, version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def found(session: Session, made_from: keys.Inputs) -> ModelVersion | None:
-    """The version that the same inputs gave before."""
-    known = session.store.reuse.get(made_from.key)
-    return session.store.models.get(known["name"], known["version"]) if known else None
-
-
-def label(version: ModelVersion) -> str:
-    return f"{version.name} version {version.version}"
-
-
-def register_elsewhere(session: Session, version: ModelVersion) -> ModelVersion:
-    """Register a version with each registry in use that does not have it yet."""
-    for name in lacking(session, version):
-        section = session.manifest.connections[name]
-        plugin = session.plugin(section)
-        own = ModelReference(STORE_REGISTRY, version.name, str(version.version))
-        request = replace(_request(session, version), reference=own)
-        reference = replace(_call(session, plugin, request, connection=name), registry=name)
-        session.store.models.refer(version.name, version.version, reference)
-        version = replace(version, references=(*version.references, reference))
-        session.events.emit(
-            "progress", stage="register", detail=reference.version, phase=f"registered in {name}", url=reference.url
-        )
+def register_elsewhere(session: Session, version: ModelVersion, *, force: bool = False) -> ModelVersion:
+    """Register a version with each registry in use that does not have it yet; with `force`, with each one again."""
+    names = _registries(session) if force else lacking(session, version)
+    for number, name in enumerate(names):
+        try:
+            version = _register_in(session, name, version)
+        except LadingError as error:
+            REGISTER.emitter(session)("stage.failed", detail=error.message)
+            raise
+        except Interrupted as error:
+            error.unfinished = tuple(f"{REGISTER.name} in {left}" for left in names[number:])
+            raise
     return version
 
 
+def _register_in(session: Session, name: str, version: ModelVersion) -> ModelVersion:
+    """Register a version in the registry of that name, and return the version."""
+    plugin = session.plugin(session.manifest.connections[name])
+    own = ModelReference(registry=STORE_REGISTRY, name=version.name, version=str(version.version))
+    request = replace(_request(session, version), reference=own)
+    reference = replace(_call(session, plugin, request, connection=name), registry=name)
+    session.store.models.refer(version.name, version.version, reference)
+    session.store.reuse.put(_mark(version, name), REGISTER.name, keys.account(session, name))
+    REGISTER.emitter(session)("progress", detail=reference.version, phase=f"registered in {name}", url=reference.url)
+    others = (other for other in version.references if other.registry != name)
+    return replace(version, references=(*others, reference))
+
+
 def lacking(session: Session, version: ModelVersion) -> list[str]:
-    """The registries in use that do not have a version yet."""
+    """The registries in use that do not have a version yet.
+
+    A reference belongs to the block that its connection had then: with another block it may lead to another registry.
+    """
     known = {reference.registry for reference in version.references}
-    return [name for name in session.accounts("register", session.manifest.register.to) if name not in known]
+    return [name for name in _registries(session) if name not in known or _has_moved(session, version, name)]
+
+
+def _registries(session: Session) -> list[str]:
+    return list(session.accounts(Role.REGISTER, session.manifest.register.to))
+
+
+def _has_moved(session: Session, version: ModelVersion, name: str) -> bool:
+    return session.store.reuse.get(_mark(version, name)) != keys.account(session, name)
+
+
+def _mark(version: ModelVersion, name: str) -> str:
+    """The key under which the store keeps the account that a version was registered with."""
+    return keys.key("registered", model=version.name, version=version.version, connection=name)
 
 
 def keep(session: Session, request: model.RegisterRequest) -> ModelVersion:
     """Register a model in the store, through its registry plugin."""
-    session.gate("register")
-    session.events.emit("stage.started", stage="register")
-    reference = _call(session, bind("register", STORE_REGISTRY), request)
+    reference = _call(session, bind(Role.REGISTER, STORE_REGISTRY), request)
     version = session.store.models.get(reference.name, int(reference.version))
     if version is None:
-        raise StageFailed(f"the store has no {reference.name} version {reference.version}, which its registry named")
-    session.events.emit("stage.finished", stage="register", detail=label(version), **_fields(version))
+        found = f"{reference.name}:{reference.version}"
+        raise StageFailed(f"the registry of the store returned {found}, which the store does not have")
     return version
 
 
-def _register(session: Session, trained: Trained) -> ModelVersion:
+def _first_request(session: Session, trained: Trained) -> model.RegisterRequest:
     section, store = session.manifest.register, session.store
     base = session.manifest.file.parent.resolve()
-    request = model.RegisterRequest(
+    return model.RegisterRequest(
         name=section.model,
         sha256=trained.sha256,
         file=store.files.path(trained.sha256),
@@ -127,8 +162,8 @@ def _register(session: Session, trained: Trained) -> ModelVersion:
         distributions=recorded(store, trained.distributions),
         modules=tuple(base / module for module in trained.modules),
         samples=trained.samples,
+        scoring=kept_script(store.files, trained.scoring),
     )
-    return keep(session, request)
 
 
 def _call(
@@ -136,12 +171,12 @@ def _call(
 ) -> ModelReference:
     end = session.end(REGISTER_LIMIT)
     work = session.store.work("registries", connection or STORE_REGISTRY)
-    context = session.context(work, stage="register", connection=connection, end=end)
+    context = session.context(work, stage=REGISTER.name, connection=connection, end=end)
     return session.run_hook(plugin, "lading_register", lambda: plugin.register(request, context), end=end)
 
 
 def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
-    """The request that registers a version of the store somewhere else."""
+    """The request that registers a version of the store in another registry."""
     return model.RegisterRequest(
         name=version.name,
         sha256=version.sha256,
@@ -156,9 +191,6 @@ def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
         label=version.label,
         distributions=version.distributions,
         modules=version.modules,
+        scoring=version.scoring,
         samples=version.samples or session.manifest.samples_record,
     )
-
-
-def _fields(version: ModelVersion) -> dict[str, Json]:
-    return {"model": version.name, "version": version.version, "sha256": version.sha256}

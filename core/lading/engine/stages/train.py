@@ -1,190 +1,199 @@
-"""The train stage: a fresh run, a run that is known already, or a finished model that only needs to be described."""
+"""The train stage: a new run, an earlier run with the same inputs, or a finished model that only needs a
+description.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ... import model
-from ...errors import Interrupted, LadingError, StageFailed
-from ...model import Column, GoldenRequest, Json, Run
-from ...plugin.bound import bind
-from ...plugin.catalogue import DEFAULT_TRAINER
+from ...errors import Interrupted, LadingError, Refused, StageFailed
+from ...model import Json, Run
+from ...model.description import Role
 from . import cache_keys as keys
 from . import reads
-from .distributions import snapshot
 from .recorded import with_references
-from .track import reach_trackers, track_failure, track_run
+from .scoring_script import check_script, kept_script
+from .stage import Making
+from .track import lacking, reach_trackers, track_failure, track_run
+from .trained import Trained, keep_trained
 
 if TYPE_CHECKING:
     from ...manifest import Section
+    from ...model.planning import PlannedStage
     from ..session.session import Session
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A model in the store's files, and what registering it needs to know.
+class _Train(Making[None, Trained]):
+    """Trains, or finds the earlier run with the same inputs. A finished model is only described."""
 
-    `distributions` is the sha256 of the stored snapshot; `modules` are paths relative to the manifest's folder.
-    """
+    name = "train"
+    elsewhere = "the run is logged there"
 
-    sha256: str
-    file_name: str
-    framework: str
-    framework_version: str
-    python: str
-    distributions: str
-    run: str | None = None
-    columns: tuple[Column, ...] = ()
-    label: Column | None = None
-    modules: tuple[str, ...] = ()
-    samples: tuple[GoldenRequest, ...] = ()
+    def inputs(self, session: Session, upstream: None = None) -> keys.Inputs:
+        """The inputs of a training: those that the manifest names, and the files that an earlier run read."""
+        named, newest = _named(session), None
+        for possible in reads.possible(session, named):
+            if session.store.reuse.get(possible.key) is not None:
+                return possible
+            newest = newest or possible
+        return newest or named
 
-    @classmethod
-    def known(cls, output: Json) -> Trained:
-        """Rebuild from what the store kept."""
-        columns = tuple(Column(*pair) for pair in output["columns"])
-        label = Column(*output["label"]) if output["label"] else None
-        samples = tuple(GoldenRequest(*pair) for pair in output["samples"])
-        modules = tuple(output["modules"])
-        return cls(**{**output, "columns": columns, "label": label, "modules": modules, "samples": samples})
+    def find(self, session: Session, stage_inputs: keys.Inputs, upstream: None = None) -> Trained | None:
+        """The earlier model with the same inputs. Raises Refused if its file was altered."""
+        known = session.store.reuse.get(stage_inputs.key) if reads.are_known(stage_inputs) else None
+        if known is None:
+            return None
+        trained = Trained.known(known)
+        session.store.files.check(trained.sha256)
+        kept_script(session.store.files, trained.scoring)
+        return trained
 
-    def output(self) -> Json:
-        """What the store keeps."""
-        columns = [[column.name, column.dtype] for column in self.columns]
-        label = [self.label.name, self.label.dtype] if self.label else None
-        samples = [[sample.request, sample.response] for sample in self.samples]
-        return {**vars(self), "columns": columns, "label": label, "modules": list(self.modules), "samples": samples}
+    def reach(self, session: Session, upstream: None = None, *, force: bool = False) -> Trained:
+        if session.manifest.train is None:
+            from .finished import inspected  # a manifest with a training does not load it
+
+            return inspected(session)
+        stage_inputs = self.inputs(session)
+        trained = self.find(session, stage_inputs)
+        if trained is None or force or session.store.runs.running(session.manifest.name):
+            trained = self._alone(session, stage_inputs, None if force else trained, force=force)
+        else:
+            self.reuse(session, stage_inputs, trained)
+        _track(session, trained)
+        return trained
+
+    def _alone(self, session: Session, stage_inputs: keys.Inputs, trained: Trained | None, *, force: bool) -> Trained:
+        """Train under the lock, unless another command has trained meanwhile. Or store the model `trained`."""
+        from .training import training  # not loaded if there is nothing to do
+
+        with training(session, self.emitter(session), wait=trained is None):
+            if trained is None:
+                stage_inputs = self.inputs(session)
+                trained = self.find(session, stage_inputs)
+                if trained is None or force:
+                    return self.run(session)
+        self.reuse(session, stage_inputs, trained)
+        return trained
+
+    def run(self, session: Session, upstream: None = None) -> Trained:
+        """Train in a recorded run, and store its output under all its inputs."""
+        from ..session.gates import pass_gates
+
+        pass_gates(session, self.name)
+        reach_trackers(session)
+        named = _named(session)
+        run = _start(session, named)
+        trained, found = _trained_in(session, run)
+        keys.remember(session, _remembered(session, named, found, trained))
+        return trained
+
+    def record(self, output: Trained) -> Json:
+        return output.output()
+
+    def describe(self, output: Trained) -> dict[str, Json]:
+        return {"detail": f"run {output.run}", "run": output.run}
+
+    def planned(self, output: Trained | None) -> dict[str, str | None]:
+        return {"run": output.run if output else None}
+
+    def left(self, session: Session) -> tuple[PlannedStage, Trained | None] | None:
+        if session.manifest.train is not None:
+            return None
+        from ...model.planning import Action, PlannedStage  # loaded only for a plan
+        from .finished import foreseen
+
+        key, known = foreseen(session)
+        reason = "the manifest names a finished model" + ("" if known else ", not seen before")
+        return PlannedStage(stage=self.name, action=Action.LEAVE, reason=reason, key=key), known
+
+    def lacking(self, session: Session, output: Trained | None) -> list[str]:
+        return lacking(session, session.store.runs.get(output.run or "") if output else None)
 
 
-def train(session: Session, *, force: bool = False) -> Trained:
-    """Train, or reuse the run that the same inputs gave before. Returns the model and what is known of it."""
-    section = session.manifest.train
-    if section is None:
-        return _inspected(session)
-    made_from, trained = decide(session, section)
-    if force:
-        trained = None
-    if trained is None or session.store.runs.running(session.manifest.name):
-        made_from, trained = _alone(session, section, made_from, trained, force=force)
-    else:
-        _tell_reused(session, trained)
-    keys.remember(session, made_from)
-    _track(session, trained)
-    return trained
+TRAIN = _Train()
 
 
 def _track(session: Session, trained: Trained) -> None:
-    run = session.store.runs.get(trained.run or "")
+    run, emit = session.store.runs.get(trained.run or ""), TRAIN.emitter(session)
     if run is not None:
-        track_run(session, run)
-    if session.accounts("track", session.manifest.track):
-        from .training import tell_trackers
+        track_run(session, run, emit)
+    if session.accounts(Role.TRACK, session.manifest.track):
+        from .training import log_interrupted
 
-        tell_trackers(session)
-
-
-def _alone(
-    session: Session, section: Section, made_from: keys.Inputs, trained: Trained | None, *, force: bool
-) -> tuple[keys.Inputs, Trained]:
-    """Train while no other command does, unless one has done so meanwhile; or keep what is `trained`."""
-    from .training import training  # where there is nothing to do, this is not loaded
-
-    with training(session, wait=trained is None):
-        if trained is None:
-            made_from, trained = decide(session, section)
-            if trained is None or force:
-                return _run(session, section)
-    _tell_reused(session, trained)
-    return made_from, trained
+        log_interrupted(session, emit)
 
 
-def _tell_reused(session: Session, trained: Trained) -> None:
-    session.events.emit("stage.reused", stage="train", detail=f"run {trained.run}", run=trained.run)
+def _section(session: Session) -> Section:
+    section = session.manifest.train
+    assert section is not None, "without this block the model is a finished one"
+    return section
 
 
-def decide(session: Session, section: Section) -> tuple[keys.Inputs, Trained | None]:
-    """What a training depends on, and what the same inputs gave before.
-
-    Raises Refused where that model's file was altered.
-    """
-    named = _named(session, section)
-    made_from = None
-    for found in reads.possible(session, named):
-        made_from = made_from or found
-        known = session.store.reuse.get(found.key)
-        if known is not None:
-            trained = Trained.known(known)
-            session.store.files.check(trained.sha256)
-            return found, trained
-    return made_from or named, None
-
-
-def _named(session: Session, section: Section) -> keys.Inputs:
-    """What the manifest says that a training depends on."""
+def _named(session: Session) -> keys.Inputs:
+    """The inputs of a training that the manifest names."""
     recorded = session.manifest.recorded
-    return keys.section_inputs(session, section, **({"samples": recorded} if recorded else {}))
+    return keys.section_inputs(session, TRAIN.name, _section(session), **({"samples": recorded} if recorded else {}))
 
 
-def _run(session: Session, section: Section) -> tuple[keys.Inputs, Trained]:
-    session.gate("train")
-    reach_trackers(session)
-    named = _named(session, section)
-    run = _start(session, section, named)
+def _trained_in(session: Session, run: Run) -> tuple[Trained, reads.Digests | None]:
+    """Train in a run, and record its result. Returns the model and the files that the training read."""
+    section, emit = _section(session), TRAIN.emitter(session)
     try:
-        track_run(session, run)
-        session.events.emit("stage.started", stage="train", run=run.id)
+        track_run(session, run, emit)
+        emit("stage.started", run=run.id)
         with session.store.scratch() as folder:
             made = _call_trainer(session, section, folder)
-            trained = _keep(session, made, run.id)
-            found = reads.digested(session, section, made)
+            trained = keep_trained(session, made, run.id)
+            found = reads.digested(session, section, made, emit)
     except BaseException as error:
         failed = _fail(session, run, error)
-        if isinstance(error, LadingError) and not isinstance(error, Interrupted):
-            track_failure(session, failed)
+        if isinstance(error, LadingError):
+            track_failure(session, failed, emit)
         raise
     finished = replace(
         run,
         state="finished",
         ended=datetime.now(UTC),
-        parameters=session.events.masked(with_references(dict(made.parameters), section)),
-        metrics=session.events.masked(made.metrics),
+        parameters=session.events.redacted(with_references(dict(made.parameters), section)),
+        metrics=session.events.redacted(made.metrics),
         model_sha256=trained.sha256,
         reads=found or {},
     )
     session.store.runs.save(finished)
-    session.events.emit("stage.finished", stage="train", detail=f"run {run.id}", run=run.id, metrics=dict(made.metrics))
-    return _remembered(session, section, named, found, trained), trained
+    emit("stage.finished", **TRAIN.describe(trained), metrics=dict(made.metrics))
+    return trained, found
 
 
-def _remembered(
-    session: Session, section: Section, named: keys.Inputs, found: reads.Digests | None, trained: Trained
-) -> keys.Inputs:
-    """Keep what a run gave under its inputs, if they are known and were the same from its start to its end."""
+def _remembered(session: Session, named: keys.Inputs, found: reads.Digests | None, trained: Trained) -> keys.Inputs:
+    """Store a run's output under its inputs, if they are known and did not change during the run."""
     if found is None:
         return named
-    if _named(session, section).key == named.key:
-        session.store.reuse.put_all(reads.rows(session, named, found, trained.output()))
+    if _named(session).key == named.key:
+        session.store.reuse.put_all(reads.rows(session, named, found, TRAIN.record(trained)))
     return reads.joined(named, found)
 
 
 def _fail(session: Session, run: Run, error: BaseException) -> Run:
-    """Record that a run failed, and why."""
-    reason = error.message if isinstance(error, LadingError) else f"{type(error).__name__}: {error}"
-    failed = replace(run, state="failed", ended=datetime.now(UTC), error=session.events.masked(reason))
+    """Record that a run failed, and why. An interrupt is not a failure of the stage, so no event reports it as one."""
+    reason = error.message if isinstance(error, LadingError | Interrupted) else f"{type(error).__name__}: {error}"
+    failed = replace(run, state="failed", ended=datetime.now(UTC), error=session.events.redacted(reason))
     session.store.runs.save(failed)
-    session.events.emit("stage.failed", stage="train", detail=reason, run=run.id)
+    if isinstance(error, Exception):
+        TRAIN.emitter(session)("stage.failed", detail=reason, run=run.id)
     return failed
 
 
-def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
-    started = datetime.now(UTC)
+def _start(session: Session, stage_inputs: keys.Inputs) -> Run:
+    from .training import git_commit
+
+    section, started = _section(session), datetime.now(UTC)
     base = session.manifest.file.parent.resolve()
-    digests, libraries = made_from.values["inputs"], made_from.values["libraries"]
+    digests, libraries = stage_inputs.values["inputs"], stage_inputs.values["libraries"]
     run = Run(
         id=f"{started:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}",
         name=session.manifest.name,
@@ -193,7 +202,7 @@ def _start(session: Session, section: Section, made_from: keys.Inputs) -> Run:
         parameters=section.record,
         inputs={os.path.relpath(path, base): digests[field] for field, path in section.inputs.items()},
         libraries={name: version for name, version in libraries.items() if version},
-        git_commit=_git_commit(base),
+        git_commit=git_commit(base),
     )
     session.store.runs.save(run)
     return run
@@ -204,69 +213,35 @@ def _call_trainer(session: Session, section: Section, folder: Path) -> model.Tra
     recorded = session.manifest.recorded
     named = tuple(section.inputs.values())
     request = model.TrainRequest(
-        session.manifest.name, section.options, folder, recorded, project=session.project, named=named
+        name=session.manifest.name,
+        options=section.options,
+        folder=folder,
+        samples=recorded,
+        project=session.project,
+        named=named,
     )
-    context = session.context(folder, stage="train", end=end)
+    context = session.context(folder, stage=TRAIN.name, end=end)
     made = session.run_hook(plugin, "lading_train", lambda: plugin.train(request, context), end=end)
-    if not made.file.is_file():
-        raise StageFailed(f"{plugin.installed} returned no model: {made.file.name} does not exist")
+    check_place(made.file, folder, str(plugin.installed))
+    if made.scoring is not None:
+        check_script(made.scoring, folder, plugin.installed)
     if recorded and not made.samples:
         raise StageFailed(f"{plugin.installed} records no golden requests", hint="write a list of samples instead")
     return made
 
 
-def _keep(session: Session, made: model.TrainedModel, run: str | None) -> Trained:
-    sha256, _path = session.store.files.put(made.file)
-    base = session.manifest.file.parent.resolve()
-    return Trained(
-        sha256=sha256,
-        file_name=made.file.name,
-        framework=made.framework,
-        framework_version=made.framework_version,
-        python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        distributions=snapshot(session.store),
-        run=run,
-        columns=made.columns,
-        label=made.label,
-        modules=tuple(os.path.relpath(path.resolve(), base) for path in made.modules),
-        samples=made.samples,
-    )
-
-
-def _inspected(session: Session) -> Trained:
-    """Describe the file that `register:` names, without loading it."""
-    file, key, known = finished_model(session)
-    if known is not None:
-        return known
-    trainer = bind("train", DEFAULT_TRAINER)
-    request = model.InspectRequest(file)
-    made = session.run_hook(trainer, "lading_inspect", lambda: trainer.inspect(request), end=session.end())
-    if made.contents is not None and made.contents.dangerous:
-        names = ", ".join(f"{found.module}.{found.name}" for found in made.contents.dangerous[:5])
-        session.events.emit(
-            "warning",
-            stage="train",
-            detail=f"{file.name} imports {names} where it is scored; see `lading model inspect`",
-        )
-    trained = _keep(session, made, None)
-    session.store.reuse.put(key, "inspect", trained.output())
-    return trained
-
-
-def finished_model(session: Session) -> tuple[Path, str, Trained | None]:
-    """The file that `register:` names, its key, and what is known of it from before."""
-    file = session.manifest.register.file
-    assert file is not None, "a manifest names either a training or a finished model"
-    key = keys.key("inspect", file=file.name, sha256=session.store.digests.file(file))
-    known = session.store.reuse.get(key)
-    return file, key, None if known is None else Trained.known(known)
-
-
-def _git_commit(folder: Path) -> str | None:
-    from ...base.process import Command, child_environment, run_command
+def check_place(file: Path, folder: Path, plugin: str) -> None:
+    """Raise StageFailed if the trainer did not return a file, or a folder with only the model, in its work folder."""
+    from ...store.tree import check_part  # if there is nothing to do, this is not loaded
 
     try:
-        finished = run_command(Command(("git", "rev-parse", "HEAD"), folder, child_environment()), timeout=5)
-    except OSError:  # no git on this machine
-        return None
-    return finished.tail[-1] if finished.code == 0 and finished.tail else None
+        check_part(str(file), file.name)
+    except Refused as error:
+        raise StageFailed(f"{plugin} returned no usable model: {error.message}", hint=error.hint) from error
+    if not file.is_file() and not file.is_dir():
+        raise StageFailed(f"{plugin} returned no model: {file.name} does not exist")
+    if file.is_dir() and file.samefile(folder):
+        raise StageFailed(f"{plugin} returned its work folder as the model", hint="save the model in a folder below it")
+    if file.is_symlink() or not file.resolve().is_relative_to(folder.resolve()):
+        hint = "save the model below request.folder; a link is not followed"
+        raise StageFailed(f"{plugin} returned a model that is not in its work folder: {file}", hint=hint)

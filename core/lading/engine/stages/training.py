@@ -1,4 +1,4 @@
-"""One training of a manifest at a time, and the end of runs whose process died."""
+"""Allow one training of a manifest at a time, end runs whose process died, and find the git commit of a run."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from ...errors import Locked
+from ...model.description import Role
 from ...store.names import train_lock
 from .track import track_failure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..session.events import Emitter
     from ..session.session import Session
 
 
 @contextmanager
-def training(session: Session, *, wait: bool) -> Iterator[None]:
-    """Hold the training of this manifest; whoever holds it knows that runs which have not ended never will.
+def training(session: Session, emit: Emitter, *, wait: bool) -> Iterator[None]:
+    """Hold the training lock of this manifest. The holder knows that unfinished runs will never end.
 
-    Another command's training is waited for, for its result can be used: until it ends, or `--timeout` has passed.
-    Without `wait` nothing is trained, and whoever does is left alone.
+    Wait for another command's training until it ends or `--timeout` has passed, because its result can be reused.
+    Without `wait`, train nothing and leave the other command alone.
     """
     name, command = train_lock(session.manifest.name), session.order.command
     with ExitStack() as stack:
@@ -29,30 +33,39 @@ def training(session: Session, *, wait: bool) -> Iterator[None]:
             stack.enter_context(session.store.lock(name, command=command))
         except Locked as error:
             if wait:
-                session.events.emit("progress", stage="train", phase="waiting", detail=error.message)
-                stack.enter_context(session.store.lock(name, command=command, wait=_patience(session)))
-                _end_dead_runs(session)
+                emit("progress", phase="waiting", detail=error.message)
+                stack.enter_context(session.store.lock(name, command=command, wait=_wait_limit(session)))
+                _end_dead_runs(session, emit)
         else:
-            _end_dead_runs(session)
+            _end_dead_runs(session, emit)
         yield
 
 
-def tell_trackers(session: Session) -> None:
-    """Log the interrupted runs as such where they were logged as running, once their tracker is in use."""
-    in_use = set(session.accounts("track", session.manifest.track))
+def log_interrupted(session: Session, emit: Emitter) -> None:
+    """Log the runs as interrupted to trackers that show them as running, when their tracker is in use."""
+    in_use = set(session.accounts(Role.TRACK, session.manifest.track))
     for run in session.store.runs.interrupted(session.manifest.name) if in_use else ():
         if in_use & {tracked.tracker for tracked in run.tracked}:
-            track_failure(session, run)
+            track_failure(session, run, emit)
 
 
-def _patience(session: Session) -> float:
+def _wait_limit(session: Session) -> float:
     end = session.end()
     return math.inf if end is None else max(0.0, end - time.monotonic())
 
 
-def _end_dead_runs(session: Session) -> None:
+def _end_dead_runs(session: Session, emit: Emitter) -> None:
     for run in session.store.runs.running(session.manifest.name):
         session.store.runs.interrupt(run)
-        session.events.emit(
-            "progress", stage="train", phase="recorded as failed", detail=f"run {run.id}: its process died"
-        )
+        emit("progress", phase="recorded as failed", detail=f"run {run.id}: its process died")
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit of a folder's repository; None if there is none."""
+    from ...base.process import Command, child_environment, run_command
+
+    try:
+        finished = run_command(Command(("git", "rev-parse", "HEAD"), folder, child_environment()), timeout=5)
+    except OSError:  # no git on this machine
+        return None
+    return finished.tail[-1] if finished.code == 0 and finished.tail else None

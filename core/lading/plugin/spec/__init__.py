@@ -2,13 +2,13 @@
 
 A plugin is a module (or any object) named by an entry point in the group `lading.targets` or `lading.plugins`. It
 implements `lading_describe` and the hooks of its role, marked with `@lading.hookimpl`. Arguments are passed by name:
-an implementation may leave out those it does not need. Every hook but `lading_observe` and `lading_gate` answers with
+an implementation may leave out those it does not need. Hooks are plain functions, neither `async` nor generators.
+A plugin implements all hooks of a role or none. Every hook but `lading_observe` and `lading_gate` answers with
 exactly one value; `None` is an error that names the hook and the plugin. Raise a `lading.LadingError` for an expected
 failure.
 
-An argument is added here without a default, for pluggy offers to implementations only those that have none. One that
-is to go is given to `warn_on_impl_args` first, with a `Retiring` that says what to do instead and names its last
-version.
+An argument is added here without a default, because pluggy offers only such arguments to implementations. Before an
+argument is removed, `warn_on_impl_args` gets it with a `Retiring` that names the replacement and its last version.
 """
 
 from __future__ import annotations

@@ -10,4 +10,4 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Retiring(DeprecationWarning):
-    """What of the contract will go. The user reads it with the name of the plugin that still asks for it."""
+    """A part of the contract that will be removed. The warning names the plugin that still uses it."""

@@ -1,4 +1,4 @@
-"""What makes a model and a package of it: a description, a connection, and the stages before a deploy."""
+"""The hooks that make a model and its package: a description, a connection, and the stages before a deploy."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
         ConnectRequest,
         Context,
         Description,
+        EvaluateRequest,
         Image,
         ImageRequest,
         InspectRequest,
+        Measured,
         ModelReference,
         PackageRequest,
         PackedFiles,
@@ -27,12 +29,12 @@ if TYPE_CHECKING:
 
 @hookspec(firstresult=True)
 def lading_describe() -> Description | None:
-    """Say what the plugin is: its options type and capabilities. Every plugin implements it.
+    """Describe the plugin: its options type and capabilities. Every plugin implements it.
 
     Example:
         >>> @hookimpl
         ... def lading_describe():
-        ...     return Description(summary="a crane in the harbour", options=HarbourOptions)
+        ...     return Description(summary="a server at Acme", api=1, options=AcmeOptions)
 
     Returns:
         The description; it must not depend on anything but the code.
@@ -49,7 +51,7 @@ def lading_connect(request: ConnectRequest, context: Context) -> Connection | No
     Example:
         >>> @hookimpl
         ... def lading_connect(request):
-        ...     return Harbour(request.options.address)
+        ...     return Acme(request.options.address)
 
     Returns:
         Any object; the plugins of the family find it as `context.connection`.
@@ -71,7 +73,7 @@ def lading_train(request: TrainRequest, context: Context) -> TrainedModel | None
         ...     return TrainedModel(file=file, framework="scikit-learn", framework_version="1.7.2")
 
     Returns:
-        The file and what was learnt about it, with golden requests where `request.samples` asks for them. The engine
+        The file and the facts about it, with golden requests if `request.samples` asks for them. The engine
         digests and keeps the file. `reads` are the files that the training read beside those that the options name: a
         change of one trains again. In a training process in Python `lading.Reads` collects them.
 
@@ -82,7 +84,7 @@ def lading_train(request: TrainRequest, context: Context) -> TrainedModel | None
 
 @hookspec(firstresult=True)
 def lading_inspect(request: InspectRequest) -> TrainedModel | None:
-    """Describe a finished model file without loading it. Implemented by trainers, asked where nothing is trained.
+    """Describe a finished model without loading it. For trainers; called if the manifest has no training.
 
     Example:
         >>> @hookimpl
@@ -91,8 +93,29 @@ def lading_inspect(request: InspectRequest) -> TrainedModel | None:
         ...     return TrainedModel(file=request.file, framework="scikit-learn", framework_version=version)
 
     Returns:
-        What the file says of itself; `framework_version` is empty where it does not say, `contents` None where the
-        trainer cannot tell what loading it would import.
+        The facts in the file or folder. `framework_version` is empty if the file does not have it. `contents` is None
+        if the trainer cannot determine what loading it would import.
+
+    History:
+        since api 1
+    """
+
+
+@hookspec(firstresult=True)
+def lading_evaluate(request: EvaluateRequest, context: Context) -> Measured | None:
+    """Measure one model on given rows. Called for the new model, and for the one that it is compared with.
+
+    The framework compares the metrics with the manifest's requirements; an evaluator does not refuse. A model file is
+    loaded in a child process only.
+
+    Example:
+        >>> @hookimpl
+        ... def lading_evaluate(request, context):
+        ...     error = weigh_in_a_child_process(request.file, request.data)
+        ...     return Measured(metrics={"error": error}, greater_is_better={"error": False})
+
+    Returns:
+        The metrics, the most important one first.
 
     History:
         since api 1
@@ -108,7 +131,7 @@ def lading_register(request: RegisterRequest, context: Context) -> ModelReferenc
         ... def lading_register(request, context):
         ...     known = context.connection.find(sha256=request.sha256)
         ...     version = known or context.connection.upload(request.name, request.file)
-        ...     return ModelReference(registry="harbour", name=request.name, version=version)
+        ...     return ModelReference(registry="acme", name=request.name, version=version)
 
     Returns:
         The version; the same for the same bytes under the same name.
@@ -140,10 +163,10 @@ def lading_package(request: PackageRequest, context: Context) -> PackedFiles | N
 
 @hookspec(firstresult=True)
 def lading_image(request: ImageRequest, context: Context) -> Image | Pending | None:
-    """Take one idempotent step towards the package being an image; called again until there is one.
+    """Take one idempotent step towards an image of the package; called again until the image exists.
 
-    A container of the image serves the package on port 5001 and nothing else has to be given to it. What the same
-    package, options and tags gave before is found and not made again.
+    A container of the image serves the package on port 5001 and needs no other input. An image of the same package,
+    options and tags is reused, not made again.
 
     Example:
         >>> @hookimpl

@@ -1,4 +1,4 @@
-"""What looks on: trackers, observers and gates."""
+"""The hooks that watch a command: trackers, observers and gates."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, Any
 from .marks import hookspec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from ...model import Context, Event, GateRequest, Run, TrackedRun
 
 
 @hookspec(firstresult=True)
-def lading_track(request: Run, context: Context) -> TrackedRun | None:
-    """Keep a run where people look at runs. Called at its start and at its end with the whole run; idempotent.
+def lading_track(request: Run, context: Context, artifacts: Sequence[Path]) -> TrackedRun | None:
+    """Keep a run in a tracker. Called at its start and at its end with the whole run; idempotent.
+
+    `artifacts` are files of the run, each with another name: the plots of its evaluation. A tracker that cannot keep
+    files leaves the argument out.
 
     Example:
         >>> @hookimpl
-        ... def lading_track(request, context):
+        ... def lading_track(request, context, artifacts):
         ...     page = context.connection.upsert(request.id, metrics=request.metrics)
-        ...     return TrackedRun(tracker="harbour", id=page.id, url=page.url)
+        ...     for file in artifacts:
+        ...         page.attach(file.name, file.read_bytes())
+        ...     return TrackedRun(tracker="acme", id=page.id, url=page.url)
 
     Returns:
         The id there and the page to open.
@@ -30,7 +38,7 @@ def lading_track(request: Run, context: Context) -> TrackedRun | None:
 
 @hookspec
 def lading_observe(event: Event, options: Any, context: Context) -> None:
-    """Be told what happens. An observer that fails is reported, and changes nothing else.
+    """Receive an event. An observer that fails is reported, and changes nothing else.
 
     Example:
         >>> @hookimpl
@@ -48,13 +56,18 @@ def lading_observe(event: Event, options: Any, context: Context) -> None:
 
 @hookspec
 def lading_gate(request: GateRequest, context: Context) -> None:
-    """Be asked before a stage. Raise `lading.Refused` to stop it.
+    """Check a stage before it starts. Raise `lading.Refused` to stop it.
+
+    A gate sees the run and the model that come next, the release that serves, and the plan. On a first deploy no
+    release serves: `request.previous` is None, and the gate must decide then too.
 
     Example:
         >>> @hookimpl
         ... def lading_gate(request):
-        ...     if request.target == "production" and is_friday():
-        ...         raise Refused("no deploy to production on a Friday")
+        ...     if request.stage == "deploy" and request.previous:
+        ...         new, serving = request.metrics.get("r2"), request.previous.metrics.get("r2")
+        ...         if serving is not None and (new is None or new < serving):
+        ...             raise Refused(f"r2 {new} is worse than {serving} of the release that serves")
 
     Returns:
         Nothing.

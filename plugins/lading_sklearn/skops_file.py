@@ -1,0 +1,98 @@
+"""Models in the format of skops. The library itself lists the types that it does not trust; nothing is loaded."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lading import BadInput, FileContents, Import, PluginError, Refused, TrainedModel
+
+_SCHEMA = "schema.json"
+_LARGEST = 256 << 20  # bytes of the description
+_VERSION = "_sklearn_version"
+# A damaged archive, one with a password, one of an unknown compression, and damaged content.
+_UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, EOFError, ValueError)
+
+
+def is_skops(file: Path) -> bool:
+    """Whether a file is a model of skops. A pickle never begins like one."""
+    with file.open("rb") as stream:
+        if stream.read(4) != b"PK\x03\x04" or not zipfile.is_zipfile(file):
+            return False
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _SCHEMA in archive.namelist()
+    except _UNREADABLE as error:
+        raise BadInput(f"{file} is damaged: {error}", hint="save the model again") from error
+
+
+def describe(file: Path) -> TrainedModel:
+    """Describe a model by its types. Raises PluginError without skops, and Refused if it cannot be read."""
+    versions = list(_versions(_schema(file)))
+    return TrainedModel(
+        file=file,
+        framework="scikit-learn" if versions else "",
+        framework_version=versions[0] if versions else "",
+        contents=FileContents(
+            format="skops",
+            protocol=None,
+            size=file.stat().st_size,
+            classes=(),
+            imports=tuple(_import(path) for path in untrusted(file)),
+            complete=True,
+            is_pickle=False,
+        ),
+    )
+
+
+def untrusted(file: Path) -> list[str]:
+    """The types of a model that skops does not trust."""
+    io = module()
+    try:
+        found: list[str] = io.get_untrusted_types(file=file)
+    except Exception as error:  # the file may be anything
+        raise Refused(f"{file} cannot be read by skops: {error}", hint="save the model again") from error
+    return found
+
+
+def module() -> Any:
+    """The module `skops.io`. Raises PluginError if it is not installed."""
+    try:
+        import skops.io
+    except ImportError:
+        raise PluginError("a model in the format of skops needs skops", hint="pip install 'lading[skops]'") from None
+    return skops.io
+
+
+def _import(path: str) -> Import:
+    module_name, _, name = path.rpartition(".")
+    return Import(module=module_name, name=name, kind="other")
+
+
+def _schema(file: Path) -> Any:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if archive.getinfo(_SCHEMA).file_size > _LARGEST:
+                raise Refused(f"{file} has a description of more than {_LARGEST >> 20} MiB")
+            return json.loads(archive.read(_SCHEMA))
+    except (*_UNREADABLE, RecursionError) as error:
+        raise Refused(f"{file} is not a model of skops: {error}", hint="save the model again") from error
+
+
+def _versions(schema: Any) -> Iterator[str]:
+    """The versions of scikit-learn in the states of the estimators."""
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += reversed(node)
+        elif isinstance(node, dict):
+            waiting += [value for key, value in node.items() if key != _VERSION and isinstance(value, dict | list)]
+            text = node[_VERSION].get("content") if isinstance(node.get(_VERSION), dict) else None
+            if isinstance(text, str):
+                yield text.strip('"')

@@ -1,0 +1,48 @@
+"""Check for problems of a deploy on a container engine, without any effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from lading import FindingSeverity, StageFailed, TargetFinding, TargetFindings
+from lading_docker.options import DockerOptions
+from lading_docker.reading import platform
+
+from .containers import find, names
+from .ports import refuse_used
+
+if TYPE_CHECKING:
+    from lading import Deployment, Options
+
+    from .options import ContainerOptions
+
+
+def findings(deployment: Deployment[ContainerOptions], image: Options | None) -> TargetFindings:
+    """Check the names, the port and the platform of the image. Raises Transient if no engine answers."""
+    options = deployment.options
+    found = [*_platform(image), *(problem for name in names(deployment.service) for problem in _name(name, deployment))]
+    if all(each.option != "service_name" for each in found):
+        held = next((own for name in names(deployment.service)[:2] if (own := find(name, deployment))), None)
+        found += _problem("port", lambda: refuse_used(options.host, options.port, held))
+    return TargetFindings(findings=tuple(found))
+
+
+def _name(name: str, deployment: Deployment) -> Iterator[TargetFinding]:
+    return _problem("service_name", lambda: find(name, deployment))
+
+
+def _problem(option: str, attempt: Callable[[], object]) -> Iterator[TargetFinding]:
+    try:
+        attempt()
+    except StageFailed as error:
+        yield TargetFinding(message=error.message, option=option, hint=error.hint)
+
+
+def _platform(image: Options | None) -> Iterator[TargetFinding]:
+    """An image for a platform other than the engine's runs only if the engine can emulate it."""
+    wanted = image.platform if isinstance(image, DockerOptions) else None
+    if wanted and wanted.split("/")[:2] != (engine := platform()).split("/"):
+        message = f"the image is for {wanted}, and the engine runs {engine}: it must emulate that platform"
+        hint = f"write `platform: {engine}` under image, or leave it out"
+        yield TargetFinding(message=message, severity=FindingSeverity.WARNING, hint=hint)
