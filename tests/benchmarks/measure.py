@@ -132,14 +132,14 @@ def alternate(ours: Callable[[], T], peer: Callable[[], T], rounds: int) -> tupl
 
 def ratio(ours: Iterable[float], peer: Iterable[float]) -> float:
     """The median ratio over the rounds. Other load affects both sides of a round equally."""
-    return median(_ratios(ours, peer))
+    return median(ratios(ours, peer))
 
 
-def _ratios(ours: Iterable[float], peer: Iterable[float]) -> list[float]:
+def ratios(ours: Iterable[float], peer: Iterable[float]) -> list[float]:
     return [a / b for a, b in zip(ours, peer, strict=True)]
 
 
-def _spread(ratios: list[float]) -> str:
+def spread(ratios: list[float]) -> str:
     """The quartiles, which contain half of the rounds. Empty for a single round."""
     if len(ratios) < 2:
         return ""
@@ -151,7 +151,7 @@ def timing(what: str, limit: float, ours: Callable[[], float], peer: Callable[[]
     """The row for two actions that return seconds."""
     taken, theirs = alternate(ours, peer, rounds)
     shown = [f"{median(each) * 1000:.0f} ms" for each in (taken, theirs)]
-    return Row(what, shown[0], shown[1], ratio(taken, theirs), limit, spread=_spread(_ratios(taken, theirs)))
+    return Row(what, shown[0], shown[1], ratio(taken, theirs), limit, spread=spread(ratios(taken, theirs)))
 
 
 def added(what: str, limit: float, ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> Row:

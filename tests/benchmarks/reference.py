@@ -1,4 +1,4 @@
-"""CPU time of short commands, compared with the same commands of another wheel of Lading."""
+"""Another wheel of Lading, and the CPU time of short commands compared with the same commands of it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PLAIN = ("--version", "--help", "target list")
 _IDLE = ("deploy", "plan")  # with nothing to do
 
 
-def rows(bench: Bench, reference: str) -> Iterator[Row]:
-    """One row per command. `reference` is a wheel file or a Git revision to build a wheel from."""
-    other = replace(bench, ours=_install(bench, reference))
+def rows(bench: Bench) -> Iterator[Row]:
+    """One row per command."""
+    other = older(bench)
     manifest = bench.project / "manifests" / "salary.yaml"
     with bench.deployment(manifest, "new"), other.deployment(manifest, "old"):
         for what in (*_PLAIN, *_IDLE):
@@ -31,6 +31,11 @@ def rows(bench: Bench, reference: str) -> Iterator[Row]:
 def _clock(bench: Bench, store: str, manifest: Path, what: str) -> Callable[[], float]:
     deployed: tuple[str | Path, ...] = (manifest, "--store", bench.store(store)) if what in _IDLE else ()
     return cpu_clock(bench.ours.tool("lading"), *what.split(), *deployed)
+
+
+def older(bench: Bench) -> Bench:
+    """The same project with the wheel of the reference: a wheel file, or one built from a Git revision."""
+    return replace(bench, ours=_install(bench, bench.reference))
 
 
 def _install(bench: Bench, reference: str) -> Environment:

@@ -18,8 +18,9 @@ from urllib.error import URLError
 
 from .deploying import KIB, ask
 from .environments import Bench, Environment, azureml_environment
-from .measure import ENVIRONMENT, Broken, Row, alternate, ratio, run
+from .measure import ENVIRONMENT, Broken, Row, alternate, ratio, ratios, run, spread
 from .processes import PROC, cpu_seconds, processes_of, resident_bytes
+from .reference import older
 
 CPU = "one-row scoring: CPU per request"
 RATE = "one-row scoring: requests per second"
@@ -52,6 +53,8 @@ def rows(bench: Bench) -> Iterator[Row]:
         yield Row(MEMORY, missing, "", None, 35, "MB")
     else:
         yield from _measured(bench)
+        if bench.reference:
+            yield from _against_reference(bench)
 
 
 def _missing() -> str:
@@ -63,32 +66,48 @@ def _missing() -> str:
 def _measured(bench: Bench) -> Iterator[Row]:
     peer, folder = azureml_environment(bench), bench.model("small", KIB)
     with bench.deployment(folder / "lading.yaml", "small") as uri, _azureml(peer, folder) as azureml_uri:
-        ours, theirs = alternate(
+        slots = alternate(
             _load(bench, uri, processes_of(bench.store("small"))),
             _load(bench, azureml_uri, processes_of(folder)),
             bench.times(5),
         )
         weight = sum(map(resident_bytes, processes_of(bench.store("small"))))
-    yield from _against_azureml(ours, theirs)
+    yield from _compared(CPU, 0.3, RATE, 3.5, slots)
     floor = _floor(bench, folder / "model.joblib")
     yield Row(MEMORY, _megabytes(weight), _megabytes(floor), (weight - floor) / 1e6, 35, "MB")
 
 
-def _against_azureml(ours: list[Slot], peer: list[Slot]) -> Iterator[Row]:
-    costs, their_costs = [slot.cpu_per_request for slot in ours], [slot.cpu_per_request for slot in peer]
-    yield Row(CPU, _microseconds(costs), _microseconds(their_costs), ratio(costs, their_costs), 0.3)
-    rates, their_rates = [slot.rate for slot in ours], [slot.rate for slot in peer]
-    faster = ratio(rates, their_rates)
-    yield Row(RATE, f"{median(rates):.0f} /s", f"{median(their_rates):.0f} /s", faster, 3.5, at_least=True)
+def _against_reference(bench: Bench) -> Iterator[Row]:
+    other, manifest = older(bench), bench.model("small", KIB) / "lading.yaml"
+    with bench.deployment(manifest, "new") as uri, other.deployment(manifest, "old") as other_uri:
+        for count in (1, 1000):
+            slots = alternate(
+                _load(bench, uri, processes_of(bench.store("new")), count),
+                _load(bench, other_uri, processes_of(bench.store("old")), count),
+                bench.times(9),
+            )
+            what = f"{count} rows, new against old"
+            yield from _compared(f"{what}: CPU per request", 1.03, f"{what}: requests per second", 0.97, slots)
 
 
-def _load(bench: Bench, uri: str, pids: list[int]) -> Callable[[], Slot]:
-    """An action that sends single rows over 8 connections for a while. Raises Broken if a request fails."""
+def _compared(cpu: str, most: float, rate: str, least: float, slots: tuple[list[Slot], list[Slot]]) -> Iterator[Row]:
+    """The rows for the CPU time of a request and for the rate, each with its limit."""
+    costs, their_costs = [[slot.cpu_per_request for slot in side] for side in slots]
+    shown = _microseconds(costs), _microseconds(their_costs)
+    yield Row(cpu, *shown, ratio(costs, their_costs), most, spread=spread(ratios(costs, their_costs)))
+    rates, their_rates = [[slot.rate for slot in side] for side in slots]
+    shown = f"{median(rates):.0f} /s", f"{median(their_rates):.0f} /s"
+    quartiles = spread(ratios(rates, their_rates))
+    yield Row(rate, *shown, ratio(rates, their_rates), least, at_least=True, spread=quartiles)
+
+
+def _load(bench: Bench, uri: str, pids: list[int], count: int = 1) -> Callable[[], Slot]:
+    """An action that sends requests of `count` rows over 8 connections. Raises Broken if a request fails."""
     seconds = bench.times(5)
 
     def action() -> Slot:
         before = cpu_seconds(pids)
-        printed = run(["wrk", "-t1", "-c8", f"-d{seconds}s", "-s", bench.programs / "post.lua", uri])
+        printed = run(["wrk", "-t1", "-c8", f"-d{seconds}s", "-s", bench.programs / "post.lua", uri], ROWS=str(count))
         cpu = cpu_seconds(pids) - before
         report = json.loads(printed.splitlines()[-1])
         if report["failed"]:

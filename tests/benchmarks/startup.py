@@ -24,7 +24,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         yield timing(what, limit, stopwatch(lading, *arguments), stopwatch(bare, peer), bench.times(40))
     yield from _crowded(bench)
     if bench.reference:
-        yield from reference.rows(bench, bench.reference)
+        yield from reference.rows(bench)
 
 
 def _crowded(bench: Bench) -> Iterator[Row]:

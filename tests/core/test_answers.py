@@ -23,7 +23,7 @@ from lading import (
     TrainedModel,
 )
 from lading.model import Verdict
-from lading.model.evaluating import reserved_name
+from lading.model.metrics import reserved_name
 from lading.plugin.answers import finite, misfit
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
-from .evaluating import metrics_of
+from .metrics import metrics_of
 from .options import OptionsT_co
 from .planning import Plan
 from .records import ModelVersion, Release, Run

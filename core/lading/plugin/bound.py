@@ -15,7 +15,7 @@ import pluggy
 from .. import model
 from ..errors import FAILURES, Interrupted, LadingError, PluginError
 from ..model.description import Role
-from ..model.evaluating import reserved_name
+from ..model.metrics import reserved_name
 from . import discovery, spec
 from .answers import finite, misfit
 from .discovery import Installed, find, group_of, load, speaking

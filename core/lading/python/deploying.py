@@ -22,7 +22,7 @@ from ..engine.session.order import Needs, Order
 from ..engine.session.session import Session, open_session
 from ..errors import BadInput, LadingError, StageFailed
 from ..manifest import read
-from ..model import Capability, Evaluation, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri
+from ..model import Capability, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri
 from ..model.records import OnEvent, ignore
 from .lazily import gated_plan, looking_ahead
 from .live import LiveDeployment
@@ -30,6 +30,7 @@ from .records import MANIFEST
 
 if TYPE_CHECKING:
     from ..engine.archive.archive import Archive
+    from ..model import Evaluation
     from ..model.planning import Plan
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-import secrets
+import os
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ class Releases:
         with self._database.write() as connection:
             number = _newest(connection, service, target) + 1
             release = Release(
-                id=secrets.token_hex(8),
+                id=os.urandom(8).hex(),
                 service=service,
                 target=target,
                 number=number,

@@ -1,6 +1,6 @@
--- Sends one row per request. The last line has the number of requests, their duration, and the number of failures.
+-- Sends as many rows per request as ROWS says. The last line has the number of requests, their duration, and the number of failures.
 wrk.method = "POST"
-wrk.body = '{"data": [[21]]}'
+wrk.body = '{"data": [' .. string.rep("[21],", tonumber(os.getenv("ROWS")) - 1) .. '[21]]}'
 wrk.headers["content-type"] = "application/json"
 
 function done(summary)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from ...model import GateRequest, ModelVersion, Package, PreviousRelease
-from ...model.evaluating import metrics_of
+from ...model.metrics import metrics_of
 from ...store.evaluations import Evaluations
 from .session import ACCOUNT_LIMIT
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadInput, Refused
 from ...model import EvaluateRequest, Evaluation, Measured
-from ...model.evaluating import EVALUATED, is_metric
+from ...model.metrics import EVALUATED, is_metric
 from ...model.requirements import metrics_table
 from ...store.evaluations import Evaluations
 from . import cache_keys as keys

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...manifest import EvaluateKeys
 from ...model import Evaluation, Json, Judged, Measured
-from ...model.evaluating import COMPARED, COMPARED_WITH, EVALUATED
+from ...model.metrics import COMPARED, COMPARED_WITH, EVALUATED
 from ...model.requirements import Requirement, failed, judge_metrics, shown
 
 

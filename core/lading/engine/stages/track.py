@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import LadingError
 from ...model.description import Role
-from ...model.evaluating import EVALUATED
+from ...model.metrics import EVALUATED
 from ..session.session import ACCOUNT_LIMIT
 from . import cache_keys as keys
 
