@@ -24,6 +24,7 @@ from .reference import older
 
 CPU = "one-row scoring: CPU per request"
 RATE = "one-row scoring: requests per second"
+WORKER = "memory of a worker"
 MEMORY = "memory of the server, one worker"
 START_LIMIT = 60.0
 
@@ -50,7 +51,8 @@ def rows(bench: Bench) -> Iterator[Row]:
     if missing:
         yield Row(CPU, missing, "", None, 0.3)
         yield Row(RATE, missing, "", None, 3.5, at_least=True)
-        yield Row(MEMORY, missing, "", None, 35, "MB")
+        for what, most in ((WORKER, 25), (MEMORY, 35)):
+            yield Row(what, missing, "", None, most, "MB")
     else:
         yield from _measured(bench)
         if bench.reference:
@@ -71,10 +73,11 @@ def _measured(bench: Bench) -> Iterator[Row]:
             _load(bench, azureml_uri, processes_of(folder)),
             bench.times(5),
         )
-        weight = sum(map(resident_bytes, processes_of(bench.store("small"))))
+        sizes = [resident_bytes(pid) for pid in processes_of(bench.store("small"))]
     yield from _compared(CPU, 0.3, RATE, 3.5, slots)
     floor = _floor(bench, folder / "model.joblib")
-    yield Row(MEMORY, _megabytes(weight), _megabytes(floor), (weight - floor) / 1e6, 35, "MB")
+    for what, size, most in ((WORKER, max(sizes), 25), (MEMORY, sum(sizes), 35)):
+        yield Row(what, _megabytes(size), _megabytes(floor), (size - floor) / 1e6, most, "MB")
 
 
 def _against_reference(bench: Bench) -> Iterator[Row]:
