@@ -149,12 +149,14 @@ if TYPE_CHECKING:
     from .python.records import list_models as list_models
     from .python.records import list_plots as list_plots
     from .python.records import list_runs as list_runs
+    from .python.releases import History as History
     from .python.releases import PastRelease as PastRelease
     from .python.releases import gc as gc
     from .python.releases import history as history
     from .python.releases import repair as repair
     from .python.releases import rollback as rollback
     from .python.releases import trust_store as trust_store
+    from .python.reporting import report as report
     from .python.standing import Standing as Standing
     from .python.standing import statuses as statuses
     from .store.findings import Finding as Finding
@@ -174,7 +176,7 @@ __getattr__, __dir__ = lazily(
         "plugin.spec": "hookimpl",
         "python.images": "make_image",
         "plugin.layout": "copy_model lay_out model_files",
-        "python.releases": "PastRelease gc history repair rollback trust_store",
+        "python.releases": "History PastRelease gc history repair rollback trust_store",
         "python.listing": "FoundService list_services",
         "python.live": "LiveDeployment",
         "engine.release.preflight": "Preflight",
@@ -201,6 +203,7 @@ __getattr__, __dir__ = lazily(
         "base.headers": "retry_after",
         "base.process": "Command Finished child_environment run_command",
         "base.reading": "Reads file_stamp",
+        "python.reporting": "report",
         "python.standing": "Standing statuses",
         "store.findings": "Finding",
         "store.garbage": "Garbage",

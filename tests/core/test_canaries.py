@@ -90,6 +90,7 @@ CASES: dict[str, list[str]] = {
     "logs": ["logs"],
     "keys": ["keys"],
     "history": ["history"],
+    "report": ["report", "-o", "report.html"],
     "run": ["run", "list"],
     "model": ["model", "show", "canary:1"],
     "rollback": ["rollback", "1"],
@@ -98,7 +99,7 @@ CASES: dict[str, list[str]] = {
     "store": ["store", "trust", "--yes"],
     "delete": ["delete"],
 }
-AS_JSON = set(COMMANDS) - {"logs", "schema", "completion", "init"}
+AS_JSON = set(COMMANDS) - {"logs", "schema", "completion", "init", "report"}
 
 
 @dataclass

@@ -24,6 +24,7 @@ READING = [
     ["check", SALARY],
     ["history", SALARY],
     ["uri", SALARY],
+    ["report", SALARY],
     ["logs", SALARY],
     ["keys", SALARY],
     ["gc", SALARY],

@@ -29,7 +29,7 @@ COMMANDS = (
     *(("keys",), ("delete",), ("history",), ("rollback",), ("gc",), ("gc", "--yes"), ("repair",), ("repair", "--yes")),
     *(("run", "list"), ("run", "show", "latest"), ("run", "compare", "a", "b"), ("model", "list")),
     *(("model", "show", "sal_model"), ("model", "inspect", "sal_model"), ("image", "build"), ("image", "push")),
-    *(("store", "trust"), ("store", "trust", "--yes"), ("evaluate",), ("list",), ("preflight",)),
+    *(("store", "trust"), ("store", "trust", "--yes"), ("evaluate",), ("list",), ("preflight",), ("report",)),
     *(("plugin", "list"), ("plugin", "show", "local"), ("target", "list"), ("target", "show", "local"), ("schema",)),
 )
 WITHOUT_STORE = {("check",)}  # it reads only the manifest

@@ -30,6 +30,7 @@ COMMANDS = {
     "delete": ("services", "Remove a deployment from its target."),
     "history": ("releases", "List the releases of a service, newest first."),
     "rollback": ("releases", "Roll back to an earlier release; print the scoring URI."),
+    "report": ("reporting", "Write one HTML page about everything in the store."),
     "gc": ("releases", "Remove unused data from the store."),
     "repair": ("releases", "Check the store and repair it."),
     "store": ("stores", "Inspect a store that came from elsewhere, and trust it."),

@@ -34,13 +34,22 @@ class PastRelease(Shown):
     metrics: Mapping[str, Json] = field(default_factory=dict)
 
 
+class History(list[PastRelease]):
+    """Releases, newest first. A notebook shows them as one table."""
+
+    def _repr_html_(self) -> str:
+        from .page import table
+
+        return table([_row(past) for past in self]) or "<p>no releases</p>"
+
+
 def history(
     manifest: str | Path = MANIFEST,
     *,
     targets: Sequence[str] = (),
     store: str | Path | None = None,
     on_event: OnEvent = ignore,
-) -> list[PastRelease]:
+) -> History:
     """The releases of the manifest's service, newest first, on the named targets or on all. No target is queried.
 
     Raises BadInput for a target that the manifest does not have.
@@ -52,7 +61,8 @@ def history(
             if name not in services:
                 raise BadInput(f"the manifest has no target '{name}'", hint=f"its targets are: {', '.join(services)}")
         wanted = {(services[name], name) for name in targets or services}
-        return [_past(opened, found) for found in opened.releases.list() if (found.service, found.target) in wanted]
+        releases = (found for found in opened.releases.list() if (found.service, found.target) in wanted)
+        return History(_past(opened, found) for found in releases)
 
 
 def rollback(
@@ -147,6 +157,11 @@ def trust_store(
     if accept:
         grant_trust(root, os.environ)
     return report(root, os.environ)
+
+
+def _row(past: PastRelease) -> dict[str, object]:
+    names = ("number", "target", "state", "started", "ended", "package_digest", "model", "model_version", "reason")
+    return {**{name: getattr(past.release, name) for name in names}, "run": past.run, "metrics": past.metrics}
 
 
 def _past(store: Store, release: Release) -> PastRelease:
