@@ -7,15 +7,24 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 
 def entry_script() -> Path:
-    """The scoring script from the environment. Its folders are added to `sys.path`."""
+    """The scoring script from the environment. Its folders are added to `sys.path`.
+
+    Its own folder becomes the working directory, as on Azure, so that it can open the files beside it by their names.
+    """
+    for name in {"AML_APP_ROOT", "AZUREML_MODEL_DIR"} & os.environ.keys():
+        os.environ[name] = os.path.abspath(os.environ[name])
     root = Path(os.environ["AML_APP_ROOT"])
     source = root / os.environ.get("AZUREML_SOURCE_DIRECTORY", "")
     sys.path += [str(root), str(source)]
-    return root / os.environ["AZUREML_ENTRY_SCRIPT"]
+    script = root / os.environ["AZUREML_ENTRY_SCRIPT"]
+    with suppress(OSError):  # loading it reports what is wrong
+        os.chdir(script.parent)
+    return script
 
 
 def scoring_timeout(env: Mapping[str, str] = os.environ) -> float:

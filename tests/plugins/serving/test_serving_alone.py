@@ -55,6 +55,12 @@ def test_it_serves_until_it_receives_a_signal_to_end(start: Start, number: signa
     assert process.wait(LIMIT) == 0
 
 
+def test_a_script_opens_the_file_beside_it(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "factor.txt").write_text("7")
+    _process, port = start("def init():\n    pass\n\ndef run(raw_data):\n    return int(open('factor.txt').read())\n")
+    assert eventually(lambda: ask(port), "an answer") == (200, b"7")
+
+
 @pytest.mark.parametrize("fault", ["raise ValueError('no model')", "raise SystemExit(0)"])
 def test_it_ends_if_the_script_cannot_be_started(start: Start, fault: str) -> None:
     process, _port = start(f"def init():\n    {fault}\n\ndef run(raw_data):\n    return 1\n")

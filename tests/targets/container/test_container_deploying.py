@@ -64,10 +64,13 @@ def test_a_malicious_name_is_passed_on_literally(project: Project) -> None:
     assert f"AZUREML_ENTRY_SCRIPT=azureml-app/{script}" in json.loads(environment)
 
 
-def test_a_script_reads_the_files_of_a_folder_in_a_container(project: Project) -> None:
+def test_a_script_reads_the_files_of_a_folder_and_the_file_beside_it(project: Project) -> None:
     manifest, script = project.shell.folder / "lading.yaml", project.shell.folder / "score.py"
-    manifest.write_text(manifest.read_text().replace("file: model.txt", "file: forest"))
-    script.write_text(script.read_text().replace('"model.txt"', '"forest", "parts", "answer.bin"'))
+    text = manifest.read_text().replace("file: model.txt", "file: forest")
+    manifest.write_text(text.replace("package: {", "package: {include: [beside.txt], "))
+    project.shell.write("beside.txt", "7")
+    code = script.read_text().replace('"model.txt"', '"forest", "parts", "answer.bin"')
+    script.write_text(code.replace("pass", "assert open('beside.txt').read() == '7'"))
     project.shell.write("forest/parts/answer.bin", "7")
     project.shell.write("forest/config.json", "{}")
     project.shell("deploy")

@@ -70,8 +70,8 @@ def test_a_release_has_the_folders_of_azure_ml(service: LocalService) -> None:
     finally:
         del os.environ["SECRET"]
     seen = ask(uri_of(service))
-    home = Path(seen["cwd"])
-    assert seen["AML_APP_ROOT"] == str(home)
+    home = Path(seen["AML_APP_ROOT"])
+    assert Path(seen["cwd"]) == (home / seen["AZUREML_ENTRY_SCRIPT"]).parent
     assert seen["AZUREML_MODEL_DIR"] == str(home / "azureml-models" / "sal_model" / "3")
     assert (home / seen["AZUREML_ENTRY_SCRIPT"]).is_file()
     assert (seen["SERVICE_NAME"], seen["MODE"], seen["SECRET"]) == ("salary", "test", None)
