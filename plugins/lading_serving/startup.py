@@ -17,7 +17,7 @@ def entry_script() -> Path:
     Its own folder becomes the working directory, as on Azure, so that it can open the files beside it by their names.
     """
     for name in {"AML_APP_ROOT", "AZUREML_MODEL_DIR"} & os.environ.keys():
-        os.environ[name] = os.path.abspath(os.environ[name])
+        os.environ[name] = str(Path(os.environ[name]).absolute())
     root = Path(os.environ["AML_APP_ROOT"])
     source = root / os.environ.get("AZUREML_SOURCE_DIRECTORY", "")
     sys.path += [str(root), str(source)]
