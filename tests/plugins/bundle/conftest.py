@@ -7,17 +7,16 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from packaging.utils import canonicalize_name
 from tests.hook_kit import MemoryContext
 
 import lading
 from lading import Distribution, ModelVersion, PackageRequest, PackedFiles, RegisterRequest, TrainRequest
+from lading.engine.stages import distributions
 from lading.store import Store
 from lading_bundle import lading_package
 from lading_bundle.options import BundleOptions
@@ -52,11 +51,7 @@ class Packed:
 
 @pytest.fixture(scope="session")
 def installed() -> Mapping[str, Distribution]:
-    found = {
-        canonicalize_name(one.name): Distribution(version=one.version, requires=tuple(one.requires or ()))
-        for one in distributions()
-    }
-    return dict(sorted(found.items()))
+    return distributions.installed()
 
 
 @pytest.fixture(scope="session")

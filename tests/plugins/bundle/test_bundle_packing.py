@@ -175,6 +175,5 @@ def test_the_options_as_a_manifest_checks_them() -> None:
     adapter = TypeAdapter(BundleOptions)
     checked = adapter.validate_json('{"include": ["a"], "environment": {"conda": ["conda-forge::scikit-learn=1.5"]}}')
     assert checked.environment == Environment(conda=("conda-forge::scikit-learn=1.5",))
-    for entry in ("-r other.txt", "numpy\\n-r other.txt", "", " numpy"):
-        with pytest.raises(ValidationError):
-            adapter.validate_json(f'{{"environment": {{"pip": ["{entry}"]}}}}')
+    with pytest.raises(ValidationError):
+        adapter.validate_json('{"environment": {"pip": [""]}}')
