@@ -52,6 +52,8 @@ def judge(
     entries, problems = reading.read(source.written)
     own = [path.stem for path in (*scripts, *([options.scoring_script] if options.scoring_script else []))]
     libraries, unknown = _libraries(origin, own)
+    if source.problems:  # the entries are not complete
+        needs, libraries = [], []
     pins = pin(
         origin,
         entries,

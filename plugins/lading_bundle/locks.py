@@ -28,10 +28,12 @@ def locked(file: Path, option: str, python: str) -> list[Written]:
     if read is None:
         message = f"{file.name} is neither a uv.lock with packages nor a pylock.toml"
         raise Wrong(message, hint="`uv lock` writes one; for others use `requirements`", option=option)
-    return [
-        Written(f"{name}=={version}", option, f"{file.name}:{_line(text, name)}: ")
-        for name, version in read(_Lock(file, text, option, content, python))
-    ]
+    try:
+        pins = list(read(_Lock(file, text, option, content, python)))
+    except (LookupError, TypeError, AttributeError, StopIteration, RuntimeError):
+        message = f"{file.name} is not a lock file of {'pip' if read is _pylock else 'uv'}"
+        raise Wrong(message, hint="lock the project again", option=option) from None
+    return [Written(f"{name}=={version}", option, f"{file.name}:{_line(text, name)}: ") for name, version in pins]
 
 
 class _Lock:

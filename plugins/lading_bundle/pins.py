@@ -64,6 +64,9 @@ def pin(origin: Origin, entries: Iterable[Entry], needs: Iterable[str], *, allow
     """
     problems: list[PackageProblem] = []
     asked = _asked(origin, entries, problems)
+    if locked:
+        problems += _not_locked({entry.name for entry in asked}, needs)
+        needs = ()
     wanted = [*(entry.requirement for entry in asked), *(Requirement(name) for name in needs)]
     chosen = _choose(origin, asked, wanted, problems)
     versions, missing = chosen, set[str]()
@@ -75,6 +78,13 @@ def pin(origin: Origin, entries: Iterable[Entry], needs: Iterable[str], *, allow
     except Wrong as error:
         problems.append(error.problem)
     return Pins(dict(sorted(versions.items())), tuple(sorted(missing)), tuple(problems))
+
+
+def _not_locked(names: set[str], needs: Iterable[str]) -> list[PackageProblem]:
+    lacking = ", ".join(sorted(set(needs) - names))
+    message = f"the lock has no {lacking}, which the model needs"
+    hint = "add it to the project, and lock it again"
+    return [PackageProblem(message=message, hint=hint, option="environment.lock")] if lacking else []
 
 
 def _asked(origin: Origin, entries: Iterable[Entry], problems: list[PackageProblem]) -> list[Entry]:

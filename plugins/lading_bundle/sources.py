@@ -68,35 +68,56 @@ def _read_conda_file(file: Path, found: Source) -> None:
         raise Wrong(f"{file.name}:1: a conda file is a mapping with `dependencies`", option=option)
     for key, value in root.value:
         if key.value not in _CONDA_KEYS:
-            found.problems.append(_misplaced(file, key, option).problem)
+            found.problems.append(_misplaced(file, key).problem)
         elif key.value == "channels":
-            found.channels += [node.value for node in value.value]
+            found.channels += [item.value for item in _texts(file, key.value, value)]
         elif key.value == "dependencies":
             _read_dependencies(file, value, found)
 
 
-def _misplaced(file: Path, key: Any, option: str) -> Wrong:
-    hint = "write them under the target: `env`" if key.value == "variables" else "remove the key"
-    message = f"{file.name}:{key.start_mark.line + 1}: the key {key.value} of a conda file is not used"
-    return Wrong(message, hint=hint, option=option)
-
-
 def _read_dependencies(file: Path, value: Any, found: Source) -> None:
-    import yaml
-
-    for node in value.value:
-        if isinstance(node, yaml.ScalarNode):
-            written = _written_at(file, node, is_conda=True)
-            if conda.is_foreign(name := conda.parts(node.value)[1]) and conda.is_exported(node.value, name):
-                found.left_out.append(name)
-            else:
-                found.written.append(written)
+    for node in _items(file, "dependencies", value):
+        if not isinstance(node.value, list):
+            _read_dependency(file, node, found)
             continue
-        for key, items in node.value:
-            if key.value == "pip" and isinstance(items, yaml.SequenceNode):
-                found.written += [_written_at(file, item, is_conda=False) for item in items.value]
+        for pair in node.value:
+            key, value = pair if isinstance(pair, tuple) else (node, pair)
+            if key.value == "pip":
+                found.written += [_written_at(file, item, is_conda=False) for item in _texts(file, "pip", value)]
             else:
-                found.problems.append(_misplaced(file, key, "environment.conda_file").problem)
+                found.problems.append(_misplaced(file, key).problem)
+
+
+def _read_dependency(file: Path, node: Any, found: Source) -> None:
+    name = conda.parts(node.value)[1]
+    if conda.is_foreign(name) and conda.is_exported(node.value, name):
+        found.left_out.append(name)
+    else:
+        found.written.append(_written_at(file, node, is_conda=True))
+
+
+def _items(file: Path, key: str, node: Any) -> list[Any]:
+    if isinstance(node.value, list) and not any(isinstance(item, tuple) for item in node.value):
+        return node.value
+    place = f"{file.name}:{node.start_mark.line + 1}"
+    raise Wrong(f"{place}: {key} must be a list", option="environment.conda_file")
+
+
+def _texts(file: Path, key: str, node: Any) -> list[Any]:
+    items = _items(file, key, node)
+    for item in items:
+        if not isinstance(item.value, str):
+            raise _misplaced(file, item)
+    return items
+
+
+def _misplaced(file: Path, node: Any) -> Wrong:
+    """The fault of a key that conda files do not have, or of a list or a mapping at the place of a text."""
+    place, option = f"{file.name}:{node.start_mark.line + 1}", "environment.conda_file"
+    if not isinstance(node.value, str):
+        return Wrong(f"{place}: an item must be text, or `pip:` with a list", option=option)
+    hint = "write them under the target: `env`" if node.value == "variables" else "remove the key"
+    return Wrong(f"{place}: the key {node.value} of a conda file is not used", hint=hint, option=option)
 
 
 def _written_at(file: Path, node: Any, *, is_conda: bool) -> Written:

@@ -17,6 +17,7 @@ from tests.hook_kit import MemoryContext
 import lading
 from lading import Distribution, ModelVersion, PackageRequest, PackedFiles, RegisterRequest, TrainRequest
 from lading.engine.stages import distributions
+from lading.engine.stages.expected import imports_of
 from lading.store import Store
 from lading_bundle import lading_package
 from lading_bundle.options import BundleOptions
@@ -97,7 +98,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Packed]:
     def run(model: ModelVersion, **options: Any) -> Packed:
         folder = tmp_path_factory.mktemp("package")
         context = MemoryContext(folder)
-        request = PackageRequest(model=model, options=BundleOptions(**options), folder=folder)
+        imports = imports_of(model.file) if model.file.exists() else ()
+        request = PackageRequest(model=model, options=BundleOptions(**options), folder=folder, imports=imports)
         return Packed(folder, lading_package(request=request, context=context), model, context.warnings)
 
     return run
