@@ -111,9 +111,11 @@ if TYPE_CHECKING:
     from .model.services import NoScoringUri as NoScoringUri
     from .model.services import ScoringUri as ScoringUri
     from .model.stages import ConnectRequest as ConnectRequest
+    from .model.stages import ExpectedModel as ExpectedModel
     from .model.stages import FileContents as FileContents
     from .model.stages import Import as Import
     from .model.stages import InspectRequest as InspectRequest
+    from .model.stages import PackageProblem as PackageProblem
     from .model.stages import PackageRequest as PackageRequest
     from .model.stages import PackedFiles as PackedFiles
     from .model.stages import RegisterRequest as RegisterRequest
@@ -198,8 +200,8 @@ __getattr__, __dir__ = lazily(
         "model.questions": "Keys Logs LogsRequest",
         "model.requirements": "judge_metrics metrics_table",
         "model.services": "GoldenRequest NoScoringUri ScoringUri",
-        "model.stages": "ConnectRequest FileContents Import InspectRequest PackageRequest PackedFiles "
-        "RegisterRequest TrainRequest TrainedModel",
+        "model.stages": "ConnectRequest ExpectedModel FileContents Import InspectRequest PackageProblem PackageRequest "
+        "PackedFiles RegisterRequest TrainRequest TrainedModel",
         "base.headers": "retry_after",
         "base.process": "Command Finished child_environment run_command",
         "base.reading": "Reads file_stamp",

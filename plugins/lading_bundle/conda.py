@@ -28,7 +28,23 @@ _DISTRIBUTIONS = {
     "tensorflow-base": "tensorflow",
     "tensorflow-cpu": "tensorflow",
 }
-_ENTRY = re.compile(r"(?:[\w.\-/]+::)?(?P<name>[A-Za-z0-9][\w.\-]*) *(?P<version>[^\s].*)?")
+# Packages of conda that are not Python distributions. The first group belongs to conda's own Python: `conda env export`
+# lists it, and another Python has its own copies.
+_OF_PYTHON = (
+    "bzip2 ca-certificates ld_impl_linux-64 libexpat libffi libgcc libgcc-ng libnsl libsqlite libstdcxx libstdcxx-ng "
+    "libuuid libxcrypt libzlib ncurses openssl python_abi readline sqlite tk tzdata xz xz-tools zlib"
+)
+_FOREIGN = (
+    "blas c-compiler clang compilers cmake cuda cudatoolkit cudnn curl cxx-compiler ffmpeg fontconfig "
+    "fortran-compiler freetds freetype gcc gdk-pixbuf geos gfortran git glib glpk graphviz gsl gxx hdf5 icu "
+    "intel-openmp jpeg llvm-openmp make mkl mpi mpich msmpi nccl nodejs nomkl openblas openjdk openmp openmpi pandoc "
+    "perl poppler postgresql proj pytorch-cuda pytorch-mutex r-base snappy tbb tesseract unixodbc zeromq zstd"
+)
+_FOREIGN_PREFIXES = ("_", "cuda-", "gcc_", "gxx_", "gfortran_", "lib", "r-", "vs20")
+_PYTHON_LIBS = "libarchive-c libclang libcst libpysal librosa librt libsass libtmux libusb1 libvirt-python"
+_ENTRY = re.compile(
+    r"(?:(?P<channel>[\w.\-/]+)::)?(?P<name>[A-Za-z0-9_][\w.\-]*)(?P<extras>\[[\w.,\- ]*\])? *(?P<version>[^\s].*)?"
+)
 _VERSION = re.compile(r"(?P<fuzzy>=?) *(?P<version>\w[\w.!+]*?)(?P<wild>\.?\*)? *(?P<build>= *[\w.*]+)?")
 
 
@@ -39,7 +55,7 @@ def requirement(entry: str) -> str | None:
     version.
     """
     found = _ENTRY.fullmatch(entry.strip(" "))
-    if found is None:
+    if found is None or found["extras"]:
         return None
     name = _DISTRIBUTIONS.get(found["name"].lower(), found["name"])
     version = _VERSION.fullmatch(found["version"] or "")
@@ -47,3 +63,20 @@ def requirement(entry: str) -> str | None:
         return f"{name} {found['version'] or ''}"
     any_of_these = version["wild"] or (version["fuzzy"] and not version["build"])
     return f"{name}=={version['version']}{'.*' if any_of_these else ''}"
+
+
+def parts(entry: str) -> tuple[str, str]:
+    """The channel of an entry, without a platform, and the package's name. Each is empty if the entry has none."""
+    found = _ENTRY.match(entry.strip(" "))
+    return ((found["channel"] or "").partition("/")[0], found["name"].lower()) if found else ("", "")
+
+
+def is_exported(entry: str, name: str) -> bool:
+    """Whether only `conda env export` writes an entry: it has a build, or it belongs to conda's own Python."""
+    return name in _OF_PYTHON.split() or name.startswith("_") or entry.count("=") - 2 * entry.count("==") == 2
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a package of conda is not a Python distribution."""
+    is_library = name.startswith(_FOREIGN_PREFIXES) and name not in _PYTHON_LIBS.split()
+    return is_library or name in (*_FOREIGN.split(), *_OF_PYTHON.split())

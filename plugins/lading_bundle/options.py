@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from lading import InputPath, Options, Text
 
-Entry = Annotated[str, Text(pattern=r"^[A-Za-z0-9][ -~]*$", max_length=200)]
+if TYPE_CHECKING:
+    from lading import ExpectedModel, PackageProblem
+
+Entry = Annotated[str, Text(min_length=1, max_length=400)]
 
 
 @dataclass(frozen=True)
@@ -15,10 +19,24 @@ class Environment(Options):
     """The packages that scoring imports. Each is pinned, with its requirements, at the version of the training."""
 
     conda: tuple[Entry, ...] = ()
-    """Conda packages, with versions if they matter: `scikit-learn`, `numpy=1.26`, `conda-forge::xgboost`."""
+    """Conda packages, with versions if they matter: `scikit-learn`, `numpy=1.26`, `conda-forge::xgboost`. pip installs
+    them."""
 
     pip: tuple[Entry, ...] = ()
     """Requirements as pip reads them: `pandas`, `azureml-core==1.60.0`."""
+
+    conda_file: InputPath | None = None
+    """A conda file, such as `conda.yml`. Its channels are kept, and pip installs its packages."""
+
+    requirements: InputPath | None = None
+    """A requirements file of pip, such as `requirements.txt`."""
+
+    lock: InputPath | None = None
+    """A lock file, `uv.lock` or `pylock.toml`. The package gets exactly its versions, without those of development."""
+
+    def __post_init__(self) -> None:
+        if self.lock and (self.conda or self.pip or self.conda_file or self.requirements):
+            raise ValueError("lock: it has every version already; remove the other keys of environment")
 
 
 @dataclass(frozen=True)
@@ -37,3 +55,10 @@ class BundleOptions(Options):
 
     allow_version_skew: bool = False
     """Allow a package with another version of scikit-learn than the model was made with."""
+
+    def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:
+        if self.environment is None and self.scoring_script is None:
+            return ()
+        from .judging import expected_problems  # a deploy with nothing to do does not load it
+
+        return expected_problems(self, model)

@@ -13,11 +13,23 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from lading import BadInput, Context, Json, ModelVersion, PackageRequest, PackedFiles, PluginError, Transient
+from lading import (
+    BadInput,
+    Context,
+    ExpectedModel,
+    Json,
+    ModelVersion,
+    PackageRequest,
+    PackedFiles,
+    PluginError,
+    Transient,
+)
 
 from .files import Folder
-from .options import BundleOptions, Environment
-from .pins import SKLEARN, Pins, pin
+from .judging import Judged, judge
+from .options import BundleOptions
+from .pins import SKLEARN, Pins
+from .wrong import failure
 
 _DEFAULT_SCRIPT = Path(__file__).with_name("default_score.py")
 _DEFAULT_NAME = "score.py"
@@ -30,19 +42,47 @@ def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFile
     the model's versions. Raises Transient if a file cannot be read or written.
     """
     options, model = request.options, request.model
-    needs = _needs(options, model)
-    pins = pin(model, options.environment or Environment(), needs, allow_skew=options.allow_version_skew)
-    for name in pins.missing:
-        context.warn(f"{name} is required but was not installed where the model was trained: it is not pinned")
+    judged = judge(options, _expected(request), _needs(options, model), (*options.include, *model.modules))
+    pins = judged.pins
+    for problem in pins.problems:
+        raise failure(problem)
+    _report(judged, context)
     try:
         script = _write_app(request.folder / "azureml-app", options, model)
-        _write_environment(request.folder, model, pins)
+        _write_environment(request.folder, model, judged)
         _write_record(request.folder, model, script, pins)
     except OSError as error:
         raise Transient(f"cannot pack {error.filename}: {error.strerror}") from error
     if model.scoring and not options.scoring_script:
         context.progress("scoring script", f"{script} of the trainer")
     return PackedFiles(scoring_script=script, python=model.python, requirements=pins.requirements)
+
+
+def _expected(request: PackageRequest[BundleOptions]) -> ExpectedModel:
+    model = request.model
+    return ExpectedModel(
+        name=model.name,
+        python=model.python,
+        find_distributions=lambda: model.distributions,
+        framework=model.framework,
+        framework_version=model.framework_version,
+        imports=request.imports,
+    )
+
+
+def _report(judged: Judged, context: Context) -> None:
+    """Report what differs from the environment as it was written."""
+    for name in judged.pins.missing:
+        context.warn(f"{name} is required but was not installed where the model was trained: it is not pinned")
+    others = [name for name in judged.channels if name not in ("conda-forge", "nodefaults")]
+    if others and judged.by_pip:
+        names = ", ".join(judged.by_pip)
+        context.warn(f"pip installs {names}, and not conda from {', '.join(others)}: the channel is only in conda.yml")
+    elif judged.source.is_file and judged.by_pip:
+        context.progress("environment", f"pip installs {', '.join(judged.by_pip)}, which the conda file names")
+    if judged.source.left_out:
+        names = ", ".join(judged.source.left_out)
+        context.progress("environment", f"left out, because they are not Python distributions: {names}")
 
 
 def _needs(options: BundleOptions, model: ModelVersion) -> list[str]:
@@ -109,13 +149,15 @@ def _write_app(folder: Path, options: BundleOptions, model: ModelVersion) -> str
     return script
 
 
-def _write_environment(folder: Path, model: ModelVersion, pins: Pins) -> None:
+def _write_environment(folder: Path, model: ModelVersion, judged: Judged) -> None:
     import yaml
+
+    pins = judged.pins
 
     # pip installs all of them under conda too: a channel may lack the versions that the model was trained with.
     conda = {
         "name": model.name,
-        "channels": ["conda-forge"],
+        "channels": list(judged.channels or ("conda-forge",)),
         "dependencies": [f"python={model.python}", "pip", {"pip": list(pins.requirements)}],
     }
     top = Folder(folder)

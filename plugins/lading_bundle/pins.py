@@ -4,75 +4,111 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import Specifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from lading import BadInput, Distribution, ModelVersion, Refused
+from lading import Distribution, ExpectedModel, PackageProblem
 
-from . import conda
-from .options import Environment
+from .entries import Entry
+from .wrong import Wrong
 
 SKLEARN = "scikit-learn"
-_INSTALLERS = ("pip", "conda")  # not pinned, because they install the rest
+SERVER = "azureml-defaults"  # the targets of Azure add it, and no other target needs it
 _ALLOW = " with `allow_version_skew: true`"
 
 
 @dataclass(frozen=True)
 class Pins:
-    """`versions` by canonical name, sorted. `missing` has their requirements that were not installed either."""
+    """`versions` by canonical name, sorted. `missing` has their requirements that were not installed either.
+
+    `problems` are the entries that cannot be pinned.
+    """
 
     versions: Mapping[str, str]
-    missing: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    problems: tuple[PackageProblem, ...] = ()
 
     @property
     def requirements(self) -> tuple[str, ...]:
         return tuple(f"{name}=={version}" for name, version in self.versions.items())
 
 
-def pin(model: ModelVersion, environment: Environment, needs: Iterable[str], *, allow_skew: bool) -> Pins:
-    """Pin an environment, and the distributions in `needs`, at the versions that the model was trained with.
+@dataclass
+class Origin:
+    """The Python and the distributions that a model is made with."""
 
-    Raises BadInput for an entry that is not a requirement or cannot be pinned. Raises Refused for another Python than
-    the model's, or for another scikit-learn unless `allow_skew`.
+    model: ExpectedModel
+    distributions: Mapping[str, Distribution] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.distributions = self.model.find_distributions()
+
+    @property
+    def python(self) -> str:
+        return self.model.python
+
+    def providers(self, module: str) -> list[str]:
+        """The distributions that a module is imported from, by its name without dots."""
+        return [name for name, found in self.distributions.items() if module in found.modules]
+
+
+def pin(origin: Origin, entries: Iterable[Entry], needs: Iterable[str], *, allow_skew: bool, locked: bool) -> Pins:
+    """Pin an environment, and the distributions in `needs`, at the versions that the model is made with.
+
+    If it is `locked`, its entries are all the pins. A problem is reported for an entry that cannot be pinned, for
+    another Python than the model's, and for another scikit-learn unless `allow_skew`.
     """
-    wanted = [*_asked(environment, model.python), *(Requirement(name) for name in needs)]
-    chosen = _choose(wanted, model)
-    versions, missing = _closure(wanted, chosen, model)
-    if not allow_skew:
-        _refuse_skew(model, versions.get(SKLEARN))
-    return Pins(dict(sorted(versions.items())), tuple(sorted(missing)))
-
-
-def _asked(environment: Environment, python: str) -> list[Requirement]:
-    asked = [_parse(entry, conda.requirement(entry)) for entry in environment.conda]
-    for requirement in asked:
-        if requirement.name == "python":
-            _check_python(requirement, python)
-    asked = [one for one in asked if one.name not in ("python", *_INSTALLERS)]
-    asked += [_parse(entry, entry) for entry in environment.pip]
-    return [one for one in asked if _applies(one, python)]
-
-
-def _parse(entry: str, text: str | None) -> Requirement:
+    problems: list[PackageProblem] = []
+    asked = _asked(origin, entries, problems)
+    if locked:
+        problems += _not_locked({entry.name for entry in asked}, needs)
+        needs = ()
+    wanted = [*(entry.requirement for entry in asked), *(Requirement(name) for name in needs)]
+    chosen = _choose(origin, asked, wanted, problems)
+    versions, missing = chosen, set[str]()
     try:
-        requirement = Requirement(text or "")
-    except InvalidRequirement:
-        raise BadInput(f"environment: {entry!r} is not a requirement", hint="write NAME or NAME==VERSION") from None
-    if requirement.url:
-        raise BadInput(f"environment: {entry!r} names a URL", hint="name a distribution: NAME or NAME==VERSION")
-    return requirement
+        if not locked:
+            versions, missing = _closure(wanted, chosen, origin)
+        if not allow_skew and not problems:
+            problems += _skew(origin.model, versions.get(SKLEARN))
+    except Wrong as error:
+        problems.append(error.problem)
+    return Pins(dict(sorted(versions.items())), tuple(sorted(missing)), tuple(problems))
 
 
-def _check_python(requirement: Requirement, python: str) -> None:
-    if not all(_admits(one, python) for one in requirement.specifier):
-        raise Refused(
-            f"environment: python{requirement.specifier}, but the model was trained with Python {python}",
-            hint=f"write python={python}, or train with the other one",
-        )
+def _not_locked(names: set[str], needs: Iterable[str]) -> list[PackageProblem]:
+    lacking = ", ".join(sorted(set(needs) - names))
+    message = f"the lock has no {lacking}, which the model needs"
+    hint = "add it to the project, and lock it again"
+    return [PackageProblem(message=message, hint=hint, option="environment.lock")] if lacking else []
+
+
+def _asked(origin: Origin, entries: Iterable[Entry], problems: list[PackageProblem]) -> list[Entry]:
+    """The entries that apply to the model's Python, without Python itself and without the server of Azure."""
+    asked = []
+    for entry in entries:
+        if entry.name == "python":
+            problems += _other_python(entry, origin.python)
+        elif _applies(entry.requirement, origin.python) and not _is_left_to_targets(entry, origin):
+            asked.append(entry)
+    return asked
+
+
+def _is_left_to_targets(entry: Entry, origin: Origin) -> bool:
+    is_exact = _exact(entry.requirement.specifier) is not None
+    return entry.name == SERVER and not is_exact and entry.name not in origin.distributions
+
+
+def _other_python(entry: Entry, python: str) -> list[PackageProblem]:
+    asked = entry.requirement.specifier
+    if all(_admits(one, python) for one in asked):
+        return []
+    message = f"python{asked} excludes Python {python}, which the model is trained with"
+    return [entry.written.wrong(message, f"write python={python}, or train with the other one").problem]
 
 
 def _admits(asked: Specifier, python: str) -> bool:
@@ -83,32 +119,45 @@ def _admits(asked: Specifier, python: str) -> bool:
     return Specifier(f"=={minor}.*").contains(python)
 
 
-def _choose(wanted: Iterable[Requirement], model: ModelVersion) -> dict[str, str]:
+def _choose(
+    origin: Origin, asked: Iterable[Entry], wanted: Iterable[Requirement], problems: list[PackageProblem]
+) -> dict[str, str]:
     """The version of each distribution that the environment names."""
     specifiers: dict[str, SpecifierSet] = {}
     for requirement in wanted:
-        name = canonicalize_name(requirement.name)
+        name: str = canonicalize_name(requirement.name)
         specifiers[name] = specifiers.get(name, SpecifierSet()) & requirement.specifier
-    return {name: _version(name, asked, model) for name, asked in specifiers.items()}
+    places = {entry.name: entry for entry in asked}
+    chosen: dict[str, str] = {}
+    for name, specifier in specifiers.items():
+        try:
+            chosen[name] = _version(name, specifier, origin, places.get(name))
+        except Wrong as error:
+            problems.append(error.problem)
+    return chosen
 
 
-def _version(name: str, asked: SpecifierSet, model: ModelVersion) -> str:
-    installed = model.distributions.get(name)
-    recorded = _public(name, installed.version) if installed else None
+def _version(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None) -> str:
+    place, option = (entry.written.place, entry.written.option) if entry else ("", "environment")
+    installed = origin.distributions.get(name)
+    recorded = _public(name, installed.version, place, option) if installed else None
     if recorded and asked.contains(recorded, prereleases=True):
         return recorded
     exact = _exact(asked)
     if exact and asked.contains(exact, prereleases=True):
         return exact
     if recorded is None:
-        raise BadInput(
-            f"environment: {name}{asked} was not installed where the model was trained",
-            hint=f"install it there, or pin it: {name}==VERSION",
+        meant = next(iter(origin.providers(name.replace("-", "_"))), None)
+        raise Wrong(
+            f"{place}{name}{asked} was not installed where the model was trained",
+            hint=f"did you mean {meant}?" if meant else f"install it there, or pin it: {name}==VERSION",
+            option=option,
         )
-    failure = Refused if name == SKLEARN else BadInput
-    raise failure(
-        f"environment: {name}{asked} excludes {recorded}, which the model was trained with",
+    raise Wrong(
+        f"{place}{name}{asked} excludes {recorded}, which the model was trained with",
         hint=f"pin the one version that you want: {name}==VERSION" + (_ALLOW if name == SKLEARN else ""),
+        option=option,
+        refused=name == SKLEARN,
     )
 
 
@@ -118,18 +167,17 @@ def _exact(asked: SpecifierSet) -> str | None:
     return exact.pop() if len(exact) == 1 else None
 
 
-def _public(name: str, version: str) -> str:
+def _public(name: str, version: str, place: str = "", option: str = "environment") -> str:
     """A version without its local label (`+cpu`). The label names a build that the public index does not serve."""
     try:
         return Version(version).public
     except InvalidVersion:
-        raise BadInput(
-            f"{name} has the version {version!r}, which pip cannot install", hint="install a release"
-        ) from None
+        message = f"{place}{name} has the version {version!r}, which pip cannot install"
+        raise Wrong(message, hint="install a release", option=option) from None
 
 
 def _closure(
-    wanted: Iterable[Requirement], chosen: Mapping[str, str], model: ModelVersion
+    wanted: Iterable[Requirement], chosen: Mapping[str, str], origin: Origin
 ) -> tuple[dict[str, str], set[str]]:
     versions, missing = dict(chosen), set[str]()
     seen: set[tuple[str, str]] = set()
@@ -139,13 +187,14 @@ def _closure(
         if (name, extra) in seen:
             continue
         seen.add((name, extra))
-        recorded = model.distributions.get(name)
+        recorded = origin.distributions.get(name)
         if recorded is None:
             if name not in chosen:
                 missing.add(name)
             continue
-        versions.setdefault(name, _public(name, recorded.version))
-        todo += _needs(recorded, extra, model.python)
+        if name not in versions:
+            versions[name] = _public(name, recorded.version)
+        todo += _needs(recorded, extra, origin.python)
     return versions, missing
 
 
@@ -167,14 +216,14 @@ def _applies(requirement: Requirement, python: str, extra: str = "") -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"python_version": python, "extra": extra})
 
 
-def _refuse_skew(model: ModelVersion, pinned: str | None) -> None:
+def _skew(model: ExpectedModel, pinned: str | None) -> list[PackageProblem]:
     made_with = model.framework_version
     if model.framework != SKLEARN or not made_with or pinned is None:
-        return
+        return []
     if Version(pinned) == Version(_public(SKLEARN, made_with)):
-        return
-    raise Refused(
-        f"{model.name} was made with scikit-learn {made_with}, and its package would pin {pinned}",
-        hint=f"install scikit-learn {made_with}; or pin it (`environment: {{pip: [scikit-learn=={made_with}]}}`) with "
-        "`python: isolated` on the target local; or set `allow_version_skew: true` under package",
-    )
+        return []
+    message = f"{model.name} was made with scikit-learn {made_with}, and its package would pin {pinned}"
+    is_release = not Version(made_with).is_devrelease and not Version(made_with).local
+    pin_it = f"or pin it (`environment: {{pip: [scikit-learn=={made_with}]}}`) with `python: isolated` on the target "
+    hint = f"install scikit-learn {made_with}; {pin_it + 'local; ' if is_release else ''}or set "
+    return [PackageProblem(message=message, hint=hint + "`allow_version_skew: true` under package", refused=True)]

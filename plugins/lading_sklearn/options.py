@@ -88,6 +88,13 @@ class SklearnOptions(Options):
         return "a training script chooses its own rows" if self.script else ""
 
     @property
+    def model_imports(self) -> tuple[str, ...] | None:
+        if self.script:
+            return None
+        written = [self.estimator, self.params, *((step.estimator, step.params) for step in self.steps)]
+        return ("sklearn", *sorted(_modules(written) - {"sklearn"}))
+
+    @property
     def nothing_held_out(self) -> str:
         if self.script:
             return "a training script holds out its own rows"
@@ -115,6 +122,17 @@ class SklearnEvaluation(Options):
         from .metrics import unknown_metric  # it imports scikit-learn for a name that it does not know itself
 
         return unknown_metric(name, scripted=isinstance(training, SklearnOptions) and training.script is not None)
+
+
+def _modules(value: Json, *, is_name: bool = True) -> set[str]:
+    """The top-level modules of the estimators in a value: in `{estimator: NAME}`, or a name itself if `is_name`."""
+    if isinstance(value, str):
+        return {value.partition(".")[0]} if is_name else set()
+    if isinstance(value, Mapping):
+        return set().union(*(_modules(item, is_name=key == "estimator") for key, item in value.items()))
+    if isinstance(value, list | tuple):
+        return set().union(*(_modules(item, is_name=is_name) for item in value))
+    return set()
 
 
 def _choose(chosen: list[str]) -> str:

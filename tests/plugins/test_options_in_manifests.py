@@ -194,19 +194,16 @@ def test_valid_options_of_a_package(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
+        ('{environment: {conda: [""]}}', ["4:33: package.environment.conda.0: must have at least 1 characters"]),
         (
-            "{environment: {pip: [-r other.txt]}}",
-            ["4:31: package.environment.pip.0: must be text that matches ^[A-Za-z0-9][ -~]*$"],
-        ),
-        (
-            '{environment: {conda: ["a\\nb"]}}',
-            ["4:33: package.environment.conda.0: must be text that matches ^[A-Za-z0-9][ -~]*$"],
+            "{environment: {lock: score.py, pip: [a]}}",
+            ["4:31: package.environment.lock: it has every version already; remove the other keys of environment"],
         ),
         ("{environment: {apt: [a]}}", ["4:25: package.environment.apt: unknown key"]),
         ("{environment: {pip: a}}", ['4:30: package.environment.pip: expected a list, found "a"']),
         (
-            f"{{environment: {{pip: [{'a' * 201}]}}}}",
-            ["4:31: package.environment.pip.0: must have at most 200 characters"],
+            f"{{environment: {{pip: [{'a' * 401}]}}}}",
+            ["4:31: package.environment.pip.0: must have at most 400 characters"],
         ),
         ("{include: [nowhere]}", ["4:21: package.include.0: no such file or directory: {folder}/nowhere"]),
         ("{scoring_script: 1}", ['4:27: package.scoring_script: expected text, found 1: quote it, "1"']),

@@ -16,7 +16,7 @@ from . import references
 from .blocks import BLOCKS, BlockKind, Shape
 from .records import DEFAULT_TARGET, Path_, SectionRef
 from .source import decode, read_bytes
-from .values import holds, listing, mapping
+from .values import holds, listing, mapping, path_to
 from .words import SERVICE_NAME
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ class Draft:
         from .document import load
 
         return load(compose(decode(self._data, str(self.file)), str(self.file)), str(self.file))
+
+    def problem(self, block: Path_, option: str, message: str) -> Problem:
+        """A problem of an option, which is a path in its block with dots between its parts."""
+        return self.document.problem((*block, *path_to(self.block(block), option)), message)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -89,9 +89,11 @@ if TYPE_CHECKING:
     from .services import NoScoringUri as NoScoringUri
     from .services import ScoringUri as ScoringUri
     from .stages import ConnectRequest as ConnectRequest
+    from .stages import ExpectedModel as ExpectedModel
     from .stages import FileContents as FileContents
     from .stages import Import as Import
     from .stages import InspectRequest as InspectRequest
+    from .stages import PackageProblem as PackageProblem
     from .stages import PackageRequest as PackageRequest
     from .stages import PackedFiles as PackedFiles
     from .stages import RegisterRequest as RegisterRequest
@@ -117,7 +119,7 @@ __getattr__, __dir__ = lazily(
         "questions": "Keys Logs LogsRequest",
         "requirements": "judge_metrics metrics_table",
         "services": "GoldenRequest NoScoringUri ScoringUri",
-        "stages": "ConnectRequest FileContents Import InspectRequest PackageRequest PackedFiles "
-        "RegisterRequest TrainRequest TrainedModel",
+        "stages": "ConnectRequest ExpectedModel FileContents Import InspectRequest PackageProblem PackageRequest "
+        "PackedFiles RegisterRequest TrainRequest TrainedModel",
     },
 )

@@ -6,7 +6,7 @@ pydantic's protocol (`__get_pydantic_core_schema__`), which is called only when 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from .environments import Installs
+    from .stages import ExpectedModel, PackageProblem
 else:
     from typing import TypeVar
 
@@ -69,6 +70,21 @@ class Options:
         Empty if it may have it. `training` is None for a finished model.
         """
         return ""
+
+    @property
+    def model_imports(self) -> tuple[str, ...] | None:
+        """For a trainer's options: the modules that loading the model will import, without dots: `sklearn`.
+
+        None if only the training shows them.
+        """
+        return None
+
+    def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:  # noqa: ARG002 - for subclasses
+        """For a packager's options: why no package can be made of a model like this one. Empty if nothing is known.
+
+        `check`, `plan` and each training ask it first, so that no training is wasted. It must not use the network.
+        """
+        return ()
 
     @property
     def installs(self) -> Installs | None:

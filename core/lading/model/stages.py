@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
@@ -77,6 +77,11 @@ class FileContents:
     complete: bool
     files: Mapping[str, FileContents] = field(default_factory=dict)
     is_pickle: bool = True
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The top-level modules of the imports."""
+        return tuple(sorted({found.module.partition(".")[0] for found in self.imports}))
 
     @property
     def dangerous(self) -> tuple[Import, ...]:
@@ -162,11 +167,45 @@ class RegisterRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class PackageRequest(Generic[OptionsT_co]):
-    """`folder` is empty; the packager writes `azureml-app/` and the environment files into it."""
+    """`folder` is empty; the packager writes `azureml-app/` and the environment files into it.
+
+    `imports` are the modules that loading the model imports, without dots: `sklearn`, `xgboost`. It is empty for a
+    model that is not a pickle.
+    """
 
     model: ModelVersion
     options: OptionsT_co
     folder: Path
+    imports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedModel:
+    """The facts about a model that are known before it is made, for `Options.package_problems`.
+
+    `python` and `distributions` are those of this machine if the model has yet to be trained. `imports` is None if only
+    the training shows it; `framework` and its version are then empty.
+    """
+
+    name: str
+    python: str
+    find_distributions: Callable[[], Mapping[str, Distribution]]
+    framework: str = ""
+    framework_version: str = ""
+    imports: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageProblem:
+    """A reason why a package cannot be made, and the next step. `refused` is True if a safety rule stops it.
+
+    `option` is the option of the packager that it is about, as in `BadInput`. It is reported at its line and column.
+    """
+
+    message: str
+    hint: str = ""
+    option: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

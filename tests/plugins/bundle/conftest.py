@@ -7,17 +7,17 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from packaging.utils import canonicalize_name
 from tests.hook_kit import MemoryContext
 
 import lading
 from lading import Distribution, ModelVersion, PackageRequest, PackedFiles, RegisterRequest, TrainRequest
+from lading.engine.stages import distributions
+from lading.engine.stages.expected import imports_of
 from lading.store import Store
 from lading_bundle import lading_package
 from lading_bundle.options import BundleOptions
@@ -52,11 +52,7 @@ class Packed:
 
 @pytest.fixture(scope="session")
 def installed() -> Mapping[str, Distribution]:
-    found = {
-        canonicalize_name(one.name): Distribution(version=one.version, requires=tuple(one.requires or ()))
-        for one in distributions()
-    }
-    return dict(sorted(found.items()))
+    return distributions.installed()
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +98,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Packed]:
     def run(model: ModelVersion, **options: Any) -> Packed:
         folder = tmp_path_factory.mktemp("package")
         context = MemoryContext(folder)
-        request = PackageRequest(model=model, options=BundleOptions(**options), folder=folder)
+        imports = imports_of(model.file) if model.file.exists() else ()
+        request = PackageRequest(model=model, options=BundleOptions(**options), folder=folder, imports=imports)
         return Packed(folder, lading_package(request=request, context=context), model, context.warnings)
 
     return run

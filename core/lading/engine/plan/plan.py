@@ -106,6 +106,8 @@ def _making(session: Session, stage: Making[Any, Any], upstream: Any, waits: str
         return left
     stage_inputs = stage.inputs(session, upstream)
     output = None if waits else stage.find(session, stage_inputs, upstream)
+    if output is None:
+        stage.judge(session, upstream)
     planned = _planned(session, stage_inputs, found=output is not None, outputs=stage.planned(output), waits=waits)
     return _with_connections(planned, stage.elsewhere, stage.lacking(session, output)), output
 

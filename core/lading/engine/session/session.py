@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ... import model
 from ...errors import BadInput, ManifestError, OutcomeUnknown, PluginError, Transient
 from ...manifest import Draft, Manifest, Path_, Section, parse, read_bytes
-from ...manifest.values import path_to
 from ...store import Store, find_project
 from .binding import Plugins, bind_manifest, retiring
 from .context import HookContext
@@ -112,14 +111,13 @@ class Session:
 
     def at_line(self, path: Path_, message: str) -> str:
         """The message with its position in the manifest."""
-        return str(self._draft().document.problem(path, message))
+        return str(self.draft().document.problem(path, message))
 
     def at_option(self, block: Path_, option: str, message: str) -> str:
         """The message with its position in the manifest. `option` is a path in the block, with dots."""
-        draft = self._draft()
-        return str(draft.document.problem((*block, *path_to(draft.block(block), option)), message))
+        return str(self.draft().problem(block, option, message))
 
-    def _draft(self) -> Draft:
+    def draft(self) -> Draft:
         """The manifest with the positions of its values."""
         return parse(self.order.file, read_bytes(self.order.file), self.order.environ)
 

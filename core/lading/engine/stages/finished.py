@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from ... import model
 from ..._version import __version__
-from ...manifest import DEFAULT_PLUGINS
-from ...model.description import Role
-from ...plugin.bound import BoundPlugin, bind
 from ...store.reuse import INSPECTED
 from ...store.tree import check_part
 from . import cache_keys as keys
 from .admission import Loading, admit
+from .expected import inspector, judge_package
 from .trained import Trained, keep_trained
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ def inspected(session: Session) -> Trained:
     made = _describe(session, file)
     loading = Loading.of(made)
     admit(session.manifest, loading, file.name)
+    judge_package(session, made=made)
     trained = known or keep_trained(session, made, None)
     session.store.reuse.put_all([(key, INSPECTED, trained.output()), (loading_key, _LOADING, loading.output())])
     return trained
@@ -60,12 +59,18 @@ def admit_received(session: Session, file: Path, sha256: str) -> None:
     admit(session.manifest, loading, file.name)
 
 
-def check_finished(manifest: Manifest) -> None:
-    """Raise Refused if a manifest names a finished model and does not trust it. No store is needed."""
+def check_finished(manifest: Manifest) -> model.TrainedModel | None:
+    """Describe the finished model of a manifest, if it names one. No store is needed.
+
+    Raises Refused if the manifest does not trust it.
+    """
     file = manifest.register.file
-    if file is not None:
-        check_part(str(file), file.name)
-        admit(manifest, Loading.of(_trainer().inspect(model.InspectRequest(file=file))), file.name)
+    if file is None:
+        return None
+    check_part(str(file), file.name)
+    made = inspector().inspect(model.InspectRequest(file=file))
+    admit(manifest, Loading.of(made), file.name)
+    return made
 
 
 def _found(session: Session) -> tuple[Path, str, Trained | None]:
@@ -84,9 +89,5 @@ def _loading_key(name: str, sha256: str) -> str:
 
 
 def _describe(session: Session, file: Path) -> model.TrainedModel:
-    trainer, request = _trainer(), model.InspectRequest(file=file)
-    return session.run_hook(trainer, "lading_inspect", lambda: trainer.inspect(request), end=session.end())
-
-
-def _trainer() -> BoundPlugin:
-    return bind(Role.TRAIN, DEFAULT_PLUGINS[Role.TRAIN])
+    plugin, request = inspector(), model.InspectRequest(file=file)
+    return session.run_hook(plugin, "lading_inspect", lambda: plugin.inspect(request), end=session.end())

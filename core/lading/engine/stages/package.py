@@ -37,15 +37,24 @@ class _Package(Making["ModelVersion", "Package"]):
         return session.store.packages.get(known, upstream) if known else None
 
     def run(self, session: Session, upstream: ModelVersion) -> Package:
+        from .expected import imports_of
+
         section, end = _section(session), session.end()
         plugin = session.plugin(section)
         with session.store.scratch() as scratch:
             folder = scratch / "packed"
             folder.mkdir(mode=0o700)
-            request = model.PackageRequest(model=upstream, options=section.options, folder=folder)
+            request = model.PackageRequest(
+                model=upstream, options=section.options, folder=folder, imports=imports_of(upstream.file)
+            )
             context = session.context(scratch, stage=self.name, end=end)
             packed = session.run_hook(plugin, "lading_package", lambda: plugin.package(request, context), end=end)
             return session.store.packages.put(folder, packed, upstream)
+
+    def judge(self, session: Session, upstream: ModelVersion | None) -> None:
+        from .expected import judge_package
+
+        judge_package(session, upstream)
 
     def record(self, output: Package) -> Json:
         return output.digest

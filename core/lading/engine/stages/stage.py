@@ -50,6 +50,9 @@ class Making(Stage, ABC, Generic[Upstream, Output]):
     def find(self, session: Session, stage_inputs: keys.Inputs, upstream: Upstream) -> Output | None:
         """The earlier output with the same inputs."""
 
+    def judge(self, session: Session, upstream: Upstream | None) -> None:
+        """Raise BadInput or Refused if it is known that the stage will fail. `upstream` may be unknown."""
+
     @abstractmethod
     def run(self, session: Session, upstream: Upstream) -> Output:
         """Produce the output."""

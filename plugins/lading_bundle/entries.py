@@ -1,0 +1,130 @@
+"""The entries of an environment: each is read as a requirement, or reported at its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from lading import PackageProblem
+
+from . import conda
+from .names import wrong_name
+from .wrong import Wrong
+
+_INSTALLERS = ("pip", "conda")  # not pinned, because they install the rest
+_WAY_OUT = "write NAME or NAME==VERSION"
+_ADDRESS = re.compile(r"://|^(git|hg|svn|bzr)\+|^file:|^(\.{0,2}|~)/|^\.|\\|\.(whl|zip|tar\.gz|tar\.bz2|conda)$")
+_SECRETS = re.compile(r"(?<=://)[^/\s@]*@|\?.*")  # a password or a token of an address
+_SINGLE_EQUALS = re.compile(r"([A-Za-z0-9][\w.\-]*) *=(?!=) *([\w.]+)")
+_COMMENT = re.compile(r"(^|\s)#.*")
+
+
+@dataclass(frozen=True)
+class Written:
+    """The text of an entry. `option` is its place in the block, and `place` its line in a file."""
+
+    text: str
+    option: str
+    place: str = ""
+    is_conda: bool = False
+
+    def wrong(self, message: str, hint: str) -> Wrong:
+        """The failure of an entry, at its place."""
+        return Wrong(f"{self.place}{message}", hint=hint, option=self.option)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A requirement, and the text that it was read from. `channel` is conda's, if the text names one."""
+
+    requirement: Requirement
+    written: Written
+    channel: str = ""
+
+    @property
+    def name(self) -> str:
+        return canonicalize_name(self.requirement.name)
+
+
+def read(written: Iterable[Written]) -> tuple[list[Entry], list[PackageProblem]]:
+    """Read entries as requirements. Returns those that can be read, and the problems of the others."""
+    entries: list[Entry] = []
+    problems: list[PackageProblem] = []
+    for one in written:
+        try:
+            entries += _conda(one) if one.is_conda else _pip(one)
+        except Wrong as error:
+            problems.append(error.problem)
+    return entries, problems
+
+
+def _conda(written: Written) -> Iterator[Entry]:
+    text = _without_comment(written)
+    channel, name = conda.parts(text)
+    if name in _INSTALLERS:
+        return
+    if conda.is_foreign(name):
+        message = f"{name} is not a Python distribution, so pip cannot install it"
+        raise written.wrong(message, "remove the entry; if scoring needs it, use a base image that has it")
+    requirement = _parsed(written, text, conda.requirement)
+    if requirement.name != "python":
+        _check_name(written, requirement)
+    yield Entry(requirement, written, channel)
+
+
+def _pip(written: Written) -> Iterator[Entry]:
+    requirement = _parsed(written, _without_comment(written), lambda text: text)
+    _check_name(written, requirement)
+    yield Entry(requirement, written)
+
+
+def _without_comment(written: Written) -> str:
+    text = _COMMENT.sub("", written.text).strip(" ")
+    if not text:
+        raise written.wrong(f"{written.text!r} is not a requirement", "remove the entry")
+    return text
+
+
+def _parsed(written: Written, text: str, read_: Callable[[str], str | None]) -> Requirement:
+    shown = _SECRETS.sub("", text)
+    if text.startswith("-"):
+        raise written.wrong(f"{shown!r} is not a requirement, but an option of pip", _option_hint(text))
+    if _is_address(text):
+        message = f"{shown!r} is an address, and a package has only released versions"
+        raise written.wrong(message, "publish it to a package index and write NAME==VERSION, or use `include`")
+    try:
+        return Requirement(read_(text) or "")
+    except InvalidRequirement:
+        raise written.wrong(f"{shown!r} is not a requirement", _hint(text)) from None
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is an address or a path: alone, or after a name and `@`. A marker may hold any text."""
+    name, at, address = text.partition(";")[0].partition("@")
+    return bool(_ADDRESS.search(text.partition(";")[0].strip(" "))) or bool(at and address and name.strip(" "))
+
+
+def _option_hint(text: str) -> str:
+    option = re.split("[ =]", text)[0]
+    if option in ("-r", "--requirement", "-c", "--constraint"):
+        return "name the file: `environment: {requirements: FILE}`"
+    if option in ("-e", "--editable"):
+        return "publish it to a package index and write NAME==VERSION, or use `include`"
+    return "name package indexes under the image or the target, and here only distributions"
+
+
+def _hint(text: str) -> str:
+    """The way out of an entry that is not valid. Conda's `=` in a list of pip is a frequent slip."""
+    slip = _SINGLE_EQUALS.fullmatch(text)
+    return f"write {slip[1]}=={slip[2]}.*" if slip else _WAY_OUT
+
+
+def _check_name(written: Written, requirement: Requirement) -> None:
+    """Raise Wrong for a name that pip cannot install."""
+    if wrong := wrong_name(canonicalize_name(requirement.name)):
+        message, _semicolon, hint = wrong.partition("; ")
+        raise written.wrong(message, hint)

@@ -1,0 +1,140 @@
+"""Judge the environment and the scoring script of a package, before and after its model is made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lading import ExpectedModel, PackageProblem
+
+from . import entries as reading
+from .imports import Imported, imports_of
+from .names import meant
+from .options import BundleOptions, Environment
+from .pins import SERVER, SKLEARN, Origin, Pins, pin
+from .sources import Source, read_source
+from .wrong import Wrong
+
+_OF_SERVER = ("azureml", "inference_schema")  # modules that come with the server of Azure
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The pins of a package with all problems, and the source of its environment.
+
+    `by_pip` are the conda packages that pip installs, and `channels` those of the environment.
+    """
+
+    pins: Pins
+    source: Source
+    channels: tuple[str, ...] = ()
+    by_pip: tuple[str, ...] = ()
+
+
+def expected_problems(options: BundleOptions, model: ExpectedModel) -> Sequence[PackageProblem]:
+    """The problems that are known before the model is made."""
+    needs = _expected_needs(options, model)
+    return judge(options, model, needs or (), scripts=options.include, closed=needs is not None).pins.problems
+
+
+def judge(
+    options: BundleOptions, model: ExpectedModel, needs: Iterable[str], scripts: Iterable[Path], *, closed: bool = True
+) -> Judged:
+    """Pin an environment, and the distributions in `needs` and those that the model imports.
+
+    `scripts` are the files and folders that the package has beside the scoring script. The imports of the script are
+    compared with the pins if these are `closed`: if nothing is pinned later.
+    """
+    environment, origin = options.environment or Environment(), Origin(model)
+    source = read_source(environment, model.python)
+    entries, problems = reading.read(source.written)
+    own = [path.stem for path in (*scripts, *([options.scoring_script] if options.scoring_script else []))]
+    libraries, unknown = _libraries(origin, own)
+    if source.problems:  # the entries are not complete
+        needs, libraries = [], []
+    pins = pin(
+        origin,
+        entries,
+        [*needs, *libraries],
+        allow_skew=options.allow_version_skew,
+        locked=environment.lock is not None,
+    )
+    problems = [*source.problems, *problems, *pins.problems]
+    if closed and not problems:
+        problems += _missing_imports(options, origin, pins, scripts, {entry.name for entry in entries})
+    return Judged(
+        replace(pins, missing=(*pins.missing, *unknown), problems=tuple(problems)),
+        source,
+        channels=tuple(dict.fromkeys((*(e.channel for e in entries if e.channel), *source.channels))),
+        by_pip=tuple(dict.fromkeys(e.name for e in entries if e.written.is_conda and e.name != "python")),
+    )
+
+
+def _expected_needs(options: BundleOptions, model: ExpectedModel) -> list[str] | None:
+    """The distributions that are pinned without being named. None if only the training shows them."""
+    if options.environment is not None or not options.scoring_script:
+        return []
+    if model.imports is None:
+        return None
+    return [SKLEARN] if "sklearn" in model.imports else []
+
+
+def _libraries(origin: Origin, own: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The distributions that loading the model imports, and the modules that no distribution provides."""
+    if not any(found.modules for found in origin.distributions.values()):
+        return [], []  # a record of an earlier version
+    imported = set(origin.model.imports or ()) - set(own) - sys.stdlib_module_names - {"?", "__main__", "__builtin__"}
+    provided = {module: origin.providers(module) for module in sorted(imported)}
+    known = [names[0] for names in provided.values() if names]
+    return known, [module for module, names in provided.items() if not names and module.isidentifier()]
+
+
+def _missing_imports(
+    options: BundleOptions, origin: Origin, pins: Pins, beside: Iterable[Path], asked: set[str]
+) -> list[PackageProblem]:
+    """The imports of the manifest's scoring script that its package will not have."""
+    script = options.scoring_script
+    if script is None or not any(found.modules for found in origin.distributions.values()):
+        return []
+    try:
+        found = imports_of(script, beside)
+    except Wrong as error:
+        return [error.problem]
+    first = {imported.top: imported for imported in reversed(found)}
+    is_opaque = not pins.versions.keys() <= origin.distributions.keys()  # a pin whose modules are not known
+    has_server = SERVER in asked
+    return [
+        _missing(options, origin, imported, script)
+        for top, imported in sorted(first.items(), key=lambda item: item[1].line)
+        if not _has(origin, pins, top, is_opaque=is_opaque) and not (has_server and top in _OF_SERVER)
+    ]
+
+
+def _has(origin: Origin, pins: Pins, module: str, *, is_opaque: bool) -> bool:
+    """Whether the pins may provide a module."""
+    providers = origin.providers(module)
+    if any(name in pins.versions for name in providers):
+        return True
+    return is_opaque and (not providers or _guess(origin, module) in pins.versions)
+
+
+def _missing(options: BundleOptions, origin: Origin, imported: Imported, script: Path) -> PackageProblem:
+    if file := _beside(script, imported.top):
+        message = f"{imported}, which is not in the package"
+        return PackageProblem(message=message, hint=f"add `{file.name}` to include", option="scoring_script")
+    option = "environment" if options.environment else "scoring_script"
+    message = f"{imported}, which package.environment does not have"
+    return PackageProblem(message=message, hint=f"add `{_guess(origin, imported.top)}`", option=option)
+
+
+def _beside(script: Path, module: str) -> Path | None:
+    """The project's own module of a name, beside the script."""
+    places = (script.with_name(f"{module}.py"), script.with_name(module))
+    return next((place for place in places if place.suffix or place.is_dir() if place.exists()), None)
+
+
+def _guess(origin: Origin, module: str) -> str:
+    """The distribution that a module is imported from, as far as it is known here."""
+    return next(iter(origin.providers(module)), None) or meant(module) or module

@@ -1,0 +1,162 @@
+"""The sources of an environment: the lists of the manifest, a conda file, a requirements file or a lock file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lading import PackageProblem
+
+from . import conda
+from .entries import Written
+from .locks import locked
+from .options import Environment
+from .wrong import Wrong
+
+_HASH = re.compile(r"\s--hash[= ]\S+")
+_NESTED = re.compile(r"(?:-r|--requirement)[= ]*(?P<file>[^\s-].*)")
+_CONDA_KEYS = ("name", "channels", "dependencies", "prefix", "platforms")
+
+
+@dataclass
+class Source:
+    """The entries of an environment as written, its conda channels, and the problems of its files.
+
+    `left_out` are packages that only conda's own Python needs. `is_file` is whether conda's entries are from a file.
+    """
+
+    written: list[Written] = field(default_factory=list)
+    channels: list[str] = field(default_factory=list)
+    problems: list[PackageProblem] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    is_file: bool = False
+
+
+def read_source(environment: Environment, python: str) -> Source:
+    """Read the lists and the files of an environment, for a Python such as `3.11`."""
+    found = Source(is_file=environment.conda_file is not None)
+    for key, texts in (("conda", environment.conda), ("pip", environment.pip)):
+        options = (f"environment.{key}.{index}" for index in range(len(texts)))
+        found.written += [
+            Written(text, option, is_conda=key == "conda") for text, option in zip(texts, options, strict=True)
+        ]
+    try:
+        if environment.conda_file:
+            _read_conda_file(environment.conda_file, found)
+        if environment.requirements:
+            found.written += _requirements(environment.requirements, ())
+        if environment.lock:
+            found.written += locked(environment.lock, "environment.lock", python)
+    except Wrong as error:
+        found.problems.append(error.problem)
+    return found
+
+
+def _read_conda_file(file: Path, found: Source) -> None:
+    import yaml
+
+    option = "environment.conda_file"
+    try:
+        root = yaml.compose(_text(file, option), yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Wrong(f"{file.name}:{line}: {error.problem}", option=option) from None
+    if not isinstance(root, yaml.MappingNode):
+        raise Wrong(f"{file.name}:1: a conda file is a mapping with `dependencies`", option=option)
+    for key, value in root.value:
+        if key.value not in _CONDA_KEYS:
+            found.problems.append(_misplaced(file, key).problem)
+        elif key.value == "channels":
+            found.channels += [item.value for item in _texts(file, key.value, value)]
+        elif key.value == "dependencies":
+            _read_dependencies(file, value, found)
+
+
+def _read_dependencies(file: Path, value: Any, found: Source) -> None:
+    for node in _items(file, "dependencies", value):
+        if not isinstance(node.value, list):
+            _read_dependency(file, node, found)
+            continue
+        for pair in node.value:
+            key, value = pair if isinstance(pair, tuple) else (node, pair)
+            if key.value == "pip":
+                found.written += [_written_at(file, item, is_conda=False) for item in _texts(file, "pip", value)]
+            else:
+                found.problems.append(_misplaced(file, key).problem)
+
+
+def _read_dependency(file: Path, node: Any, found: Source) -> None:
+    name = conda.parts(node.value)[1]
+    if conda.is_foreign(name) and conda.is_exported(node.value, name):
+        found.left_out.append(name)
+    else:
+        found.written.append(_written_at(file, node, is_conda=True))
+
+
+def _items(file: Path, key: str, node: Any) -> list[Any]:
+    if isinstance(node.value, list) and not any(isinstance(item, tuple) for item in node.value):
+        return node.value
+    place = f"{file.name}:{node.start_mark.line + 1}"
+    raise Wrong(f"{place}: {key} must be a list", option="environment.conda_file")
+
+
+def _texts(file: Path, key: str, node: Any) -> list[Any]:
+    items = _items(file, key, node)
+    for item in items:
+        if not isinstance(item.value, str):
+            raise _misplaced(file, item)
+    return items
+
+
+def _misplaced(file: Path, node: Any) -> Wrong:
+    """The fault of a key that conda files do not have, or of a list or a mapping at the place of a text."""
+    place, option = f"{file.name}:{node.start_mark.line + 1}", "environment.conda_file"
+    if not isinstance(node.value, str):
+        return Wrong(f"{place}: an item must be text, or `pip:` with a list", option=option)
+    hint = "write them under the target: `env`" if node.value == "variables" else "remove the key"
+    return Wrong(f"{place}: the key {node.value} of a conda file is not used", hint=hint, option=option)
+
+
+def _written_at(file: Path, node: Any, *, is_conda: bool) -> Written:
+    place = f"{file.name}:{node.start_mark.line + 1}: "
+    return Written(str(node.value), "environment.conda_file", place, is_conda)
+
+
+def _requirements(file: Path, outer: tuple[Path, ...]) -> Iterator[Written]:
+    """The lines of a requirements file and of the files that it names."""
+    option = "environment.requirements"
+    for number, line in _lines(_text(file, option)):
+        place = f"{file.name}:{number}: "
+        nested = _NESTED.fullmatch(line)
+        if nested is None:
+            yield Written(_HASH.sub("", line), option, place)
+            continue
+        inner = file.parent / nested["file"].strip()
+        if inner in (*outer, file) or not inner.is_file():
+            why = "names itself" if inner.is_file() else "does not exist"
+            raise Wrong(f"{place}{inner.name} {why}", hint="correct the line", option=option)
+        yield from _requirements(inner, (*outer, file))
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a requirements file with their numbers. A backslash at its end joins a line with the next one."""
+    joined, first = "", 0
+    for number, line in enumerate([*text.splitlines(), ""], start=1):
+        first = first if joined else number
+        joined += re.sub(r"(^|\s)#.*", "", line)
+        if joined.endswith("\\"):
+            joined = joined[:-1] + " "
+        else:
+            if joined.strip():
+                yield first, joined.strip()
+            joined = ""
+
+
+def _text(file: Path, option: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Wrong(f"{file.name} cannot be read: {error}", option=option) from None

@@ -1,0 +1,227 @@
+"""Environments and the imports of scoring scripts, judged by `check`, `plan` and `deploy` before any training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.conftest import Shell
+
+import lading
+from lading_bundle.imports import imports_of
+
+MANIFEST = """\
+version: 1
+name: svc
+train: {{data: d.csv, features: [x], label: y, estimator: {estimator}}}
+package:
+  {package}
+"""
+LINEAR = "sklearn.linear_model.LinearRegression"
+PYTHON = ".".join(map(str, __import__("sys").version_info[:2]))
+
+
+def found(folder: Path, package: str, *, estimator: str = LINEAR, **files: str) -> list[str]:
+    """The problems of a manifest, each as `line:column: path: message`. `score_py` is the text of `score.py`."""
+    (folder / "d.csv").write_text("x,y\n1,2\n2,4\n3,6\n")
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    file = folder / "lading.yaml"
+    file.write_text(MANIFEST.format(estimator=estimator, package=package))
+    try:
+        lading.check(file)
+    except lading.ManifestError as error:
+        return [str(problem).removeprefix(f"{file}:") for problem in error.problems]
+    return []
+
+
+PUBLISH = "publish it to a package index and write NAME==VERSION, or use `include`"
+ADDRESS = "is an address, and a package has only released versions"
+NOT_PYTHON = (
+    "is not a Python distribution, so pip cannot install it; remove the entry; "
+    "if scoring needs it, use a base image that has it"
+)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("git+https://git.example/tool.git@v1", f"'git+https://git.example/tool.git@v1' {ADDRESS}; {PUBLISH}"),
+        ("git+https://me:s3cret@git.example/a", f"'git+https://git.example/a' {ADDRESS}; {PUBLISH}"),
+        ("tool @ https://example.org/tool-1-py3-none-any.whl?t=s3cret", f"'tool @ https://example.org/tool-1-py3-"
+         f"none-any.whl' {ADDRESS}; {PUBLISH}"),
+        ("file:///srv/tool.whl", f"'file:///srv/tool.whl' {ADDRESS}; {PUBLISH}"),
+        ("./tool", f"'./tool' {ADDRESS}; {PUBLISH}"),
+        ("wheels/tool-1-py3-none-any.whl", f"'wheels/tool-1-py3-none-any.whl' {ADDRESS}; {PUBLISH}"),
+        ("-e ./tool", "'-e ./tool' is not a requirement, but an option of pip; publish it to a package index and "
+         "write NAME==VERSION, or use `include`"),
+        ("-r more.txt", "'-r more.txt' is not a requirement, but an option of pip; name the file: "
+         "`environment: {requirements: FILE}`"),
+        ("--index-url https://u:p@i.example", "'--index-url https://i.example' is not a requirement, but an option of "
+         "pip; name package indexes under the image or the target, and here only distributions"),
+        ("numpy=1.26", "'numpy=1.26' is not a requirement; write numpy==1.26.*"),
+        ("numpy 1.26", "'numpy 1.26' is not a requirement; write NAME or NAME==VERSION"),
+        ("numpy; python_versoin > '3'", "\"numpy; python_versoin > '3'\" is not a requirement; "
+         "write NAME or NAME==VERSION"),
+        ("# numpy", "'# numpy' is not a requirement; remove the entry"),
+        ("sklearn", "sklearn cannot be installed under this name; did you mean scikit-learn?"),
+        ("sklearn==0.0", "sklearn cannot be installed under this name; did you mean scikit-learn?"),
+        ("PIL", "pil cannot be installed under this name; did you mean pillow?"),
+        ("pytorch", "pytorch cannot be installed under this name; did you mean torch?"),
+        ("python==3.8", "python is part of every package; remove the entry"),
+        ("json", "json is part of Python; remove the entry"),
+        ("no-such-thing", "no-such-thing was not installed where the model was trained; install it there, or pin it: "
+         "no-such-thing==VERSION"),
+        ("google_auth_nowhere>=2", "google-auth-nowhere>=2 was not installed where the model was trained; install it "
+         "there, or pin it: google-auth-nowhere==VERSION"),
+    ],
+)  # fmt: skip
+def test_an_entry_of_pip_is_judged_at_its_place(tmp_path: Path, entry: str, message: str) -> None:
+    package = "environment: {pip: [numpy, " + json.dumps(entry) + "]}"
+    assert found(tmp_path, package) == [f"5:30: package.environment.pip.1: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("python=3.8", f"python==3.8.* excludes Python {PYTHON}, which the model is trained with; write "
+         f"python={PYTHON}, or train with the other one"),
+        ("libgomp", f"libgomp {NOT_PYTHON}"),
+        ("openmpi=4.1", f"openmpi {NOT_PYTHON}"),
+        ("conda-forge::cudatoolkit", f"cudatoolkit {NOT_PYTHON}"),
+        ("_openmp_mutex", f"_openmp_mutex {NOT_PYTHON}"),
+        ("sklearn", "sklearn cannot be installed under this name; did you mean scikit-learn?"),
+        ("numpy[version='>=1.2']", "\"numpy[version='>=1.2']\" is not a requirement; write NAME or NAME==VERSION"),
+        ("numpy 1|2", "'numpy 1|2' is not a requirement; write NAME or NAME==VERSION"),
+        ("https://conda.example/linux-64/numpy-1.conda", f"'https://conda.example/linux-64/numpy-1.conda' {ADDRESS}; "
+         f"{PUBLISH}"),
+    ],
+)  # fmt: skip
+def test_an_entry_of_conda_is_judged_at_its_place(tmp_path: Path, entry: str, message: str) -> None:
+    package = "environment: {conda: [" + json.dumps(entry) + "]}"
+    assert found(tmp_path, package) == [f"5:25: package.environment.conda.0: {message}"]
+
+
+def test_all_entries_are_judged_at_once(tmp_path: Path) -> None:
+    package = "environment: {conda: [libgomp, python=2], pip: [sklearn, ./a, numpy<1]}"
+    places = [line.split(": ")[1] for line in found(tmp_path, package)]
+    assert places == [
+        "package.environment.conda.0",
+        "package.environment.pip.0",
+        "package.environment.pip.1",
+        "package.environment.conda.1",
+        "package.environment.pip.2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        "{pip: [numpy]}",
+        "{pip: ['numpy  # for arrays', 'scikit-learn']}",
+        "{pip: ['tomli==2.0.1; python_version < \"3.11\"']}",
+        "{pip: [azureml-defaults, 'azureml-defaults>=1.0.45', numpy]}",
+        "{conda: ['numpy  # arrays', pip, 'conda-forge/linux-64::scikit-learn']}",
+        "{pip: [other==1.0]}",
+    ],
+)
+def test_an_environment_that_can_be_packaged(tmp_path: Path, environment: str) -> None:
+    assert found(tmp_path, f"environment: {environment}") == []
+
+
+def test_another_scikit_learn_is_refused_before_the_training(tmp_path: Path) -> None:
+    with pytest.raises(lading.Refused, match=r"lading\.yaml:5:23: package\.environment\.pip\.0: scikit-learn<1 excl"):
+        found(tmp_path, "environment: {pip: [scikit-learn<1]}")
+    assert found(tmp_path, "allow_version_skew: true\n  environment: {pip: [scikit-learn==1.4.2]}") == []
+
+
+SCORE = "import json\nimport joblib, numpy as np\n{line}\n\ndef init(): pass\ndef run(raw_data): return []\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "imported", "add"),
+    [
+        ("import requests", "requests", "add `requests`"),
+        ("import requests.adapters as a", "requests.adapters", "add `requests`"),
+        ("from yaml import safe_load", "yaml", "add `pyyaml`"),
+        ("import cv2", "cv2", "add `opencv-python`"),
+        ("def helper(): import requests", "requests", "add `requests`"),
+        ("try: import requests\nexcept KeyError: pass", "requests", "add `requests`"),
+        ("import helper", "helper", "add `helper.py` to include"),
+    ],
+)
+def test_an_import_that_the_environment_lacks(tmp_path: Path, line: str, imported: str, add: str) -> None:
+    script = SCORE.format(line=line)
+    package = "scoring_script: score.py\n  environment: {pip: [scikit-learn]}"
+    place = "5:19: package.scoring_script" if imported == "helper" else "6:3: package.environment"
+    lacks = "is not in the package" if imported == "helper" else "package.environment does not have"
+    assert found(tmp_path, package, score_py=script, helper_py="") == [
+        f"{place}: score.py:3 imports {imported}, which {lacks}; {add}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "try: import requests\nexcept ImportError: requests = None",
+        "try: import requests\nexcept (ValueError, ModuleNotFoundError): import httpx",
+        "try: import requests\nexcept: pass",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING: import requests",
+        "import typing\nif typing.TYPE_CHECKING:\n    from requests import Session",
+        "import contextlib\nwith contextlib.suppress(ImportError): import requests",
+        "import sys\nif sys.version_info < (3, 8): import importlib_metadata",
+        "if __name__ == '__main__': import requests",
+        "from importlib.util import find_spec\nif find_spec('requests'): import requests",
+        "from azureml.contrib.services.aml_request import rawhttp",
+        "import scipy, threadpoolctl, xml.etree",
+        "import score",
+    ],
+)
+def test_an_import_that_is_guarded_or_there(tmp_path: Path, line: str) -> None:
+    script = SCORE.format(line=line)
+    assert found(tmp_path, "scoring_script: score.py\n  environment: {pip: [scikit-learn]}", score_py=script) == []
+
+
+def test_the_imports_of_included_modules_are_compared_too(tmp_path: Path) -> None:
+    package = "scoring_script: score.py\n  include: [helper.py]\n  environment: {pip: [scikit-learn]}"
+    problems = found(tmp_path, package, score_py="import helper\n", helper_py="import os\nimport requests\n")
+    assert problems == [
+        "7:3: package.environment: helper.py:2 imports requests, which package.environment does not have; "
+        "add `requests`"
+    ]
+
+
+def test_without_an_environment_the_libraries_of_the_estimator_are_there(tmp_path: Path) -> None:
+    package = "scoring_script: score.py"
+    assert found(tmp_path, package, score_py="import sklearn, numpy, yaml\n", estimator="yaml.Loader") == []
+    assert found(tmp_path, package, score_py="import numpy\nimport yaml\n") == [
+        "5:19: package.scoring_script: score.py:2 imports yaml, which package.environment does not have; add `pyyaml`"
+    ]
+
+
+def test_a_script_that_is_not_python(tmp_path: Path) -> None:
+    assert found(tmp_path, "scoring_script: score.py", score_py="import json\ndef init(:\n") == [
+        "5:19: package.scoring_script: score.py:2 cannot be read as Python: invalid syntax"
+    ]
+
+
+def test_modules_that_import_each_other_are_read_once(tmp_path: Path) -> None:
+    script, helper = tmp_path / "score.py", tmp_path / "helper.py"
+    script.write_text("import helper\nfrom . import sibling\n")
+    helper.write_text("import score\nimport attrs\n")
+    assert [str(found) for found in imports_of(script, [helper])] == ["helper.py:2 imports attrs"]
+
+
+@pytest.fixture
+def site(shell: Shell) -> Shell:
+    shell.write("d.csv", "x,y\n1,2\n2,4\n3,6\n")
+    shell.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package="environment: {pip: [numpy, sklearn]}"))
+    return shell
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "train", "deploy"])
+def test_every_command_reports_an_entry_before_it_trains(site: Shell, command: str) -> None:
+    done = site(command, code=2)
+    assert "lading.yaml:5:30: package.environment.pip.1: sklearn cannot be installed under this name" in done.err
+    assert "train: started" not in done.err
