@@ -24,7 +24,13 @@ from azureml.contrib.services.aml_response import AMLResponse
 
 NUMBERS = {int, float}
 WORDS = {bool: "a boolean", dict: "an object", float: "a number", int: "a number", list: "a list", str: "a string"}
-TYPES: dict[str, set[type]] = {"number": NUMBERS, "text": {str}, "value": {bool, str, *NUMBERS}}
+TYPES: dict[str, set[type]] = {
+    "number": NUMBERS,
+    "boolean": {bool, *NUMBERS},
+    "text": {str},
+    "value": {bool, str, *NUMBERS},
+}
+KINDS = {"object": "value", "bool": "boolean"}  # of a column, by its type at the training
 FORMS = ("data", "input_data", "dataframe_split", "dataframe_records", "instances")
 METHODS = ("predict", "predict_proba", "decision_function")
 
@@ -61,17 +67,20 @@ class Table(NamedTuple):
 
 
 class Columns:
-    """The columns that a model takes. `frame` is pandas' type if the model takes a data frame."""
+    """The columns that a model takes. `pandas` is the module if the model takes a data frame or a series."""
 
-    def __init__(self, model: Any, recorded: list[dict[str, str]]) -> None:
-        remembered = [str(name) for name in getattr(model, "feature_names_in_", ())]
-        dtypes = {column["name"]: column["dtype"] for column in recorded}
-        self.names = list(dtypes) or remembered
-        self.is_text = hasattr(first_step(model), "build_analyzer")
+    def __init__(self, model: Any, recorded: list[dict[str, str]], schema: dict[str, Any]) -> None:
+        remembered = {str(name): "object" for name in getattr(model, "feature_names_in_", ())}
+        dtypes = {column["name"]: column["dtype"] for column in recorded} or remembered
+        self.names = list(dtypes)
+        self.is_text = schema.get("is_text") or hasattr(first_step(model), "build_analyzer")
         self.width = 1 if self.is_text else len(self.names) or getattr(model, "n_features_in_", 0)
-        kinds = ["value" if dtypes.get(name, "object") == "object" else "number" for name in self.names]
-        self.frame = data_frame() if not self.is_text and ("value" in kinds or not self.width) else None
-        self.kinds = kinds if self.frame else ["text" if self.is_text else "number"] * self.width
+        kinds = [KINDS.get(dtype, "number") for dtype in dtypes.values()]
+        framed = schema.get("is_framed") or (not self.is_text and ("value" in kinds or not self.width))
+        self.pandas = pandas() if framed else None
+        self.kinds = ["text"] if self.is_text else kinds or ["number"] * self.width
+        if not self.pandas:  # an array holds numbers
+            self.kinds = ["number" if kind == "value" else kind for kind in self.kinds]
 
     def fitted(self, table: Table) -> Table:
         """The rows as lists in the order of the model's columns. Raises BadData if they do not fit."""
@@ -94,7 +103,7 @@ class Columns:
         """The names of a request, in the order of the model. Raises BadData if they are not those of the model."""
         if self.names:
             check_names(given, self.names, place)
-        elif not given or not (self.frame or (self.is_text and len(given) == 1)):
+        elif not given or (len(given) > 1 if self.is_text else not self.pandas):
             raise BadData(f"{place}: the model does not know columns by name: send each row as a list, [[1, 2]]")
         return self.names or given
 
@@ -102,15 +111,16 @@ class Columns:
         """The rows as the model takes them: texts, a data frame, or a numeric array of shape (rows, columns)."""
         if self.is_text:
             table.check()
-            return [row[0] for row in table.rows]
+            texts = [row[0] for row in table.rows]
+            return self.pandas.Series(texts) if self.pandas else texts
         cells = list(chain.from_iterable(table.rows))
         types = set(map(type, cells))
         matrix = finite(cells, (len(table.rows), -1)) if types <= NUMBERS else None
-        if not self.frame or not table.names:
+        if not self.pandas or not table.names:
             return matrix if matrix is not None else table.check() or np.array(table.rows, dtype=float)
         if matrix is not None and len(types) == 1:
-            return self.frame(np.asfortranarray(matrix), columns=table.names, copy=False)
-        return self.frame(dict(table.arrays()))
+            return self.pandas.DataFrame(np.asfortranarray(matrix), columns=table.names, copy=False)
+        return self.pandas.DataFrame(dict(table.arrays()))
 
 
 class Scorer:
@@ -123,7 +133,7 @@ class Scorer:
         """Read `scoring.json` beside this script, and the model that it names."""
         package = json.loads(Path(__file__).with_name("scoring.json").read_text(encoding="utf-8"))
         self.model = load_model(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]), package.get("trusted"))
-        self.columns = Columns(self.model, package["columns"])
+        self.columns = Columns(self.model, package["columns"], package.get("schema") or {})
         self.method, self.output = package.get("method", "predict"), package.get("output", "probabilities")
         self.check_method(self.method)
 
@@ -177,13 +187,13 @@ def first_step(model: Any) -> Any:
     return found.steps[0][1] if getattr(found, "steps", None) else found
 
 
-def data_frame() -> Any:
-    """The type of pandas. None without pandas: then the model gets an array, in the order of its columns."""
+def pandas() -> Any:
+    """The module. None if it is not installed: then the model gets an array, in the order of its columns."""
     try:
-        from pandas import DataFrame
+        import pandas
     except ImportError:
         return None
-    return DataFrame
+    return pandas
 
 
 def finite(values: list[Any], shape: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from lading import InputPath, Options, Text
 
 Entry = Annotated[str, Text(pattern=r"^[A-Za-z0-9][ -~]*$", max_length=200)]
+
+OWN_SCRIPT = "a scoring script of your own calls the model itself"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,24 @@ class BundleOptions(Options):
     include: tuple[InputPath, ...] = ()
     """Additional files and folders for the scoring script, placed beside it under their own names."""
 
+    method: Literal["predict", "predict_proba", "decision_function"] = "predict"
+    """The method of the model that answers, unless a request names another one."""
+
+    output: Literal["classes", "probabilities", "records"] = "probabilities"
+    """The form of the answer of `predict_proba` to one row: the most probable class, a list of probabilities in the
+    order of the model's classes, or an object with the probability of each class."""
+
     environment: Environment | None = None
     """The packages that scoring imports; by default those that the model's framework needs."""
 
     allow_version_skew: bool = False
     """Allow a package with another version of scikit-learn than the model was made with."""
+
+    def __post_init__(self) -> None:
+        if self.scoring_script and self.answers_otherwise:
+            raise ValueError(f"{self.answers_otherwise}: {OWN_SCRIPT}")
+
+    @property
+    def answers_otherwise(self) -> str:
+        """The option that changes the answers of the default script. Empty if none does."""
+        return next((name for name in ("method", "output") if getattr(self, name) != getattr(type(self), name)), "")

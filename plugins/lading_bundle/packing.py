@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from lading import BadInput, Context, Json, ModelVersion, PackageRequest, PackedFiles, PluginError, Transient
 
 from .files import Folder
-from .options import BundleOptions, Environment
+from .options import OWN_SCRIPT, BundleOptions, Environment
 from .pins import SKLEARN, Pins, pin
 
 _DEFAULT_SCRIPT = Path(__file__).with_name("default_score.py")
@@ -30,6 +30,8 @@ def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFile
     the model's versions. Raises Transient if a file cannot be read or written.
     """
     options, model = request.options, request.model
+    if model.scoring and options.answers_otherwise:
+        raise BadInput(f"{options.answers_otherwise}: {OWN_SCRIPT}", option=options.answers_otherwise)
     needs = _needs(options, model)
     pins = pin(model, options.environment or Environment(), needs, allow_skew=options.allow_version_skew)
     for name in pins.missing:
@@ -61,8 +63,8 @@ def _needs(options: BundleOptions, model: ModelVersion) -> list[str]:
             f"{model.file_name} is not a scikit-learn model, so the default scoring script cannot serve it",
             hint="name a scoring_script under package",
         )
-    has_text = any(column.dtype == "object" for column in model.columns)
-    return [SKLEARN, *(["pandas"] if has_text else []), *(["skops"] if _is_skops(model) else [])]
+    is_framed = any(column.dtype == "object" for column in model.columns) or (model.schema and model.schema.is_framed)
+    return [SKLEARN, *(["pandas"] if is_framed else []), *(["skops"] if _is_skops(model) else [])]
 
 
 def _own_script(options: BundleOptions, model: ModelVersion) -> Path | None:
@@ -101,12 +103,22 @@ def _write_app(folder: Path, options: BundleOptions, model: ModelVersion) -> str
     else:
         script = _DEFAULT_NAME
         app.add_file(_DEFAULT_SCRIPT, script)
-        record = {"model_file": model.file_name, "columns": _columns(model)}
-        trusted = {"trusted": _untrusted(model)} if _is_skops(model) else {}
-        app.add_text(_json({**record, **trusted}), "scoring.json")
+        app.add_text(_json(_scoring(options, model)), "scoring.json")
     for path in (*options.include, *model.modules):
         app.add(path)
     return script
+
+
+def _scoring(options: BundleOptions, model: ModelVersion) -> dict[str, Json]:
+    """What the default script reads: the model, what it takes and gives, and the form of its answers."""
+    return {
+        "model_file": model.file_name,
+        "columns": _columns(model),
+        **({"trusted": _untrusted(model)} if _is_skops(model) else {}),
+        **({"schema": asdict(model.schema)} if model.schema else {}),
+        "method": options.method,
+        "output": options.output,
+    }
 
 
 def _write_environment(folder: Path, model: ModelVersion, pins: Pins) -> None:
@@ -138,6 +150,7 @@ def _write_record(folder: Path, model: ModelVersion, script: str, pins: Pins) ->
             "framework_version": model.framework_version,
             "columns": _columns(model),
             "label": asdict(model.label) if model.label else None,
+            **({"schema": asdict(model.schema)} if model.schema else {}),
         },
         "python": model.python,
         "requirements": pins.requirements,

@@ -22,6 +22,7 @@ from sklearn.svm import LinearSVC
 from tests.plugins.bundle.conftest import Packed
 
 from lading import ModelVersion
+from lading_bundle.options import BundleOptions
 
 Run = Callable[..., Any]
 
@@ -175,3 +176,24 @@ def test_another_method_by_request(serve: Run) -> None:
     margins = LinearSVC(random_state=0).fit(FRAME.to_numpy(), [0, 0, 1, 1])
     answer = serve(margins)({"data": rows, "method": "decision_function"})
     assert answer == margins.decision_function(rows).tolist()
+
+
+def test_the_manifest_chooses_the_method_and_the_form_of_its_answer(serve: Run) -> None:
+    rows = [[1, 2], [4, 3]]
+    high, low = FOREST.predict_proba(rows).T.tolist()
+    assert serve(FOREST, method="predict_proba")({"data": rows}) == FOREST.predict_proba(rows).tolist()
+    records = serve(FOREST, method="predict_proba", output="records")
+    assert records({"data": rows}) == [{"high": h, "low": one} for h, one in zip(high, low, strict=True)]
+    assert records({"data": rows, "method": "predict"}) == ["low", "high"]
+    assert serve(FOREST, method="predict_proba", output="classes")({"data": rows}) == ["low", "high"]
+    two = RandomForestClassifier(5, random_state=0).fit(FRAME.to_numpy(), [["a", 1], ["a", 0], ["b", 1], ["b", 0]])
+    answer = serve(two, method="predict_proba", output="records")({"data": rows})
+    assert [[list(each) for each in row] for row in answer] == [[["a", "b"], ["0", "1"]]] * 2
+    with pytest.raises(ValueError, match=r"method: predict is expected, not \"predict_proba\""):
+        serve(AGE, method="predict_proba")
+
+
+def test_a_scoring_script_of_the_user_has_no_method(tmp_path: Path) -> None:
+    for option in ({"method": "predict_proba"}, {"output": "records"}):
+        with pytest.raises(ValueError, match="a scoring script of your own calls the model itself"):
+            BundleOptions(scoring_script=tmp_path / "score.py", **option)  # type: ignore[arg-type]
