@@ -18,7 +18,7 @@ import click
 import lading
 from lading import Options
 from lading.cli.commands import lading as command_line
-from lading.manifest import REFERENCE, NoWorseThan, Register, options_schema
+from lading.manifest import REFERENCE, NoWorseThan, Register, RegisterSchema, options_schema
 from lading.manifest.core import Core, EvaluateBlock, ImageBlock, Recorded, Sample, TargetBlock
 from lading.plugin.bound import BoundPlugin
 from lading.plugin.discovery import GROUPS, installed
@@ -30,6 +30,7 @@ CORE: dict[str, type[Options]] = {
     "`evaluate`": EvaluateBlock,
     "`evaluate.no_worse_than`": NoWorseThan,
     "`register`": Register,
+    "`register.schema`": RegisterSchema,
     "Each of `package.samples`": Sample,
     "`package.samples`, recorded": Recorded,
     "`image`": ImageBlock,

@@ -107,6 +107,10 @@ if TYPE_CHECKING:
     from .model.records import TrackedRun as TrackedRun
     from .model.requirements import judge_metrics as judge_metrics
     from .model.requirements import metrics_table as metrics_table
+    from .model.schema import Schema as Schema
+    from .model.schema import SchemaColumn as SchemaColumn
+    from .model.schema import SchemaKind as SchemaKind
+    from .model.schema import SchemaOutput as SchemaOutput
     from .model.services import GoldenRequest as GoldenRequest
     from .model.services import NoScoringUri as NoScoringUri
     from .model.services import ScoringUri as ScoringUri
@@ -199,6 +203,7 @@ __getattr__, __dir__ = lazily(
         "ModelVersion Package Release Run Shown State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",
         "model.requirements": "judge_metrics metrics_table",
+        "model.schema": "Schema SchemaColumn SchemaKind SchemaOutput",
         "model.services": "GoldenRequest NoScoringUri ScoringUri",
         "model.stages": "ConnectRequest ExpectedModel FileContents Import InspectRequest PackageProblem PackageRequest "
         "PackedFiles RegisterRequest TrainRequest TrainedModel",

@@ -1,95 +1,175 @@
-"""Score a scikit-learn model: `{"data": [[1, 2], ...]}`, or rows by name, `{"data": [{"x": 1, "y": 2}, ...]}`.
+"""Score a scikit-learn model. The rows of a request have one of these forms:
 
-The answer is the list of predictions. Wrong data in a request is answered with 400 and a message.
+    {"data": [[1, 2], ...]}                            {"data": [{"x": 1, "y": 2}, ...]}
+    {"columns": ["x", "y"], "data": [[1, 2], ...]}     {"data": ["a text", ...]} for a model of one text
+
+The keys `input_data`, `dataframe_split`, `dataframe_records` and `instances` hold the same rows. `"method"` beside them
+asks for `predict_proba` or `decision_function`. The answer is a list with one item per row. Wrong data in a request is
+answered with 400 and a message.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 from azureml.contrib.services.aml_response import AMLResponse
 
 NUMBERS = {int, float}
-KINDS = {bool: "a boolean", dict: "an object", float: "a number", int: "a number", list: "a list", str: "a string"}
+WORDS = {bool: "a boolean", dict: "an object", float: "a number", int: "a number", list: "a list", str: "a string"}
+TYPES: dict[str, set[type]] = {
+    "number": NUMBERS,
+    "boolean": {bool, *NUMBERS},
+    "text": {str},
+    "value": {bool, str, *NUMBERS},
+}
+KINDS = {"object": "value", "bool": "boolean"}  # of a column, by its type at the training
+FORMS = ("data", "input_data", "dataframe_split", "dataframe_records", "instances")
+METHODS = ("predict", "predict_proba", "decision_function")
 
 
 class BadData(ValueError):
     """An error in a request's data."""
 
 
+class Table(NamedTuple):
+    """The rows of a request, under the key `place`. The names of its columns are None if they are not given."""
+
+    rows: Any
+    place: str
+    method: str
+    names: list[str] | None = None
+    kinds: Sequence[str] = ()
+
+    def check(self, *, nulls: bool = True) -> None:
+        """Raise BadData for the first cell that is not of the kind of its column."""
+        for row, cells in enumerate(self.rows):
+            for column, (cell, kind) in enumerate(zip(cells, self.kinds, strict=True)):
+                if not (nulls and cell is None) and (wrong := problem(cell, kind)):
+                    name = f"column {self.names[column]}, " if self.names else ""
+                    raise BadData(f"{self.place}[{row}][{column}] {wrong} ({name}value {shown(cell)})")
+
+    def arrays(self) -> Iterator[tuple[str, Any]]:
+        """Each column as an array, with NaN for null. Raises BadData for a cell that is not of the column's kind."""
+        for name, kind, *cells in zip(self.names or (), self.kinds, *self.rows, strict=True):
+            types = set(map(type, cells))
+            array = finite(cells, -1) if types <= NUMBERS <= TYPES[kind] else None
+            if array is None and not (types == {str} and kind == "value"):  # most columns need no look at each cell
+                self.check()
+            yield name, filled(cells, types, kind) if array is None else array
+
+
+class Columns:
+    """The columns that a model takes. `pandas` is the module if the model takes a data frame or a series."""
+
+    def __init__(self, model: Any, recorded: list[dict[str, str]], schema: dict[str, Any]) -> None:
+        remembered = {str(name): "object" for name in getattr(model, "feature_names_in_", ())}
+        dtypes = {column["name"]: column["dtype"] for column in recorded} or remembered
+        self.names = list(dtypes)
+        self.is_text = schema.get("is_text") or hasattr(first_step(model), "build_analyzer")
+        self.width = 1 if self.is_text else len(self.names) or getattr(model, "n_features_in_", 0)
+        kinds = [KINDS.get(dtype, "number") for dtype in dtypes.values()]
+        framed = schema.get("is_framed") or (not self.is_text and ("value" in kinds or not self.width))
+        self.pandas = pandas() if framed else None
+        self.kinds = ["text"] if self.is_text else kinds or ["number"] * self.width
+        if not self.pandas:  # an array holds numbers
+            self.kinds = ["number" if kind == "value" else kind for kind in self.kinds]
+
+    def fitted(self, table: Table) -> Table:
+        """The rows as lists in the order of the model's columns. Raises BadData if they do not fit."""
+        rows, place, given = table.rows, table.place, table.names
+        if not isinstance(rows, list) or not rows:
+            raise BadData(f"{place}: a list of rows is expected, such as [[1, 2]]")
+        if given is None and isinstance(rows[0], dict):
+            names = self._ordered(list(rows[0]), f"{place}[0]")
+            rows = by_name(rows, names, place)
+        else:
+            rows = [[row] if isinstance(row, str) else row for row in rows] if self.is_text else rows
+            names = self.names if given is None else self._ordered(given, place)
+            check_shape(rows, self.width or len(names), place)
+            if given is not None and given != names:
+                rows = picked(rows, [given.index(name) for name in names])
+        kinds = self.kinds or ["value" if names else "number"] * len(rows[0])
+        return Table(rows, place, table.method, names, kinds)
+
+    def _ordered(self, given: list[str], place: str) -> list[str]:
+        """The names of a request, in the order of the model. Raises BadData if they are not those of the model."""
+        if self.names:
+            check_names(given, self.names, place)
+        elif not given or (len(given) > 1 if self.is_text else not self.pandas):
+            raise BadData(f"{place}: the model does not know columns by name: send each row as a list, [[1, 2]]")
+        return self.names or given
+
+    def inputs(self, table: Table) -> Any:
+        """The rows as the model takes them: texts, a data frame, or a numeric array of shape (rows, columns)."""
+        if self.is_text:
+            table.check()
+            texts = [row[0] for row in table.rows]
+            return self.pandas.Series(texts) if self.pandas else texts
+        cells = list(chain.from_iterable(table.rows))
+        types = set(map(type, cells))
+        matrix = finite(cells, (len(table.rows), -1)) if types <= NUMBERS else None
+        if not self.pandas or not table.names:
+            return matrix if matrix is not None else table.check() or np.array(table.rows, dtype=float)
+        if matrix is not None and len(types) == 1:
+            return self.pandas.DataFrame(np.asfortranarray(matrix), columns=table.names, copy=False)
+        return self.pandas.DataFrame(dict(table.arrays()))
+
+
 class Scorer:
-    """A model and its columns. `width` is None if the model does not give their number."""
+    """A model, and the columns that it takes."""
 
     model: Any
-    names: list[str]
-    width: int | None
-    text: set[str]
-    frame: Any = None
+    columns: Columns
 
     def load(self) -> None:
         """Read `scoring.json` beside this script, and the model that it names."""
         package = json.loads(Path(__file__).with_name("scoring.json").read_text(encoding="utf-8"))
         self.model = load_model(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]), package.get("trusted"))
-        remembered = [str(name) for name in getattr(self.model, "feature_names_in_", ())]
-        self.names = [column["name"] for column in package["columns"]] or remembered
-        self.width = len(self.names) or getattr(self.model, "n_features_in_", None)
-        dtypes = {column["name"]: column["dtype"] for column in package["columns"]}
-        self.text = {name for name in self.names if dtypes.get(name, "object") == "object"}
-        if self.text:
-            import pandas as pd
+        self.columns = Columns(self.model, package["columns"], package.get("schema") or {})
+        self.method, self.output = package.get("method", "predict"), package.get("output", "probabilities")
+        self.check_method(self.method)
 
-            self.frame = pd.DataFrame
+    def check_method(self, method: Any) -> None:
+        """Raise BadData if the model does not have the method."""
+        if method not in METHODS or not hasattr(self.model, method):
+            known = [name for name in METHODS if hasattr(self.model, name)]
+            raise BadData(f"method: {' or '.join(known)} is expected, not {shown(method)}")
 
-    def predict(self, rows: Any) -> Any:
-        """The predictions for a list of rows. Raises ValueError for data that the model cannot take."""
-        if not isinstance(rows, list) or not rows:
-            raise BadData("data: a list of rows is expected, such as [[1, 2]]")
-        if isinstance(rows[0], dict):
-            rows = [self._by_name(number, row) for number, row in enumerate(rows)]
-        self._check_shape(rows)
-        answers = np.asarray(self.model.predict(self._frame(rows) if self.text else self._matrix(rows)))
-        if answers.dtype.kind == "f" and not np.isfinite(answers).all():
-            raise BadData("data: the model has no finite answer to these values")
-        return answers.tolist()
+    def answer(self, table: Table) -> Any:
+        """The answers to the rows of a request. Raises ValueError for data that the model cannot take."""
+        if table.method != self.method:
+            self.check_method(table.method)
+        table, call = self.columns.fitted(table), getattr(self.model, table.method)
+        inputs = self.columns.inputs(table)
+        try:
+            return self._formed(call(inputs), table)
+        except (AttributeError, LookupError, TypeError) as error:
+            if self.columns.width:  # else only the model itself can say which columns it lacks
+                raise
+            raise BadData(f"{table.place}: the model does not take these columns: {error}") from None
+        except ValueError as error:
+            if isinstance(error, BadData) or "nan" in str(error).lower():
+                table.check(nulls=False)
+            raise error if isinstance(error, BadData) else located(error, call, inputs, table) from None
 
-    def _by_name(self, number: int, row: Any) -> list[Any]:
-        if not isinstance(row, dict) or row.keys() != set(self.names):
-            raise BadData(f"data[{number}]: an object with {', '.join(self.names) or 'no names'} is expected")
-        return [row[name] for name in self.names]
-
-    def _check_shape(self, rows: list[Any]) -> None:
-        width = self.width or (len(rows[0]) if isinstance(rows[0], list) else 1)
-        if set(map(type, rows)) == {list} and set(map(len, rows)) == {width}:
-            return
-        for number, row in enumerate(rows):
-            if not isinstance(row, list):
-                raise BadData(f"data[{number}] is {kind(row)}, not a list of values")
-            if len(row) != width:
-                raise BadData(f"data[{number}] has {len(row)} values, not {width}")
-
-    def _matrix(self, rows: list[list[Any]]) -> Any:
-        """The rows as a numeric array. Values are checked one by one only if something is wrong."""
-        matrix = np.array(rows) if set(map(type, chain.from_iterable(rows))) <= NUMBERS else None
-        if matrix is None or matrix.dtype.kind not in "if" or not np.isfinite(matrix).all():
-            for number, row in enumerate(rows):
-                check_numbers(row, [f"data[{number}][{place}]" for place in range(len(row))])
-        return matrix
-
-    def _frame(self, rows: list[list[Any]]) -> Any:
-        """The rows as a data frame. Columns that were text, or whose type is unknown, become text."""
-        columns = {}
-        for name, *cells in zip(self.names, *rows, strict=True):
-            is_text = name in self.text and str in map(type, cells)
-            numbers = [cell for cell in cells if not isinstance(cell, str)] if is_text else cells
-            check_numbers(numbers, [f"data: {name}"] * len(numbers))
-            columns[name] = np.array(cells, dtype=object) if is_text else np.array(cells)
-        return self.frame(columns)
+    def _formed(self, found: Any, table: Table) -> Any:
+        """The answers as lists. With several outputs, a row has a list of probabilities for each."""
+        if table.method != "predict_proba":
+            return listed(found, table.place)
+        outputs = found if isinstance(found, list) else [found]
+        lists = [listed(output, table.place) for output in outputs]
+        if self.output != "probabilities":
+            classes = self.model.classes_ if isinstance(found, list) else [self.model.classes_]
+            lists = [labelled(rows, labels.tolist(), self.output) for rows, labels in zip(lists, classes, strict=True)]
+        return [list(row) for row in zip(*lists, strict=True)] if isinstance(found, list) else lists[0]
 
 
 def load_model(file: Path, trusted: list[str] | None) -> Any:
@@ -101,33 +181,150 @@ def load_model(file: Path, trusted: list[str] | None) -> Any:
     return skops.io.load(file, trusted=trusted)
 
 
-def check_numbers(values: list[Any], names: list[str]) -> None:
-    """Raise BadData for the first of `values` that is not a finite 64-bit number. `names` gives the place of each."""
-    for name, value in zip(names, values, strict=True):
-        if type(value) not in NUMBERS:
-            raise BadData(f"{name} is {kind(value)}, not a number")
-        if isinstance(value, float) and not np.isfinite(value):
-            raise BadData(f"{name} is not finite")
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise BadData(f"{name} is too large")
+def first_step(model: Any) -> Any:
+    """The first step of a pipeline, which a search may have found; else the model itself."""
+    found = getattr(model, "best_estimator_", model)
+    return found.steps[0][1] if getattr(found, "steps", None) else found
 
 
-def kind(value: Any) -> str:
-    """The JSON type of a value."""
-    return KINDS.get(type(value), "null")
+def pandas() -> Any:
+    """The module. None if it is not installed: then the model gets an array, in the order of its columns."""
+    try:
+        import pandas
+    except ImportError:
+        return None
+    return pandas
 
 
-def parse(raw_data: str) -> Any:
-    """The `data` of a request. Raises BadData if it is missing."""
+def finite(values: list[Any], shape: Any) -> Any:
+    """Numbers as an array of a shape, or None if one of them is not finite or has more than 64 bits."""
+    array = np.array(values)
+    return array.reshape(shape) if array.dtype.kind in "if" and np.isfinite(array).all() else None
+
+
+def filled(values: Sequence[Any], types: set[type], kind: str) -> Any:
+    """Cells as an array, with NaN for null."""
+    if kind == "number" or (types & NUMBERS and types <= {*NUMBERS, type(None)}):
+        return np.array(values, dtype=float)
+    if types == {bool}:
+        return np.array(values)
+    return np.array([np.nan if value is None else value for value in values], dtype=object)
+
+
+def problem(value: Any, kind: str) -> str:
+    """What is wrong with a cell of a column of this kind. Empty if nothing is."""
+    if value is None:
+        return "is null, which the model does not take"
+    if type(value) not in TYPES[kind]:
+        return f"is {WORDS[type(value)]}, not a {kind}"
+    if isinstance(value, float) and not np.isfinite(value):
+        return "is not finite"
+    return "is too large" if isinstance(value, int) and not -(2**63) <= value < 2**63 else ""
+
+
+def by_name(rows: list[Any], names: list[str], place: str) -> list[Any]:
+    """The cells of rows that are objects, in the order of `names`. Raises BadData for a row with other names."""
+    expected = set(names)
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or row.keys() != expected:
+            check_names(list(row) if isinstance(row, dict) else [], names, f"{place}[{number}]")
+    return picked(rows, names)
+
+
+def picked(rows: list[Any], places: list[Any]) -> list[Any]:
+    """The cells of each row at these places or under these names, in their order."""
+    pick = itemgetter(*places)
+    return [pick(row) for row in rows] if len(places) > 1 else [(pick(row),) for row in rows]
+
+
+def check_names(given: list[str], names: list[str], place: str) -> None:
+    """Raise BadData unless `given` are the same names in any order. It has the names that are wrong."""
+    if len(given) != len(names) or set(given) != set(names):
+        wrong = [f"missing: {name}" for name in names if name not in given]
+        wrong += [f"unknown: {name}" for name in given if name not in names]
+        found = "; ".join(wrong) or "a name is repeated"
+        raise BadData(f"{place}: an object with {', '.join(names)} is expected; {found}")
+
+
+def check_shape(rows: list[Any], width: int, place: str) -> None:
+    """Raise BadData unless each row is a list of `width` values. If it is 0, the first row gives the width."""
+    width = width or (len(rows[0]) if isinstance(rows[0], list) else 1)
+    if set(map(type, rows)) == {list} and set(map(len, rows)) == {width}:
+        return
+    for number, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise BadData(f"{place}[{number}] is {WORDS.get(type(row), 'null')}, not a list of values")
+        if len(row) != width:
+            raise BadData(f"{place}[{number}] has {len(row)} values, not {width}")
+
+
+def check_keys(content: dict[str, Any], known: tuple[str, ...], place: str) -> None:
+    """Raise BadData for a key that would be ignored."""
+    for name in content.keys() - set(known):
+        raise BadData(f"{place} has the unknown key {name}; the known ones are {', '.join(known)}")
+
+
+def listed(found: Any, place: str) -> list[Any]:
+    """Answers as lists. Raises BadData if one of them is not finite."""
+    answers = np.asarray(found)
+    if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+        raise BadData(f"{place}: the model has no finite answer to these values")
+    return answers.tolist()  # type: ignore[no-any-return]
+
+
+def labelled(rows: list[Any], labels: list[Any], output: str) -> list[Any]:
+    """The most probable class of each row, or an object with the probability of each class."""
+    if output == "classes":
+        return [labels[int(np.argmax(row))] for row in rows]
+    return [dict(zip(map(str, labels), row, strict=True)) for row in rows]
+
+
+def located(error: ValueError, call: Callable[[Any], Any], inputs: Any, table: Table) -> BadData:
+    """An error of the model, with the first row that it does not take. Half of the rows are tried each time."""
+    first, last = 0, len(inputs)
+    while last - first > 1:
+        middle = (first + last) // 2
+        try:
+            call(inputs[first:middle])
+            first = middle
+        except ValueError as found:
+            last, error = middle, found
+    cells = zip(table.names or (), table.rows[first], strict=False)
+    names = [f", column {name}" for name, cell in cells if isinstance(cell, str) and repr(cell) in str(error)]
+    return BadData(f"{table.place}[{first}]{names[0] if len(names) == 1 else ''}: {error}")
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, shortened."""
+    return text if len(text := json.dumps(value)) <= 60 else f"{text[:60]}…"
+
+
+def parse(raw_data: str, method: str) -> Table:
+    """The rows of a request. Raises BadData for a body without them, or with a key that would be ignored."""
     try:
         body = json.loads(raw_data)
-    except RecursionError:
-        raise BadData("the body is nested too deeply") from None
-    except ValueError as error:
-        raise BadData(f"the body is not JSON: {error}") from None
-    if not isinstance(body, dict) or "data" not in body:
+    except (RecursionError, ValueError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {error}"
+        raise BadData(f"the body is {why}") from None
+    if type(body) is dict and body.keys() == {"data"}:
+        return Table(body["data"], "data", method)
+    place = next((name for name in FORMS if name in body), "") if isinstance(body, dict) else ""
+    if not place:
         raise BadData('the body is expected to be an object with the key data: {"data": [[1, 2]]}')
-    return body["data"]
+    method, split = body.pop("method", method), ("data", "columns", "index")  # as pandas writes a data frame
+    check_keys(body, split if place == "data" else (place,), "the body")
+    content = body if place == "data" else body[place]
+    if not isinstance(content, dict):
+        return Table(content, place, method)
+    if place != "data":
+        check_keys(content, split, place)
+        place = f"{place}.data"
+    rows, names = content.get("data"), content.get("columns")
+    if not isinstance(names, list | None):
+        raise BadData(f"{place}: the columns beside it are a list of names")
+    if not names or names == list(range(len(names))):  # a data frame without names has these
+        return Table(rows, place, method)
+    return Table(rows, place, method, [str(name) for name in names])
 
 
 scorer = Scorer()
@@ -141,6 +338,6 @@ def init() -> None:
 def run(raw_data: str) -> Any:
     """Called with the body of each request."""
     try:
-        return scorer.predict(parse(raw_data))
+        return scorer.answer(parse(raw_data, scorer.method))
     except ValueError as error:  # the model itself also reports bad data with ValueError
         return AMLResponse({"message": str(error)}, 400, json_str=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from lading import InputPath, Options, Text
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lading import ExpectedModel, PackageProblem
 
 Entry = Annotated[str, Text(min_length=1, max_length=400)]
+
+OWN_SCRIPT = "a scoring script of your own calls the model itself"
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,22 @@ class BundleOptions(Options):
     include: tuple[InputPath, ...] = ()
     """Additional files and folders for the scoring script, placed beside it under their own names."""
 
+    method: Literal["predict", "predict_proba", "decision_function"] = "predict"
+    """The method of the model that answers, unless a request names another one."""
+
+    output: Literal["classes", "probabilities", "records"] = "probabilities"
+    """The form of the answer of `predict_proba` to one row: the most probable class, a list of probabilities in the
+    order of the model's classes, or an object with the probability of each class."""
+
     environment: Environment | None = None
     """The packages that scoring imports; by default those that the model's framework needs."""
 
     allow_version_skew: bool = False
     """Allow a package with another version of scikit-learn than the model was made with."""
+
+    def __post_init__(self) -> None:
+        if self.scoring_script and self.answers_otherwise:
+            raise ValueError(f"{self.answers_otherwise}: {OWN_SCRIPT}")
 
     def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:
         if self.environment is None and self.scoring_script is None:
@@ -62,3 +75,8 @@ class BundleOptions(Options):
         from .judging import expected_problems  # a deploy with nothing to do does not load it
 
         return expected_problems(self, model)
+
+    @property
+    def answers_otherwise(self) -> str:
+        """The option that changes the answers of the default script. Empty if none does."""
+        return next((name for name in ("method", "output") if getattr(self, name) != getattr(type(self), name)), "")

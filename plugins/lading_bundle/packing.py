@@ -27,7 +27,7 @@ from lading import (
 
 from .files import Folder
 from .judging import Judged, judge
-from .options import BundleOptions
+from .options import OWN_SCRIPT, BundleOptions
 from .pins import SKLEARN, Pins
 from .wrong import failure
 
@@ -42,6 +42,8 @@ def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFile
     the model's versions. Raises Transient if a file cannot be read or written.
     """
     options, model = request.options, request.model
+    if model.scoring and options.answers_otherwise:
+        raise BadInput(f"{options.answers_otherwise}: {OWN_SCRIPT}", option=options.answers_otherwise)
     judged = judge(options, _expected(request), _needs(options, model), (*options.include, *model.modules))
     pins = judged.pins
     for problem in pins.problems:
@@ -101,8 +103,8 @@ def _needs(options: BundleOptions, model: ModelVersion) -> list[str]:
             f"{model.file_name} is not a scikit-learn model, so the default scoring script cannot serve it",
             hint="name a scoring_script under package",
         )
-    has_text = any(column.dtype == "object" for column in model.columns)
-    return [SKLEARN, *(["pandas"] if has_text else []), *(["skops"] if _is_skops(model) else [])]
+    is_framed = any(column.dtype == "object" for column in model.columns) or (model.schema and model.schema.is_framed)
+    return [SKLEARN, *(["pandas"] if is_framed else []), *(["skops"] if _is_skops(model) else [])]
 
 
 def _own_script(options: BundleOptions, model: ModelVersion) -> Path | None:
@@ -141,12 +143,22 @@ def _write_app(folder: Path, options: BundleOptions, model: ModelVersion) -> str
     else:
         script = _DEFAULT_NAME
         app.add_file(_DEFAULT_SCRIPT, script)
-        record = {"model_file": model.file_name, "columns": _columns(model)}
-        trusted = {"trusted": _untrusted(model)} if _is_skops(model) else {}
-        app.add_text(_json({**record, **trusted}), "scoring.json")
+        app.add_text(_json(_scoring(options, model)), "scoring.json")
     for path in (*options.include, *model.modules):
         app.add(path)
     return script
+
+
+def _scoring(options: BundleOptions, model: ModelVersion) -> dict[str, Json]:
+    """What the default script reads: the model, what it takes and gives, and the form of its answers."""
+    return {
+        "model_file": model.file_name,
+        "columns": _columns(model),
+        **({"trusted": _untrusted(model)} if _is_skops(model) else {}),
+        **({"schema": asdict(model.schema)} if model.schema else {}),
+        "method": options.method,
+        "output": options.output,
+    }
 
 
 def _write_environment(folder: Path, model: ModelVersion, judged: Judged) -> None:
@@ -180,6 +192,7 @@ def _write_record(folder: Path, model: ModelVersion, script: str, pins: Pins) ->
             "framework_version": model.framework_version,
             "columns": _columns(model),
             "label": asdict(model.label) if model.label else None,
+            **({"schema": asdict(model.schema)} if model.schema else {}),
         },
         "python": model.python,
         "requirements": pins.requirements,

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ def _answer(fitted: Fitted, file: Path, framework: str, version: str) -> dict[st
         "metrics": {name: as_json(value, name) for name, value in fitted.metrics.items()},
         "columns": [{"name": name, "dtype": dtype} for name, dtype in fitted.columns],
         "samples": fitted.samples,
+        "schema": asdict(fitted.schema) if fitted.schema else None,
         "label": dict(zip(("name", "dtype"), fitted.label, strict=True)) if fitted.label else None,
     }
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lading import BadInput, Json, PluginError
+from lading import BadInput, Json, PluginError, Schema
 
 from .estimators import make_model
 from .recording import record
+from .schema import schema_of
 from .table import read_columns
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Fitted:
     columns: tuple[tuple[str, str], ...]
     label: tuple[str, str] | None = None
     samples: list[dict[str, Json]] = field(default_factory=list)
+    schema: Schema | None = None
 
 
 def fit_declared(spec: Mapping[str, Json]) -> Fitted:
@@ -36,7 +38,8 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
     model = make_model(spec["estimator"], spec["steps"], spec["params"])
     features, label = spec["features"], spec["label"]
     data = read_columns(Path(spec["data"]), [*features, label])
-    inputs, answers = matrix({name: data[name] for name in features}), data[label]
+    columns = {name: data[name] for name in features}
+    inputs, answers = matrix(columns), data[label]
     fit_part, held_out = split(inputs, answers, spec["test_size"], spec["random_state"])
     model.fit(*fit_part)
     metrics = {f"train_{name}": value for name, value in scores(model, *fit_part).items()}
@@ -50,6 +53,7 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
         columns=tuple((name, data[name].dtype.name) for name in features),
         label=(label, answers.dtype.name),
         samples=record(model, inputs, spec["samples"]) if spec["samples"] else [],
+        schema=schema_of(model, columns, inputs, {label: answers}),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from lading import BadInput, Json, StageFailed
 
 from .fitting import Fitted
+from .schema import schema_of_model
 
 
 def fit_script(spec: Mapping[str, Json]) -> Fitted:
@@ -39,6 +40,7 @@ def fit_script(spec: Mapping[str, Json]) -> Fitted:
         parameters={"script": script.name, **{f"params.{name}": value for name, value in spec["params"].items()}},
         metrics=metrics,
         columns=_columns(model),
+        schema=None if isinstance(model, Path) else schema_of_model(model),
     )
 
 

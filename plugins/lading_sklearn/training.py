@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from lading import Column, Context, GoldenRequest, Json, TrainedModel, TrainRequest
+from lading import Column, Context, GoldenRequest, Json, Schema, TrainedModel, TrainRequest
 
 from .options import SklearnOptions
 from .working import Work, in_a_child
@@ -53,5 +53,6 @@ def _trained(folder: Path, options: SklearnOptions, answer: dict[str, Json]) -> 
         label=Column(**answer["label"]) if answer["label"] else None,
         modules=(options.script,) if options.script else (),
         samples=tuple(GoldenRequest(**sample) for sample in answer["samples"]),
+        schema=Schema.of(answer["schema"]) if answer["schema"] else None,
         reads=None if answer["reads"] is None else {Path(path): stamp for path, stamp in answer["reads"].items()},
     )

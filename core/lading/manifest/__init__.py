@@ -10,6 +10,7 @@ from .records import (
     NoWorseThan,
     Path_,
     Register,
+    RegisterSchema,
     Section,
     SectionRef,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "NoWorseThan",
     "Path_",
     "Register",
+    "RegisterSchema",
     "Section",
     "SectionRef",
     "escaped",

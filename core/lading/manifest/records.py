@@ -67,6 +67,15 @@ class Section:
 
 
 @dataclass(frozen=True)
+class RegisterSchema(Options):
+    """What is recorded of the data that a model takes."""
+
+    values: bool = True
+    """Whether the schema of the model has values: categories and classes that occur in at least ten rows of the
+    training data, and one example that is made up of medians and frequent categories."""
+
+
+@dataclass(frozen=True)
 class Register(Options):
     """How the model is registered."""
 
@@ -84,6 +93,8 @@ class Register(Options):
     """Names that loading a model from elsewhere may import, such as `mylib.Scaler`. Without this, a finished model or
     an exported package is refused if it imports a name that is not known to be harmless. A model that was trained here
     and the classes of the modules under `package` need no entry."""
+    schema: RegisterSchema = field(default_factory=RegisterSchema)
+    """What is recorded of the data that the model takes."""
 
 
 @dataclass(frozen=True)

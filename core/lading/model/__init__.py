@@ -85,6 +85,10 @@ if TYPE_CHECKING:
     from .records import TrackedRun as TrackedRun
     from .requirements import judge_metrics as judge_metrics
     from .requirements import metrics_table as metrics_table
+    from .schema import Schema as Schema
+    from .schema import SchemaColumn as SchemaColumn
+    from .schema import SchemaKind as SchemaKind
+    from .schema import SchemaOutput as SchemaOutput
     from .services import GoldenRequest as GoldenRequest
     from .services import NoScoringUri as NoScoringUri
     from .services import ScoringUri as ScoringUri
@@ -118,6 +122,7 @@ __getattr__, __dir__ = lazily(
         "planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
         "questions": "Keys Logs LogsRequest",
         "requirements": "judge_metrics metrics_table",
+        "schema": "Schema SchemaColumn SchemaKind SchemaOutput",
         "services": "GoldenRequest NoScoringUri ScoringUri",
         "stages": "ConnectRequest ExpectedModel FileContents Import InspectRequest PackageProblem PackageRequest "
         "PackedFiles RegisterRequest TrainRequest TrainedModel",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Generic, Literal
 
 from .options import Json, OptionsT_co
+from .schema import Schema
 from .services import GoldenRequest
 
 
@@ -98,7 +99,7 @@ class ModelVersion(Shown):
     `distributions` are those that were installed when the model was trained (or, for a finished model, registered). The
     pins of every package of this model come from them. `modules` are source files that the model needs for scoring.
     `samples` are golden requests that were recorded when it was trained. `scoring` is the scoring script of its
-    trainer. A package uses it unless the manifest names another one.
+    trainer. A package uses it unless the manifest names another one. `schema` is None if nobody has recorded it.
     """
 
     name: str
@@ -120,6 +121,7 @@ class ModelVersion(Shown):
     references: tuple[ModelReference, ...] = ()
     samples: tuple[GoldenRequest, ...] = field(default=(), repr=False)
     scoring: Path | None = None
+    schema: Schema | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Generic
 
 from .options import Json, OptionsT_co
 from .records import Column, Distribution, ModelReference, ModelVersion, Run
+from .schema import Schema
 from .services import GoldenRequest
 
 
@@ -111,6 +112,7 @@ class TrainedModel:
     `reads` are the files and folders of the project that the training read beside the named ones, each with the text
     that `lading.file_stamp` gave when it was first read: `Reads` collects them in the training process. A file that the
     training wrote is not among them. None means that they are not known, so that the next command trains again.
+    `schema` is what the model takes and gives. It has no cell of the training data that fewer than ten rows have.
     """
 
     file: Path
@@ -125,6 +127,7 @@ class TrainedModel:
     samples: tuple[GoldenRequest, ...] = ()
     reads: Mapping[Path, str] | None = field(default_factory=dict)
     scoring: Path | None = None
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +166,7 @@ class RegisterRequest:
     samples: tuple[GoldenRequest, ...] = ()
     reference: ModelReference | None = None
     scoring: Path | None = None
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

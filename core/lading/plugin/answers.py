@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 _JSON = (NoneType, bool, int, float, str, list, tuple, Mapping)
 
@@ -81,6 +81,8 @@ def _item_kinds(kind: Any) -> tuple[Any, Any]:
 
 def _is_a(value: object, kind: Any) -> bool:
     """Whether a value is of a type, without a look at its items. A truth value is not a number."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
     expected = _JSON if kind is Any else (get_origin(kind) or kind,)
     if isinstance(value, bool):
         return bool in expected

@@ -179,4 +179,5 @@ def _first_version(request: RegisterRequest, file: Path, modules: tuple[Path, ..
         distributions=request.distributions,
         modules=modules,
         samples=request.samples,
+        schema=request.schema,
     )

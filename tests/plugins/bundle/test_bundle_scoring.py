@@ -133,10 +133,9 @@ def test_columns_and_labels_of_text(homes: ModelVersion, pack: Pack, load: Load)
     assert score('{"data": [{"rooms": 8, "city": "Oslo"}]}') == ["dear"]
     assert any(line.startswith("pandas==") for line in packed.files.requirements)
     for wrong, message in (
-        ([["Oslo", "8"]], "data: rooms is a string"),
-        ([["Oslo", None]], "data: rooms is null"),
-        ([[None, 8]], "data: city is null"),
-        ([["Paris", 8]], "unknown categories"),
+        ([["Oslo", 1], ["Oslo", "8"]], 'data[1][1] is a string, not a number (column rooms, value "8")'),
+        ([["Oslo", 8], [None, 8]], "data[1][0] is null, which the model does not take (column city, value null)"),
+        ([["Oslo", 8], ["Bergen", 1], ["Paris", 8]], "data[2], column city: Found unknown categories ['Paris']"),
     ):
         response = score(json.dumps({"data": wrong}))
         assert response.status_code == 400

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from ...errors import BadInput, Refused
 from ...manifest.words import MODEL_NAME
-from ...model import Column, Distribution, GoldenRequest, Options, Package, PackedFiles, RegisterRequest, Text
+from ...model import Column, Distribution, GoldenRequest, Options, Package, PackedFiles, RegisterRequest, Schema, Text
 from ...plugin.layout import model_files
 from ...store.durable import naming
 from ...store.models import sources
@@ -66,6 +66,7 @@ class _Model(Options):
     modules: tuple[_Module, ...] = ()
     samples: tuple[GoldenRequest, ...] = ()
     scoring: _Module | None = None
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def _of(model: ModelVersion) -> _Model:
         modules=tuple(_Module(module.name, module.parent.name) for module in sorted(model.modules)),
         samples=model.samples,
         scoring=_Module(model.scoring.name, model.scoring.parent.name) if model.scoring else None,
+        schema=model.schema,
     )
 
 
@@ -232,6 +234,7 @@ def _request(folder: Path, model: _Model) -> RegisterRequest:
         modules=tuple(folder / _place(module) for module in model.modules),
         samples=model.samples,
         scoring=folder / _place(model.scoring) if model.scoring else None,
+        schema=model.schema,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ... import model
@@ -84,6 +85,7 @@ def _model(session: Session, version: ModelVersion) -> dict[str, Json]:
             "framework": version.framework,
             "framework_version": version.framework_version,
             **({"scoring": _digests(session, version.scoring)} if version.scoring else {}),
+            **({"schema": keys.key("schema", **asdict(version.schema))} if version.schema else {}),
         },
         "pins": {"python": version.python, "distributions": _pins(version)},
         "modules": _digests(session, *version.modules),

@@ -17,6 +17,8 @@ from .scoring_script import kept_script
 from .stage import Making
 
 if TYPE_CHECKING:
+    from ...manifest import Register
+    from ...model import Schema
     from ..session.session import Session
     from .trained import Trained
 
@@ -34,8 +36,13 @@ class _Register(Making["Trained", ModelVersion]):
         section, written = session.manifest.register, session.manifest.register_record
         return keys.inputs(
             self.name,
-            {"model": section.model, "description": section.description, "tags": dict(section.tags)},
-            {"model": written.get("model") or section.model, **_as_written(session)},
+            {
+                "model": section.model,
+                "description": section.description,
+                "tags": dict(section.tags),
+                **_values(section),
+            },
+            {"model": written.get("model") or section.model, **_as_written(session), **_values(section)},
             **({"model": {"sha256": upstream.sha256, "run": upstream.run}} if upstream else {}),
         )
 
@@ -61,6 +68,11 @@ class _Register(Making["Trained", ModelVersion]):
 
 
 REGISTER = _Register()
+
+
+def _values(section: Register) -> dict[str, Json]:
+    """The key of the manifest that leaves the values out, if it does."""
+    return {} if section.schema.values else {"schema": {"values": False}}
 
 
 def _as_written(session: Session) -> dict[str, Any]:
@@ -163,7 +175,13 @@ def _first_request(session: Session, trained: Trained) -> model.RegisterRequest:
         modules=tuple(base / module for module in trained.modules),
         samples=trained.samples,
         scoring=kept_script(store.files, trained.scoring),
+        schema=_schema(section, trained),
     )
+
+
+def _schema(section: Register, trained: Trained) -> Schema | None:
+    """The schema of a model, without values if the manifest says so."""
+    return trained.schema.without_values if trained.schema and not section.schema.values else trained.schema
 
 
 def _call(
@@ -192,5 +210,6 @@ def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
         distributions=version.distributions,
         modules=version.modules,
         scoring=version.scoring,
+        schema=version.schema,
         samples=version.samples or session.manifest.samples_record,
     )

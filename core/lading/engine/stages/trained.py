@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from ...model import Column, GoldenRequest, Json
+from ...model import Column, GoldenRequest, Json, Schema
 from .distributions import snapshot
 from .scoring_script import keep_script
 
@@ -36,6 +36,7 @@ class Trained:
     modules: tuple[str, ...] = ()
     samples: tuple[GoldenRequest, ...] = ()
     scoring: str = ""
+    schema: Schema | None = None
 
     @classmethod
     def known(cls, output: Json) -> Trained:
@@ -44,14 +45,18 @@ class Trained:
         label = _column(output["label"]) if output["label"] else None
         samples = tuple(GoldenRequest(request=asked, response=answer) for asked, answer in output["samples"])
         modules = tuple(output["modules"])
-        return cls(**{**output, "columns": columns, "label": label, "modules": modules, "samples": samples})
+        schema = Schema.of(output["schema"]) if output.get("schema") else None
+        rebuilt = {"columns": columns, "label": label, "modules": modules, "samples": samples, "schema": schema}
+        return cls(**{**output, **rebuilt})
 
     def output(self) -> Json:
         """The stored form."""
         columns = [[column.name, column.dtype] for column in self.columns]
         label = [self.label.name, self.label.dtype] if self.label else None
         samples = [[sample.request, sample.response] for sample in self.samples]
-        return {**vars(self), "columns": columns, "label": label, "modules": list(self.modules), "samples": samples}
+        schema = asdict(self.schema) if self.schema else None
+        plain = {"columns": columns, "label": label, "modules": list(self.modules), "samples": samples}
+        return {**vars(self), **plain, "schema": schema}
 
 
 def _column(pair: Json) -> Column:
@@ -76,4 +81,5 @@ def keep_trained(session: Session, made: TrainedModel, run: str | None) -> Train
         modules=tuple(os.path.relpath(path.resolve(), base) for path in made.modules),
         samples=made.samples,
         scoring=keep_script(session.store.files, made.scoring),
+        schema=made.schema,
     )
