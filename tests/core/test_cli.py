@@ -172,6 +172,13 @@ def test_the_starter_project_deploys(shell: Shell) -> None:
     assert "exists already" in shell("init", "shop", code=2).err
 
 
+def test_the_starter_manifest_names_its_schema(shell: Shell) -> None:
+    shell("init", "shop")
+    first, *_ = (shell.folder / "shop" / "lading.yaml").read_text().splitlines()
+    name = first.removeprefix("# yaml-language-server: $schema=")
+    assert json.loads((shell.folder / "shop" / name).read_text()) == shell("schema").json()
+
+
 def test_a_starter_for_a_finished_model_deploys(shell: Shell) -> None:
     code = (
         "import joblib, sklearn.linear_model as m; "

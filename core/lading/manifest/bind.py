@@ -18,7 +18,7 @@ from .build import BrokenRule, Builder, Mismatch
 from .records import EvaluateKeys, Manifest, Path_, Register, Section, SectionRef
 from .rules import broken_rules
 from .values import listing, mapping
-from .words import MAX_PROBLEMS, dotted
+from .words import MAX_PROBLEMS, SCHEMA_KEY, dotted
 
 if TYPE_CHECKING:
     from .draft import Draft
@@ -111,12 +111,13 @@ class _Binding:
 
     def _core(self) -> Mapping[str, Json]:
         """Expand and check the keys that the core reads."""
-        core = {key: self._without_options(key, value) for key, value in self._draft.value.items()}
+        value = self._draft.value
+        core = {key: self._without_options(key, value[key]) for key in value if key != SCHEMA_KEY}
         expanded: Mapping[str, Json] = self._expanded(core, ())
         if not self._known_valid:
             from .core import Core
 
-            self._check(Core, expanded, ())
+            self._check(Core, expanded, (), (SCHEMA_KEY,))
         for path, message in islice(broken_rules(self._draft, self._types), MAX_PROBLEMS + 1):
             self._add(path, message)
         return expanded

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..model import Json, Options
 from .blocks import BLOCKS, BlockKind, Shape
-from .words import BLOCK_NAME, REFERENCE
+from .words import BLOCK_NAME, REFERENCE, SCHEMA_KEY
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = {"type": "string", "pattern": REFERENCE}
+_ADDRESS = {"type": "string", "description": "The path or the address of this schema. Only editors read it."}
 _CONSTRAINTS = frozenset(("pattern", "maxLength", "enum", "const"))
 
 _Key = tuple[str, str]
@@ -56,7 +57,7 @@ class _Manifest:
             "$schema": DIALECT,
             **core,
             "title": "Lading manifest",
-            "properties": {**core["properties"], **properties},
+            "properties": {SCHEMA_KEY: _ADDRESS, **core["properties"], **properties},
             "$defs": {**self._definitions, **options},
         }
 

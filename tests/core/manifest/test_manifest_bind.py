@@ -429,6 +429,14 @@ def test_a_fingerprint_covers_the_text_the_sections_and_their_variables(full: Pa
     assert draft(full, FULL + "\n", environ).fingerprint([local]) != prints[0]
 
 
+def test_the_address_of_the_schema_is_text_that_nothing_else_reads(tmp_path: Path) -> None:
+    assert problems(tmp_path, f"$schema: ${{UNSET}}\n{HEAD}") == []
+    assert problems(tmp_path, f"$schema: 5\n{HEAD}") == [
+        "1:10: $schema: expected text: the path or the address of a JSON Schema"
+    ]
+    assert problems(tmp_path, f"$shema: x\n{HEAD}") == ["1:1: $shema: unknown key (did you mean $schema?)"]
+
+
 def test_a_manifest_is_frozen(full: Path) -> None:
     manifest = bound(full, FULL, dict(os.environ, SERVICE="pay", ID="7"))
     with pytest.raises(AttributeError):

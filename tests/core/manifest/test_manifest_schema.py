@@ -50,6 +50,7 @@ def test_the_salary_manifest_fits_except_for_options_that_these_plugins_lack(
 
 
 RIGHT = [
+    "$schema: lading.schema.json\n",
     "train: {data: a.csv}\nregister: {}\n",
     "targets: {local: }\n",
     "targets: {local: {port: 80}, another: {anything: 1}}\n",
@@ -76,6 +77,7 @@ WRONG = [
     ("connections: {azureml: {}}\n", "$.connections.azureml"),
     ("observers: [{}]\n", "$.observers[0]"),
     ("registr: {}\n", "$"),
+    ("$schema: 5\n", "$['$schema']"),
     ("track: azureml\n", "$.track"),
 ]
 
