@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,36 @@ def as_json(command: F) -> F:
         "--json",
         "as_json",
         is_flag=True,
+        is_eager=True,  # a wrong value of another option is a failure too
         callback=remembered(JSON),
         help="Print the result as JSON, and progress as JSON lines on stderr.",
     )(command)
 
 
+def env_file(command: F) -> F:
+    """`--env-file`: a file of environment variables for the command and the processes that it starts."""
+    return click.option(
+        "--env-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        multiple=True,
+        expose_value=False,
+        callback=_set_variables,
+        help="File of environment variables, as lines NAME=VALUE. Variables that are set already win.",
+    )(command)
+
+
+def _set_variables(_context: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]) -> None:
+    for file in files:
+        from .env_file import read  # few commands have one
+
+        for name, value in read(file).items():
+            os.environ.setdefault(name, value)
+
+
 def manifest(command: F) -> F:
-    """`MANIFEST`: the path of the manifest."""
-    return click.argument("manifest", type=click.Path(path_type=Path), default=MANIFEST)(command)
+    """`MANIFEST`: the path of the manifest, or of the folder with it. `--env-file`: variables for it."""
+    return click.argument("manifest", type=click.Path(path_type=Path), default=MANIFEST)(env_file(command))
 
 
 def store(command: F) -> F:

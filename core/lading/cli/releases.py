@@ -114,6 +114,7 @@ def _main(metrics: Mapping[str, Json]) -> dict[str, float]:
 
 @click.command()
 @click.argument("words", metavar="[RELEASE] [MANIFEST]", nargs=-1)
+@options.env_file
 @options.target
 @options.timeout
 @options.lock_wait

@@ -71,7 +71,8 @@ def _target_exists(draft: Draft) -> _Broken:
     names = [ref.name for ref in draft.sections() if ref.role == Role.TARGET]
     for target in draft.default_targets():
         if target not in names:
-            yield ("target",), f"no target {quoted(target)} in this manifest{did_you_mean(target, names)}"
+            known = did_you_mean(target, names) or f": its targets are {', '.join(names)}"
+            yield ("target",), f"no target {quoted(target)} in this manifest{known}"
 
 
 def _evaluation(draft: Draft) -> _Broken:

@@ -55,6 +55,7 @@ RIGHT = [
     "targets: {local: }\n",
     "targets: {local: {port: 80}, another: {anything: 1}}\n",
     "targets: {other: {plugin: local, port: 80, service_name: '${USER}-svc', connection: azureml}}\n",
+    "targets: {local: {port: '${PORT}', open: '${OPEN}', workers: '${WORKERS}', limits: ['${A}', 2]}}\n",
     "targets: {local: {python: '${PYTHON}', size: large, token: '${TOKEN}'}}\n",
     "package: {samples: [{request: {data: [1]}, response: x, tolerance: 0}], environment: {pip: [a]}}\n",
     "observers: [{plugin: bell, subscription_id: x}, {plugin: other, anything: 1}]\n",
