@@ -42,7 +42,7 @@ def target_list(as_json: bool) -> None:
 
 
 @target.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=options.words("target_plugins"))
 @options.as_json
 @verbose
 def target_show(name: str, as_json: bool) -> None:
@@ -109,7 +109,7 @@ plugin.add_command(plugin_check)
 
 
 @plugin.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=options.words("plugins"))
 @options.as_json
 @verbose
 def plugin_show(name: str, as_json: bool) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .failure import JSON, F, remembered
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 MANIFEST = "lading.yaml"
 
@@ -24,6 +28,23 @@ class Seconds(click.FloatRange):
         if unit := _UNITS.get(str(value)[-1:]):
             return unit * super().convert(value[:-1], param, ctx)
         return super().convert(value, param, ctx)
+
+
+def words(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes the words of a kind, a name of the module `completing`. Only a completion loads it."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from . import completing
+
+        found: list[CompletionItem] = getattr(completing, kind)(context, parameter, incomplete)
+        return found
+
+    return complete
+
+
+def model(meaning: str) -> Callable[[F], F]:
+    """`--model NAME:VERSION`."""
+    return click.option("--model", metavar="NAME:VERSION", shell_complete=words("models"), help=meaning)
 
 
 def as_json(command: F) -> F:
@@ -75,9 +96,13 @@ def store(command: F) -> F:
 
 def target(command: F) -> F:
     """`--target`: one target of the manifest."""
-    return click.option("-t", "--target", metavar="NAME", help="Target of the manifest.  [default: the manifest's]")(
-        command
-    )
+    return click.option(
+        "-t",
+        "--target",
+        metavar="NAME",
+        shell_complete=words("targets"),
+        help="Target of the manifest.  [default: the manifest's]",
+    )(command)
 
 
 def targets(command: F) -> F:
@@ -88,6 +113,7 @@ def targets(command: F) -> F:
         "targets",
         metavar="NAME",
         multiple=True,
+        shell_complete=words("targets"),
         help="Target of the manifest; may be repeated.  [default: the manifest's]",
     )(command)
 
