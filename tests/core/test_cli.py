@@ -172,6 +172,31 @@ def test_the_starter_project_deploys(shell: Shell) -> None:
     assert "exists already" in shell("init", "shop", code=2).err
 
 
+def test_a_folder_means_its_manifest(shell: Shell) -> None:
+    shell("init", "shop")
+    assert shell("check", "shop").out == "shop is valid\n"
+    assert "no such manifest: lading.yaml" in shell("check", ".", code=2).err
+    shell("train", "shop")
+    assert (shell.folder / "shop" / ".lading").is_dir()
+    for argv in (["run", "list"], ["gc", "--yes"], ["repair"], ["store", "trust"], ["plan"]):
+        assert "no store" not in shell(*argv, "shop").err
+
+
+@pytest.mark.parametrize("command", ["deploy", "status", "history"])
+def test_a_default_target_that_does_not_exist_is_reported_at_its_place(shell: Shell, command: str) -> None:
+    for word, advice in (("locl", " (did you mean local?)"), ("elsewhere", ": its targets are local")):
+        shell.write("lading.yaml", f"version: 1\nname: salary-svc\nregister: {{file: lading.yaml}}\ntarget: {word}\n")
+        failed = shell(command, code=2)
+        assert f'lading.yaml:4:9: target: no target "{word}" in this manifest{advice}\n' in failed.err
+
+
+def test_the_starter_manifest_names_its_schema(shell: Shell) -> None:
+    shell("init", "shop")
+    first, *_ = (shell.folder / "shop" / "lading.yaml").read_text().splitlines()
+    name = first.removeprefix("# yaml-language-server: $schema=")
+    assert json.loads((shell.folder / "shop" / name).read_text()) == shell("schema").json()
+
+
 def test_a_starter_for_a_finished_model_deploys(shell: Shell) -> None:
     code = (
         "import joblib, sklearn.linear_model as m; "

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -17,7 +16,7 @@ from tests.conftest import ROOT
 from lading import EVENT_KINDS, Event, EventKind, NotUp
 from lading.cli import output
 from lading.cli.failure import show
-from lading.cli.progress import JsonLines, LiveLines, PlainLines
+from lading.cli.progress import JsonLines, LiveLines, Passing, PlainLines
 from lading.engine.session.events import Events
 
 CORE = ROOT / "core" / "lading"
@@ -110,7 +109,7 @@ def progress_at(times: list[float], said: list[tuple[str, str, str]]) -> list[tu
 
     def sink(event: Event) -> None:
         fields = event.fields
-        told.append((clock.now, event.target, fields["phase"], event.detail, fields.get("elapsed")))
+        told.append((clock.now, event.target, fields["phase"], event.detail, fields["elapsed"]))
 
     with closing(Events("salary-svc", sink, clock)) as events:
         for clock.now, (target, phase, detail) in zip(times, said, strict=True):
@@ -118,30 +117,55 @@ def progress_at(times: list[float], said: list[tuple[str, str, str]]) -> list[tu
     return told
 
 
-def test_the_same_progress_is_told_once_a_second_with_the_elapsed_time() -> None:
-    same = ("local", "starting", "0 of 1")
+def test_the_same_progress_is_told_once() -> None:
+    times = [tenth / 10 for tenth in range(6410)]
+    assert progress_at(times, [("local", "starting", "0 of 1")] * len(times)) == [(0, "local", "starting", "0 of 1", 0)]
+
+
+def test_a_detail_that_changes_is_told_once_a_second_with_its_newest_value() -> None:
     times = [tenth / 10 for tenth in range(25)]
-    told = progress_at(times, [same] * len(times))
-    assert [(at, elapsed) for at, *_, elapsed in told] == [(0.0, None), (1.0, 1.0), (2.0, 2.0)]
-
-
-def test_changed_progress_is_told_at_once() -> None:
-    said = [("local", "starting", "0 of 2"), ("local", "starting", "1 of 2"), ("local", "checking", "1 of 2")]
-    assert [(phase, detail) for _, _, phase, detail, _ in progress_at([0, 0, 0], said)] == [
-        ("starting", "0 of 2"),
-        ("starting", "1 of 2"),
-        ("checking", "1 of 2"),
+    told = progress_at(times, [("local", "fitting", f"epoch {number}") for number in range(25)])
+    assert [(at, detail, elapsed) for at, _, _, detail, elapsed in told] == [
+        (0.0, "epoch 0", 0.0),
+        (1.0, "epoch 10", 1.0),
+        (2.0, "epoch 20", 2.0),
     ]
 
 
-def test_the_elapsed_time_begins_again_with_a_change() -> None:
+def test_progress_that_came_too_early_is_told_when_the_stage_repeats_it() -> None:
+    said = [("local", "starting", detail) for detail in ("0 of 2", "1 of 2", "1 of 2")]
+    assert [detail for *_, detail, _ in progress_at([0, 0.5, 1.5], said)] == ["0 of 2", "1 of 2"]
+
+
+def test_a_new_phase_is_told_at_once() -> None:
+    said = [("local", phase, "") for phase in ("starting", "checking", "switching")]
+    assert [phase for _, _, phase, _, _ in progress_at([0, 0.1, 0.2], said)] == ["starting", "checking", "switching"]
+
+
+def test_two_phases_in_turn_are_told_once_a_second() -> None:
+    times = [tenth / 10 for tenth in range(300)]
+    told = progress_at(times, [("local", ("asking", "waiting")[number % 2], "") for number in range(300)])
+    assert 30 <= len(told) <= 36
+
+
+def test_the_elapsed_time_is_that_of_the_stage() -> None:
     said = [("local", phase, "") for phase in ("starting", "starting", "checking", "checking")]
-    assert [elapsed for *_, elapsed in progress_at([0, 5, 6, 8], said)] == [None, 5.0, None, 2.0]
+    assert [elapsed for *_, elapsed in progress_at([0, 5, 6, 8], said)] == [0, 6]
 
 
 def test_the_progress_of_two_targets_is_compared_separately() -> None:
     said = [(target, "starting", "") for target in ("aci", "aks") * 2]
     assert [target for _, target, *_ in progress_at([0, 0.1, 0.2, 0.3], said)] == ["aci", "aks"]
+
+
+def test_an_address_is_told_once_in_a_command_and_never_late() -> None:
+    told: list[Event] = []
+    with closing(Events("salary-svc", told.append, Clock())) as events:
+        for stage in ("train", "register"):
+            events.emit("stage.started", stage=stage)
+            for address in ("http://a", "http://b"):
+                events.emit("progress", stage=stage, phase="logged", url=address)
+    assert [event.fields["url"] for event in told if event.kind == "progress"] == ["http://a", "http://b"]
 
 
 def test_a_stage_that_starts_again_has_new_phases() -> None:
@@ -161,12 +185,9 @@ def test_other_events_are_never_left_out() -> None:
     assert len(told) == 3
 
 
-def test_a_terminal_shows_how_long_a_phase_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[str] = []
-    monkeypatch.setattr(LiveLines, "_spin", lambda _self, text: shown.append(text))
-    event = Event(
-        kind="progress", at=datetime.now(UTC), service="salary-svc", stage="deploy", fields={"phase": "starting"}
-    )
-    LiveLines()(event)
-    LiveLines()(replace(event, fields={"phase": "starting", "elapsed": 12.04}))
-    assert shown == ["deploy: starting", "deploy: starting · 12 s"]
+def test_a_terminal_shows_how_long_a_phase_lasts() -> None:
+    clock = Clock()
+    line = Passing("deploy: starting", clock)
+    assert str(line.__rich__()) == "deploy: starting"
+    clock.now += 12.04
+    assert str(line.__rich__()) == "deploy: starting · 12 s"

@@ -9,6 +9,7 @@ import click
 
 from .._version import __version__
 from .failure import verbose
+from .options import env_file
 
 # name: (module, summary). The summary is the first line of the command's own help.
 COMMANDS = {
@@ -78,6 +79,7 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lading")
 @click.option("--no-plugins", is_flag=True, help="Load only Lading's own plugins.")
+@env_file
 @verbose
 def lading(no_plugins: bool) -> None:
     """Take a model from a manifest to a scoring URI, on any target.

@@ -35,6 +35,7 @@ def verbose(command: F) -> F:
         "--verbose",
         is_flag=True,
         expose_value=False,
+        is_eager=True,
         callback=remembered(VERBOSE),
         help="Show the traceback of a failure.",
     )(command)

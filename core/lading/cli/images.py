@@ -22,9 +22,7 @@ def image() -> None:
 
 
 def _options(command: F) -> F:
-    model = click.option(
-        "--model", metavar="NAME:VERSION", help="Serve this registered version instead of training one."
-    )
+    model = options.model("Serve this registered version instead of training one.")
     return options.manifest(model(options.timeout(options.store(options.as_json(verbose(command))))))
 
 

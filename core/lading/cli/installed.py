@@ -42,7 +42,7 @@ def target_list(as_json: bool) -> None:
 
 
 @target.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=options.words("target_plugins"))
 @options.as_json
 @verbose
 def target_show(name: str, as_json: bool) -> None:
@@ -109,7 +109,7 @@ plugin.add_command(plugin_check)
 
 
 @plugin.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=options.words("plugins"))
 @options.as_json
 @verbose
 def plugin_show(name: str, as_json: bool) -> None:
@@ -214,6 +214,11 @@ def schema() -> None:
     Example:
       lading schema > lading.schema.json
     """
+    click.echo(manifest_schema())
+
+
+def manifest_schema() -> str:
+    """The JSON Schema of a manifest as text, with a note on stderr for each plugin that is left out."""
     from ..plugin import catalogue
     from .progress import working
 
@@ -221,4 +226,4 @@ def schema() -> None:
         found, notes = catalogue.manifest_schema()
     for note in notes:
         click.echo(f"note: {note}", err=True)
-    output.document(found)
+    return output.as_text(found)

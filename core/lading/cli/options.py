@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .failure import JSON, F, remembered
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 MANIFEST = "lading.yaml"
 
@@ -25,20 +30,59 @@ class Seconds(click.FloatRange):
         return super().convert(value, param, ctx)
 
 
+def words(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes the words of a kind, a name of the module `completing`. Only a completion loads it."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from . import completing
+
+        found: list[CompletionItem] = getattr(completing, kind)(context, parameter, incomplete)
+        return found
+
+    return complete
+
+
+def model(meaning: str) -> Callable[[F], F]:
+    """`--model NAME:VERSION`."""
+    return click.option("--model", metavar="NAME:VERSION", shell_complete=words("models"), help=meaning)
+
+
 def as_json(command: F) -> F:
     """`--json`: the result as one JSON document on stdout, progress as JSON lines on stderr."""
     return click.option(
         "--json",
         "as_json",
         is_flag=True,
+        is_eager=True,  # a wrong value of another option is a failure too
         callback=remembered(JSON),
         help="Print the result as JSON, and progress as JSON lines on stderr.",
     )(command)
 
 
+def env_file(command: F) -> F:
+    """`--env-file`: a file of environment variables for the command and the processes that it starts."""
+    return click.option(
+        "--env-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        multiple=True,
+        expose_value=False,
+        callback=_set_variables,
+        help="File of environment variables, as lines NAME=VALUE. Variables that are set already win.",
+    )(command)
+
+
+def _set_variables(_context: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]) -> None:
+    for file in files:
+        from .env_file import read  # few commands have one
+
+        for name, value in read(file).items():
+            os.environ.setdefault(name, value)
+
+
 def manifest(command: F) -> F:
-    """`MANIFEST`: the path of the manifest."""
-    return click.argument("manifest", type=click.Path(path_type=Path), default=MANIFEST)(command)
+    """`MANIFEST`: the path of the manifest, or of the folder with it. `--env-file`: variables for it."""
+    return click.argument("manifest", type=click.Path(path_type=Path), default=MANIFEST)(env_file(command))
 
 
 def store(command: F) -> F:
@@ -52,9 +96,13 @@ def store(command: F) -> F:
 
 def target(command: F) -> F:
     """`--target`: one target of the manifest."""
-    return click.option("-t", "--target", metavar="NAME", help="Target of the manifest.  [default: the manifest's]")(
-        command
-    )
+    return click.option(
+        "-t",
+        "--target",
+        metavar="NAME",
+        shell_complete=words("targets"),
+        help="Target of the manifest.  [default: the manifest's]",
+    )(command)
 
 
 def targets(command: F) -> F:
@@ -65,6 +113,7 @@ def targets(command: F) -> F:
         "targets",
         metavar="NAME",
         multiple=True,
+        shell_complete=words("targets"),
         help="Target of the manifest; may be repeated.  [default: the manifest's]",
     )(command)
 

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 def document(value: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, default=_plain))
+    click.echo(as_text(value))
+
+
+def as_text(value: Any) -> str:
+    """A JSON document as text."""
+    return json.dumps(value, indent=2, default=_plain)
 
 
 def table(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:

@@ -31,7 +31,7 @@ class StageGroup(click.Group):
 
 @click.group(cls=StageGroup, invoke_without_command=True, subcommand_metavar="")
 @options.manifest
-@click.option("--model", metavar="NAME:VERSION", help="Package this registered version instead of training one.")
+@options.model("Package this registered version instead of training one.")
 @click.option("--force", is_flag=True, help="Package again, even if nothing has changed.")
 @options.timeout
 @options.store
@@ -70,7 +70,7 @@ def package(
 @package.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @options.manifest
-@click.option("--model", metavar="NAME:VERSION", help="Export the package of this registered version.")
+@options.model("Export the package of this registered version.")
 @options.timeout
 @options.store
 @options.as_json

@@ -31,7 +31,13 @@ _COUNTED = {
 @click.command()
 @options.manifest
 @options.targets
-@click.option("--from", "origin", metavar="NAME", help="Compare the settings of this target with those of --target.")
+@click.option(
+    "--from",
+    "origin",
+    metavar="NAME",
+    shell_complete=options.words("targets"),
+    help="Compare the settings of this target with those of --target.",
+)
 @click.option("--strict", is_flag=True, help="Refuse (exit 3) if a setting would be lost.")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan for `deploy --plan`."

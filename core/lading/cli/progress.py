@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
@@ -21,6 +22,7 @@ from .printed import captured_output
 
 if TYPE_CHECKING:
     from rich.status import Status
+    from rich.text import Text
 
 
 @contextlib.contextmanager
@@ -104,7 +106,7 @@ class JsonLines(Reporter):
 
 
 class PlainLines(Reporter):
-    """One line per event. A phase that continues is reported once."""
+    """One line per event. Equal lines in a row are one line."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,23 +119,33 @@ class PlainLines(Reporter):
             self._last = line
 
 
+class Passing:
+    """A line on a terminal, with the seconds since it is shown. rich asks for it again and again."""
+
+    def __init__(self, line: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._line = line
+        self._clock = clock
+        self._began = clock()
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        seconds = self._clock() - self._began
+        return Text(f"{self._line} · {seconds:.0f} s" if seconds >= 1 else self._line)
+
+
 class LiveLines(Reporter):
     """A line per stage and per address, and a spinner for the current phase. rich is imported at the first wait."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._addresses: set[str] = set()
         self._status: Status | None = None
 
     def show(self, event: Event) -> None:
         line = _line(event)
-        if event.kind == "progress" and event.fields.get("url"):  # the reader opens this URL, so the line stays
-            if line in self._addresses:
-                return
-            self._addresses.add(line)
-        elif EVENT_KINDS[event.kind].passing:
-            elapsed = event.fields.get("elapsed")
-            self._spin(f"{line} · {elapsed:.0f} s" if elapsed else line)
+        # The reader opens an address, so its line stays.
+        if EVENT_KINDS[event.kind].passing and not event.fields.get("url"):
+            self._spin(Passing(line))
             return
         self.close()
         mark, colour = _mark(event)
@@ -145,14 +157,13 @@ class LiveLines(Reporter):
             self._status.stop()
             self._status = None
 
-    def _spin(self, text: str) -> None:
+    def _spin(self, line: Passing) -> None:
         from rich.console import Console
-        from rich.text import Text
 
         if self._status is None:
-            self._status = Console(stderr=True).status(Text(text))
+            self._status = Console(stderr=True).status(line)
             self._status.start()
-        self._status.update(Text(text))
+        self._status.update(line)
 
 
 def _mark(event: Event) -> tuple[str, str]:

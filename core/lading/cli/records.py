@@ -62,7 +62,7 @@ def run_list(manifest: Path, store: Path | None, as_json: bool) -> None:
 
 
 @run.command("show")
-@click.argument("run")
+@click.argument("run", shell_complete=options.words("runs"))
 @options.manifest
 @options.store
 @options.as_json
@@ -87,8 +87,8 @@ def run_show(run: str, manifest: Path, store: Path | None, as_json: bool) -> Non
 
 
 @run.command("compare")
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", shell_complete=options.words("runs"))
+@click.argument("second", shell_complete=options.words("runs"))
 @options.manifest
 @options.store
 @options.as_json
@@ -180,7 +180,7 @@ def model_list(manifest: Path, store: Path | None, as_json: bool) -> None:
 
 
 @model.command("show")
-@click.argument("model", metavar="NAME[:VERSION]")
+@click.argument("model", metavar="NAME[:VERSION]", shell_complete=options.words("models"))
 @options.manifest
 @options.store
 @options.as_json

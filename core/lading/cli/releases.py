@@ -113,7 +113,8 @@ def _main(metrics: Mapping[str, Json]) -> dict[str, float]:
 
 
 @click.command()
-@click.argument("words", metavar="[RELEASE] [MANIFEST]", nargs=-1)
+@click.argument("words", metavar="[RELEASE] [MANIFEST]", nargs=-1, shell_complete=options.words("releases"))
+@options.env_file
 @options.target
 @options.timeout
 @options.lock_wait

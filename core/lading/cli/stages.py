@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.manifest
 @options.targets
-@click.option("--model", metavar="NAME:VERSION", help="Serve this registered version instead of training one.")
+@options.model("Serve this registered version instead of training one.")
 @click.option(
     "--package", metavar="FILE", type=click.Path(path_type=Path), help="Deploy this exported package as it is."
 )

@@ -12,11 +12,13 @@ import click
 
 from ..errors import BadInput
 from .failure import verbose
+from .installed import manifest_schema
 
 if TYPE_CHECKING:
     from ..model import TrainedModel
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_SCHEMA = "lading.schema.json"
 _REFUSED = "  # The model is refused"
 
 
@@ -31,15 +33,20 @@ _REFUSED = "  # The model is refused"
 def init(folder: Path, model: Path | None) -> None:
     """Create a project that is ready to deploy.
 
+    The JSON Schema beside the manifest lets an editor complete and check it. Write it again after you install a plugin:
+    lading schema > lading.schema.json
+
     \b
     Examples:
       lading init salary && cd salary && lading deploy
       lading init --model model.joblib
     """
     files = _training(folder) if model is None else _finished(folder, model)
+    files[_SCHEMA] = ""  # made last, because it imports all plugins
     taken = [str(folder / name) for name in files if (folder / name).exists()]
     if taken:
         raise BadInput(f"{', '.join(taken)} exists already", hint="name another folder, or remove it first")
+    files[_SCHEMA] = f"{manifest_schema()}\n"
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")

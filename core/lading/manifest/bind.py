@@ -17,8 +17,9 @@ from .blocks import BY_KEY, BY_ROLE, BlockKind, Shape
 from .build import BrokenRule, Builder, Mismatch
 from .records import EvaluateKeys, Manifest, Path_, Register, Section, SectionRef
 from .rules import broken_rules
+from .typed import convert
 from .values import listing, mapping
-from .words import MAX_PROBLEMS, dotted
+from .words import MAX_PROBLEMS, SCHEMA_KEY, dotted
 
 if TYPE_CHECKING:
     from .draft import Draft
@@ -52,24 +53,24 @@ class _Binding:
 
     def manifest(self) -> Manifest:
         self._report(self._draft.problems)
-        core = self._core()
-        register, _ = self._build(Register, core.get("register", {}), ("register",))
-        samples, _ = self._build(tuple[GoldenRequest, ...], _written(core), ("package", "samples"))
+        core, converted = self._core()
+        register, _ = self._build(Register, converted.get("register", {}), ("register",))
+        samples, _ = self._build(tuple[GoldenRequest, ...], _written(converted), ("package", "samples"))
         wanted = (ref for ref in self._draft.sections() if ref.path in self._types)
         sections = [self._section(ref) for ref in wanted if not self._is_full]
-        keys, inputs = self._build(EvaluateKeys, _evaluate_keys(core), ("evaluate",))
+        keys, inputs = self._build(EvaluateKeys, _evaluate_keys(converted), ("evaluate",))
         sections = [self._with_keys(section, core, inputs) for section in sections]
-        self._check_recording(sections)
+        recorded = mapping(mapping(converted.get("package")).get("samples")).get("record", 0)
+        if recorded:
+            self._check_recording(sections)
         if not self._known_valid:
             self._check_evaluation(sections)
         if self._problems:
             raise ManifestError(self._shown())
-        return self._assembled(register, keys, samples, sections)
+        return self._assembled(register, keys, samples, recorded, sections)
 
     def _check_recording(self, sections: list[Section | None]) -> None:
-        """Report a problem if golden requests are to be recorded but the trainer's options do not allow it."""
-        if not self._recorded:
-            return
+        """Report a problem if the trainer's options do not allow to record golden requests."""
         for section in filter(None, sections):
             if section.role == Role.TRAIN and section.options is not None and section.options.cannot_record:
                 reason = f"{section.options.cannot_record}: write a list of samples"
@@ -103,23 +104,21 @@ class _Binding:
             if unknown := evaluator.options.unknown_metric(name, training):
                 self._add((*evaluator.path, "require", name), unknown)
 
-    @property
-    def _recorded(self) -> int:
-        """The number of golden requests that the training records."""
-        recorded: int = self._draft.block(("package", "samples")).get("record", 0)
-        return recorded
-
-    def _core(self) -> Mapping[str, Json]:
-        """Expand and check the keys that the core reads."""
-        core = {key: self._without_options(key, value) for key, value in self._draft.value.items()}
+    def _core(self) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
+        """Expand and check the keys that the core reads. Returns them with the text of variables, and converted."""
+        value = self._draft.value
+        core = {key: self._without_options(key, value[key]) for key in value if key != SCHEMA_KEY}
         expanded: Mapping[str, Json] = self._expanded(core, ())
-        if not self._known_valid:
-            from .core import Core
+        converted = expanded
+        if not self._known_valid or any(references.names(core)):
+            from .core import Core  # takes long to load
 
-            self._check(Core, expanded, ())
+            converted = convert(Core, expanded, core)
+            if not self._known_valid:
+                self._check(Core, converted, (), (SCHEMA_KEY,))
         for path, message in islice(broken_rules(self._draft, self._types), MAX_PROBLEMS + 1):
             self._add(path, message)
-        return expanded
+        return expanded, converted
 
     def _without_options(self, key: str, value: Json) -> Json:
         kind = BY_KEY.get(key)
@@ -150,10 +149,12 @@ class _Binding:
             self._add((*ref.path, "plugin") if "plugin" in block else ref.path, hint)
             return None
         record = {key: value for key, value in block.items() if key not in reserved}
-        value = self._expanded(record, ref.path, () if self._deploys or ref.role != Role.TARGET else hint.deploy_only)
+        optional = () if self._deploys or ref.role != Role.TARGET else hint.deploy_only
+        value = self._expanded(record, ref.path, optional)
+        converted = convert(hint, value, record)
         if not self._known_valid:
-            self._check(hint, value, ref.path, reserved)
-        options, inputs = self._build(hint, value, ref.path)
+            self._check(hint, converted, ref.path, reserved)
+        options, inputs = self._build(hint, converted, ref.path)
         service = self._draft.service_name(block) if ref.role == Role.TARGET else ""
         return Section(
             path=ref.path,
@@ -229,7 +230,7 @@ class _Binding:
         return tuple(problems)
 
     def _assembled(
-        self, register: Register, keys: EvaluateKeys, samples: Any, sections: Iterable[Section | None]
+        self, register: Register, keys: EvaluateKeys, samples: Any, recorded: int, sections: Iterable[Section | None]
     ) -> Manifest:
         bound = [section for section in sections if section]
         by_path = {section.path: section for section in bound}
@@ -247,7 +248,7 @@ class _Binding:
             image=by_path.get(("image",)),
             samples=samples,
             samples_record=tuple(GoldenRequest(**sample) for sample in written),
-            recorded=self._recorded,
+            recorded=recorded,
             connections={section.name: section for section in bound if section.role == Role.CONNECTION},
             track=tuple(self._draft.expanded(self._draft.value.get("track", []))),
             observers=tuple(section for section in bound if section.role == Role.OBSERVER),

@@ -180,13 +180,16 @@ class _Wording:
         return _fields(self._hint, path) | (set() if path else self._reserved)
 
     def _mismatch(self, path: Path_, expected: list[str]) -> str:
-        value = _at(self._value, path)
-        found = _found(value, self._document.written((*self._block, *path)))
-        advice = f': quote it, "{found}"' if "text" in expected and isinstance(value, bool | int | float) else ""
+        value, written = _at(self._value, path), self._document.written((*self._block, *path))
+        found = f"found {_found(value, written)}"
+        if written and "${" in written:
+            found = f"found another value in {quoted(written)}"
+        elif "text" in expected and isinstance(value, bool | int | float):
+            found += f': quote it, "{_found(value, written)}"'
         kinds, keys = dict.fromkeys(expected), _fields(self._hint, path)
         if len(kinds) > 1 and len(keys) == 1:  # a short form, such as `{record: 5}`: the key says what it is for
             kinds = dict.fromkeys(f"{kind} with {min(keys)}" if kind == "a mapping" else kind for kind in kinds)
-        return f"expected {either(kinds)}, found {found}{advice}"
+        return f"expected {either(kinds)}, {found}"
 
 
 def _not_among(details: list[ErrorDetails], kinds: list[str]) -> str:

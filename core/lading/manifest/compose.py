@@ -89,6 +89,8 @@ def _reason(error: MarkedYAMLError, text: str) -> str:
     mark = error.problem_mark
     if mark and text[mark.index : mark.index + 1] == "\t":
         return "a tab cannot indent or start a value: use spaces"
+    if mark and text[: mark.index + 1].endswith("${"):
+        return 'a variable between { } or [ ] needs quotes: "${NAME}"'
     if error.problem == "but found another document":
         return "a second document: a manifest holds one"
     if error.problem in (TOO_DEEP, TOO_MANY):

@@ -7,11 +7,14 @@ from typing import Any
 
 from ..model import Json, Options
 from .blocks import BLOCKS, BlockKind, Shape
-from .words import BLOCK_NAME, REFERENCE
+from .words import BLOCK_NAME, REFERENCE, SCHEMA_KEY
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = {"type": "string", "pattern": REFERENCE}
-_CONSTRAINTS = frozenset(("pattern", "maxLength", "enum", "const"))
+_ADDRESS = {"type": "string", "description": "The path or the address of this schema. Only editors read it."}
+_RULES = frozenset(("pattern", "maxLength", "enum", "const"))
+_BOUNDS = ("minLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_CONVERTED = ("integer", "number", "boolean")
 
 _Key = tuple[str, str]
 _Schema = dict[str, Any]
@@ -56,7 +59,7 @@ class _Manifest:
             "$schema": DIALECT,
             **core,
             "title": "Lading manifest",
-            "properties": {**core["properties"], **properties},
+            "properties": {SCHEMA_KEY: _ADDRESS, **core["properties"], **properties},
             "$defs": {**self._definitions, **options},
         }
 
@@ -122,15 +125,14 @@ def _described(document: _Schema) -> _Schema:
 
 
 def _or_reference(node: Json) -> Json:
-    """The schema with references allowed for constrained text. Their values are checked later."""
+    """The schema with references allowed for numbers, booleans and constrained text. Their values are checked later."""
     if isinstance(node, list):
         return [_or_reference(item) for item in node]
     if not isinstance(node, dict):
         return node
-    constraints = {key: node[key] for key in node if key in _CONSTRAINTS}
-    if not constraints or not _is_text(node):
+    if node.get("type") not in _CONVERTED and not (_RULES & node.keys() and _is_text(node)):
         return {key: _or_reference(item) for key, item in node.items()}
-    rest = {key: item for key, item in node.items() if key not in ("type", "minLength", *_CONSTRAINTS)}
+    rest = {key: item for key, item in node.items() if key not in ("type", *_RULES, *_BOUNDS)}
     return {**rest, "anyOf": [{key: item for key, item in node.items() if key not in rest}, _REFERENCE]}
 
 

@@ -49,9 +49,10 @@ class SectionRef:
 class Section:
     """A block with checked options.
 
-    `value` is the block without the keys that the core reads, with variables replaced, for cache keys. `record` is the
-    same with `${NAME}` as written; it may be stored and shown. `inputs` maps the dotted path of each `InputPath` in the
-    options to the absolute path. `service_name` is only set for targets.
+    `value` is the block without the keys that the core reads, for cache keys. Variables are replaced by their text,
+    also for an option that takes a number. `record` is the same with `${NAME}` as written; it may be stored and shown.
+    `inputs` maps the dotted path of each `InputPath` in the options to the absolute path. `service_name` is only set
+    for targets.
     """
 
     path: Path_

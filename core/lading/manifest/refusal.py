@@ -8,6 +8,7 @@ from ..model import Json, Options
 from .check import check
 from .compose import compose
 from .document import load
+from .typed import convert
 
 
 def refusal(options: type[Options], field: str, value: Json, written: Json) -> str | None:
@@ -16,5 +17,6 @@ def refusal(options: type[Options], field: str, value: Json, written: Json) -> s
     `written` is the value with `${NAME}` as in the manifest, for the message.
     """
     document = load(compose(json.dumps({field: written}), ""), "")
-    problems = check(options, {field: value}, document, (), reserved=())
+    converted = convert(options, {field: value}, {field: written})
+    problems = check(options, converted, document, (), reserved=())
     return next((found.message for found in problems if found.path.partition(".")[0] == field), None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..model.description import Role
 from .records import Path_, SectionRef
 from .values import listing, mapping
-from .words import did_you_mean, dotted, quoted
+from .words import SCHEMA_KEY, did_you_mean, dotted, quoted
 
 if TYPE_CHECKING:
     from .draft import Draft
@@ -27,11 +27,17 @@ _Broken = Iterator[tuple[Path_, str]]
 
 def broken_rules(draft: Draft, bound: Container[Path_]) -> _Broken:
     """Yield the path and message of each broken rule. Rules for `connection` only apply to the sections in `bound`."""
+    yield from _schema_named(draft)
     yield from _one_model(draft)
     yield from _connections_exist(draft, bound)
     yield from _target_exists(draft)
     yield from _services_differ(draft)
     yield from _evaluation(draft)
+
+
+def _schema_named(draft: Draft) -> _Broken:
+    if not isinstance(draft.value.get(SCHEMA_KEY, ""), str):
+        yield (SCHEMA_KEY,), "expected text: the path or the address of a JSON Schema"
 
 
 def _one_model(draft: Draft) -> _Broken:
@@ -65,7 +71,8 @@ def _target_exists(draft: Draft) -> _Broken:
     names = [ref.name for ref in draft.sections() if ref.role == Role.TARGET]
     for target in draft.default_targets():
         if target not in names:
-            yield ("target",), f"no target {quoted(target)} in this manifest{did_you_mean(target, names)}"
+            known = did_you_mean(target, names) or f": its targets are {', '.join(names)}"
+            yield ("target",), f"no target {quoted(target)} in this manifest{known}"
 
 
 def _evaluation(draft: Draft) -> _Broken:

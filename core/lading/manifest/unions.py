@@ -46,9 +46,18 @@ def first_choice(hint: Any, value: Json, path: Path_, place: Path_ = ()) -> Mean
     return None
 
 
+def types_at(hint: Any, path: Path_) -> Iterator[Any]:
+    """The types that the value at `path` may have, in all members of the unions on the way."""
+    for member in _members(hint):
+        if not path:
+            yield member
+        elif (inner := _inner(member, path[0])) is not None:
+            yield from types_at(inner, path[1:])
+
+
 def _members(hint: Any) -> Iterator[Any]:
     """The types that a value may have, without None; a type that is not a union is its only member."""
-    bare = _bare(hint)
+    bare = bare_type(hint)
     if get_origin(bare) in _UNIONS:
         for member in get_args(bare):
             yield from _members(member)
@@ -60,7 +69,7 @@ def _discriminator(hint: Any) -> str | None:
     """The field that a union's annotation names as its discriminator."""
     marks = hint.__metadata__ if get_origin(hint) is Annotated else ()
     named = (name for mark in marks if isinstance(name := getattr(mark, "discriminator", None), str))
-    parts = get_args(_bare(hint)) if get_origin(_bare(hint)) in _UNIONS else ()
+    parts = get_args(bare_type(hint)) if get_origin(bare_type(hint)) in _UNIONS else ()
     return next(named, None) or next(filter(None, map(_discriminator, parts)), None)
 
 
@@ -104,7 +113,7 @@ def _literal_names(members: tuple[Any, ...]) -> Iterator[str]:
 
 def _literals(member: Any, name: str) -> tuple[Json, ...]:
     """The values that a field of a record may have, if its type lists them all."""
-    choices = [_bare(choice) for choice in _members(_fields(member).get(name))]
+    choices = [bare_type(choice) for choice in _members(_fields(member).get(name))]
     listed = choices and all(get_origin(choice) is Literal for choice in choices)
     return tuple(value for choice in choices for value in get_args(choice)) if listed else ()
 
@@ -124,7 +133,7 @@ def _has(member: Any, key: str) -> bool:
 
 def _inner(hint: Any, part: str | int) -> Any:
     """The type of the item that a value of this type has at a key or an index; None if it is not known."""
-    bare = _bare(hint)
+    bare = bare_type(hint)
     arguments = get_args(bare)
     if dataclasses.is_dataclass(bare):
         return _fields(bare).get(str(part))
@@ -141,9 +150,10 @@ def _fields(record: Any) -> Mapping[str, Any]:
     return hints(record) if dataclasses.is_dataclass(record) and isinstance(record, type) else {}
 
 
-def _bare(hint: Any) -> Any:
+def bare_type(hint: Any) -> Any:
+    """A type without its annotations."""
     return hint.__origin__ if get_origin(hint) is Annotated else hint
 
 
 def _is_a(hint: Any, origins: tuple[Any, ...]) -> bool:
-    return get_origin(_bare(hint)) in origins
+    return get_origin(bare_type(hint)) in origins

@@ -31,6 +31,9 @@ PATTERN_WORDS = {
     PLUGIN_NAME: "1 to 64 letters, digits, '_', '.' and '-', starting with a letter or digit, or DISTRIBUTION:NAME",
 }
 
+SCHEMA_KEY = "$schema"
+"""A key at the top of a manifest that only editors read: the address of the JSON Schema."""
+
 MAX_PROBLEMS = 100
 """The limit of reported problems per kind. A malicious document can have as many problems as values."""
 

@@ -1,7 +1,7 @@
 """Deploy from Python. No function here prints; progress goes to `on_event`.
 
-Every function takes the manifest's path, `lading.yaml` by default. It raises a LadingError for an expected failure:
-ManifestError for a wrong manifest, others as documented.
+Every function takes the manifest's path, `lading.yaml` by default; a folder means its `lading.yaml`. It raises a
+LadingError for an expected failure: ManifestError for a wrong manifest, others as documented.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..errors import BadInput, LadingError, StageFailed
 from ..manifest import read
 from ..model import Capability, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri
 from ..model.records import OnEvent, ignore
+from ..store import MANIFEST, find_manifest
 from .lazily import gated_plan, looking_ahead
 from .live import LiveDeployment
-from .records import MANIFEST
 
 if TYPE_CHECKING:
     from ..engine.archive.archive import Archive
@@ -228,7 +228,7 @@ def check(manifest: str | Path = MANIFEST) -> tuple[str, ...]:
     from ..engine.stages.expected import judge_manifest
     from ..engine.stages.finished import check_finished
 
-    draft = read(Path(manifest), os.environ)
+    draft = read(find_manifest(manifest), os.environ)
     bound, notes = bind_all(draft)
     judge_manifest(bound, draft, check_finished(bound))
     return notes

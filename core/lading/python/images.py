@@ -10,7 +10,7 @@ from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
 from ..model import Image
 from ..model.records import OnEvent, ignore
-from .records import MANIFEST
+from ..store import MANIFEST
 
 
 def make_image(

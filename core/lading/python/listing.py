@@ -17,8 +17,9 @@ from ..model.description import Role
 from ..model.records import OnEvent, ignore
 from ..plugin.bound import bind
 from ..plugin.discovery import TARGETS, is_usable
+from ..store import MANIFEST
 from ..store.guard import Foreign
-from .records import MANIFEST, drafted, warning
+from .records import drafted, warning
 
 if TYPE_CHECKING:
     from ..model import Release

@@ -11,7 +11,7 @@ from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
 from ..model.planning import Plan
 from ..model.records import OnEvent, ignore
-from .records import MANIFEST
+from ..store import MANIFEST
 
 __all__ = ["plan", "read_plan", "write_plan"]
 

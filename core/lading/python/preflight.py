@@ -10,7 +10,7 @@ from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
 from ..model.records import OnEvent, ignore
-from .records import MANIFEST
+from ..store import MANIFEST
 
 __all__ = ["Preflight", "preflight"]
 

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 
 from ..model import Event
 from ..model.records import OnEvent, ignore
-from ..store import StoreToRead, read_store
+from ..store import MANIFEST, StoreToRead, find_manifest, read_store
 
 if TYPE_CHECKING:
     from ..manifest import Draft
     from ..model import ModelVersion, Run
 
-MANIFEST = "lading.yaml"
-
 
 @contextmanager
 def reading(manifest: str | Path, store: str | Path | None, on_event: OnEvent) -> Iterator[StoreToRead]:
     """Open the store of a manifest, or the store `store`, for reading. An event warns of anything unusual."""
-    with closing(read_store(Path(manifest), os.environ, None if store is None else Path(store))) as opened:
+    with closing(read_store(find_manifest(manifest), os.environ, None if store is None else Path(store))) as opened:
         if opened.remark:
             on_event(warning(opened.remark))
         yield opened
@@ -34,7 +32,7 @@ def drafted(manifest: str | Path, store: str | Path | None, on_event: OnEvent) -
     """Read the draft of a manifest, and open its store for reading."""
     from ..manifest import parse, read_bytes  # most commands about records read no manifest
 
-    file = Path(manifest)
+    file = find_manifest(manifest)
     data = read_bytes(file)
     with reading(file, store, on_event) as opened:
         yield parse(file, data, os.environ, opened.memory), opened

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.session.binding import bind_manifest
+from ..engine.session.binding import bind_manifest, no_target
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
-from ..errors import BadInput
 from ..model import Json, Release, Shown
 from ..model.records import OnEvent, ignore
-from ..store import Store, find_store, has_store, open_store
+from ..store import MANIFEST, Store, find_manifest, find_store, has_store, open_store
 from ..store.report import StoreReport, grant_trust, report
 from .live import LiveDeployment
-from .records import MANIFEST, drafted, reading, warning
+from .records import drafted, reading, warning
 
 if TYPE_CHECKING:
     from ..store.findings import Finding
@@ -59,7 +58,7 @@ def history(
         services = draft.services()
         for name in targets:
             if name not in services:
-                raise BadInput(f"the manifest has no target '{name}'", hint=f"its targets are: {', '.join(services)}")
+                raise no_target(name, services)
         wanted = {(services[name], name) for name in targets or services}
         releases = (found for found in opened.releases.list() if (found.service, found.target) in wanted)
         return History(_past(opened, found) for found in releases)
@@ -114,10 +113,10 @@ def gc(
     command uses the store.
     """
     named = None if store is None else Path(store)
-    if not (remove and has_store(Path(manifest), os.environ, named)):
+    if not (remove and has_store(find_manifest(manifest), os.environ, named)):
         with reading(manifest, store, on_event) as opened:
             return opened.garbage(keep)
-    with closing(open_store(Path(manifest), os.environ, named)) as opened:
+    with closing(open_store(find_manifest(manifest), os.environ, named)) as opened:
         return opened.clean(keep, command=f"lading gc {manifest}", wait=lock_wait)
 
 
@@ -136,7 +135,7 @@ def repair(
     """
     from ..store.repair import repair as repair_store
 
-    root = find_store(Path(manifest), os.environ, None if store is None else Path(store)).absolute()
+    root = find_store(find_manifest(manifest), os.environ, None if store is None else Path(store)).absolute()
     return repair_store(
         root,
         fix=fix,
@@ -153,7 +152,7 @@ def trust_store(
 
     Raises BadInput if the store does not exist, and Refused if it contains foreign files or others can write to it.
     """
-    root = find_store(Path(manifest), os.environ, None if store is None else Path(store))
+    root = find_store(find_manifest(manifest), os.environ, None if store is None else Path(store))
     if accept:
         grant_trust(root, os.environ)
     return report(root, os.environ)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..model import GoldenRequest, ModelVersion, Package, Release, Run
 from ..model.records import OnEvent, ignore
+from ..store import MANIFEST
 from .page import Html, details, figure, page, table
-from .records import MANIFEST, reading, size_of
+from .records import reading, size_of
 
 if TYPE_CHECKING:
     from ..store import StoreToRead

@@ -13,10 +13,11 @@ from ..model import State, Status
 from ..model.description import Role
 from ..model.records import OnEvent, ignore
 from ..plugin.discovery import TARGETS, is_usable
+from ..store import MANIFEST
 from ..store.guard import Foreign
 from ..store.origin import last_live
 from .deploying import deployment
-from .records import MANIFEST, drafted, warning
+from .records import drafted, warning
 
 
 @dataclass(frozen=True)

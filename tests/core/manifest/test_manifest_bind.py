@@ -240,11 +240,46 @@ def test_a_reference_without_a_value_is_a_problem(
     assert problems(tmp_path, document, environ) == [f"4:36: connections.a.subscription_id: {message}"]
 
 
+def test_a_variable_gives_a_number_or_a_boolean_if_its_option_takes_one(tmp_path: Path) -> None:
+    document = HEAD.replace("version: 1", "version: ${ONE}") + (
+        "package: {samples: [{request: '${ONE}', response: '${ONE}', tolerance: '${HALF}'}]}\n"
+        "targets: {local: {port: '1${ONE}', open: '${TRUE}', workers: '${ONE}', limits: ['${ONE}', '${HALF}'],\n"
+        "  token: '${TRUE}', size: '${SIZE}'}}\n"
+    )
+    environ = {"ONE": "1", "HALF": "5", "TRUE": "true", "SIZE": "large"}
+    manifest = bound(tmp_path, document, environ)
+    target = manifest.targets["local"]
+    assert target.options == Local(port=11, open=True, workers=1, limits=(1, 5.0), token="true", size=Size.LARGE)
+    assert target.record["port"] == "1${ONE}"
+    assert manifest.samples == (GoldenRequest(request="1", response="1", tolerance=5.0),)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("1.5", 'expected a whole number, found another value in "${PORT}"'),
+        ("", 'expected a whole number, found another value in "${PORT}"'),
+        ("yes", 'expected a whole number, found another value in "${PORT}"'),
+        ("true", 'expected a whole number, found another value in "${PORT}"'),
+        ("70000", "must be at most 65535"),
+    ],
+)
+def test_a_variable_with_another_value_is_a_problem_at_its_place(tmp_path: Path, text: str, problem: str) -> None:
+    document = HEAD + "targets: {local: {port: '${PORT}'}}\n"
+    assert problems(tmp_path, document, {"PORT": text}) == [f"4:25: targets.local.port: {problem}"]
+
+
+def test_a_number_of_golden_requests_can_come_from_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    document = "version: 1\nname: salary-svc\ntrain: {data: a.csv}\npackage: {samples: {record: '${ROWS}'}}\n"
+    assert bound(tmp_path, document, {"ROWS": "7"}).recorded == 7
+
+
 def test_the_value_of_a_variable_is_text_and_is_never_shown(tmp_path: Path) -> None:
     document = HEAD + "targets: {local: {port: '${PORT}', python: '${PORT}', token: '${PORT}'}}\n"
     found = problems(tmp_path, document, {"PORT": "SECRET80"})
     assert found == [
-        '4:25: targets.local.port: expected a whole number, found "${PORT}"',
+        '4:25: targets.local.port: expected a whole number, found another value in "${PORT}"',
         "4:44: targets.local.python: must be 'current' or 'isolated'",
         "4:62: targets.local.token: must be text that matches ^[a-z]*$",
     ]
@@ -427,6 +462,14 @@ def test_a_fingerprint_covers_the_text_the_sections_and_their_variables(full: Pa
     assert draft(full, FULL, {"SERVICE": "pay"}).fingerprint([local, main]) != prints[1]
     assert draft(full, FULL, {**environ, "SERVICE": "p2"}).fingerprint([local]) != prints[0]
     assert draft(full, FULL + "\n", environ).fingerprint([local]) != prints[0]
+
+
+def test_the_address_of_the_schema_is_text_that_nothing_else_reads(tmp_path: Path) -> None:
+    assert problems(tmp_path, f"$schema: ${{UNSET}}\n{HEAD}") == []
+    assert problems(tmp_path, f"$schema: 5\n{HEAD}") == [
+        "1:10: $schema: expected text: the path or the address of a JSON Schema"
+    ]
+    assert problems(tmp_path, f"$shema: x\n{HEAD}") == ["1:1: $shema: unknown key (did you mean $schema?)"]
 
 
 def test_a_manifest_is_frozen(full: Path) -> None:

@@ -40,6 +40,10 @@ REFUSED = {
         b"a: [1,\nb: 2\n",
         ["3:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence from line 1"],
     ),
+    "a variable without quotes": (
+        b"a: {port: ${PORT}}\n",
+        ['1:12: a variable between { } or [ ] needs quotes: "${NAME}"'],
+    ),
     "an unknown alias": (b"a: *b\n", ["1:4: not YAML: found undefined alias 'b'"]),
 }
 

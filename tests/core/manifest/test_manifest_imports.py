@@ -54,7 +54,7 @@ def test_a_pyyaml_without_libyaml_refuses_the_same(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['yaml._yaml'] = None\n"
         "from pathlib import Path; from manifest_kit import problems\n"
-        "for text in ('[' * 5000, 'a: [1,\\nb: 2\\n', 'a:\\n\\tb: 1\\n', 'a: *b', '---\\n---\\n'):\n"
+        "for text in ('[' * 5000, 'a: [1,\\nb: 2\\n', 'a:\\n\\tb: 1\\n', 'a: *b', '---\\n---\\n', 'a: {b: ${C}}'):\n"
         "    print(*problems(Path(sys.argv[1]), text), sep='\\n')"
     )
     assert run(code, str(tmp_path)).splitlines() == [
@@ -63,4 +63,5 @@ def test_a_pyyaml_without_libyaml_refuses_the_same(tmp_path: Path) -> None:
         "2:1: a tab cannot indent or start a value: use spaces",
         "1:4: not YAML: found undefined alias 'b'",
         "2:1: a second document: a manifest holds one",
+        '1:9: a variable between { } or [ ] needs quotes: "${NAME}"',
     ]

@@ -50,10 +50,12 @@ def test_the_salary_manifest_fits_except_for_options_that_these_plugins_lack(
 
 
 RIGHT = [
+    "$schema: lading.schema.json\n",
     "train: {data: a.csv}\nregister: {}\n",
     "targets: {local: }\n",
     "targets: {local: {port: 80}, another: {anything: 1}}\n",
     "targets: {other: {plugin: local, port: 80, service_name: '${USER}-svc', connection: azureml}}\n",
+    "targets: {local: {port: '${PORT}', open: '${OPEN}', workers: '${WORKERS}', limits: ['${A}', 2]}}\n",
     "targets: {local: {python: '${PYTHON}', size: large, token: '${TOKEN}'}}\n",
     "package: {samples: [{request: {data: [1]}, response: x, tolerance: 0}], environment: {pip: [a]}}\n",
     "observers: [{plugin: bell, subscription_id: x}, {plugin: other, anything: 1}]\n",
@@ -76,6 +78,7 @@ WRONG = [
     ("connections: {azureml: {}}\n", "$.connections.azureml"),
     ("observers: [{}]\n", "$.observers[0]"),
     ("registr: {}\n", "$"),
+    ("$schema: 5\n", "$['$schema']"),
     ("track: azureml\n", "$.track"),
 ]
 

@@ -98,7 +98,8 @@ def _wanted(name: str, origin: Section, declared: type, options: type) -> _Wante
     if means is None or other is None:
         return None
     scale = means.unit / others[other].unit
-    return _Wanted(other, _scaled(value, scale), _scaled(bound, scale), _scaled(written, scale))
+    number = bound if isinstance(value, str) else value  # the text of a variable means the bound number
+    return _Wanted(other, _scaled(number, scale), _scaled(bound, scale), _scaled(written, scale))
 
 
 def _meanings(options: type) -> dict[str, Means]:
@@ -108,7 +109,9 @@ def _meanings(options: type) -> dict[str, Means]:
 
 
 def _scaled(value: Any, scale: float) -> Any:
-    """A number in another unit, as an integer if possible. Any other value, such as `${NAME}`, is not changed."""
+    """A number in another unit, as an integer if possible. A variable gets the factor, for a message."""
+    if isinstance(value, str) and scale != 1:
+        return f"{value} times {scale:g}"
     if scale == 1 or not isinstance(value, int | float):
         return value
     scaled = round(value * scale, 9)
@@ -123,7 +126,7 @@ def _fate(wanted: _Wanted, target: Section, plugin: BoundPlugin) -> tuple[Fate, 
     if refused:
         return Fate.LOSSY, f"'{target.plugin}' does not take {written}: {refused}"
     if name in target.record:
-        same = wanted.value == target.value[name]
+        same = wanted.value == target.value[name] or wanted.bound == getattr(target.options, name)
         return Fate.KEPT, "" if same else f"{_text(target.record[name])} there"
     if getattr(target.options, name) == wanted.bound:
         return Fate.KEPT, "by default"

@@ -12,6 +12,7 @@ from ...manifest import Draft, Manifest, Path_, SectionRef
 from ...manifest.bind import bind_draft
 from ...manifest.blocks import BLOCKS, BY_ROLE
 from ...manifest.rules import members, twin_of, twins
+from ...manifest.words import did_you_mean
 from ...model import Options
 from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind, identity
@@ -42,8 +43,7 @@ def bind_manifest(
     whole, draft = draft, draft if Needs.MAKING in needs else draft.packed()
     draft = draft.without_unset((*needs.unused, *(() if targets == () else ("target",))))
     refs = draft.sections()
-    names = () if targets is None else targets or _defaults(draft)
-    chosen = [_target(refs, name) for name in names]
+    chosen = [] if targets is None else _chosen(refs, targets) if targets else _defaults(draft)
     guards = (role for role, need in _GUARDS.items() if need in needs)
     roles = (*(_STAGES if Needs.MAKING in needs else ()), *guards)
     wanted = [*chosen, *(ref for ref in refs if ref.role in roles)]
@@ -89,19 +89,27 @@ def retiring(plugins: Plugins) -> tuple[str, ...]:
     return tuple(dict.fromkeys(warning for plugin in plugins.values() for warning in plugin.retiring))
 
 
-def _defaults(draft: Draft) -> tuple[str, ...]:
+def _defaults(draft: Draft) -> list[SectionRef]:
+    """The targets of a command that names none. A rule of the manifest reports a word that is not a target."""
     found = draft.default_targets()
     if not found:
         raise BadInput("the manifest has several targets and no default", hint="add `target: NAME`, or give --target")
-    return found
+    return [ref for ref in draft.sections() if ref.role == Role.TARGET and ref.name in found]
 
 
-def _target(refs: Iterable[SectionRef], name: str) -> SectionRef:
-    targets = {ref.name: ref for ref in refs if ref.role == "target"}
-    if name not in targets:
-        known = ", ".join(targets)
-        raise BadInput(f"the manifest has no target '{name}'", hint=f"its targets are: {known}")
-    return targets[name]
+def _chosen(refs: Iterable[SectionRef], names: Iterable[str]) -> list[SectionRef]:
+    targets = {ref.name: ref for ref in refs if ref.role == Role.TARGET}
+    for name in names:
+        if name not in targets:
+            raise no_target(name, targets)
+    return [targets[name] for name in names]
+
+
+def no_target(name: str, known: Iterable[str]) -> BadInput:
+    """The failure for a target that a manifest does not have."""
+    names = tuple(known)
+    message = f"the manifest has no target '{name}'{did_you_mean(name, names)}"
+    return BadInput(message, hint=f"its targets are: {', '.join(names)}")
 
 
 def _load(refs: Iterable[SectionRef]) -> tuple[dict[Path_, BoundPlugin], dict[Path_, type[Options] | str]]:

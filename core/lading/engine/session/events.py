@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 Sink = Callable[[Event], None]
 
-_PROGRESS_INTERVAL = 1.0  # seconds between two events of progress that say the same
+_PROGRESS_INTERVAL = 1.0  # seconds between two events of progress of the same phase
+_QUICK_PHASES = 5.0  # limit of phases that may follow each other faster
 _OBSERVERS_LIMIT = 10.0  # seconds that observers may take after the command is done
 
 
@@ -34,18 +36,30 @@ class Emitter:
 
 @dataclass
 class _Progress:
-    """The last progress of a stage: when it was first emitted, and when it was emitted last."""
+    """The progress of a stage: when the stage began, and the last emitted text with its time."""
 
-    said: tuple[str, dict[str, Json]]
     began: float
-    emitted: float
+    said: tuple[str, dict[str, Json]] = ("", {})
+    emitted: float = -math.inf
+    quick: float = _QUICK_PHASES
+
+    def is_due(self, said: tuple[str, dict[str, Json]], now: float) -> bool:
+        """Whether a text is new and not too early. One that is too early is due when the stage repeats it."""
+        since = now - self.emitted
+        quick = min(_QUICK_PHASES, self.quick + since)
+        same_phase = said[1].get("phase") == self.said[1].get("phase")
+        if said == self.said or (since if same_phase else quick) < _PROGRESS_INTERVAL:
+            return False
+        self.said, self.emitted, self.quick = said, now, max(0.0, quick - 1)
+        return True
 
 
 class Events:
     """Emits the events of one command, with secrets redacted in all texts.
 
-    Only a `url` is not redacted, because a redacted address is useless. Progress that repeats the last text is emitted
-    once a second, with the field `elapsed`: a target can be asked ten times a second. `clock` is in seconds.
+    Only a `url` is not redacted, because a redacted address is useless. Progress is emitted if it changes, at most once
+    a second, because a target can be asked ten times a second. Only a few phases may follow each other faster. An
+    address is emitted once. The field `elapsed` has the seconds since the stage began. `clock` is in seconds.
     """
 
     def __init__(self, service: str, sink: Sink, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,6 +67,7 @@ class Events:
         self._sink = sink
         self._clock = clock
         self._progress: dict[tuple[str, str], _Progress] = {}
+        self._addresses: set[Json] = set()
         self._observers: list[Observer] = []
         self.hidden = Hidden()
         self.hide, self.redacted = self.hidden.hide, self.hidden.redacted
@@ -66,9 +81,9 @@ class Events:
             elapsed = self._elapsed((stage, target), (detail, dict(fields)))
             if elapsed is None:
                 return
-            fields |= {"elapsed": round(elapsed, 1)} if elapsed else {}
-        elif kind != "warning":
-            self._progress.pop((stage, target), None)  # a stage that starts again has new phases
+            fields["elapsed"] = round(elapsed, 1)
+        elif kind != "warning":  # a stage that starts again has new phases
+            self._progress[stage, target] = _Progress(self._clock())
         shown = {name: value if name == "url" else self.redacted(value) for name, value in fields.items()}
         event = Event(
             kind=kind,
@@ -84,15 +99,13 @@ class Events:
             observer.receive(event)
 
     def _elapsed(self, place: tuple[str, str], said: tuple[str, dict[str, Json]]) -> float | None:
-        """Seconds since a stage first said this; 0 for something new, and None if it was emitted a moment ago."""
-        now, last = self._clock(), self._progress.get(place)
-        if last is None or last.said != said:
-            self._progress[place] = _Progress(said, began=now, emitted=now)
-            return 0.0
-        if now - last.emitted < _PROGRESS_INTERVAL:
-            return None
-        last.emitted = now
-        return now - last.began
+        """Seconds since a stage began; None for progress that is not emitted now."""
+        now, url = self._clock(), said[1].get("url")
+        progress = self._progress.setdefault(place, _Progress(now))
+        if url and url not in self._addresses:
+            self._addresses.add(url)
+            return now - progress.began
+        return None if url or not progress.is_due(said, now) else now - progress.began
 
     def of(self, stage: str, target: str = "") -> Emitter:
         """An emitter for the events of one stage, and of one target if the stage runs for each target."""

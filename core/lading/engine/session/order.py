@@ -10,7 +10,7 @@ from enum import Flag, auto
 from pathlib import Path
 
 from ...errors import BadInput
-from ...store import Store, has_store, open_store, read_store
+from ...store import Store, find_manifest, has_store, open_store, read_store
 
 HOOK_TIMEOUT = "LADING_HOOK_TIMEOUT"
 """The variable with the time limit of each single call of a hook, in seconds; without it, only a stage has a limit."""
@@ -100,7 +100,7 @@ class Order:
     ) -> Order:
         """Create the parameters of `lading COMMAND MANIFEST`, with this process's environment variables."""
         return cls(
-            file=Path(manifest),
+            file=find_manifest(manifest),
             environ=os.environ,
             needs=needs,
             command=f"lading {command} {manifest}",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...base.redaction import SHORTEST
+
 if TYPE_CHECKING:
     from ...manifest import Section
     from ...model import Json
 
 
 def with_references(value: Json, section: Section) -> Json:
-    """`value` with every text from a variable replaced by its reference in the manifest."""
+    """`value` with every text and long number from a variable replaced by its reference in the manifest."""
     references = dict(_differences(section.value, section.record))
     return _replaced(value, references) if references else value
 
@@ -32,4 +34,6 @@ def _replaced(value: Json, references: dict[str, str]) -> Json:
         return {name: _replaced(item, references) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_replaced(item, references) for item in value]
-    return references.get(value, value) if isinstance(value, str) else value
+    if isinstance(value, str) or (isinstance(value, int | float) and len(str(value)) >= SHORTEST):
+        return references.get(str(value), value)
+    return value
