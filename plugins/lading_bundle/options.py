@@ -37,3 +37,7 @@ class BundleOptions(Options):
 
     allow_version_skew: bool = False
     """Allow a package with another version of scikit-learn than the model was made with."""
+
+    @property
+    def own_script(self) -> bool:
+        return self.scoring_script is not None

@@ -221,7 +221,8 @@ def check(manifest: str | Path = MANIFEST) -> tuple[str, ...]:
     """Check every block of a manifest. Raises ManifestError with every problem. Returns notes on what was
     not checked.
 
-    Raises Refused for a finished model that imports a name which is neither known to be harmless nor trusted.
+    Raises Refused for a finished model that imports a name which is neither known to be harmless nor trusted, and NotUp
+    for one that the default scoring script cannot serve.
     """
     from ..engine.stages.finished import check_finished
 
