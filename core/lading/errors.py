@@ -80,7 +80,7 @@ class OutcomeUnknown(LadingError):
 
 
 class NotUp(LadingError):
-    """The new release did not answer its golden requests."""
+    """A release does not answer its golden requests, or could not answer any."""
 
     exit_code = 8
 

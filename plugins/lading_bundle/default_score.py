@@ -22,6 +22,7 @@ import joblib
 import numpy as np
 from azureml.contrib.services.aml_response import AMLResponse
 
+__tracebackhide__ = True  # its frames do not help the author of a model
 NUMBERS = {int, float}
 WORDS = {bool: "a boolean", dict: "an object", float: "a number", int: "a number", list: "a list", str: "a string"}
 TYPES: dict[str, set[type]] = {
@@ -133,6 +134,7 @@ class Scorer:
         """Read `scoring.json` beside this script, and the model that it names."""
         package = json.loads(Path(__file__).with_name("scoring.json").read_text(encoding="utf-8"))
         self.model = load_model(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]), package.get("trusted"))
+        check_model(self.model, package["model_file"])
         self.columns = Columns(self.model, package["columns"], package.get("schema") or {})
         self.method, self.output = package.get("method", "predict"), package.get("output", "probabilities")
         self.check_method(self.method)
@@ -185,6 +187,46 @@ def first_step(model: Any) -> Any:
     """The first step of a pipeline, which a search may have found; else the model itself."""
     found = getattr(model, "best_estimator_", model)
     return found.steps[0][1] if getattr(found, "steps", None) else found
+
+
+class NoModel(TypeError):
+    """The file does not hold a fitted model."""
+
+
+def check_model(found: Any, file: str) -> None:
+    """Raise NoModel, which says what the file holds, for anything but a fitted model."""
+    name = type(found).__name__
+    what = ""
+    if isinstance(found, type):
+        what = f"{found.__name__} itself, not an object that was made with it"
+    elif isinstance(found, dict) and not hasattr(found, "predict"):
+        what = f"a {name} with the keys {', '.join(map(str, list(found)[:5]))}"
+    elif not callable(getattr(found, "predict", None)):
+        what = f"an object of {name}, which has no predict()"
+    elif not is_fitted(found):
+        what = f"a {name} that is not fitted"
+    if what:
+        raise NoModel(
+            f"{file} holds {what}, and the default scoring script needs a fitted model with predict(): save the fitted"
+            " model alone, or name a scoring_script under package that uses what the file holds"
+        )
+
+
+def is_fitted(model: Any) -> bool:
+    """Whether a model is fitted. False only for an estimator of scikit-learn, or a pipeline that ends with one."""
+    last = model
+    while hasattr(last, "steps"):
+        last = last.steps[-1][1]
+    if not type(last).__module__.startswith("sklearn."):  # a class of its own may keep what it learned under any name
+        return True
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(last)
+    except NotFittedError:
+        return False
+    return True
 
 
 def pandas() -> Any:

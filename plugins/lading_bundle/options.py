@@ -80,3 +80,7 @@ class BundleOptions(Options):
     def answers_otherwise(self) -> str:
         """The option that changes the answers of the default script. Empty if none does."""
         return next((name for name in ("method", "output") if getattr(self, name) != getattr(type(self), name)), "")
+
+    @property
+    def own_script(self) -> bool:
+        return self.scoring_script is not None

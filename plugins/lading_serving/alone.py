@@ -14,10 +14,10 @@ import argparse
 import os
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Collection
 
 from .contract import Contract
+from .logs import log_error
 from .script import Script
 from .server import Server
 from .spec import Limits
@@ -57,8 +57,8 @@ def main() -> None:
     listener = socket.create_server((given.host, given.port))
     try:
         serve(listener, hosts=given.hosts)
-    except BaseException:  # a script may call sys.exit()
-        traceback.print_exc()
+    except BaseException as error:  # a script may call sys.exit()
+        log_error(error)
         sys.exit(FAILED)
 
 

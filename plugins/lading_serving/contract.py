@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from .cors import Cors
 from .inputs import NoSuchMethod, texts
-from .logs import log_exception
+from .logs import log_error
 from .messages import Refused, Request, Response, failure, json_response
 from .nesting import nests_deeper
 from .pulse import LONGEST_ID, Pulse
@@ -59,8 +59,8 @@ class Contract:
             response = route(request)
         except Refused as refusal:
             response = refusal.response
-        except Exception:
-            log_exception()
+        except Exception as error:
+            log_error(error)
             response = failure(500, _SERVER_FAILED)
         response.headers += headers
         response.headers += self._common(request)
@@ -111,12 +111,12 @@ class Contract:
             return refusal.response
         except Refused:
             raise
-        except ScoringTimeout:
+        except ScoringTimeout as error:
             self._script.end_limit()  # a last alarm may have interrupted the end of the limit
-            log_exception()
+            log_error(error)
             return failure(500, f"Scoring timeout after {self._script.timeout * 1000:.0f} ms", run_failed=True)
-        except BaseException:  # sys.exit() in a script must not end the worker and its other clients
-            log_exception()
+        except BaseException as error:  # sys.exit() in a script must not end the worker and its other clients
+            log_error(error)
             return failure(500, _SCRIPT_FAILED, run_failed=True)
         self._pulse.renew()  # the limit is that of `run`, and a large result takes time to encode
         response = _response(result)

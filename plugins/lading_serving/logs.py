@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
+
+from .tracebacks import remedy, shown
 
 _PAUSE = 60.0  # seconds between two entries about the same problem
 
@@ -19,10 +20,16 @@ def log(message: str) -> None:
         sys.stderr.write(f"{stamp} [{os.getpid()}] {message}\n")
 
 
-def log_exception() -> None:
-    """Write the traceback of the current exception."""
+def log_error(error: BaseException) -> str:
+    """Write an error of the scoring script, with the script's own part of the traceback.
+
+    Returns the way to repair it; empty if that is not known.
+    """
+    if fix := remedy(error):
+        error.add_note(fix)
     with suppress(OSError, ValueError):
-        traceback.print_exc()
+        sys.stderr.write(shown(error))
+    return fix
 
 
 class Recurring:

@@ -13,12 +13,11 @@ import resource
 import socket
 import sys
 import threading
-import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from .logs import log
+from .logs import log, log_error
 from .model import digest_of_model
 from .pulse import Pulse, shared
 from .spec import ReleaseSpec
@@ -80,9 +79,9 @@ class Worker:
         log(f"release {self._spec.number} has drained")
 
     def _give_up(self, error: BaseException) -> NoReturn:
-        traceback.print_exception(error)
+        fix = log_error(error)
         detail = " ".join(str(error).split())
-        self._report(f"failed: {type(error).__name__}: {detail}" if detail else f"failed: {type(error).__name__}")
+        self._report("failed: " + ": ".join(filter(None, (type(error).__name__, detail, fix))))
         sys.exit(FAILED)
 
     def _handle_commands(self) -> None:

@@ -7,6 +7,7 @@ with its own children. The evaluating process does the same with other `work`.
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import shutil
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .fitting import Fitted
 
 
+_NOT_THEIRS = (str(Path(__file__).parent), str(Path(importlib.__file__).parent), "<frozen ")
 _SAVED = "saved"
 """The folder beside the result for a model that a script saved itself."""
 
@@ -42,8 +45,19 @@ def main(result: Path, work: Callable[[Mapping[str, Json], Path], dict[str, Json
         option = error.option if isinstance(error, BadInput) else ""
         answer = {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}
         answer["error"] |= {"option": option} if option else {}
+    except Exception as error:  # of the user's code, or of a library that it calls
+        print_error(error)
+        return 1
     result.write_text(json.dumps(answer), encoding="utf-8")
     return 1 if "error" in answer else 0
+
+
+def print_error(error: Exception) -> None:
+    """Print an error and its traceback, from the first frame that is not of this plugin or of an import."""
+    found = error.__traceback__
+    while found is not None and found.tb_frame.f_code.co_filename.startswith(_NOT_THEIRS):
+        found = found.tb_next
+    traceback.print_exception(error.with_traceback(found or error.__traceback__))
 
 
 def _end_with_the_host() -> None:

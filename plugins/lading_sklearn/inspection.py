@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from lading import BadInput, FileContents, Import, TrainedModel, Transient
 
 from .bytestream import Broken, Rejected, Stream
+from .holding import held
 from .judging import judge, named
 from .machine import GETATTR, PARTIAL, Findings, Global
 from .skops_file import describe, is_skops
@@ -99,6 +100,7 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
         imports=tuple(_judged(found, called=found in called) for found in imports),
         complete=complete,
         is_pickle=is_pickle,
+        holds=_printable(held(findings.held)) if is_pickle else "",
     )
     pickled = _PICKLE.fullmatch(watch.start) or watch.version
     return TrainedModel(
@@ -132,7 +134,7 @@ def _kind(file: Path, start: bytes) -> str:
 def _follow(stream: Stream, findings: Findings) -> type[Broken] | None:
     """Follow every pickle of a file. Returns how the last one broke off, or None if it did not."""
     try:
-        walk(stream, findings)
+        findings.held = walk(stream, findings)
         while stream.starts_pickle():
             walk(stream, findings)
     except Broken as broken:

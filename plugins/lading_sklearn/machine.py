@@ -33,6 +33,13 @@ UNSEEN: object = object()
 """A value of which nothing is known, except that it is a text, a number, bytes, a list or a set."""
 
 
+class Items:
+    """A list. Only its last value is known."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.last = values[-1] if values else UNSEEN
+
+
 class Object:
     """An object that a pickle creates from a global and arguments, and the state that it receives afterwards."""
 
@@ -53,6 +60,7 @@ class Findings:
         self.unclear: dict[Global, int] = {}  # how often a global is on the stack, and not used in its harmless form
         self.protocol: int | None = None  # the protocol of the first pickle
         self.steps = 0
+        self.held: Any = UNSEEN  # the value of the first pickle
 
     def settle(self) -> None:
         """Judge the globals that are harmless only in one form. Another use of a class counts as a call."""

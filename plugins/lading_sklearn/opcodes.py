@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .bytestream import Rejected
-from .machine import UNSEEN, Machine
+from .machine import UNSEEN, Items, Machine
 
 Handler = Callable[[Machine, bytes], None]
 
@@ -95,6 +95,11 @@ def _tuple(size: int) -> Handler:
         machine.stack.append(tuple(reversed(items)))
 
     return handle
+
+
+def _append(machine: Machine, values: list[Any]) -> None:
+    if values and isinstance(machine.stack[-1], Items):
+        machine.stack[-1].last = values[-1]
 
 
 def _set_item(machine: Machine, _argument: bytes) -> None:
@@ -205,6 +210,10 @@ HANDLERS: Mapping[str, Handler] = {
     "MEMOIZE": lambda machine, _argument: _put(machine, len(machine.memo)),
     **{name: _tuple(size) for size, name in enumerate(("EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"))},
     "TUPLE": lambda machine, _argument: machine.stack.append(tuple(machine.pop_mark())),
+    "EMPTY_LIST": lambda machine, _argument: machine.stack.append(Items([])),
+    "LIST": lambda machine, _argument: machine.stack.append(Items(machine.pop_mark())),
+    "APPEND": lambda machine, _argument: _append(machine, [machine.pop()]),
+    "APPENDS": lambda machine, _argument: _append(machine, machine.pop_mark()),
     "EMPTY_DICT": lambda machine, _argument: machine.stack.append({}),
     "DICT": _dictionary,
     "SETITEM": _set_item,

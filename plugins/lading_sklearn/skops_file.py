@@ -12,9 +12,13 @@ from typing import Any
 
 from lading import BadInput, FileContents, Import, PluginError, Refused, TrainedModel
 
+from .holding import held
+from .machine import UNSEEN, Global, Items, Object
+
 _SCHEMA = "schema.json"
 _LARGEST = 256 << 20  # bytes of the description
 _VERSION = "_sklearn_version"
+_MOST_NESTED = 20  # levels of pipelines, lists and attributes
 # A damaged archive, one with a password, one of an unknown compression, and damaged content.
 _UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, EOFError, ValueError)
 
@@ -33,7 +37,8 @@ def is_skops(file: Path) -> bool:
 
 def describe(file: Path) -> TrainedModel:
     """Describe a model by its types. Raises PluginError without skops, and Refused if it cannot be read."""
-    versions = list(_versions(_schema(file)))
+    schema = _schema(file)
+    versions = list(_versions(schema))
     return TrainedModel(
         file=file,
         framework="scikit-learn" if versions else "",
@@ -46,6 +51,7 @@ def describe(file: Path) -> TrainedModel:
             imports=tuple(_import(path) for path in untrusted(file)),
             complete=True,
             is_pickle=False,
+            holds=held(_value(schema, _MOST_NESTED)),
         ),
     )
 
@@ -82,6 +88,21 @@ def _schema(file: Path) -> Any:
             return json.loads(archive.read(_SCHEMA))
     except (*_UNREADABLE, RecursionError) as error:
         raise Refused(f"{file} is not a model of skops: {error}", hint="save the model again") from error
+
+
+def _value(node: Any, levels: int) -> Any:
+    """A node of the description as the value that a pickle of the same object would have."""
+    if not isinstance(node, dict) or levels == 0:
+        return UNSEEN
+    content, made_of = node.get("content"), Global(str(node.get("__module__")), str(node.get("__class__")))
+    if made_of.module != "builtins" or not isinstance(content, dict | list | str):
+        return Object(made_of, (), _value(content, levels - 1))
+    if isinstance(content, dict):
+        return {name: _value(item, levels - 1) for name, item in content.items()}
+    if isinstance(content, list):
+        items = [_value(item, levels - 1) for item in content]
+        return tuple(items) if made_of.name == "tuple" else Items(items)
+    return json.loads(content)
 
 
 def _versions(schema: Any) -> Iterator[str]:

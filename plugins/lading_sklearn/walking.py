@@ -31,8 +31,9 @@ _WIDTHS = {
 }
 
 
-def walk(stream: Stream, findings: Findings, depth: int = 0, *, arrays: bool = True) -> None:
+def walk(stream: Stream, findings: Findings, depth: int = 0, *, arrays: bool = True) -> Any:
     """Follow a pickle to its end, with the pickles in it and the arrays that joblib writes between its opcodes.
+    Returns its value, as far as it is known.
 
     Without `arrays`, the bytes of an array are read as opcodes, as the unpickler of Python does.
     Raises Broken if it cannot be followed to its end, and Rejected if an unpickler could not follow it either.
@@ -41,7 +42,7 @@ def walk(stream: Stream, findings: Findings, depth: int = 0, *, arrays: bool = T
     if depth > _MOST_NESTED:
         raise Broken
     try:
-        _Walk(stream, findings, depth, arrays=arrays).run()
+        return _Walk(stream, findings, depth, arrays=arrays).run()
     except (IndexError, KeyError) as error:  # an empty stack, an unknown opcode, an empty place of the memo
         raise Rejected from error
     except (TypeError, ValueError) as error:  # no number, no array, ...
@@ -58,7 +59,7 @@ class _Walk(Machine):
         self._depth = depth
         self._frame_end = 0
 
-    def run(self) -> None:
+    def run(self) -> Any:
         while (opcode := _OPCODES[self._stream.read(1)[0]]).name != "STOP":
             self.findings.steps += 1
             if self.findings.steps > _MOST_STEPS:
@@ -70,6 +71,7 @@ class _Walk(Machine):
             else:
                 self._take_and_give(opcode)
         self._leave_frame()
+        return self.stack[-1] if self.stack else UNSEEN
 
     def framed(self, size: int) -> None:
         self._frame_end = max(self._frame_end, self._stream.position + size)

@@ -237,6 +237,7 @@ def model_inspect(model: str, manifest: Path, store: Path | None, as_json: bool)
         "framework": found.framework,
         "framework_version": found.framework_version,
         "classes": contents.classes,
+        "holds": contents.holds,
         "complete": contents.complete,
     }
     if contents.format == "folder":

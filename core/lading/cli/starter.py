@@ -74,6 +74,12 @@ def _finished(folder: Path, model: Path) -> dict[str, str]:
             f"{model} is not a pickle (format: {described.contents.format}), so it needs a scoring script",
             hint="write a manifest with register.file and package.scoring_script",
         )
+    if described.contents and described.contents.holds:
+        raise BadInput(
+            f"{model} holds {described.contents.holds},"
+            " and the default scoring script needs a fitted model with predict()",
+            hint="save the fitted model alone, or write a manifest with register.file and package.scoring_script",
+        )
     if not (framework and needed):
         maker = f"version of {framework}" if framework else "library"
         raise BadInput(f"the {maker} that saved {model} is unknown", hint="save the fitted estimator with joblib")

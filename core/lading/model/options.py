@@ -87,6 +87,15 @@ class Options:
         return ()
 
     @property
+    def own_script(self) -> bool | None:
+        """For a packager's options: whether the scoring script is the user's own.
+
+        Otherwise it calls `predict()` of the model, so a file without such an object is refused before any release.
+        None if the packager leaves this open.
+        """
+        return None
+
+    @property
     def installs(self) -> Installs | None:
         """For a target or an image: the installation on another machine with these options, or None.
 

@@ -66,6 +66,9 @@ class FileContents:
     end: then the rest of it is not known. `is_pickle` is False for a file that every unpickler rejects before it
     imports anything. Such a file is complete.
 
+    `holds` says what the file holds, in words (`a dict with the keys model, columns`), if that is certainly not a
+    fitted model with `predict()`. It is empty otherwise.
+
     For a model that is a folder, `format` is `folder` and `size` counts all files. `files` has each pickle in it by its
     name, beginning with the folder's; `classes`, `imports` and `complete` cover all of them.
     """
@@ -78,6 +81,7 @@ class FileContents:
     complete: bool
     files: Mapping[str, FileContents] = field(default_factory=dict)
     is_pickle: bool = True
+    holds: str = ""
 
     @property
     def modules(self) -> tuple[str, ...]:

@@ -222,8 +222,9 @@ def check(manifest: str | Path = MANIFEST) -> tuple[str, ...]:
     """Check every block of a manifest. Raises ManifestError with every problem. Returns notes on what was
     not checked.
 
-    Raises Refused for a finished model that imports a name which is neither known to be harmless nor trusted. Raises
-    ManifestError or Refused too if the packager knows that it cannot make a package.
+    Raises Refused for a finished model that imports a name which is neither known to be harmless nor trusted, and NotUp
+    for one that the default scoring script cannot serve. Raises ManifestError or Refused too if the packager knows that
+    it cannot make a package.
     """
     from ..engine.stages.expected import judge_manifest
     from ..engine.stages.finished import check_finished

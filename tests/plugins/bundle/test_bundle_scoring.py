@@ -11,9 +11,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from tests.plugins.bundle.conftest import Packed
 
 from lading import ModelVersion
@@ -157,3 +162,40 @@ def test_a_model_and_its_classes_from_a_script(
     assert packed.read("azureml-app/my_training.py") == script.read_text()
     assert load(packed).run('{"data": [[21]]}') == [[42]]
     del sys.modules["my_training"]
+
+
+class Own(BaseEstimator):  # type: ignore[misc]
+    """A model of the user's own, which keeps what it has learned under any name."""
+
+    def predict(self, rows: Any) -> Any:
+        return rows
+
+
+class Untrained:
+    predict = None
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"model": 1}, "a dict with the keys model"),
+        ([1, 2], "an object of list, which has no predict()"),
+        (np.ones(3), "an object of ndarray, which has no predict()"),
+        (Untrained(), "an object of Untrained, which has no predict()"),
+        (LinearRegression, "LinearRegression itself, not an object that was made with it"),
+        (StandardScaler(), "an object of StandardScaler, which has no predict()"),
+        (make_pipeline(StandardScaler()), "an object of Pipeline, which has no predict()"),
+        (LinearRegression(), "a LinearRegression that is not fitted"),
+        (make_pipeline(StandardScaler(), LinearRegression()), "a Pipeline that is not fitted"),
+    ],
+)
+def test_only_a_fitted_model_is_served(salary: ModelVersion, pack: Pack, load: Load, found: Any, words: str) -> None:
+    script = load(pack(salary))
+    with pytest.raises(script.NoModel) as raised:
+        script.check_model(found, "model.joblib")
+    assert str(raised.value).startswith(f"model.joblib holds {words}, and the default scoring script needs")
+
+
+@pytest.mark.parametrize("found", [Own(), make_pipeline(StandardScaler(), Own())])
+def test_a_model_of_the_users_own_class_is_served(salary: ModelVersion, pack: Pack, load: Load, found: Any) -> None:
+    load(pack(salary)).check_model(found, "model.joblib")

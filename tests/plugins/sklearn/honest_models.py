@@ -50,7 +50,7 @@ _DATA: tuple[tuple[Any, ...], ...] = (
 def fitted() -> Iterator[tuple[str, Any]]:
     """Each estimator of scikit-learn by its name, fitted to data that it takes."""
     for name, found in all_estimators():
-        model = _constructed(found)
+        model = constructed(found)
         for data in _DATA if model is not None else ():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -61,7 +61,7 @@ def fitted() -> Iterator[tuple[str, Any]]:
             break
 
 
-def _constructed(found: type) -> Any:
+def constructed(found: type) -> Any:
     try:
         return found()
     except TypeError:

@@ -172,7 +172,10 @@ class Attempt:
     def _not_up(self, step: Failed) -> NotUp:
         verdict = self._request.verdict
         reason = verdict.reason if verdict and not verdict.up else step.reason
-        log = f"\n{step.log}" if step.log else ""
+        from .log_text import once, with_originals  # a deploy that succeeds shows no log
+
+        log = with_originals(self._service.session, self._request.package.folder, once(reason, step.log))
+        log = f"\n{log}" if log else ""
         number = self._request.release
         return NotUp(f"release {number} of {self._service.name} did not come up: {reason}{log}", hint=self._hint())
 

@@ -1,4 +1,7 @@
-"""The decision whether a model from elsewhere may be loaded. `check`, `plan`, `register` and `deploy` share it."""
+"""The decision whether a model from elsewhere may be loaded, and whether a release of it could answer.
+
+`check`, `plan`, `register` and `deploy` share it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import Refused
+from ...errors import NotUp, Refused
 from ...manifest.words import IMPORT_NAME
 
 if TYPE_CHECKING:
@@ -22,12 +25,14 @@ _COMPUTED = "a name that it composes while it is loaded"
 class Loading(NamedTuple):
     """The effects of loading a model: the imports that are not known to be harmless, and whether these are all.
 
-    Some of these names are `dangerous`: they can run code, or reach files or a network.
+    Some of these names are `dangerous`: they can run code, or reach files or a network. `holds` says what the file
+    holds if that is not a fitted model.
     """
 
     names: tuple[str, ...] = ()
     complete: bool = True
     dangerous: tuple[str, ...] = ()
+    holds: str = ""
 
     @classmethod
     def of(cls, made: TrainedModel) -> Loading:
@@ -35,20 +40,18 @@ class Loading(NamedTuple):
         contents = made.contents
         if contents is None:
             return cls()
-        return cls(_paths(contents.unknown), contents.complete, _paths(contents.dangerous))
+        return cls(_paths(contents.unknown), contents.complete, _paths(contents.dangerous), contents.holds)
 
     @classmethod
     def known(cls, output: Json) -> Loading | None:
-        """Rebuild from the stored form. None if nothing is stored."""
-        return (
-            None
-            if output is None
-            else cls(tuple(output["names"]), output["complete"], tuple(output.get("dangerous", ())))
-        )
+        """Rebuild from the stored form. None if nothing is stored, or not what the file holds."""
+        if output is None or "holds" not in output:
+            return None
+        return cls(tuple(output["names"]), output["complete"], tuple(output["dangerous"]), output["holds"])
 
     def output(self) -> Json:
         """The stored form."""
-        return {"names": list(self.names), "complete": self.complete, "dangerous": list(self.dangerous)}
+        return {**self._asdict(), "names": list(self.names), "dangerous": list(self.dangerous)}
 
 
 def admit(manifest: Manifest, loading: Loading, model: str) -> None:
@@ -59,6 +62,16 @@ def admit(manifest: Manifest, loading: Loading, model: str) -> None:
     refused = refusal(loading._replace(names=tuple(_untrusted(manifest, loading.names))), model)
     if refused is not None:
         raise refused
+
+
+def check_holds(manifest: Manifest, loading: Loading, model: str) -> None:
+    """Raise NotUp for a file without a fitted model, if the scoring script needs one."""
+    script_is_own = manifest.package.options.own_script if manifest.package else None
+    if loading.holds and script_is_own is False:
+        raise NotUp(
+            f"{model} holds {loading.holds}, and the default scoring script needs a fitted model with predict()",
+            hint="save the fitted model alone, or name a scoring_script under package that uses what the file holds",
+        )
 
 
 def refusal(loading: Loading, model: str) -> Refused | None:
@@ -103,6 +116,8 @@ def _shown(name: str) -> str:
 def _remedy(loading: Loading) -> str:
     if not _are_expressible(loading.names):
         return "no manifest can allow this: ask the author for a file that joblib saved"
+    if any(name.startswith("__main__.") for name in loading.names):
+        return "move what was defined in the program itself into a module, save the model again, and package the module"
     line = trust_line(loading)
     if not line:
         return "such an import can run any code: ask the author why the model needs it, before you trust it by its name"

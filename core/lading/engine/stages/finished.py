@@ -1,4 +1,6 @@
-"""A finished model: described without being loaded, and refused if the manifest does not trust what it imports."""
+"""A finished model: described without being loaded. It is refused if the manifest does not trust what it imports, or if
+the file holds no model that could answer.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from ..._version import __version__
 from ...store.reuse import INSPECTED
 from ...store.tree import check_part
 from . import cache_keys as keys
-from .admission import Loading, admit
+from .admission import Loading, admit, check_holds
 from .expected import inspector, judge_package
 from .trained import Trained, keep_trained
 
@@ -23,16 +25,19 @@ _LOADING = "loading"
 
 
 def inspected(session: Session) -> Trained:
-    """Describe and keep the file or folder that `register:` names. Raises Refused if it is not trusted."""
+    """Describe and keep the file or folder that `register:` names.
+
+    Raises Refused if it is not trusted, and NotUp if no release of it could answer.
+    """
     file, key, known = _found(session)
     loading_key = _loading_key(file.name, session.store.files.digest(file))
     loading = Loading.known(session.store.reuse.get(loading_key))
     if known is not None and loading is not None:
-        admit(session.manifest, loading, file.name)
+        _judge(session.manifest, loading, file.name)
         return known
     made = _describe(session, file)
     loading = Loading.of(made)
-    admit(session.manifest, loading, file.name)
+    _judge(session.manifest, loading, file.name)
     judge_package(session, made=made)
     trained = known or keep_trained(session, made, None)
     session.store.reuse.put_all([(key, INSPECTED, trained.output()), (loading_key, _LOADING, loading.output())])
@@ -43,7 +48,7 @@ def foreseen(session: Session) -> tuple[str, Trained | None]:
     """The cache key of the finished model, and its facts if they are known. Raises Refused if it is not trusted."""
     file, key, known = _found(session)
     loading = Loading.known(session.store.reuse.get(_loading_key(file.name, session.store.files.digest(file))))
-    admit(session.manifest, loading or Loading.of(_describe(session, file)), file.name)
+    _judge(session.manifest, loading or Loading.of(_describe(session, file)), file.name)
     return key, known
 
 
@@ -62,15 +67,20 @@ def admit_received(session: Session, file: Path, sha256: str) -> None:
 def check_finished(manifest: Manifest) -> model.TrainedModel | None:
     """Describe the finished model of a manifest, if it names one. No store is needed.
 
-    Raises Refused if the manifest does not trust it.
+    Raises Refused if the manifest does not trust it, and NotUp if it cannot answer.
     """
     file = manifest.register.file
     if file is None:
         return None
     check_part(str(file), file.name)
     made = inspector().inspect(model.InspectRequest(file=file))
-    admit(manifest, Loading.of(made), file.name)
+    _judge(manifest, Loading.of(made), file.name)
     return made
+
+
+def _judge(manifest: Manifest, loading: Loading, name: str) -> None:
+    admit(manifest, loading, name)
+    check_holds(manifest, loading, name)
 
 
 def _found(session: Session) -> tuple[Path, str, Trained | None]:

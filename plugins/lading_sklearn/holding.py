@@ -1,0 +1,85 @@
+"""Say what a model file holds if that is certainly not a fitted model, as far as its bytes show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .machine import Global, Items, Object
+from .opcodes import UNREADABLE
+
+# The modules of scikit-learn in which no class has predict(), and the classes of other modules that have none.
+_MODULES = "decomposition feature_extraction impute kernel_approximation manifold preprocessing random_projection"
+_CLASSES = """
+    AgglomerativeClustering BernoulliRBM Bunch ColumnTransformer DBSCAN EmpiricalCovariance FeatureAgglomeration
+    FeatureUnion GenericUnivariateSelect GraphicalLasso GraphicalLassoCV HDBSCAN KNeighborsTransformer KernelDensity
+    LedoitWolf MinCovDet NearestNeighbors NeighborhoodComponentsAnalysis OAS OPTICS PLSSVD RadiusNeighborsTransformer
+    RandomTreesEmbedding SelectFdr SelectFpr SelectFromModel SelectFwe SelectKBest SelectPercentile
+    SequentialFeatureSelector ShrunkCovariance SpectralBiclustering SpectralClustering SpectralCoclustering
+    VarianceThreshold
+"""
+_NO_PREDICT_IN, _NO_PREDICT = frozenset(_MODULES.split()), frozenset(_CLASSES.split())
+_CONTAINERS = frozenset({"builtins", "collections", "numpy", "pandas", "scipy"})  # none of their objects has predict()
+_BOUND_METHOD = "getattr"
+_NEED_NO_FIT = frozenset({"FrozenEstimator", "GaussianProcessRegressor"})
+_MOST_KEYS = 5
+
+
+def held(found: Any) -> str:
+    """What a file holds, in words, for the last value of its pickle. Empty if it may be a fitted model."""
+    if isinstance(found, Global):
+        return f"{found.name} itself, not an object that was made with it"
+    if isinstance(found, dict):
+        return f"a dict{_keys(found)}"
+    if isinstance(found, tuple):
+        return f"a tuple of {len(found)} values"
+    if isinstance(found, Items):
+        return "a list"
+    if found is None or isinstance(found, str | int):
+        return "None" if found is None else "a text" if isinstance(found, str) else "a number"
+    return _object(found) if isinstance(found, Object) and isinstance(found.made_of, Global) else ""
+
+
+def _keys(found: Mapping[Any, Any]) -> str:
+    if UNREADABLE in found or not found:
+        return ""
+    names = [str(key) for key in found]
+    more = ", …" if len(names) > _MOST_KEYS else ""
+    return f" with the keys {', '.join(names[:_MOST_KEYS])}{more}"
+
+
+def _object(found: Object) -> str:
+    library, *rest = found.made_of.module.split(".")
+    name, state = found.made_of.name, found.state
+    if library in _CONTAINERS and name != _BOUND_METHOD:
+        if name.startswith("_"):  # a function that makes an object, such as an array
+            return f"an object of {library}"
+        return _with_article(f"{library}.{name}" if library != "builtins" else name)
+    if library != "sklearn":
+        return ""
+    if name in _NO_PREDICT or _NO_PREDICT_IN.intersection(rest[:1]):
+        return f"{_with_article(name)}, which has no predict()"
+    if name == "Pipeline":
+        return _pipeline(state)
+    return "" if name in _NEED_NO_FIT else _unfitted(name, state)
+
+
+def _pipeline(state: Any) -> str:
+    steps = state.get("steps") if isinstance(state, dict) else None
+    last = steps.last if isinstance(steps, Items) else None
+    if not isinstance(last, tuple) or len(last) != 2:
+        return ""
+    what = f"the step {last[1]}" if isinstance(last[1], str) else held(last[1])
+    return f"a Pipeline that ends with {what}" if what else ""
+
+
+def _unfitted(name: str, state: Any) -> str:
+    """The words for an estimator of scikit-learn without any attribute that a fit sets. Empty if it may have one."""
+    if not isinstance(state, dict) or UNREADABLE in state or "_sklearn_version" not in state:
+        return ""
+    is_fitted = any(key.endswith("_") and not key.startswith("__") for key in map(str, state))
+    return "" if is_fitted else f"{_with_article(name)} that is not fitted"
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"

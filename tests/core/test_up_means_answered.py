@@ -1,0 +1,131 @@
+"""A release is up only if it can answer: a file without a fitted model never becomes one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from tests.conftest import Shell
+from tests.waiting import LIMIT
+
+MANIFEST = """\
+version: 1
+name: svc
+register: {model: saved, file: saved.pkl}
+package: {PACKAGE}
+"""
+GOOD = "LinearRegression().fit([[1.0], [2.0], [3.0]], [10.0, 20.0, 30.0])"
+KNOWN = {  # from the bytes of the file
+    f"{{'model': {GOOD}, 'columns': ['x']}}": "a dict with the keys model, columns",
+    f"({GOOD}, ['x'])": "a tuple of 2 values",
+    "StandardScaler().fit([[1.0], [2.0]])": "a StandardScaler, which has no predict()",
+    "LinearRegression()": "a LinearRegression that is not fitted",
+}
+LOADED = {  # only once it is loaded
+    "{1, 2}": "an object of set, which has no predict()",
+    "LocalOutlierFactor(n_neighbors=1).fit([[1.0], [2.0]])": "an object of LocalOutlierFactor, which has no predict()",
+}
+NEEDED = "and the default scoring script needs a fitted model with predict()"
+ANSWERS = "def init(): pass\ndef run(raw_data): return 42\n"
+
+
+@pytest.fixture
+def site(shell: Shell) -> Iterator[Shell]:
+    write(shell)
+    yield shell
+    shell("delete", code=None)
+
+
+def write(site: Shell, package: str = "") -> None:
+    site.write("lading.yaml", MANIFEST.replace("PACKAGE", package))
+
+
+def save(site: Shell, made: str) -> None:
+    imports = (
+        "import joblib; from sklearn.linear_model import LinearRegression; "
+        "from sklearn.neighbors import LocalOutlierFactor; from sklearn.preprocessing import StandardScaler"
+    )
+    code = f"{imports}; joblib.dump({made}, 'saved.pkl')"
+    subprocess.run([sys.executable, "-c", code], cwd=site.folder, check=True, timeout=LIMIT)
+
+
+@pytest.mark.parametrize("made", KNOWN)
+def test_every_command_names_what_a_file_holds_in_place_of_a_model(site: Shell, made: str) -> None:
+    save(site, made)
+    for command in ("check", "plan", "register", "deploy"):
+        done = site(command, code=8)
+        assert f"saved.pkl holds {KNOWN[made]}, {NEEDED}\n" in done.err
+        assert "save the fitted model alone, or name a scoring_script under package" in done.err
+    assert not list((site.folder / ".lading").glob("files/*"))
+    done = site("init", "new", "--model", "saved.pkl", code=2)
+    assert f"saved.pkl holds {KNOWN[made]}, {NEEDED}\n" in done.err
+    assert site("model", "inspect", "saved.pkl", "--json").json()["holds"] == KNOWN[made]
+
+
+def test_a_script_of_the_users_own_takes_the_model_out_of_the_file(site: Shell) -> None:
+    save(site, next(iter(KNOWN)))
+    site.write("score.py", ANSWERS)
+    write(site, "scoring_script: score.py, environment: {pip: []}")
+    site("check")
+    site("deploy")
+    assert site("score", "-d", "[]").json() == 42
+    write(site)
+    assert NEEDED in site("deploy", code=8).err  # also from what the store knows
+
+
+def test_a_file_that_only_its_loading_shows_never_replaces_a_model(site: Shell) -> None:
+    save(site, GOOD)
+    site("deploy")
+    for made, words in LOADED.items():
+        save(site, made)
+        done = site("deploy", code=8)
+        assert f"saved.pkl holds {words}, {NEEDED}" in done.err
+        assert "save the fitted model alone, or name a scoring_script" in done.err
+        assert site("score", "-d", '{"data": [[4]]}').json() == [pytest.approx(40)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_traceback_begins_in_the_users_file_and_is_shown_once(site: Shell, workers: int) -> None:
+    site.fails = True
+    save(site, GOOD)
+    site.write("helper.py", "import nowhere\n")
+    site.write("score.py", f"import helper\n{ANSWERS}")
+    write(site, "scoring_script: score.py, include: [helper.py], environment: {pip: []}")
+    with (site.folder / "lading.yaml").open("a") as manifest:
+        manifest.write(f"targets: {{local: {{port: 0, workers: {workers}}}}}\n")
+    told = site("deploy", code=8).err.partition("error: ")[2].splitlines()
+    fix = "add the distribution that has nowhere under package.environment, or nowhere.py under package.include"
+    assert told[0].endswith(f": ModuleNotFoundError: No module named 'nowhere': {fix}")
+    assert [line.strip() for line in told[1:]] == [
+        "Traceback (most recent call last):",
+        f'File "{site.folder / "score.py"}", line 1, in <module>',
+        "import helper",
+        f'File "{site.folder / "helper.py"}", line 1, in <module>',
+        "import nowhere",
+        "`lading logs` shows the whole log",
+    ]
+
+
+def test_the_copy_is_named_if_the_users_file_has_changed_since(site: Shell) -> None:
+    site.fails = True
+    save(site, GOOD)
+    site.write("score.py", "def init(): raise ValueError('no luck')\ndef run(raw_data): pass\n")
+    write(site, "scoring_script: score.py, environment: {pip: []}")
+    site("package", "export", "svc.tar")
+    site.write("score.py", ANSWERS)
+    assert "azureml-app/score.py" in site("deploy", "--package", "svc.tar", code=8).err
+
+
+def test_a_class_of_the_saving_program_is_to_be_moved(site: Shell) -> None:
+    (site.folder / "saved.pkl").write_bytes(b"\x80\x02c__main__\nMyModel\n)\x81.")
+    assert (
+        "move what was defined in the program itself into a module, save the model again" in site("check", code=3).err
+    )
+    trusting = MANIFEST.replace("saved.pkl}", "saved.pkl, trust: [__main__.MyModel]}").replace("PACKAGE", "")
+    site.write("lading.yaml", trusting)
+    told = site("deploy", code=8).err
+    assert (
+        "MyModel was defined in the program that saved the model: move it into a module, save the model again" in told
+    )

@@ -1,0 +1,133 @@
+"""What a model file holds: an object that certainly cannot predict is named, and a fitted model never is."""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_iris
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
+from sklearn.utils import all_estimators
+from skops.io.exceptions import UnsupportedTypeException
+from tests.plugins.sklearn.honest_models import NUMBERS, constructed, fitted
+
+from lading import InspectRequest
+from lading_sklearn import lading_inspect
+
+FITTED = LinearRegression().fit(NUMBERS, NUMBERS[:, 0])
+SCALER = StandardScaler().fit(NUMBERS)
+NO_MODELS: dict[str, Any] = {
+    "a dict with the keys model, columns": {"model": FITTED, "columns": ["x"]},
+    "a dict with the keys a, b, c, d, e, …": dict.fromkeys("abcdef", FITTED),
+    "a dict": {},
+    "a tuple of 2 values": (FITTED, ["x"]),
+    "a list": [FITTED, SCALER],
+    "a text": "model",
+    "a number": 7,
+    "None": None,
+    "a collections.OrderedDict": OrderedDict(model=FITTED),
+    "a Bunch, which has no predict()": load_iris(),
+    "a numpy.ndarray": np.ones((200, 3)),
+    "a pandas.DataFrame": pd.DataFrame({"x": [1, 2]}),
+    "a StandardScaler, which has no predict()": SCALER,
+    "an OrdinalEncoder, which has no predict()": OrdinalEncoder().fit([["a"], ["b"]]),
+    "LinearRegression itself, not an object that was made with it": LinearRegression,
+    "a LinearRegression that is not fitted": LinearRegression(),
+    "a GridSearchCV that is not fitted": GridSearchCV(LogisticRegression(), {"C": [1]}),
+    "a Pipeline that ends with a LinearRegression that is not fitted": make_pipeline(SCALER, LinearRegression()),
+    "a Pipeline that ends with a StandardScaler, which has no predict()": make_pipeline(SCALER),
+    "a Pipeline that ends with the step passthrough": make_pipeline(SCALER, "passthrough"),
+}
+WITHOUT_SKOPS = ("a pandas.DataFrame", "LinearRegression itself", "None", "a collections", "a Bunch", "a dict")
+
+
+class Own(BaseEstimator):  # type: ignore[misc]
+    """A model of the user's own, which keeps what it has learned under any name."""
+
+    def predict(self, rows: Any) -> Any:
+        return rows
+
+
+def holds(file: Path) -> str:
+    contents = lading_inspect(request=InspectRequest(file=file)).contents
+    assert contents is not None
+    return contents.holds
+
+
+@pytest.mark.parametrize("compress", [0, "gzip"])
+@pytest.mark.parametrize("words", NO_MODELS)
+def test_joblib_names_what_cannot_predict(tmp_path: Path, words: str, compress: Any) -> None:
+    joblib.dump(NO_MODELS[words], tmp_path / "saved.joblib", compress=compress)
+    assert holds(tmp_path / "saved.joblib") == words
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("words", NO_MODELS)
+def test_pickle_names_what_cannot_predict(tmp_path: Path, words: str, protocol: int) -> None:
+    (tmp_path / "saved.pkl").write_bytes(pickle.dumps(NO_MODELS[words], protocol))
+    found = holds(tmp_path / "saved.pkl")
+    assert found == words or (found == "an object of numpy" and words == "a numpy.ndarray" and protocol == 5)
+
+
+@pytest.mark.parametrize("words", [words for words in NO_MODELS if not words.startswith(WITHOUT_SKOPS)])
+def test_skops_names_what_cannot_predict(tmp_path: Path, words: str) -> None:
+    skops.io.dump(NO_MODELS[words], tmp_path / "saved.skops")
+    assert holds(tmp_path / "saved.skops") == words
+
+
+def test_a_dict_of_skops(tmp_path: Path) -> None:
+    skops.io.dump({"model": FITTED, "columns": ["x"]}, tmp_path / "saved.skops")
+    assert holds(tmp_path / "saved.skops") == "a dict with the keys model, columns"
+
+
+@pytest.mark.slow
+def test_each_fitted_estimator_is_named_exactly_if_it_has_no_predict(tmp_path: Path) -> None:
+    for name, model in fitted():
+        for file, dump in ((tmp_path / "saved.joblib", joblib.dump), (tmp_path / "saved.skops", skops.io.dump)):
+            try:
+                dump(model, file)
+            except UnsupportedTypeException:
+                continue
+            if hasattr(model, "predict"):
+                assert holds(file) == "", name
+            elif hasattr(type(model), "predict") or name == "FrozenEstimator":  # only its parameters decide it
+                continue
+            else:
+                assert holds(file).endswith(f"{name}, which has no predict()"), name
+
+
+def test_each_estimator_that_is_not_fitted_is_named(tmp_path: Path) -> None:
+    unnamed = set()
+    for name, kind in all_estimators():
+        model = constructed(kind)
+        if model is None or not hasattr(kind, "predict"):
+            continue
+        joblib.dump(model, tmp_path / "saved.joblib")
+        if not holds(tmp_path / "saved.joblib"):
+            unnamed.add(name)
+    assert unnamed == {"GaussianProcessRegressor"}  # it predicts without a fit
+
+
+@pytest.mark.parametrize(
+    "model", [Own(), make_pipeline(SCALER, Own()), FrozenEstimator(FITTED), make_pipeline(FITTED), {1, 2}]
+)
+def test_nothing_is_said_of_what_may_predict_or_is_not_known(tmp_path: Path, model: Any) -> None:
+    joblib.dump(model, tmp_path / "saved.joblib")
+    assert holds(tmp_path / "saved.joblib") == ""
+
+
+def test_a_file_that_is_not_a_pickle_holds_nothing_that_is_known(tmp_path: Path) -> None:
+    (tmp_path / "model.txt").write_text("a text")
+    assert holds(tmp_path / "model.txt") == ""
