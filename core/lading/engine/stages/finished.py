@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from ... import model
 from ..._version import __version__
+from ...base import metadata
+from ...errors import Refused
 from ...manifest import DEFAULT_PLUGINS
 from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind
+from ...store import read_store
 from ...store.reuse import INSPECTED
 from ...store.tree import check_part
 from . import cache_keys as keys
@@ -16,6 +20,7 @@ from .admission import Loading, admit
 from .trained import Trained, keep_trained
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ...manifest import Manifest
@@ -26,61 +31,95 @@ _LOADING = "loading"
 
 def inspected(session: Session) -> Trained:
     """Describe and keep the file or folder that `register:` names. Raises Refused if it is not trusted."""
-    file, key, known = _found(session)
-    loading_key = _loading_key(file.name, session.store.files.digest(file))
-    loading = Loading.known(session.store.reuse.get(loading_key))
-    if known is not None and loading is not None:
-        admit(session.manifest, loading, file.name)
-        return known
-    made = _describe(session, file)
-    loading = Loading.of(made)
-    admit(session.manifest, loading, file.name)
-    trained = known or keep_trained(session, made, None)
-    session.store.reuse.put_all([(key, INSPECTED, trained.output()), (loading_key, _LOADING, loading.output())])
+    found = _found(session)
+    if found.known is not None:
+        _admit(session, found.file, found.sha256)
+        return found.known
+    made = _describe(session, found.file)
+    _admit(session, found.file, found.sha256, made)
+    trained = keep_trained(session, made, None)
+    session.store.reuse.put(found.key, INSPECTED, trained.output())
     return trained
 
 
 def foreseen(session: Session) -> tuple[str, Trained | None]:
     """The cache key of the finished model, and its facts if they are known. Raises Refused if it is not trusted."""
-    file, key, known = _found(session)
-    loading = Loading.known(session.store.reuse.get(_loading_key(file.name, session.store.files.digest(file))))
-    admit(session.manifest, loading or Loading.of(_describe(session, file)), file.name)
-    return key, known
+    found = _found(session)
+    _admit(session, found.file, found.sha256)
+    return found.key, found.known
 
 
 def admit_received(session: Session, file: Path, sha256: str) -> None:
     """Raise Refused for a model from an exported package, if it is not trusted and was not trained in this store."""
-    if any(run.model_sha256 == sha256 for run in session.store.runs.list()):
-        return
-    key = _loading_key(file.name, sha256)
-    loading = Loading.known(session.store.reuse.get(key))
-    if loading is None:
-        loading = Loading.of(_describe(session, file))
-        session.store.reuse.put(key, _LOADING, loading.output())
-    admit(session.manifest, loading, file.name)
+    _admit(session, file, sha256)
 
 
-def check_finished(manifest: Manifest) -> None:
+def check_finished(manifest: Manifest, environ: Mapping[str, str]) -> None:
     """Raise Refused if a manifest names a finished model and does not trust it. No store is needed."""
     file = manifest.register.file
-    if file is not None:
-        check_part(str(file), file.name)
-        admit(manifest, Loading.of(_trainer().inspect(model.InspectRequest(file=file))), file.name)
+    if file is None:
+        return
+    check_part(str(file), file.name)
+    loading = Loading.of(_trainer().inspect(model.InspectRequest(file=file)))
+    try:
+        admit(manifest, loading, file.name)
+    except Refused:
+        if not _is_own(manifest, file, environ):
+            raise
 
 
-def _found(session: Session) -> tuple[Path, str, Trained | None]:
-    """The file or folder that `register:` names, its cache key, and its facts if they are known."""
+class _Found(NamedTuple):
+    """The file or folder that `register:` names, its digest, its cache key, and its facts if they are known."""
+
+    file: Path
+    sha256: str
+    key: str
+    known: Trained | None
+
+
+def _found(session: Session) -> _Found:
     file = session.manifest.register.file
     assert file is not None, "a manifest names either a training or a finished model"
     check_part(str(file), file.name)
-    key = keys.key(INSPECTED, file=file.name, sha256=session.store.files.digest(file))
+    sha256 = session.store.files.digest(file)
+    key = keys.key(INSPECTED, file=file.name, sha256=sha256)
     known = session.store.reuse.get(key)
-    return file, key, None if known is None else Trained.known(known)
+    return _Found(file, sha256, key, None if known is None else Trained.known(known))
 
 
-def _loading_key(name: str, sha256: str) -> str:
-    """The cache key of a model's imports. Another version of Lading may judge them in another way."""
-    return keys.key(_LOADING, file=name, sha256=sha256, lading=__version__)
+def _admit(session: Session, file: Path, sha256: str, made: model.TrainedModel | None = None) -> None:
+    """Raise Refused for a model that is not trusted. What a run of this store trained needs no trust."""
+    if session.store.runs.of_model(sha256) is not None:
+        return
+    key = _loading_key(session, file.name, sha256)
+    loading = Loading.known(session.store.reuse.get(key))
+    if loading is None:
+        loading = Loading.of(made or _describe(session, file))
+        if not session.order.reads:
+            session.store.reuse.put(key, _LOADING, loading.output())
+    admit(session.manifest, loading, file.name)
+
+
+def _is_own(manifest: Manifest, file: Path, environ: Mapping[str, str]) -> bool:
+    """Whether a run of the manifest's store trained a file. A store that the user does not trust does not count."""
+    with suppress(Refused), closing(read_store(manifest.file, environ)) as store:
+        store.demand_trust()
+        return store.runs.of_model(store.files.digest(file)) is not None
+    return False
+
+
+def _loading_key(session: Session, name: str, sha256: str) -> str:
+    """The cache key of a model's imports: another trainer, or another library, may judge them in another way."""
+    trainer = _trainer()
+    description = trainer.description
+    return keys.key(
+        _LOADING,
+        file=name,
+        sha256=sha256,
+        lading=__version__,
+        code=session.store.digests.tree(trainer.code),
+        libraries={each: metadata.version(each) for each in (*description.libraries, *description.inspects_with)},
+    )
 
 
 def _describe(session: Session, file: Path) -> model.TrainedModel:
