@@ -20,6 +20,7 @@ def lading_describe() -> Description:
         options=SklearnOptions,
         role_options={"evaluate": SklearnEvaluation},
         libraries=("scikit-learn", "numpy", "scipy", "pandas", "joblib"),
+        inspects_with=("skops",),
     )
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
+
+import lading_sklearn
 
 MANIFEST = """\
 version: 1
@@ -197,3 +202,45 @@ def test_a_dangerous_import_is_named_so_and_gets_no_line(site: Shell) -> None:
 def test_a_file_of_lz4_is_not_complete(site: Shell) -> None:
     (site.folder / "model.pkl").write_bytes(b'\x04"M\x18' + bytes(20))
     assert "save it with joblib and compress='gzip'" in site("check", code=3).err
+
+
+def test_the_file_of_a_model_that_was_trained_here_needs_no_trust(site: Shell) -> None:
+    site.write("lading.yaml", TRAINED)
+    site.write("grow.py", GROW)
+    site("register")
+    version = site("model", "show", "grown", "--json").json()
+    shutil.copy(version["file"], site.folder / "model.pkl")
+    write(site)
+    for command in COMMANDS:
+        site(*command)
+    site("delete")
+    (site.folder / ".lading" / "id").unlink()
+    done = site("check", code=3)
+    assert "it imports grow.Own" in done.err, "a store that is not trusted does not count"
+
+
+def verdicts(site: Shell) -> int:
+    with closing(sqlite3.connect(site.folder / ".lading" / "store.db")) as store:
+        (count,) = store.execute("SELECT count(*) FROM reuse WHERE stage = 'loading'").fetchone()
+    return int(count)
+
+
+def test_a_verdict_is_not_reused_after_a_change_of_the_code_that_judged(site: Shell) -> None:
+    (site.folder / "model.pkl").write_bytes(made_of("sklearn.svm._classes", "SVC"))
+    code = site.folder / "code" / "lading_sklearn"
+    shutil.copytree(Path(lading_sklearn.__file__).parent, code)
+    for _again in range(2):
+        site("register", PYTHONPATH=str(code.parent))
+        assert verdicts(site) == 1
+    known = (code / "known.txt").read_text()
+    (code / "known.txt").write_text(known.replace("class sklearn.svm._classes", "class sklearn.svm._others"))
+    for command in ("plan", "register"):
+        assert "it imports sklearn.svm._classes.SVC" in site(command, code=3, PYTHONPATH=str(code.parent)).err
+
+
+def test_a_verdict_is_not_reused_with_another_version_of_skops(site: Shell) -> None:
+    (site.folder / "model.pkl").write_bytes(made_of("sklearn.svm._classes", "SVC"))
+    site("register")
+    site.write("code/skops-99.dist-info/METADATA", "Metadata-Version: 2.1\nName: skops\nVersion: 99\n")
+    site("register", PYTHONPATH=str(site.folder / "code"))
+    assert verdicts(site) == 2

@@ -81,10 +81,10 @@ class Description:
 
     `api` is the contract that the plugin was written against. `connection` is the name of the connection plugin of its
     family. `cache_version` changes when the same inputs would give another output. `libraries` are the distributions
-    whose version affects the output. `image` is the kind of image that a target needs; None if it needs none.
-    `switch_gap` says why requests fail while a target that keeps the old release changes over to the new one; empty if
-    none fails. `role_options` is for a plugin with two roles. By role, it has the options types of the blocks that do
-    not have `options`.
+    whose version affects the output; `inspects_with` are further ones that affect only what `lading_inspect` finds.
+    `image` is the kind of image that a target needs; None if it needs none. `switch_gap` says why requests fail while a
+    target that keeps the old release changes over to the new one; empty if none fails. `role_options` is for a plugin
+    with two roles. By role, it has the options types of the blocks that do not have `options`.
     """
 
     summary: str
@@ -94,6 +94,7 @@ class Description:
     connection: str | None = None
     cache_version: str = "1"
     libraries: tuple[str, ...] = ()
+    inspects_with: tuple[str, ...] = ()
     image: ImageNeed | None = None
     switch_gap: str = ""
     role_options: Mapping[str, type[Options]] = field(default_factory=dict)

@@ -6,6 +6,7 @@ another one.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,12 @@ class BoundPlugin:
         """The hooks that the plugin implements, by name."""
         (plugin,) = self._manager.get_plugins()
         return tuple(sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ()))
+
+    @property
+    def code(self) -> Path:
+        """The code of the plugin: the file of its module, or the folder of its package."""
+        source = Path(str(sys.modules[self.installed.value.partition(":")[0]].__file__))
+        return source.parent if source.stem == "__init__" else source
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -223,15 +223,15 @@ def check(manifest: str | Path = MANIFEST) -> tuple[str, ...]:
     not checked.
 
     Raises Refused for a finished model that imports a name which is neither known to be harmless nor trusted, and NotUp
-    for one that the default scoring script cannot serve. Raises ManifestError or Refused too if the packager knows that
-    it cannot make a package.
+    for one that the default scoring script cannot serve. A model that a run of the manifest's store has trained needs
+    no trust. Raises ManifestError or Refused too if the packager knows that it cannot make a package.
     """
     from ..engine.stages.expected import judge_manifest
     from ..engine.stages.finished import check_finished
 
     draft = read(find_manifest(manifest), os.environ)
     bound, notes = bind_all(draft)
-    judge_manifest(bound, draft, check_finished(bound))
+    judge_manifest(bound, draft, check_finished(bound, os.environ))
     return notes
 
 

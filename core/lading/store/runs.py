@@ -57,8 +57,8 @@ class Runs:
         """The runs of this name whose process died."""
         return self._where("error", _INTERRUPTED, name)
 
-    def of_model(self, sha256: str, name: str) -> Run | None:
-        """The newest run of that name that gave a model of these bytes."""
+    def of_model(self, sha256: str, name: str | None = None) -> Run | None:
+        """The newest run of that name, or of any name, that gave a model of these bytes."""
         return next(reversed(self._where("model_sha256", sha256, name)), None)
 
     def interrupt(self, run: Run) -> None:

@@ -4,10 +4,14 @@ the file holds no model that could answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from ... import model
 from ..._version import __version__
+from ...base import metadata
+from ...errors import Refused
+from ...store import read_store
 from ...store.reuse import INSPECTED
 from ...store.tree import check_part
 from . import cache_keys as keys
@@ -16,6 +20,7 @@ from .expected import inspector, judge_package
 from .trained import Trained, keep_trained
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ...manifest import Manifest
@@ -29,73 +34,107 @@ def inspected(session: Session) -> Trained:
 
     Raises Refused if it is not trusted, and NotUp if no release of it could answer.
     """
-    file, key, known = _found(session)
-    loading_key = _loading_key(file.name, session.store.files.digest(file))
-    loading = Loading.known(session.store.reuse.get(loading_key))
-    if known is not None and loading is not None:
-        _judge(session.manifest, loading, file.name)
-        return known
-    made = _describe(session, file)
-    loading = Loading.of(made)
-    _judge(session.manifest, loading, file.name)
+    found = _found(session)
+    if found.known is not None:
+        _judge(session, found)
+        return found.known
+    made = _describe(session, found.file)
+    _judge(session, found, made)
     judge_package(session, made=made)
-    trained = known or keep_trained(session, made, None)
-    session.store.reuse.put_all([(key, INSPECTED, trained.output()), (loading_key, _LOADING, loading.output())])
+    trained = keep_trained(session, made, None)
+    session.store.reuse.put(found.key, INSPECTED, trained.output())
     return trained
 
 
 def foreseen(session: Session) -> tuple[str, Trained | None]:
     """The cache key of the finished model, and its facts if they are known. Raises Refused if it is not trusted."""
-    file, key, known = _found(session)
-    loading = Loading.known(session.store.reuse.get(_loading_key(file.name, session.store.files.digest(file))))
-    _judge(session.manifest, loading or Loading.of(_describe(session, file)), file.name)
-    return key, known
+    found = _found(session)
+    _judge(session, found)
+    return found.key, found.known
 
 
 def admit_received(session: Session, file: Path, sha256: str) -> None:
     """Raise Refused for a model from an exported package, if it is not trusted and was not trained in this store."""
-    if any(run.model_sha256 == sha256 for run in session.store.runs.list()):
-        return
-    key = _loading_key(file.name, sha256)
-    loading = Loading.known(session.store.reuse.get(key))
-    if loading is None:
-        loading = Loading.of(_describe(session, file))
-        session.store.reuse.put(key, _LOADING, loading.output())
-    admit(session.manifest, loading, file.name)
+    _admit(session, file, sha256)
 
 
-def check_finished(manifest: Manifest) -> model.TrainedModel | None:
-    """Describe the finished model of a manifest, if it names one. No store is needed.
+def check_finished(manifest: Manifest, environ: Mapping[str, str]) -> model.TrainedModel | None:
+    """Describe the finished model of a manifest, if it names one. It reads the manifest's store, if that exists.
 
-    Raises Refused if the manifest does not trust it, and NotUp if it cannot answer.
+    Raises Refused if it is not trusted, and NotUp if it cannot answer.
     """
     file = manifest.register.file
     if file is None:
         return None
     check_part(str(file), file.name)
     made = inspector().inspect(model.InspectRequest(file=file))
-    _judge(manifest, Loading.of(made), file.name)
+    loading = Loading.of(made)
+    try:
+        admit(manifest, loading, file.name)
+    except Refused:
+        if not _is_own(manifest, file, environ):
+            raise
+    check_holds(manifest, loading, file.name)
     return made
 
 
-def _judge(manifest: Manifest, loading: Loading, name: str) -> None:
-    admit(manifest, loading, name)
-    check_holds(manifest, loading, name)
+def _judge(session: Session, found: _Found, made: model.TrainedModel | None = None) -> None:
+    loading = _admit(session, found.file, found.sha256, made)
+    check_holds(session.manifest, loading, found.file.name)
 
 
-def _found(session: Session) -> tuple[Path, str, Trained | None]:
-    """The file or folder that `register:` names, its cache key, and its facts if they are known."""
+class _Found(NamedTuple):
+    """The file or folder that `register:` names, its digest, its cache key, and its facts if they are known."""
+
+    file: Path
+    sha256: str
+    key: str
+    known: Trained | None
+
+
+def _found(session: Session) -> _Found:
     file = session.manifest.register.file
     assert file is not None, "a manifest names either a training or a finished model"
     check_part(str(file), file.name)
-    key = keys.key(INSPECTED, file=file.name, sha256=session.store.files.digest(file))
+    sha256 = session.store.files.digest(file)
+    key = keys.key(INSPECTED, file=file.name, sha256=sha256)
     known = session.store.reuse.get(key)
-    return file, key, None if known is None else Trained.known(known)
+    return _Found(file, sha256, key, None if known is None else Trained.known(known))
 
 
-def _loading_key(name: str, sha256: str) -> str:
-    """The cache key of a model's imports. Another version of Lading may judge them in another way."""
-    return keys.key(_LOADING, file=name, sha256=sha256, lading=__version__)
+def _admit(session: Session, file: Path, sha256: str, made: model.TrainedModel | None = None) -> Loading:
+    """The effects of loading a model. Raise Refused if it is not trusted; what this store has trained needs no trust."""
+    key = _loading_key(session, file.name, sha256)
+    loading = Loading.known(session.store.reuse.get(key))
+    if loading is None:
+        loading = Loading.of(made or _describe(session, file))
+        if not session.order.reads:
+            session.store.reuse.put(key, _LOADING, loading.output())
+    if session.store.runs.of_model(sha256) is None:
+        admit(session.manifest, loading, file.name)
+    return loading
+
+
+def _is_own(manifest: Manifest, file: Path, environ: Mapping[str, str]) -> bool:
+    """Whether a run of the manifest's store trained a file. A store that the user does not trust does not count."""
+    with suppress(Refused), closing(read_store(manifest.file, environ)) as store:
+        store.demand_trust()
+        return store.runs.of_model(store.files.digest(file)) is not None
+    return False
+
+
+def _loading_key(session: Session, name: str, sha256: str) -> str:
+    """The cache key of a model's imports: another trainer, or another library, may judge them in another way."""
+    trainer = inspector()
+    description = trainer.description
+    return keys.key(
+        _LOADING,
+        file=name,
+        sha256=sha256,
+        lading=__version__,
+        code=session.store.digests.tree(trainer.code),
+        libraries={each: metadata.version(each) for each in (*description.libraries, *description.inspects_with)},
+    )
 
 
 def _describe(session: Session, file: Path) -> model.TrainedModel:
