@@ -103,7 +103,7 @@ def _found(session: Session) -> _Found:
 
 
 def _admit(session: Session, file: Path, sha256: str, made: model.TrainedModel | None = None) -> Loading:
-    """The effects of loading a model. Raise Refused if it is not trusted; what this store has trained needs no trust."""
+    """The effects of loading a model. Raise Refused if it is not trusted. A model that this store trained always is."""
     key = _loading_key(session, file.name, sha256)
     loading = Loading.known(session.store.reuse.get(key))
     if loading is None:
