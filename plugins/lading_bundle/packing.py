@@ -42,7 +42,7 @@ def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFile
     the model's versions. Raises Transient if a file cannot be read or written.
     """
     options, model = request.options, request.model
-    judged = judge(options, _expected(request), _needs(options, model), (*options.include, *model.modules))
+    judged = judge(options.asked(*model.modules), _expected(request), _needs(options, model))
     pins = judged.pins
     for problem in pins.problems:
         raise failure(problem)
