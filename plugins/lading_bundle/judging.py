@@ -93,7 +93,7 @@ def _missing_imports(asked: Asked, origin: Origin, pins: Pins, names: set[str]) 
     except Wrong as error:
         return [error.problem]
     first = {imported.top: imported for imported in reversed(found)}
-    is_opaque = not pins.versions.keys() <= origin.distributions.keys()  # a pin whose modules are not known
+    is_opaque = not origin.knows_modules(pins.versions)
     has_server = SERVER in names
     return [
         _missing(asked, origin, imported, script)
@@ -120,9 +120,11 @@ def _missing(asked: Asked, origin: Origin, imported: Imported, script: Path) -> 
 
 
 def _beside(script: Path, module: str) -> Path | None:
-    """The project's own module of a name, beside the script."""
-    places = (script.with_name(f"{module}.py"), script.with_name(module))
-    return next((place for place in places if place.suffix or place.is_dir() if place.exists()), None)
+    """The project's own module of a name, beside the script or in one of the two folders above."""
+    folders = (script.parent, *script.parent.parents[:2])
+    files = [folder / f"{module}.py" for folder in folders]
+    packages = [folder / module for folder in folders]
+    return next((place for place in (*files, *packages) if place.is_file() or any(place.glob("*.py"))), None)
 
 
 def _guess(origin: Origin, module: str) -> str:

@@ -202,6 +202,17 @@ def test_without_an_environment_the_libraries_of_the_estimator_are_there(tmp_pat
     ]
 
 
+@pytest.mark.parametrize("imported", ["tinyboost", "tiny_boost", "numpy.linalg", "cv2"])
+def test_the_modules_of_an_editable_install_are_not_known(library: Shell, imported: str) -> None:
+    (library.folder / "lib" / "tiny_boost-1.2.dist-info" / "RECORD").write_text("__editable__.tiny_boost-1.2.pth,,\n")
+    library.write("score.py", f"import {imported}\n")
+    package = "scoring_script: score.py\n  environment: {pip: [tiny-boost]}"
+    library.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package=package))
+    library("check")
+    library.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package=package.replace("tiny-boost", "numpy")))
+    library("check", code=0 if imported == "numpy.linalg" else 2)
+
+
 def test_a_script_that_is_not_python(tmp_path: Path) -> None:
     assert found(tmp_path, "scoring_script: score.py", score_py="import json\ndef init(:\n") == [
         "5:19: package.scoring_script: score.py:2 cannot be read as Python: invalid syntax"
