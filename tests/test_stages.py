@@ -30,6 +30,7 @@ OTHER_MEANINGS = {
     "core/lading/testing/probe.py": "a field of the kit's report",
     "core/lading/testing/project.py": "the manifest that the kit writes",
     "plugins/lading_approval/__init__.py": "a plugin knows stages by the names that the contract gives them",
+    "plugins/lading_bundle/locks.py": "a key of `uv.lock`",
     "plugins/lading_sklearn/__init__.py": "the roles that the plugin describes",
     "plugins/lading_sklearn/evaluating.py": "a block of the manifest, for a hint",
     "plugins/lading_sklearn/training.py": "a block of the manifest, for a hint",

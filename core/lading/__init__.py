@@ -77,6 +77,9 @@ if TYPE_CHECKING:
     from .model.options import Range as Range
     from .model.options import Requirements as Requirements
     from .model.options import Text as Text
+    from .model.packaging import Distribution as Distribution
+    from .model.packaging import ExpectedModel as ExpectedModel
+    from .model.packaging import PackageProblem as PackageProblem
     from .model.planning import Action as Action
     from .model.planning import Change as Change
     from .model.planning import Drift as Drift
@@ -92,7 +95,6 @@ if TYPE_CHECKING:
     from .model.records import EVENT_KINDS as EVENT_KINDS
     from .model.records import Column as Column
     from .model.records import Deployment as Deployment
-    from .model.records import Distribution as Distribution
     from .model.records import Event as Event
     from .model.records import EventKind as EventKind
     from .model.records import EventMeaning as EventMeaning
@@ -115,11 +117,9 @@ if TYPE_CHECKING:
     from .model.services import NoScoringUri as NoScoringUri
     from .model.services import ScoringUri as ScoringUri
     from .model.stages import ConnectRequest as ConnectRequest
-    from .model.stages import ExpectedModel as ExpectedModel
     from .model.stages import FileContents as FileContents
     from .model.stages import Import as Import
     from .model.stages import InspectRequest as InspectRequest
-    from .model.stages import PackageProblem as PackageProblem
     from .model.stages import PackageRequest as PackageRequest
     from .model.stages import PackedFiles as PackedFiles
     from .model.stages import RegisterRequest as RegisterRequest
@@ -198,14 +198,15 @@ __getattr__, __dir__ = lazily(
         "model.imaging": "Image ImageRequest",
         "model.listing": "Listed Listing ListRequest",
         "model.options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
+        "model.packaging": "Distribution ExpectedModel PackageProblem",
         "model.planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
-        "model.records": "EVENT_KINDS Column Deployment Distribution Event EventKind EventMeaning ModelReference "
+        "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Run Shown State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",
         "model.requirements": "judge_metrics metrics_table",
         "model.schema": "Schema SchemaColumn SchemaKind SchemaOutput",
         "model.services": "GoldenRequest NoScoringUri ScoringUri",
-        "model.stages": "ConnectRequest ExpectedModel FileContents Import InspectRequest PackageProblem PackageRequest "
+        "model.stages": "ConnectRequest FileContents Import InspectRequest PackageRequest "
         "PackedFiles RegisterRequest TrainRequest TrainedModel",
         "base.headers": "retry_after",
         "base.process": "Command Finished child_environment run_command",

@@ -10,9 +10,9 @@ from pathlib import Path
 from lading import ExpectedModel, PackageProblem
 
 from . import entries as reading
+from .environment import Asked, Environment
 from .imports import Imported, imports_of
 from .names import meant
-from .options import BundleOptions, Environment
 from .pins import SERVER, SKLEARN, Origin, Pins, pin
 from .sources import Source, read_source
 from .wrong import Wrong
@@ -33,37 +33,28 @@ class Judged:
     by_pip: tuple[str, ...] = ()
 
 
-def expected_problems(options: BundleOptions, model: ExpectedModel) -> Sequence[PackageProblem]:
+def expected_problems(asked: Asked, model: ExpectedModel) -> Sequence[PackageProblem]:
     """The problems that are known before the model is made."""
-    needs = _expected_needs(options, model)
-    return judge(options, model, needs or (), scripts=options.include, closed=needs is not None).pins.problems
+    needs = _expected_needs(asked, model)
+    return judge(asked, model, needs or (), closed=needs is not None).pins.problems
 
 
-def judge(
-    options: BundleOptions, model: ExpectedModel, needs: Iterable[str], scripts: Iterable[Path], *, closed: bool = True
-) -> Judged:
+def judge(asked: Asked, model: ExpectedModel, needs: Iterable[str], *, closed: bool = True) -> Judged:
     """Pin an environment, and the distributions in `needs` and those that the model imports.
 
-    `scripts` are the files and folders that the package has beside the scoring script. The imports of the script are
-    compared with the pins if these are `closed`: if nothing is pinned later.
+    The imports of the scoring script are compared with the pins if these are `closed`: if nothing is pinned later.
     """
-    environment, origin = options.environment or Environment(), Origin(model)
+    environment, origin = asked.environment or Environment(), Origin(model)
     source = read_source(environment, model.python)
     entries, problems = reading.read(source.written)
-    own = [path.stem for path in (*scripts, *([options.scoring_script] if options.scoring_script else []))]
-    libraries, unknown = _libraries(origin, own)
+    libraries, unknown = _libraries(origin, asked)
     if source.problems:  # the entries are not complete
         needs, libraries = [], []
-    pins = pin(
-        origin,
-        entries,
-        [*needs, *libraries],
-        allow_skew=options.allow_version_skew,
-        locked=environment.lock is not None,
-    )
+    locked = environment.lock is not None
+    pins = pin(origin, entries, [*needs, *libraries], allow_skew=asked.allow_skew, locked=locked)
     problems = [*source.problems, *problems, *pins.problems]
     if closed and not problems:
-        problems += _missing_imports(options, origin, pins, scripts, {entry.name for entry in entries})
+        problems += _missing_imports(asked, origin, pins, {entry.name for entry in entries})
     return Judged(
         replace(pins, missing=(*pins.missing, *unknown), problems=tuple(problems)),
         source,
@@ -72,41 +63,40 @@ def judge(
     )
 
 
-def _expected_needs(options: BundleOptions, model: ExpectedModel) -> list[str] | None:
+def _expected_needs(asked: Asked, model: ExpectedModel) -> list[str] | None:
     """The distributions that are pinned without being named. None if only the training shows them."""
-    if options.environment is not None or not options.scoring_script:
+    if asked.environment is not None or not asked.script:
         return []
     if model.imports is None:
         return None
     return [SKLEARN] if "sklearn" in model.imports else []
 
 
-def _libraries(origin: Origin, own: Iterable[str]) -> tuple[list[str], list[str]]:
+def _libraries(origin: Origin, asked: Asked) -> tuple[list[str], list[str]]:
     """The distributions that loading the model imports, and the modules that no distribution provides."""
     if not any(found.modules for found in origin.distributions.values()):
         return [], []  # a record of an earlier version
-    imported = set(origin.model.imports or ()) - set(own) - sys.stdlib_module_names - {"?", "__main__", "__builtin__"}
+    own = {path.stem for path in (*asked.beside, *([asked.script] if asked.script else []))}
+    imported = set(origin.model.imports or ()) - own - sys.stdlib_module_names - {"?", "__main__", "__builtin__"}
     provided = {module: origin.providers(module) for module in sorted(imported)}
     known = [names[0] for names in provided.values() if names]
     return known, [module for module, names in provided.items() if not names and module.isidentifier()]
 
 
-def _missing_imports(
-    options: BundleOptions, origin: Origin, pins: Pins, beside: Iterable[Path], asked: set[str]
-) -> list[PackageProblem]:
+def _missing_imports(asked: Asked, origin: Origin, pins: Pins, names: set[str]) -> list[PackageProblem]:
     """The imports of the manifest's scoring script that its package will not have."""
-    script = options.scoring_script
+    script = asked.script
     if script is None or not any(found.modules for found in origin.distributions.values()):
         return []
     try:
-        found = imports_of(script, beside)
+        found = imports_of(script, asked.beside)
     except Wrong as error:
         return [error.problem]
     first = {imported.top: imported for imported in reversed(found)}
-    is_opaque = not pins.versions.keys() <= origin.distributions.keys()  # a pin whose modules are not known
-    has_server = SERVER in asked
+    is_opaque = not origin.knows_modules(pins.versions)
+    has_server = SERVER in names
     return [
-        _missing(options, origin, imported, script)
+        _missing(asked, origin, imported, script)
         for top, imported in sorted(first.items(), key=lambda item: item[1].line)
         if not _has(origin, pins, top, is_opaque=is_opaque) and not (has_server and top in _OF_SERVER)
     ]
@@ -120,19 +110,21 @@ def _has(origin: Origin, pins: Pins, module: str, *, is_opaque: bool) -> bool:
     return is_opaque and (not providers or _guess(origin, module) in pins.versions)
 
 
-def _missing(options: BundleOptions, origin: Origin, imported: Imported, script: Path) -> PackageProblem:
+def _missing(asked: Asked, origin: Origin, imported: Imported, script: Path) -> PackageProblem:
     if file := _beside(script, imported.top):
         message = f"{imported}, which is not in the package"
         return PackageProblem(message=message, hint=f"add `{file.name}` to include", option="scoring_script")
-    option = "environment" if options.environment else "scoring_script"
+    option = "environment" if asked.environment else "scoring_script"
     message = f"{imported}, which package.environment does not have"
     return PackageProblem(message=message, hint=f"add `{_guess(origin, imported.top)}`", option=option)
 
 
 def _beside(script: Path, module: str) -> Path | None:
-    """The project's own module of a name, beside the script."""
-    places = (script.with_name(f"{module}.py"), script.with_name(module))
-    return next((place for place in places if place.suffix or place.is_dir() if place.exists()), None)
+    """The project's own module of a name, beside the script or in one of the two folders above."""
+    folders = (script.parent, *script.parent.parents[:2])
+    files = [folder / f"{module}.py" for folder in folders]
+    packages = [folder / module for folder in folders]
+    return next((place for place in (*files, *packages) if place.is_file() or any(place.glob("*.py"))), None)
 
 
 def _guess(origin: Origin, module: str) -> str:

@@ -4,41 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from lading import InputPath, Options, Text
+from lading import InputPath, Options
+
+from .environment import Asked, Environment
 
 if TYPE_CHECKING:
     from lading import ExpectedModel, PackageProblem
 
-Entry = Annotated[str, Text(min_length=1, max_length=400)]
 
 OWN_SCRIPT = "a scoring script of your own calls the model itself"
-
-
-@dataclass(frozen=True)
-class Environment(Options):
-    """The packages that scoring imports. Each is pinned, with its requirements, at the version of the training."""
-
-    conda: tuple[Entry, ...] = ()
-    """Conda packages, with versions if they matter: `scikit-learn`, `numpy=1.26`, `conda-forge::xgboost`. pip installs
-    them."""
-
-    pip: tuple[Entry, ...] = ()
-    """Requirements as pip reads them: `pandas`, `azureml-core==1.60.0`."""
-
-    conda_file: InputPath | None = None
-    """A conda file, such as `conda.yml`. Its channels are kept, and pip installs its packages."""
-
-    requirements: InputPath | None = None
-    """A requirements file of pip, such as `requirements.txt`."""
-
-    lock: InputPath | None = None
-    """A lock file, `uv.lock` or `pylock.toml`. The package gets exactly its versions, without those of development."""
-
-    def __post_init__(self) -> None:
-        if self.lock and (self.conda or self.pip or self.conda_file or self.requirements):
-            raise ValueError("lock: it has every version already; remove the other keys of environment")
 
 
 @dataclass(frozen=True)
@@ -74,7 +51,11 @@ class BundleOptions(Options):
             return ()
         from .judging import expected_problems  # a deploy with nothing to do does not load it
 
-        return expected_problems(self, model)
+        return expected_problems(self.asked(), model)
+
+    def asked(self, *modules: Path) -> Asked:
+        """The environment with its scoring script. `modules` are source files of the model."""
+        return Asked(self.environment, self.scoring_script, (*self.include, *modules), self.allow_version_skew)
 
     @property
     def answers_otherwise(self) -> str:

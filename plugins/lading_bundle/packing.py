@@ -44,7 +44,7 @@ def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFile
     options, model = request.options, request.model
     if model.scoring and options.answers_otherwise:
         raise BadInput(f"{options.answers_otherwise}: {OWN_SCRIPT}", option=options.answers_otherwise)
-    judged = judge(options, _expected(request), _needs(options, model), (*options.include, *model.modules))
+    judged = judge(options.asked(*model.modules), _expected(request), _needs(options, model))
     pins = judged.pins
     for problem in pins.problems:
         raise failure(problem)

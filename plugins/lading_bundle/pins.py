@@ -52,8 +52,17 @@ class Origin:
         return self.model.python
 
     def providers(self, module: str) -> list[str]:
-        """The distributions that a module is imported from, by its name without dots."""
-        return [name for name, found in self.distributions.items() if module in found.modules]
+        """The distributions that a module is imported from, by its name without dots.
+
+        The modules of an editable install are not known. It counts if it has the name of the module.
+        """
+        same = canonicalize_name(module)
+        found = self.distributions.items()
+        return [name for name, one in found if module in one.modules or (name == same and not one.modules)]
+
+    def knows_modules(self, names: Iterable[str]) -> bool:
+        """Whether the modules of all these distributions are known."""
+        return all(name in self.distributions and self.distributions[name].modules for name in names)
 
 
 def pin(origin: Origin, entries: Iterable[Entry], needs: Iterable[str], *, allow_skew: bool, locked: bool) -> Pins:

@@ -12,8 +12,8 @@ from lading import PackageProblem
 
 from . import conda
 from .entries import Written
+from .environment import Environment
 from .locks import locked
-from .options import Environment
 from .wrong import Wrong
 
 _HASH = re.compile(r"\s--hash[= ]\S+")

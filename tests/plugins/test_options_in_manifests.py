@@ -13,7 +13,8 @@ from lading import EventKind, ManifestError, Options
 from lading.manifest import Manifest, read
 from lading.manifest.bind import bind_draft
 from lading_approval.options import ApprovalOptions
-from lading_bundle.options import BundleOptions, Environment
+from lading_bundle.environment import Environment
+from lading_bundle.options import BundleOptions
 from lading_eventlog import EventlogOptions
 from lading_sklearn.options import SklearnOptions, Step
 from lading_webhook.options import WebhookOptions

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from .options import Range as Range
     from .options import Requirements as Requirements
     from .options import Text as Text
+    from .packaging import Distribution as Distribution
+    from .packaging import ExpectedModel as ExpectedModel
+    from .packaging import PackageProblem as PackageProblem
     from .planning import Action as Action
     from .planning import Change as Change
     from .planning import Drift as Drift
@@ -70,7 +73,6 @@ if TYPE_CHECKING:
     from .records import EVENT_KINDS as EVENT_KINDS
     from .records import Column as Column
     from .records import Deployment as Deployment
-    from .records import Distribution as Distribution
     from .records import Event as Event
     from .records import EventKind as EventKind
     from .records import EventMeaning as EventMeaning
@@ -93,11 +95,9 @@ if TYPE_CHECKING:
     from .services import NoScoringUri as NoScoringUri
     from .services import ScoringUri as ScoringUri
     from .stages import ConnectRequest as ConnectRequest
-    from .stages import ExpectedModel as ExpectedModel
     from .stages import FileContents as FileContents
     from .stages import Import as Import
     from .stages import InspectRequest as InspectRequest
-    from .stages import PackageProblem as PackageProblem
     from .stages import PackageRequest as PackageRequest
     from .stages import PackedFiles as PackedFiles
     from .stages import RegisterRequest as RegisterRequest
@@ -117,14 +117,15 @@ __getattr__, __dir__ = lazily(
         "imaging": "Image ImageRequest",
         "listing": "Listed Listing ListRequest",
         "options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
-        "records": "EVENT_KINDS Column Deployment Distribution Event EventKind EventMeaning ModelReference "
+        "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Run Shown State Status TrackedRun",
+        "packaging": "Distribution ExpectedModel PackageProblem",
         "planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
         "questions": "Keys Logs LogsRequest",
         "requirements": "judge_metrics metrics_table",
         "schema": "Schema SchemaColumn SchemaKind SchemaOutput",
         "services": "GoldenRequest NoScoringUri ScoringUri",
-        "stages": "ConnectRequest ExpectedModel FileContents Import InspectRequest PackageProblem PackageRequest "
+        "stages": "ConnectRequest FileContents Import InspectRequest PackageRequest "
         "PackedFiles RegisterRequest TrainRequest TrainedModel",
     },
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from .environments import Installs
-    from .stages import ExpectedModel, PackageProblem
+    from .packaging import ExpectedModel, PackageProblem
 else:
     from typing import TypeVar
 

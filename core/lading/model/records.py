@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Generic, Literal
 
 from .options import Json, OptionsT_co
+from .packaging import Distribution
 from .schema import Schema
 from .services import GoldenRequest
 
@@ -31,18 +32,6 @@ class Column:
 
     name: str
     dtype: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Distribution:
-    """An installed distribution: its version and its unconditional and conditional requirements (PEP 508).
-
-    `modules` are the names by which Python imports it, without dots. They are empty if they are not recorded.
-    """
-
-    version: str
-    requires: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

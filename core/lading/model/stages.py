@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
 from .options import Json, OptionsT_co
-from .records import Column, Distribution, ModelReference, ModelVersion, Run
+from .packaging import Distribution
+from .records import Column, ModelReference, ModelVersion, Run
 from .schema import Schema
 from .services import GoldenRequest
 
@@ -185,35 +186,6 @@ class PackageRequest(Generic[OptionsT_co]):
     options: OptionsT_co
     folder: Path
     imports: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExpectedModel:
-    """The facts about a model that are known before it is made, for `Options.package_problems`.
-
-    `python` and `distributions` are those of this machine if the model has yet to be trained. `imports` is None if only
-    the training shows it; `framework` and its version are then empty.
-    """
-
-    name: str
-    python: str
-    find_distributions: Callable[[], Mapping[str, Distribution]]
-    framework: str = ""
-    framework_version: str = ""
-    imports: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PackageProblem:
-    """A reason why a package cannot be made, and the next step. `refused` is True if a safety rule stops it.
-
-    `option` is the option of the packager that it is about, as in `BadInput`. It is reported at its line and column.
-    """
-
-    message: str
-    hint: str = ""
-    option: str = ""
-    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ package:
   {package}
 """
 LINEAR = "sklearn.linear_model.LinearRegression"
-PYTHON = ".".join(map(str, __import__("sys").version_info[:2]))
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def found(folder: Path, package: str, *, estimator: str = LINEAR, **files: str) -> list[str]:
@@ -200,6 +202,17 @@ def test_without_an_environment_the_libraries_of_the_estimator_are_there(tmp_pat
     ]
 
 
+@pytest.mark.parametrize("imported", ["tinyboost", "tiny_boost", "numpy.linalg", "cv2"])
+def test_the_modules_of_an_editable_install_are_not_known(library: Shell, imported: str) -> None:
+    (library.folder / "lib" / "tiny_boost-1.2.dist-info" / "RECORD").write_text("__editable__.tiny_boost-1.2.pth,,\n")
+    library.write("score.py", f"import {imported}\n")
+    package = "scoring_script: score.py\n  environment: {pip: [tiny-boost]}"
+    library.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package=package))
+    library("check")
+    library.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package=package.replace("tiny-boost", "numpy")))
+    library("check", code=0 if imported == "numpy.linalg" else 2)
+
+
 def test_a_script_that_is_not_python(tmp_path: Path) -> None:
     assert found(tmp_path, "scoring_script: score.py", score_py="import json\ndef init(:\n") == [
         "5:19: package.scoring_script: score.py:2 cannot be read as Python: invalid syntax"
@@ -225,3 +238,67 @@ def test_every_command_reports_an_entry_before_it_trains(site: Shell, command: s
     done = site(command, code=2)
     assert "lading.yaml:5:30: package.environment.pip.1: sklearn cannot be installed under this name" in done.err
     assert "train: started" not in done.err
+
+
+ESTIMATOR = "from sklearn.linear_model import LinearRegression\n\n\nclass Tiny(LinearRegression): pass\n"
+TRAIN = """\
+import tinyboost
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+def train(data, log):
+    return make_pipeline(StandardScaler(), tinyboost.Tiny()).fit([[1], [2], [3]], [2, 4, 6])
+"""
+
+
+@pytest.fixture
+def library(site: Shell) -> Shell:
+    """A project in which the distribution `tiny-boost` provides the module `tinyboost`."""
+    info = site.folder / "lib" / "tiny_boost-1.2.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-boost\nVersion: 1.2\nRequires-Dist: numpy\n")
+    (info / "RECORD").write_text("tinyboost.py,,\ntiny_boost-1.2.dist-info/METADATA,,\n")
+    site.write("lib/tinyboost.py", ESTIMATOR)
+    site.env["PYTHONPATH"] = str(site.folder / "lib")
+    return site
+
+
+@pytest.mark.parametrize(
+    ("train", "package"),
+    [
+        ("{data: d.csv, features: [x], label: y, estimator: tinyboost.Tiny, env: [PYTHONPATH]}", "{}"),
+        ("{data: d.csv, script: train.py, env: [PYTHONPATH]}", "{}"),
+        (
+            "{data: d.csv, script: train.py, env: [PYTHONPATH]}",
+            "{scoring_script: score.py, environment: {pip: [pyyaml]}}",
+        ),
+    ],
+)
+def test_the_libraries_of_a_trained_model_are_pinned(library: Shell, train: str, package: str) -> None:
+    library.write("train.py", TRAIN)
+    library.write("score.py", "import yaml\n\n\ndef init(): pass\n\n\ndef run(raw_data): return [6]\n")
+    library.write("lading.yaml", f"version: 1\nname: svc\ntrain: {train}\npackage: {package}\n")
+    lines = Path(library("package").out.strip(), "requirements.txt").read_text().splitlines()
+    assert "tiny-boost==1.2" in lines
+    assert {"numpy", "scikit-learn"} <= {line.partition("==")[0] for line in lines}
+
+
+def test_the_libraries_of_a_finished_model_are_pinned(library: Shell) -> None:
+    code = "import joblib, tinyboost; joblib.dump(tinyboost.Tiny().fit([[1], [2]], [2, 4]), 'line.pkl')"
+    subprocess.run([sys.executable, "-c", code], cwd=library.folder, env=library.env, check=True)
+    register = "register: {file: line.pkl, trust: [tinyboost.Tiny]}"
+    library.write("score.py", "import tinyboost, numpy\n\n\ndef init(): pass\n\n\ndef run(raw_data): return [6]\n")
+    library.write("lading.yaml", f"version: 1\nname: svc\n{register}\npackage: {{scoring_script: score.py}}\n")
+    library("check")
+    library("plan")
+    lines = Path(library("package").out.strip(), "requirements.txt").read_text().splitlines()
+    assert "tiny-boost==1.2" in lines
+
+
+def test_a_plan_judges_a_package_of_a_registered_model(site: Shell) -> None:
+    site.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package="environment: {pip: [numpy]}"))
+    site("register")
+    site.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package="environment: {pip: [numpy, ./a]}"))
+    assert "lading.yaml:5:30: package.environment.pip.1: './a' is an address" in site("plan", code=2).err
+    assert "lading.yaml:5:30: package.environment.pip.1: './a' is an address" in site("package", code=2).err

@@ -16,7 +16,8 @@ from tests.plugins.bundle.conftest import Packed
 
 import lading
 from lading import ModelVersion
-from lading_bundle.options import BundleOptions, Environment
+from lading_bundle.environment import Environment
+from lading_bundle.options import BundleOptions
 
 Pack = Callable[..., Packed]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -21,8 +21,9 @@ from tests.hook_kit import MemoryContext, a_version
 from lading import BadInput, Column, Distribution, ModelVersion, PackageRequest
 from lading_bundle import lading_package
 from lading_bundle.conda import requirement
+from lading_bundle.environment import Environment
 from lading_bundle.files import Folder
-from lading_bundle.options import BundleOptions, Environment
+from lading_bundle.options import BundleOptions
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.plugins.bundle.conftest import Packed
 
 import lading
 from lading import Distribution, ModelVersion
-from lading_bundle.options import Environment
+from lading_bundle.environment import Environment
 
 Pack = Callable[..., Packed]
 

@@ -16,7 +16,7 @@ from tests.plugins.bundle.test_bundle_judging import found
 
 import lading
 from lading import ModelVersion
-from lading_bundle.options import Environment
+from lading_bundle.environment import Environment
 
 Pack = Callable[..., Packed]
 UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
