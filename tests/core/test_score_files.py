@@ -179,6 +179,8 @@ WRONG = {
     "another format": (["-d", "@in.csv", "-o", "out.xls"], 2, "out.xls is not a table that can be scored"),
     "no input": (["-d", "@none.csv", "-o", "out.csv"], 2, "none.csv is not a file"),
     "no folder": (["-d", "@in.csv", "-o", "none/out.csv"], 2, "its folder does not exist"),
+    "a folder": (["-d", "@in.csv", "-o", "folder.csv"], 2, "folder.csv.partial cannot be written: is a directory"),
+    "a folder as output": (["-d", "@in.csv", "-o", "folder.csv.d.csv"], 2, "folder.csv.d.csv is a folder"),
     "the input": (["-d", "@in.csv", "-o", "in.csv"], 2, "is the file of the rows"),
     "not Parquet": (["-d", "@in.parquet", "-o", "out.csv"], 2, "in.parquet is not Parquet"),
     "two equal columns": (["-d", "@twice.csv", "-o", "out.csv"], 2, "twice.csv:1: a header is expected"),
@@ -191,6 +193,8 @@ def test_files_that_cannot_be_used_are_named(shell: Shell) -> None:
     project(shell)
     for name, text in (("in.csv", "x\n1\n"), ("in.parquet", "x"), ("twice.csv", "x,x\n1,2\n"), ("open.csv", 'x\n"1\n')):
         shell.write(name, text)
+    for name in ("folder.csv.partial", "folder.csv.d.csv"):
+        (shell.folder / name).mkdir()
     (shell.folder / "latin.csv").write_bytes(b"x\n\xe4\n")
     for name, (argv, code, message) in WRONG.items():
         assert message in shell("score", *argv, code=code).err, name

@@ -55,6 +55,8 @@ def check_files(file: Path, out: Path) -> None:
         raise BadInput(f"{file} is not a file")
     if not out.absolute().parent.is_dir():
         raise BadInput(f"{out} cannot be written: its folder does not exist", hint=f"mkdir -p {out.parent}")
+    if out.is_dir():
+        raise BadInput(f"{out} is a folder", hint="name a file with -o")
     if out.exists() and out.samefile(file):
         raise BadInput(f"{out} is the file of the rows", hint="name another file with -o")
 
@@ -78,7 +80,8 @@ def score_rows(service: Service, file: Path, out: Path, *, size: int, parallel: 
             emit("progress", phase="going on", detail=f"after row {known} of an earlier command")
         _ask(sender, tables.Reader(file, _columns(service)), partial, emit)
         if _source(service, file, device) != source:
-            raise BadInput(f"{file} changed while it was read", hint="run the same command again")
+            changed = f"{file} or the release has changed while the rows were scored"
+            raise BadInput(changed, hint="run the same command again: it begins again")
         made = _result(out, partial, known)
         _write(file, out, partial, failures=made.failures)
         partial.file.unlink()
@@ -153,9 +156,12 @@ def _write(file: Path, out: Path, partial: Partial, *, failures: int) -> None:
 
 
 def _named(value: Json, cells: tables.Cells) -> tables.Cells:
-    """The columns of an answer: its names if it is a mapping, numbers for a list, else `prediction`."""
-    if isinstance(value, dict):
-        return {name if name not in cells else f"prediction_{name}": item for name, item in value.items()}
+    """The columns of an answer: its names if it is a mapping, numbers for a list, else `prediction`.
+
+    A name that the row has already begins with `prediction_`.
+    """
     if isinstance(value, list):
-        return {f"prediction_{number}": item for number, item in enumerate(value)}
-    return {"prediction": value}
+        value = {f"prediction_{number}": item for number, item in enumerate(value)}
+    elif not isinstance(value, dict):
+        value = {"prediction": value}
+    return {f"prediction_{name}" if name in cells else name: item for name, item in value.items()}

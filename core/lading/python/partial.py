@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from ..engine.release.chunks import RowAnswer
-from ..errors import Locked
+from ..errors import BadInput, Locked
 from ..model import Json
 
 
@@ -59,11 +59,19 @@ class Partial:
                 yield RowAnswer(*json.loads(line))
 
 
+def _appended(file: Path) -> IO[bytes]:
+    try:
+        return file.open("a+b")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BadInput(f"{file} cannot be written: {reason}", hint="name another file with -o") from None
+
+
 @contextmanager
 def opened(out: Path) -> Iterator[Partial]:
     """Open the answers of an output file. Raises Locked if another command is writing them."""
     file = out.with_name(f"{out.name}.partial")
-    with file.open("a+b") as stream:
+    with _appended(file) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -21,7 +21,7 @@ _PASSING = frozenset((408, 425, 429, 502, 503, 504))
 _NOT_ABOUT_ROWS = frozenset((401, 403, 404, 405, 407, 411, 415))
 _HOPELESS = 200  # rows that fail one by one before any row is answered
 _LONGEST_REASON = 300
-_NEXT = "run the same command again: it goes on"
+_NEXT = "run the same command again: it goes on; --rows makes smaller requests"
 
 
 class RowAnswer(NamedTuple):
