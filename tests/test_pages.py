@@ -41,6 +41,7 @@ def follow(reader: Reader, page: str) -> None:
         "how-to/ci.md",
         "how-to/finished-model.md",
         "how-to/roll-back.md",
+        "how-to/score-files.md",
         "how-to/scoring-script.md",
         "how-to/secrets.md",
     ],

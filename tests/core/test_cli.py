@@ -172,6 +172,18 @@ def test_the_starter_project_deploys(shell: Shell) -> None:
     assert "exists already" in shell("init", "shop", code=2).err
 
 
+def test_check_notes_an_unset_variable_that_the_default_target_does_not_use(salary: Shell) -> None:
+    done = salary("check", SALARY)
+    assert done.out == f"{SALARY} is valid\n"
+    unset = "the environment variable AZURE_SUBSCRIPTION_ID is not set"
+    assert done.err == f"note: connections.azureml is not checked: {unset}\n"
+    text = (salary.folder / SALARY).read_text()
+    salary.write(SALARY, text.replace("target: local", "target: aci"))
+    assert f"connections.azureml.subscription_id: {unset}" in salary("check", SALARY, code=2).err
+    salary.write(SALARY, f"{text}track: [azureml]\n")
+    assert f"connections.azureml.subscription_id: {unset}" in salary("check", SALARY, code=2).err
+
+
 def test_a_folder_means_its_manifest(shell: Shell) -> None:
     shell("init", "shop")
     assert shell("check", "shop").out == "shop is valid\n"

@@ -23,7 +23,7 @@ COMMANDS = {
     "image": ("images", "Build a container image of the package."),
     "check": ("stages", "Check every block of a manifest."),
     "uri": ("services", "Print the scoring URI of a deployment."),
-    "score": ("services", "Send one request to a deployment and print the answer."),
+    "score": ("scoring", "Send one request to a deployment and print the answer."),
     "status": ("services", "Show the status of a service on its targets."),
     "list": ("platforms", "List everything that Lading has deployed on the platforms of the targets."),
     "logs": ("services", "Show the log of a deployment."),

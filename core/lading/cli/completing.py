@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from .options import MANIFEST
-
 if TYPE_CHECKING:
     from ..store import StoreToRead
 
@@ -36,6 +34,8 @@ def _words(find: Callable[[click.Context], Found]) -> Complete:
 
 def _manifest(context: click.Context) -> str | Path:
     """The manifest of the command line. click leaves the arguments in `args` if an option has no value yet."""
+    from ..store import MANIFEST
+
     arguments = [param.name for param in context.command.params if isinstance(param, click.Argument)]
     if "words" in arguments:  # of a rollback
         words = [word for word in (*context.args, *(context.params.get("words") or ())) if not word.isdecimal()]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from pathlib import Path
 
 import click
 
-from ..errors import BadInput, StageFailed
-from ..model import Json, NoScoringUri, Secret
+from ..errors import StageFailed
+from ..model import NoScoringUri, Secret
 from . import options, output
 from .failure import verbose
 from .plain import plain
@@ -47,52 +45,6 @@ def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -
         click.echo(found.uri)
         for device, address in found.devices.items():
             click.echo(f"{device}\t{address}")
-
-
-@click.command()
-@options.manifest
-@options.target
-@click.option("-d", "--data", metavar="JSON", help="The request: JSON, @file, or - for stdin.", required=True)
-@click.option("--device", metavar="NAME", help="One device of a deployment that has several.")
-@options.store
-@options.as_json
-@verbose
-def score(manifest: Path, target: str | None, data: str, device: str | None, store: Path | None, as_json: bool) -> None:
-    """Send one request to a deployment and print the answer.
-
-    \b
-    Examples:
-      lading score manifests/salary.yaml -d '{"data": [[21]]}'
-      lading score -d @request.json
-      generate | lading score -d -
-    """
-    from ..python import deploying as api
-
-    request = _request(data)
-    with working(as_json=as_json):
-        answer = api.deployment(manifest, target=target, store=store).ask(request, device=device)
-    if as_json:
-        output.document({"status": answer.status, "body": answer.text()})
-    else:
-        click.echo(answer.text())
-    if answer.status != 200:
-        raise StageFailed(f"the service answered {answer.status}", hint="`lading logs` shows the log of its script")
-
-
-def _request(data: str) -> Json:
-    try:
-        if data == "-":
-            text = sys.stdin.read()
-        elif data.startswith("@"):
-            text = Path(data[1:]).read_text(encoding="utf-8")
-        else:
-            text = data
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the request cannot be read: {error}") from None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"the request is not JSON: {error}", hint="""such as -d '{"data": [[21]]}'""") from None
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.release.service import Service, no_address
@@ -17,6 +18,7 @@ from ..model.records import OnEvent, ignore
 if TYPE_CHECKING:
     from ..engine.release.scoring import Answer
     from ..model import Json, Keys, Logs
+    from .batch import Batch
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,28 @@ class LiveDeployment(Shown):
         with self._open() as service:
             service.session.store.demand_trust()  # the store decides the address that receives the request
             return service.score(request, device=device)
+
+    def score_file(
+        self,
+        file: str | Path,
+        out: str | Path,
+        *,
+        rows: int = 500,
+        parallel: int = 4,
+        device: str | None = None,
+        on_event: OnEvent = ignore,
+    ) -> Batch:
+        """Score each row of a CSV, JSON lines or Parquet file, and write all rows with their answers to `out`.
+
+        `rows` is the number of rows in a request, and `parallel` the number of requests at once. The same call goes on
+        after an interrupt. Raises Transient if the service stops answering, and StageFailed if it answers no row.
+        """
+        from .batch import check_files, score_rows  # most calls send one request
+
+        check_files(Path(file), Path(out))
+        with self._open(on_event) as service:
+            service.session.store.demand_trust()
+            return score_rows(service, Path(file), Path(out), size=rows, parallel=parallel, device=device)
 
     def status(self) -> Status:
         """The status that the target reports."""

@@ -197,11 +197,14 @@ class Service:
 
     def score(self, body: Json, *, device: str | None = None, timeout: float = 60.0) -> scoring.Answer:
         """Send one request. Raises StageFailed if the deployment has no scoring URI."""
+        return scoring.ask(self.address(device), scoring.encode(body), key=self.key(), timeout=timeout)
+
+    def address(self, device: str | None = None) -> str:
+        """The scoring URI, or that of one device. Raises StageFailed if the deployment has none."""
         found = self.scoring_uri()
         if isinstance(found, NoScoringUri):
             raise no_address(self.target.service_name, self.target.name, found)
-        uri = found.uri if device is None else _device(found, device)
-        return scoring.ask(uri, scoring.encode(body), key=self.key(), timeout=timeout)
+        return found.uri if device is None else _device(found, device)
 
     def delete(self) -> bool:
         """Remove the service; False if there was none. The target's steps are repeated until it is gone.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...errors import BadInput
 from ...manifest import Draft, Manifest, Path_, SectionRef
 from ...manifest.bind import bind_draft
 from ...manifest.blocks import BLOCKS, BY_ROLE
+from ...manifest.references import names
 from ...manifest.rules import members, twin_of, twins
-from ...manifest.words import did_you_mean
+from ...manifest.words import did_you_mean, dotted
 from ...model import Options
 from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind, identity
@@ -75,13 +77,33 @@ def _check_for_readers(draft: Draft, store: Store, chosen: Iterable[SectionRef])
 
 
 def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
-    """Check every block. A target, connection or image whose plugin is missing is left out, with a note."""
+    """Check every block.
+
+    A target, connection or image whose plugin is missing is left out, with a note. So is a target or a connection that
+    the default targets do not use, if one of its variables is not set.
+    """
     plugins, types = _load(ref for ref in draft.sections() if ref.role != "image" or "image" in draft.value)
     missing = [
         path for path, kind in types.items() if isinstance(kind, str) and path[0] in ("targets", "connections", "image")
     ]
-    notes = tuple(f"{'.'.join(map(str, path))} is not checked: {types.pop(path)}" for path in missing)
-    return bind_draft(draft, types | _twins(draft, plugins)), (*notes, *retiring(plugins))
+    reasons = {path: types.pop(path) for path in missing}
+    for path, name in _unset_elsewhere(draft, plugins):
+        if types.pop(path, None):
+            reasons[path] = f"the environment variable {name} is not set"
+    notes = tuple(f"{dotted(path)} is not checked: {reason}" for path, reason in reasons.items())
+    types |= {path: why for path, why in _twins(draft, plugins).items() if path in types}
+    return bind_draft(draft, types), (*notes, *retiring(plugins))
+
+
+def _unset_elsewhere(draft: Draft, plugins: Plugins) -> Iterator[tuple[Path_, str]]:
+    """The targets and connections that the default targets do not use, each with an unset variable of its block."""
+    refs, defaults = draft.sections(), draft.default_targets()
+    users = [ref for ref in refs if ref.role == Role.IMAGE or (ref.role == Role.TARGET and ref.name in defaults)]
+    used = {*defaults, *draft.accounts(), *(_family(ref, plugins, refs, {}) for ref in users)}
+    for ref in refs if defaults else ():
+        if ref.role in (Role.TARGET, Role.CONNECTION) and ref.name not in used:
+            unset = (name for name in names(draft.block(ref.path)) if name not in draft.environ)
+            yield from ((ref.path, name) for name in islice(unset, 1))
 
 
 def retiring(plugins: Plugins) -> tuple[str, ...]:

@@ -1,0 +1,167 @@
+"""Score a file of rows: send them in chunks, and write them with their answers. It goes on after an interrupt."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..engine.release import scoring
+from ..engine.release.chunks import RowAnswer, Sender
+from ..engine.release.service import Service
+from ..errors import BadInput
+from . import tables
+from .partial import Partial, opened
+
+if TYPE_CHECKING:
+    from ..engine.session.events import Emitter
+    from ..model import Json
+
+_LISTED = 100  # failed rows in a result; the output file has all of them
+_REASON = "prediction_error"
+
+
+class FailedRow(NamedTuple):
+    """A row without an answer: its number, from 1 and without a header, and the reason."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The result of scoring a file.
+
+    `known` is the number of rows that an earlier command had asked for. `failures` is the number of rows without an
+    answer, and `failed` has the first hundred of them.
+    """
+
+    out: Path
+    rows: int
+    known: int
+    failures: int
+    failed: tuple[FailedRow, ...]
+
+
+def check_files(file: Path, out: Path) -> None:
+    """Raise BadInput if a file of rows cannot be read, or its answers cannot be written, before anything is sent."""
+    tables.format_of(file)
+    tables.format_of(out)
+    if not file.is_file():
+        raise BadInput(f"{file} is not a file")
+    if not out.absolute().parent.is_dir():
+        raise BadInput(f"{out} cannot be written: its folder does not exist", hint=f"mkdir -p {out.parent}")
+    if out.is_dir():
+        raise BadInput(f"{out} is a folder", hint="name a file with -o")
+    if out.exists() and out.samefile(file):
+        raise BadInput(f"{out} is the file of the rows", hint="name another file with -o")
+
+
+def score_rows(service: Service, file: Path, out: Path, *, size: int, parallel: int, device: str | None) -> Batch:
+    """Score each row of a file, with `size` rows in a request and `parallel` requests at once.
+
+    Raises BadInput if the file cannot be read or changes, Locked if another command writes the same output, Transient
+    if the service stops answering, and StageFailed if it answers no row.
+    """
+    uri, key = service.address(device), service.key()
+    emit = service.session.events.of("score", service.target.name)
+    source = _source(service, file, device)
+    sender = Sender(lambda body: scoring.ask(uri, body, key=key), size, parallel)
+    with opened(out) as partial:
+        if partial.go_on(source):
+            emit("warning", detail=f"begins again: {partial.file} belongs to another file or release")
+        known = partial.count
+        sender.answered = known > 0
+        if known:
+            emit("progress", phase="going on", detail=f"after row {known} of an earlier command")
+        _ask(sender, tables.Reader(file, _columns(service)), partial, emit)
+        if _source(service, file, device) != source:
+            changed = f"{file} or the release has changed while the rows were scored"
+            raise BadInput(changed, hint="run the same command again: it begins again")
+        made = _result(out, partial, known)
+        _write(file, out, partial, failures=made.failures)
+        partial.file.unlink()
+    return made
+
+
+def _source(service: Service, file: Path, device: str | None) -> dict[str, Json]:
+    """What answers depend on. With another value of any of them, earlier answers are not used."""
+    status, deployment = file.stat(), service.deployment
+    return {
+        "file": [str(file.absolute()), status.st_size, status.st_mtime_ns],
+        "service": [deployment.service, deployment.target, device],
+        "package": deployment.package_digest,
+    }
+
+
+def _columns(service: Service) -> dict[str, str]:
+    """The type of each column of the served model; empty if this store does not know it."""
+    store, target = service.session.store, service.target
+    release = store.releases.current(target.service_name, target.name)
+    model = release and store.models.get(release.model, release.model_version)
+    return {column.name: column.dtype for column in model.columns} if model else {}
+
+
+def _ask(sender: Sender, reader: tables.Reader, partial: Partial, emit: Emitter) -> None:
+    """Ask for the answers of all rows after those that are known."""
+    rows = reader.rows()
+    before = sum(1 for _ in islice(rows, partial.count))
+    began, share_before = time.monotonic(), reader.done
+    asked = (RowAnswer(None, row.problem) if row.problem else row.value for row in rows)
+    for number, answers in enumerate(sender.answers(asked)):
+        partial.add(answers)
+        if number == 0 and reader.left_out:
+            emit("warning", detail=f"not sent, because the model does not take them: {', '.join(reader.left_out)}")
+        seconds, share = time.monotonic() - began, reader.done - share_before
+        emit("progress", phase="scoring", detail=_pace(partial.count, partial.count - before, seconds, share, reader))
+
+
+def _pace(count: int, new: int, seconds: float, share: float, reader: tables.Reader) -> str:
+    """The number of rows, how fast they are scored, and how long the others will take."""
+    rate = new / seconds if seconds else 0.0
+    left = seconds * (1 - reader.done) / share if share else 0.0
+    return f"{count} rows · {rate:.0f} a second · {left:.0f} s left"
+
+
+def _result(out: Path, partial: Partial, known: int) -> Batch:
+    reasons = ((number, answer.failure) for number, answer in enumerate(partial.answers(), start=1) if answer.failure)
+    failed = tuple(FailedRow(*found) for found in islice(reasons, _LISTED))
+    failures = len(failed) + sum(1 for _ in reasons)
+    return Batch(out=out, rows=partial.count, known=known, failures=failures, failed=failed)
+
+
+def _write(file: Path, out: Path, partial: Partial, *, failures: int) -> None:
+    """Write each row with its answer. The output appears when it is complete."""
+    typed = tables.format_of(file) == "csv" and tables.format_of(out) != "csv"
+
+    def joined(cells: tables.Cells, answer: RowAnswer) -> tables.Cells:
+        return {**cells, **_named(answer.value, cells), **({_REASON: answer.failure or None} if failures else {})}
+
+    def rows() -> Iterator[tables.Cells]:
+        for row, answer in zip(tables.Reader(file).rows(), partial.answers(), strict=True):
+            cells = {name: tables.value_of(text) for name, text in row.cells.items()} if typed else row.cells
+            yield joined(cells, answer)
+
+    def heads() -> Iterator[tables.Cells]:
+        first = next(tables.Reader(file).rows(), None)
+        return (joined(first.cells, answer) for answer in partial.answers()) if first else iter(())
+
+    writing = out.with_name(f".{out.name}.writing{out.suffix}")
+    tables.write(writing, rows, rows if tables.format_of(file) == "jsonl" else heads)
+    os.replace(writing, out)  # noqa: PTH105
+
+
+def _named(value: Json, cells: tables.Cells) -> tables.Cells:
+    """The columns of an answer: its names if it is a mapping, numbers for a list, else `prediction`.
+
+    A name that the row has already begins with `prediction_`.
+    """
+    if isinstance(value, list):
+        value = {f"prediction_{number}": item for number, item in enumerate(value)}
+    elif not isinstance(value, dict):
+        value = {"prediction": value}
+    return {f"prediction_{name}" if name in cells else name: item for name, item in value.items()}

@@ -1,0 +1,217 @@
+"""`lading score -d @FILE -o FILE`: the rows of a file, against a real local service."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from tests.conftest import Shell
+from tests.core.conftest import wait_for
+from tests.waiting import LIMIT
+
+MANIFEST = """\
+version: 1
+name: double-svc
+train: {data: train.csv, features: [x], label: y, estimator: sklearn.linear_model.LinearRegression}
+package: {SCRIPTenvironment: {conda: [scikit-learn]}}
+targets: {local: {port: 0, env: {ASKED: "${ASKED}"}}}
+"""
+SCORE = """\
+import json, os, time
+
+def init():
+    pass
+
+def run(raw_data):
+    rows = json.loads(raw_data)["data"]
+    with open(os.environ["ASKED"], "a") as asked:
+        asked.write(f"{len(rows)}\\n")
+    while os.path.exists(os.environ["ASKED"] + ".shut"):
+        time.sleep(0.01)
+    return ANSWER
+"""
+
+
+def project(shell: Shell, answer: str = "") -> Shell:
+    """A service that doubles numbers: with the default script, or with one that gives `answer`."""
+    shell.write("lading.yaml", MANIFEST.replace("SCRIPT", "scoring_script: score.py, " if answer else ""))
+    shell.write("score.py", SCORE.replace("ANSWER", answer))
+    shell.write("train.csv", "x,y\n" + "".join(f"{x},{2 * x}\n" for x in range(20)))
+    shell.env["ASKED"] = str(shell.folder / "asked")
+    shell("deploy")
+    return shell
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_the_rows_of_a_file_get_their_answers_and_failed_rows_are_listed(shell: Shell) -> None:
+    project(shell)
+    cells = ["1", "two", "3", "", "5", "1e400"]
+    shell.write("in.csv", "id,x\n" + "".join(f"00{number},{cell}\n" for number, cell in enumerate(cells)) + "7,8,9\n")
+    done = shell("score", "-d", "@in.csv", "-o", "out.csv", "--rows", "4", "--json", code=6)
+    made = done.json()
+    assert (made["rows"], made["failures"], made["known"]) == (7, 4, 0)
+    assert [row["row"] for row in made["failed"]] == [2, 4, 6, 7]
+    assert [row["reason"] for row in made["failed"]] == [
+        "400: data[0][0] is a string, not a number",
+        "400: data[0][0] is null, not a number",
+        "a value is not a finite number",
+        "line 8 has 3 values, not 2",
+    ]
+    found = rows_of(shell.folder / "out.csv")
+    assert [row["id"] for row in found] == ["000", "001", "002", "003", "004", "005", "7"]
+    assert [row["prediction"] and round(float(row["prediction"])) for row in found] == [2, "", 6, "", 10, "", ""]
+    assert [bool(row["prediction_error"]) for row in found] == [False, True, False, True, False, True, True]
+    assert not (shell.folder / "out.csv.partial").exists()
+    listed = shell("score", "-d", "@in.csv", "-o", "out.csv", code=6).err
+    assert "row 2: 400: data[0][0] is a string, not a number" in listed
+    assert "error: 4 of 7 rows have no answer" in listed
+    assert "not sent, because the model does not take them: id" in listed
+
+
+def test_every_format_is_read_and_written(shell: Shell) -> None:
+    project(shell)
+    shell.write("in.csv", "name,x\na,1\nb,2.5\n")
+    answers = [(1, 2), (2.5, 5)]
+    for first, second in (("in.csv", "one.parquet"), ("one.parquet", "two.jsonl"), ("two.jsonl", "three.csv")):
+        if second != "one.parquet":  # the model takes `x` alone
+            assert "prediction" in shell("score", "-d", f"@{first}", "-o", second).err
+        else:
+            shell("score", "-d", f"@{first}", "-o", second)
+    table = parquet.read_table(shell.folder / "one.parquet")
+    assert table.schema.field("x").type == pa.float64()
+    assert table.column("name").to_pylist() == ["a", "b"]
+    records = [json.loads(line) for line in (shell.folder / "two.jsonl").read_text().splitlines()]
+    found = [[(row["x"], row["prediction"]) for row in rows] for rows in (table.to_pylist(), records)]
+    found.append([(float(row["x"]), float(row["prediction"])) for row in rows_of(shell.folder / "three.csv")])
+    for pairs in found:
+        assert pairs == [(x, pytest.approx(y)) for x, y in answers]
+
+
+ANSWERS: dict[str, list[dict[str, Any]]] = {
+    "json.dumps([row['x'] for row in rows])": [{"prediction": 1}, {"prediction": 2}],
+    "{'result': [row['x'] for row in rows]}": [{"prediction": 1}, {"prediction": 2}],
+    "{'a': [1, 2], 'b': ['c', 'd']}": [{"a": 1, "b": "c"}, {"a": 2, "b": "d"}],
+    "[{'x': 'c', 'y': None}] * 2": [{"prediction_x": "c", "y": None}] * 2,
+    "[[3, 0.5], [4, 0.6]]": [{"prediction_0": 3, "prediction_1": 0.5}, {"prediction_0": 4, "prediction_1": 0.6}],
+}
+
+
+def test_an_answer_gives_columns(shell: Shell) -> None:
+    project(shell, "eval(open(os.environ['ASKED'] + '.answer').read())")
+    shell.write("in.jsonl", '{"x": 1}\n{"x": 2}\n')
+    for answer, expected in ANSWERS.items():
+        shell.write("asked.answer", answer)
+        shell("score", "-d", "@in.jsonl", "-o", "out.jsonl")
+        found = [json.loads(line) for line in (shell.folder / "out.jsonl").read_text().splitlines()]
+        assert found == [{"x": number} | columns for number, columns in zip((1, 2), expected, strict=True)]
+    shell.write("asked.answer", "[1]")
+    failed = shell("score", "-d", "@in.jsonl", "-o", "out.jsonl", code=6)
+    assert "did not answer 2 rows with 2 answers: [1]" in failed.err
+
+
+def test_an_interrupted_command_goes_on(shell: Shell) -> None:
+    project(shell, "[2 * row['x'] for row in rows]")
+    asked, shut, partial = (shell.folder / name for name in ("asked", "asked.shut", "out.csv.partial"))
+    shell.write("in.csv", "x\n" + "".join(f"{x}\n" for x in range(400)))
+    argv = ("score", "-d", "@in.csv", "-o", "out.csv", "--rows", "10", "--parallel", "1")
+    shut.touch()
+    running = shell.start(*argv)
+    wait_for(asked.exists)
+    shut.unlink()
+    wait_for(lambda: partial.read_bytes().count(b"\n") > 100)
+    shut.touch()
+    running.send_signal(2)
+    _, err = running.communicate(timeout=LIMIT)
+    assert running.returncode == 130, err
+    assert "to go on, run the same command again" in err
+    assert not (shell.folder / "out.csv").exists()
+    known = partial.read_bytes().count(b"\n") - 1
+    with partial.open("ab") as stream:
+        stream.write(b'[2, "')  # a line that was cut
+    shut.unlink()
+    asked.write_text("")
+    done = shell(*argv)
+    assert f"an earlier command had asked for {known} of 400 rows" in done.err
+    assert sum(map(int, asked.read_text().split())) == 400 - known
+    assert [(row["x"], row["prediction"]) for row in rows_of(shell.folder / "out.csv")] == [
+        (str(x), str(2 * x)) for x in range(400)
+    ]
+
+
+def test_other_rows_or_another_release_begin_again(shell: Shell) -> None:
+    project(shell, "[2 * row['x'] for row in rows]")
+    shell.write("in.csv", "x\n1\n2\n")
+    partial = shell.write("out.csv.partial", '{"file": "of another time"}\n[9, ""]\n')
+    done = shell("score", "-d", "@in.csv", "-o", "out.csv")
+    assert "begins again" in done.err
+    assert [row["prediction"] for row in rows_of(shell.folder / "out.csv")] == ["2", "4"]
+    assert not partial.exists()
+
+
+def test_a_service_that_answers_no_row_ends_the_command_soon(shell: Shell) -> None:
+    project(shell)
+    shell.write("in.csv", "z\n" + "1\n" * 5000)
+    failed = shell("score", "-d", "@in.csv", "-o", "out.csv", code=6)
+    assert "the service answers no row" in failed.err
+    assert "an object with x is expected" in failed.err
+
+
+def test_a_service_that_is_gone_ends_the_command_and_keeps_the_answers(shell: Shell) -> None:
+    project(shell, "[2 * row['x'] for row in rows] if rows[0]['x'] < 3 else os._exit(1)")
+    shell.write("in.csv", "x\n" + "".join(f"{x}\n" for x in range(6)))
+    failed = shell("score", "-d", "@in.csv", "-o", "out.csv", "--rows", "1", "--parallel", "1", code=5)
+    assert "run the same command again: it goes on" in failed.err
+    assert (shell.folder / "out.csv.partial").read_bytes().count(b"\n") == 1 + 3
+
+
+WRONG = {
+    "no output": (["-d", "@in.csv"], 2, "need a file for their answers"),
+    "another format": (["-d", "@in.csv", "-o", "out.xls"], 2, "out.xls is not a table that can be scored"),
+    "no input": (["-d", "@none.csv", "-o", "out.csv"], 2, "none.csv is not a file"),
+    "no folder": (["-d", "@in.csv", "-o", "none/out.csv"], 2, "its folder does not exist"),
+    "a folder": (["-d", "@in.csv", "-o", "folder.csv"], 2, "folder.csv.partial cannot be written: is a directory"),
+    "a folder as output": (["-d", "@in.csv", "-o", "folder.csv.d.csv"], 2, "folder.csv.d.csv is a folder"),
+    "the input": (["-d", "@in.csv", "-o", "in.csv"], 2, "is the file of the rows"),
+    "not Parquet": (["-d", "@in.parquet", "-o", "out.csv"], 2, "in.parquet is not Parquet"),
+    "two equal columns": (["-d", "@twice.csv", "-o", "out.csv"], 2, "twice.csv:1: a header is expected"),
+    "an open quote": (["-d", "@open.csv", "-o", "out.csv"], 2, "open.csv:2: not CSV"),
+    "not UTF-8": (["-d", "@latin.csv", "-o", "out.csv"], 2, "latin.csv: not UTF-8"),
+}
+
+
+def test_files_that_cannot_be_used_are_named(shell: Shell) -> None:
+    project(shell)
+    for name, text in (("in.csv", "x\n1\n"), ("in.parquet", "x"), ("twice.csv", "x,x\n1,2\n"), ("open.csv", 'x\n"1\n')):
+        shell.write(name, text)
+    for name in ("folder.csv.partial", "folder.csv.d.csv"):
+        (shell.folder / name).mkdir()
+    (shell.folder / "latin.csv").write_bytes(b"x\n\xe4\n")
+    for name, (argv, code, message) in WRONG.items():
+        assert message in shell("score", *argv, code=code).err, name
+
+
+def test_parquet_without_pyarrow_names_the_extra(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "absent" / "pyarrow").mkdir(parents=True)
+    (tmp_path / "absent" / "pyarrow" / "__init__.py").write_text("raise ImportError")
+    shell.write("in.parquet", "x")
+    shell.write("lading.yaml", MANIFEST.replace("SCRIPT", ""))
+    shell.write("train.csv", "x,y\n1,2\n")
+    failed = shell("score", "-d", "@in.parquet", "-o", "out.csv", code=2, PYTHONPATH=os.fspath(tmp_path / "absent"))
+    assert "in.parquet needs pyarrow" in failed.err
+    assert "pip install 'lading[parquet]'" in failed.err
+
+
+def test_one_answer_is_written_to_a_file(shell: Shell) -> None:
+    project(shell)
+    assert shell("score", "-d", '{"data": [[2]]}', "-o", "out.json").out == ""
+    assert json.loads((shell.folder / "out.json").read_text()) == [pytest.approx(4)]
