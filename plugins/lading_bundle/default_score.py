@@ -82,6 +82,14 @@ class Columns:
         if not self.pandas:  # an array holds numbers
             self.kinds = ["number" if kind == "value" else kind for kind in self.kinds]
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What the model itself shows of its input, if no training has recorded it."""
+        named = [] if self.is_text else [{"name": name, "kind": ""} for name in self.names]
+        outputs = [{"name": "", "kind": "", "classes": []}]
+        shape = [None, self.width] if self.width and not named and not self.is_text else []
+        return {"columns": named, "is_text": self.is_text, "shape": shape, "outputs": outputs}
+
     def fitted(self, table: Table) -> Table:
         """The rows as lists in the order of the model's columns. Raises BadData if they do not fit."""
         rows, place, given = table.rows, table.place, table.names
@@ -135,6 +143,7 @@ class Scorer:
         self.model = load_model(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]), package.get("trusted"))
         self.columns = Columns(self.model, package["columns"], package.get("schema") or {})
         self.method, self.output = package.get("method", "predict"), package.get("output", "probabilities")
+        self.schema = package.get("schema") or self.columns.schema
         self.check_method(self.method)
 
     def check_method(self, method: Any) -> None:
@@ -333,6 +342,12 @@ scorer = Scorer()
 def init() -> None:
     """Called once, before the first request."""
     scorer.load()
+
+
+def lading_schema() -> dict[str, Any]:
+    """What the model takes and gives, for the server of Lading."""
+    methods = [name for name in METHODS if hasattr(scorer.model, name)]
+    return {**scorer.schema, "method": scorer.method, "output": scorer.output, "methods": methods}
 
 
 def run(raw_data: str) -> Any:
