@@ -47,7 +47,9 @@ def serve(tmp_path: Path) -> Callable[..., Ask]:
         folder = tmp_path / "azureml-models" / "pay" / "3"
         folder.mkdir(parents=True)
         joblib.dump(model, folder / "model.joblib")
-        script = shutil.copy(Path(lading_bundle.__file__).with_name("default_score.py"), tmp_path / "score.py")
+        sources = Path(lading_bundle.__file__).parent
+        script = shutil.copy(sources / "default_score.py", tmp_path / "score.py")
+        shutil.copy(sources / "lading_rows.py", tmp_path)
         (tmp_path / "scoring.json").write_text(json.dumps({"model_file": "model.joblib", "columns": [], **scoring}))
         env = {"AML_APP_ROOT": str(tmp_path), "AZUREML_MODEL_DIR": str(folder)}
         with pytest.MonkeyPatch.context() as patch:
