@@ -127,7 +127,7 @@ def init() -> None:
 
 
 def lading_schema() -> dict[str, Any]:
-    """What the model takes and gives, for the server of Lading."""
+    """The schema of the model and its methods, for the server of Lading."""
     methods = [name for name in METHODS if hasattr(scorer.model, name)]
     return {**scorer.schema, "method": scorer.method, "output": scorer.output, "methods": methods}
 

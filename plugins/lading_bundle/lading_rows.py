@@ -71,7 +71,7 @@ class Columns:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """What the model itself shows of its input, if no training has recorded it."""
+        """A schema with the little that the model itself shows, if no training has recorded one."""
         named = [] if self.is_text else [{"name": name, "kind": ""} for name in self.names]
         outputs = [{"name": "", "kind": "", "classes": []}]
         shape = [None, self.width] if self.width and not named and not self.is_text else []
@@ -149,7 +149,7 @@ def filled(values: Sequence[Any], types: set[type], kind: str) -> Any:
 
 
 def problem(value: Any, kind: str) -> str:
-    """What is wrong with a cell of a column of this kind. Empty if nothing is."""
+    """The fault of a cell in a column of this kind. Empty if it has none."""
     if value is None:
         return "is null, which the model does not take"
     if type(value) not in TYPES[kind]:

@@ -74,5 +74,5 @@ def _all_equal(documents: list[Document]) -> bool:
 
 
 def _such_as(values: list[Any] | None) -> Document:
-    """A description with values that occur. It is no list of the allowed ones, because rare ones are left out."""
+    """A description with values that occur. Other values are allowed too, because rare ones are left out."""
     return {"description": f"such as {', '.join(map(str, values[:_MOST_SHOWN]))}"} if values else {}
