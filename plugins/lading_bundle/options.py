@@ -43,8 +43,8 @@ class BundleOptions(Options):
     """Allow a package with another version of scikit-learn than the model was made with."""
 
     def __post_init__(self) -> None:
-        if self.scoring_script and self.answers_otherwise:
-            raise ValueError(f"{self.answers_otherwise}: {OWN_SCRIPT}")
+        for name in self.answers_otherwise if self.scoring_script else ():
+            raise ValueError(f"{name}: {OWN_SCRIPT}")
 
     def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:
         if self.environment is None and self.scoring_script is None:
@@ -58,9 +58,9 @@ class BundleOptions(Options):
         return Asked(self.environment, self.scoring_script, (*self.include, *modules), self.allow_version_skew)
 
     @property
-    def answers_otherwise(self) -> str:
-        """The option that changes the answers of the default script. Empty if none does."""
-        return next((name for name in ("method", "output") if getattr(self, name) != getattr(type(self), name)), "")
+    def answers_otherwise(self) -> tuple[str, ...]:
+        """The options that change the answers of the default script."""
+        return tuple(name for name in ("method", "output") if getattr(self, name) != getattr(BundleOptions, name))
 
     @property
     def own_script(self) -> bool:

@@ -33,6 +33,7 @@ from .wrong import failure
 
 _DEFAULT_SCRIPT = Path(__file__).with_name("default_score.py")
 _DEFAULT_NAME = "score.py"
+_ROWS = Path(__file__).with_name("lading_rows.py")
 
 
 def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFiles:
@@ -42,8 +43,8 @@ def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFile
     the model's versions. Raises Transient if a file cannot be read or written.
     """
     options, model = request.options, request.model
-    if model.scoring and options.answers_otherwise:
-        raise BadInput(f"{options.answers_otherwise}: {OWN_SCRIPT}", option=options.answers_otherwise)
+    for name in options.answers_otherwise if model.scoring else ():
+        raise BadInput(f"{name}: {OWN_SCRIPT}", option=name)
     judged = judge(options.asked(*model.modules), _expected(request), _needs(options, model))
     pins = judged.pins
     for problem in pins.problems:
@@ -143,6 +144,7 @@ def _write_app(folder: Path, options: BundleOptions, model: ModelVersion) -> str
     else:
         script = _DEFAULT_NAME
         app.add_file(_DEFAULT_SCRIPT, script)
+        app.add_file(_ROWS, _ROWS.name)
         app.add_text(_json(_scoring(options, model)), "scoring.json")
     for path in (*options.include, *model.modules):
         app.add(path)
@@ -156,8 +158,7 @@ def _scoring(options: BundleOptions, model: ModelVersion) -> dict[str, Json]:
         "columns": _columns(model),
         **({"trusted": _untrusted(model)} if _is_skops(model) else {}),
         **({"schema": asdict(model.schema)} if model.schema else {}),
-        "method": options.method,
-        "output": options.output,
+        **{name: getattr(options, name) for name in options.answers_otherwise},
     }
 
 

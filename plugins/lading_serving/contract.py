@@ -13,11 +13,13 @@ from .inputs import NoSuchMethod, texts
 from .logs import log_error
 from .messages import Refused, Request, Response, failure, json_response
 from .nesting import nests_deeper
+from .open_inference import OpenInference, refused
 from .pulse import LONGEST_ID, Pulse
 from .script import ScoringTimeout, Script
 from .spec import Limits
 from .swagger import SwaggerError, Swaggers
 
+_READ = frozenset({"GET", "HEAD"})
 _HTML = ("content-type", "text/html; charset=utf-8")
 _NOT_FOUND = (
     "The requested URL was not found on the server. If you entered the URL manually please check your spelling"
@@ -44,7 +46,25 @@ class Contract:
             "/score": (frozenset({"GET", "HEAD", "POST", "OPTIONS"}), self._score),
             "/": (frozenset({"GET", "HEAD", "OPTIONS"}), self._health),
             "/swagger.json": (frozenset({"GET", "HEAD", "OPTIONS"}), self._swagger),
+            "/v2/health/live": (_READ, lambda _request: json_response({"live": True})),
+            "/v2/health/ready": (_READ, lambda _request: json_response({"ready": True})),
         }
+        if script.lading_schema is not None:
+            self._add_model(OpenInference(script.lading_schema(), env))
+
+    def _add_model(self, model: OpenInference) -> None:
+        """Add the routes of a model that the default scoring script serves."""
+        for path in model.paths:
+            self._routes[path] = _READ, lambda _request: model.metadata()
+            self._routes[f"{path}/ready"] = _READ, lambda _request: json_response({"name": model.name, "ready": True})
+            self._routes[f"{path}/infer"] = frozenset({"POST"}), lambda request: self._infer(model, request)
+
+    def _infer(self, model: OpenInference, request: Request) -> Response:
+        try:
+            self._check_depth(request)
+            return model.response(request, self._score(model.request(request)))
+        except Refused as refusal:
+            return refused(refusal)
 
     def __call__(self, request: Request) -> Response:
         """Answer one request. Never raises."""
@@ -100,9 +120,12 @@ class Contract:
         except SwaggerError as error:
             return failure(404, str(error))
 
-    def _score(self, request: Request) -> Response:
+    def _check_depth(self, request: Request) -> None:
         if any(nests_deeper(text, self._limits.max_depth) for text in texts(request)):
             raise Refused(400, f"the JSON must not nest deeper than {self._limits.max_depth} levels")
+
+    def _score(self, request: Request) -> Response:
+        self._check_depth(request)
         try:
             result, milliseconds = self._script.call(request)
         except NoSuchMethod as refusal:

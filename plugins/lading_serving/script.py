@@ -46,6 +46,7 @@ class Script:
         self.init: Callable[[], object] = module.init
         self.timeout = timeout
         self.schemas = _schemas(self.run)
+        self.lading_schema: Callable[[], dict[str, Any]] | None = getattr(module, "lading_schema", None)
         self._parser, self._wants_headers = self._analyse()
         self._running = False
         self._pid = os.getpid()

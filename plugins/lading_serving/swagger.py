@@ -9,6 +9,7 @@ from typing import Any
 
 from .messages import JSON
 from .script import Script
+from .typed import input_document, output_document
 
 Document = dict[str, Any]
 
@@ -64,7 +65,7 @@ class Swaggers:
         return None
 
     def _generated(self, version: str) -> Document:
-        given, answered = self._schemas()
+        given, answered = self._schemas(version)
         schemas = {
             "ServiceInput": given,
             "ServiceOutput": answered,
@@ -72,8 +73,11 @@ class Swaggers:
         }
         return self._version_2(schemas) if version == "2" else self._version_3(version, schemas)
 
-    def _schemas(self) -> tuple[Document, Document]:
+    def _schemas(self, version: str) -> tuple[Document, Document]:
         schemas = self._script.schemas
+        if self._script.lading_schema is not None:
+            known = self._script.lading_schema()
+            return input_document(known, version), output_document(known)
         if schemas is None:
             return _ANY_INPUT, _ANY_OUTPUT
         return schemas.get_input_schema(self._script.run), schemas.get_output_schema(self._script.run)

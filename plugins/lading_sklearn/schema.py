@@ -58,9 +58,7 @@ def _is_framed(inputs: Any) -> bool:
 
 
 def _output(name: str, values: Any, model: Any) -> SchemaOutput:
-    from .fitting import is_classification
-
-    if not is_classification(model, values):
+    if values.dtype != object and not hasattr(model, "classes_"):
         return SchemaOutput(name=name, kind="number")
     return SchemaOutput(name=name, kind=_KINDS.get(values.dtype.kind, "category"), classes=tuple(_frequent(values)))
 
@@ -113,7 +111,7 @@ def _unused(middle: int, used: set[int]) -> int:
 
 
 def _nullable(model: Any, inputs: Any, row: Sequence[Json]) -> list[bool]:
-    """Where the model takes a missing value. It is tried in all columns at once, then in each of the first ones."""
+    """Whether the model takes a missing value, for each column. All are tried at once, then each one."""
     if _answers(model, inputs, [None] * len(row)):
         return [True] * len(row)
     tried = [[*row[:place], None, *row[place + 1 :]] for place in range(min(len(row), _MOST_TRIED))]

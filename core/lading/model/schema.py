@@ -1,4 +1,4 @@
-"""What a model takes and gives, as far as it is known without the model."""
+"""The schema of a model: its inputs and outputs, as far as they are known without the model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SchemaOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """What a model takes, and what it gives for one row.
+    """The input and the output of a model for one row.
 
     It takes `columns`, or one text (`is_text`), or an array of numbers of the shape `shape`, where None is the number
     of rows. If all three are empty, it is not known. `is_framed` says that it takes columns as a data frame.

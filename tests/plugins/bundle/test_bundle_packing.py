@@ -31,7 +31,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_files_of_the_salary_package(salary: ModelVersion, pack: Pack) -> None:
     packed = pack(salary, environment=SKLEARN)
     assert contents(packed.folder).keys() == {
-        "azureml-app/score.py", "azureml-app/scoring.json", "conda.yml", "requirements.txt", "package.json",
+        "azureml-app/score.py", "azureml-app/lading_rows.py", "azureml-app/scoring.json",
+        "conda.yml", "requirements.txt", "package.json",
     }  # fmt: skip
     assert packed.files.scoring_script == "score.py"
     assert packed.files.python == PYTHON
