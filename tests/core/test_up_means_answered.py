@@ -129,3 +129,43 @@ def test_a_class_of_the_saving_program_is_to_be_moved(site: Shell) -> None:
     assert (
         "MyModel was defined in the program that saved the model: move it into a module, save the model again" in told
     )
+
+
+def test_a_script_without_samples_is_up_and_not_asked(site: Shell) -> None:
+    save(site, GOOD)
+    site.write("score.py", "def init(): pass\ndef run(raw_data): raise ValueError('never')\n")
+    own = "scoring_script: score.py, environment: {pip: []}"
+    write(site, own)
+    done = site("deploy")
+    assert "deploy to local: up, not asked · release 1\n" in done.err
+    advice = "samples: [{request: {data: [[1, 2]]}, response: [3]}]"
+    for again in (done, site("deploy")):
+        assert "local: up, not asked: all that is known is that init() succeeded" in again.err
+        assert f"add under package: `{advice}`\n" in again.err
+    (row,) = site("deploy", "--json").json()["deployments"]
+    assert (row["asked"], row["advice"]) == (False, advice)
+    write(site, f"{own}, samples: [{{request: {{data: [[4]]}}, response: [40]}}]")
+    site.fails = True
+    assert "release 1 still serves" in site("deploy", "--force", code=8).err
+
+
+def test_edited_samples_are_asked_of_the_release_that_serves(site: Shell) -> None:
+    save(site, GOOD)
+    sample = "samples: [{request: {data: ROWS}, response: ANSWER}]"
+    write(site, sample.replace("ROWS", "[[4]]").replace("ANSWER", "[40]"))
+    assert site("deploy", "--json").json()["deployments"][0]["asked"] is True
+    write(site, sample.replace("ROWS", "[[4]]").replace("ANSWER", "[41]"))
+    (planned,) = (stage for stage in site("plan", "--json").json()["stages"] if stage["stage"] == "deploy")
+    assert (planned["action"], planned["reason"]) == ("reuse", "unchanged; its samples changed: it is asked them")
+    failed = site("deploy", code=8)
+    assert "release 1 of svc on 'local' does not answer the changed samples: golden request 1" in failed.err
+    assert "expected 41" in failed.err
+    (release,) = site("history", "--json").json()
+    assert (release["state"], release["golden_requests"][0]["response"]) == ("up", [40])
+    write(site, sample.replace("ROWS", "[[4], [5]]").replace("ANSWER", "[40, 50]"))
+    done = site("deploy")
+    assert "deploy to local: golden requests · release 1, because they have changed\n" in done.err
+    assert "deploy to local: unchanged · release 1\n" in done.err
+    (release,) = site("history", "--json").json()
+    assert release["golden_requests"][0]["request"] == {"data": [[4], [5]]}
+    assert "because they have changed" not in site("deploy").err
