@@ -169,3 +169,48 @@ def test_edited_samples_are_asked_of_the_release_that_serves(site: Shell) -> Non
     (release,) = site("history", "--json").json()
     assert release["golden_requests"][0]["request"] == {"data": [[4], [5]]}
     assert "because they have changed" not in site("deploy").err
+
+
+TRAINED = """\
+version: 1
+name: svc
+train: {data: d.csv, features: [x], label: y, estimator: sklearn.linear_model.LinearRegression}
+"""
+SCRIPT = """\
+import os, numpy as np
+from sklearn.linear_model import LinearRegression
+class Own(LinearRegression):
+    def predict(self, rows):
+        if "AZUREML_MODEL_DIR" in os.environ:
+            raise ERROR("not here")
+        return super().predict(rows)
+def train(data, log):
+    table = np.loadtxt(data, delimiter=",", skiprows=1)
+    return CLASS().fit(table[:, :1], table[:, 1])
+"""
+
+
+def test_a_probe_shows_that_a_release_without_samples_answers(site: Shell) -> None:
+    site.write("d.csv", "x,y\n" + "".join(f"{x},{3 * x}\n" for x in range(20)))
+    site.write("lading.yaml", TRAINED)
+    done = site("deploy")
+    assert "deploy to local: probe · made from the schema, as there are no samples\n" in done.err
+    assert "deploy to local: up · release 1\n" in done.err
+    assert "not asked" not in done.err
+    (row,) = site("deploy", "--json").json()["deployments"]
+    assert (row["asked"], row["reused"]) == (True, True)
+
+
+def test_a_release_that_a_probe_refuses_never_replaces_one_that_answers(site: Shell) -> None:
+    site.fails = True
+    site.write("d.csv", "x,y\n" + "".join(f"{x},{3 * x}\n" for x in range(20)))
+    site.write("lading.yaml", "version: 1\nname: svc\ntrain: {data: d.csv, script: train.py}\n")
+    site.write("train.py", SCRIPT.replace("CLASS", "LinearRegression").replace("ERROR", "RuntimeError"))
+    assert site("deploy", "--json").json()["deployments"][0]["asked"] is True
+    site.write("train.py", SCRIPT.replace("CLASS", "Own").replace("ERROR", "RuntimeError"))
+    failed = site("deploy", code=8)
+    assert "did not come up: a probe made from the schema" in failed.err
+    assert "release 1 still serves" in failed.err
+    assert site("score", "-d", '{"data": [[4]]}').json() == [pytest.approx(12)]
+    site.write("train.py", SCRIPT.replace("CLASS", "Own").replace("ERROR", "ValueError"))
+    assert site("deploy", "--json").json()["deployments"][0]["asked"] is False  # zeros may be wrong values

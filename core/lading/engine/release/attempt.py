@@ -22,7 +22,8 @@ from ...model import (
     Verdict,
 )
 from .environment import environment_of
-from .golden import ask_golden, ask_service, record_answers
+from .golden import ask_golden, ask_service, record_answers, seconds_left
+from .probe import Probe
 from .service import Service, Unverified
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def tags(target: Section, package: Package, release: Release) -> dict[str, str]:
 class Attempt:
     """The steps that start one release.
 
-    `asked` tells whether the release has answered its `samples`. Their responses may come from it.
+    `asked` tells whether the release has answered its `samples`, or a probe if it has none and its script takes one.
+    The responses of `samples` may come from the release.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Attempt:
         self._service = service
         self.samples = wanted.samples
         self._recording = wanted.recording
+        self._probe = None if wanted.samples else Probe.of(package)
         self.asked = False
         self._deploy = f"the deploy of {service.name}"
         self._end = session.end(DEPLOY_LIMIT)
@@ -135,8 +138,15 @@ class Attempt:
         self._service.session.pause(step.retry_after, self._deploy, step.phase, self._end)
 
     def _ask(self, uri: str) -> Verdict:
-        """Send the golden requests. Without any, only an answer can show that a target without a status serves."""
+        """Send the golden requests or a probe. Without any, only an answer can show that a target without a status
+        serves.
+        """
         key = self._service.key()
+        if self._probe is not None:
+            self._context.progress("probe", "made from the schema, as there are no samples")
+            shown = self._probe.ask(uri, key=key, timeout=seconds_left(self._end))
+            self.asked = shown is not None and shown.up
+            return shown or Verdict(up=True)
         if self._recording:
             verdict, answered = record_answers(uri, self.samples, key=key, end=self._end)
             if verdict.up:
@@ -170,7 +180,7 @@ class Attempt:
         verdict = self._ask(found.uri)
         if verdict.up:
             return
-        if not self.samples:
+        if not self.samples and self._probe is None:
             raise self._unverified(f"returned Ready, and {verdict.reason}")
         if self._request.verdict is not None:
             raise self._unverified(f"returned Ready, and {found.uri} does not serve the release: {verdict.reason}")

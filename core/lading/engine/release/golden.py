@@ -33,7 +33,7 @@ def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None
     """
     for number, sample in enumerate(samples, 1):
         try:
-            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=_left(end)).json()
+            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)).json()
         except LadingError as error:
             return _refused(number, sample, error.message)
         if found := _compared(answer, sample):
@@ -51,7 +51,7 @@ def record_answers(
     answered = []
     for number, sample in enumerate(samples, 1):
         try:
-            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=_left(end)).json()
+            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)).json()
         except LadingError as error:
             return _refused(number, sample, f"{error.message}; {_NO_ROWS}"), ()
         if _has_form(decoded(answer, sample.response), sample.response) and (found := _compared(answer, sample)):
@@ -74,13 +74,14 @@ def ask_service(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | Non
     if samples:
         return ask_golden(uri, samples, key=key, end=end)
     try:
-        scoring.reach(uri, key=key, timeout=_left(end))
+        scoring.reach(uri, key=key, timeout=seconds_left(end))
     except LadingError as error:
         return model.Verdict(up=False, reason=error.message)
     return model.Verdict(up=True)
 
 
-def _left(end: float | None) -> float:
+def seconds_left(end: float | None) -> float:
+    """The limit of one request: the usual one, or the rest until `end` on the monotonic clock."""
     return GOLDEN_LIMIT if end is None else min(GOLDEN_LIMIT, max(0.0, end - time.monotonic()))
 
 
