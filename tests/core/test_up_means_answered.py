@@ -77,7 +77,7 @@ def test_a_script_of_the_users_own_takes_the_model_out_of_the_file(site: Shell) 
 
 def test_a_file_that_only_its_loading_shows_never_replaces_a_model(site: Shell) -> None:
     save(site, GOOD)
-    site("deploy")
+    assert site("deploy", "--json").json()["deployments"][0]["asked"] is True
     for made, words in LOADED.items():
         save(site, made)
         done = site("deploy", code=8)
