@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lading import Schema
+
 from .machine import Global, Items, Object
 from .opcodes import UNREADABLE
 
@@ -23,9 +25,11 @@ _CONTAINERS = frozenset({"builtins", "collections", "numpy", "pandas", "scipy"})
 _BOUND_METHOD = "getattr"
 _NEED_NO_FIT = frozenset({"FrozenEstimator", "GaussianProcessRegressor"})
 _MOST_KEYS = 5
+_MOST_FEATURES = 10_000
+_MOST_NESTED = 20  # levels of pipelines and searches; a hostile file can name an object as its own part
 
 
-def held(found: Any) -> str:
+def held(found: Any, levels: int = _MOST_NESTED) -> str:
     """What a file holds, in words, for the last value of its pickle. Empty if it may be a fitted model."""
     if isinstance(found, Global):
         return f"{found.name} itself, not an object that was made with it"
@@ -37,7 +41,30 @@ def held(found: Any) -> str:
         return "a list"
     if found is None or isinstance(found, str | int):
         return "None" if found is None else "a text" if isinstance(found, str) else "a number"
-    return _object(found) if isinstance(found, Object) and isinstance(found.made_of, Global) else ""
+    is_known = isinstance(found, Object) and isinstance(found.made_of, Global) and levels
+    return _object(found, levels) if is_known else ""
+
+
+def schema_of(found: Any) -> Schema | None:
+    """The schema of the last value of a file's pickle: the shape of its input. None if that is not known."""
+    columns = _width(found)
+    return Schema(shape=(None, columns)) if columns else None
+
+
+def _width(found: Any, levels: int = _MOST_NESTED) -> int:
+    """How many numbers a row of an estimator has. 0 if that is not known, or if its columns have names."""
+    state = found.state if isinstance(found, Object) else None
+    if not isinstance(state, dict) or not isinstance(found.made_of, Global) or not levels:
+        return 0
+    if "feature_names_in_" in state:
+        return 0
+    steps = state.get("steps")
+    if isinstance(steps, Items) and isinstance(steps.first, tuple):
+        return _width(steps.first[-1], levels - 1)
+    if "best_estimator_" in state:
+        return _width(state["best_estimator_"], levels - 1)
+    known = state.get("n_features_in_") if found.made_of.module.startswith("sklearn.") else None
+    return known if isinstance(known, int) and 0 < known <= _MOST_FEATURES else 0
 
 
 def _keys(found: Mapping[Any, Any]) -> str:
@@ -48,7 +75,7 @@ def _keys(found: Mapping[Any, Any]) -> str:
     return f" with the keys {', '.join(names[:_MOST_KEYS])}{more}"
 
 
-def _object(found: Object) -> str:
+def _object(found: Object, levels: int) -> str:
     library, *rest = found.made_of.module.split(".")
     name, state = found.made_of.name, found.state
     if library in _CONTAINERS and name != _BOUND_METHOD:
@@ -60,16 +87,16 @@ def _object(found: Object) -> str:
     if name in _NO_PREDICT or _NO_PREDICT_IN.intersection(rest[:1]):
         return f"{_with_article(name)}, which has no predict()"
     if name == "Pipeline":
-        return _pipeline(state)
+        return _pipeline(state, levels)
     return "" if name in _NEED_NO_FIT else _unfitted(name, state)
 
 
-def _pipeline(state: Any) -> str:
+def _pipeline(state: Any, levels: int) -> str:
     steps = state.get("steps") if isinstance(state, dict) else None
     last = steps.last if isinstance(steps, Items) else None
     if not isinstance(last, tuple) or len(last) != 2:
         return ""
-    what = f"the step {last[1]}" if isinstance(last[1], str) else held(last[1])
+    what = f"the step {last[1]}" if isinstance(last[1], str) else held(last[1], levels - 1)
     return f"a Pipeline that ends with {what}" if what else ""
 
 

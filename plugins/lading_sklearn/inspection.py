@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from lading import BadInput, FileContents, Import, TrainedModel, Transient
 
 from .bytestream import Broken, Rejected, Stream
-from .holding import held
+from .holding import held, schema_of
 from .judging import judge, named
 from .machine import GETATTR, PARTIAL, Findings, Global
 from .skops_file import describe, is_skops
@@ -104,7 +104,11 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
     )
     pickled = _PICKLE.fullmatch(watch.start) or watch.version
     return TrainedModel(
-        file=file, framework="scikit-learn" if pickled else "", framework_version=watch.version, contents=contents
+        file=file,
+        framework="scikit-learn" if pickled else "",
+        framework_version=watch.version,
+        contents=contents,
+        schema=schema_of(findings.held),
     )
 
 

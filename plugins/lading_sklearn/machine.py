@@ -34,10 +34,15 @@ UNSEEN: object = object()
 
 
 class Items:
-    """A list. Only its last value is known."""
+    """A list. Only its first and its last value are known."""
 
     def __init__(self, values: list[Any]) -> None:
-        self.last = values[-1] if values else UNSEEN
+        self.first = self.last = UNSEEN
+        self.add(values)
+
+    def add(self, values: list[Any]) -> None:
+        if values:
+            self.first, self.last = (values[0] if self.first is UNSEEN else self.first), values[-1]
 
 
 class Object:

@@ -98,8 +98,8 @@ def _tuple(size: int) -> Handler:
 
 
 def _append(machine: Machine, values: list[Any]) -> None:
-    if values and isinstance(machine.stack[-1], Items):
-        machine.stack[-1].last = values[-1]
+    if isinstance(machine.stack[-1], Items):
+        machine.stack[-1].add(values)
 
 
 def _set_item(machine: Machine, _argument: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lading import BadInput, FileContents, Import, PluginError, Refused, TrainedModel
 
-from .holding import held
+from .holding import held, schema_of
 from .machine import UNSEEN, Global, Items, Object
 
 _SCHEMA = "schema.json"
@@ -38,7 +38,7 @@ def is_skops(file: Path) -> bool:
 def describe(file: Path) -> TrainedModel:
     """Describe a model by its types. Raises PluginError without skops, and Refused if it cannot be read."""
     schema = _schema(file)
-    versions = list(_versions(schema))
+    versions, value = list(_versions(schema)), _value(schema, _MOST_NESTED)
     return TrainedModel(
         file=file,
         framework="scikit-learn" if versions else "",
@@ -51,8 +51,9 @@ def describe(file: Path) -> TrainedModel:
             imports=tuple(_import(path) for path in untrusted(file)),
             complete=True,
             is_pickle=False,
-            holds=held(_value(schema, _MOST_NESTED)),
+            holds=held(value),
         ),
+        schema=schema_of(value),
     )
 
 

@@ -87,6 +87,48 @@ def test_rows_spread_over_the_data_must_be_answered_by_a_deployment(salary: Shel
     assert salary("rollback", "--json").json()["release"] == 4  # it answered the requests of release 1
 
 
+OWN = """\
+import json, os, pathlib, joblib
+def init():
+    global model
+    model = joblib.load(next(pathlib.Path(os.environ["AZUREML_MODEL_DIR"]).iterdir()))
+def run(raw_data):
+    rows = json.loads(raw_data)["data"]
+    return {"salary": [round(FACTOR * salary, 3) for salary in model.predict(rows).tolist()]}
+"""
+
+
+@pytest.mark.slow
+def test_a_script_of_the_users_own_records_its_own_answers(salary: Shell) -> None:
+    script = SALARY.replace("package: {", "package: {scoring_script: score.py, ")
+    second = "targets: {local: {port: 0}, b: {plugin: local, port: 0, service_name: salary-b}}\n"
+    salary.write("lading.yaml", script + second)
+    salary.write("score.py", OWN.replace("FACTOR", "2"))
+    assert salary("deploy", "--target", "local", "--json").json()["deployments"][0]["asked"] is True
+    assert salary("deploy", "--target", "b", "--json").json()["deployments"][0]["asked"] is True
+    here, there = records(salary, "releases")
+    assert [sample["request"] for sample in here["golden_requests"]] == [{"data": [[x]]} for x in (0, 5, 10, 15, 20)]
+    assert here["golden_requests"][1]["response"] == {"salary": [44.0]}
+    assert there["golden_requests"] == here["golden_requests"]
+
+    # Other values of the same form are refused, until they are recorded on purpose.
+    salary.write("score.py", OWN.replace("FACTOR", "3"))
+    failed = salary("deploy", code=8)
+    assert "response.salary[0] is 21.0, expected 14.0" in failed.err
+    assert "`lading deploy --force` records it" in failed.err
+    assert salary("score", "-d", '{"data": [[0]]}').json() == {"salary": [14.0]}
+    salary("deploy", "--force")
+    assert salary("score", "-d", '{"data": [[0]]}').json() == {"salary": [21.0]}
+
+    # Another form is recorded as it is. A script that takes no rows is refused with the way out.
+    salary.write("score.py", OWN.replace("salary", "pay").replace("FACTOR", "3"))
+    salary("deploy")
+    salary.write("score.py", OWN.replace('["data"]', '["rows"]').replace("FACTOR", "3"))
+    salary.fails = True
+    assert "takes other requests than rows of the training data, write a list" in salary("deploy", code=8).err
+    salary("delete", "--target", "b")
+
+
 def test_another_number_trains_again_and_the_plan_reports_it(salary: Shell) -> None:
     salary("register")
     salary.write("lading.yaml", SALARY.replace("record: 5", "record: 2"))

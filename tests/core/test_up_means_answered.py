@@ -77,7 +77,7 @@ def test_a_script_of_the_users_own_takes_the_model_out_of_the_file(site: Shell) 
 
 def test_a_file_that_only_its_loading_shows_never_replaces_a_model(site: Shell) -> None:
     save(site, GOOD)
-    site("deploy")
+    assert site("deploy", "--json").json()["deployments"][0]["asked"] is True
     for made, words in LOADED.items():
         save(site, made)
         done = site("deploy", code=8)
@@ -129,3 +129,88 @@ def test_a_class_of_the_saving_program_is_to_be_moved(site: Shell) -> None:
     assert (
         "MyModel was defined in the program that saved the model: move it into a module, save the model again" in told
     )
+
+
+def test_a_script_without_samples_is_up_and_not_asked(site: Shell) -> None:
+    save(site, GOOD)
+    site.write("score.py", "def init(): pass\ndef run(raw_data): raise ValueError('never')\n")
+    own = "scoring_script: score.py, environment: {pip: []}"
+    write(site, own)
+    done = site("deploy")
+    assert "deploy to local: up, not asked · release 1\n" in done.err
+    advice = "samples: [{request: {data: [[1, 2]]}, response: [3]}]"
+    for again in (done, site("deploy")):
+        assert "local: up, not asked: all that is known is that init() succeeded" in again.err
+        assert f"add under package: `{advice}`\n" in again.err
+    (row,) = site("deploy", "--json").json()["deployments"]
+    assert (row["asked"], row["advice"]) == (False, advice)
+    write(site, f"{own}, samples: [{{request: {{data: [[4]]}}, response: [40]}}]")
+    site.fails = True
+    assert "release 1 still serves" in site("deploy", "--force", code=8).err
+
+
+def test_edited_samples_are_asked_of_the_release_that_serves(site: Shell) -> None:
+    save(site, GOOD)
+    sample = "samples: [{request: {data: ROWS}, response: ANSWER}]"
+    write(site, sample.replace("ROWS", "[[4]]").replace("ANSWER", "[40]"))
+    assert site("deploy", "--json").json()["deployments"][0]["asked"] is True
+    write(site, sample.replace("ROWS", "[[4]]").replace("ANSWER", "[41]"))
+    (planned,) = (stage for stage in site("plan", "--json").json()["stages"] if stage["stage"] == "deploy")
+    assert (planned["action"], planned["reason"]) == ("reuse", "unchanged; its samples changed: it is asked them")
+    failed = site("deploy", code=8)
+    assert "release 1 of svc on 'local' does not answer the changed samples: golden request 1" in failed.err
+    assert "expected 41" in failed.err
+    (release,) = site("history", "--json").json()
+    assert (release["state"], release["golden_requests"][0]["response"]) == ("up", [40])
+    write(site, sample.replace("ROWS", "[[4], [5]]").replace("ANSWER", "[40, 50]"))
+    done = site("deploy")
+    assert "deploy to local: golden requests · release 1, because they have changed\n" in done.err
+    assert "deploy to local: unchanged · release 1\n" in done.err
+    (release,) = site("history", "--json").json()
+    assert release["golden_requests"][0]["request"] == {"data": [[4], [5]]}
+    assert "because they have changed" not in site("deploy").err
+
+
+TRAINED = """\
+version: 1
+name: svc
+train: {data: d.csv, features: [x], label: y, estimator: sklearn.linear_model.LinearRegression}
+"""
+SCRIPT = """\
+import os, numpy as np
+from sklearn.linear_model import LinearRegression
+class Own(LinearRegression):
+    def predict(self, rows):
+        if "AZUREML_MODEL_DIR" in os.environ:
+            raise ERROR("not here")
+        return super().predict(rows)
+def train(data, log):
+    table = np.loadtxt(data, delimiter=",", skiprows=1)
+    return CLASS().fit(table[:, :1], table[:, 1])
+"""
+
+
+def test_a_probe_shows_that_a_release_without_samples_answers(site: Shell) -> None:
+    site.write("d.csv", "x,y\n" + "".join(f"{x},{3 * x}\n" for x in range(20)))
+    site.write("lading.yaml", TRAINED)
+    done = site("deploy")
+    assert "deploy to local: probe · made from the schema, as there are no samples\n" in done.err
+    assert "deploy to local: up · release 1\n" in done.err
+    assert "not asked" not in done.err
+    (row,) = site("deploy", "--json").json()["deployments"]
+    assert (row["asked"], row["reused"]) == (True, True)
+
+
+def test_a_release_that_a_probe_refuses_never_replaces_one_that_answers(site: Shell) -> None:
+    site.fails = True
+    site.write("d.csv", "x,y\n" + "".join(f"{x},{3 * x}\n" for x in range(20)))
+    site.write("lading.yaml", "version: 1\nname: svc\ntrain: {data: d.csv, script: train.py}\n")
+    site.write("train.py", SCRIPT.replace("CLASS", "LinearRegression").replace("ERROR", "RuntimeError"))
+    assert site("deploy", "--json").json()["deployments"][0]["asked"] is True
+    site.write("train.py", SCRIPT.replace("CLASS", "Own").replace("ERROR", "RuntimeError"))
+    failed = site("deploy", code=8)
+    assert "did not come up: a probe made from the schema" in failed.err
+    assert "release 1 still serves" in failed.err
+    assert site("score", "-d", '{"data": [[4]]}').json() == [pytest.approx(12)]
+    site.write("train.py", SCRIPT.replace("CLASS", "Own").replace("ERROR", "ValueError"))
+    assert site("deploy", "--json").json()["deployments"][0]["asked"] is False  # zeros may be wrong values

@@ -179,7 +179,8 @@ def _line(event: Event) -> str:
     if event.kind == "progress":
         words = [str(event.fields.get("phase", "")), str(event.fields.get("url") or event.detail)]
     else:  # the reason of a failure is printed when the command ends
-        words = [meaning.word] if meaning.severity == "error" else [meaning.word, event.detail]
+        word = f"{meaning.word}, not asked" if event.fields.get("asked") is False else meaning.word
+        words = [word] if meaning.severity == "error" else [word, event.detail]
     said = " · ".join(word for word in words if word)
     return one_line(f"{_subject(event)}: {said}" if event.stage else said)
 

@@ -121,6 +121,8 @@ def _row(outcome: api.Outcome) -> dict[str, object]:
         "service": outcome.deployment.service,
         "release": outcome.deployment.release,
         "reused": outcome.reused,
+        "asked": outcome.asked,
+        **({"advice": outcome.advice} if outcome.advice else {}),
         **vars(outcome.uri),
     }
 
@@ -132,6 +134,9 @@ def _print(outcome: api.Outcome, *, alone: bool) -> None:
         click.echo(outcome.uri.uri if alone else f"{outcome.target}\t{outcome.uri.uri}")
     elif outcome.uri is not None:
         click.echo(f"{outcome.target}: up, without a scoring URI: {one_line(outcome.uri.reason)}", err=True)
+    if outcome.advice:
+        said = f"{outcome.target}: up, not asked: all that is known is that init() succeeded"
+        click.echo(f"{said}; add under package: `{outcome.advice}`", err=True)
     if outcome.example:
         click.echo(f"try it: {outcome.example}", err=True)
 

@@ -29,7 +29,8 @@ class Sample(Options):
 @dataclass(frozen=True)
 class Recorded(Options):
     record: Annotated[int, Range(ge=1, le=1000)]
-    """The number of rows of the training data to send. The expected responses are computed right after training."""
+    """The number of rows of the training data to send. The expected responses are computed right after training. With a
+    `scoring_script`, they are the answers of the first release of the package."""
 
 
 @dataclass(frozen=True)

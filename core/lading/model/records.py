@@ -119,7 +119,8 @@ class Package(Shown):
 
     `folder` (read-only, in the store) holds `azureml-app/` with the scoring script, `conda.yml`, `requirements.txt` and
     `package.json`; the model is laid out beside it by `lading.lay_out`. `digest` covers these files and the model's
-    name, file name and sha256, and no other data.
+    name, file name and sha256, and no other data. `own_script` tells whether the scoring script is the user's own; None
+    if the packager leaves it open.
     """
 
     digest: str
@@ -128,6 +129,7 @@ class Package(Shown):
     model: ModelVersion
     python: str
     requirements: tuple[str, ...]
+    own_script: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +156,8 @@ class Release(Shown):
     `number` counts in this store; `id` is unique among all stores. `state` is pending, up, superseded, refused (a
     golden request was answered wrongly, or not at all), failed or deleted. `restores` is the number of the earlier
     release whose package it deployed again. `golden_requests` are those that it was accepted with, with `${NAME}` as in
-    the manifest; None if it never came up.
+    the manifest; None if it never came up. `asked` tells whether it has answered a request before it was up: otherwise
+    only its start is known to succeed.
     """
 
     id: str
@@ -171,6 +174,7 @@ class Release(Shown):
     reason: str = ""
     restores: int | None = None
     golden_requests: tuple[GoldenRequest, ...] | None = field(default=None, repr=False)
+    asked: bool = False
 
 
 class State(StrEnum):

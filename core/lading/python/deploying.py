@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 class Outcome:
     """The result of a deploy to one target: a deployment with its address, or the failure.
 
-    `example` is a command line that sends the manifest's first sample, ready to paste into a shell.
+    `example` is a command line that sends the manifest's first sample, ready to paste into a shell. `asked` tells
+    whether the release has answered a request before it was up; if not, `advice` is the line to add under `package`.
     """
 
     target: str
@@ -46,6 +47,8 @@ class Outcome:
     uri: ScoringUri | NoScoringUri | None = None
     example: str | None = None
     reused: bool = False
+    asked: bool = False
+    advice: str = ""
     error: LadingError | None = None
 
 
@@ -268,7 +271,25 @@ def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -
         return Outcome(name, error=error)
     live = _live(session, name, done.release.number)
     samples = deploy_stage.wanted(session, package).samples
-    return Outcome(name, live, done.uri, _example(session, name, samples, done.uri), reused=done.reused)
+    asked = done.release.asked
+    return Outcome(
+        name,
+        live,
+        done.uri,
+        _example(session, name, samples, done.uri),
+        reused=done.reused,
+        asked=asked,
+        advice="" if asked else _advice(session, done.uri),
+    )
+
+
+def _advice(session: Session, uri: ScoringUri | NoScoringUri) -> str:
+    """The line under `package` with which a release is asked. Empty if there is no address to ask."""
+    if isinstance(uri, NoScoringUri) or session.manifest.samples or session.manifest.recorded:
+        return ""
+    train = session.manifest.train
+    can_record = train is not None and train.options is not None and not train.options.cannot_record
+    return "samples: {record: 5}" if can_record else "samples: [{request: {data: [[1, 2]]}, response: [3]}]"
 
 
 def _example(

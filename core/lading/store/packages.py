@@ -28,7 +28,7 @@ class Packages:
         self._database = database
         self._digests = digests
 
-    def put(self, folder: Path, packed: PackedFiles, model: ModelVersion) -> Package:
+    def put(self, folder: Path, packed: PackedFiles, model: ModelVersion, *, own_script: bool | None = None) -> Package:
         """Move a scratch folder into the packages and make its files read-only. An existing intact package is kept.
 
         Raises Refused if the folder holds anything but regular files and folders.
@@ -42,16 +42,10 @@ class Packages:
             with locked_folder(make_folder(place.parent)):  # another command may keep the same one now
                 if not self.is_intact(digest, model):
                     self._replace(place, folder)
+        record = {**vars(packed), "own_script": own_script}
         with self._database.write():
-            self._database.keep("packages", "INSERT OR REPLACE INTO packages VALUES (?, ?)", (digest, to_json(packed)))
-        return Package(
-            digest=digest,
-            folder=place,
-            scoring_script=packed.scoring_script,
-            model=model,
-            python=packed.python,
-            requirements=packed.requirements,
-        )
+            self._database.keep("packages", "INSERT OR REPLACE INTO packages VALUES (?, ?)", (digest, to_json(record)))
+        return Package(digest=digest, folder=place, model=model, **record)
 
     def get(self, digest: str, model: ModelVersion) -> Package | None:
         """The package with this digest. None if it is missing, altered, or a package of another model."""

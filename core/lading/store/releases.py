@@ -7,12 +7,16 @@ import os
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from ..model import Package, Release
 from .codec import from_record, to_json
 from .database import Database
 from .journal import settle_open
+
+if TYPE_CHECKING:
+    from ..model import GoldenRequest
 
 
 class Releases:
@@ -60,6 +64,13 @@ class Releases:
             if settles:
                 settle_open(connection, release.service, release.target, "done" if state == "up" else "failed")
         return ended
+
+    def accept(self, release: Release, golden_requests: tuple[GoldenRequest, ...]) -> Release:
+        """Record other golden requests, which a release that is up has answered."""
+        accepted = replace(release, golden_requests=golden_requests, asked=True)
+        with self._database.write():
+            self._update(accepted)
+        return accepted
 
     def current(self, service: str, target: str) -> Release | None:
         """The release that is up."""

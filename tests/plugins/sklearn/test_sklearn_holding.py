@@ -131,3 +131,30 @@ def test_nothing_is_said_of_what_may_predict_or_is_not_known(tmp_path: Path, mod
 def test_a_file_that_is_not_a_pickle_holds_nothing_that_is_known(tmp_path: Path) -> None:
     (tmp_path / "model.txt").write_text("a text")
     assert holds(tmp_path / "model.txt") == ""
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (FITTED, (None, 4)),
+        (make_pipeline(SCALER, FITTED), (None, 4)),
+        (GridSearchCV(LinearRegression(), {"fit_intercept": [True]}).fit(NUMBERS, NUMBERS[:, 0]), (None, 4)),
+        (LinearRegression().fit(pd.DataFrame({"x": [1.0, 2.0]}), [1, 2]), None),
+        (LinearRegression(), None),
+        (Own(), None),
+        ({"model": FITTED}, None),
+    ],
+)
+def test_the_shape_of_an_input_without_names_is_known(tmp_path: Path, model: Any, shape: Any) -> None:
+    joblib.dump(model, tmp_path / "saved.joblib")
+    schema = lading_inspect(request=InspectRequest(file=tmp_path / "saved.joblib")).schema
+    assert (schema and schema.shape) == shape
+
+
+def test_an_object_that_is_its_own_part_ends(tmp_path: Path) -> None:
+    search, pipeline = GridSearchCV(FITTED, {}), make_pipeline(SCALER)
+    search.best_estimator_ = search
+    pipeline.steps = [("itself", pipeline)]
+    for model in (search, pipeline):
+        (tmp_path / "saved.pkl").write_bytes(pickle.dumps(model))
+        assert holds(tmp_path / "saved.pkl") == ""

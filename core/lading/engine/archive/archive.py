@@ -77,6 +77,7 @@ class _Record(Options):
     python: str
     requirements: tuple[str, ...]
     model: _Model
+    own_script: bool | None = None
 
 
 def export(session: Session, package: Package, file: Path) -> Archive:
@@ -111,7 +112,8 @@ def _members(package: Package, record: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _record(package: Package) -> _Record:
-    return _Record(1, package.digest, package.scoring_script, package.python, package.requirements, _of(package.model))
+    facts = (package.digest, package.scoring_script, package.python, package.requirements)
+    return _Record(1, *facts, _of(package.model), package.own_script)
 
 
 def _of(model: ModelVersion) -> _Model:
@@ -151,7 +153,7 @@ def import_archive(session: Session, file: Path, *, sha256: str | None = None) -
         packed = PackedFiles(
             scoring_script=record.scoring_script, python=record.python, requirements=record.requirements
         )
-        package = session.store.packages.put(folder / "package", packed, version)
+        package = session.store.packages.put(folder / "package", packed, version, own_script=record.own_script)
     package = complete(session, package)
     made = PACKAGE.describe(package)
     PACKAGE.emitter(session)("stage.finished", **{**made, "detail": f"{made['detail']} from {file.name}"})

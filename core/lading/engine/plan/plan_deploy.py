@@ -52,7 +52,11 @@ def plan_deploy(
         uri = service.scoring_uri() if asked else NoScoringUri(reason="the target cannot be asked")
         serves = deploy_stage.serves(status, uri, package) if asked else None
         if serves is not False:
-            return _reused(planned, release, uri, certain=serves is not None)
+            reused = _reused(planned, release, uri, certain=serves is not None)
+            edited = deploy_stage.is_edited(release, deploy_stage.wanted(service.session, package))
+            return (
+                replace(reused, reason=f"{reused.reason}; its samples changed: it is asked them") if edited else reused
+            )
     last = keys.stage_inputs(service.session, key) if key else None
     action, block = _action(service, release, status), f"targets.{service.target.name}"
     changed = changes(service.session, stage_inputs, last, block)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from ...model import (
     DeployRequest,
     DeployStep,
     Failed,
-    GoldenRequest,
     Image,
     Package,
     Pending,
@@ -24,11 +22,13 @@ from ...model import (
     Verdict,
 )
 from .environment import environment_of
-from .golden import ask_golden, ask_service
+from .golden import ask_golden, ask_service, record_answers, seconds_left
+from .probe import Probe
 from .service import Service, Unverified
 
 if TYPE_CHECKING:
     from ...manifest import Section
+    from .desired import Wanted
 
 DEPLOY_LIMIT = 1800.0  # seconds: building an image and starting a service on a cluster takes many minutes
 
@@ -56,19 +56,25 @@ def tags(target: Section, package: Package, release: Release) -> dict[str, str]:
 
 
 class Attempt:
-    """The steps that start one release."""
+    """The steps that start one release.
+
+    `asked` tells whether the release has answered its `samples`, or a probe if it has none and its script takes one.
+    The responses of `samples` may come from the release.
+    """
 
     def __init__(
         self,
         service: Service,
-        package: Package,
+        wanted: Wanted,
         release: Release,
-        samples: Sequence[GoldenRequest],
         image: Image | None = None,
     ) -> None:
-        session = service.session
+        session, package = service.session, wanted.package
         self._service = service
-        self._samples = samples
+        self.samples = wanted.samples
+        self._recording = wanted.recording
+        self._probe = None if wanted.samples else Probe.of(package)
+        self.asked = False
         self._deploy = f"the deploy of {service.name}"
         self._end = session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend)
@@ -124,16 +130,32 @@ class Attempt:
         if isinstance(step, Failed):
             raise self._not_up(step)
         if isinstance(step, Candidate):
-            self._context.progress("golden requests")
+            if self.samples:
+                self._context.progress("golden requests")
             self._request = replace(self._request, verdict=self._ask(step.uri))
             return
         self._context.progress(step.phase, step.detail)
         self._service.session.pause(step.retry_after, self._deploy, step.phase, self._end)
 
     def _ask(self, uri: str) -> Verdict:
-        """Send the golden requests. Without any, only an answer can show that a target without a status serves."""
-        ask = ask_golden if self._shows_status else ask_service
-        return ask(uri, self._samples, key=self._service.key(), end=self._end)
+        """Send the golden requests or a probe. Without any, only an answer can show that a target without a status
+        serves.
+        """
+        key = self._service.key()
+        if self._probe is not None:
+            self._context.progress("probe", "made from the schema, as there are no samples")
+            shown = self._probe.ask(uri, key=key, timeout=seconds_left(self._end))
+            self.asked = shown is not None and shown.up
+            return shown or Verdict(up=True)
+        if self._recording:
+            verdict, answered = record_answers(uri, self.samples, key=key, end=self._end)
+            if verdict.up:
+                self.samples, self._recording = answered, False
+        else:
+            ask = ask_golden if self._shows_status else ask_service
+            verdict = ask(uri, self.samples, key=key, end=self._end)
+        self.asked = verdict.up and bool(self.samples)
+        return verdict
 
     def _check_status(self) -> None:
         """Believe `Ready` only if the target's own status is running with this package; wait while it is pending."""
@@ -158,7 +180,7 @@ class Attempt:
         verdict = self._ask(found.uri)
         if verdict.up:
             return
-        if not self._samples:
+        if not self.samples and self._probe is None:
             raise self._unverified(f"returned Ready, and {verdict.reason}")
         if self._request.verdict is not None:
             raise self._unverified(f"returned Ready, and {found.uri} does not serve the release: {verdict.reason}")

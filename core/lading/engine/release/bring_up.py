@@ -13,7 +13,7 @@ from ..stages import cache_keys as keys
 from .attempt import RESUMABLE, Attempt, Switched
 from .desired import Wanted, inputs
 from .environment import settle_for
-from .golden import accepted
+from .golden import accepted, literally
 from .portability import report_first_deploy
 from .service import Service, Unverified
 
@@ -43,7 +43,8 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
         if previous is not None and not _still_serves(service, previous, error):
             _restore_or_add(service, previous, error)
         raise
-    service.emit("release.up", detail=f"release {up.number}", release=up.number, **about)
+    unasked = {} if up.asked else {"asked": False}
+    service.emit("release.up", detail=f"release {up.number}", release=up.number, **unasked, **about)
     return up
 
 
@@ -92,13 +93,15 @@ def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | 
     """
     session = service.session
     try:
-        Attempt(service, wanted.package, release, wanted.samples, image).run()
+        attempt = Attempt(service, wanted, release, image)
+        attempt.run()
     except RESUMABLE:
         raise
     except LadingError as error:
         session.store.releases.finish(release, "failed", session.events.redacted(error.message), settles=True)
         raise
-    answered = replace(release, golden_requests=wanted.record, restores=wanted.restores)
+    record = tuple(map(literally, attempt.samples)) if wanted.recording and attempt.asked else wanted.record
+    answered = replace(release, golden_requests=record, restores=wanted.restores, asked=attempt.asked)
     return session.store.releases.finish(answered, "up", settles=True)
 
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...errors import Refused
+from ...errors import NotUp, Refused
 from ...model import NoScoringUri, Package, Release, ScoringUri, State, Status
 from ...store.origin import mark
 from ..stages import cache_keys as keys
 from .desired import Wanted, inputs
 from .environment import environment_of, sections, settle_for
-from .golden import ask_service, literally
+from .golden import UNKNOWN, accepted, ask_golden, ask_service, literally, record_answers
 from .service import DEPLOY, Service
 
 if TYPE_CHECKING:
     from ...manifest import Section
+    from ...model import GoldenRequest
     from ..session.session import Session
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """The result of a deploy to one target. `reused` is true if there was nothing to do."""
+    """The result of a deploy to one target. `reused` is true if the release that served before still serves."""
 
     target: str
     release: Release
@@ -37,13 +38,15 @@ def deploy(session: Session, target: Section, package: Package, *, force: bool =
     """
     service = Service(session, target)
     with service.locked():
-        return ensure_up(service, wanted(session, package), force=force)
+        return ensure_up(service, wanted(session, package, force=force), force=force)
 
 
-def wanted(session: Session, package: Package) -> Wanted:
+def wanted(session: Session, package: Package, *, force: bool = False) -> Wanted:
     """A package with its golden requests: those of the manifest, or those recorded when its model was trained.
 
-    Raises Refused if recorded requests are required and the model has none.
+    The answers of a script of the user's own are recorded from the first release of a package, and hold for each later
+    one. Unless with `force`, they must agree with those of an earlier script for the same model, if they have the same
+    form. Raises Refused if recorded requests are required and the model has none.
     """
     manifest, model = session.manifest, package.model
     if not manifest.recorded:
@@ -53,7 +56,25 @@ def wanted(session: Session, package: Package) -> Wanted:
             f"package.samples needs recorded golden requests, and {model.name}:{model.version} has none",
             hint="train it again with --force, or write a list of samples",
         )
-    return Wanted(package, model.samples, tuple(map(literally, model.samples)))
+    if not package.own_script:
+        return Wanted(package, model.samples, tuple(map(literally, model.samples)))
+    known = _answers(session, package)
+    if known:
+        return Wanted(package, known, tuple(map(literally, known)))
+    earlier = () if force else _answers(session, package, of_model=True)
+    unknown = (replace(sample, response=UNKNOWN) for sample in model.samples)
+    return Wanted(package, earlier or tuple(unknown), (), recording=True)
+
+
+def _answers(session: Session, package: Package, *, of_model: bool = False) -> tuple[GoldenRequest, ...]:
+    """The answers of the newest release of this package, or of any of this model, to the requests of the training."""
+    requests = [sample.request for sample in package.model.samples]
+    for release in session.store.releases.list():
+        same = release.model_sha256 == package.model.sha256 if of_model else release.package_digest == package.digest
+        known = accepted(release, session.order.environ, lambda _unset: None) if same and release.asked else ()
+        if known and [sample.request for sample in known] == requests:
+            return known
+    return ()
 
 
 def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deployed:
@@ -125,5 +146,29 @@ def _served(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Depl
         alive = ask_service(uri.uri, wanted.samples, key=service.key(), end=service.session.end()).up
     if not alive:
         return None
+    if isinstance(uri, ScoringUri) and is_edited(release, wanted):
+        release = _ask_edited(service, wanted, release, uri.uri)
     service.emit("stage.reused", detail=f"release {release.number}", release=release.number)
     return Deployed(service.target.name, release, uri, reused=True)
+
+
+def is_edited(release: Release, wanted: Wanted) -> bool:
+    """Whether the golden requests differ from those that the release was accepted with."""
+    return bool(wanted.samples) and (wanted.recording or wanted.record != release.golden_requests)
+
+
+def _ask_edited(service: Service, wanted: Wanted, release: Release, uri: str) -> Release:
+    """Ask the serving release the edited golden requests, and record them. Raises NotUp if it answers one wrongly."""
+    key, end, record = service.key(), service.session.end(), wanted.record
+    service.emit("progress", phase="golden requests", detail=f"release {release.number}, because they have changed")
+    if wanted.recording:
+        verdict, answered = record_answers(uri, wanted.samples, key=key, end=end)
+        record = tuple(map(literally, answered))
+    else:
+        verdict = ask_golden(uri, wanted.samples, key=key, end=end)
+    if not verdict.up:
+        raise NotUp(
+            f"release {release.number} of {service.name} does not answer the changed samples: {verdict.reason}",
+            hint="it still serves; correct the sample, or deploy a model that answers it",
+        )
+    return service.session.store.releases.accept(release, record)

@@ -17,13 +17,15 @@ class Wanted(NamedTuple):
     """The desired state of a release.
 
     `samples` are its golden requests. `record` has the same requests with references as written. `restores` is the
-    number of an earlier release that it restores.
+    number of an earlier release that it restores. With `recording`, the responses of `samples` are not known: the
+    release's answers are recorded as its golden requests.
     """
 
     package: Package
     samples: tuple[GoldenRequest, ...]
     record: tuple[GoldenRequest, ...]
     restores: int | None = None
+    recording: bool = False
 
 
 def inputs(service: Service, package: Package | None) -> keys.Inputs:

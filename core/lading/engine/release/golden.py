@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
 
+UNKNOWN: Json = object()
+"""The response of a request whose answer is to be recorded."""
+
+_NO_ROWS = "if the scoring script takes other requests than rows of the training data, write a list of samples"
+_RECORD_AGAIN = "if the script is meant to answer this now, `lading deploy --force` records it"
+
 
 def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, end: float | None) -> model.Verdict:
     """Send every golden request, and report which answer differs and by how much.
@@ -27,7 +33,7 @@ def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None
     """
     for number, sample in enumerate(samples, 1):
         try:
-            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=_left(end)).json()
+            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)).json()
         except LadingError as error:
             return _refused(number, sample, error.message)
         if found := _compared(answer, sample):
@@ -35,18 +41,47 @@ def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None
     return model.Verdict(up=True)
 
 
+def record_answers(
+    uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, end: float | None
+) -> tuple[model.Verdict, tuple[GoldenRequest, ...]]:
+    """Send every golden request, and return them with the answers as their responses.
+
+    An answer is refused only if it has the form of the expected response, and other values.
+    """
+    answered = []
+    for number, sample in enumerate(samples, 1):
+        try:
+            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)).json()
+        except LadingError as error:
+            return _refused(number, sample, f"{error.message}; {_NO_ROWS}"), ()
+        if _has_form(decoded(answer, sample.response), sample.response) and (found := _compared(answer, sample)):
+            return _refused(number, sample, f"{found}; {_RECORD_AGAIN}"), ()
+        answered.append(replace(sample, response=decoded(answer, None)))
+    return model.Verdict(up=True), tuple(answered)
+
+
+def _has_form(answer: Json, expected: Json) -> bool:
+    """Whether two JSON values differ in numbers and texts at most."""
+    if isinstance(answer, dict) and isinstance(expected, dict) and answer.keys() == expected.keys():
+        return all(_has_form(answer[key], expected[key]) for key in expected)
+    if isinstance(answer, list) and isinstance(expected, list) and len(answer) == len(expected):
+        return all(map(_has_form, answer, expected))
+    return (_is_number(answer) and _is_number(expected)) or (isinstance(answer, str) and isinstance(expected, str))
+
+
 def ask_service(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, end: float | None) -> model.Verdict:
     """Send every golden request. Without any, send one GET: any HTTP answer shows that something serves there."""
     if samples:
         return ask_golden(uri, samples, key=key, end=end)
     try:
-        scoring.reach(uri, key=key, timeout=_left(end))
+        scoring.reach(uri, key=key, timeout=seconds_left(end))
     except LadingError as error:
         return model.Verdict(up=False, reason=error.message)
     return model.Verdict(up=True)
 
 
-def _left(end: float | None) -> float:
+def seconds_left(end: float | None) -> float:
+    """The limit of one request: the usual one, or the rest until `end` on the monotonic clock."""
     return GOLDEN_LIMIT if end is None else min(GOLDEN_LIMIT, max(0.0, end - time.monotonic()))
 
 

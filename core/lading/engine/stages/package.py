@@ -50,7 +50,7 @@ class _Package(Making["ModelVersion", "Package"]):
             )
             context = session.context(scratch, stage=self.name, end=end)
             packed = session.run_hook(plugin, "lading_package", lambda: plugin.package(request, context), end=end)
-            return session.store.packages.put(folder, packed, upstream)
+            return session.store.packages.put(folder, packed, upstream, own_script=section.options.own_script)
 
     def judge(self, session: Session, upstream: ModelVersion | None) -> None:
         from .expected import judge_package
