@@ -27,6 +27,8 @@ class TrainRequest(Generic[OptionsT_co]):
 
     `project` is the folder whose files count as inputs if the training reads them; `named` are the files and folders
     that the options name, which count anyway.
+
+    `base` is the folder of the manifest, where a relative path in a text of the options starts.
     """
 
     name: str
@@ -35,6 +37,7 @@ class TrainRequest(Generic[OptionsT_co]):
     samples: int = 0
     project: Path = Path()
     named: tuple[Path, ...] = ()
+    base: Path = Path()
 
 
 @dataclass(frozen=True, kw_only=True)

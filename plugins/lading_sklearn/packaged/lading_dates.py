@@ -1,0 +1,51 @@
+"""A step that replaces each date by numbers. This module goes into the package of every model that uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Replaces the columns of dates in a data frame by their parts, such as `sold_year`, in the same place.
+
+    `dates` has the parts of each column by the names of pandas. A date is a datetime or text in the form of ISO 8601.
+    A missing date gives NaN.
+    """
+
+    def __init__(self, dates: Mapping[str, Sequence[str]]) -> None:
+        self.dates = dates
+
+    def fit(self, rows: Any, answers: Any = None) -> DateParts:  # noqa: ARG002 - the interface of scikit-learn
+        self.feature_names_in_ = rows.columns.to_numpy(dtype=object)
+        self.n_features_in_ = len(rows.columns)
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        """The data frame with numbers instead of dates. Raises ValueError, which names the column, for other text."""
+        columns = {}
+        for name in rows.columns:
+            if name not in self.dates:
+                columns[name] = rows[name]
+                continue
+            dates = _dates(name, rows[name]).dt
+            columns |= {f"{name}_{part}": getattr(dates, part) for part in self.dates[name]}
+        return pd.DataFrame(columns, index=rows.index)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """The names of the columns that `transform` returns."""
+        names = self.feature_names_in_ if input_features is None else input_features
+        parts = ([f"{name}_{part}" for part in self.dates[name]] if name in self.dates else [name] for name in names)
+        return pd.Index([each for some in parts for each in some]).to_numpy(dtype=object)
+
+
+def _dates(name: str, column: Any) -> Any:
+    if column.dtype.kind == "M":
+        return column
+    try:
+        return pd.to_datetime(column.astype(object), format="ISO8601")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is not a date such as 2024-05-31: {error}") from None
