@@ -63,13 +63,19 @@ def _notes(run: Run) -> Notes:
         parameters=_named(parameters) if run.state in _STATUS else {},
         metrics=_named(numbers),
         tags=_named({name: value[:_MOST_TAG] for name, value in tags.items() if value}),
-        steps=_named({name: [(step, float(value)) for step, value in pairs] for name, pairs in steps.items()}),
+        steps=_named({name: _history(pairs) for name, pairs in steps.items()}),
     )
 
 
 def _is_history(name: str, value: Json) -> bool:
     """Whether a metric of a run has all steps of another one, as pairs of step and number."""
-    return name.endswith(_STEPS) and all(type(step) is int and _is_number(number) for step, number in value)
+    return name.endswith(_STEPS) and all(
+        type(step) is int and (number is None or _is_number(number)) for step, number in value
+    )
+
+
+def _history(pairs: Json) -> list[tuple[int, float]]:
+    return [(step, float(number)) for step, number in pairs if number is not None]
 
 
 def _leaves(value: Json, name: str = "") -> Iterator[tuple[str, Json]]:

@@ -7,7 +7,7 @@ one of them fills its missing values or encodes its text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from lading import BadInput
@@ -59,7 +59,8 @@ def intake(model: Any, names: Names, *, flat: bool) -> dict[str, Takes]:
 
     Raises BadInput if an estimator needs a table and gets a series, or the other way round.
     """
-    return {name: _takes(name, list(_ways(model, _Given(names, name, flat)))) for name in names}
+    found = {name: _takes(name, list(_ways(model, _Given(names, name, flat)))) for name in names}
+    return {name: replace(takes, encodes=takes.encodes or flat) for name, takes in found.items()}
 
 
 class _Given(NamedTuple):

@@ -37,7 +37,7 @@ class Query(Options):
     sql: Annotated[str, Text(min_length=1)]
     """The query: `SELECT area, price FROM homes`."""
 
-    url: Annotated[str, Text(pattern=r"^[A-Za-z][A-Za-z0-9_+.-]*://")]
+    url: Annotated[str, Text(min_length=1)]
     """The address of the database as SQLAlchemy writes it: `${DATABASE_URL}`. A relative path of an SQLite file starts
     at the folder of the manifest."""
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lading import BadInput, Json, PluginError, StageFailed
+from lading import BadInput, Json, PluginError, StageFailed, Transient
 
 from .part import Part, column_places
 
@@ -16,7 +16,7 @@ def read(query: Mapping[str, Json], names: Sequence[str], base: Path) -> Part:
     """The columns `names` of a query's rows. A relative path of an SQLite file starts at `base`.
 
     Raises BadInput for an address that SQLAlchemy cannot use and for a missing column, PluginError if SQLAlchemy or the
-    driver is not installed, and StageFailed if the database refuses the query.
+    driver is not installed, Transient if the database does not answer, and StageFailed if it refuses the query.
     """
     with _asking(query["url"]):
         from sqlalchemy import create_engine
@@ -62,17 +62,19 @@ def _asking(url: str) -> Iterator[None]:
         raise PluginError("a query needs SQLAlchemy", hint="pip install 'lading[sql]'") from None
     try:
         yield
-    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
+    except (exc.ArgumentError, exc.NoSuchModuleError):  # some of their texts have the password
         hint = "write it as SQLAlchemy does, such as postgresql+psycopg://user:password@host/database"
-        raise BadInput(f"not an address of a database: {_shown(error, '')}", option="data.url", hint=hint) from None
+        kind = url.partition("://")[0]
+        raise BadInput(f"not an address of a database: {kind}://…", option="data.url", hint=hint) from None
     except ImportError as error:
         raise PluginError(f"the database needs {error.name}", hint=f"pip install {error.name}") from None
     except exc.SQLAlchemyError as error:
-        said = _shown(error, make_url(url).password or "")
-        raise StageFailed(f"the query failed: {said}", hint="correct data.sql or data.url under train") from None
+        said, password = _first_line(error), make_url(url).password
+        said = said.replace(password, "***") if password else said
+        if isinstance(error, exc.OperationalError) and error.statement is None:
+            raise Transient(f"cannot connect to the database: {said}") from None
+        raise StageFailed(f"the query failed: {said}", hint="correct data.sql under train") from None
 
 
-def _shown(error: Exception, password: str) -> str:
-    """The first line of an error, without the password."""
-    text = str(getattr(error, "orig", None) or error).partition("\n")[0][:300]
-    return text.replace(password, "***") if password else text
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).partition("\n")[0][:300]

@@ -70,6 +70,9 @@ def _repeats(names: Sequence[str]) -> bool:
 
 
 def _check_files(options: SklearnOptions) -> None:
+    url = getattr(options.data, "url", "://")
+    if "://" not in url:
+        raise ValueError("data.url: not an address such as postgresql+psycopg://user@host/database")
     files = options.data.items() if isinstance(options.data, Mapping) else [("", options.data)]
     for name, file in files:
         suffix = file.suffix.lower() if isinstance(file, Path) else ""

@@ -8,11 +8,14 @@ from typing import Any
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
+NAMES = {"weekday": "day_of_week", "dayofyear": "day_of_year"}
+"""The names that pandas has for parts with another name."""
+
 
 class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Replaces the columns of dates in a data frame by their parts, such as `sold_year`, in the same place.
 
-    `dates` has the parts of each column by the names of pandas. A date is a datetime or text in the form of ISO 8601.
+    `dates` has the parts of each column. A date is a datetime or text in the form of ISO 8601.
     A missing date gives NaN.
     """
 
@@ -32,7 +35,7 @@ class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 columns[name] = rows[name]
                 continue
             dates = _dates(name, rows[name]).dt
-            columns |= {f"{name}_{part}": getattr(dates, part) for part in self.dates[name]}
+            columns |= {f"{name}_{part}": getattr(dates, NAMES.get(part, part)) for part in self.dates[name]}
         return pd.DataFrame(columns, index=rows.index)
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:

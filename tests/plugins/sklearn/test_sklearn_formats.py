@@ -137,6 +137,7 @@ def test_a_query_is_a_table(homes: Path, url: str) -> None:
         ("SELECT * FROM homes WHERE price = 7", "sqlite:///homes.db", lading.BadInput, "the query: too few rows: 0"),
         ("SELECT 1", "sqlite:///gone.db", lading.BadInput, "no database"),
         ("SELECT 1", "nothing://host/db", lading.BadInput, "not an address of a database"),
+        ("SELECT 1", "sqlite:////proc", lading.Transient, "cannot connect to the database: unable to open"),
         ("SELECT 1", "postgresql+nodriver://u:hush@host/db", lading.BadInput, "not an address of a database"),
     ],
 )
