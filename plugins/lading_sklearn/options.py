@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
-from lading import InputFiles, InputPath, Json, Options, Range, Text
+from lading import InputPath, Json, Options, Range, Text
 
-from .rules import check_cells, check_training
+from .table_options import CellOptions, Name, Query, TableOptions, check_cells, check_table, repeats
 
 DottedName = Annotated[str, Text(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Name = Annotated[str, Text(min_length=1, max_length=200)]
-DatePart = Literal["year", "month", "day", "weekday", "dayofyear", "hour", "minute"]
 
 
 @dataclass(frozen=True)
@@ -31,76 +30,7 @@ class Step(Options):
 
 
 @dataclass(frozen=True)
-class Query(Options):
-    """Rows of a database, read with SQLAlchemy. It needs the extra `sql`."""
-
-    sql: Annotated[str, Text(min_length=1)]
-    """The query: `SELECT area, price FROM homes`."""
-
-    url: Annotated[str, Text(min_length=1)]
-    """The address of the database as SQLAlchemy writes it: `${DATABASE_URL}`. A relative path of an SQLite file starts
-    at the folder of the manifest."""
-
-
-@dataclass(frozen=True)
-class Columns(Options):
-    """The table that a model is trained on, and its columns."""
-
-    data: Query | InputFiles | Mapping[str, InputFiles]
-    """The table that an estimator is trained on: a file (CSV with a header, Parquet, or JSON lines, each also with
-    gzip), a pattern such as `parts/*.csv`, `{train: FILE, test: FILE}`, or `{sql: QUERY, url: ADDRESS}`. For a script
-    any path, or a mapping of paths."""
-
-    features: tuple[Name, ...] | Name = ()
-    """The columns that the model predicts from. One name without brackets is a column of text that the model gets as a
-    series, as `TfidfVectorizer` needs it."""
-
-    label: tuple[Name, ...] | Name | None = None
-    """The column that it predicts; a list for several outputs."""
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The features as a list."""
-        return (self.features,) if isinstance(self.features, str) else self.features
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """The labels as a list."""
-        return (self.label,) if isinstance(self.label, str) else self.label or ()
-
-
-@dataclass(frozen=True)
-class CellOptions(Options):
-    """How the cells of a table are read."""
-
-    delimiter: Annotated[str, Text(min_length=1, max_length=1)] | None = None
-    """The character between two cells of a CSV file: by default a comma, and a tab in a file `.tsv`."""
-
-    decimal: Literal[".", ","] | None = None
-    """The decimal mark of numbers in a CSV file, by default a point."""
-
-    thousands: Literal[",", ".", " ", "'", "_"] | None = None
-    """The mark between groups of digits in a CSV file: with `","`, `1,000` is a number."""
-
-    encoding: Annotated[str, Text(max_length=40)] | None = None
-    """The encoding of CSV and JSON files, such as `cp1252`; by default UTF-8."""
-
-    missing: tuple[Annotated[str, Text(max_length=200)], ...] = ()
-    """Additional words for a missing value, such as `"?"`. An empty cell, `NA` and the other words of pandas always
-    are one. The model gets NaN, if its first step or its estimator takes that."""
-
-    dates: Mapping[Name, tuple[DatePart, ...]] = field(default_factory=dict)
-    """The parts of dates that the model gets as numbers: `sold: [year, month, weekday]`. A part is `year`, `month`,
-    `day`, `weekday` (0 is Monday), `dayofyear`, `hour` or `minute`. In `steps` its column is called `sold_year`."""
-
-    def reading(self) -> dict[str, Json]:
-        """These options by name, without those that are not set."""
-        named = ((each.name, getattr(self, each.name)) for each in fields(CellOptions))
-        return {name: value for name, value in named if value}
-
-
-@dataclass(frozen=True)
-class SklearnOptions(CellOptions, Columns):
+class SklearnOptions(TableOptions):
     """One of `estimator`, `steps` and `script` says what is trained."""
 
     estimator: DottedName | None = None
@@ -139,7 +69,7 @@ class SklearnOptions(CellOptions, Columns):
     """Names of the environment variables that the training may see beyond the usual ones (PATH, HOME, ...)."""
 
     def __post_init__(self) -> None:
-        check_training(self)
+        _check_training(self)
 
     @property
     def cannot_record(self) -> str:
@@ -181,3 +111,73 @@ class SklearnEvaluation(CellOptions):
         from .metrics import unknown_metric  # it imports scikit-learn for a name that it does not know itself
 
         return unknown_metric(name, scripted=isinstance(training, SklearnOptions) and training.script is not None)
+
+
+def _check_training(options: SklearnOptions) -> None:
+    """Raise ValueError for options that exclude each other or say too little."""
+    chosen = [name for name in ("estimator", "steps", "script") if getattr(options, name)]
+    if len(chosen) != 1:
+        raise ValueError(_choose(chosen))
+    rules = _SCRIPT_RULES if options.script else _DECLARED_RULES
+    for broken, message in rules:
+        if broken(options):
+            raise ValueError(message)
+    if options.script:
+        for name in options.reading():
+            raise ValueError(f"{name}: a script reads its own data; pass it under params")
+    else:
+        check_table(options)
+
+
+def _choose(chosen: list[str]) -> str:
+    if not chosen:
+        return "name an estimator, steps or a script"
+    return f"{chosen[-1]}: {' and '.join(chosen)} exclude each other; keep one"
+
+
+def _is_incomplete(options: SklearnOptions) -> bool:
+    return isinstance(options.data, Mapping) and options.data.keys() != {"train", "test"}
+
+
+def _is_several(options: SklearnOptions) -> bool:
+    """Whether the data of a script is a query or a pattern for files."""
+    several = [options.data] if not isinstance(options.data, Mapping) else options.data.values()
+    return any(not isinstance(file, Path) or (_has_mark(file) and not file.exists()) for file in several)
+
+
+def _has_mark(file: Path) -> bool:
+    return any(mark in str(file) for mark in "*?[")
+
+
+_Rules = tuple[tuple[Callable[["SklearnOptions"], object], str], ...]
+
+_SCRIPT_RULES: _Rules = (
+    (_is_several, "data: a script gets paths; name files or their folder, and pass a query under params"),
+    (lambda options: options.features, "features: a script chooses its own columns; pass them under params"),
+    (lambda options: options.dates, "dates: a script reads its own data; pass them under params"),
+    (lambda options: options.label, "label: a script chooses its own columns; pass it under params"),
+    (lambda options: options.test_size, "test_size: a script splits its own data; pass it under params"),
+    (lambda options: options.random_state is not None, "random_state: a script has its own; pass it under params"),
+)
+_DECLARED_RULES: _Rules = (
+    (
+        _is_incomplete,
+        "data: an estimator is trained on a file, on {train: FILE, test: FILE} or on {sql: QUERY, url: ADDRESS}",
+    ),
+    (
+        lambda options: isinstance(options.data, Mapping) and options.test_size is not None,
+        "test_size: data has its own test rows; keep one of the two",
+    ),
+    (lambda options: not options.features, "features: name the columns that the model predicts from"),
+    (lambda options: repeats(options.feature_names), "features: a column is named twice"),
+    (lambda options: not options.label, "label: name the column that the model predicts"),
+    (lambda options: repeats(options.label_names), "label: a column is named twice"),
+    (lambda options: set(options.label_names) & set(options.feature_names), "label: the column is also a feature"),
+    (lambda options: options.steps and options.params, "params: each step has its own"),
+    (lambda options: repeats(tuple(step.name for step in options.steps)), "steps: a name is used twice"),
+    (lambda options: any("__" in step.name for step in options.steps), "steps: a name holds two underscores in a row"),
+    (
+        lambda options: options.random_state is not None and options.test_size is None,
+        "random_state: it seeds the split, so it needs test_size; an estimator takes its own under params",
+    ),
+)

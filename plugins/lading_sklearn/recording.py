@@ -32,4 +32,4 @@ def _as_json(cell: Any) -> Json:
         return [_as_json(each) for each in cell]
     if cell != cell:  # noqa: PLR0124 - NaN, and NaT of pandas
         return None
-    return cell.isoformat() if hasattr(cell, "isoformat") else cell
+    return cell.isoformat().removesuffix("T00:00:00") if hasattr(cell, "isoformat") else cell

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lading import Column, Context, GoldenRequest, Json, TrainedModel, TrainRequest
 
-from .options import Query, SklearnOptions
+from .options import SklearnOptions
+from .table_options import Query
 from .working import Work, in_a_child
 
 _UNKNOWN = (

@@ -28,7 +28,7 @@ class TrainRequest(Generic[OptionsT_co]):
     `project` is the folder whose files count as inputs if the training reads them; `named` are the files and folders
     that the options name, which count anyway.
 
-    `base` is the folder of the manifest, where a relative path in a text of the options starts.
+    `base` is the folder of the manifest. A relative path in a text of the options starts there.
     """
 
     name: str

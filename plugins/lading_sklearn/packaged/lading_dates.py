@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -46,9 +47,16 @@ class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _dates(name: str, column: Any) -> Any:
+    """A column as datetimes. The parts of a time with a zone are those of the time as it is written."""
     if column.dtype.kind == "M":
         return column
+    found = [None if pd.isna(value) else _date(name, value) for value in column]
+    return pd.Series(found, index=column.index, dtype="datetime64[us]")
+
+
+def _date(name: str, value: Any) -> datetime:
     try:
-        return pd.to_datetime(column.astype(object), format="ISO8601")
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is not a date such as 2024-05-31: {error}") from None
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return found.replace(tzinfo=None)
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(f"{name}: {value!r} is not a date such as 2024-05-31") from None

@@ -19,7 +19,8 @@ from tests.plugins.sklearn.conftest import FakeContext
 import lading
 from lading import Column, TrainedModel
 from lading_sklearn.fitting import Fitted, fit_declared
-from lading_sklearn.options import Query, SklearnEvaluation, SklearnOptions, Step
+from lading_sklearn.options import SklearnEvaluation, SklearnOptions, Step
+from lading_sklearn.table_options import Query
 
 Train = Callable[..., TrainedModel]
 LINEAR = "sklearn.linear_model.LinearRegression"
@@ -179,9 +180,9 @@ def test_dates_become_numbers_in_the_model(train: Train, table: Callable[..., Pa
     assert [module.name for module in model.modules] == ["lading_dates.py"]
     sys.path.append(str(model.modules[0].parent))
     loaded = joblib.load(model.file)
-    for day in ("2024-05-31", "2024-05-31T10:00:00", pd.Timestamp("2024-05-31")):
+    for day in ("2024-05-31", "2024-05-31T23:00:00-05:00", pd.Timestamp("2024-05-31")):
         assert loaded.predict(pd.DataFrame({"sold": [day], "area": [7]})) == pytest.approx([57])
-    with pytest.raises(ValueError, match="sold is not a date such as 2024-05-31"):
+    with pytest.raises(ValueError, match="sold: 'soon' is not a date such as 2024-05-31"):
         loaded.predict(pd.DataFrame({"sold": ["soon"], "area": [7]}))
     assert loaded[0].get_feature_names_out().tolist() == ["sold_year", "sold_month", "sold_weekday", "area"]
     with pytest.raises(lading.BadInput, match=r"a\.csv:2: column sold: '2024-01-01' is not a number: it is a date"):
