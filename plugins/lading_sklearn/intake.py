@@ -176,7 +176,7 @@ def _on_text(way: _Way) -> tuple[str, bool]:
         tags = _tags(estimator)
         if tags and tags.text:
             return "", True
-        if tags is None or tags.unchecked or not _is_known(estimator) or _has_categories(estimator):
+        if tags is None or not _is_known(estimator) or _is_open(estimator, tags):
             return "", False
         if _keeps_text(estimator):
             continue
@@ -240,6 +240,10 @@ def _keeps_text(estimator: Any) -> bool:
     return type(estimator).__name__ == "SimpleImputer" and estimator.strategy in ("most_frequent", "constant")
 
 
-def _has_categories(estimator: Any) -> bool:
-    """Whether an estimator encodes the columns that are named in it."""
-    return isinstance(getattr(estimator, "categorical_features", None), list | tuple)
+def _is_open(estimator: Any, tags: _Tags) -> bool:
+    """Whether an estimator of scikit-learn may take text although its tags do not say so.
+
+    It does not look at its input, or it encodes the columns that are named in it. XGBoost also has the first tag.
+    """
+    unchecked = tags.unchecked and type(estimator).__module__.startswith("sklearn.")
+    return unchecked or isinstance(getattr(estimator, "categorical_features", None), list | tuple)

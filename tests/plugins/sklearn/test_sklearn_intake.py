@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import (
     AdaBoostRegressor,
     BaggingRegressor,
@@ -126,6 +127,16 @@ def test_categories_of_an_estimator_and_classes_from_elsewhere_may_take_text() -
     assert takes(named) == [Takes()]
     assert takes(make_pipeline(Fill(), Ridge()))[0].no_text == ""
     assert takes(make_pipeline(StandardScaler(), Fill(), Ridge()))[0].no_text == "StandardScaler"
+
+
+@pytest.mark.parametrize(("library", "name"), [("xgboost", "XGBRegressor"), ("lightgbm", "LGBMClassifier")])
+def test_a_booster_takes_missing_values_and_no_text(library: str, name: str) -> None:
+    kind = getattr(pytest.importorskip(library), name)
+    assert takes(kind()) == [Takes(no_text=name)]
+
+
+def test_an_estimator_that_does_not_look_at_its_input_takes_anything() -> None:
+    assert takes(DummyRegressor()) == [Takes()]
 
 
 def test_a_search_and_a_calibration_pass_text_on() -> None:
