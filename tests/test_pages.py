@@ -44,6 +44,7 @@ def follow(reader: Reader, page: str) -> None:
         "how-to/score-files.md",
         "how-to/scoring-script.md",
         "how-to/secrets.md",
+        "how-to/tables.md",
     ],
 )
 def test_a_page_works_on_this_machine(page: str, reader: Reader) -> None:

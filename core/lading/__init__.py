@@ -9,6 +9,7 @@ from .base.lazy import lazily
 
 if TYPE_CHECKING:
     from .base.headers import retry_after as retry_after
+    from .base.matching import matching_files as matching_files
     from .base.process import Command as Command
     from .base.process import Finished as Finished
     from .base.process import child_environment as child_environment
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from .model.listing import Listed as Listed
     from .model.listing import Listing as Listing
     from .model.listing import ListRequest as ListRequest
+    from .model.options import InputFiles as InputFiles
     from .model.options import InputPath as InputPath
     from .model.options import IsInput as IsInput
     from .model.options import IsPath as IsPath
@@ -197,7 +199,7 @@ __getattr__, __dir__ = lazily(
         "model.gating": "GateRequest PreviousRelease",
         "model.imaging": "Image ImageRequest",
         "model.listing": "Listed Listing ListRequest",
-        "model.options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
+        "model.options": "InputFiles InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
         "model.packaging": "Distribution ExpectedModel PackageProblem",
         "model.planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
         "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
@@ -209,6 +211,7 @@ __getattr__, __dir__ = lazily(
         "model.stages": "ConnectRequest FileContents Import InspectRequest PackageRequest "
         "PackedFiles RegisterRequest TrainRequest TrainedModel",
         "base.headers": "retry_after",
+        "base.matching": "matching_files",
         "base.process": "Command Finished child_environment run_command",
         "base.reading": "Reads file_stamp",
         "python.reporting": "report",

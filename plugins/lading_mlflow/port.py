@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 
 class Notes(NamedTuple):
-    """The facts of a run, in MLflow's three kinds."""
+    """The facts of a run, in MLflow's three kinds. `steps` has the history of a metric as pairs of step and value."""
 
     parameters: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    steps: Mapping[str, Sequence[tuple[int, float]]] = MappingProxyType({})
 
 
 class Server(Protocol):

@@ -82,6 +82,9 @@ class MlflowServer:
 
     def note(self, run: str, notes: Notes, at: datetime) -> None:
         metrics = [Metric(name, value, _milliseconds(at), 0) for name, value in notes.metrics.items()]
+        metrics += [
+            Metric(name, value, _milliseconds(at), step) for name, pairs in notes.steps.items() for step, value in pairs
+        ]
         params = [Param(name, value) for name, value in notes.parameters.items()]
         tags = [RunTag(name, value) for name, value in notes.tags.items()]
         with self._calling("a run"):

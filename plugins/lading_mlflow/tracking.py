@@ -18,6 +18,7 @@ Value = TypeVar("Value")
 
 RUN_TAG = "lading.run"
 _PLOTS = "plots"
+_STEPS = ".steps"
 _STATUS = {"finished": "FINISHED", "failed": "FAILED"}
 # Limits of servers since 2.10 (mlflow/utils/validation.py). Longer values are cut instead of lost.
 _MOST_NAME, _MOST_PARAMETER, _MOST_TAG = 250, 6000, 5000
@@ -51,7 +52,9 @@ def _notes(run: Run) -> Notes:
     tags |= {f"lading.input.{path.replace('../', '')}": sha256 for path, sha256 in run.inputs.items()}
     tags |= {f"lading.library.{name}": version for name, version in run.libraries.items()}
     tags |= {"lading.error": run.error}
-    measured = dict(_leaves(run.metrics))
+    steps = {name.removesuffix(_STEPS): value for name, value in run.metrics.items() if _is_history(name, value)}
+    others = {name: value for name, value in run.metrics.items() if name.removesuffix(_STEPS) not in steps}
+    measured = dict(_leaves(others))
     numbers = {name: float(value) for name, value in measured.items() if _is_number(value)}
     tags |= {f"lading.metric.{name}": _text(measured[name]) for name in measured.keys() - numbers.keys()}
     # MLflow parameters can never change, and the parameters of an unfinished run are not final.
@@ -60,7 +63,19 @@ def _notes(run: Run) -> Notes:
         parameters=_named(parameters) if run.state in _STATUS else {},
         metrics=_named(numbers),
         tags=_named({name: value[:_MOST_TAG] for name, value in tags.items() if value}),
+        steps=_named({name: _history(pairs) for name, pairs in steps.items()}),
     )
+
+
+def _is_history(name: str, value: Json) -> bool:
+    """Whether a metric of a run has all steps of another one, as pairs of step and number."""
+    return name.endswith(_STEPS) and all(
+        type(step) is int and (number is None or _is_number(number)) for step, number in value
+    )
+
+
+def _history(pairs: Json) -> list[tuple[int, float]]:
+    return [(step, float(number)) for step, number in pairs if number is not None]
 
 
 def _leaves(value: Json, name: str = "") -> Iterator[tuple[str, Json]]:

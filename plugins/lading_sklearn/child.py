@@ -99,7 +99,17 @@ def _train(spec: Mapping[str, Json], folder: Path) -> dict[str, Json]:
     except Exception as error:  # pickling runs code of any class
         raise StageFailed(f"the model cannot be kept in a file: {error}") from error
     framework = ("", "") if saved else ("scikit-learn", sklearn.__version__)
-    return {**_answer(fitted, file.relative_to(folder), *framework), "reads": reads.stop()}
+    return {**_answer(fitted, file.relative_to(folder), *framework), "reads": _reads(spec, reads.stop())}
+
+
+def _reads(spec: Mapping[str, Json], found: dict[str, str] | None) -> dict[str, str] | None:
+    """What the training read; None if it is not known. A query is known if it read an SQLite file of the project."""
+    if not (isinstance(spec["data"], Mapping) and "sql" in spec["data"]) or spec["script"]:
+        return found
+    from .query import database_file
+
+    file = database_file(spec["data"], Path(spec["base"]))
+    return found if found and str(file) in found else None
 
 
 def _copy(saved: Path, place: Path) -> None:
@@ -112,15 +122,18 @@ def _copy(saved: Path, place: Path) -> None:
 
 
 def _answer(fitted: Fitted, file: Path, framework: str, version: str) -> dict[str, Json]:
+    metrics, unkept = kept_metrics(fitted.metrics)
     return {
         "file": str(file),
         "framework": framework,
         "framework_version": version,
         "parameters": {**fitted.parameters, **_parameters(fitted.model)},
-        "metrics": {name: as_json(value, name) for name, value in fitted.metrics.items()},
+        "metrics": metrics,
         "columns": [{"name": name, "dtype": dtype} for name, dtype in fitted.columns],
         "samples": fitted.samples,
         "schema": asdict(fitted.schema) if fitted.schema else None,
+        "modules": list(map(str, fitted.modules)),
+        "warnings": [*fitted.warnings, *unkept],
         "label": dict(zip(("name", "dtype"), fitted.label, strict=True)) if fitted.label else None,
     }
 
@@ -134,19 +147,32 @@ def _parameters(model: Any) -> dict[str, Json]:
     return found
 
 
-def as_json(value: Any, name: str) -> Json:
-    """A metric as JSON: NumPy's numbers and arrays become Python's, and values that are not finite become null."""
-    import numpy as np
+def kept_metrics(metrics: Mapping[str, Any]) -> tuple[dict[str, Json], list[str]]:
+    """The metrics as JSON, and a warning for each one that cannot be stored. A finished training keeps its model."""
+    kept, warnings = {}, []
+    for name, value in metrics.items():
+        try:
+            kept[name] = as_json(value, name)
+        except StageFailed as error:
+            warnings.append(f"{error.message}, which cannot be stored: {error.hint}")
+        except Exception as error:  # an object of any library
+            warnings.append(f"the metric {name} cannot be stored: {type(error).__name__}: {error}")
+    return kept, warnings
 
-    if isinstance(value, (np.generic, np.ndarray)):
+
+def as_json(value: Any, name: str) -> Json:
+    """A metric as JSON: numbers and arrays of NumPy become Python's, and values that are not finite become null."""
+    if hasattr(value, "tolist"):  # NumPy, and libraries that follow it
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return [as_json(item, name) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item, name) for key, item in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise StageFailed(f"the metric {name} is a {type(value).__name__}", hint="log numbers, strings or lists of them")
+    raise StageFailed(f"the metric {name} is a {type(value).__name__}", hint="log numbers, text, lists or mappings")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ def _spec(request: EvaluateRequest, options: SklearnEvaluation, training: Sklear
         "data": request.data or (training.data if training else None),
         "split": None if request.data else split,
         "features": options.features,
+        "flat": isinstance(options.features or (training.features if training else ()), str),
+        "reading": {**(training.reading() if training else {}), **options.reading()},
         "columns": [column.name for column in request.columns],
         "label": label,
         "metrics": request.metrics,

@@ -37,6 +37,9 @@ class Prediction:
 
 def figures(model: Any, rows: Rows) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """The names of a model's plots, each with its drawing function. The slowest one comes last."""
+    if rows.answers.ndim > 1:  # the other plots show one output
+        yield "importance", lambda: importance(model, rows)
+        return
     prediction = Prediction(model, rows, np.asarray(model.predict(rows.inputs)).reshape(len(rows.answers)))
     if is_classification(model, rows.answers):
         yield "confusion", lambda: confusion(prediction)

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lading import BadInput, Json, PluginError, Schema
+from lading import BadInput, Json, Schema
 
+from .cells import Reading
+from .columns import Intake, matrix, read_answers
+from .dates import MODULE, with_dates
 from .estimators import make_model
 from .recording import record
 from .schema import schema_of
-from .table import read_columns
+from .table import Table, read_table
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+Rows = tuple[Any, Any]
+"""Rows as (inputs, answers)."""
 
 _MOST_COEFFICIENTS = 1000  # a text model has a hundred thousand, too many for a list of metrics
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model and its facts. `metrics` and `parameters` are not JSON yet."""
+    """A fitted model and its facts. `metrics` and `parameters` are not JSON yet.
+
+    `modules` are source files that scoring needs. `warnings` are for the user.
+    """
 
     model: Any
     parameters: dict[str, Any]
@@ -31,48 +42,74 @@ class Fitted:
     label: tuple[str, str] | None = None
     samples: list[dict[str, Json]] = field(default_factory=list)
     schema: Schema | None = None
+    modules: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def fit_declared(spec: Mapping[str, Json]) -> Fitted:
     """Fit the model that the options name. Raises BadInput for invalid data or options."""
+    import numpy as np
+
     model = make_model(spec["estimator"], spec["steps"], spec["params"])
-    features, label = spec["features"], spec["label"]
-    data = read_columns(Path(spec["data"]), [*features, label])
-    columns = {name: data[name] for name in features}
-    inputs, answers = matrix(columns), data[label]
-    fit_part, held_out = split(inputs, answers, spec["test_size"], spec["random_state"])
-    model.fit(*fit_part)
-    metrics = {f"train_{name}": value for name, value in scores(model, *fit_part).items()}
-    if held_out:
-        metrics |= scores(model, *held_out)
+    reading, flat = Reading.of(spec), isinstance(spec["features"], str)
+    features, labels = as_list(spec["features"]), as_list(spec["label"])
+    taken = Intake(model, features, reading, flat=flat)
+    table = read_table(spec["data"], [*features, *labels], reading, Path(spec["base"]))
+    columns, answers = taken.read(table), read_answers(table, labels, reading, regressor(model))
+    inputs = matrix(columns, flat=flat)
+    fit_part, held_out = parts(table, inputs, answers, spec)
+    model = with_dates(model, reading.dates)
+    try:
+        model.fit(*fit_part)
+    except ValueError as error:
+        raise (taken.explained(error, table) or error) from error
+    metrics, warnings = measured(model, fit_part, held_out)
     return Fitted(
         model,
         parameters={name: spec[name] for name in ("estimator", "test_size", "random_state") if spec[name] is not None}
         | {f"step.{step['name']}": step["estimator"] for step in spec["steps"]},
         metrics=metrics | coefficients(model, features),
-        columns=tuple((name, data[name].dtype.name) for name in features),
-        label=(label, answers.dtype.name),
+        columns=tuple((name, _dtype(column)) for name, column in columns.items()),
+        label=(labels[0], _dtype(answers)) if len(labels) == 1 else None,
         samples=record(model, inputs, spec["samples"]) if spec["samples"] else [],
-        schema=schema_of(model, columns, inputs, {label: answers}),
+        schema=schema_of(model, columns, inputs, dict(zip(labels, np.atleast_2d(answers.T), strict=True))),
+        modules=(MODULE,) if reading.dates else (),
+        warnings=warnings,
     )
 
 
-def matrix(columns: Mapping[str, np.ndarray[Any, Any]], *, framed: bool = False) -> Any:
-    """The features as one numeric array, shape (rows, features). A data frame if some are text or if `framed`."""
-    import numpy as np
-
-    if not framed and all(column.dtype != object for column in columns.values()):
-        return np.column_stack(list(columns.values()))
-    try:
-        import pandas as pd
-    except ImportError:
-        text = next((name for name, column in columns.items() if column.dtype == object), None)
-        why = f"the column {text} is text" if text else "the model takes a data frame"
-        raise PluginError(f"{why}, which needs pandas", hint="pip install 'lading[pandas]'") from None
-    return pd.DataFrame(columns)
+def as_list(names: str | Sequence[str]) -> list[str]:
+    """The names of columns as a list."""
+    return [names] if isinstance(names, str) else list(names)
 
 
-def split(inputs: Any, answers: Any, test_size: float | None, random_state: int | None) -> tuple[Any, Any]:
+def _dtype(column: Array) -> str:
+    """NumPy's name of a type. A request has a date as text."""
+    return "object" if column.dtype.kind == "M" else column.dtype.name
+
+
+def parts(table: Table, inputs: Any, answers: Any, spec: Mapping[str, Json]) -> tuple[Rows, Rows | None]:
+    """The rows to fit and the held-out rows: the test rows that the data names, or those of the split."""
+    if table.fitted is None:
+        return split(inputs, answers, spec["test_size"], spec["random_state"])
+    first = inputs.iloc if hasattr(inputs, "iloc") else inputs
+    return (first[: table.fitted], answers[: table.fitted]), (first[table.fitted :], answers[table.fitted :])
+
+
+def measured(model: Any, fit_part: Rows, held_out: Rows | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The metrics of a model that was just fitted, and warnings. A model that cannot be measured is kept."""
+    metrics: dict[str, Any] = {}
+    warnings = []
+    for prefix, rows in (("train_", fit_part), ("", held_out)):
+        try:
+            metrics |= {f"{prefix}{name}": value for name, value in scores(model, *rows).items()} if rows else {}
+        except Exception as error:  # a model can raise any exception
+            which = "the rows that it was fitted to" if prefix else "the held-out rows"
+            warnings.append(f"the model has no metrics, because it cannot predict {which}: {error}")
+    return metrics, tuple(warnings)
+
+
+def split(inputs: Any, answers: Any, test_size: float | None, random_state: int | None) -> tuple[Rows, Rows | None]:
     """The rows to fit and the held-out rows, each as (inputs, answers). Without a test size, no rows are held out."""
     if test_size is None:
         return (inputs, answers), None
@@ -88,13 +125,23 @@ def split(inputs: Any, answers: Any, test_size: float | None, random_state: int 
 
 def scores(model: Any, inputs: Any, answers: np.ndarray[Any, Any]) -> dict[str, float]:
     """R2, MSE and MAE of a regression; accuracy and F1 of a classification. F1 is macro-averaged with over
-    two classes.
+    two classes. Several outputs give the mean of each metric.
     """
+    import numpy as np
+
+    found = np.asarray(model.predict(inputs))
+    if answers.ndim == 1:
+        return _scores_of_one(model, answers, found, getattr(model, "classes_", None))
+    each = [_scores_of_one(model, true, guess, None) for true, guess in zip(answers.T, found.T, strict=True)]
+    return {name: float(np.mean([one[name] for one in each])) for name in each[0]}
+
+
+def _scores_of_one(model: Any, answers: Array, found: Array, classes: Any) -> dict[str, float]:
     from sklearn import metrics
 
-    found = model.predict(inputs)
     if is_classification(model, answers):
-        labels = list(getattr(model, "classes_", sorted(set(answers.tolist()))))
+        answers, found = answers.tolist(), found.tolist()
+        labels = sorted(set(answers)) if classes is None else list(classes)
         average = {"average": "macro"} if len(labels) > 2 else {"average": "binary", "pos_label": labels[-1]}
         return {
             "accuracy": metrics.accuracy_score(answers, found),
@@ -110,10 +157,25 @@ def is_classification(model: Any, answers: np.ndarray[Any, Any]) -> bool:
 
 
 def _classifies(model: Any) -> bool:
-    from sklearn.base import BaseEstimator, is_classifier
+    from sklearn.base import is_classifier
+
+    return _can_say(model) and bool(is_classifier(model))
+
+
+def regressor(model: Any) -> str:
+    """The name of the class of a regressor; empty for another model, or one that does not say it."""
+    from sklearn.base import is_regressor
+
+    last = model[-1] if hasattr(model, "steps") else model
+    return type(last).__name__ if _can_say(model) and is_regressor(model) else ""
+
+
+def _can_say(model: Any) -> bool:
+    """Whether scikit-learn can ask a model for its kind."""
+    from sklearn.base import BaseEstimator
 
     tags = "__sklearn_tags__"  # since scikit-learn 1.6; older versions have another test
-    return (hasattr(model, tags) or not hasattr(BaseEstimator, tags)) and bool(is_classifier(model))
+    return hasattr(model, tags) or not hasattr(BaseEstimator, tags)
 
 
 def coefficients(model: Any, features: list[str]) -> dict[str, Any]:

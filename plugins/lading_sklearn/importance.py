@@ -24,6 +24,8 @@ _SHUFFLES = 5
 
 def importance(model: Any, rows: Rows) -> Figure:
     """Plot the most important columns. The title names the source of the numbers."""
+    if rows.inputs.ndim == 1:
+        raise NothingToDraw("a model of one text has no columns to compare")
     own = _own(model, rows)
     if own is not None:
         return _bars(own[0], rows, "Feature importance: the model's own", own[1])

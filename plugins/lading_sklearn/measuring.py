@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lading import BadInput, Json, PluginError, StageFailed
 
 from . import skops_file
+from .cells import Reading
 from .child import as_json, main
 from .metrics import greater_is_better, scorer_names
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows with their answers. `inputs` has a column for each of `features`; `label` is the column of the answers."""
+    """Rows with their answers. `inputs` has a column for each of `features`, or is a series of the only one.
+
+    `answers` has the shape (rows,), or (rows, outputs). `label` names the columns of the answers.
+    """
 
     inputs: Any
     answers: np.ndarray[Any, Any]
@@ -69,27 +73,36 @@ def load(spec: Mapping[str, Json]) -> Any:
 
 def read_rows(spec: Mapping[str, Json], model: Any) -> Rows:
     """The rows to measure on: all rows of a file, or those that the training held out."""
-    from .fitting import matrix, split
-    from .table import read_columns, read_header
+    from .columns import Intake, matrix, read_answers
+    from .dates import without_dates
+    from .fitting import as_list, parts, regressor
+    from .intake import takes_documents
+    from .table import read_table
 
-    file = Path(spec["data"])
+    plain, dates = without_dates(model)
+    reading = replace(Reading.of(spec["reading"]), dates=dates)
     named = getattr(model, "feature_names_in_", None)
-    features = list(spec["features"] or (spec["columns"] if named is None else map(str, named)))
+    features = as_list(spec["features"] or (spec["columns"] if named is None else list(map(str, named))))
     if not features:
         raise BadInput("the model does not say which columns it takes: name them under features", option="features")
-    label = spec["label"] or _only_other(read_header(file), features)
-    data = read_columns(file, [*features, label])
-    inputs, answers = matrix({name: data[name] for name in features}, framed=named is not None), data[label]
+    labels = as_list(spec["label"] or _only_other(spec["data"], features, reading))
+    flat = spec["flat"] or takes_documents(plain)
+    taken = Intake(plain, features, reading, flat=flat)
+    table = read_table(spec["data"], [*features, *labels], reading)
+    inputs = matrix(taken.read(table), framed=named is not None, flat=flat)
+    answers = read_answers(table, labels, reading, regressor(plain))
     if spec["split"] is None:
-        return Rows(inputs, answers, features, label)
-    _fit_part, held_out = split(inputs, answers, **spec["split"])
+        return Rows(inputs, answers, features, ", ".join(labels))
+    _fit_part, held_out = parts(table, inputs, answers, spec["split"])
     if held_out is None:
         raise BadInput("the training held no rows out: name a file under data", option="data")
-    return Rows(held_out[0], held_out[1], features, label)
+    return Rows(*held_out, features, ", ".join(labels))
 
 
-def _only_other(header: list[str], features: list[str]) -> str:
-    others = [name for name in header if name not in features]
+def _only_other(data: str, features: list[str], reading: Reading) -> str:
+    from .table import read_header
+
+    others = [name for name in read_header(Path(data), reading) if name not in features]
     if len(others) != 1:
         raise BadInput(f"which column has the answers: {', '.join(others) or 'none is left'}?", option="label")
     return others[0]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 from lading import InputPath, Json, Options, Range, Text
 
+from .table_options import CellOptions, Name, Query, TableOptions, check_cells, check_table, repeats
+
 DottedName = Annotated[str, Text(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Name = Annotated[str, Text(min_length=1, max_length=200)]
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,8 @@ class Step(Options):
 
 
 @dataclass(frozen=True)
-class SklearnOptions(Options):
+class SklearnOptions(TableOptions):
     """One of `estimator`, `steps` and `script` says what is trained."""
-
-    data: InputPath | Mapping[str, InputPath]
-    """The CSV file with a header that an estimator is trained on; for a script any path, or a mapping of paths."""
-
-    features: tuple[Name, ...] = ()
-    """The columns that the model predicts from."""
-
-    label: Name | None = None
-    """The column that it predicts."""
 
     estimator: DottedName | None = None
     """Dotted name of the estimator's class, such as `sklearn.linear_model.LinearRegression`."""
@@ -53,7 +46,8 @@ class SklearnOptions(Options):
 
     script: InputPath | None = None
     """A Python file with `def train(data, log, **params)`. It returns a fitted model, or the `Path` of a file or folder
-    with a saved model; `log(name, value)` records a metric. The script runs in an empty folder. The file goes into
+    with a saved model; `log(name, value)` records a metric, and `log(name, value, step=i)` each of
+    its steps too. The script runs in an empty folder. The file goes into
     every package of the model; modules that it imports are named in `package: include`."""
 
     params: Mapping[str, Json] = field(default_factory=dict)
@@ -75,13 +69,7 @@ class SklearnOptions(Options):
     """Names of the environment variables that the training may see beyond the usual ones (PATH, HOME, ...)."""
 
     def __post_init__(self) -> None:
-        chosen = [name for name in ("estimator", "steps", "script") if getattr(self, name)]
-        if len(chosen) != 1:
-            raise ValueError(_choose(chosen))
-        rules = _SCRIPT_RULES if self.script else _DECLARED_RULES
-        for broken, message in rules:
-            if broken(self):
-                raise ValueError(message)
+        _check_training(self)
 
     @property
     def cannot_record(self) -> str:
@@ -98,6 +86,10 @@ class SklearnOptions(Options):
     def nothing_held_out(self) -> str:
         if self.script:
             return "a training script holds out its own rows"
+        if isinstance(self.data, Query):
+            return "the rows of a query can change"
+        if isinstance(self.data, Mapping):
+            return ""
         if self.test_size is None:
             return "the training holds no rows out, because it has no test_size"
         return (
@@ -106,17 +98,21 @@ class SklearnOptions(Options):
 
 
 @dataclass(frozen=True)
-class SklearnEvaluation(Options):
-    """How the metrics of a model are measured."""
+class SklearnEvaluation(CellOptions):
+    """How the metrics of a model are measured. By default the cells are read as the training reads them."""
 
-    features: tuple[Name, ...] = ()
+    features: tuple[Name, ...] | Name = ()
     """The columns of `data` that the model predicts from; by default those that it was trained on."""
 
-    label: Name | None = None
-    """The column of `data` with the right answers; by default the label of the training, or the one column left."""
+    label: tuple[Name, ...] | Name | None = None
+    """The column of `data` with the right answers, or a list of them; by default the label of the training, or the one
+    column left."""
 
     time_limit: Annotated[float, Range(gt=0)] | None = None
     """Seconds after which the evaluation is stopped."""
+
+    def __post_init__(self) -> None:
+        check_cells(self)
 
     def unknown_metric(self, name: str, training: Options | None) -> str:
         from .metrics import unknown_metric  # it imports scikit-learn for a name that it does not know itself
@@ -135,30 +131,68 @@ def _modules(value: Json, *, is_name: bool = True) -> set[str]:
     return set()
 
 
+def _check_training(options: SklearnOptions) -> None:
+    """Raise ValueError for options that exclude each other or say too little."""
+    chosen = [name for name in ("estimator", "steps", "script") if getattr(options, name)]
+    if len(chosen) != 1:
+        raise ValueError(_choose(chosen))
+    rules = _SCRIPT_RULES if options.script else _DECLARED_RULES
+    for broken, message in rules:
+        if broken(options):
+            raise ValueError(message)
+    if options.script:
+        for name in options.reading():
+            raise ValueError(f"{name}: a script reads its own data; pass it under params")
+    else:
+        check_table(options)
+
+
 def _choose(chosen: list[str]) -> str:
     if not chosen:
         return "name an estimator, steps or a script"
     return f"{chosen[-1]}: {' and '.join(chosen)} exclude each other; keep one"
 
 
-def _repeats(names: tuple[str, ...]) -> bool:
-    return len(set(names)) < len(names)
+def _is_incomplete(options: SklearnOptions) -> bool:
+    return isinstance(options.data, Mapping) and options.data.keys() != {"train", "test"}
 
 
-_SCRIPT_RULES = (
+def _is_several(options: SklearnOptions) -> bool:
+    """Whether the data of a script is a query or a pattern for files."""
+    several = [options.data] if not isinstance(options.data, Mapping) else options.data.values()
+    return any(not isinstance(file, Path) or (_has_mark(file) and not file.exists()) for file in several)
+
+
+def _has_mark(file: Path) -> bool:
+    return any(mark in str(file) for mark in "*?[")
+
+
+_Rules = tuple[tuple[Callable[["SklearnOptions"], object], str], ...]
+
+_SCRIPT_RULES: _Rules = (
+    (_is_several, "data: a script gets paths; name files or their folder, and pass a query under params"),
     (lambda options: options.features, "features: a script chooses its own columns; pass them under params"),
+    (lambda options: options.dates, "dates: a script reads its own data; pass them under params"),
     (lambda options: options.label, "label: a script chooses its own columns; pass it under params"),
     (lambda options: options.test_size, "test_size: a script splits its own data; pass it under params"),
     (lambda options: options.random_state is not None, "random_state: a script has its own; pass it under params"),
 )
-_DECLARED_RULES = (
-    (lambda options: isinstance(options.data, Mapping), "data: an estimator is trained on one file"),
+_DECLARED_RULES: _Rules = (
+    (
+        _is_incomplete,
+        "data: an estimator is trained on a file, on {train: FILE, test: FILE} or on {sql: QUERY, url: ADDRESS}",
+    ),
+    (
+        lambda options: isinstance(options.data, Mapping) and options.test_size is not None,
+        "test_size: data has its own test rows; keep one of the two",
+    ),
     (lambda options: not options.features, "features: name the columns that the model predicts from"),
-    (lambda options: _repeats(options.features), "features: a column is named twice"),
+    (lambda options: repeats(options.feature_names), "features: a column is named twice"),
     (lambda options: not options.label, "label: name the column that the model predicts"),
-    (lambda options: options.label in options.features, "label: the column is also a feature"),
+    (lambda options: repeats(options.label_names), "label: a column is named twice"),
+    (lambda options: set(options.label_names) & set(options.feature_names), "label: the column is also a feature"),
     (lambda options: options.steps and options.params, "params: each step has its own"),
-    (lambda options: _repeats(tuple(step.name for step in options.steps)), "steps: a name is used twice"),
+    (lambda options: repeats(tuple(step.name for step in options.steps)), "steps: a name is used twice"),
     (lambda options: any("__" in step.name for step in options.steps), "steps: a name holds two underscores in a row"),
     (
         lambda options: options.random_state is not None and options.test_size is None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,9 @@ from lading import BadInput, Json, StageFailed
 
 from .fitting import Fitted
 from .schema import schema_of_model
+
+STEPS = ".steps"
+"""The end of the name under which a run keeps all steps of a metric, each as [step, value]."""
 
 
 def fit_script(spec: Mapping[str, Json]) -> Fitted:
@@ -25,11 +28,7 @@ def fit_script(spec: Mapping[str, Json]) -> Fitted:
     train = getattr(_load(script), "train", None)
     if not callable(train):
         raise BadInput(f"{script} has no function train", hint="def train(data, log, **params): ...")
-    metrics: dict[str, Any] = {}
-
-    def log(name: str, value: Any) -> None:
-        metrics[str(name)] = value
-
+    log = _Log()
     model = train(_paths(spec["data"]), log, **spec["params"])
     if isinstance(model, Path):
         _check_saved(script, model)
@@ -38,10 +37,32 @@ def fit_script(spec: Mapping[str, Json]) -> Fitted:
     return Fitted(
         model,
         parameters={"script": script.name, **{f"params.{name}": value for name, value in spec["params"].items()}},
-        metrics=metrics,
+        metrics=log.metrics,
+        warnings=tuple(log.warnings()),
         columns=_columns(model),
         schema=None if isinstance(model, Path) else schema_of_model(model),
+        modules=(script,),
     )
+
+
+class _Log:
+    """The function `log` of a script. `metrics` has the last value of each name, and all steps under `NAME.steps`."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, Any] = {}
+
+    def __call__(self, name: str, value: Any, step: int | None = None) -> None:
+        self.metrics[str(name)] = value
+        if step is not None:
+            self.metrics.setdefault(f"{name}{STEPS}", []).append([step, value])
+
+    def warnings(self) -> Iterator[str]:
+        """A warning for each metric that is not one value. It cannot be compared or required."""
+        for name, value in self.metrics.items():
+            is_array = getattr(value, "ndim", 0) > 0
+            if not name.endswith(STEPS) and (is_array or isinstance(value, Mapping | list | tuple)):
+                kind = type(value).__name__
+                yield f"the metric {name} is a {kind}: it is kept as JSON, and evaluate cannot require it"
 
 
 def _load(script: Path) -> ModuleType:

@@ -1,135 +1,111 @@
-"""Read common CSV files into the columns that a training requests."""
+"""Read the columns that a training requests, from files or a query."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from lading import BadInput, Transient
+import lading
+from lading import BadInput, Json
+
+from . import csv_file, json_lines, parquet, query
+from .cells import Cells, Reading
+from .part import Part
 
 if TYPE_CHECKING:
-    import numpy as np
+    from .part import Values
 
-_INT64 = 2**63
-_MOST_DIGITS = 20  # digits of an int64, including its sign
-_MISSING = ("", "nan")
+_FORMATS = {
+    ".parquet": parquet,
+    ".pq": parquet,
+    ".jsonl": json_lines,
+    ".ndjson": json_lines,
+    ".json": json_lines,
+}
 
 
 @dataclass(frozen=True)
-class Text:
-    """The cells of a column as text, and the line of the file on which each row starts."""
+class Table:
+    """Rows of one or more parts, one after another.
 
-    file: Path
-    name: str
-    cells: Sequence[str]
-    lines: Sequence[int]
-
-    def wrong(self, row: int, what: str) -> BadInput:
-        message = f"{self.file}:{self.lines[row]}: column {self.name}: {what}"
-        return BadInput(message, hint="correct the cell, or prepare the data in a training script")
-
-
-def read_columns(file: Path, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
-    """Read the columns `names` of a CSV file: int64 or float64 arrays, and object arrays of str for text.
-
-    Raises BadInput, at `file:line`, for a file without one header and complete rows. Also for a column that is missing,
-    doubled, partly text or not finite.
+    If the data names test rows, the first `fitted` rows are those to fit. Otherwise it is None.
     """
-    return {text.name: _array(text) for text in _read_text(file, names)}
+
+    parts: Sequence[Part]
+    fitted: int | None = None
+
+    def cells(self, name: str) -> Cells:
+        """A column of all parts."""
+        return Cells(name, self._values(name), self._place, self.parts[0].is_text)
+
+    def _values(self, name: str) -> Values:
+        columns = [part.columns[name] for part in self.parts]
+        if len(columns) == 1:
+            return columns[0]
+        if not any(isinstance(column, list) for column in columns):
+            import numpy as np
+
+            return np.concatenate(columns)
+        return [value for column in columns for value in (column if isinstance(column, list) else column.tolist())]
+
+    def _place(self, row: int) -> str:
+        for part in self.parts:
+            if row < part.rows:
+                return part.place(row)
+            row -= part.rows
+        raise IndexError(row)
 
 
-def read_header(file: Path) -> list[str]:
-    """The names of the columns of a CSV file."""
-    _line, header = next(_rows(file), (1, []))
-    return [cell.strip() for cell in header]
+def read_table(data: Json, names: Sequence[str], reading: Reading, base: Path = Path()) -> Table:
+    """Read the columns `names` of the data of a manifest: a file, a pattern, train and test files, or a query.
+
+    Raises BadInput for data that is not a table with these columns. See `cells.typed` for the values of a column.
+    """
+    if isinstance(data, Mapping) and "sql" in data:
+        return Table(_enough("the query", [query.read(data, names, base)]))
+    if not isinstance(data, Mapping):
+        return Table(_read_files(data, names, reading))
+    fit = _read_files(data["train"], names, reading)
+    test = _read_files(data["test"], names, reading, least=1)
+    return Table(_alike([*fit, *test], data["test"]), fitted=sum(part.rows for part in fit))
 
 
-def _read_text(file: Path, names: Sequence[str]) -> list[Text]:
-    rows = _rows(file)
-    line, header = next(rows, (1, []))
-    if not header:
-        raise BadInput(f"{file}:1: the file is empty", hint="the first line names the columns")
-    places = [_place(f"{file}:{line}", header, name) for name in names]
-    lines: list[int] = []
-    cells: list[list[str]] = [[] for _name in names]
-    for line, row in rows:
-        if len(row) != len(header):
-            raise BadInput(f"{file}:{line}: {len(row)} cells, but the header has {len(header)}")
-        lines.append(line)
-        for column, place in zip(cells, places, strict=True):
-            column.append(row[place].strip())
-    if len(lines) < 2:
-        raise BadInput(f"{file}: too few rows: {len(lines)}", hint="a training needs at least 2")
-    return [Text(file, name, column, lines) for name, column in zip(names, cells, strict=True)]
+def read_header(file: Path, reading: Reading) -> list[str]:
+    """The names of the columns of a file, or of the first one that a pattern matches."""
+    first = _files(file)[0]
+    names: list[str] = _format(first).header(first, reading)
+    return names
 
 
-def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a file, each with the line on which it starts. Blank lines are skipped."""
-    reader = csv.reader(io.StringIO(_decoded(file), newline=""), strict=True)
-    end = 0
-    try:
-        for row in reader:
-            start, end = end + 1, reader.line_num
-            if row:
-                yield start, row
-    except csv.Error as error:
-        raise BadInput(f"{file}:{end + 1}: {error}") from None
+def _read_files(data: str, names: Sequence[str], reading: Reading, least: int = 2) -> list[Part]:
+    parts = [_format(file).read(file, names, reading) for file in _files(Path(data))]
+    return _enough(data, _alike(parts, data), least)
 
 
-def _decoded(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except IsADirectoryError:
-        raise BadInput(f"{file} is a folder", hint="name the CSV file in it") from None
-    except OSError as error:
-        raise Transient(f"cannot read {file}: {error.strerror}") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = len(content[: error.start + 1].splitlines())
-        raise BadInput(f"{file}:{line}: not UTF-8", hint="save the file as CSV UTF-8") from None
+def _files(path: Path) -> list[Path]:
+    files = lading.matching_files(path)
+    if not files:
+        raise BadInput(f"no file matches {path}", option="data")
+    return files
 
 
-def _place(where: str, header: Sequence[str], name: str) -> int:
-    found = [place for place, cell in enumerate(header) if cell.strip() == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise BadInput(f"{where}: the column {name} exists {len(found)} times", hint="rename all but one")
-    known = [cell.strip() for cell in header]
-    close = get_close_matches(name, known, n=1)
-    guess = f"did you mean {close[0]}?" if close else f"the file has {', '.join(known)}"
-    raise BadInput(f"{where}: no column {name}", hint=guess)
+def _format(file: Path) -> ModuleType:
+    """The module that reads a file with this name."""
+    name = file.with_suffix("") if file.suffix == ".gz" else file
+    return _FORMATS.get(name.suffix.lower(), csv_file)
 
 
-def _array(text: Text) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    for row, cell in enumerate(text.cells):
-        if cell.lower() in _MISSING:
-            raise text.wrong(row, "a missing value")
-    numbers = [_number(cell) for cell in text.cells]
-    if not any(number is not None and math.isfinite(number) for number in numbers):
-        return np.array(text.cells, dtype=object)
-    for row, number in enumerate(numbers):
-        if number is None or not math.isfinite(number):
-            shown = f"{text.cells[row][:40]!r}"
-            raise text.wrong(row, f"{shown} is not a number" if number is None else f"{shown} is not finite")
-    whole = all(isinstance(number, int) and -_INT64 <= number < _INT64 for number in numbers)
-    return np.array(numbers, dtype="int64" if whole else "float64")
+def _alike(parts: list[Part], data: str) -> list[Part]:
+    if len({part.is_text for part in parts}) > 1:
+        raise BadInput(f"{data}: CSV files and others cannot be one table", hint="use one format for all files")
+    return parts
 
 
-def _number(cell: str) -> int | float | None:
-    if "_" in cell:  # only Python reads 1_000 as a number
-        return None
-    whole = len(cell) <= _MOST_DIGITS and cell.lstrip("+-").isdecimal()
-    try:
-        return int(cell) if whole else float(cell)
-    except ValueError:
-        return None
+def _enough(what: str, parts: list[Part], least: int = 2) -> list[Part]:
+    rows = sum(part.rows for part in parts)
+    if rows < least:
+        raise BadInput(f"{what}: too few rows: {rows}", hint=f"at least {least} are needed")
+    return parts

@@ -8,11 +8,17 @@ from pathlib import Path
 from lading import Column, Context, GoldenRequest, Json, Schema, TrainedModel, TrainRequest
 
 from .options import SklearnOptions
+from .table_options import Query
 from .working import Work, in_a_child
 
 _UNKNOWN = (
     "the next command trains again: the training read more files than can be compared; name their folders under "
     "train: inputs"
+)
+
+_UNKNOWN_ROWS = (
+    "the next command trains again: the rows of a database can change; query an SQLite file of the project, or export "
+    "the rows to a file"
 )
 
 
@@ -23,11 +29,13 @@ def train(request: TrainRequest[SklearnOptions], context: Context) -> TrainedMod
     training fails, exceeds its time limit or is killed. Raises Interrupted once `context.cancelled`.
     """
     options = request.options
-    asked = {"samples": request.samples, "project": request.project, "named": request.named}
+    asked = {"samples": request.samples, "project": request.project, "named": request.named, "base": request.base}
     answer = in_a_child(_work(options), {**asdict(options), **asked}, request.folder, context)
     if answer["reads"] is None:
-        context.warn(_UNKNOWN)
-    return _trained(request.folder, options, answer)
+        context.warn(_UNKNOWN_ROWS if isinstance(options.data, Query) else _UNKNOWN)
+    for warning in answer["warnings"]:
+        context.warn(warning)
+    return _trained(request.folder, answer)
 
 
 def _work(options: SklearnOptions) -> Work:
@@ -42,7 +50,7 @@ def _work(options: SklearnOptions) -> Work:
     )
 
 
-def _trained(folder: Path, options: SklearnOptions, answer: dict[str, Json]) -> TrainedModel:
+def _trained(folder: Path, answer: dict[str, Json]) -> TrainedModel:
     return TrainedModel(
         file=folder / answer["file"],
         framework=answer["framework"],
@@ -51,7 +59,7 @@ def _trained(folder: Path, options: SklearnOptions, answer: dict[str, Json]) -> 
         metrics=answer["metrics"],
         columns=tuple(Column(**column) for column in answer["columns"]),
         label=Column(**answer["label"]) if answer["label"] else None,
-        modules=(options.script,) if options.script else (),
+        modules=tuple(map(Path, answer["modules"])),
         samples=tuple(GoldenRequest(**sample) for sample in answer["samples"]),
         schema=Schema.of(answer["schema"]) if answer["schema"] else None,
         reads=None if answer["reads"] is None else {Path(path): stamp for path, stamp in answer["reads"].items()},

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from ..base.matching import file_pattern, is_pattern, matching_files
 from ..errors import PluginError
 from ..model import IsInput, IsPath, Json
 from .records import Path_
@@ -74,9 +75,21 @@ class Builder:
         if mark is None:
             return self.build(hint.__origin__, value, path)
         file = self._absolute(_expect(str, value))
-        if isinstance(mark, IsInput):
-            self.inputs[path] = file
+        if not isinstance(mark, IsInput):
+            return file
+        if mark.pattern and is_pattern(value) and not file.exists():
+            return self._matching(value, path)
+        self.inputs[path] = file
         return file
+
+    def _matching(self, value: str, path: Path_) -> Path:
+        """A pattern for files. Each file that it matches is an input."""
+        pattern = file_pattern(self._folder, value)
+        files = matching_files(pattern)
+        if not files:
+            raise BrokenRule(path, f"no file matches {value}")
+        self.inputs |= {(*path, os.path.relpath(file, self._folder)): file for file in files}
+        return pattern
 
     def _absolute(self, value: str) -> Path:
         # Links in the folder are resolved, so that `..` has its usual meaning. A link at the last part is kept.

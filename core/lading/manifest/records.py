@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from ..model import GoldenRequest, InputPath, Json, Options, Range, Requirements, Text
+from ..model import GoldenRequest, InputFiles, InputPath, Json, Options, Range, Requirements, Text
 from .words import BLOCK_NAME, COMPARED_MODEL, IMPORT_NAME, MODEL_NAME
 
 Path_ = tuple[str | int, ...]
@@ -114,8 +114,8 @@ class NoWorseThan(Options):
 class EvaluateKeys(Options):
     """The keys of the block `evaluate` that the core reads. The evaluator reads the others."""
 
-    data: InputPath | None = None
-    """A CSV file with a header to evaluate on. By default the rows that the training held out."""
+    data: InputFiles | None = None
+    """A file to evaluate on, or a pattern such as `parts/*.csv`. By default the rows that the training held out."""
     require: Requirements = field(default_factory=dict)
     """The requirement on each metric, such as `r2: ">= 0.9"`. The operators are `>=`, `>`, `<=`, `<` and `==`. The
     names are those that a run records and those of scikit-learn's scorers."""

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .listing import Listed as Listed
     from .listing import Listing as Listing
     from .listing import ListRequest as ListRequest
+    from .options import InputFiles as InputFiles
     from .options import InputPath as InputPath
     from .options import IsInput as IsInput
     from .options import IsPath as IsPath
@@ -116,7 +117,7 @@ __getattr__, __dir__ = lazily(
         "gating": "GateRequest PreviousRelease",
         "imaging": "Image ImageRequest",
         "listing": "Listed Listing ListRequest",
-        "options": "InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
+        "options": "InputFiles InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
         "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Run Shown State Status TrackedRun",
         "packaging": "Distribution ExpectedModel PackageProblem",

@@ -18,9 +18,10 @@ class EvaluateRequest(Generic[OptionsT_co]):
     `file`, which may be a folder, has the sha256 `sha256`. Load it in a child process only, because a finished model is
     not trustworthy. `modules` are the source files that it needs. `columns` and `label` are what its training recorded.
 
-    `data` is the file to measure on. Without it, measure on the rows that the training held out. `training` has the
-    options of the manifest's trainer; it is None if the manifest has no training. `metrics` are the names that the
-    manifest requires; the evaluator may also measure others. `plots` says whether plots of the model are wanted too.
+    `data` is the file to measure on, or a pattern that `lading.matching_files` reads. Without it, measure on the rows
+    that the training held out. `training` has the options of the manifest's trainer; it is None if the manifest has no
+    training. `metrics` are the names that the manifest requires; the evaluator may also measure others. `plots` says
+    whether plots of the model are wanted too.
     """
 
     name: str

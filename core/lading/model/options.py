@@ -188,7 +188,13 @@ class IsPath:
 
 
 class IsInput(IsPath):
-    """Marks a path that a stage reads. It must exist, and its digest is part of the cache key."""
+    """Marks a path that a stage reads. It must exist, and its digest is part of the cache key.
+
+    With `pattern` it may also be a pattern for several files.
+    """
+
+    def __init__(self, *, pattern: bool = False) -> None:
+        self.pattern = pattern
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {**super().__get_pydantic_json_schema__(schema, handler), "exists": True}
@@ -199,6 +205,9 @@ ManifestPath = Annotated[Path, IsPath()]
 
 InputPath = Annotated[Path, IsInput()]
 """A file or folder like a `ManifestPath`, which must exist because a stage reads it."""
+
+InputFiles = Annotated[Path, IsInput(pattern=True)]
+"""An `InputPath`, or a pattern for files such as `parts/*.csv`. `lading.matching_files` gives the files."""
 
 REQUIREMENT = r"^(>=|<=|==|>|<) *[-+]?([0-9]{1,99}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$"
 """An operator and a number with so few digits that it is finite."""

@@ -29,6 +29,8 @@ class TrainRequest(Generic[OptionsT_co]):
 
     `project` is the folder whose files count as inputs if the training reads them; `named` are the files and folders
     that the options name, which count anyway.
+
+    `base` is the folder of the manifest. A relative path in a text of the options starts there.
     """
 
     name: str
@@ -37,6 +39,7 @@ class TrainRequest(Generic[OptionsT_co]):
     samples: int = 0
     project: Path = Path()
     named: tuple[Path, ...] = ()
+    base: Path = Path()
 
 
 @dataclass(frozen=True, kw_only=True)

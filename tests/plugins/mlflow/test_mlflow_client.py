@@ -148,6 +148,15 @@ def test_a_metric_has_its_time_and_its_step(wire: Wire) -> None:
     assert int(metric.get("step", 0)) == 0
 
 
+def test_the_steps_of_a_metric_are_its_history(wire: Wire) -> None:
+    server = connected(wire)
+    wire.answer("POST", "/runs/log-batch", {})
+    server.note("r9", Notes({}, {}, {}, {"loss": [(0, 1.0), (7, 0.5)]}), NOW)
+    (body,) = bodies(wire, "POST", "/runs/log-batch")
+    found = [(metric["key"], metric["value"], int(metric.get("step", 0))) for metric in body["metrics"]]
+    assert found == [("loss", 1.0, 0), ("loss", 0.5, 7)]
+
+
 @pytest.mark.parametrize(
     ("versions", "expected"),
     [

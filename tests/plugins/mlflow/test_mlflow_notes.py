@@ -130,6 +130,13 @@ def test_an_existing_run_is_continued(state: str, ended: datetime | None, expect
     assert [asked[2] for asked in server.asked if asked[0] == "end_run"] == expected
 
 
+def test_each_step_of_a_metric_is_logged_as_its_history() -> None:
+    notes = notes_of(metrics={"loss": 0.5, "loss.steps": [[0, 1.0], [1, None], [2, 0.5]], "r2": 0.9})
+    assert notes.steps == {"loss": [(0, 1.0), (2, 0.5)]}
+    assert notes.metrics == {"r2": 0.9}
+    assert notes_of(metrics={"loss.steps": [["a", 1.0]]}).steps == {}
+
+
 @pytest.mark.parametrize("state", ["running", "finished", "failed"])
 def test_parameters_wait_until_they_are_final(state: str) -> None:
     found = notes_of(state=state, parameters={"alpha": 0.5})

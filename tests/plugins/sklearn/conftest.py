@@ -51,8 +51,9 @@ def folders(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def train(context: FakeContext, folders: Iterator[Path]) -> Callable[..., TrainedModel]:
-    def run(**options: Any) -> TrainedModel:
-        request = TrainRequest(name="a-service", options=SklearnOptions(**options), folder=next(folders))
+    def run(*, project: Path = Path(), **options: Any) -> TrainedModel:
+        folder = next(folders)
+        request = TrainRequest(name="a-service", options=SklearnOptions(**options), folder=folder, project=project)
         return lading_train(request=request, context=cast("Context", context))
 
     return run

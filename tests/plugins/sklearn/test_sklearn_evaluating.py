@@ -44,6 +44,8 @@ def spec(file: Path, data: Path, **more: Any) -> dict[str, Any]:
         "split": None,
         "features": [],
         "columns": [],
+        "reading": {},
+        "flat": False,
     }
     return {**found, "label": None, "metrics": [], **more}
 
@@ -84,7 +86,7 @@ def test_the_rows_that_the_training_held_out_give_the_metrics_of_the_run(
     training = SklearnOptions(
         data=data, features=("a", "b"), label="y", estimator=LINEAR, test_size=0.3, random_state=4
     )
-    fitted = fit_declared({**vars(training), "data": str(data), "samples": 0})
+    fitted = fit_declared({**vars(training), "data": str(data), "samples": 0, "base": ""})
     file = tmp_path / "model.joblib"
     joblib.dump(fitted.model, file)
     columns = tuple(Column(name=name, dtype=dtype) for name, dtype in fitted.columns)

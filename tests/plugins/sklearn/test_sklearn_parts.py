@@ -16,12 +16,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from lading import BadInput, Finished, StageFailed, Transient
-from lading_sklearn.child import _parameters, as_json
+from lading_sklearn.cells import Reading, typed
+from lading_sklearn.child import _parameters, as_json, kept_metrics
 from lading_sklearn.estimators import make_estimator, make_model
 from lading_sklearn.fitting import coefficients, fit_declared, scores
+from lading_sklearn.intake import Takes
 from lading_sklearn.options import SklearnOptions
 from lading_sklearn.recording import record
-from lading_sklearn.table import read_columns
+from lading_sklearn.table import read_table
 from lading_sklearn.training import _work
 from lading_sklearn.working import _failure, _raised
 
@@ -183,6 +185,7 @@ def test_an_answer_that_is_not_finite_is_not_recorded() -> None:
         ((1, "a", None, [True]), [1, "a", None, [True]]),
         (float("-inf"), None),
         (np.array("text"), "text"),
+        ({"a": np.float64(1), 2: [np.nan]}, {"a": 1.0, "2": [None]}),
     ],
 )
 def test_a_metric_is_kept_as_json(value: Any, expected: Any) -> None:
@@ -191,12 +194,19 @@ def test_a_metric_is_kept_as_json(value: Any, expected: Any) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == expected
 
 
-@pytest.mark.parametrize("value", [object(), {"a": 1}, {1}, b"x", 1j, [object()]])
-def test_a_metric_that_is_not_json_is_named(value: Any) -> None:
-    kind = type(value[0] if isinstance(value, list) else value).__name__
-    with pytest.raises(StageFailed, match=f"the metric m is a {kind}") as caught:
-        as_json(value, "m")
-    assert caught.value.hint == "log numbers, strings or lists of them"
+@pytest.mark.parametrize("value", [object(), {1}, b"x", 1j, [object()], {"a": {1}}])
+def test_a_metric_that_cannot_be_stored_is_a_warning(value: Any) -> None:
+    kept, (warning,) = kept_metrics({"m": value, "r2": 0.5})
+    assert kept == {"r2": 0.5}
+    assert warning.startswith("the metric m is a ")
+    assert warning.endswith(", which cannot be stored: log numbers, text, lists or mappings")
+
+
+def test_a_metric_without_an_end_is_a_warning() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    kept, (warning,) = kept_metrics({"m": endless})
+    assert (kept, warning.partition(":")[0]) == ({}, "the metric m cannot be stored")
 
 
 def test_parameters_of_a_model_are_kept_if_they_are_json() -> None:
@@ -249,13 +259,15 @@ def test_the_failure_of_a_child_is_raised_unchanged(kind: type[BadInput]) -> Non
         (("a", "b"), "object"),
         (("inf", "Infinity"), "object"),
         (("1_0", "2_0"), "object"),
-        (("true", "false"), "object"),
+        (("true", "False"), "bool"),
+        (("true", "yes"), "object"),
         (("0x1", "0x2"), "object"),
     ],
 )
 def test_a_column_has_the_type_of_its_cells(tmp_path: Path, cells: tuple[str, str], dtype: str) -> None:
     (tmp_path / "a.csv").write_text("x\n" + "\n".join(cells) + "\n")
-    assert read_columns(tmp_path / "a.csv", ["x"])["x"].dtype.name == dtype
+    column = read_table(str(tmp_path / "a.csv"), ["x"], Reading()).cells("x")
+    assert typed(column, Takes(), Reading()).dtype.name == dtype
 
 
 def test_a_whole_declared_training(tmp_path: Path) -> None:
@@ -270,6 +282,7 @@ def test_a_whole_declared_training(tmp_path: Path) -> None:
         "test_size": 0.25,
         "random_state": 0,
         "samples": 2,
+        "base": str(tmp_path),
     }
     fitted = fit_declared(spec)
     assert (fitted.columns, fitted.label) == ((("x", "int64"),), ("y", "int64"))

@@ -44,7 +44,7 @@ def spec(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         with data.open("w", newline="") as rows:
             csv.writer(rows).writerows([[*names, label], *([*row, y] for row, y in zip(inputs, answers, strict=True))])
         found: dict[str, Any] = {"file": str(file), "data": str(data), "modules": [], "split": None, "columns": []}
-        return {**found, "features": list(names), "label": label, "metrics": []}
+        return {**found, "reading": {}, "flat": False, "features": list(names), "label": label, "metrics": []}
 
     return made
 

@@ -81,15 +81,41 @@ def test_a_script_trains(train: Train, script: Callable[..., Path], context: Fak
             "from sklearn.dummy import DummyRegressor as D; m = D().fit([[0]], [0]); m.f = lambda: 0; return m",
             "cannot be kept in a file",
         ),
-        (
-            "from sklearn.dummy import DummyRegressor as D; log('m', object()); return D().fit([[0]], [0])",
-            "the metric m is a object",
-        ),
     ],
 )
 def test_a_failed_script_reports_how(train: Train, script: Callable[..., Path], body: str, message: str) -> None:
     with pytest.raises(lading.StageFailed, match=message):
         train(data=DATA, script=script(f"def train(data, log):\n    {body}\n"))
+
+
+def test_a_finished_training_keeps_its_model_whatever_it_logs(
+    train: Train, script: Callable[..., Path], context: FakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = script("""
+        import numpy
+        from sklearn.dummy import DummyRegressor
+        def train(data, log):
+            for step in range(3):
+                log("loss", 1 / (step + 1), step=step)
+            log("report", {"a": {"f1": numpy.float64(0.5)}, 1: float("inf")})
+            log("matrix", numpy.eye(2, dtype=int))
+            log("model", object())
+            return DummyRegressor().fit([[0]], [0])
+    """)
+    warnings: list[str] = []
+    monkeypatch.setattr(FakeContext, "warn", lambda _self, message: warnings.append(message), raising=False)
+    model = train(data=DATA, script=file)
+    assert model.metrics == {
+        "loss": pytest.approx(1 / 3),
+        "loss.steps": [[0, 1.0], [1, 0.5], [2, pytest.approx(1 / 3)]],
+        "report": {"a": {"f1": 0.5}, "1": None},
+        "matrix": [[1, 0], [0, 1]],
+    }
+    assert warnings == [
+        "the metric report is a dict: it is kept as JSON, and evaluate cannot require it",
+        "the metric matrix is a ndarray: it is kept as JSON, and evaluate cannot require it",
+        "the metric model is a object, which cannot be stored: log numbers, text, lists or mappings",
+    ]
 
 
 @pytest.fixture

@@ -6,20 +6,18 @@ import csv
 import io
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.plugins.sklearn.tables_kit import read, typed_columns
 
 import lading
-from lading_sklearn.table import read_columns
-
-
-def read(folder: Path, content: bytes, *names: str) -> dict[str, list[object]]:
-    file = folder / "data.csv"
-    file.write_bytes(content)
-    return {name: column.tolist() for name, column in read_columns(file, names or ("x", "y")).items()}
+from lading_sklearn.cells import Reading, number_of, typed
+from lading_sklearn.intake import Takes
+from lading_sklearn.table import read_table
 
 
 @pytest.mark.parametrize(
@@ -70,7 +68,7 @@ def test_files_that_are_not_a_table(tmp_path: Path, content: bytes, message: str
 
 def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
     with pytest.raises(lading.BadInput, match="is a folder"):
-        read_columns(tmp_path, ["x"])
+        read_table(str(tmp_path), ["x"], Reading())
 
 
 def test_a_near_name_is_suggested(tmp_path: Path) -> None:
@@ -110,3 +108,120 @@ def test_the_output_of_a_csv_writer_is_read_back(
     writer.writerows([("x", "any text", "y"), *rows])
     columns = read(tmp_path, stream.getvalue().encode())
     assert columns == {"x": [row[0] for row in rows], "y": [row[2] for row in rows]}
+
+
+@pytest.mark.parametrize(
+    ("content", "reading"),
+    [
+        ("x;y\n1;2,5\n3;4\n", {"delimiter": ";", "decimal": ","}),
+        ("x\ty\n1\t2.5\n3\t4\n", {"delimiter": "\t"}),
+        ('x,y\n1,"2,5"\n3,"4"\n', {"decimal": ","}),
+        ("x|y\n1|+2.5\n3|4.0\n", {"delimiter": "|", "thousands": ","}),
+    ],
+)
+def test_the_marks_of_a_file_are_options(tmp_path: Path, content: str, reading: dict[str, Any]) -> None:
+    assert read(tmp_path, content.encode(), **reading) == {"x": [1, 3], "y": [2.5, 4.0]}
+
+
+@pytest.mark.parametrize(
+    ("cell", "reading", "number"),
+    [
+        ("1,234", {"thousands": ","}, 1234),
+        ("-1,234,567.5", {"thousands": ","}, -1234567.5),
+        ("1,00,000", {"thousands": ","}, 100000),
+        ("1.234,5", {"thousands": ".", "decimal": ","}, 1234.5),
+        ("1\u202f234", {"thousands": " "}, 1234),
+        ("1'234", {"thousands": "'"}, 1234),
+        ("1_234", {"thousands": "_"}, 1234),
+        ("2,5e3", {"decimal": ","}, 2500.0),
+        ("12", {"thousands": ","}, 12),
+    ],
+)
+def test_a_number_with_other_marks(cell: str, reading: dict[str, Any], number: float) -> None:
+    found = number_of(cell, **reading)
+    assert (found, type(found)) == (number, type(number))
+
+
+@pytest.mark.parametrize(
+    ("cell", "reading"),
+    [
+        ("1,23", {"thousands": ","}),
+        ("1234,567", {"thousands": ","}),
+        ("1,234.5,6", {"thousands": ","}),
+        (",123", {"thousands": ","}),
+        ("1.5", {"decimal": ","}),
+        ("1_000", {}),
+    ],
+)
+def test_a_number_with_misplaced_marks_is_none(cell: str, reading: dict[str, Any]) -> None:
+    assert number_of(cell, **reading) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "message", "hint"),
+    [
+        ("1,000", "'1,000' is not a number: it has a thousands separator", '`thousands: ","`'),
+        ("1.000.000", "it has a thousands separator", '`thousands: "."` and `decimal: ","`'),
+        ("1 000", "it has a thousands separator", '`thousands: " "`'),
+        ("12,5", "it has a decimal comma", '`decimal: ","`'),
+        ("$12", "it is an amount of money", "keep only the number"),
+        ("€ 1.200,50", "it is an amount of money", "keep only the number"),
+        ("12 EUR", "it is an amount of money", "keep only the number"),
+        ("($1,200)", "it is an amount of money", "keep only the number"),
+        ("12 %", "it is a percentage", "keep only the number"),
+        ("2024-05-31", "it is a date", "`dates: {y: [year, month, weekday]}`"),
+        ("31.12.2024 10:30", "it is a date", "`dates: {y: [year, month, weekday]}`"),
+        ("red", "'red' is text, and Ridge takes numbers", "OneHotEncoder"),
+    ],
+)
+def test_a_column_of_numbers_in_another_form_is_named_at_its_first_cell(
+    tmp_path: Path, cell: str, message: str, hint: str
+) -> None:
+    (tmp_path / "a.csv").write_text(f'x,y\n1,"{cell}"\n2,"{cell}"\n')
+    table = read_table(str(tmp_path / "a.csv"), ["y"], Reading())
+    with pytest.raises(lading.BadInput) as caught:
+        typed(table.cells("y"), Takes(no_text="Ridge"), Reading())
+    assert caught.value.message.startswith(f"{tmp_path / 'a.csv'}:2: column y: ")
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")
+    assert typed(table.cells("y"), Takes(encodes=True), Reading()).tolist() == [cell, cell]
+
+
+@pytest.mark.parametrize("word", ["", "NA", "nan", "NaN", "N/A", "null", "None", "<NA>", "?", "-999"])
+def test_a_missing_value_is_nan_if_the_model_takes_it(tmp_path: Path, word: str) -> None:
+    (tmp_path / "a.csv").write_text(f"x,y,z,w\n1,a,true,Oslo\n{word},{word},{word},{word}\n3,b,false,Rom\n")
+    table = read_table(str(tmp_path / "a.csv"), "xyzw", Reading())
+    found = {name: typed(table.cells(name), Takes(), Reading(missing=("?", "-999"))) for name in "xyzw"}
+    assert {name: np.isnan(column.tolist()[1]) for name, column in found.items()} == dict.fromkeys("xyzw", True)
+    assert {name: column.dtype.name for name, column in found.items()} == {
+        "x": "float64",
+        "y": "object",
+        "z": "float64",
+        "w": "object",
+    }
+    with pytest.raises(lading.BadInput, match=r"a\.csv:3: column x: a missing value, and Ridge takes none") as caught:
+        typed(table.cells("x"), Takes(no_missing="Ridge"), Reading(missing=("?", "-999")))
+    assert "sklearn.impute.SimpleImputer" in (caught.value.hint or "")
+
+
+def test_other_encodings_are_options_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    for encoding in ("cp1252", "utf-16", "utf-8"):
+        found = read(tmp_path, "x,é\nÄ,1\nÖ,2\n".encode(encoding), "x", "é", encoding=encoding)
+        assert found == {"x": ["Ä", "Ö"], "é": [1, 2]}
+    with pytest.raises(lading.BadInput, match=r"data\.csv:2: not ascii"):
+        read(tmp_path, "x,y\nÄ,1\n".encode(), encoding="ascii")
+
+
+def test_another_delimiter_is_guessed_in_the_hint(tmp_path: Path) -> None:
+    with pytest.raises(lading.BadInput, match="no column x") as caught:
+        read(tmp_path, b"x;y\n1;2\n3;4\n")
+    assert '`delimiter: ";"`' in (caught.value.hint or "")
+
+
+def test_a_column_that_the_model_encodes_may_mix_numbers_and_text(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\nPC 17599\n113803\n")
+    table = read_table(str(tmp_path / "a.csv"), ["x"], Reading())
+    assert typed_columns(table, "x", takes=Takes(encodes=True)) == {"x": ["PC 17599", "113803"]}
+    assert typed_columns(table, "x", takes=Takes(documents=True)) == {"x": ["PC 17599", "113803"]}
+    with pytest.raises(lading.BadInput, match="'PC 17599' is not a number"):
+        typed_columns(table, "x")

@@ -59,7 +59,7 @@ def test_the_same_training_gives_the_same_bytes(train: Train, flowers: Path) -> 
 
 def fit_here(**options: Any) -> Fitted:
     """Fit in this process, which is faster than in a child process."""
-    return fit_declared({**asdict(SklearnOptions(**options)), "samples": 0})
+    return fit_declared({**asdict(SklearnOptions(**options)), "samples": 0, "base": ""})
 
 
 def test_a_pipeline_that_classifies(train: Train, flowers: Path) -> None:
@@ -124,7 +124,7 @@ def test_invalid_data_and_options_are_bad_input(options: dict[str, Any], message
 def test_bad_input_is_raised_from_the_child_process(train: Train) -> None:
     with pytest.raises(lading.BadInput, match="no column z") as caught:
         train(data=SALARY, features=("z",), label="y", estimator=LINEAR)
-    assert caught.value.hint == "the file has x, y"
+    assert caught.value.hint == "the table has x, y"
 
 
 @pytest.mark.parametrize(("library", "extra"), [("sklearn", "lading[sklearn]"), ("pandas", "lading[pandas]")])
@@ -171,7 +171,10 @@ def test_a_refusal_of_an_estimator_is_shown(train: Train) -> None:
         ({"estimator": LINEAR, "features": ("x",)}, "label: name"),
         ({"estimator": LINEAR, "features": ("x",), "label": "x"}, "label: the column is also a feature"),
         ({"estimator": LINEAR, "features": ("x",), "label": "y", "random_state": 0}, "random_state: it seeds"),
-        ({"estimator": LINEAR, "features": ("x",), "label": "y", "data": {"a": SALARY}}, "data: an estimator"),
+        (
+            {"estimator": LINEAR, "features": ("x",), "label": "y", "data": {"a": SALARY}},
+            "data: an estimator is trained on",
+        ),
         ({"steps": (Step("a", LINEAR), Step("a", LINEAR)), "features": ("x",), "label": "y"}, "steps: a name is used"),
     ],
 )

@@ -221,6 +221,7 @@ def _call_trainer(session: Session, section: Section, folder: Path) -> model.Tra
         samples=recorded,
         project=session.project,
         named=named,
+        base=session.manifest.file.parent.resolve(),
     )
     context = session.context(folder, stage=TRAIN.name, end=end)
     made = session.run_hook(plugin, "lading_train", lambda: plugin.train(request, context), end=end)

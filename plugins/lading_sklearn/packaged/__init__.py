@@ -1,0 +1,1 @@
+"""Modules that go into the package of a model. Each of them is imported by its own name."""
