@@ -119,7 +119,7 @@ $(VENV)/.demo: setup.py pyproject.toml
 	@touch $@
 
 # uv takes a third of the time of pip, but it does not read pip's settings, such as the address of another index.
-TEST_PARTS := --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[sklearn,pandas,skops,local,azureml,mlflow,plots,docker,iotedge,test,lint]'
+TEST_PARTS := --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[sklearn,pandas,parquet,sql,skops,local,azureml,mlflow,plots,docker,iotedge,test,lint]'
 
 $(VENV)/.test: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -14,6 +14,7 @@ from .logs import log_error
 from .messages import Refused, Request, Response, failure, json_response
 from .nesting import nests_deeper
 from .open_inference import OpenInference, refused
+from .page import VARIABLE, Page, wants_page
 from .pulse import LONGEST_ID, Pulse
 from .script import ScoringTimeout, Script
 from .spec import Limits
@@ -46,11 +47,14 @@ class Contract:
             "/score": (frozenset({"GET", "HEAD", "POST", "OPTIONS"}), self._score),
             "/": (frozenset({"GET", "HEAD", "OPTIONS"}), self._health),
             "/swagger.json": (frozenset({"GET", "HEAD", "OPTIONS"}), self._swagger),
+            "/openapi.json": (_READ, lambda _request: self._described("3.1")),
             "/v2/health/live": (_READ, lambda _request: json_response({"live": True})),
             "/v2/health/ready": (_READ, lambda _request: json_response({"ready": True})),
         }
-        if script.lading_schema is not None:
-            self._add_model(OpenInference(script.lading_schema(), env))
+        schema = script.lading_schema() if script.lading_schema else {}
+        if schema:
+            self._add_model(OpenInference(schema, env))
+        self._page = Page(env[VARIABLE], schema) if env.get(VARIABLE) else None
 
     def _add_model(self, model: OpenInference) -> None:
         """Add the routes of a model that the default scoring script serves."""
@@ -109,12 +113,16 @@ class Contract:
         return headers + self._cors.headers(request) if self._cors else headers
 
     def _health(self, request: Request) -> Response:
-        return _options("GET, HEAD, OPTIONS") if request.method == "OPTIONS" else Response(200, b"Healthy", [_HTML])
+        if request.method == "OPTIONS":
+            return _options("GET, HEAD, OPTIONS")
+        return self._page.response() if self._page and wants_page(request) else Response(200, b"Healthy", [_HTML])
 
     def _swagger(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return _options("GET, HEAD, OPTIONS")
-        version = parse_qs(request.query, keep_blank_values=True).get("version", ["2"])[0]
+        return self._described(parse_qs(request.query, keep_blank_values=True).get("version", ["2"])[0])
+
+    def _described(self, version: str) -> Response:
         try:
             return json_response(self._swaggers.get(version))
         except SwaggerError as error:

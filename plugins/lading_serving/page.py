@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -14,7 +14,17 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; form-action 'none';"
     " base-uri 'none'; frame-ancestors 'none'"
 )
+VARIABLE = "LADING_PAGE"
+"""The variable with the facts of the page, as JSON. Without it there is no page."""
+
+_MOST_METRICS = 8
 _HEADERS = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", _POLICY), ("vary", "Accept")]
+
+
+def facts(service: str, release: int, model: str, metrics: Mapping[str, Any]) -> str:
+    """The value of the variable for a release of a model, such as `price 3`."""
+    numbers = [(name, f"{value:.4g}") for name, value in metrics.items() if isinstance(value, float)][:_MOST_METRICS]
+    return json.dumps({"service": service, "facts": {"release": str(release), "model": model, **dict(numbers)}})
 
 
 def wants_page(request: Request) -> bool:
@@ -23,14 +33,19 @@ def wants_page(request: Request) -> bool:
     return any(each.partition(";")[0].strip() == "text/html" for each in accepted)
 
 
-def page(service: str, facts: Mapping[str, str], columns: Sequence[Mapping[str, Any]], example: object) -> Response:
-    """The page for a service. `columns` have a `name`, a `kind`, and if they are known `nullable`, `values`, `example`.
+class Page:
+    """The page of a service. `schema` is what its scoring script says of the model; empty if it says nothing."""
 
-    Without columns, the form has one field with the JSON of `example`.
-    """
-    content = {"service": service, "facts": facts, "columns": columns, "example": example}
-    text = json.dumps(content).replace("<", "\\u003c")  # so that no value can end the script element
-    return Response(200, _template().replace("CONTENT", text, 1).encode(), list(_HEADERS))
+    def __init__(self, variable: str, schema: Mapping[str, Any]) -> None:
+        example = schema.get("example")
+        cells = example if isinstance(example, Mapping) else {}
+        columns = [{**column, "example": cells.get(column["name"])} for column in schema.get("columns", ())]
+        body = {"data": [] if example is None else [example]}
+        self._content = {**json.loads(variable), "columns": columns, "body": body}
+
+    def response(self) -> Response:
+        text = json.dumps(self._content).replace("<", "\\u003c")  # so that no value can end the script element
+        return Response(200, _template().replace("CONTENT", text, 1).encode(), list(_HEADERS))
 
 
 @cache

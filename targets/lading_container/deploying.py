@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from lading import Candidate, Failed, LadingError, Pending, Ready, StageFailed
 from lading_docker.engine import Engine, asking
+from lading_serving.page import VARIABLE, facts
 
 from .containers import OPTIONS, PORT, Container, find, names
 from .health import answers, seconds_since
@@ -161,13 +162,19 @@ class Release:
                 self._image.reference,
                 name=name,
                 labels=self._labels,
-                environment=dict(options.env),
+                environment={**({VARIABLE: self._page} if options.page else {}), **options.env},
                 ports=[PORT],
                 host_config=api.create_host_config(**host_settings(options, port, restart)),
             )
         if effect == "try":
             with asking(f"starting the container {name}"):
                 api.start(created["Id"])
+
+    @property
+    def _page(self) -> str:
+        model = self._request.package.model
+        service, metrics = self._request.deployment.service, self._request.metrics
+        return facts(service, self._request.release, f"{model.name} {model.version}", metrics)
 
     def _start(self, container: Container) -> None:
         try:

@@ -28,6 +28,9 @@ class ContainerOptions(Options):
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of the scoring script. Every user of the engine can read them there."""
 
+    page: bool = True
+    """Whether a browser that opens the address gets a page to try the model."""
+
     restart: Literal["no", "on-failure", "always", "unless-stopped"] = "unless-stopped"
     """When the engine starts it again after it has ended."""
 

@@ -38,6 +38,9 @@ class LocalOptions(Options):
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of the scoring script. They are kept on this machine, readable by you alone."""
 
+    page: bool = True
+    """Whether a browser that opens the address gets a page to try the model."""
+
     scoring_timeout: Annotated[
         Annotated[float, Range(gt=0, le=86400)] | None, Means("seconds that one call of run may take")
     ] = None

@@ -11,6 +11,7 @@ from pathlib import Path
 from lading import Context, DeployRequest, Failed, Refused, __version__, child_environment, lay_out
 from lading_serving.control import ControlFolder
 from lading_serving.owned import Foreign, read_own
+from lading_serving.page import VARIABLE, facts
 from lading_serving.spec import Limits, ReleaseSpec, read_recorded, sha256_of
 
 from .environment import ensure_environment
@@ -127,6 +128,7 @@ def _environment(request: DeployRequest, options: LocalOptions, home: Path, mode
             "SERVICE_VERSION": str(request.release),
             "HTTP_X_MS_SERVER_VERSION": f"lading/{__version__}",
             **({"SCORING_TIMEOUT_MS": str(round(timeout * 1000))} if timeout else {}),
+            **({VARIABLE: _page(request)} if options.page else {}),
             **options.env,
             # azureml-core searches models in AML_APP_ROOT/azureml-models, so this is the root of both
             "AML_APP_ROOT": str(home),
@@ -135,3 +137,8 @@ def _environment(request: DeployRequest, options: LocalOptions, home: Path, mode
             "AZUREML_MODEL_DIR": str(model_folder),
         }
     )
+
+
+def _page(request: DeployRequest) -> str:
+    model = request.package.model
+    return facts(request.deployment.service, request.release, f"{model.name} {model.version}", request.metrics)

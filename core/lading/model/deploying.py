@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic
 
 from .environments import Environment
 from .imaging import Image
-from .options import OptionsT_co
+from .options import Json, OptionsT_co
 from .records import Deployment, Package
 
 
@@ -29,7 +29,7 @@ class DeployRequest(Generic[OptionsT_co]):
     digest and this id.
 
     `image` is an image of the package, if the target's description asks for one. `environment` is the environment that
-    the target installs, if its options say so.
+    the target installs, if its options say so. `metrics` are those of the run that trained the model.
     """
 
     deployment: Deployment[OptionsT_co]
@@ -40,6 +40,7 @@ class DeployRequest(Generic[OptionsT_co]):
     verdict: Verdict | None = None
     image: Image | None = None
     environment: Environment | None = None
+    metrics: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,11 @@ from .probe import Probe
 from .service import Service, Unverified
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ...manifest import Section
+    from ...model import Json
+    from ..session.session import Session
     from .desired import Wanted
 
 DEPLOY_LIMIT = 1800.0  # seconds: building an image and starting a service on a cluster takes many minutes
@@ -88,6 +92,7 @@ class Attempt:
             tags=marks,
             image=image,
             environment=environment,
+            metrics=_metrics(session, package),
         )
 
     def run(self) -> None:
@@ -213,3 +218,8 @@ class Attempt:
     def _intend(self, name: str) -> None:
         target = self._service.target
         self._service.session.store.journal.intend(target.service_name, target.name, name)
+
+
+def _metrics(session: Session, package: Package) -> Mapping[str, Json]:
+    run = session.store.runs.get(package.model.run) if package.model.run else None
+    return run.metrics if run else {}
