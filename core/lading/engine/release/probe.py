@@ -24,7 +24,7 @@ class Probe(NamedTuple):
     def of(cls, package: Package) -> Probe | None:
         """The probe of a package. None if its script is not the default one, or if its input is not known."""
         known = package.model.schema
-        if package.own_script is not False or known is None:
+        if package.own_script is not False or package.model.scoring is not None or known is None:
             return None
         body = schema.probe(known)
         if body is not None:
