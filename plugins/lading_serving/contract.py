@@ -13,7 +13,7 @@ from .inputs import NoSuchMethod, texts
 from .logs import log_error
 from .messages import Refused, Request, Response, failure, json_response
 from .nesting import nests_deeper
-from .open_inference import OpenInference, refused
+from .open_inference import OpenInference, refused, unknown_path
 from .page import VARIABLE, Page, wants_page
 from .pulse import LONGEST_ID, Pulse
 from .script import ScoringTimeout, Script
@@ -74,7 +74,7 @@ class Contract:
         """Answer one request. Never raises."""
         methods, route = self._routes.get(request.path, (frozenset(), None))
         if route is None:
-            return failure(404, _NOT_FOUND)
+            return unknown_path() if request.path.startswith("/v2/") else failure(404, _NOT_FOUND)
         if request.method not in methods:
             return failure(405, _BAD_METHOD)
         headers: Headers = []

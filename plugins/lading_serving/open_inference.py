@@ -87,6 +87,11 @@ class OpenInference:
         return [_filled(names[0], answers)]
 
 
+def unknown_path() -> Response:
+    """The answer for an address of the protocol that is not served."""
+    return json_response({"error": "this service has no such model or address"}, 404)
+
+
 def refused(refusal: Refused) -> Response:
     """A refusal in the form of the protocol."""
     return _error(refusal.status, str(refusal), refusal.response)

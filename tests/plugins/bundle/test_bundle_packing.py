@@ -139,6 +139,8 @@ def test_the_script_of_the_trainer_is_used_without_one_in_the_manifest(
     both = pack(theirs, scoring_script=sources / "mine.py")
     assert contents(both.folder) == contents(pack(salary, scoring_script=sources / "mine.py").folder)
     assert both.files.scoring_script == "mine.py"
+    with pytest.raises(lading.BadInput, match="output: a scoring script of your own calls the model itself"):
+        pack(theirs, output="records")
 
 
 def test_the_script_of_the_trainer_serves_a_folder_of_another_framework(

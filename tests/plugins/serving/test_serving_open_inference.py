@@ -89,7 +89,7 @@ def test_health_and_the_model(serve: Callable[..., Ask]) -> None:
         "outputs": [{"name": "pay", "datatype": "FP64", "shape": [-1]}],
     }
     assert ask(MODEL) == ask(f"{MODEL}/versions/3") == (200, expected)
-    assert ask("/v2/models/other")[0] == 404
+    assert ask("/v2/models/other") == (404, {"error": "this service has no such model or address"})
 
 
 def test_tensors_of_columns_or_of_rows(serve: Callable[..., Ask]) -> None:
