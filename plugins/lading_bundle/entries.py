@@ -78,8 +78,9 @@ def _conda(written: Written) -> Iterator[Entry]:
 
 def _pip(written: Written) -> Iterator[Entry]:
     requirement = _parsed(written, _without_comment(written), lambda text: text)
-    _check_name(written, requirement)
-    yield Entry(requirement, written)
+    if requirement.name not in _INSTALLERS:
+        _check_name(written, requirement)
+        yield Entry(requirement, written)
 
 
 def _without_comment(written: Written) -> str:

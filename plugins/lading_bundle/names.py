@@ -44,7 +44,7 @@ def wrong_name(name: str) -> str | None:
     """The fault of a canonical name and the way out, with `; ` between them. None if it may be a distribution."""
     if better := meant(name):
         return f"{name} cannot be installed under this name; did you mean {better}?"
-    if name in ("python", "pip"):
+    if name == "python":
         return f"{name} is part of every package; remove the entry"
     if name.replace("-", "_") in sys.stdlib_module_names:
         return f"{name} is part of Python; remove the entry"

@@ -126,6 +126,7 @@ def test_all_entries_are_judged_at_once(tmp_path: Path) -> None:
         "{pip: [azureml-defaults, 'azureml-defaults>=1.0.45', numpy]}",
         "{conda: ['numpy  # arrays', pip, 'conda-forge/linux-64::scikit-learn']}",
         "{pip: [other==1.0]}",
+        "{pip: [pip]}",
     ],
 )
 def test_an_environment_that_can_be_packaged(tmp_path: Path, environment: str) -> None:
