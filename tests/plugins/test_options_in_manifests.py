@@ -127,7 +127,10 @@ def test_valid_options_of_a_training(tmp_path: Path, block: str, expected: dict[
         (f"{{{DATA}, features: [x], estimator: a.B}}", ["3:1: train.label: name the column that the model predicts"]),
         (
             "{data: {a: a.csv}, features: [x], label: y, estimator: a.B}",
-            ["3:9: train.data: an estimator is trained on one file"],
+            [
+                "3:9: train.data: an estimator is trained on a file, on {train: FILE, test: FILE} or on {sql: QUERY, "
+                "url: ADDRESS}"
+            ],
         ),
         (
             f"{{{COLUMNS}, script: train.py}}",
