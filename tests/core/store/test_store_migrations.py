@@ -41,7 +41,7 @@ FIELDS = {
         "Run": "ended error git_commit id inputs libraries metrics model_sha256 name parameters reads started state "
         "tracked",
         "TrackedRun": "id tracker url",
-        "Distribution": "requires version",
+        "Distribution": "modules requires version",
         "ModelVersion": "columns created description distributions file file_name framework framework_version label "
         "modules name python references run samples scoring sha256 tags version",
         "GoldenRequest": "request response tolerance",
