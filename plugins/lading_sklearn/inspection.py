@@ -13,8 +13,9 @@ from lading import BadInput, FileContents, Import, TrainedModel, Transient
 
 from .bytestream import Broken, Rejected, Stream
 from .judging import judge, named
-from .machine import GETATTR, PARTIAL, Findings, Global
+from .machine import GETATTR, PARTIAL, Findings
 from .skops_file import describe, is_skops
+from .values import Global
 from .walking import walk
 
 _PIECE = 1 << 20
