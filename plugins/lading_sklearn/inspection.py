@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 
 from lading import BadInput, FileContents, Import, TrainedModel, Transient
 
+from .archives import follow_archive
 from .bytestream import Broken, Rejected, Stream
 from .judging import judge, named
 from .machine import GETATTR, PARTIAL, Findings
@@ -83,6 +85,8 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
             pass
     if not watch.start:
         raise BadInput(f"{file} is empty")
+    is_archive = watch.start == b"PK" and zipfile.is_zipfile(file)  # every unpickler rejects it at its first byte
+    is_read = not is_archive or follow_archive(file, findings)
     plain = _read_without_joblib(file, stream) if findings.arrays else Findings()
     findings.settle()
     imports, called = {**findings.imports, **watch.named, **plain.imports}, findings.called | plain.called
@@ -90,8 +94,8 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
         del imports[function]
         if function == GETATTR and _OLD_GETATTR not in findings.imports:
             imports.pop(_OLD_GETATTR, None)
-    is_pickle = end is not Rejected or bool(imports) or watch.start[:1] == _PROTOCOL
-    complete = end is None or not is_pickle
+    is_pickle = not is_archive and (end is not Rejected or bool(imports) or watch.start[:1] == _PROTOCOL)
+    complete = (end is None or not is_pickle) and is_read
     contents = FileContents(
         format=format_ if is_pickle else _kind(file, watch.start),
         protocol=0 if complete and is_pickle and findings.protocol is None else findings.protocol,

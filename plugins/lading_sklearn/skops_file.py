@@ -16,7 +16,7 @@ _SCHEMA = "schema.json"
 _LARGEST = 256 << 20  # bytes of the description
 _VERSION = "_sklearn_version"
 # A damaged archive, one with a password, one of an unknown compression, and damaged content.
-_UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, EOFError, ValueError)
+UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, EOFError, ValueError)
 
 
 def is_skops(file: Path) -> bool:
@@ -27,7 +27,7 @@ def is_skops(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return _SCHEMA in archive.namelist()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BadInput(f"{file} is damaged: {error}", hint="save the model again") from error
 
 
@@ -80,7 +80,7 @@ def _schema(file: Path) -> Any:
             if archive.getinfo(_SCHEMA).file_size > _LARGEST:
                 raise Refused(f"{file} has a description of more than {_LARGEST >> 20} MiB")
             return json.loads(archive.read(_SCHEMA))
-    except (*_UNREADABLE, RecursionError) as error:
+    except (*UNREADABLE, RecursionError) as error:
         raise Refused(f"{file} is not a model of skops: {error}", hint="save the model again") from error
 
 
