@@ -49,6 +49,7 @@ _FORMATS = {
     ".tflite": "TensorFlow Lite",
     ".pmml": "PMML",
 }
+_FRAMEWORKS = ("ONNX", "CatBoost", "XGBoost", "Keras", "PyTorch", "TensorFlow", "TensorFlow Lite")
 _PREFIXES = {b"PK": "zip", b"\x89H": "HDF5", b"CB": "CatBoost", b"{": "JSON", b"\x08": "ONNX"}
 _VERSION = re.compile(rb"\d[\w.+]{0,62}")
 _OLD_GETATTR = Global("__builtin__", "getattr")  # the name in the bytes of protocol 2
@@ -60,7 +61,7 @@ _LZ4 = b'\x04"M\x18'  # joblib reads this compression too, with another library
 
 
 def inspect(file: Path) -> TrainedModel:
-    """Describe a model file. `framework` is empty if it is not a pickle, and the version if it contains none.
+    """Describe a model file. `framework` is empty if it is not known, and the version if the file contains none.
 
     Raw files and files that joblib compressed with zlib, gzip, bz2, lzma or xz are read in bounded time and memory.
     Raises BadInput for an empty or damaged file, and Transient if it cannot be read.
@@ -106,9 +107,8 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
         is_pickle=is_pickle,
     )
     pickled = _PICKLE.fullmatch(watch.start) or watch.version
-    return TrainedModel(
-        file=file, framework="scikit-learn" if pickled else "", framework_version=watch.version, contents=contents
-    )
+    framework = "scikit-learn" if pickled else contents.format if contents.format in _FRAMEWORKS else ""
+    return TrainedModel(file=file, framework=framework, framework_version=watch.version, contents=contents)
 
 
 def _unread(file: Path, format_: str, stream: BinaryIO) -> TrainedModel:

@@ -101,7 +101,11 @@ def test_a_file_of_another_format_needs_a_scoring_script(shell: Shell, name: str
     assert shell("model", "inspect", name, "--json").json()["format"] == format_
     assert f"(format: {format_}), so it needs a scoring script" in shell("init", "--model", name, "x", code=2).err
     shell.write("lading.yaml", f"version: 1\nname: other\nregister: {{file: {name}}}\n")
-    assert "name a scoring_script" in shell("package", code=2).err
+    done = shell("package", code=2)
+    assert (
+        f"{name} is {'not a scikit-learn model' if format_ == 'other' else f'of {format_}'}, so the default" in done.err
+    )
+    assert "name a scoring_script" in done.err
 
 
 def test_a_file_of_skops_runs_nothing_when_joblib_reads_it(shell: Shell) -> None:
