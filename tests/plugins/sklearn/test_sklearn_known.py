@@ -14,7 +14,9 @@ import pytest
 from fickling.analysis import Severity, check_safety
 from fickling.fickle import UNSAFE_IMPORTS, Pickled
 from picklescan import scanner
+from tests.plugins.sklearn import hostile_opcodes
 from tests.plugins.sklearn.honest_models import COMPOSED, fitted
+from tests.plugins.sklearn.hostile_families import _array_items, _described, _state
 from tests.plugins.sklearn.hostile_models import corpus as hostile
 from tests.plugins.sklearn.hostile_models import text
 
@@ -204,6 +206,16 @@ def test_a_listed_class_is_not_called_with_arguments(tmp_path: Path) -> None:
     assert refused(contents(tmp_path, calling("lightgbm.basic", "Booster"))) == ["lightgbm.basic.Booster"]
     old = b"(X\x03\0\0\0a/bilightgbm.basic\nBooster\n."
     assert refused(contents(tmp_path, old)) == ["lightgbm.basic.Booster"]
+
+
+def test_a_call_counts_that_only_a_plain_unpickler_makes(tmp_path: Path) -> None:
+    """For joblib, the opcodes of the call are the bytes of an array."""
+    made = hostile_opcodes.name("lightgbm.basic", "Booster") + b")\x810"
+    array = _described(_state(_array_items("u1")))
+    hidden = (b"0" + hostile_opcodes.call("lightgbm.basic", "Booster")).ljust(40, b"N")
+    assert refused(contents(tmp_path, b"\x80\x04" + made + array + b"N" * 40 + b".")) == []
+    data = b"\x80\x04" + made + array + hidden + b"." * 400
+    assert refused(contents(tmp_path, data)) == ["lightgbm.basic.Booster"]
 
 
 def test_a_distribution_with_other_code_is_refused(tmp_path: Path) -> None:

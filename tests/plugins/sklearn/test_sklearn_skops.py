@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -121,3 +122,15 @@ def test_an_archive_without_its_directory_is_refused(shell: Shell) -> None:
     (shell.folder / "model.skops").write_bytes(stream.getvalue().replace(b"PK\x01\x02", b"XXXX"))
     write(shell)
     assert "model.skops is damaged" in shell("check", code=2).err
+
+
+def test_an_archive_with_a_password_is_refused(shell: Shell) -> None:
+    keep(shell)
+    data = bytearray((shell.folder / "model.skops").read_bytes())
+    for head, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        for found in re.finditer(re.escape(head), bytes(data)):
+            data[found.start() + flags] |= 1
+    (shell.folder / "model.skops").write_bytes(data)
+    write(shell)
+    for command in ("check", "plan", "deploy"):
+        assert "model.skops is not a model of skops: File 'schema.json' is encrypted" in shell(command, code=3).err
