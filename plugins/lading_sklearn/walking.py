@@ -98,9 +98,7 @@ class _Walk(Machine):
         if is_distribution(made.made_of) and not _has_plain_code(state):
             self.findings.called.add(made.made_of)
         if active := self.active(state):
-            made.active = made.active or active
-            if isinstance(made.made_of, Global) and holds_only_data(made.made_of) and not _is_array(made.made_of):
-                self.blame(active)
+            self._activate(made, state, active)
         if made.state is not None:  # a pickle gives each object one state
             self.suspect()
         if made.made_of == PARTIAL and not _repeats(made.arguments, state):
@@ -109,6 +107,14 @@ class _Walk(Machine):
             raise Broken
         if made.made_of == DTYPE:
             item(Object(made.made_of, made.arguments, state))
+
+    def _activate(self, made: Object, state: Any, active: Global) -> None:
+        """Check an active state. Some classes call methods of it, and properties do so if it sets them."""
+        made.active = made.active or active
+        if isinstance(made.made_of, Global) and holds_only_data(made.made_of) and not _is_array(made.made_of):
+            self.blame(active)
+        if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
+            self.blame(made.made_of)
 
     def _leave_frame(self) -> None:
         """Check that a frame is at its end. Otherwise an unpickler goes on after the frame, and not here."""

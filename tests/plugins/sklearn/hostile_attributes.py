@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from .hostile_models import text
-from .hostile_opcodes import call, name, whole
+from .hostile_opcodes import call, name, number, whole
 
 
 def _opcodes(model: object) -> bytes:
@@ -85,7 +85,11 @@ def methods_of_arguments(mark: Path, _url: str) -> dict[str, bytes]:
 
 
 def methods_of_states(mark: Path, _url: str) -> dict[str, bytes]:
-    """Classes call methods of their state: `astype`."""
+    """Classes call methods of their state: `astype`, and `get_params` when the property `theta` is set."""
     predictor = TreePredictor.__new__(TreePredictor)
     predictor.nodes = _having(mark, "astype", dtype=1)
-    return {"of-a-predictor": whole(_opcodes(predictor))}
+    kernel = name("sklearn.gaussian_process.kernels", "ConstantKernel") + b")\x81}" + text("get_params")
+    return {
+        "of-a-predictor": whole(_opcodes(predictor)),
+        "of-a-property": whole(kernel, _opcodes(_acting(mark)), b"s}", text("theta"), number(1), b"s\x86b"),
+    }
