@@ -100,8 +100,9 @@ def _needs(options: BundleOptions, model: ModelVersion) -> list[str]:
             hint="name a scoring_script under package",
         )
     if model.framework != SKLEARN:
+        what = f"of {model.framework}" if model.framework else "not a scikit-learn model"
         raise BadInput(
-            f"{model.file_name} is not a scikit-learn model, so the default scoring script cannot serve it",
+            f"{model.file_name} is {what}, so the default scoring script cannot serve it",
             hint="name a scoring_script under package",
         )
     is_framed = any(column.dtype == "object" for column in model.columns) or (model.schema and model.schema.is_framed)

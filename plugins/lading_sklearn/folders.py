@@ -6,9 +6,8 @@ from pathlib import Path
 
 from lading import BadInput, FileContents, TrainedModel, model_files
 
+from .archives import PICKLES
 from .inspection import inspect
-
-_SUFFIXES = frozenset({".dill", ".joblib", ".p", ".pickle", ".pkl", ".sav"})
 
 
 def inspect_folder(folder: Path) -> TrainedModel:
@@ -39,7 +38,7 @@ def inspect_folder(folder: Path) -> TrainedModel:
 
 def _pickle(file: Path) -> TrainedModel | None:
     """The description of a file; None if it is not a pickle, whatever its name."""
-    is_called_pickle = file.suffix.lower() in _SUFFIXES
+    is_called_pickle = file.suffix.lower() in PICKLES
     try:
         found = inspect(file)
     except BadInput:  # empty, or only the beginning looks like a compressed file

@@ -7,8 +7,7 @@ from typing import Any
 
 from lading import Schema
 
-from .machine import Global, Items, Object
-from .opcodes import UNREADABLE
+from .values import UNREADABLE, Global, Items, Object
 
 # The modules of scikit-learn in which no class has predict(), and the classes of other modules that have none.
 _MODULES = "decomposition feature_extraction impute kernel_approximation manifold preprocessing random_projection"
@@ -38,7 +37,7 @@ def held(found: Any, levels: int = _MOST_NESTED) -> str:
     if isinstance(found, tuple):
         return f"a tuple of {len(found)} values"
     if isinstance(found, Items):
-        return "a list"
+        return f"a {found.kind}"
     if found is None or isinstance(found, str | int):
         return "None" if found is None else "a text" if isinstance(found, str) else "a number"
     is_known = isinstance(found, Object) and isinstance(found.made_of, Global) and levels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any, BinaryIO
 
 from lading import BadInput, FileContents, Import, TrainedModel, Transient
 
+from .archives import follow_archive
 from .bytestream import Broken, Rejected, Stream
 from .holding import held, schema_of
 from .judging import judge, named
-from .machine import GETATTR, PARTIAL, Findings, Global
+from .machine import GETATTR, PARTIAL, Findings
 from .skops_file import describe, is_skops
+from .values import Global
 from .walking import walk
 
 _PIECE = 1 << 20
@@ -47,6 +50,7 @@ _FORMATS = {
     ".tflite": "TensorFlow Lite",
     ".pmml": "PMML",
 }
+_FRAMEWORKS = ("ONNX", "CatBoost", "XGBoost", "Keras", "PyTorch", "TensorFlow", "TensorFlow Lite")
 _PREFIXES = {b"PK": "zip", b"\x89H": "HDF5", b"CB": "CatBoost", b"{": "JSON", b"\x08": "ONNX"}
 _VERSION = re.compile(rb"\d[\w.+]{0,62}")
 _OLD_GETATTR = Global("__builtin__", "getattr")  # the name in the bytes of protocol 2
@@ -58,7 +62,7 @@ _LZ4 = b'\x04"M\x18'  # joblib reads this compression too, with another library
 
 
 def inspect(file: Path) -> TrainedModel:
-    """Describe a model file. `framework` is empty if it is not a pickle, and the version if it contains none.
+    """Describe a model file. `framework` is empty if it is not known, and the version if the file contains none.
 
     Raw files and files that joblib compressed with zlib, gzip, bz2, lzma or xz are read in bounded time and memory.
     Raises BadInput for an empty or damaged file, and Transient if it cannot be read.
@@ -83,6 +87,8 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
             pass
     if not watch.start:
         raise BadInput(f"{file} is empty")
+    is_archive = watch.start == b"PK" and zipfile.is_zipfile(file)  # every unpickler rejects it at its first byte
+    is_read = not is_archive or follow_archive(file, findings)
     plain = _read_without_joblib(file, stream) if findings.arrays else Findings()
     findings.settle()
     imports, called = {**findings.imports, **watch.named, **plain.imports}, findings.called | plain.called
@@ -90,8 +96,8 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
         del imports[function]
         if function == GETATTR and _OLD_GETATTR not in findings.imports:
             imports.pop(_OLD_GETATTR, None)
-    is_pickle = end is not Rejected or bool(imports) or watch.start[:1] == _PROTOCOL
-    complete = end is None or not is_pickle
+    is_pickle = not is_archive and (end is not Rejected or bool(imports) or watch.start[:1] == _PROTOCOL)
+    complete = (end is None or not is_pickle) and is_read
     contents = FileContents(
         format=format_ if is_pickle else _kind(file, watch.start),
         protocol=0 if complete and is_pickle and findings.protocol is None else findings.protocol,
@@ -103,9 +109,10 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
         holds=_printable(held(findings.held)) if is_pickle else "",
     )
     pickled = _PICKLE.fullmatch(watch.start) or watch.version
+    framework = "scikit-learn" if pickled else contents.format if contents.format in _FRAMEWORKS else ""
     return TrainedModel(
         file=file,
-        framework="scikit-learn" if pickled else "",
+        framework=framework,
         framework_version=watch.version,
         contents=contents,
         schema=schema_of(findings.held),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from .known import is_known, libraries
-from .machine import UNKNOWN, Global
+from .values import UNKNOWN, Global
 
 # Modules that run commands or code, load other pickles, reach the network or files, or reach other modules.
 _MODULES = """

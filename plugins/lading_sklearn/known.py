@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
-from .machine import Global
+from .values import Global
 
 _TYPES = "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple"
 _CALLED = {
@@ -18,6 +18,11 @@ _CALLED = {
     "decimal": "Decimal",
     "fractions": "Fraction",
 }
+_OF_DATA = (
+    *("builtins", "catboost", "collections", "copyreg", "datetime", "numpy", "pandas", "pyarrow"),
+    "sklearn.metrics._dist_metrics",
+)
+_READS_STATE = ("Booster", "IsotonicRegression", "KDTree", "RBFInterpolator", "Rotation", "TreePredictor", "coo_matrix")
 _MADE = {"joblib.numpy_pickle": "NumpyArrayWrapper"}
 
 
@@ -30,6 +35,18 @@ def is_known(found: Global, *, called: bool) -> bool:
 def is_distribution(found: object) -> bool:
     """Whether a name is a distribution of SciPy. It runs code of its state, which must be the code of SciPy."""
     return isinstance(found, Global) and _listed().get(found) == "distribution"
+
+
+def holds_only_data(found: Global) -> bool:
+    """Whether objects of a class may get only data as their state and their items.
+
+    Code that makes such an object, or gives it its state, calls methods of what it gets.
+    """
+    return found.name != "vectorize" and (
+        any(f"{found.module}.".startswith(f"{module}.") for module in _OF_DATA)
+        or found.name in _READS_STATE
+        or (_listed().get(found) == "call" and found.name not in ("_reconstruct", "newObj"))
+    )
 
 
 def libraries() -> frozenset[str]:

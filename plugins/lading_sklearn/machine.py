@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any
 
 from .bytestream import Broken
+from .values import DTYPE, UNKNOWN, UNSEEN, Global, Hidden, Items, Object, has_ordinary_keys
 
 _MOST_IMPORTS = 1000
+_MOST_STEPS = 20_000_000  # opcodes, of some two million words; half a minute
+_MOST_LEVELS = 8  # of tuples and dictionaries within each other, in a value that must be only data
 _RECONSTRUCTOR = ("copyreg", "_reconstructor")  # it calls the constructor of its second argument
 _CREATORS = (_RECONSTRUCTOR, ("copyreg", "__newobj__"), ("copyreg", "__newobj_ex__"))
 _INDEXES = ("", "Datetime", "Interval", "Period", "Timedelta")
@@ -16,42 +19,9 @@ _MAKERS = ("newObj", "_reconstruct", "_mareconstruct", *(f"_new_{kind}Index" for
 _CYTHON_MAKER = "__pyx_unpickle_"
 _BASES = ("bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple")
 _RANDOM = ("numpy.random._pickle", "numpy.random.")  # these functions call their arguments
-
-
-class Global(NamedTuple):
-    """An import of a pickle. Its name is `?` if the pickle composes the name while it runs."""
-
-    module: str
-    name: str
-
-
-UNKNOWN = Global("?", "?")
 GETATTR, PARTIAL = Global("builtins", "getattr"), Global("functools", "partial")
 _METHODS = ("_entropy",)  # the bound methods that SciPy keeps with a distribution
 WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")  # the description of an array that joblib writes
-UNSEEN: object = object()
-"""A value of which nothing is known, except that it is a text, a number, bytes, a list or a set."""
-
-
-class Items:
-    """A list. Only its first and its last value are known."""
-
-    def __init__(self, values: list[Any]) -> None:
-        self.first = self.last = UNSEEN
-        self.add(values)
-
-    def add(self, values: list[Any]) -> None:
-        if values:
-            self.first, self.last = (values[0] if self.first is UNSEEN else self.first), values[-1]
-
-
-class Object:
-    """An object that a pickle creates from a global and arguments, and the state that it receives afterwards."""
-
-    def __init__(self, made_of: Any, arguments: Any, state: Any = None) -> None:
-        self.made_of = made_of
-        self.arguments = arguments
-        self.state = state
 
 
 class Findings:
@@ -66,6 +36,12 @@ class Findings:
         self.protocol: int | None = None  # the protocol of the first pickle
         self.steps = 0
         self.held: Any = UNSEEN  # the value of the first pickle
+
+    def step(self) -> None:
+        """Count a step. Raises Broken if there are too many."""
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            raise Broken
 
     def settle(self) -> None:
         """Judge the globals that are harmless only in one form. Another use of a class counts as a call."""
@@ -119,8 +95,11 @@ class Machine(ABC):
     def used(self, value: Any) -> None:
         """Count a value that was put on the stack, if it is a global that is harmless only in one form.
 
-        Arguments count as their first one: it can be a class.
+        Arguments count as their first one: it can be a class. A dtype that is used before it gets its state is never
+        harmless: the state would change what uses it.
         """
+        if isinstance(value, Object) and value.made_of == DTYPE and value.state is None:
+            self.suspect()
         value = value[0] if type(value) is tuple and value else value
         if isinstance(value, Global) and (value in (GETATTR, PARTIAL, WRAPPER) or self.is_class_only(value)):
             self.findings.unclear[value] = self.findings.unclear.get(value, 0) + 1
@@ -130,25 +109,63 @@ class Machine(ABC):
         if isinstance(made_of, Global) and made_of in self.findings.unclear:
             self.findings.unclear[made_of] -= 1
 
+    def active(self, value: Any, levels: int = _MOST_LEVELS) -> Global | None:
+        """The first active class in a value. None if there is none."""
+        self.findings.step()
+        if isinstance(value, Object | Items):
+            return value.active
+        parts = tuple(value.values()) if isinstance(value, dict) else value
+        if isinstance(parts, Hidden):
+            return parts.active
+        if not isinstance(parts, tuple):
+            return None
+        return UNKNOWN if levels == 0 else next(filter(None, (self.active(part, levels - 1) for part in parts)), None)
+
+    def is_container(self, value: Any) -> bool:
+        """Whether a value is a list, a set or a dictionary. Others get their items from a method of their own."""
+        made_of = value.made_of if isinstance(value, Object) else None
+        is_listed = isinstance(made_of, Global) and made_of.module in ("builtins", "collections")
+        return isinstance(value, Items) or value is UNSEEN or is_listed
+
+    def demand_data(self, *values: Any) -> None:
+        """Code calls methods of these values. Count an active class in them as called."""
+        for found in filter(None, map(self.active, values)):
+            self.blame(found)
+
+    def blame(self, found: Any) -> None:
+        """Count a class as called. Record an effect without a name if it is not a global."""
+        if isinstance(found, Global) and found != UNKNOWN:
+            self.findings.called.add(found)
+        else:
+            self.suspect()
+
     def suspect(self) -> None:
         """Record an effect that has no name in the file."""
         self.findings.imports[UNKNOWN] = None
 
     def make(self, made_of: Any, arguments: Any) -> None:
         """Create an object of a class, without its constructor."""
+        self.demand_data(arguments)
         if isinstance(made_of, Global):
             self.findings.classes[made_of] = None
             self.used_as_class(made_of)
         else:
             self.suspect()
-        self.stack.append(Object(made_of, arguments))
+        self.stack.append(self._object(made_of, arguments))
+
+    def _object(self, made_of: Any, arguments: Any) -> Object:
+        if not isinstance(made_of, Global):
+            return Object(made_of, arguments, active=UNKNOWN)
+        is_data = self.holds_only_data(made_of)
+        return Object(made_of, arguments, active=self.active(arguments) if is_data else made_of)
 
     def call(self, function: Any, arguments: Any) -> None:
         """Call a global. Only pickles that hide something call another value."""
         if not isinstance(function, Global) or not _are_harmless(function, arguments):
             self.suspect()
         if function in _CREATORS:  # how the older protocols create an object of a class
-            self.make(arguments[0], arguments[1:])
+            self._check_base(arguments)
+            self.make(arguments[0], () if function == _RECONSTRUCTOR else arguments[1:])
             return
         if function == PARTIAL:
             self.findings.unclear[PARTIAL] -= _is_partial(arguments)
@@ -156,7 +173,18 @@ class Machine(ABC):
             self.findings.unclear[GETATTR] -= self._is_method(arguments)
         elif isinstance(function, Global):
             self.findings.called.add(function)
-        self.stack.append(self._made_by(function, arguments) if _is_maker(function) else Object(function, arguments))
+            self.demand_data(arguments)
+        self.stack.append(
+            self._made_by(function, arguments) if _is_maker(function) else self._object(function, arguments)
+        )
+
+    def _check_base(self, arguments: Any) -> None:
+        """Check the last argument, from which the base of an object is made. A dictionary gives it its items."""
+        base = arguments[-1]
+        if not isinstance(base, dict):
+            self.demand_data(base)
+        elif not has_ordinary_keys(base):
+            self.suspect()
 
     def _is_method(self, arguments: Any) -> bool:
         """Whether a bound method is meant that SciPy writes. Any other attribute can be a property, which runs code."""
@@ -173,7 +201,7 @@ class Machine(ABC):
             self.suspect()  # the function passes arguments on to the class
         elif made_of != WRAPPER:
             self.used_as_class(made_of)
-        return Object(made_of, tuple(rest))
+        return self._object(made_of, tuple(rest))
 
     def construct(self, made_of: Any, arguments: tuple[Any, ...]) -> None:
         """Create an object as protocol 0 does: with arguments, the constructor is called."""
@@ -190,6 +218,10 @@ class Machine(ABC):
         """Whether a class is harmless only if an object of it is made, and gets its state."""
 
     @abstractmethod
+    def holds_only_data(self, found: Global) -> bool:
+        """Whether objects of a class, or the results of a function, get only data as their state and items."""
+
+    @abstractmethod
     def build(self, state: Any) -> None:
         """Give the last object its state."""
 
@@ -202,6 +234,8 @@ def _are_harmless(function: Global, arguments: Any) -> bool:
     """Whether a function that calls its arguments gets only those that pickle itself writes."""
     if function == _RECONSTRUCTOR:
         return _has_plain_base(arguments)
+    if function == DTYPE:  # another value could have a property of this name
+        return isinstance((_values(arguments) or (None,))[0], str | Global)
     return function.module != _RANDOM[0] or all(map(_is_random, _values(arguments)))
 
 

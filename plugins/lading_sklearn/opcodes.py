@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .bytestream import Rejected
-from .machine import UNSEEN, Items, Machine
+from .machine import Machine
+from .values import HIDDEN, UNREADABLE, UNSEEN, Global, Hidden, Items, Object, has_ordinary_keys, is_ordinary
 
 Handler = Callable[[Machine, bytes], None]
 
@@ -16,9 +17,6 @@ _LONGEST_TEXT = 256  # bytes; a longer text cannot name a global
 _MOST_ITEMS = 64  # items of a dictionary; an array's description has fewer
 _CODE = b"\ndef _parse_args("  # the code that SciPy keeps with a distribution
 _LONGEST_CODE = 4096
-_DESCRIBING = ("__doc__", "__name__")  # honest objects have these
-UNREADABLE = None
-"""The key of a dictionary of which not everything is known. Its value tells whether all keys are ordinary."""
 
 
 def _text(machine: Machine, argument: bytes) -> None:
@@ -97,49 +95,96 @@ def _tuple(size: int) -> Handler:
     return handle
 
 
-def _append(machine: Machine, values: list[Any]) -> None:
-    if isinstance(machine.stack[-1], Items):
-        machine.stack[-1].add(values)
+def _empty_list(machine: Machine, _argument: bytes) -> None:
+    machine.stack.append(Items("list"))
+
+
+def _empty_set(machine: Machine, _argument: bytes) -> None:
+    machine.stack.append(Items("set"))
+
+
+def _list(machine: Machine, _argument: bytes) -> None:
+    items = machine.pop_mark()
+    machine.stack.append(Items("list"))
+    _extend(machine, items)
+
+
+def _frozen_set(machine: Machine, _argument: bytes) -> None:
+    items = machine.pop_mark()
+    machine.demand_data(*items)  # their hashes are computed
+    machine.stack.append(Items("frozenset"))
+
+
+def _append(machine: Machine, _argument: bytes) -> None:
+    value = machine.pop()
+    _extend(machine, [value])
+
+
+def _append_all(machine: Machine, _argument: bytes) -> None:
+    items = machine.pop_mark()
+    _extend(machine, items)
+
+
+def _add_all(machine: Machine, _argument: bytes) -> None:
+    items = machine.pop_mark()
+    machine.demand_data(*items)
+    _extend(machine, items)
+
+
+def _extend(machine: Machine, items: list[Any]) -> None:
+    """Add items to a list or a set. An unpickler calls a method of another object for this."""
+    known = machine.stack[-1]
+    if not machine.is_container(known):
+        machine.blame(known.made_of if isinstance(known, Object) else known)
+    if isinstance(known, Items):
+        known.add(items)
+    if isinstance(known, Object | Items):
+        known.active = known.active or machine.active(tuple(items))
 
 
 def _set_item(machine: Machine, _argument: bytes) -> None:
     value, key = machine.pop(), machine.pop()
-    _fill(machine.stack[-1], [key, value])
+    _fill(machine, [key, value])
 
 
 def _set_items(machine: Machine, _argument: bytes) -> None:
     items = machine.pop_mark()
-    _fill(machine.stack[-1], items)
+    _fill(machine, items)
 
 
 def _dictionary(machine: Machine, _argument: bytes) -> None:
     items = machine.pop_mark()
     machine.stack.append({})
-    _fill(machine.stack[-1], items)
+    _fill(machine, items)
 
 
-def _fill(known: Any, items: list[Any]) -> None:
+def _fill(machine: Machine, items: list[Any]) -> None:
     """Fill a dictionary. If it gets a key that is not known, or too many, all of it becomes unknown."""
+    known, keys, values = machine.stack[-1], items[::2], items[1::2]
+    machine.demand_data(*keys)  # their hashes are computed
+    if isinstance(known, Object):
+        _fill_object(machine, known, keys, values)
     if not isinstance(known, dict):
         return
-    keys = items[::2]
     is_known = UNREADABLE not in known and all(isinstance(key, str | int) for key in keys)
     if is_known:
-        known.update(zip(keys, items[1::2], strict=False))
+        known.update(zip(keys, values, strict=False))
     if not is_known or len(known) > _MOST_ITEMS:
-        are_ordinary = has_ordinary_keys(known) and all(map(_is_ordinary, keys))
+        are_ordinary = has_ordinary_keys(known) and all(map(is_ordinary, keys))
+        active = machine.active((known, *values))
         known.clear()
-        known[UNREADABLE] = are_ordinary
+        known |= {UNREADABLE: are_ordinary} | ({HIDDEN: Hidden(active)} if active else {})
 
 
-def has_ordinary_keys(known: dict[Any, Any]) -> bool:
-    """Whether no key of a dictionary is special, such as `__class__`, or is unknown."""
-    return bool(known.get(UNREADABLE, True)) and all(map(_is_ordinary, known.keys() - {UNREADABLE}))
-
-
-def _is_ordinary(key: Any) -> bool:
-    is_special = isinstance(key, str) and key.startswith("__") and key.endswith("__") and key not in _DESCRIBING
-    return isinstance(key, str | int) and not is_special
+def _fill_object(machine: Machine, known: Object, keys: list[Any], values: list[Any]) -> None:
+    """Fill an object that is no dictionary. It has its items as attributes, or takes each by a method of its own."""
+    active = machine.active(tuple(values))
+    takes_attributes = isinstance(known.made_of, Global) and not machine.holds_only_data(known.made_of)
+    is_matrix = active is None and all(isinstance(key, tuple) for key in keys)
+    are_ordinary = takes_attributes and all(isinstance(key, str) and is_ordinary(key) for key in keys)
+    if not (machine.is_container(known) or are_ordinary or is_matrix):
+        machine.blame(known.made_of)
+    known.active = known.active or active
 
 
 def _global(machine: Machine, argument: bytes) -> None:
@@ -175,7 +220,7 @@ def _new_object(machine: Machine, _argument: bytes) -> None:
 
 
 def _new_object_ex(machine: Machine, argument: bytes) -> None:
-    machine.pop()  # the keywords
+    machine.demand_data(machine.pop())  # the keywords
     _new_object(machine, argument)
 
 
@@ -210,10 +255,13 @@ HANDLERS: Mapping[str, Handler] = {
     "MEMOIZE": lambda machine, _argument: _put(machine, len(machine.memo)),
     **{name: _tuple(size) for size, name in enumerate(("EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"))},
     "TUPLE": lambda machine, _argument: machine.stack.append(tuple(machine.pop_mark())),
-    "EMPTY_LIST": lambda machine, _argument: machine.stack.append(Items([])),
-    "LIST": lambda machine, _argument: machine.stack.append(Items(machine.pop_mark())),
-    "APPEND": lambda machine, _argument: _append(machine, [machine.pop()]),
-    "APPENDS": lambda machine, _argument: _append(machine, machine.pop_mark()),
+    "EMPTY_LIST": _empty_list,
+    "EMPTY_SET": _empty_set,
+    "LIST": _list,
+    "FROZENSET": _frozen_set,
+    "APPEND": _append,
+    "APPENDS": _append_all,
+    "ADDITEMS": _add_all,
     "EMPTY_DICT": lambda machine, _argument: machine.stack.append({}),
     "DICT": _dictionary,
     "SETITEM": _set_item,

@@ -13,14 +13,14 @@ from typing import Any
 from lading import BadInput, FileContents, Import, PluginError, Refused, TrainedModel
 
 from .holding import held, schema_of
-from .machine import UNSEEN, Global, Items, Object
+from .values import UNSEEN, Global, Items, Object
 
 _SCHEMA = "schema.json"
 _LARGEST = 256 << 20  # bytes of the description
 _VERSION = "_sklearn_version"
 _MOST_NESTED = 20  # levels of pipelines, lists and attributes
 # A damaged archive, one with a password, one of an unknown compression, and damaged content.
-_UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, EOFError, ValueError)
+UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, EOFError, ValueError)
 
 
 def is_skops(file: Path) -> bool:
@@ -31,7 +31,7 @@ def is_skops(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return _SCHEMA in archive.namelist()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BadInput(f"{file} is damaged: {error}", hint="save the model again") from error
 
 
@@ -87,7 +87,7 @@ def _schema(file: Path) -> Any:
             if archive.getinfo(_SCHEMA).file_size > _LARGEST:
                 raise Refused(f"{file} has a description of more than {_LARGEST >> 20} MiB")
             return json.loads(archive.read(_SCHEMA))
-    except (*_UNREADABLE, RecursionError) as error:
+    except (*UNREADABLE, RecursionError) as error:
         raise Refused(f"{file} is not a model of skops: {error}", hint="save the model again") from error
 
 
@@ -101,8 +101,12 @@ def _value(node: Any, levels: int) -> Any:
     if isinstance(content, dict):
         return {name: _value(item, levels - 1) for name, item in content.items()}
     if isinstance(content, list):
-        items = [_value(item, levels - 1) for item in content]
-        return tuple(items) if made_of.name == "tuple" else Items(items)
+        values = [_value(item, levels - 1) for item in content]
+        if made_of.name == "tuple":
+            return tuple(values)
+        items = Items(made_of.name)
+        items.add(values)
+        return items
     return json.loads(content)
 
 

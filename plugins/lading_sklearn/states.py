@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from math import prod
 from typing import Any, NamedTuple
 
 from .bytestream import Broken
-from .machine import Global, Object
-from .opcodes import UNREADABLE, has_ordinary_keys
+from .values import DTYPE, NDARRAY, UNREADABLE, Global, Object, has_ordinary_keys
 
-DTYPE, _NDARRAY = Global("numpy", "dtype"), Global("numpy", "ndarray")
 _KEYS = frozenset(("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"))
 _TEXT = re.compile(r"([biufcmMSUVO])(\d{1,9})")
-_SIZE, _FLAGS = 5, 7  # their places in the state of a dtype, of eight or nine values
+_BASE, _FIELDS, _SIZE, _FLAGS = 2, 4, 5, 7  # their places in the state of a dtype, of eight or nine values
 _SIZED = ("S", "U", "V")
 
 
@@ -23,11 +22,6 @@ class Array(NamedTuple):
     holds_objects: bool
     is_aligned: bool
     size: int
-
-    @property
-    def read(self) -> Object:
-        """The result of reading it. A separate pickle can have any value."""
-        return Object(None if self.holds_objects else _NDARRAY, ())
 
 
 def array_of(state: Any) -> Array:
@@ -57,9 +51,32 @@ def _kind(kind: str, size: int, state: Any) -> str:
     if not isinstance(state, tuple) or len(state) not in (8, 9) or not isinstance(state[_FLAGS], int):
         raise Broken
     holds_objects = bool(state[_FLAGS] & 1)
-    if (kind in _SIZED and state[_SIZE] != size) or (kind != "V" and holds_objects != (kind == "O")):
+    if kind in _SIZED and state[_SIZE] != size:
+        raise Broken
+    parts = list(_parts(state, size)) if kind == "V" else [kind]
+    if holds_objects != ("O" in parts):
         raise Broken
     return "O" if holds_objects else kind
+
+
+def _parts(state: tuple[Any, ...], size: int) -> Iterator[str]:
+    """The kinds of the parts of a record or of a small array. All of them lie in the `size` bytes of an item."""
+    if state[_BASE] is not None:
+        base, shape = state[_BASE]
+        yield _part(base, 0, _count(shape if isinstance(shape, tuple) else (shape,)), size)
+    fields = {} if state[_FIELDS] is None else state[_FIELDS]
+    if not isinstance(fields, dict) or UNREADABLE in fields:
+        raise Broken
+    for field in fields.values():
+        yield _part(field[0], field[1], 1, size)
+
+
+def _part(dtype: Any, start: int, count: int, size: int) -> str:
+    """The kind of a part. Its dtype must have its state: a later one would change it."""
+    kind, each = item(dtype)
+    if dtype.state is None or start < 0 or start + count * each > size:
+        raise Broken
+    return kind
 
 
 def _count(shape: Any) -> int:
@@ -82,7 +99,7 @@ def is_plain(state: Any) -> bool:
     """
     parts = state if isinstance(state, tuple) else (state,)
     last = parts if len(parts) < 3 else parts[2:] if len(parts) == 3 else ()
-    return not any(isinstance(part, Object) and not _has_no_items(part) for part in last) and all(
+    return not any(isinstance(part, Object) and (part.active or not _has_no_items(part)) for part in last) and all(
         has_ordinary_keys(part) for part in parts if isinstance(part, dict)
     )
 
@@ -91,7 +108,8 @@ def _has_no_items(part: Object) -> bool:
     """Whether an object is certainly not a dictionary, but an array, a dtype, or the seed of a bit generator."""
     made_of = part.made_of
     return isinstance(made_of, Global) and (
-        made_of in (DTYPE, _NDARRAY)
+        made_of in (DTYPE, NDARRAY)
+        or made_of.name == "_frombuffer"
         or made_of.module.startswith("numpy.random.")
         or (made_of.module.startswith("pandas") and made_of.name.endswith("Dtype"))
     )

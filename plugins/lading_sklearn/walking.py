@@ -7,12 +7,12 @@ import re
 from typing import Any
 
 from .bytestream import Broken, Rejected, Stream
-from .known import is_distribution
-from .machine import PARTIAL, UNSEEN, WRAPPER, Findings, Global, Machine, Object
-from .opcodes import HANDLERS, UNREADABLE
-from .states import DTYPE, array_of, is_fresh, is_plain, item
+from .known import holds_only_data, is_distribution
+from .machine import PARTIAL, WRAPPER, Findings, Machine
+from .opcodes import HANDLERS
+from .states import array_of, is_fresh, is_plain, item
+from .values import DTYPE, NDARRAY, UNREADABLE, UNSEEN, Global, Object
 
-_MOST_STEPS = 20_000_000  # opcodes, of some two million words; half a minute
 _MOST_NESTED = 4  # levels of pickles within pickles
 _LONGEST_VALUE = 16 << 20  # bytes; longer values are skipped
 _START = re.compile(rb"\x80[\0-\x05]")
@@ -33,11 +33,10 @@ _WIDTHS = {
 
 def walk(stream: Stream, findings: Findings, depth: int = 0, *, arrays: bool = True) -> Any:
     """Follow a pickle to its end, with the pickles in it and the arrays that joblib writes between its opcodes.
-    Returns its value, as far as it is known.
 
-    Without `arrays`, the bytes of an array are read as opcodes, as the unpickler of Python does.
-    Raises Broken if it cannot be followed to its end, and Rejected if an unpickler could not follow it either.
-    `findings` then has everything found so far.
+    Returns its value, as far as it is known. Without `arrays`, the bytes of an array are read as opcodes, as the
+    unpickler of Python does. Raises Broken if it cannot be followed to its end, and Rejected if an unpickler
+    could not follow it either. `findings` then has everything found so far.
     """
     if depth > _MOST_NESTED:
         raise Broken
@@ -61,9 +60,7 @@ class _Walk(Machine):
 
     def run(self) -> Any:
         while (opcode := _OPCODES[self._stream.read(1)[0]]).name != "STOP":
-            self.findings.steps += 1
-            if self.findings.steps > _MOST_STEPS:
-                raise Broken
+            self.findings.step()
             argument = self._argument(opcode.arg) if opcode.arg else b""
             handler = HANDLERS.get(opcode.name)
             if handler is not None:
@@ -78,6 +75,9 @@ class _Walk(Machine):
 
     def is_class_only(self, found: Global) -> bool:
         return is_distribution(found)
+
+    def holds_only_data(self, found: Global) -> bool:
+        return holds_only_data(found)
 
     def build(self, state: Any) -> None:
         """Give the last object its state. If the state describes an array, joblib's bytes of the array follow."""
@@ -97,12 +97,24 @@ class _Walk(Machine):
         """Check the states that are harmless only in one form."""
         if is_distribution(made.made_of) and not _has_plain_code(state):
             self.findings.called.add(made.made_of)
+        if active := self.active(state):
+            self._activate(made, state, active)
+        if made.state is not None:  # a pickle gives each object one state
+            self.suspect()
         if made.made_of == PARTIAL and not _repeats(made.arguments, state):
             self.suspect()
         if made.made_of in (WRAPPER, DTYPE) and made.state is not None:  # the first state has an effect on the second
             raise Broken
         if made.made_of == DTYPE:
             item(Object(made.made_of, made.arguments, state))
+
+    def _activate(self, made: Object, state: Any, active: Global) -> None:
+        """Check an active state. Some classes call methods of it, and properties do so if it sets them."""
+        made.active = made.active or active
+        if isinstance(made.made_of, Global) and holds_only_data(made.made_of) and not _is_array(made.made_of):
+            self.blame(active)
+        if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
+            self.blame(made.made_of)
 
     def _leave_frame(self) -> None:
         """Check that a frame is at its end. Otherwise an unpickler goes on after the frame, and not here."""
@@ -125,10 +137,11 @@ class _Walk(Machine):
     def _pass_array(self, state: Any) -> None:
         array = array_of(state)
         self._leave_frame()
-        self.stack[-1] = array.read  # joblib puts it in the place of the description
-        if array.holds_objects:
-            walk(self._stream, self.findings, self._depth + 1)
+        if array.holds_objects:  # joblib puts the value of another pickle in the place of the description
+            value = walk(self._stream, self.findings, self._depth + 1)
+            self.stack[-1] = Object(None, (), active=self.active((value,)))
             return
+        self.stack[-1] = Object(NDARRAY, ())
         if array.is_aligned:
             self._stream.skip(self._stream.read(1)[0])
         self._stream.skip(array.size)
@@ -161,6 +174,11 @@ def _has_plain_code(state: Any) -> bool:
     """Whether the code that SciPy runs, when a distribution gets its state, is the code that SciPy writes."""
     code = state.get("_parse_arg_template") if isinstance(state, dict) and UNREADABLE not in state else None
     return isinstance(code, str) and _CODE.fullmatch(code) is not None
+
+
+def _is_array(made_of: Global) -> bool:
+    """Whether objects of a class are arrays, which can have any objects."""
+    return made_of == NDARRAY or made_of.module in ("numpy.ma", "numpy.ma.core")
 
 
 def _repeats(arguments: Any, state: Any) -> bool:

@@ -192,6 +192,19 @@ def test_a_starter_shows_what_a_model_imports(site: Shell) -> None:
     site("check", "more/lading.yaml")
 
 
+def test_a_starter_has_no_line_for_a_name_that_cannot_be_written(site: Shell) -> None:
+    import joblib
+    from sklearn.linear_model import LinearRegression
+
+    joblib.dump(LinearRegression().fit([[0], [1]], [0, 1]), site.folder / "more.joblib")
+    with (site.folder / "more.joblib").open("ab") as stream:
+        stream.write(b"\x80\x04\x82\x01.")
+    done = site("init", "--model", "more.joblib", "more")
+    assert "it imports a name that it composes while it is loaded" in done.err
+    assert "no manifest can allow this" in done.err
+    assert "trust: [" not in (site.folder / "more" / "lading.yaml").read_text()
+
+
 def test_a_dangerous_import_is_named_so_and_gets_no_line(site: Shell) -> None:
     (site.folder / "model.pkl").write_bytes(made_of("mylib", "Scaler")[:-1] + b"cos\nsystem\n0.")
     done = site("check", code=3)

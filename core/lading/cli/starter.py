@@ -69,7 +69,7 @@ def _finished(folder: Path, model: Path) -> dict[str, str]:
 
     described = catalogue.describe_model(model)
     framework, needed = described.framework, described.framework_version
-    if described.contents and not described.contents.is_pickle and not framework:
+    if described.contents and not described.contents.is_pickle and not needed:
         raise BadInput(
             f"{model} is not a pickle (format: {described.contents.format}), so it needs a scoring script",
             hint="write a manifest with register.file and package.scoring_script",

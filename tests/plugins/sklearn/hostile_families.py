@@ -15,7 +15,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from . import hostile_states
+from . import hostile_attributes, hostile_states
 from .hostile_models import Payload, text
 from .hostile_opcodes import call, name, number, whole
 
@@ -189,7 +189,8 @@ FAMILIES: dict[str, Family] = {
     for family in (
         reexports, readers_and_writers, addresses, memo_tricks, extension_registry, persistent_ids, nested_joblib,
         object_arrays, protocol_0, plain_pickles, hostile_states.other_classes, hostile_states.array_sizes,
-        hostile_states.array_pickles, hostile_states.attributes,
+        hostile_states.array_pickles, hostile_states.attributes, hostile_attributes.items_of_objects,
+        hostile_attributes.methods_of_arguments, hostile_attributes.methods_of_states,
     )
 }  # fmt: skip
 

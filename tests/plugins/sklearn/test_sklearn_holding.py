@@ -34,6 +34,7 @@ NO_MODELS: dict[str, Any] = {
     "a dict": {},
     "a tuple of 2 values": (FITTED, ["x"]),
     "a list": [FITTED, SCALER],
+    "a set": {1, 2},
     "a text": "model",
     "a number": 7,
     "None": None,
@@ -121,7 +122,7 @@ def test_each_estimator_that_is_not_fitted_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Own(), make_pipeline(SCALER, Own()), FrozenEstimator(FITTED), make_pipeline(FITTED), {1, 2}]
+    "model", [Own(), make_pipeline(SCALER, Own()), FrozenEstimator(FITTED), make_pipeline(FITTED), b"bytes"]
 )
 def test_nothing_is_said_of_what_may_predict_or_is_not_known(tmp_path: Path, model: Any) -> None:
     joblib.dump(model, tmp_path / "saved.joblib")

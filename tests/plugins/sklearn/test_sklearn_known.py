@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pytest
 from fickling.analysis import Severity, check_safety
 from fickling.fickle import UNSAFE_IMPORTS, Pickled
 from picklescan import scanner
+from tests.plugins.sklearn import hostile_opcodes
 from tests.plugins.sklearn.honest_models import COMPOSED, fitted
+from tests.plugins.sklearn.hostile_families import _array_items, _described, _state
 from tests.plugins.sklearn.hostile_models import corpus as hostile
 from tests.plugins.sklearn.hostile_models import text
 
@@ -99,6 +102,9 @@ FORMS = {
     "partial that is called": b"\x80\x04cfunctools\npartial\ncnumpy\nlog1p\n\x85R)R.",
     "a state for a class": b"\x80\x04cnumpy\nndarray\n}U\x01aK\x01sb.",
     "a base with a constructor": b"\x80\x02ccopy_reg\n_reconstructor\ncnumpy\npoly1d\ncnumpy\npoly1d\nN\x87R.",
+    "a state for an object that has one": b"\x80\x04csklearn.svm._classes\nSVC\n)\x81}U\x01aK\x01sb}U\x01bK\x01sb.",
+    "a dtype that is used before its state": b"\x80\x04cnumpy\ndtype\nU\x02f8\x85R\x940h\x00.",
+    "a dtype of an object": b"\x80\x04cnumpy\ndtype\ncsklearn.svm._classes\nSVC\n)\x81\x85R.",
     "a constructor that is called": b"\x80\x04cnumpy.random._pickle\n__randomstate_ctor\nU\x01acnumpy\nlog1p\n\x86R.",
 }
 
@@ -106,6 +112,29 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_a_listed_name_is_refused_in_another_form(tmp_path: Path, name: str) -> None:
     assert refused(contents(tmp_path, FORMS[name]))
+
+
+def record(field: np.dtype, offset: int, flags: int) -> bytes:
+    """A pickle of a record dtype of 8 bytes with one field. NumPy believes its state."""
+    kind = pickle.dumps(field, 4)[:-1].partition(b"numpy")[2]
+    text_of_field = b"\x8c\x05numpy" + kind
+    state = (
+        b"(K\x03U\x01|N(U\x01at}U\x01a(" + text_of_field + b"K" + bytes([offset]) + b"tsK\x08K\x01K" + bytes([flags])
+    )
+    return b"\x80\x04cnumpy\ndtype\nU\x02V8\x89\x88\x87R" + state + b"tb."
+
+
+@pytest.mark.parametrize(
+    ("field", "offset", "flags", "is_refused"),
+    [("f8", 0, 0, False), ("O", 0, 27, False), ("O", 0, 0, True), ("f8", 0, 1, True), ("f8", 4, 0, True)],
+)
+def test_a_record_that_hides_its_fields_is_refused(
+    tmp_path: Path, field: str, offset: int, flags: int, *, is_refused: bool
+) -> None:
+    """NumPy would take any bytes for the addresses of objects."""
+    data = record(np.dtype(field), offset, flags)
+    assert pickle.loads(data).hasobject == bool(flags & 1), "NumPy believes it"
+    assert bool(refused(contents(tmp_path, data))) == is_refused
 
 
 def by_module() -> dict[str, list[str]]:
@@ -177,6 +206,16 @@ def test_a_listed_class_is_not_called_with_arguments(tmp_path: Path) -> None:
     assert refused(contents(tmp_path, calling("lightgbm.basic", "Booster"))) == ["lightgbm.basic.Booster"]
     old = b"(X\x03\0\0\0a/bilightgbm.basic\nBooster\n."
     assert refused(contents(tmp_path, old)) == ["lightgbm.basic.Booster"]
+
+
+def test_a_call_counts_that_only_a_plain_unpickler_makes(tmp_path: Path) -> None:
+    """For joblib, the opcodes of the call are the bytes of an array."""
+    made = hostile_opcodes.name("lightgbm.basic", "Booster") + b")\x810"
+    array = _described(_state(_array_items("u1")))
+    hidden = (b"0" + hostile_opcodes.call("lightgbm.basic", "Booster")).ljust(40, b"N")
+    assert refused(contents(tmp_path, b"\x80\x04" + made + array + b"N" * 40 + b".")) == []
+    data = b"\x80\x04" + made + array + hidden + b"." * 400
+    assert refused(contents(tmp_path, data)) == ["lightgbm.basic.Booster"]
 
 
 def test_a_distribution_with_other_code_is_refused(tmp_path: Path) -> None:

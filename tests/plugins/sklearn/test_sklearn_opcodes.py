@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from lading_sklearn.bytestream import Broken, Stream
 from lading_sklearn.judging import judge, named
-from lading_sklearn.machine import UNKNOWN, Findings, Global
+from lading_sklearn.machine import Findings
+from lading_sklearn.values import UNKNOWN, Global
 from lading_sklearn.walking import walk
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -101,7 +102,11 @@ def test_a_file_of_another_format_needs_a_scoring_script(shell: Shell, name: str
     assert shell("model", "inspect", name, "--json").json()["format"] == format_
     assert f"(format: {format_}), so it needs a scoring script" in shell("init", "--model", name, "x", code=2).err
     shell.write("lading.yaml", f"version: 1\nname: other\nregister: {{file: {name}}}\n")
-    assert "name a scoring_script" in shell("package", code=2).err
+    done = shell("package", code=2)
+    assert (
+        f"{name} is {'not a scikit-learn model' if format_ == 'other' else f'of {format_}'}, so the default" in done.err
+    )
+    assert "name a scoring_script" in done.err
 
 
 def test_a_file_of_skops_runs_nothing_when_joblib_reads_it(shell: Shell) -> None:
@@ -117,3 +122,15 @@ def test_an_archive_without_its_directory_is_refused(shell: Shell) -> None:
     (shell.folder / "model.skops").write_bytes(stream.getvalue().replace(b"PK\x01\x02", b"XXXX"))
     write(shell)
     assert "model.skops is damaged" in shell("check", code=2).err
+
+
+def test_an_archive_with_a_password_is_refused(shell: Shell) -> None:
+    keep(shell)
+    data = bytearray((shell.folder / "model.skops").read_bytes())
+    for head, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        for found in re.finditer(re.escape(head), bytes(data)):
+            data[found.start() + flags] |= 1
+    (shell.folder / "model.skops").write_bytes(data)
+    write(shell)
+    for command in ("check", "plan", "deploy"):
+        assert "model.skops is not a model of skops: File 'schema.json' is encrypted" in shell(command, code=3).err
