@@ -317,12 +317,17 @@ def deployed_salary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]
     shell("delete", SALARY)
 
 
-def test_a_model_of_another_scikit_learn_is_refused_with_both_versions(shell: Shell) -> None:
+def test_a_model_of_another_scikit_learn_is_refused_with_both_versions(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The file declares version 0.1.0, and is never loaded."""
     import pickle
 
+    from sklearn.linear_model import LinearRegression
+
+    monkeypatch.setattr("sklearn.base.__version__", "0.1.0")  # an estimator writes it into its state
     shell.write("lading.yaml", "version: 1\nname: old-model\nregister: {file: old.pkl}\n")
-    (shell.folder / "old.pkl").write_bytes(pickle.dumps({"_sklearn_version": "0.1.0"}))
+    (shell.folder / "old.pkl").write_bytes(pickle.dumps(LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0])))
     done = shell("deploy", code=3)
     assert "0.1.0" in done.err
     assert re.search(r"scikit-learn==0\.1\.0|allow_version_skew", done.err)

@@ -23,9 +23,10 @@ from .progress import working
 @options.store
 @verbose
 def report(manifest: Path, out: Path | None, store: Path | None) -> None:
-    """Write one HTML page about the runs, models, releases and packages in the store.
+    """Write one HTML page about everything in the store.
 
-    The page is complete in itself: it can be sent by mail, or kept with a release. Golden requests that were recorded
+    It shows runs, models, releases and packages. The page is complete in itself: it can be sent by mail, or kept with a
+    release. Golden requests that were recorded
     from training data are counted, and their content is left out. No target is asked.
 
     \b

@@ -43,12 +43,15 @@ FIELDS = {
         "TrackedRun": "id tracker url",
         "Distribution": "modules requires version",
         "ModelVersion": "columns created description distributions file file_name framework framework_version label "
-        "modules name python references run samples scoring sha256 tags version",
+        "modules name python references run samples schema scoring sha256 tags version",
         "GoldenRequest": "request response tolerance",
         "ModelReference": "name registry url version",
         "Column": "dtype name",
-        "Release": "ended golden_requests id model model_sha256 model_version number package_digest reason restores "
-        "service started state target",
+        "Release": "asked ended golden_requests id model model_sha256 model_version number package_digest reason "
+        "restores service started state target",
+        "Schema": "columns example is_framed is_text outputs shape",
+        "SchemaColumn": "categories kind name nullable",
+        "SchemaOutput": "classes kind name",
     }
 }
 """The fields of the stored records, by format."""

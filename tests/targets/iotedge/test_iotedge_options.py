@@ -34,10 +34,11 @@ def problem(folder: Path, **options: Any) -> lading.Problem | None:
         "version": 1,
         "name": "salary",
         "register": {"model": "m", "file": "lading.yaml"},
-        "package": {"scoring_script": "lading.yaml"},
+        "package": {"scoring_script": "score.py"},
         "targets": {"iot-edge": {"hub": "h.azure-devices.net", **options}},
     }
     file = folder / "lading.yaml"
+    (folder / "score.py").write_text("def init(): pass\ndef run(raw_data): return 1\n")
     file.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
     try:
         lading.check(file)

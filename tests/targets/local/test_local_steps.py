@@ -266,6 +266,7 @@ def test_the_spec_has_all_data_that_a_supervisor_needs(service: Service) -> None
         "HTTP_X_MS_SERVER_VERSION": f"lading/{lading.__version__}",
         "SCORING_TIMEOUT_MS": "1500",
         "MODE": "test",
+        "LADING_PAGE": '{"service": "salary", "facts": {"release": "1", "model": "sal_model 3"}}',
         "AML_APP_ROOT": str(home),
         "AZUREML_SOURCE_DIRECTORY": "azureml-app",
         "AZUREML_ENTRY_SCRIPT": "azureml-app/score.py",
