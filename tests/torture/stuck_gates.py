@@ -166,7 +166,7 @@ def _is_stuck(siege: Siege, client: socket.socket, worker: int, state: str) -> b
 
 def _marks(siege: Siege) -> list[Path]:
     """The files that show that a script is stuck. A deploy after a kill makes another release, beside the earlier."""
-    return list(siege.control.releases.glob("*-*/stuck"))
+    return list(siege.control.releases.glob("*-*/azureml-app/stuck"))
 
 
 def _at_the_limit(siege: Siege, worker: int, restarts: int) -> Iterator[tuple[Harm, str]]:

@@ -80,6 +80,10 @@ class Service:
         spec.write(self.folder.spec(number))
         return spec
 
+    def script_folder(self, number: int) -> Path:
+        """The working directory of a release's script."""
+        return self.folder.release(number) / "azureml-app"
+
     def start(self) -> None:
         argv = [sys.executable, "-P", "-m", "lading_serving.supervisor", str(self.folder.path)]
         subprocess.run(argv, check=True, timeout=LIMIT)

@@ -167,7 +167,7 @@ def test_a_supervisor_without_free_descriptors_answers_health_later(service: Ser
     few_descriptors(service.pid(), 20)
     client = threading.Thread(target=ask, args=(uri,))
     client.start()
-    eventually((service.folder.release(1) / "asked").exists, "run is called")
+    eventually((service.script_folder(1) / "asked").exists, "run is called")
     with ExitStack() as stack:
         crowd = [stack.enter_context(connect(uri)) for _ in range(60)]
         time.sleep(2)  # the supervisor accepts as many as it can
@@ -175,7 +175,7 @@ def test_a_supervisor_without_free_descriptors_answers_health_later(service: Ser
         for sock in crowd[:59]:
             sock.close()
         assert ask(uri, None, "GET", {}, "/").status == 200
-    (service.folder.release(1) / "go").touch()
+    (service.script_folder(1) / "go").touch()
     client.join()
 
 

@@ -42,7 +42,7 @@ CHECK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 def busy(service: Service, uri: str, clients: list[threading.Thread]) -> None:
     """Keep all workers busy until the file `go` exists."""
-    home = service.folder.release(1)
+    home = service.script_folder(1)
     for _ in service.workers():
         clients.append(threading.Thread(target=ask, args=(uri, b'"wait"')))
         clients[-1].start()
@@ -58,7 +58,7 @@ def test_health_is_answered_while_all_workers_are_busy(service: Service, workers
     assert (answer.status, answer.body) == (200, b"Healthy")
     head = ask(uri, None, "HEAD", {}, "/")
     assert (head.status, head.body) == (200, b"")
-    (service.folder.release(1) / "go").touch()
+    (service.script_folder(1) / "go").touch()
     for client in clients:
         client.join()
     assert ask(uri).json in service.workers()
@@ -78,7 +78,7 @@ def test_other_requests_wait_for_a_worker_that_is_free(service: Service) -> None
         foreign = stack.enter_context(connect(uri))
         foreign.sendall(b"GET / HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n")
         assert ask(uri, None, "GET", {}, "/").status == 200
-        (service.folder.release(1) / "go").touch()
+        (service.script_folder(1) / "go").touch()
         assert [read_all(sock).rpartition(b"\r\n")[2] for sock in whole] == [b"%d" % worker] * len(whole)
         assert status(read_all(foreign)) == 421
         partial.sendall(b"Content-Length: 1\r\nConnection: close\r\n\r\n5")
@@ -91,7 +91,7 @@ def test_other_requests_wait_for_a_worker_that_is_free(service: Service) -> None
 
 def test_health_is_503_while_workers_start_again_and_requests_wait_for_them(service: Service) -> None:
     uri = service.serve(script=WAITING)
-    home = service.folder.release(1)
+    home = service.script_folder(1)
     (home / "slow").touch()
     (worker,) = service.workers()
     os.kill(worker, signal.SIGKILL)
@@ -124,7 +124,7 @@ def test_the_state_counts_slow_workers(service: Service) -> None:
     eventually(lambda: service.until(1, "serving").get("slow") == 1, "a worker is slow")
     release = service.until(1, "serving")
     assert (release.get("workers"), release.get("accepting"), release.get("hung")) == (2, 2, 0)
-    (service.folder.release(1) / "go").touch()
+    (service.script_folder(1) / "go").touch()
     client.join()
     eventually(lambda: service.until(1, "serving").get("slow") == 0, "no worker is slow")
 

@@ -181,7 +181,7 @@ def test_a_busy_worker_ends_with_its_supervisor(service: Service) -> None:
     )
     client = threading.Thread(target=ask_in_vain, args=(uri,))
     client.start()
-    eventually((service.folder.release(1) / "asked").exists, "run is called")
+    eventually((service.script_folder(1) / "asked").exists, "run is called")
     os.kill(service.pid(), signal.SIGKILL)
     eventually(lambda: not service.workers(), "no worker is left")
     client.join()
@@ -189,7 +189,7 @@ def test_a_busy_worker_ends_with_its_supervisor(service: Service) -> None:
 
 def test_sigterm_lets_a_request_in_flight_finish(service: Service) -> None:
     uri = service.serve(1, WAITING)
-    home = service.folder.release(1)
+    home = service.script_folder(1)
     answers: list[object] = []
     client = threading.Thread(target=lambda: answers.append(ask(uri).json))
     client.start()
@@ -207,7 +207,7 @@ def test_a_release_that_does_not_drain_in_time_is_killed(service: Service) -> No
     uri = service.serve(1, WAITING, limits={"linger": 0.1, "drain_timeout": 0.3})
     client = threading.Thread(target=ask_in_vain, args=(uri,))
     client.start()
-    eventually((service.folder.release(1) / "asked").exists, "run is called")
+    eventually((service.script_folder(1) / "asked").exists, "run is called")
     service.desire()
     eventually(lambda: not service.folder.is_supervised(), "the supervisor leaves")
     client.join()
@@ -256,7 +256,7 @@ def test_a_model_that_was_altered_is_never_loaded(service: Service) -> None:
     reason = service.until(1, "failed")["reason"]
     assert "sha256" in reason
     assert "0" * 64 in reason
-    assert not (service.folder.release(1) / "loaded").exists()
+    assert not (service.script_folder(1) / "loaded").exists()
 
 
 def test_a_port_in_use_is_named_with_its_owner(service: Service) -> None:
