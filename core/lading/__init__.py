@@ -134,8 +134,8 @@ if TYPE_CHECKING:
     from .plugin.layout import lay_out as lay_out
     from .plugin.layout import model_files as model_files
     from .plugin.spec import hookimpl as hookimpl
+    from .python.checking import check as check
     from .python.deploying import Outcome as Outcome
-    from .python.deploying import check as check
     from .python.deploying import deploy as deploy
     from .python.deploying import deploy_each as deploy_each
     from .python.deploying import deployment as deployment
@@ -174,8 +174,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "python.deploying": "Outcome check deploy deploy_each deployment evaluate export_package package "
-        "register train",
+        "python.checking": "check",
+        "python.deploying": "Outcome deploy deploy_each deployment evaluate export_package package register train",
         "plugin.catalogue": "describe_model describe_plugin manifest_schema",
         "engine.archive.archive": "Archive",
         "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "

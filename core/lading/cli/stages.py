@@ -238,10 +238,10 @@ def check(manifest: Path, as_json: bool) -> None:
     Example:
       lading check manifests/salary.yaml
     """
-    from ..python import deploying as api
+    from ..python import checking
 
     with working(as_json=as_json):
-        notes = api.check(manifest)
+        notes = checking.check(manifest)
     if as_json:
         output.document({"manifest": manifest, "notes": notes})
         return

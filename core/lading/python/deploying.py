@@ -7,7 +7,6 @@ LadingError for an expected failure: ManifestError for a wrong manifest, others 
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +16,12 @@ from typing import TYPE_CHECKING
 from ..engine import pipeline
 from ..engine.release import deploy as deploy_stage
 from ..engine.release.service import Service
-from ..engine.session.binding import bind_all
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import Session, open_session
 from ..errors import BadInput, LadingError, StageFailed
-from ..manifest import read
 from ..model import Capability, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri
 from ..model.records import OnEvent, ignore
-from ..store import MANIFEST, find_manifest
+from ..store import MANIFEST
 from .lazily import gated_plan, looking_ahead
 from .live import LiveDeployment
 
@@ -219,23 +216,6 @@ def export_package(
     order = Order.of(f"{pipeline.PACKAGE.name} export", manifest, Needs.PACKAGE, store=store, timeout=timeout)
     with open_session(order, on_event) as session:
         return export(session, pipeline.packaged(session, model=model), Path(file))
-
-
-def check(manifest: str | Path = MANIFEST) -> tuple[str, ...]:
-    """Check every block of a manifest. Raises ManifestError with every problem. Returns notes on what was
-    not checked.
-
-    Raises Refused for a finished model that imports a name which is neither known to be harmless nor trusted, and NotUp
-    for one that the default scoring script cannot serve. A model that a run of the manifest's store has trained needs
-    no trust. Raises ManifestError or Refused too if the packager knows that it cannot make a package.
-    """
-    from ..engine.stages.expected import judge_manifest
-    from ..engine.stages.finished import check_finished
-
-    draft = read(find_manifest(manifest), os.environ)
-    bound, notes = bind_all(draft)
-    judge_manifest(bound, draft, check_finished(bound, os.environ))
-    return notes
 
 
 def deployment(
