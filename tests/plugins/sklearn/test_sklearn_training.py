@@ -134,7 +134,13 @@ def test_a_missing_library_is_named(
     (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError('not there', name='{library}')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(lading.PluginError, match=f"needs {library}") as caught:
-        train(data=flowers, features=("kind",), label="width", estimator="sklearn.dummy.DummyRegressor", env=("PYTHONPATH",))
+        train(
+            data=flowers,
+            features=("kind",),
+            label="width",
+            estimator="sklearn.dummy.DummyRegressor",
+            env=("PYTHONPATH",),
+        )
     assert caught.value.hint == f"pip install '{extra}'"
 
 
