@@ -45,9 +45,8 @@ def _is_same(file: Path, copy: Path) -> bool:
 
 def once(reason: str, log: str) -> str:
     """A log without what the reason of the failure says already, and with each traceback once."""
-    blocks = dict.fromkeys(block.rstrip() for block in _TRACEBACK.split(log))
-    lines = (line for block in blocks for line in block.splitlines())
-    return "\n".join(line for line in lines if line and not _repeats(line, reason))
+    fresh = "\n".join(line for line in log.splitlines() if line and not _repeats(line, reason))
+    return "\n".join(dict.fromkeys(block.rstrip() for block in _TRACEBACK.split(fresh) if block))
 
 
 def _repeats(line: str, reason: str) -> bool:
