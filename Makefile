@@ -37,10 +37,11 @@ test-slow: $(VENV)/.test
 test-torture: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) -m torture
 
-# The tests with the lowest and with the newest versions that pyproject.toml allows, but for those of the torture
-# itself, whose tools need newer versions than the product.
+# The tests with the lowest and with the newest versions that pyproject.toml allows. The tools of the torture need newer
+# versions than the product. The store and the emulators use no library whose version could matter.
 test-lowest test-newest: test-%: .venv-%/.test
-	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture" --ignore tests/torture
+	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture" \
+		--ignore tests/torture --ignore tests/core/store --ignore tests/emulators
 
 COMPILE := $(UV) pip compile --quiet --upgrade --python-version 3.11 --all-extras pyproject.toml \
 	--custom-compile-command "make constraints"
