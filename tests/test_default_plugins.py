@@ -17,6 +17,7 @@ ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["
 NAMES = {name for group in ENTRY_POINTS.values() for name in group} | {"scikit-learn"}
 OTHER_MEANINGS = {
     ("cli/commands.py", "store"),  # the command `lading store`
+    ("cli/completing.py", "store"),  # the option `--store`
     ("cli/stages.py", "store"),  # the option `--store`
     ("store/locks.py", "store"),  # a lock
     ("store/trust.py", "store"),  # a key of JSON

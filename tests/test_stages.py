@@ -22,6 +22,8 @@ OTHER_MEANINGS = {
     "core/lading/cli/services.py": "a column of the table",
     "core/lading/engine/archive/archive.py": "a folder in an exported package",
     "core/lading/engine/session/order.py": "keys of a manifest, whose variables need not be set",
+    "core/lading/python/batch.py": "a key of the file that keeps the answers on their way",
+    "core/lading/python/reporting.py": "a column of the page",
     "core/lading/store/reuse.py": "the format of the store",
     "core/lading/store/facts.py": "the format of the store",
     "core/lading/store/contents.py": "a kind of finding",
@@ -33,6 +35,8 @@ OTHER_MEANINGS = {
     "plugins/lading_bundle/locks.py": "a key of `uv.lock`",
     "plugins/lading_sklearn/__init__.py": "the roles that the plugin describes",
     "plugins/lading_sklearn/evaluating.py": "a block of the manifest, for a hint",
+    "plugins/lading_sklearn/options.py": "a key of the data: the rows to fit",
+    "plugins/lading_sklearn/table.py": "a key of the data: the rows to fit",
     "plugins/lading_sklearn/training.py": "a block of the manifest, for a hint",
     "plugins/lading_sklearn/scripts.py": "the function that a training script defines",
 }
