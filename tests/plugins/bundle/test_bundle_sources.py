@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sklearn
 import yaml
 from tests.plugins.bundle.conftest import Packed
 from tests.plugins.bundle.test_bundle_judging import found
@@ -183,8 +184,8 @@ def test_a_lock_of_uv_gives_exactly_its_versions(packed: Callable[..., Packed], 
 
 
 def test_a_lock_with_another_scikit_learn_is_refused(packed: Callable[..., Packed]) -> None:
-    with pytest.raises(lading.Refused, match=r"would pin 1\.4\.2"):
-        packed("lock", "uv.lock", UV_LOCK.format(sklearn="1.4.2", numpy=PYPI))
+    with pytest.raises(lading.Refused, match=r"would pin 1\.5\.0"):
+        packed("lock", "uv.lock", UV_LOCK.format(sklearn="1.5.0", numpy=PYPI))
 
 
 def test_a_lock_that_uv_itself_writes(packed: Callable[..., Packed], tmp_path: Path) -> None:
@@ -214,9 +215,10 @@ marker = "python_version < '3.11'"
 
 
 def test_a_pylock_gives_exactly_its_versions(packed: Callable[..., Packed]) -> None:
-    more = "".join(f'[[packages]]\nname = "{name}"\nversion = "1.9.1"\n' for name in ("scikit-learn", "joblib"))
+    version = sklearn.__version__
+    more = "".join(f'[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name in ("scikit-learn", "joblib"))
     done = packed("lock", "pylock.toml", f"{PYLOCK}\n{more}", "import numpy\n")
-    assert done.files.requirements == ("joblib==1.9.1", "numpy==2.0.0", "scikit-learn==1.9.1")
+    assert done.files.requirements == (f"joblib=={version}", "numpy==2.0.0", f"scikit-learn=={version}")
 
 
 def test_a_lock_without_a_library_of_the_model_is_reported(packed: Callable[..., Packed]) -> None:

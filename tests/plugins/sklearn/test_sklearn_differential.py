@@ -21,7 +21,7 @@ ASK = """
 import json, pickle, sys, warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from pathlib import Path
-from joblib import numpy_pickle, numpy_pickle_utils
+from joblib import numpy_pickle
 
 warnings.simplefilter("ignore")
 loads, folder, asked = sys.argv[1] == "load", Path(sys.argv[2]), {}
@@ -59,15 +59,15 @@ numpy_pickle.NumpyUnpickler = asking(Joblib)
 for file in sorted(folder.iterdir()):
     wanted.clear()
     try:
+        if "plain" not in file.name:
+            numpy_pickle.load(file)
+            continue
         with file.open("rb") as stream:
-            if "plain" in file.name:
-                asking(Plain)(stream).load()
-            else:
-                with numpy_pickle_utils._validate_fileobject_and_memmap(stream, "any", None) as (opened, _mode):
-                    numpy_pickle._unpickle(opened, ensure_native_byte_order=False)
+            asking(Plain)(stream).load()
     except Exception:
         pass
-    asked[file.name] = list(wanted)
+    finally:
+        asked[file.name] = list(wanted)
 print(json.dumps(asked))
 """
 
