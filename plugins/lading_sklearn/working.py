@@ -41,6 +41,7 @@ def in_a_child(work: Work, spec: Mapping[str, Json], folder: Path, context: Cont
         if name in os.environ:
             context.secret(name)  # redact its value in the output of the process
     result = folder / "result.json"
+    result.touch()  # a disk without inodes is noticed here, where its error can be told
     finished = lading.run_command(
         _command(work, json.dumps(spec, default=str), result),
         timeout=work.time_limit,
@@ -49,7 +50,7 @@ def in_a_child(work: Work, spec: Mapping[str, Json], folder: Path, context: Cont
     )
     if context.cancelled:
         raise lading.Interrupted(f"the {work.phase} was interrupted")
-    answer: dict[str, Json] = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
+    answer: dict[str, Json] = json.loads(result.read_text(encoding="utf-8") or "{}")
     if "error" in answer:
         raise _raised(answer["error"])
     if finished.code != 0 or not answer:
