@@ -15,7 +15,7 @@ _POLICY = (
     " base-uri 'none'; frame-ancestors 'none'"
 )
 VARIABLE = "LADING_PAGE"
-"""The variable with the facts of the page, as JSON. Without it there is no page."""
+"""The variable with the facts of the page, as JSON. Without it, the page is not served."""
 
 _MOST_METRICS = 8
 _HEADERS = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", _POLICY), ("vary", "Accept")]

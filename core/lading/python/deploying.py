@@ -264,7 +264,7 @@ def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -
 
 
 def _advice(session: Session, uri: ScoringUri | NoScoringUri) -> str:
-    """The line under `package` with which a release is asked. Empty if there is no address to ask."""
+    """The line under `package` with which a release is asked. Empty without an address."""
     if isinstance(uri, NoScoringUri) or session.manifest.samples or session.manifest.recorded:
         return ""
     train = session.manifest.train

@@ -39,7 +39,7 @@ def page(title: str, sections: Mapping[str, Iterable[Html]]) -> str:
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> Html:
-    """A table of rows with the same columns, without those that no row fills. Empty if there is no row."""
+    """A table of rows with the same columns, except those that no row fills. Empty without rows."""
     if not rows:
         return Html()
     filled = [name for name in rows[0] if any(row[name] not in (None, "", (), [], {}) for row in rows)]

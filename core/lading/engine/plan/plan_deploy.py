@@ -53,10 +53,7 @@ def plan_deploy(
         serves = deploy_stage.serves(status, uri, package) if asked else None
         if serves is not False:
             reused = _reused(planned, release, uri, certain=serves is not None)
-            edited = deploy_stage.is_edited(release, deploy_stage.wanted(service.session, package))
-            return (
-                replace(reused, reason=f"{reused.reason}; its samples changed: it is asked them") if edited else reused
-            )
+            return _with_edited_samples(service, package, release, reused)
     last = keys.stage_inputs(service.session, key) if key else None
     action, block = _action(service, release, status), f"targets.{service.target.name}"
     changed = changes(service.session, stage_inputs, last, block)
@@ -77,6 +74,13 @@ def plan_deploy(
         findings=foreseen(service),
         outputs={**({"image": None} if service.image else {}), "release": None, "scoring_uri": None},
     )
+
+
+def _with_edited_samples(service: Service, package: Package, release: Release, reused: PlannedStage) -> PlannedStage:
+    """The plan of a release that stays, which is asked the samples that the manifest has changed."""
+    if not deploy_stage.is_edited(release, deploy_stage.wanted(service.session, package)):
+        return reused
+    return replace(reused, reason=f"{reused.reason}; its samples changed: it is asked them")
 
 
 def _choices(service: Service, package: Package | None, waits: str) -> Iterator[Change]:
