@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # A file of constraints for the environment of the tests, which else has the newest versions that fit together.
 CONSTRAINTS ?=
+# How many cases of each parametrized test, and how many tests of each class, the slow tests and those with other
+# versions take: see tests/sampled.py.
+SHARE ?= 1
 # One more than there are processors: a test waits as much as it works.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without files of bytecode each process of the tests would compile all that it imports.
@@ -32,7 +35,7 @@ test-unit: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --unit -q -r fE -m "not slow and not torture"
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow --share $(SHARE)
 
 test-torture: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) -m torture
@@ -40,7 +43,7 @@ test-torture: $(VENV)/.test
 # The tests with the lowest and with the newest versions that pyproject.toml allows. The tools of the torture need newer
 # versions than the product. The store and the emulators use no library whose version could matter.
 test-lowest test-newest: test-%: .venv-%/.test
-	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture" \
+	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture" --share $(SHARE) \
 		--ignore tests/torture --ignore tests/core/store --ignore tests/emulators
 
 COMPILE := $(UV) pip compile --quiet --upgrade --python-version 3.11 --all-extras pyproject.toml \

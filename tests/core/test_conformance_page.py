@@ -34,9 +34,10 @@ def test_each_example_has_its_checks() -> None:
     assert found == [[mark] for mark in CHECKS]
 
 
-@pytest.fixture
-def plugins(shell: Shell) -> Mapping[str, str]:
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """The environment with the plugins that the page names."""
+    shell = Shell(tmp_path_factory.mktemp("plugins"), dict(os.environ))
     installed = shell.folder / "installed"
     for name, kind in (("acme", "target"), ("ledger", "registry"), ("logbook", "tracker"), ("veto", "gate")):
         shell("plugin", "new", name, "--kind", kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -47,10 +48,10 @@ _DATA: tuple[tuple[Any, ...], ...] = (
 )
 
 
-def fitted() -> Iterator[tuple[str, Any]]:
-    """Each estimator of scikit-learn by its name, fitted to data that it takes."""
+def fitted(letters: str = string.ascii_uppercase) -> Iterator[tuple[str, Any]]:
+    """Each estimator of scikit-learn whose name begins with one of the letters, fitted to data that it takes."""
     for name, found in all_estimators():
-        model = constructed(found)
+        model = constructed(found) if name[0] in letters else None
         for data in _DATA if model is not None else ():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
