@@ -180,4 +180,5 @@ def _first_version(request: RegisterRequest, file: Path, modules: tuple[Path, ..
         modules=modules,
         samples=request.samples,
         schema=request.schema,
+        parts=request.parts,
     )
