@@ -234,8 +234,8 @@ def _check(session: Session, folder: Path, record: _Record) -> RegisterRequest:
     for name, sha256 in {place: model.sha256, **modules}.items():
         _compare(f"{name!r} in the archive", session.store.files.whole_digest(folder / name), sha256)
     request = _request(folder, model)
-    _compare("the package in the archive", session.store.packages.digest(folder / "package", request), record.digest)
     _check_parts(session, request)
+    _compare("the package in the archive", session.store.packages.digest(folder / "package", request), record.digest)
     admit_received(session, request)
     return request
 
@@ -245,9 +245,10 @@ def _check_parts(session: Session, request: RegisterRequest) -> None:
     if request.parts and (request.file_name != MODELS or not request.file.is_dir()):
         raise Refused(f"{request.file_name!r} in the archive does not hold several models", hint=_HINT)
     for part in request.parts:
-        _compare(
-            f"{part.place!r} in the archive", session.store.files.whole_digest(request.file / part.place), part.sha256
-        )
+        name, file = f"{part.place!r} in the archive", request.file / part.place
+        if not file.exists():
+            raise Refused(f"{part.place!r} is missing from the archive", hint=_HINT)
+        _compare(name, session.store.files.whole_digest(file), part.sha256)
     places = {part.place for part in request.parts}
     for file in request.file.rglob("*") if places else ():
         name = file.relative_to(request.file).as_posix()

@@ -105,7 +105,8 @@ class _Found(NamedTuple):
 def _found(session: Session) -> _Found:
     finished = Finished.of(session.manifest)
     assert finished is not None, "a manifest names either a training or a finished model"
-    key = keys.key(INSPECTED, file=finished.name, sha256=finished.digest(session.store.files))
+    parts = {"parts": list(finished.several)} if finished.several else {}
+    key = keys.key(INSPECTED, file=finished.name, sha256=finished.digest(session.store.files), **parts)
     known = session.store.reuse.get(key)
     return _Found(finished, key, None if known is None else Trained.known(known))
 
