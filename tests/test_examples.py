@@ -23,6 +23,11 @@ PRINTED = {
     "salary": ["[141760.569", "deploy release.up"],
     "training_script": ["[38]", "mae="],
     "finished_model": ["sklearn.neighbors._classification.KNeighborsClassifier", '["setosa"]'],
+    "table": ["recorded", "["],
+    "text_classifier": ['["delivery", "bill"]'],
+    "probabilities": ['"rice": ', '["rice"]'],
+    "lightgbm": ['["late", "early"]', "[true, false]"],
+    "several_models": ['"customer": "leaves"', "price/1/price.joblib, churn/1/churn"],
     "third_party_target": [
         "distribution  lading-share",
         "share   salary-share  running  1",

@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from .model.records import Event as Event
     from .model.records import EventKind as EventKind
     from .model.records import EventMeaning as EventMeaning
+    from .model.records import ModelPart as ModelPart
     from .model.records import ModelReference as ModelReference
     from .model.records import ModelVersion as ModelVersion
     from .model.records import Package as Package
@@ -131,6 +132,7 @@ if TYPE_CHECKING:
     from .plugin.catalogue import describe_plugin as describe_plugin
     from .plugin.catalogue import manifest_schema as manifest_schema
     from .plugin.layout import copy_model as copy_model
+    from .plugin.layout import laid_out_files as laid_out_files
     from .plugin.layout import lay_out as lay_out
     from .plugin.layout import model_files as model_files
     from .plugin.spec import hookimpl as hookimpl
@@ -183,7 +185,7 @@ __getattr__, __dir__ = lazily(
         "python.planning": "plan read_plan write_plan",
         "plugin.spec": "hookimpl",
         "python.images": "make_image",
-        "plugin.layout": "copy_model lay_out model_files",
+        "plugin.layout": "copy_model laid_out_files lay_out model_files",
         "python.releases": "History PastRelease gc history repair rollback trust_store",
         "python.listing": "FoundService list_services",
         "python.live": "LiveDeployment",
@@ -202,7 +204,7 @@ __getattr__, __dir__ = lazily(
         "model.options": "InputFiles InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
         "model.packaging": "Distribution ExpectedModel PackageProblem",
         "model.planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
-        "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
+        "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelPart ModelReference "
         "ModelVersion Package Release Run Shown State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",
         "model.requirements": "judge_metrics metrics_table",

@@ -1,4 +1,4 @@
-"""The inputs of a build in Azure: a package's source, environment and model."""
+"""The inputs of a build in Azure: a package's source, environment and models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def contents(package: Package, name: str, options: EnvironmentOptions, server: str, context: Context) -> Image:
-    """The source, the environment and the model of a package. The model is first registered in the workspace.
+    """The source, the environment and the models of a package. These are first registered in the workspace.
 
     `server` is a requirement to add to the environment.
     """
@@ -27,7 +27,7 @@ def contents(package: Package, name: str, options: EnvironmentOptions, server: s
         script=package.scoring_script,
         conda=package.folder / "conda.yml",
         server=server,
-        model=ensure_registered(connection, package.model, None, str(package.model.version), context),
+        models=ensure_registered(connection, package.model, None, str(package.model.version), context),
         base_image=options.base_image,
         dockerfile=text_of(options.dockerfile),
     )

@@ -81,7 +81,7 @@ class LoggedRun:
 
 @dataclass(frozen=True)
 class Image:
-    """The content of a service or an image: the source folder, its script, the environment, and the model.
+    """The content of a service or an image: the source folder, its script, the environment, and the models.
 
     `server` is a requirement to add to the environment; empty if the environment has a server already.
     """
@@ -91,7 +91,7 @@ class Image:
     script: str
     conda: Path
     server: str
-    model: RegisteredModel
+    models: tuple[RegisteredModel, ...]
     base_image: str | None = None
     dockerfile: str | None = None
 

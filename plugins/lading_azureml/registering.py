@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lading import Context, ModelReference, ModelVersion, RegisterRequest, Run
@@ -20,14 +22,41 @@ _FRAMEWORKS = {"scikit-learn": "ScikitLearn", "onnx": "Onnx", "tensorflow": "Ten
 
 
 def register(request: RegisterRequest, context: Context) -> ModelReference:
-    """Register a model once. The same bytes under the same name are the same version."""
+    """Register a model once. The same bytes under the same name are the same version.
+
+    Several models are registered one by one. The version of the reference then names each of them.
+    """
     connection: AzureConnection = context.connection
     version = request.reference.version if request.reference else ""
-    model = ensure_registered(connection, request, request.run, version, context)
-    return ModelReference(registry=connection.name, name=model.name, version=str(model.version))
+    models = ensure_registered(connection, request, request.run, version, context)
+    found = ", ".join(model.id for model in models) if request.parts else str(models[0].version)
+    return ModelReference(registry=connection.name, name=request.name, version=found)
 
 
 def ensure_registered(
+    connection: AzureConnection, model: RegisterRequest | ModelVersion, run: Run | None, version: str, context: Context
+) -> tuple[RegisteredModel, ...]:
+    """The workspace's version of a model, or of each one in a folder of several. See `_ensure`."""
+    return tuple(_ensure(connection, each, run, version, context) for each in _alone(model))
+
+
+def _alone(model: RegisterRequest | ModelVersion) -> Iterator[RegisterRequest | ModelVersion]:
+    """A model, or each one in a folder of several."""
+    if not model.parts:
+        yield model
+    for part in model.parts:
+        yield replace(
+            model,
+            name=part.name,
+            sha256=part.sha256,
+            file=model.file / part.place,
+            file_name=part.file_name,
+            framework=part.framework,
+            framework_version=part.framework_version,
+        )
+
+
+def _ensure(
     connection: AzureConnection, model: RegisterRequest | ModelVersion, run: Run | None, version: str, context: Context
 ) -> RegisteredModel:
     """The workspace's version of a model. If there is none, the model is uploaded and registered. `version` is the

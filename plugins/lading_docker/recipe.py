@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import StageFailed, model_files
+from lading import StageFailed, laid_out_files
 
 from .sources import PARSER
 
@@ -90,11 +90,10 @@ class Recipe:
 def recipe(request: ImageRequest, options: DockerOptions) -> Recipe:
     """The recipe of a package's image. Raises StageFailed if the scoring server is not installed."""
     package = request.package
-    model = f"{_HOME}/azureml-models/{package.model.name}/{package.model.version}"
     arguments = {
         "BASE": options.base or f"python:{minor(package.python)}-slim",
         "SCRIPT": f"azureml-app/{package.scoring_script}",
-        "MODEL": model,
+        "MODEL": f"{_HOME}/{package.model.directory}",
     }
     labels = {**request.tags, **_annotations(request)}
     arguments |= {_argument(name): value for name, value in labels.items()}
@@ -133,9 +132,7 @@ def _files(package: Package, options: DockerOptions) -> Iterator[tuple[str, byte
         yield from ((f"install/wheels/{wheel.name}", wheel) for wheel in options.wheels.glob("*.whl"))
     yield from _tree(_serving(), "server/lading_serving", "*.py")
     yield from _tree(package.folder, "home", "*")
-    model = package.model
-    home = f"home/azureml-models/{model.name}/{model.version}"
-    yield from ((f"{home}/{name}", file) for name, file in model_files(model.file, model.file_name).items())
+    yield from ((f"home/{name}", file) for name, file in laid_out_files(package.model).items())
 
 
 def _tree(folder: Path, name: str, pattern: str) -> Iterator[tuple[str, Path]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from . import aml_request, aml_response
+from . import aml_model, aml_request, aml_response
 from .inputs import InputParser, JsonString, Parameters, RawRequest
 from .messages import Request
 
@@ -121,13 +121,20 @@ def _load(file: Path) -> ModuleType:
 
 
 def _provide_azure_modules() -> None:
+    if _is_missing("azureml.core"):
+        for name in ("azureml.core", "azureml.core.model"):
+            sys.modules[name] = aml_model
+        sys.modules.setdefault("azureml", aml_model.package())
     for name, module in _PROVIDED.items():
-        try:
-            found = importlib.util.find_spec(name)
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
+        if _is_missing(name):
             sys.modules[name] = module
+
+
+def _is_missing(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is None
+    except (ModuleNotFoundError, ValueError):  # a module that was provided here has no spec
+        return True
 
 
 def _schemas(run: Callable[..., Any]) -> ModuleType | None:

@@ -34,7 +34,7 @@ def prepare(
         shutil.rmtree(earlier)
     home = folder.release(number)
     folder.releases.mkdir(mode=0o700, parents=True, exist_ok=True)
-    model_folder = lay_out(request.package, home)
+    model, model_folder = request.package.model, lay_out(request.package, home)
     env = _environment(request, options, home, model_folder)
     handed = tuple(handed_values(request))
     if options.python == "isolated":
@@ -44,8 +44,8 @@ def prepare(
         python=str(python),
         folder=str(home),
         env={name: value for name, value in env.items() if name not in handed},
-        model_file=str(model_folder / request.package.model.file_name),
-        model_sha256=request.package.model.sha256,
+        model_file=str(model_folder if model.parts else model_folder / model.file_name),
+        model_sha256=model.sha256,
         host=options.host,
         hosts=options.hosts,
         port=options.port,

@@ -197,7 +197,8 @@ def model_show(model: str, manifest: Path, store: Path | None, as_json: bool) ->
     if as_json:
         output.document(_model_record(found))
     else:
-        output.facts({**output.record(found), "size": _size(found)})
+        parts = [part.place for part in found.parts]
+        output.facts({**output.record(found), "parts": parts, "size": _size(found)})
 
 
 @model.command("inspect")

@@ -65,6 +65,7 @@ class _Binding:
             self._check_recording(sections)
         if not self._known_valid:
             self._check_evaluation(sections)
+            self._check_script(sections)
         if self._problems:
             raise ManifestError(self._shown())
         return self._assembled(register, keys, samples, recorded, sections)
@@ -103,6 +104,13 @@ class _Binding:
         for name in mapping(block.get("require")):
             if unknown := evaluator.options.unknown_metric(name, training):
                 self._add((*evaluator.path, "require", name), unknown)
+
+    def _check_script(self, sections: list[Section | None]) -> None:
+        """Report a problem if several models would meet the default scoring script, which uses one."""
+        scripts = [section.options.own_script for section in sections if section and section.role == Role.PACKAGE]
+        if scripts == [False] and self._draft.block(("register", "models")):
+            reason = "several models need a scoring script of your own: name a scoring_script under package"
+            self._add(("register", "models"), reason)
 
     def _core(self) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
         """Expand and check the keys that the core reads. Returns them with the text of variables, and converted."""

@@ -79,7 +79,7 @@ class Core(Options):
     name: _Service
     """Name of the service."""
     train: Block = field(default_factory=Block)
-    """How the model is trained. Leave it out if `register.file` names a finished model."""
+    """How the model is trained. Leave it out if `register` names finished models."""
     evaluate: EvaluateBlock = field(default_factory=EvaluateBlock)
     """The conditions for registering the model. Without this block, nothing is evaluated."""
     register: Register = field(default_factory=Register)

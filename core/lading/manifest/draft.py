@@ -73,7 +73,7 @@ class Draft:
         register, package = self.block(("register",)), self.block(("package",))
         draft.value |= {kind.key: {} for kind in BLOCKS if kind.stage}
         draft.value |= {
-            "register": {key: value for key, value in register.items() if key != "file"},
+            "register": {key: value for key, value in register.items() if key not in ("file", "models")},
             "package": {key: value for key, value in package.items() if key == "samples"},
         }
         return draft

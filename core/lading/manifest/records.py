@@ -77,6 +77,16 @@ class RegisterSchema(Options):
 
 
 @dataclass(frozen=True)
+class FinishedModel(Options):
+    """One of several finished models."""
+
+    file: InputPath
+    """The model: a file, or a folder of files."""
+    version: Annotated[int, Range(ge=1, le=999_999_999)] = 1
+    """The number of its folder. Azure ML gives its own numbers."""
+
+
+@dataclass(frozen=True)
 class Register(Options):
     """How the model is registered."""
 
@@ -84,6 +94,9 @@ class Register(Options):
     """Name of the registered model; by default the manifest's name."""
     file: InputPath | None = None
     """A finished model, instead of `train`: a file, or a folder of files."""
+    models: Mapping[Annotated[str, Text(pattern=MODEL_NAME)], FinishedModel] | None = None
+    """Several finished models by their names, instead of `file`. Each lies in `NAME/VERSION/` below
+    `AZUREML_MODEL_DIR`, and `Model.get_model_path(NAME)` finds it. A `scoring_script` of your own must use them."""
     description: str = ""
     """The purpose of the model."""
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from .values import listing, mapping
 from .words import SCHEMA_KEY, did_you_mean, dotted, quoted
 
 if TYPE_CHECKING:
+    from ..model import Json
     from .draft import Draft
 
 Identity = Callable[[str, str], str]
@@ -41,13 +43,34 @@ def _schema_named(draft: Draft) -> _Broken:
 
 
 def _one_model(draft: Draft) -> _Broken:
-    trained, finished = "train" in draft.value, "file" in draft.block(("register",))
-    if trained and finished:
-        yield ("register", "file"), "a manifest with train has no finished model: remove one of the two"
+    register, trained = draft.block(("register",)), "train" in draft.value
+    finished = [key for key in ("file", "models") if register.get(key) is not None]
+    for key in finished if trained else ():
+        yield ("register", key), "a manifest with train has no finished model: remove one of the two"
+    if len(finished) > 1:
+        yield ("register", "models"), "give either file, for one model, or models, for several"
     if finished and draft.block(("package", "samples")):
         yield ("package", "samples"), "only a training can record them: write a list of samples"
     if not trained and not finished:
         yield ("train",), "no model: give train, or register.file for a finished one"
+    yield from _models_differ(draft, register.get("models"))
+
+
+def _models_differ(draft: Draft, models: Json) -> _Broken:
+    """Yield each of several models that a folder, or the author, cannot keep apart from an earlier one."""
+    names: dict[str, str] = {}
+    files: dict[str, str] = {}
+    if models == {}:
+        yield ("register", "models"), "empty: name each model, such as `price: {file: price.joblib}`"
+    for name, block in mapping(models).items():
+        if (other := names.setdefault(name.casefold(), name)) != name:
+            yield ("register", "models", name), f"differs from {other} in case only: give it another name"
+        file = draft.expanded(mapping(block).get("file"))
+        if isinstance(file, str) and (other := files.setdefault(os.path.normpath(file), name)) != name:
+            reason = (
+                f"the same file as {dotted(('register', 'models', other))}: name another file, or remove one of the two"
+            )
+            yield ("register", "models", name, "file"), reason
 
 
 def _connections_exist(draft: Draft, bound: Container[Path_]) -> _Broken:

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from .records import Event as Event
     from .records import EventKind as EventKind
     from .records import EventMeaning as EventMeaning
+    from .records import ModelPart as ModelPart
     from .records import ModelReference as ModelReference
     from .records import ModelVersion as ModelVersion
     from .records import Package as Package
@@ -118,7 +119,7 @@ __getattr__, __dir__ = lazily(
         "imaging": "Image ImageRequest",
         "listing": "Listed Listing ListRequest",
         "options": "InputFiles InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
-        "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
+        "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelPart ModelReference "
         "ModelVersion Package Release Run Shown State Status TrackedRun",
         "packaging": "Distribution ExpectedModel PackageProblem",
         "planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",

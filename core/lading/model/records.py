@@ -14,6 +14,9 @@ from .packaging import Distribution
 from .schema import Schema
 from .services import GoldenRequest
 
+MODELS = "azureml-models"
+"""The folder of all models beside `azureml-app/`, as on Azure."""
+
 
 class Shown:
     """A record that a notebook shows as a table, with the fields that `repr` shows."""
@@ -32,6 +35,27 @@ class Column:
 
     name: str
     dtype: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPart:
+    """One of the models that are registered and deployed together.
+
+    It lies in `NAME/VERSION/FILE_NAME` below the folder of all of them. `sha256` is that of a model: of the bytes of a
+    file, or of the list of a folder's files.
+    """
+
+    name: str
+    version: int
+    file_name: str
+    sha256: str
+    framework: str = ""
+    framework_version: str = ""
+
+    @property
+    def place(self) -> str:
+        """The path of the model below the folder of all of them."""
+        return f"{self.name}/{self.version}/{self.file_name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +113,9 @@ class ModelVersion(Shown):
     pins of every package of this model come from them. `modules` are source files that the model needs for scoring.
     `samples` are golden requests that were recorded when it was trained. `scoring` is the scoring script of its
     trainer. A package uses it unless the manifest names another one. `schema` is None if nobody has recorded it.
+
+    `parts` are the models of a manifest with `register.models`. Then `file` is the folder of all of them, in the layout
+    of Azure: `AZUREML_MODEL_DIR` leads to this folder itself, and `file_name` is `azureml-models`.
     """
 
     name: str
@@ -111,6 +138,12 @@ class ModelVersion(Shown):
     samples: tuple[GoldenRequest, ...] = field(default=(), repr=False)
     scoring: Path | None = None
     schema: Schema | None = field(default=None, repr=False)
+    parts: tuple[ModelPart, ...] = ()
+
+    @property
+    def directory(self) -> str:
+        """The path of `AZUREML_MODEL_DIR` below the folder in which a package is laid out."""
+        return MODELS if self.parts else f"{MODELS}/{self.name}/{self.version}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +152,8 @@ class Package(Shown):
 
     `folder` (read-only, in the store) holds `azureml-app/` with the scoring script, `conda.yml`, `requirements.txt` and
     `package.json`; the model is laid out beside it by `lading.lay_out`. `digest` covers these files and the model's
-    name, file name and sha256, and no other data. `own_script` tells whether the scoring script is the user's own; None
-    if the packager leaves it open.
+    name, file name and sha256, the places of several models, and no other data. `own_script` tells whether the scoring
+    script is the user's own; None if the packager leaves it open.
     """
 
     digest: str

@@ -9,7 +9,7 @@ from typing import Generic
 
 from .options import Json, OptionsT_co
 from .packaging import Distribution
-from .records import Column, ModelReference, ModelVersion, Run
+from .records import Column, ModelPart, ModelReference, ModelVersion, Run
 from .schema import Schema
 from .services import GoldenRequest
 
@@ -155,6 +155,8 @@ class RegisterRequest:
     the store gets the manifest's, with `${NAME}` as written.
 
     `scoring` is the scoring script that the trainer returned. A registry need not keep it.
+
+    `parts` are the models in the folder `file`, if the manifest registers several together. See `ModelVersion`.
     """
 
     name: str
@@ -175,6 +177,7 @@ class RegisterRequest:
     reference: ModelReference | None = None
     scoring: Path | None = None
     schema: Schema | None = None
+    parts: tuple[ModelPart, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..store.tree import CACHES, files_of
 
 if TYPE_CHECKING:
-    from ..model import Package
+    from ..model import ModelVersion, Package
 
 
 def lay_out(package: Package, folder: Path) -> Path:
@@ -19,16 +19,27 @@ def lay_out(package: Package, folder: Path) -> Path:
 
     `folder` gets the package's files (`azureml-app/`, `conda.yml`, ...) and
     `azureml-models/{name}/{version}/{file}`, the layout that `Model.get_model_path` searches. A model that is a folder
-    lies there under the name of the folder. Its files are hard-linked, or copied if the file system cannot link.
+    lies there under the name of the folder. Its files are hard-linked, or copied if the file system cannot link. If
+    several models are deployed together, each lies there, and the model's folder is `azureml-models`.
     """
     shutil.copytree(package.folder, folder)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
-    model = package.model
-    model_folder = folder / "azureml-models" / model.name / str(model.version)
-    _make_private(model_folder)
-    copy_model(model.file, model.file_name, model_folder)
-    return model_folder
+    for name, source in laid_out_files(package.model).items():
+        _make_private((folder / name).parent)
+        link_or_copy(source, folder / name)
+    return folder / package.model.directory
+
+
+def laid_out_files(model: ModelVersion) -> dict[str, Path]:
+    """The files of a model by the paths that they have in a package that is laid out.
+
+    Example:
+        >>> laid_out_files(model)
+        {'azureml-models/sal_model/3/model.joblib': PosixPath('…')}
+    """
+    files = model_files(model.file, model.file_name)
+    return files if model.parts else {f"{model.directory}/{name}": file for name, file in files.items()}
 
 
 def copy_model(file: Path, file_name: str, folder: Path, *, link: bool = True) -> None:

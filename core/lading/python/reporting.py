@@ -66,7 +66,7 @@ def _model(model: ModelVersion) -> dict[str, object]:
         "created": model.created,
         "framework": f"{model.framework} {model.framework_version}",
         "python": model.python,
-        "file": model.file_name,
+        "file": ", ".join(part.place for part in model.parts) or model.file_name,
         "bytes": bytes_,
         "run": model.run,
         "tags": model.tags,

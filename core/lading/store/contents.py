@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import Refused
 from ..model import ModelVersion
+from ..model.records import MODELS
 from .codec import from_record
 from .database import Database, create_database
 from .digests import Digests
@@ -120,7 +121,7 @@ class Contents:
     def _copies(self) -> dict[str, Path]:
         """Other copies of models and modules, by digest: in the folders of releases and in packages."""
         found: dict[str, Path] = {}
-        laid_out = (path for path in _below(self._guard.folder(WORK)) if "azureml-models" in path.parts)
+        laid_out = (path for path in _below(self._guard.folder(WORK)) if MODELS in path.parts)
         for path in (*laid_out, *_below(self._guard.folder(PACKAGES))):
             with path.open("rb") as file:
                 found.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
@@ -170,10 +171,13 @@ class Contents:
 
 
 def _folders_laid_out(work: Path) -> Iterator[Path]:
-    """The folders that are models, as they were laid out for releases; no link is followed."""
+    """The folders that are models, or hold several, as they were laid out for releases; no link is followed."""
     for parent, folders, _names in os.walk(work):
-        if Path(parent).parts[-3:-2] == ("azureml-models",):
-            yield from (Path(parent, name) for name in folders if not Path(parent, name).is_symlink())
+        place = Path(parent)
+        if place.parts[-3:-2] == (MODELS,):
+            yield from (place / name for name in folders if not (place / name).is_symlink())
+        elif place.name == MODELS:
+            yield place
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -26,6 +26,11 @@ class Files:
         self._tmp = guard.root / TMP
         self._digests = digests
 
+    @property
+    def root(self) -> Path:
+        """The folder of the store."""
+        return self._guard.root
+
     def path(self, sha256: str, *, name: str = "") -> Path:
         """The path that a file or folder with this digest has in the store. A module also keeps its file name.
 

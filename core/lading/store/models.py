@@ -101,7 +101,8 @@ class ModelVersions:
         """The digest of all files of a version, by which the same version is found again."""
         modules = sorted(str(module.relative_to(self._root)) for module in model.modules)
         scoring = [["scoring", str(model.scoring.relative_to(self._root))]] if model.scoring else []
-        return digest_of([model.sha256, *modules, *scoring])
+        parts = [["part", part.place] for part in model.parts]  # a model of one folder may have the same files
+        return digest_of([model.sha256, *modules, *scoring, *parts])
 
     def _write(self, model: ModelVersion, content: str) -> None:
         document = to_json(model.distributions)
@@ -180,4 +181,5 @@ def _first_version(request: RegisterRequest, file: Path, modules: tuple[Path, ..
         modules=modules,
         samples=request.samples,
         schema=request.schema,
+        parts=request.parts,
     )

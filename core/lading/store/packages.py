@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Packages:
-    """The folders `packages/<digest>/`. A digest covers the files and the name, file name and SHA-256 of the model."""
+    """The folders `packages/<digest>/`. A digest covers the files and the model: its names, SHA-256 and parts."""
 
     def __init__(self, guard: Guard, database: Database, digests: Digests) -> None:
         self._guard = guard
@@ -63,7 +63,8 @@ class Packages:
             for path in folder.rglob("*")
             if not path.is_dir()
         ]
-        return digest_of([sorted(files), model.name, model.file_name, model.sha256])
+        parts = [part.place for part in model.parts]  # they change the layout
+        return digest_of([sorted(files), model.name, model.file_name, model.sha256, *parts])
 
     def place(self, digest: str) -> Path:
         """The path that a package with this digest has in the store."""

@@ -62,6 +62,15 @@ def source_files(source: Path, store: Path) -> dict[str, Path]:
     return files_of(source, leave_out=CACHES)
 
 
+def gathered(sources: Mapping[str, Path], store: Path) -> dict[str, Path]:
+    """The files of several models, by the path of each model. Raises the same errors as `source_files`."""
+    found: dict[str, Path] = {}
+    for place, source in sources.items():
+        inner = source_files(source, store) if source.is_dir() else None
+        found |= {place: source} if inner is None else {f"{place}/{name}": file for name, file in inner.items()}
+    return found
+
+
 def bring(files: Mapping[str, Path], copy: Path, bring_file: Callable[[Path, Path], str]) -> str:
     """Copy the files of a folder without their modes, wait until they are on the disk, and return the folder's digest.
 

@@ -58,7 +58,7 @@ class Images(Models):
 
     def build_image(self, image: Image, repository: str, label: str) -> str:
         def build() -> str:
-            models, config = [self._model(image.model.id)], inference_config(image)
+            models, config = [self._model(model.id) for model in image.models], inference_config(image)
             package = Model.package(self._workspace, models, config, image_name=repository, image_label=label)
             return str(package._operation_id)
 

@@ -38,7 +38,7 @@ class Services(Models):
                 service = Model.deploy(
                     self._workspace,
                     spec.name,
-                    [self._model(spec.image.model.id)],
+                    [self._model(model.id) for model in spec.image.models],
                     inference_config(spec.image),
                     configuration,
                 )
@@ -54,7 +54,7 @@ class Services(Models):
         def update() -> str | None:
             service = Webservice(self._workspace, spec.name)
             service.update(
-                models=[self._model(spec.image.model.id)],
+                models=[self._model(model.id) for model in spec.image.models],
                 inference_config=inference_config(spec.image),
                 tags=dict(spec.tags),
                 **spec.settings,

@@ -43,7 +43,8 @@ FIELDS = {
         "TrackedRun": "id tracker url",
         "Distribution": "modules requires version",
         "ModelVersion": "columns created description distributions file file_name framework framework_version label "
-        "modules name python references run samples schema scoring sha256 tags version",
+        "modules name parts python references run samples schema scoring sha256 tags version",
+        "ModelPart": "file_name framework framework_version name sha256 version",
         "GoldenRequest": "request response tolerance",
         "ModelReference": "name registry url version",
         "Column": "dtype name",

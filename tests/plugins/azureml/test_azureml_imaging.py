@@ -73,7 +73,7 @@ def test_a_build_is_requested_once_and_then_followed(tmp_path: Path) -> None:
     (_, repository, label), (_, image, *named) = workspace.asked
     assert first == Pending(phase="building the image", detail=f"price:{label}", retry_after=0.5)
     assert named == [repository, label]
-    assert (image.name, image.script, image.model.id) == ("price", "score.py", "rate:7")
+    assert (image.name, image.script, image.models[0].id) == ("price", "score.py", "rate:7")
     assert context.intents == [f"image/price:{label}"]
     assert lading_image(request=request, context=context) == Pending(
         phase="building the image", detail="", retry_after=5.0

@@ -12,6 +12,7 @@ from tests.plugins.azureml.memory_kit import MemoryWorkspace, context_of
 from lading import (
     Column,
     GoldenRequest,
+    ModelPart,
     ModelReference,
     RegisterRequest,
     Run,
@@ -37,6 +38,21 @@ def test_an_existing_model_is_not_registered_again(tmp_path: Path) -> None:
     found = lading_register(request=a_request(tmp_path), context=context)
     assert found == ModelReference(registry="azureml", name="rate", version="4")
     assert (workspace.asked, context.intents) == ([], [])
+
+
+def test_each_of_several_models_is_registered_under_its_own_name(tmp_path: Path) -> None:
+    workspace = MemoryWorkspace()
+    parts = (
+        ModelPart(name="price", version=1, file_name="p.joblib", sha256="1" * 64, framework="scikit-learn"),
+        ModelPart(name="churn", version=4, file_name="forest", sha256="2" * 64),
+    )
+    found = lading_register(request=a_request(tmp_path, parts=parts), context=context_of(tmp_path, workspace))
+    assert found == ModelReference(registry="azureml", name="rate", version="price:7, churn:7")
+    assert [(model.name, model.file, model.file_name, model.framework) for model in workspace.asked] == [
+        ("price", tmp_path / "5f" / "price" / "1" / "p.joblib", "p.joblib", "ScikitLearn"),
+        ("churn", tmp_path / "5f" / "churn" / "4" / "forest", "forest", "Custom"),
+    ]
+    assert [model.properties["lading.sha256"] for model in workspace.asked] == ["1" * 64, "2" * 64]
 
 
 def test_a_model_is_registered_with_all_metadata_that_finds_it_again(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def an_image(folder: Path, **fields: Any) -> Image:
         "script": "score.py",
         "conda": package.folder / "conda.yml",
         "server": "azureml-defaults>=1.55",
-        "model": RegisteredModel("rate", 3, SHA),
+        "models": (RegisteredModel("rate", 3, SHA),),
     }
     return Image(**{**given, **fields})
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.conftest import Shell
 from tests.hook_kit import a_version
 
-from lading import ImageRequest, ManifestError, Package
+from lading import ImageRequest, ManifestError, ModelPart, Package
 from lading.manifest import parse
 from lading.manifest.bind import bind_draft
 from lading_docker.archive import write
@@ -72,6 +72,16 @@ def test_a_malicious_text_is_passed_on_but_never_as_an_instruction(
     said = json.loads(bytes(found.files["install/install.json"]))
     assert f"--trusted-host={host}" in said["arguments"]  # one word that looks like an option
     assert not [name for name in found.files if name.startswith("/") or ".." in name.split("/")]
+
+
+def test_several_models_lie_side_by_side(request_: ImageRequest[DockerOptions], tmp_path: Path) -> None:
+    (tmp_path / "price" / "1").mkdir(parents=True)
+    (tmp_path / "price" / "1" / "price.txt").write_text("7")
+    parts = (ModelPart(name="price", version=1, file_name="price.txt", sha256="bb"),)
+    model = replace(request_.package.model, file=tmp_path, file_name="azureml-models", parts=parts)
+    found = made(replace(request_, package=replace(request_.package, model=model)))
+    assert [name for name in found.files if "/azureml-models/" in name] == ["home/azureml-models/price/1/price.txt"]
+    assert found.arguments["MODEL"] == "/var/lading/azureml-models"
 
 
 def accepted(field: str, text: str) -> bool:

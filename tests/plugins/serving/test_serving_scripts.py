@@ -38,7 +38,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
     yield load
     for name in sys.modules.keys() - modules.keys():
-        if name.startswith("azureml."):
+        if name.partition(".")[0] == "azureml":
             del sys.modules[name]
     signal.signal(signal.SIGALRM, alarm)
     signal.setitimer(signal.ITIMER_REAL, *timer)

@@ -76,3 +76,38 @@ def test_a_folder_is_registered_once_and_scored(cloud: Cloud, tmp_path: Path, pr
     cloud.forget()
     cloud("deploy")
     assert len(cloud.azure.state["models"]) == 1
+
+
+SEVERAL = """\
+from pathlib import Path
+
+from azureml.core.model import Model
+
+
+def init():
+    global answer
+    whole = Path(Model.get_model_path("whole")).read_text()
+    answer = float(whole + (Path(Model.get_model_path("rest")) / "parts" / "answer.bin").read_text())
+
+
+def run(raw_data):
+    return [answer]
+"""
+
+
+def test_several_models_are_registered_one_by_one_and_scored_together(cloud: Cloud) -> None:
+    with_a_finished_folder(cloud)
+    cloud.edit("  file: forest\n", "  models: {whole: {file: whole.txt}, rest: {file: forest}}\n")
+    cloud.shell.write("whole.txt", "141760.")
+    cloud.shell.write("forest/parts/answer.bin", "56910569107")
+    cloud.script(SEVERAL)
+    cloud("deploy")
+    assert cloud.scores() == "[141760.56910569107]\n"
+    assert sorted(cloud.azure.state["models"]) == ["rest:1", "whole:1"]
+    shown = cloud.shell("model", "show", "sal_model", "salary.yaml", "--json").json()
+    (reference,) = shown["references"]
+    assert reference["version"] == "whole:1, rest:1"
+    cloud.shell.write("whole.txt", "141760.5")
+    cloud.shell.write("forest/parts/answer.bin", "6910569107")
+    cloud("deploy")
+    assert sorted(cloud.azure.state["models"]) == ["rest:1", "rest:2", "whole:1", "whole:2"]

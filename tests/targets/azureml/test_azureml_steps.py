@@ -69,7 +69,7 @@ def test_the_request_for_a_service_contains_the_whole_package(scene: Scene, tmp_
                 script="score.py",
                 conda=package / "conda.yml",
                 server="azureml-inference-server-http>=1.0",
-                model=RegisteredModel(name="sal_model", version=1, sha256="a" * 64),
+                models=(RegisteredModel(name="sal_model", version=1, sha256="a" * 64),),
                 dockerfile="FROM scratch\n",
             ),
             tags={
@@ -91,7 +91,7 @@ def test_the_request_for_a_service_contains_the_whole_package(scene: Scene, tmp_
 def test_a_model_in_the_workspace_is_not_uploaded_again(scene: Scene) -> None:
     scene.workspace.models = [RegisteredModel(name="sal_model", version=7, sha256="a" * 64)]
     step(scene)
-    assert scene.workspace.specs[0].image.model.version == 7
+    assert scene.workspace.specs[0].image.models[0].version == 7
     assert scene.context.intents == ["service/salary/create"]
 
 

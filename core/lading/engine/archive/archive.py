@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from ...errors import BadInput, Refused
 from ...manifest.words import MODEL_NAME
-from ...model import Column, Distribution, GoldenRequest, Options, Package, PackedFiles, RegisterRequest, Schema, Text
+from ...model import (
+    Column,
+    Distribution,
+    GoldenRequest,
+    ModelPart,
+    Options,
+    Package,
+    PackedFiles,
+    Range,
+    RegisterRequest,
+    Schema,
+    Text,
+)
+from ...model.records import MODELS
 from ...plugin.layout import model_files
 from ...store.durable import naming
 from ...store.models import sources
@@ -49,6 +62,16 @@ class _Module(Options):
 
 
 @dataclass(frozen=True)
+class _Part(Options):
+    name: Annotated[str, Text(pattern=MODEL_NAME)]
+    version: Annotated[int, Range(ge=1)]
+    file_name: _FileName
+    sha256: _Sha256
+    framework: str
+    framework_version: str
+
+
+@dataclass(frozen=True)
 class _Model(Options):
     """A model version without the fields that only one store knows: number, run, date and other registries."""
 
@@ -67,6 +90,7 @@ class _Model(Options):
     samples: tuple[GoldenRequest, ...] = ()
     scoring: _Module | None = None
     schema: Schema | None = None
+    parts: tuple[_Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,6 +157,7 @@ def _of(model: ModelVersion) -> _Model:
         samples=model.samples,
         scoring=_Module(model.scoring.name, model.scoring.parent.name) if model.scoring else None,
         schema=model.schema,
+        parts=tuple(_Part(**vars(part)) for part in model.parts),
     )
 
 
@@ -209,9 +234,26 @@ def _check(session: Session, folder: Path, record: _Record) -> RegisterRequest:
     for name, sha256 in {place: model.sha256, **modules}.items():
         _compare(f"{name!r} in the archive", session.store.files.whole_digest(folder / name), sha256)
     request = _request(folder, model)
+    _check_parts(session, request)
     _compare("the package in the archive", session.store.packages.digest(folder / "package", request), record.digest)
-    admit_received(session, request.file, model.sha256)
+    admit_received(session, request)
     return request
+
+
+def _check_parts(session: Session, request: RegisterRequest) -> None:
+    """Raise Refused unless the parts of a model are exactly the files of its folder."""
+    if request.parts and (request.file_name != MODELS or not request.file.is_dir()):
+        raise Refused(f"{request.file_name!r} in the archive does not hold several models", hint=_HINT)
+    for part in request.parts:
+        name, file = f"{part.place!r} in the archive", request.file / part.place
+        if not file.exists():
+            raise Refused(f"{part.place!r} is missing from the archive", hint=_HINT)
+        _compare(name, session.store.files.whole_digest(file), part.sha256)
+    places = {part.place for part in request.parts}
+    for file in request.file.rglob("*") if places else ():
+        name = file.relative_to(request.file).as_posix()
+        if not file.is_dir() and "/".join(name.split("/")[:3]) not in places:
+            raise Refused(f"{name!r} in the archive belongs to no model", hint=_HINT)
 
 
 def _compare(what: str, found: str, expected: str) -> None:
@@ -237,6 +279,7 @@ def _request(folder: Path, model: _Model) -> RegisterRequest:
         samples=model.samples,
         scoring=folder / _place(model.scoring) if model.scoring else None,
         schema=model.schema,
+        parts=tuple(ModelPart(**vars(part)) for part in model.parts),
     )
 
 

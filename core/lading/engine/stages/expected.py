@@ -13,6 +13,7 @@ from ...model import ExpectedModel, InspectRequest, PackageProblem
 from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind
 from .distributions import installed
+from .several import Finished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,22 +29,28 @@ def judge_package(session: Session, version: ModelVersion | None = None, *, made
     `made` is the description of a finished model, if it is known.
     """
     section = session.manifest.package
-    if section is not None:
-        expected = _of_version(version) if version else _expected(session.manifest, made)
-        _raise(session.draft(), section.path, section.options.package_problems(expected))
+    if section is not None and version:
+        _raise(session.draft(), section.path, section.options.package_problems(_of_version(version)))
+    else:
+        judge_manifest(session.manifest, session.draft(), made)
 
 
 def judge_manifest(manifest: Manifest, draft: Draft, made: TrainedModel | None) -> None:
     """Like `judge_package`, without a store."""
-    section = manifest.package
+    section, file = manifest.package, manifest.register.file
     if section is not None:
+        if file and file.is_dir() and section.options.own_script is False:
+            reason = f"{file.name} is a folder, and the default scoring script loads one file"
+            message = f"{reason}: name a scoring_script under package"
+            raise ManifestError((draft.document.problem(("register", "file"), message),))
         _raise(draft, section.path, section.options.package_problems(_expected(manifest, made)))
 
 
 def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:
     """The facts about the model of a manifest before it is trained, or before a finished one is registered."""
-    if manifest.register.file and made is None:
-        made = _inspected(manifest.register.file)
+    finished = Finished.of(manifest)
+    if finished and made is None:
+        made = finished.described({file: _inspected(file) for file in finished.files})
     trainer = manifest.train.options if manifest.train else None
     return ExpectedModel(
         name=manifest.register.model,

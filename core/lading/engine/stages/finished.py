@@ -1,10 +1,11 @@
-"""A finished model: described without being loaded. It is refused if the manifest does not trust what it imports, or if
+"""Finished models: described without being loaded. One is refused if the manifest does not trust what it imports, or if
 the file holds no model that could answer.
 """
 
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import model
@@ -13,10 +14,10 @@ from ...base import metadata
 from ...errors import Refused
 from ...store import read_store
 from ...store.reuse import INSPECTED
-from ...store.tree import check_part
 from . import cache_keys as keys
 from .admission import Loading, admit, check_holds
 from .expected import inspector, judge_package
+from .several import Finished
 from .trained import Trained, keep_trained
 
 if TYPE_CHECKING:
@@ -30,43 +31,52 @@ _LOADING = "loading"
 
 
 def inspected(session: Session) -> Trained:
-    """Describe and keep the file or folder that `register:` names.
+    """Describe and keep the files or folders that `register:` names.
 
-    Raises Refused if it is not trusted, and NotUp if no release of it could answer.
+    Raises Refused if one is not trusted, and NotUp if no release of it could answer.
     """
     found = _found(session)
     if found.known is not None:
-        _judge(session, found)
+        _judge(session, found.finished)
         return found.known
-    made = _describe(session, found.file)
-    _judge(session, found, made)
-    judge_package(session, made=made)
-    trained = keep_trained(session, made, None)
+    finished, files = found.finished, session.store.files
+    made = {file: _describe(session, file) for file in finished.files}
+    _judge(session, finished, made)
+    described = finished.described(made)
+    judge_package(session, made=described)
+    with finished.whole(session.store) as file:
+        trained = keep_trained(session, replace(described, file=file), None, finished.parts(files, made))
     session.store.reuse.put(found.key, INSPECTED, trained.output())
     return trained
 
 
 def foreseen(session: Session) -> tuple[str, Trained | None]:
-    """The cache key of the finished model, and its facts if they are known. Raises Refused if it is not trusted."""
+    """The cache key of the finished models, and their facts if they are known. Raises Refused if one is not trusted."""
     found = _found(session)
-    _judge(session, found)
+    _judge(session, found.finished)
     return found.key, found.known
 
 
-def admit_received(session: Session, file: Path, sha256: str) -> None:
+def admit_received(session: Session, request: model.RegisterRequest) -> None:
     """Raise Refused for a model from an exported package, if it is not trusted and was not trained in this store."""
-    _admit(session, file, sha256)
+    for part in request.parts:
+        _admit(session, request.file / part.place, part.sha256)
+    if not request.parts:
+        _admit(session, request.file, request.sha256)
 
 
 def check_finished(manifest: Manifest, environ: Mapping[str, str]) -> model.TrainedModel | None:
-    """Describe the finished model of a manifest, if it names one. It reads the manifest's store, if that exists.
+    """Describe the finished models of a manifest, if it names some. It reads the manifest's store, if that exists.
 
-    Raises Refused if it is not trusted, and NotUp if it cannot answer.
+    Raises Refused if one is not trusted, and NotUp if it cannot answer.
     """
-    file = manifest.register.file
-    if file is None:
+    finished = Finished.of(manifest)
+    if finished is None:
         return None
-    check_part(str(file), file.name)
+    return finished.described({file: _checked(manifest, file, environ) for file in finished.files})
+
+
+def _checked(manifest: Manifest, file: Path, environ: Mapping[str, str]) -> model.TrainedModel:
     made = inspector().inspect(model.InspectRequest(file=file))
     loading = Loading.of(made)
     try:
@@ -78,28 +88,27 @@ def check_finished(manifest: Manifest, environ: Mapping[str, str]) -> model.Trai
     return made
 
 
-def _judge(session: Session, found: _Found, made: model.TrainedModel | None = None) -> None:
-    loading = _admit(session, found.file, found.sha256, made)
-    check_holds(session.manifest, loading, found.file.name)
+def _judge(session: Session, finished: Finished, made: Mapping[Path, model.TrainedModel] | None = None) -> None:
+    for file in finished.files:
+        loading = _admit(session, file, session.store.files.digest(file), made[file] if made else None)
+        check_holds(session.manifest, loading, file.name)
 
 
 class _Found(NamedTuple):
-    """The file or folder that `register:` names, its digest, its cache key, and its facts if they are known."""
+    """The files or folders that `register:` names, their cache key, and their facts if they are known."""
 
-    file: Path
-    sha256: str
+    finished: Finished
     key: str
     known: Trained | None
 
 
 def _found(session: Session) -> _Found:
-    file = session.manifest.register.file
-    assert file is not None, "a manifest names either a training or a finished model"
-    check_part(str(file), file.name)
-    sha256 = session.store.files.digest(file)
-    key = keys.key(INSPECTED, file=file.name, sha256=sha256)
+    finished = Finished.of(session.manifest)
+    assert finished is not None, "a manifest names either a training or a finished model"
+    parts = {"parts": list(finished.several)} if finished.several else {}
+    key = keys.key(INSPECTED, file=finished.name, sha256=finished.digest(session.store.files), **parts)
     known = session.store.reuse.get(key)
-    return _Found(file, sha256, key, None if known is None else Trained.known(known))
+    return _Found(finished, key, None if known is None else Trained.known(known))
 
 
 def _admit(session: Session, file: Path, sha256: str, made: model.TrainedModel | None = None) -> Loading:

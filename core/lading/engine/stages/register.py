@@ -176,6 +176,7 @@ def _first_request(session: Session, trained: Trained) -> model.RegisterRequest:
         samples=trained.samples,
         scoring=kept_script(store.files, trained.scoring),
         schema=_schema(section, trained),
+        parts=trained.parts,
     )
 
 
@@ -211,5 +212,6 @@ def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
         modules=version.modules,
         scoring=version.scoring,
         schema=version.schema,
+        parts=version.parts,
         samples=version.samples or session.manifest.samples_record,
     )

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from ...model import Column, GoldenRequest, Json, Schema
+from ...model import Column, GoldenRequest, Json, ModelPart, Schema
 from .distributions import snapshot
 from .scoring_script import keep_script
 
@@ -37,6 +37,7 @@ class Trained:
     samples: tuple[GoldenRequest, ...] = ()
     scoring: str = ""
     schema: Schema | None = None
+    parts: tuple[ModelPart, ...] = ()
 
     @classmethod
     def known(cls, output: Json) -> Trained:
@@ -46,8 +47,9 @@ class Trained:
         samples = tuple(GoldenRequest(request=asked, response=answer) for asked, answer in output["samples"])
         modules = tuple(output["modules"])
         schema = Schema.of(output["schema"]) if output.get("schema") else None
+        parts = tuple(ModelPart(**part) for part in output.get("parts", ()))
         rebuilt = {"columns": columns, "label": label, "modules": modules, "samples": samples, "schema": schema}
-        return cls(**{**output, **rebuilt})
+        return cls(**{**output, **rebuilt, "parts": parts})
 
     def output(self) -> Json:
         """The stored form."""
@@ -56,7 +58,7 @@ class Trained:
         samples = [[sample.request, sample.response] for sample in self.samples]
         schema = asdict(self.schema) if self.schema else None
         plain = {"columns": columns, "label": label, "modules": list(self.modules), "samples": samples}
-        return {**vars(self), **plain, "schema": schema}
+        return {**vars(self), **plain, "schema": schema, "parts": [asdict(part) for part in self.parts]}
 
 
 def _column(pair: Json) -> Column:
@@ -64,8 +66,8 @@ def _column(pair: Json) -> Column:
     return Column(name=name, dtype=dtype)
 
 
-def keep_trained(session: Session, made: TrainedModel, run: str | None) -> Trained:
-    """Keep a model's bytes in the store. Returns the model and its facts."""
+def keep_trained(session: Session, made: TrainedModel, run: str | None, parts: tuple[ModelPart, ...] = ()) -> Trained:
+    """Keep a model's bytes in the store. Returns the model and its facts. `parts` are the models in a folder of all."""
     sha256, _path = session.store.files.put(made.file)
     base = session.manifest.file.parent.resolve()
     return Trained(
@@ -82,4 +84,5 @@ def keep_trained(session: Session, made: TrainedModel, run: str | None) -> Train
         samples=made.samples,
         scoring=keep_script(session.store.files, made.scoring),
         schema=made.schema,
+        parts=parts,
     )
