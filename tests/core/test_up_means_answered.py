@@ -107,6 +107,20 @@ def test_a_traceback_begins_in_the_users_file_and_is_shown_once(site: Shell, wor
     ]
 
 
+def test_a_log_names_the_users_file_in_tracebacks_of_the_release_that_serves(site: Shell) -> None:
+    site.fails = True
+    save(site, GOOD)
+    site.write("score.py", "def init(): pass\ndef run(raw_data): return 1 / 0\n")
+    write(site, "scoring_script: score.py, environment: {pip: []}")
+    site("deploy")
+    site("score", "-d", "1", code=6)
+    shown = f'File "{site.folder / "score.py"}", line 2, in run'
+    assert shown in site("logs").out
+    site.write("score.py", f"{ANSWERS}# changed\n")
+    assert shown not in site("logs").out
+    assert 'azureml-app/score.py", line 2, in run' in site("logs").out
+
+
 def test_the_copy_is_named_if_the_users_file_has_changed_since(site: Shell) -> None:
     site.fails = True
     save(site, GOOD)
