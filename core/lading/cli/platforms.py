@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..python.listing import FoundService
 
 
+_LESS = ("package", "owner", "name", "target")  # columns that a narrow terminal does not show
+
+
 @click.command()
 @options.manifest
 @options.targets
@@ -46,7 +49,7 @@ def list(  # noqa: A001
     if as_json:
         output.document({"objects": [_whole(service) for service in found]})
     else:
-        output.table([_row(service) for service in found], empty="found nothing that Lading has deployed")
+        output.table([_row(service) for service in found], empty="found nothing that Lading has deployed", less=_LESS)
 
 
 def _whole(service: FoundService) -> dict[str, object]:
