@@ -17,16 +17,23 @@ _CUT = "…"
 def fitted(columns: Columns, width: int, *, less: Sequence[str], whole: Collection[str]) -> Columns:
     """The columns in at most `width` characters, if that is possible.
 
-    Columns of `less` are left out, in their order, until each text has room for twenty characters. Then the widest
-    columns are shortened. Those of `whole` are not.
+    Empty columns are left out, and then those of `less` in their order, until each text has room for twenty
+    characters. Then the widest columns are shortened. Those of `whole` are not.
     """
-    kept = dict(columns)
+    if _total(_sizes(columns)) <= width:
+        return columns
+    kept = {name: texts for name, texts in columns.items() if any(texts)}
     for name in less:
-        if _total({each: min(size, _READABLE) for each, size in _sizes(kept).items()}) <= width:
+        if _total(_readable(kept, whole)) <= width:
             break
-        del kept[name]
+        kept.pop(name, None)
     room = _room(_sizes(kept), width, whole)
     return {name: [shortened(text, room[name]) for text in texts] for name, texts in kept.items()}
+
+
+def _readable(columns: Columns, whole: Collection[str]) -> dict[str, int]:
+    """The widths in which a text still says something."""
+    return {name: size if name in whole else min(size, _READABLE) for name, size in _sizes(columns).items()}
 
 
 def _sizes(columns: Columns) -> dict[str, int]:

@@ -82,8 +82,8 @@ def _rich(rows: Sequence[Mapping[str, object]], less: Sequence[str]) -> None:
 
     console = Console()
     columns = {name: [text(row[name]) for row in rows] for name in rows[0]}
-    times = [name for name in columns if any(isinstance(row[name], datetime) for row in rows)]
-    found = fitted(columns, console.width, less=less, whole=times)
+    whole = [name for name in columns if any(_is_whole(row[name]) for row in rows)]
+    found = fitted(columns, console.width, less=less, whole=whole)
     shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
     for name in found:
         shown.add_column(name, no_wrap=True)
@@ -92,6 +92,11 @@ def _rich(rows: Sequence[Mapping[str, object]], less: Sequence[str]) -> None:
     console.print(shown)
     if found != columns:
         click.echo("shortened for this terminal; --json has everything", err=True)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a part of a value is useless: of a time, or of an address."""
+    return isinstance(value, datetime) or (isinstance(value, str) and "://" in value and " " not in value)
 
 
 def _aligned(rows: Sequence[Mapping[str, object]]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..python.listing import FoundService
 
 
-_LESS = ("package", "owner", "name", "target")  # columns that a narrow terminal does not show
+_LESS = ("owner", "package", "target", "name", "release", "belongs to")  # columns that a narrow terminal does not show
 
 
 @click.command()
