@@ -207,6 +207,9 @@ class AzureWorkspace(Protocol):
     def find_service(self, name: str) -> Service | None:
         """The service of that name, with any owner."""
 
+    def list_services(self, kind: str, tag: str) -> Sequence[Service]:
+        """All services of a kind (`ACI`, `AKS`) that have a tag, with any owner."""
+
     def create_service(self, spec: ServiceSpec) -> str | None:
         """Request a new service. Return the id of the operation without waiting for it."""
 

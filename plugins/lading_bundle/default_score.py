@@ -43,7 +43,8 @@ class Scorer:
         check_model(self.model, package["model_file"])
         self.columns = Columns(self.model, package["columns"], package.get("schema") or {})
         self.method, self.output = package.get("method", "predict"), package.get("output", "probabilities")
-        self.schema = package.get("schema") or self.columns.schema
+        known = {name: value for name, value in (package.get("schema") or {}).items() if value}
+        self.schema = {**self.columns.schema, **known}
         self.check_method(self.method)
 
     def check_method(self, method: Any) -> None:

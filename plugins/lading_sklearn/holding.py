@@ -45,9 +45,27 @@ def held(found: Any, levels: int = _MOST_NESTED) -> str:
 
 
 def schema_of(found: Any) -> Schema | None:
-    """The schema of the last value of a file's pickle: the shape of its input. None if that is not known."""
+    """The schema of the last value of a file's pickle: the shape of its input, or that it takes a data frame.
+
+    None if that is not known. The names of the columns are in an array, which is not read.
+    """
+    if _is_framed(found):
+        return Schema(is_framed=True)
     columns = _width(found)
     return Schema(shape=(None, columns)) if columns else None
+
+
+def _is_framed(found: Any, levels: int = _MOST_NESTED) -> bool:
+    """Whether a model picks columns by their names, at its first or its last step. So it does not take an array."""
+    state = found.state if isinstance(found, Object) else None
+    if not isinstance(state, dict) or not isinstance(found.made_of, Global) or not levels:
+        return False
+    if found.made_of.name == "ColumnTransformer" and found.made_of.module.startswith("sklearn."):
+        return "feature_names_in_" in state
+    steps = state.get("steps")
+    ends = (steps.first, steps.last) if isinstance(steps, Items) else ()
+    parts = [end[-1] for end in ends if isinstance(end, tuple) and end]
+    return any(_is_framed(part, levels - 1) for part in (*parts, state.get("best_estimator_")))
 
 
 def _width(found: Any, levels: int = _MOST_NESTED) -> int:

@@ -5,7 +5,7 @@ Azure replaces the container in place. So the old release is gone while the new 
 
 from __future__ import annotations
 
-from lading import Context, DeployRequest, DeployStep, Description, hookimpl
+from lading import Context, DeployRequest, DeployStep, Description, Listing, hookimpl
 
 from .answers import (  # noqa: F401 - hooks of this target, too
     lading_delete,
@@ -52,3 +52,10 @@ def lading_deploy(request: DeployRequest[AciOptions], context: Context) -> Deplo
     from .deploying import step
 
     return step(ACI, request, context)
+
+
+@hookimpl
+def lading_list(context: Context) -> Listing:
+    from .asking import listing
+
+    return listing(ACI, context)

@@ -7,7 +7,7 @@ or the rollout fails, the previous package is deployed again.
 
 from __future__ import annotations
 
-from lading import Context, DeployRequest, DeployStep, Description, hookimpl
+from lading import Context, DeployRequest, DeployStep, Description, Listing, hookimpl
 
 from .answers import (  # noqa: F401 - hooks of this target, too
     lading_delete,
@@ -43,3 +43,10 @@ def lading_deploy(request: DeployRequest[AksOptions], context: Context) -> Deplo
     from .deploying import step
 
     return step(AKS, request, context, prepare=lambda: ensure(request, context))
+
+
+@hookimpl
+def lading_list(context: Context) -> Listing:
+    from .asking import listing
+
+    return listing(AKS, context)

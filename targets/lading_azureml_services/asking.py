@@ -13,6 +13,8 @@ from lading import (
     Deployment,
     Done,
     Keys,
+    Listed,
+    Listing,
     Logs,
     LogsRequest,
     NoScoringUri,
@@ -26,7 +28,19 @@ from lading import (
 )
 from lading_azureml.port import Service
 
-from .ownership import MODEL, PACKAGE, RELEASE_ID, connection, is_ours, our_service, whose
+from .kind import Kind
+from .ownership import (
+    MODEL,
+    PACKAGE,
+    RELEASE,
+    RELEASE_ID,
+    SERVICE,
+    TARGET,
+    connection,
+    is_ours,
+    our_service,
+    whose,
+)
 
 _STATES = {
     "healthy": State.RUNNING,
@@ -58,6 +72,27 @@ def status(deployment: Deployment, context: Context) -> Status:
         model_sha256=service.tags.get(MODEL),
         release_id=service.tags.get(RELEASE_ID),
         detail=detail,
+    )
+
+
+def listing(kind: Kind, context: Context) -> Listing:
+    """All services of a kind in the workspace with Lading's tags, of every service and store."""
+    found = connection(context).workspace.list_services(kind.name, TARGET)
+    return Listing(objects=tuple(map(_listed, found)))
+
+
+def _listed(service: Service) -> Listed:
+    release = service.tags.get(RELEASE, "")
+    return Listed(
+        name=service.name,
+        service=service.tags.get(SERVICE, ""),
+        target=service.tags.get(TARGET, ""),
+        state=_STATES.get(service.state, State.UNKNOWN),
+        release=int(release) if release.isascii() and release.isdigit() else None,
+        release_id=service.tags.get(RELEASE_ID),
+        package_digest=service.tags.get(PACKAGE),
+        model_sha256=service.tags.get(MODEL),
+        uri=service.scoring_uri,
     )
 
 

@@ -19,6 +19,7 @@ CAPABILITIES = frozenset(
         Capability.ROTATE_KEYS,
         Capability.DELETE,
         Capability.SCORING_URI,
+        Capability.LIST,
     }
 )
 

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from lading_azureml.connection import AzureConnection
     from lading_azureml.port import Service
 
+SERVICE = "lading.service"
+TARGET = "lading.target"
+RELEASE = "lading.release"
 PACKAGE = "lading.package"
 MODEL = "lading.model"
 RELEASE_ID = "lading.release-id"
@@ -23,7 +26,7 @@ def connection(context: Context) -> AzureConnection:
 
 def is_ours(service: Service, deployment: Deployment) -> bool:
     """Whether a service carries the tags of this deployment."""
-    owner = (service.tags.get("lading.service"), service.tags.get("lading.target"))
+    owner = (service.tags.get(SERVICE), service.tags.get(TARGET))
     return owner == (deployment.service, deployment.target)
 
 
@@ -37,6 +40,6 @@ def our_service(deployment: Deployment, context: Context) -> Service | None:
 
 def whose(service: Service, context: Context) -> str:
     """Explain why a service does not belong to this deployment."""
-    target, workspace = service.tags.get("lading.target"), connection(context).place.workspace
+    target, workspace = service.tags.get(TARGET), connection(context).place.workspace
     owner = f"belongs to the target '{target}' of Lading" if target else "is not Lading's"
     return f"a service {service.name} is in workspace {workspace} already, and it {owner}: it is left alone"

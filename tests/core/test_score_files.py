@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
+import time
+from datetime import date
+from decimal import Decimal
+from email.utils import formatdate
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -14,6 +22,9 @@ from pyarrow import parquet
 from tests.conftest import Shell
 from tests.core.conftest import wait_for
 from tests.waiting import LIMIT
+
+from lading.engine.release import scoring
+from lading.engine.release.chunks import RowAnswer, Sender
 
 MANIFEST = """\
 version: 1
@@ -24,6 +35,7 @@ targets: {local: {port: 0, env: {ASKED: "${ASKED}"}}}
 """
 SCORE = """\
 import json, os, time
+from azureml.contrib.services.aml_response import AMLResponse
 
 def init():
     pass
@@ -93,6 +105,63 @@ def test_every_format_is_read_and_written(shell: Shell) -> None:
     found.append([(float(row["x"]), float(row["prediction"])) for row in rows_of(shell.folder / "three.csv")])
     for pairs in found:
         assert pairs == [(x, pytest.approx(y)) for x, y in answers]
+
+
+HOMES = """\
+version: 1
+name: homes
+train:
+  data: homes.csv
+  dates: {sold: [year]}
+  features: [sold, area, town]
+  label: price
+  steps:
+    - name: columns
+      estimator: sklearn.compose.ColumnTransformer
+      params:
+        transformers:
+          - [numbers, {estimator: sklearn.impute.SimpleImputer}, [sold_year, area]]
+          - [town, {estimator: sklearn.preprocessing.OneHotEncoder, params: {handle_unknown: ignore}}, [town]]
+    - {name: model, estimator: sklearn.tree.DecisionTreeRegressor}
+targets: {local: {port: 0}}
+"""
+
+
+def test_each_cell_is_sent_as_the_schema_of_the_model_has_it(shell: Shell) -> None:
+    """The same rows with dates and towns that look like numbers, from files with and without types."""
+    rows = [(f"{year}0531", area, town) for year in (2022, 2023) for area in (40, 60) for town in ("501", "X1")]
+    prices = {row: 1000 * (row[0] == "20230531") + 100 * (row[2] == "501") + row[1] for row in rows}
+    lines = [f"{','.join(map(str, row))},{price}" for row, price in prices.items()] * 3
+    shell.write("homes.csv", "\n".join(["sold,area,town,price", *lines, "20220531,,X1,50"]))
+    shell.write("lading.yaml", HOMES)
+    shell("deploy")
+    shell.write("in.csv", "\n".join(["sold,area,town", *(f"{sold},+{area}.,{town}" for sold, area, town in rows)]))
+    shell("score", "-d", "@in.csv", "-o", "out.csv")
+    assert [float(row["prediction"]) for row in rows_of(shell.folder / "out.csv")] == list(prices.values())
+    shell("score", "-d", "@in.csv", "-o", "out.jsonl")
+    first = json.loads((shell.folder / "out.jsonl").read_text().splitlines()[0])
+    assert first == {"sold": "20220531", "area": 40, "town": "501", "prediction": 140}
+    numbers = [(date(int(sold[:4]), 5, 31), Decimal(area), int(town)) for sold, area, town in rows if town == "501"]
+    columns = dict(zip(("sold", "area", "town"), zip(*numbers, strict=True), strict=True))
+    parquet.write_table(pa.table({name: list(cells) for name, cells in columns.items()}), shell.folder / "in.parquet")
+    shell("score", "-d", "@in.parquet", "-o", "typed.csv")
+    expected = [price for row, price in prices.items() if row[2] == "501"]
+    assert [float(row["prediction"]) for row in rows_of(shell.folder / "typed.csv")] == expected
+
+
+def test_files_are_read_and_written_with_gzip(shell: Shell) -> None:
+    project(shell)
+    (shell.folder / "in.csv.gz").write_bytes(gzip.compress(b"x\n1\n2\n"))
+    shell("score", "-d", "@in.csv.gz", "-o", "one.jsonl.gz")
+    shell("score", "-d", "@one.jsonl.gz", "-o", "two.CSV.GZ")
+    packed = (shell.folder / "two.CSV.GZ").read_bytes()
+    assert [float(line.split(",")[1]) for line in gzip.decompress(packed).decode().splitlines()[1:]] == [2, 4]
+    for name, content in (("cut.csv.gz", packed[:-9]), ("plain.csv.gz", b"x\n1\n")):
+        (shell.folder / name).write_bytes(content)
+        refused = shell("score", "-d", f"@{name}", "-o", "three.csv", code=2).err
+        assert f"{name} is not a whole gzip file" in refused
+    refused = shell("score", "-d", "@in.csv.gz", "-o", "out.parquet.gz", code=2).err
+    assert "out.parquet.gz is not a table" in refused
 
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
@@ -170,6 +239,56 @@ def test_a_service_that_is_gone_ends_the_command_and_keeps_the_answers(shell: Sh
     failed = shell("score", "-d", "@in.csv", "-o", "out.csv", "--rows", "1", "--parallel", "1", code=5)
     assert "run the same command again: it goes on" in failed.err
     assert (shell.folder / "out.csv.partial").read_bytes().count(b"\n") == 1 + 3
+
+
+BUSY = "(os.unlink(busy), AMLResponse('later', 429, {'Retry-After': '1'}))[1]"
+
+
+def test_a_busy_service_gets_the_rows_again_when_it_asks_for_them(shell: Shell) -> None:
+    answer = f"{BUSY} if os.path.exists(busy := os.environ['ASKED'] + '.busy') else [2 * row['x'] for row in rows]"
+    project(shell, answer)
+    shell.write("in.csv", "x\n1\n2\n")
+    busy = shell.write("asked.busy", "")
+    refused = shell("score", "-d", "@in.csv", "-o", "out.csv", "--timeout", "500ms", code=2)
+    assert "number of seconds" in refused.err
+    late = shell("score", "-d", "@in.csv", "-o", "out.csv", "--timeout", "0.5", code=5)
+    assert "the service answered 429: later; it asks to wait 1 s, and the time limit is 0.5 s" in late.err
+    busy.touch()
+    shell("score", "-d", "@in.csv", "-o", "out.csv")
+    assert [row["prediction"] for row in rows_of(shell.folder / "out.csv")] == ["2", "4"]
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Refuses with the next text of `asks` as Retry-After, and then answers. `times` has the moment of each request."""
+
+    asks: ClassVar[list[str]] = []
+    times: ClassVar[list[float]] = []
+
+    def do_POST(self) -> None:
+        self.times.append(time.time())
+        rows = json.loads(self.rfile.read(int(self.headers["content-length"])))["data"]
+        self.send_response(503 if self.asks else 200)
+        if self.asks:
+            self.send_header("Retry-After", self.asks.pop(0))
+        self.end_headers()
+        self.wfile.write(json.dumps(rows).encode())
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+        pass
+
+
+def test_a_service_may_ask_for_many_pauses_in_seconds_or_until_a_date() -> None:
+    until = int(time.time()) + 2
+    Busy.asks = ["0.2", "0", "0.1", "0.1", "0.1", "0.1", formatdate(until, usegmt=True)]
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}/score"
+        sender = Sender(partial(scoring.ask, uri), size=2, parallel=1, limit=LIMIT)
+        assert list(sender.answers([1, 2])) == [[RowAnswer(1), RowAnswer(2)]]
+        server.shutdown()
+    assert Busy.times[1] - Busy.times[0] >= 0.2
+    assert Busy.times[-1] >= until
+    assert len(Busy.times) == 8
 
 
 WRONG = {

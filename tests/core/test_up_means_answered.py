@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from tests.conftest import Shell
@@ -44,7 +46,8 @@ def write(site: Shell, package: str = "") -> None:
 def save(site: Shell, made: str) -> None:
     imports = (
         "import joblib; from sklearn.linear_model import LinearRegression; "
-        "from sklearn.neighbors import LocalOutlierFactor; from sklearn.preprocessing import StandardScaler"
+        "from sklearn.neighbors import LocalOutlierFactor; from sklearn.preprocessing import *; "
+        "from sklearn.compose import *; from sklearn.impute import SimpleImputer; from sklearn.pipeline import *"
     )
     code = f"{imports}; joblib.dump({made}, 'saved.pkl')"
     subprocess.run([sys.executable, "-c", code], cwd=site.folder, check=True, timeout=LIMIT)
@@ -105,6 +108,42 @@ def test_a_traceback_begins_in_the_users_file_and_is_shown_once(site: Shell, wor
         "__import__('nowhere')",
         "`lading logs` shows the whole log",
     ]
+
+
+FRAMED = (
+    "(frame := __import__('pandas').DataFrame({'area': [1.0, None, 3.0], 'town': ['Oslo', 'Rome', 'Oslo']}), "
+    "make_pipeline(make_column_transformer((SimpleImputer(), ['area']), (OneHotEncoder(), ['town'])), "
+    "LinearRegression()).fit(frame, [10, 20, 30]))[1]"
+)
+
+
+def test_a_finished_model_that_picks_columns_by_name_has_pandas_in_its_package(site: Shell) -> None:
+    save(site, FRAMED)
+    folder = Path(site("package").out.strip())
+    assert "\npandas==" in (folder / "requirements.txt").read_text()
+    done = site("deploy")
+    assert "local: up, not asked: all that is known" in done.err
+    rows = '{"data": [{"area": 3, "town": "Oslo"}, {"area": null, "town": "Rome"}]}'
+    assert site("score", "-d", rows).json() == [pytest.approx(30), pytest.approx(20)]
+    uri = site("uri").out.strip().replace("/score", "/swagger.json?version=3.1")
+    with urlopen(uri, timeout=LIMIT) as answer:
+        assert '"town"' in answer.read().decode()
+    save(site, GOOD)
+    assert "pandas" not in (Path(site("package").out.strip()) / "requirements.txt").read_text()
+
+
+def test_a_log_names_the_users_file_in_tracebacks_of_the_release_that_serves(site: Shell) -> None:
+    site.fails = True
+    save(site, GOOD)
+    site.write("score.py", "def init(): pass\ndef run(raw_data): return 1 / 0\n")
+    write(site, "scoring_script: score.py, environment: {pip: []}")
+    site("deploy")
+    site("score", "-d", "1", code=6)
+    shown = f'File "{site.folder / "score.py"}", line 2, in run'
+    assert shown in site("logs").out
+    site.write("score.py", f"{ANSWERS}# changed\n")
+    assert shown not in site("logs").out
+    assert 'azureml-app/score.py", line 2, in run' in site("logs").out
 
 
 def test_the_copy_is_named_if_the_users_file_has_changed_since(site: Shell) -> None:

@@ -27,12 +27,15 @@ def as_text(value: Any) -> str:
     return json.dumps(value, indent=2, default=_plain)
 
 
-def table(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:
-    """Print rows with the same columns: a rich table on a terminal, aligned columns in a pipe."""
+def table(rows: Sequence[Mapping[str, object]], *, empty: str, less: Sequence[str] = ()) -> None:
+    """Print rows with the same columns: a rich table on a terminal, aligned columns in a pipe.
+
+    A terminal can be too narrow for whole rows. Then the columns of `less` are left out first.
+    """
     if not rows:
         click.echo(empty, err=True)
     elif is_terminal(sys.stdout):
-        _rich(rows)
+        _rich(rows, less)
     else:
         _aligned(rows)
 
@@ -70,17 +73,30 @@ def size(count: int) -> str:
     return f"{number:.3g} {unit}"
 
 
-def _rich(rows: Sequence[Mapping[str, object]]) -> None:
+def _rich(rows: Sequence[Mapping[str, object]], less: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    for column in rows[0]:
-        shown.add_column(column)
-    for row in rows:
-        shown.add_row(*(Text(text(value)) for value in row.values()))
-    Console().print(shown)
+    from .fitting import GAP, fitted
+
+    console = Console()
+    columns = {name: [text(row[name]) for row in rows] for name in rows[0]}
+    whole = [name for name in columns if any(_is_whole(row[name]) for row in rows)]
+    found = fitted(columns, console.width, less=less, whole=whole)
+    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    for name in found:
+        shown.add_column(name, no_wrap=True)
+    for cells in zip(*found.values(), strict=True):
+        shown.add_row(*map(Text, cells))
+    console.print(shown)
+    if found != columns:
+        click.echo("shortened for this terminal; --json has everything", err=True)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a part of a value is useless: of a time, or of an address."""
+    return isinstance(value, datetime) or (isinstance(value, str) and "://" in value and " " not in value)
 
 
 def _aligned(rows: Sequence[Mapping[str, object]]) -> None:

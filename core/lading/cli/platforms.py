@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from ..python.listing import FoundService
 
 
+_LESS = ("owner", "package", "target", "name", "release", "belongs to")  # columns that a narrow terminal does not show
+
+
 @click.command()
 @options.manifest
 @options.targets
+@click.option("--connection", metavar="NAME", help="Ask only the targets that use this connection of the manifest.")
 @options.store
 @options.as_json
 @verbose
-def list(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json: bool) -> None:  # noqa: A001
+def list(  # noqa: A001
+    manifest: Path, targets: tuple[str, ...], connection: str | None, store: Path | None, as_json: bool
+) -> None:
     """List everything that Lading has deployed on the platforms of the targets.
 
     Without --target, asks every target that can list and whose plugin is installed. An object belongs to this manifest,
@@ -34,15 +40,16 @@ def list(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json: 
     Examples:
       lading list manifests/salary.yaml
       lading list manifests/salary.yaml --target container --json
+      lading list manifests/salary.yaml --connection azureml
     """
     from ..python import listing
 
     with working(as_json=as_json) as on_event:
-        found = listing.list_services(manifest, targets=targets, store=store, on_event=on_event)
+        found = listing.list_services(manifest, targets=targets, connection=connection, store=store, on_event=on_event)
     if as_json:
         output.document({"objects": [_whole(service) for service in found]})
     else:
-        output.table([_row(service) for service in found], empty="found nothing that Lading has deployed")
+        output.table([_row(service) for service in found], empty="found nothing that Lading has deployed", less=_LESS)
 
 
 def _whole(service: FoundService) -> dict[str, object]:

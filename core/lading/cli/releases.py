@@ -51,7 +51,9 @@ def history(manifest: Path, targets: tuple[str, ...], store: Path | None, as_jso
         output.document([*map(_document_elsewhere, others), *known])
     else:
         output.table(
-            [*map(_row_elsewhere, others), *map(_row, past)], empty="no releases yet: `lading deploy` makes one"
+            [*map(_row_elsewhere, others), *map(_row, past)],
+            empty="no releases yet: `lading deploy` makes one",
+            less=("ended", "package", "metrics", "model"),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,12 +29,18 @@ _LISTED_ROWS = 20
     "-d",
     "--data",
     metavar="JSON",
-    help="The request: JSON, @file, or - for stdin. Or the rows of @FILE.csv, .jsonl or .parquet.",
+    help="The request: JSON, @file, or - for stdin. Or the rows of @FILE.csv, .jsonl, .csv.gz, .jsonl.gz or .parquet.",
     required=True,
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the answers to this file.")
 @click.option("--rows", type=click.IntRange(min=1), help="Rows of a file per request.  [default: 500]")
 @click.option("--parallel", type=click.IntRange(1, 256), help="Requests at once, for the rows of a file.  [default: 4]")
+@click.option(
+    "--timeout",
+    type=options.Seconds(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long a request with rows of a file waits for a busy service.  [default: 10m]",
+)
 @click.option("--device", metavar="NAME", help="One device of a deployment that has several.")
 @options.store
 @options.as_json
@@ -46,13 +52,15 @@ def score(
     out: Path | None,
     rows: int | None,
     parallel: int | None,
+    timeout: float | None,
     device: str | None,
     store: Path | None,
     as_json: bool,
 ) -> None:
     """Send one request to a deployment and print the answer.
 
-    The rows of a CSV, JSON lines or Parquet file are sent in several requests. Each row is written with its answer to
+    The rows of a CSV, JSON lines or Parquet file are sent in several requests. A busy service gets them again when it
+    asks for them. Each row is written with its answer to
     the file of -o, in the format of its name. After an interrupt, the same command goes on. A row without an answer is
     listed with the reason, and the exit code is 6.
 
@@ -68,7 +76,8 @@ def score(
     if table := _table(data):
         if out is None:
             raise BadInput(f"the rows of {table} need a file for their answers", hint="-o FILE.csv")
-        sizes = {name: value for name, value in (("rows", rows), ("parallel", parallel)) if value}
+        given = {"rows": rows, "parallel": parallel, "timeout": timeout}
+        sizes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         with working(as_json=as_json) as on_event:
             deployment = api.deployment(manifest, target=target, store=store)
             made = deployment.score_file(table, out, device=device, on_event=on_event, **sizes)
@@ -98,10 +107,10 @@ def _table(data: str) -> Path | None:
     """The file of rows that `-d` names; None if it is one request."""
     if not data.startswith("@"):
         return None
-    from ..python.tables import FORMATS
+    from ..python.tables import is_table
 
     file = Path(data[1:])
-    return file if file.suffix.lower() in FORMATS else None
+    return file if is_table(file) else None
 
 
 def _print_batch(made: Batch, *, as_json: bool) -> None:

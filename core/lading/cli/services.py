@@ -82,7 +82,8 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
     if as_json:
         output.document({"deployments": rows})
     else:
-        output.table(rows, empty="the manifest has no target whose plugin is installed")
+        nothing = "the manifest has no target whose plugin is installed"
+        output.table(rows, empty=nothing, less=("service", "package"))
     return 0 if any(item.answered for item in found) else StageFailed.exit_code
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,11 +15,13 @@ from ..engine.release.chunks import RowAnswer, Sender
 from ..engine.release.service import Service
 from ..errors import BadInput
 from . import tables
+from .cells import from_text, kinds_of
 from .partial import Partial, opened
 
 if TYPE_CHECKING:
     from ..engine.session.events import Emitter
     from ..model import Json
+    from ..model.schema import SchemaKind
 
 _LISTED = 100  # failed rows in a result; the output file has all of them
 _REASON = "prediction_error"
@@ -61,16 +63,19 @@ def check_files(file: Path, out: Path) -> None:
         raise BadInput(f"{out} is the file of the rows", hint="name another file with -o")
 
 
-def score_rows(service: Service, file: Path, out: Path, *, size: int, parallel: int, device: str | None) -> Batch:
+def score_rows(
+    service: Service, file: Path, out: Path, *, size: int, parallel: int, limit: float, device: str | None
+) -> Batch:
     """Score each row of a file, with `size` rows in a request and `parallel` requests at once.
 
+    `limit` is the time in seconds that a request may wait for a service that asks to come back later.
     Raises BadInput if the file cannot be read or changes, Locked if another command writes the same output, Transient
     if the service stops answering, and StageFailed if it answers no row.
     """
     uri, key = service.address(device), service.key()
     emit = service.session.events.of("score", service.target.name)
     source = _source(service, file, device)
-    sender = Sender(lambda body: scoring.ask(uri, body, key=key), size, parallel)
+    sender = Sender(lambda body: scoring.ask(uri, body, key=key), size, parallel, limit)
     with opened(out) as partial:
         if partial.go_on(source):
             emit("warning", detail=f"begins again: {partial.file} belongs to another file or release")
@@ -78,12 +83,13 @@ def score_rows(service: Service, file: Path, out: Path, *, size: int, parallel: 
         sender.answered = known > 0
         if known:
             emit("progress", phase="going on", detail=f"after row {known} of an earlier command")
-        _ask(sender, tables.Reader(file, _columns(service)), partial, emit)
+        kinds = _kinds(service)
+        _ask(sender, tables.Reader(file, kinds), partial, emit)
         if _source(service, file, device) != source:
             changed = f"{file} or the release has changed while the rows were scored"
             raise BadInput(changed, hint="run the same command again: it begins again")
         made = _result(out, partial, known)
-        _write(file, out, partial, failures=made.failures)
+        _write(file, out, partial, kinds, failures=made.failures)
         partial.file.unlink()
     return made
 
@@ -98,12 +104,12 @@ def _source(service: Service, file: Path, device: str | None) -> dict[str, Json]
     }
 
 
-def _columns(service: Service) -> dict[str, str]:
-    """The type of each column of the served model; empty if this store does not know it."""
+def _kinds(service: Service) -> dict[str, SchemaKind]:
+    """The kind of each column of the served model; empty if this store does not know it."""
     store, target = service.session.store, service.target
     release = store.releases.current(target.service_name, target.name)
     model = release and store.models.get(release.model, release.model_version)
-    return {column.name: column.dtype for column in model.columns} if model else {}
+    return kinds_of(model) if model else {}
 
 
 def _ask(sender: Sender, reader: tables.Reader, partial: Partial, emit: Emitter) -> None:
@@ -134,7 +140,7 @@ def _result(out: Path, partial: Partial, known: int) -> Batch:
     return Batch(out=out, rows=partial.count, known=known, failures=failures, failed=failed)
 
 
-def _write(file: Path, out: Path, partial: Partial, *, failures: int) -> None:
+def _write(file: Path, out: Path, partial: Partial, kinds: Mapping[str, SchemaKind], *, failures: int) -> None:
     """Write each row with its answer. The output appears when it is complete."""
     typed = tables.format_of(file) == "csv" and tables.format_of(out) != "csv"
 
@@ -143,14 +149,16 @@ def _write(file: Path, out: Path, partial: Partial, *, failures: int) -> None:
 
     def rows() -> Iterator[tables.Cells]:
         for row, answer in zip(tables.Reader(file).rows(), partial.answers(), strict=True):
-            cells = {name: tables.value_of(text) for name, text in row.cells.items()} if typed else row.cells
+            cells = (
+                {name: from_text(text, kinds.get(name, "")) for name, text in row.cells.items()} if typed else row.cells
+            )
             yield joined(cells, answer)
 
     def heads() -> Iterator[tables.Cells]:
         first = next(tables.Reader(file).rows(), None)
         return (joined(first.cells, answer) for answer in partial.answers()) if first else iter(())
 
-    writing = out.with_name(f".{out.name}.writing{out.suffix}")
+    writing = out.with_name(f".writing-{out.name}")
     tables.write(writing, rows, rows if tables.format_of(file) == "jsonl" else heads)
     os.replace(writing, out)  # noqa: PTH105
 

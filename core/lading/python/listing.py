@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
-from ..errors import LadingError
+from ..errors import BadInput, LadingError
 from ..model import Capability, Listed, Shown
 from ..model.description import Role
 from ..model.records import OnEvent, ignore
@@ -54,11 +54,13 @@ def list_services(
     manifest: str | Path = MANIFEST,
     *,
     targets: Sequence[str] = (),
+    connection: str | None = None,
     store: str | Path | None = None,
     on_event: OnEvent = ignore,
 ) -> tuple[FoundService, ...]:
     """List all objects with our tags on the platforms of the targets; by default of every target that can list them.
 
+    With `connection`, only the targets that use it are asked. Raises BadInput if there is none.
     An object that several targets show, because they share a platform, is listed once. A target that does not answer is
     reported as a warning. Its failure is raised if `targets` names it, or if no target answers.
     """
@@ -68,8 +70,8 @@ def list_services(
     for name, plugin in plugins.items():
         try:
             if name in targets or bind(Role.TARGET, plugin).can(Capability.LIST):
-                found = {**_asked(manifest, name, store, services), **found}
-                answered = True
+                asked = _asked(manifest, name, connection, store, services)
+                found, answered = {**(asked or {}), **found}, answered or asked is not None
         except Foreign:
             raise
         except LadingError as error:
@@ -79,6 +81,11 @@ def list_services(
             failures.append(error)
     if failures and not answered:
         raise failures[0]
+    if connection is not None and not answered:
+        raise BadInput(
+            f"no target that can list what is on its platform uses the connection '{connection}'",
+            hint=f"name it in the block of such a target: `connection: {connection}`",
+        )
     return tuple(found.values())
 
 
@@ -96,13 +103,19 @@ def _named(
 def _asked(
     manifest: str | Path,
     target: str,
+    connection: str | None,
     store: str | Path | None,
     services: Collection[tuple[str, str]],
-) -> dict[tuple[str, str | None, Listed], FoundService]:
-    """The objects that one target lists, under names that differ between platforms."""
+) -> dict[tuple[str, str | None, Listed], FoundService] | None:
+    """The objects that one target lists, under names that differ between platforms.
+
+    None if it does not use `connection`, which is the name of one or None.
+    """
     order = Order.of("list", manifest, Needs.QUESTION, store=store, targets=(target,))
     with open_session(order, ignore) as session:
         (section,) = session.targets
+        if connection not in (None, section.connection):
+            return None
         plugin = session.plugin(section).installed.full_name
         return {
             (plugin, section.connection, listed): FoundService(

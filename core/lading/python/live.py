@@ -60,20 +60,24 @@ class LiveDeployment(Shown):
         *,
         rows: int = 500,
         parallel: int = 4,
+        timeout: float = 600.0,
         device: str | None = None,
         on_event: OnEvent = ignore,
     ) -> Batch:
         """Score each row of a CSV, JSON lines or Parquet file, and write all rows with their answers to `out`.
 
-        `rows` is the number of rows in a request, and `parallel` the number of requests at once. The same call goes on
-        after an interrupt. Raises Transient if the service stops answering, and StageFailed if it answers no row.
+        `rows` is the number of rows in a request, and `parallel` the number of requests at once. A request waits as
+        long as a busy service asks, for at most `timeout` seconds. The same call goes on after an interrupt. Raises
+        Transient if the service stops answering, and StageFailed if it answers no row.
         """
         from .batch import check_files, score_rows  # most calls send one request
 
         check_files(Path(file), Path(out))
         with self._open(on_event) as service:
             service.session.store.demand_trust()
-            return score_rows(service, Path(file), Path(out), size=rows, parallel=parallel, device=device)
+            return score_rows(
+                service, Path(file), Path(out), size=rows, parallel=parallel, limit=timeout, device=device
+            )
 
     def status(self) -> Status:
         """The status that the target reports."""

@@ -1,22 +1,27 @@
-"""Read the rows of a file of any size, and write them with their answers: CSV, JSON lines and Parquet."""
+"""Read the rows of a file of any size, and write them with their answers: CSV, JSON lines and Parquet.
+
+CSV and JSON lines can be compressed with gzip.
+"""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
-import math
-import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..errors import BadInput
+from .cells import from_text, from_value
 
 if TYPE_CHECKING:
     from ..model import Json
+    from ..model.schema import SchemaKind
 
 Cells = dict[str, "Json"]
 Rows = Callable[[], Iterable[Cells]]
@@ -24,8 +29,8 @@ Rows = Callable[[], Iterable[Cells]]
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _ROWS_AT_ONCE = 1000
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_BOOLEANS = {"true": True, "false": False}
+_GZIP = ".gz"
+_GZIP_LEVEL = 6  # of 9; higher ones take much longer for little
 
 
 class Row(NamedTuple):
@@ -40,13 +45,13 @@ class Row(NamedTuple):
 class Reader:
     """The rows of a file.
 
-    `columns` has the type of each column that the model takes; empty if it is not known. Without `columns`, the rows
+    `columns` has the kind of each column that the model takes; empty if it is not known. Without `columns`, the rows
     have only their cells. `left_out` names the columns that are not sent, because the model does not take them. `done`
     is the share of the file that has been read, from 0 to 1.
     """
 
     file: Path
-    columns: Mapping[str, str] | None = None
+    columns: Mapping[str, SchemaKind] | None = None
     left_out: tuple[str, ...] | None = None
     done: float = 0.0
 
@@ -54,6 +59,8 @@ class Reader:
         """All rows, in their order. Raises BadInput, with the line, for a file that cannot be read."""
         try:
             yield from _READERS[format_of(self.file)](self)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise BadInput(f"{self.file} is not a whole gzip file", hint="compress it again") from None
         except OSError as error:
             raise BadInput(f"{self.file} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
@@ -88,8 +95,10 @@ class Reader:
                 raise BadInput(f"{self.file}: not UTF-8 after line {table.line_num}", hint="save it as UTF-8") from None
 
     def _cell(self, name: str, text: str) -> Json:
-        is_text = self.columns is not None and self.columns.get(name) == "object"
-        return (text or None) if is_text else value_of(text)
+        return from_text(text, self._kind(name))
+
+    def _kind(self, name: str) -> SchemaKind:
+        return (self.columns or {}).get(name, "")
 
     def _jsonl(self) -> Iterator[Row]:
         with self._lines() as lines:
@@ -111,13 +120,17 @@ class Reader:
             for cells in batch.to_pylist():
                 read += 1
                 self.done = read / total
-                yield self._row(cells, lambda _name, cell: _as_json(cell))
+                yield self._row(cells, lambda name, cell: from_value(cell, self._kind(name)))
 
     @contextmanager
     def _lines(self) -> Iterator[Iterator[str]]:
         """The lines of the file as text. Reading them counts as progress."""
         size = max(1, self.file.stat().st_size)
-        with self.file.open("rb") as data, io.TextIOWrapper(data, encoding="utf-8-sig", newline="") as text:
+        with (
+            self.file.open("rb") as data,
+            _unpacked(self.file, data) as plain,
+            io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text,
+        ):
 
             def counted() -> Iterator[str]:
                 for line in text:
@@ -134,9 +147,27 @@ _READERS: dict[str, Callable[[Reader], Iterator[Row]]] = {
 }
 
 
+def _unpacked(file: Path, data: IO[bytes]) -> IO[bytes]:
+    """The bytes of a file without the compression that its name shows."""
+    is_packed = file.suffix.lower() == _GZIP
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=data, mode="rb")) if is_packed else data
+
+
+def is_table(file: Path) -> bool:
+    """Whether the name of a file has one of the endings of a table."""
+    return _format(file) is not None
+
+
+def _format(file: Path) -> str | None:
+    """The format of a file by the end of its name. None if it is none of `FORMATS`; Parquet compresses itself."""
+    ending = file.suffix.lower()
+    found = FORMATS.get(Path(file.stem).suffix.lower() if ending == _GZIP else ending)
+    return None if ending == _GZIP and found == "parquet" else found
+
+
 def format_of(file: Path) -> str:
-    """The format of a file by the end of its name. Raises BadInput if it is none of `FORMATS`."""
-    found = FORMATS.get(file.suffix.lower())
+    """The format of a file by the end of its name. Raises BadInput if it is not the name of a table."""
+    found = _format(file)
     if found is None:
         raise BadInput(f"{file} is not a table that can be scored", hint=f"name a file that ends with {_ENDINGS}")
     if found == "parquet":
@@ -144,7 +175,7 @@ def format_of(file: Path) -> str:
     return found
 
 
-_ENDINGS = ", ".join(FORMATS)
+_ENDINGS = ", ".join(f"{ending}[.gz]" if name != "parquet" else ending for ending, name in FORMATS.items())
 
 
 def _pyarrow(file: Path, use: Callable[[Any], Any]) -> Any:
@@ -159,20 +190,6 @@ def _pyarrow(file: Path, use: Callable[[Any], Any]) -> Any:
         raise BadInput(f"{file} is not Parquet: {str(error).splitlines()[0]}") from None
 
 
-def value_of(text: str) -> Json:
-    """The number, the boolean or the text of a cell. An empty cell is a missing value."""
-    if _NUMBER.fullmatch(text):
-        return json.loads(text)
-    return _BOOLEANS.get(text.lower(), text) if text else None
-
-
-def _as_json(cell: Any) -> Json:
-    """A value of Parquet as JSON: times and decimals are text, and NaN is a missing value."""
-    if isinstance(cell, float) and math.isnan(cell):
-        return None
-    return cell if cell is None or isinstance(cell, bool | int | float | str | list | dict) else str(cell)
-
-
 def write(file: Path, rows: Rows, heads: Rows) -> None:
     """Write rows to a file, in the format of its name.
 
@@ -182,9 +199,19 @@ def write(file: Path, rows: Rows, heads: Rows) -> None:
     _WRITERS[format_of(file)](file, rows, heads)
 
 
+@contextmanager
+def _writing(file: Path) -> Iterator[IO[str]]:
+    """A new file of text, compressed if its name says so. The same rows give the same bytes."""
+    with file.open("wb") as data:
+        is_packed = file.suffix.lower() == _GZIP
+        packed = gzip.GzipFile("", "wb", _GZIP_LEVEL, data, mtime=0) if is_packed else data
+        with io.TextIOWrapper(cast("IO[bytes]", packed), encoding="utf-8", newline="") as stream:
+            yield stream
+
+
 def _write_csv(file: Path, rows: Rows, heads: Rows) -> None:
     names = dict.fromkeys(name for row in heads() for name in row)
-    with file.open("w", encoding="utf-8", newline="") as stream:
+    with _writing(file) as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(names)
         table.writerows([_csv_cell(row.get(name)) for name in names] for row in rows())
@@ -196,7 +223,7 @@ def _csv_cell(value: Json) -> Json:
 
 
 def _write_jsonl(file: Path, rows: Rows, _heads: Rows) -> None:
-    with file.open("w", encoding="utf-8") as stream:
+    with _writing(file) as stream:
         stream.writelines(f"{json.dumps(row, default=str, ensure_ascii=False)}\n" for row in rows())
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from azureml._model_management._util import make_mms_request
+from azureml._model_management._util import get_paginated_results, make_mms_request
 from azureml.core import Model
 from azureml.core.webservice import AciWebservice, AksWebservice, Webservice
 from azureml.exceptions import WebserviceException
@@ -30,6 +30,15 @@ class Services(Models):
     def find_service(self, name: str) -> Service | None:
         found = self._call(f"reading service {name}", lambda: Webservice._get(self._workspace, name))
         return None if found is None else _service(found)
+
+    def list_services(self, kind: str, tag: str) -> Sequence[Service]:
+        def read_all() -> list[Any]:
+            params = {"computeType": kind, "tags": tag, "expand": "true"}
+            first = self._mms("GET", "/services", params=params).json()
+            found: list[Any] = get_paginated_results(first, self._workspace._auth_object.get_authentication_header())
+            return found
+
+        return [_service(one) for one in self._call(f"listing the services on {kind}", read_all)]
 
     def create_service(self, spec: ServiceSpec) -> str | None:
         def create() -> str | None:

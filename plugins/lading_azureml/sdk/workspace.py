@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from azureml.core import Workspace
@@ -34,6 +35,9 @@ class UnmadeWorkspace(OpenWorkspace):
 
     def find_service(self, name: str) -> Service | None:
         return super().find_service(name) if self._is_made else None
+
+    def list_services(self, kind: str, tag: str) -> Sequence[Service]:
+        return super().list_services(kind, tag) if self._is_made else ()
 
     def find_compute(self, name: str) -> Compute | None:
         return super().find_compute(name) if self._is_made else None

@@ -59,6 +59,15 @@ def test_a_service_is_read_from_its_record(
     assert workspace.find_service("price") == Service(**{**plain, "auth": "none", **expected})
 
 
+def test_the_services_of_a_kind_are_read_from_all_pages(wire: Wire, workspace: OpenWorkspace) -> None:
+    record = {"computeType": "ACI", "state": "Healthy", "kvTags": {"lading.target": "aci"}}
+    pages = ([{"name": "one", **record}], [{"name": "two", **record}])
+    wire.answer("GET", "/services", {"value": pages[0], "nextLink": f"https://mms.example{MANAGEMENT}/next"})
+    wire.answer("GET", "/next", {"value": pages[1]})
+    assert [found.name for found in workspace.list_services("ACI", "lading.target")] == ["one", "two"]
+    assert {"computeType": "ACI", "tags": "lading.target"}.items() <= wire.sent[0].query.items()
+
+
 def test_a_service_deleted_meanwhile_counts_as_deleted(wire: Wire, workspace: OpenWorkspace) -> None:
     wire.answer("DELETE", "/services/price", {"code": "NotFound"}, 404)
     workspace.delete_service("price")

@@ -75,6 +75,9 @@ class MemoryWorkspace:
             return None
         return self.services.get(name)
 
+    def list_services(self, kind: str, tag: str) -> Sequence[Service]:
+        return [service for service in self.services.values() if service.kind == kind and tag in service.tags]
+
     def create_service(self, spec: ServiceSpec) -> str | None:
         if spec.name in self.services:
             raise Taken(f"there is a service {spec.name}")

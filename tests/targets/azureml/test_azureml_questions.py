@@ -30,7 +30,7 @@ from lading import (
     Transient,
 )
 from lading_azureml.port import Operation, ServiceKeys
-from lading_azureml_services import answers
+from lading_azureml_services import aci, answers
 from lading_azureml_services.options import AciOptions
 
 FOREIGN = "a service salary is in workspace w already, and it is not Lading's: it is left alone"
@@ -40,6 +40,15 @@ DEPLOYMENT = Deployment(service="salary", target="t", options=AciOptions())
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     return scene_in(tmp_path)
+
+
+def test_the_services_of_every_owner_are_listed(scene: Scene) -> None:
+    ours = scene.service(tags={**scene.service().tags, "lading.release": "3", "lading.release-id": "r"})
+    others = {"of-aks": replace(ours, kind="AKS"), "not-lading": replace(ours, tags={"team": "a"})}
+    scene.workspace.services |= {name: replace(one, name=name) for name, one in others.items()}
+    (found,) = aci.lading_list(scene.context).objects
+    assert (found.name, found.service, found.target, found.state) == ("salary", "salary", "t", State.RUNNING)
+    assert (found.release, found.release_id, found.package_digest, found.uri) == (3, "r", "p", ours.scoring_uri)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,12 @@ def test_one_package_is_deployed_to_local_and_to_azure(cloud: Cloud) -> None:
     rows = {row["target"]: row for row in cloud("status", "--json", target="all").json()["deployments"]}
     assert rows["aci"]["package"] == rows["local"]["package"] != ""
     assert rows["aks"]["state"] == "absent"
+    for asked in (("--target", "aci"), ("--connection", "azureml")):
+        (found,) = cloud("list", *asked, "--json", target="all").json()["objects"]
+        assert (found["platform"], found["belongs"], found["name"]) == ("aci", "this manifest", "salary-svc")
+        assert (found["state"], found["release"]) == ("running", 1)
+    refused = cloud("list", "--connection", "other", target="all", code=2).err
+    assert "no target that can list what is on its platform uses the connection 'other'" in refused
     cloud("delete", target="local")
 
 

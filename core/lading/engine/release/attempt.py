@@ -23,6 +23,7 @@ from ...model import (
 )
 from .environment import environment_of
 from .golden import ask_golden, ask_service, record_answers, seconds_left
+from .log_text import once, with_originals
 from .probe import Probe
 from .service import Service, Unverified
 
@@ -199,8 +200,6 @@ class Attempt:
     def _not_up(self, step: Failed) -> NotUp:
         verdict = self._request.verdict
         reason = verdict.reason if verdict and not verdict.up else step.reason
-        from .log_text import once, with_originals  # a deploy that succeeds shows no log
-
         log = with_originals(self._service.session, self._request.package.folder, once(reason, step.log))
         log = f"\n{log}" if log else ""
         number = self._request.release

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,8 +16,8 @@ from ...errors import BadInput, StageFailed, Transient
 from ...model import Json
 from .scoring import Answer, encode
 
-_TRIES = 5  # limit of requests with one chunk
-_FIRST_PAUSE = 0.5  # seconds; each later pause is twice as long
+_OWN_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds; the pauses after which a chunk is sent again
+_SHORTEST_PAUSE = 0.1  # seconds, if the service asks for less
 _PASSING = frozenset((408, 425, 429, 502, 503, 504))
 _NOT_ABOUT_ROWS = frozenset((401, 403, 404, 405, 407, 411, 415))
 _HOPELESS = 200  # rows that fail one by one before any row is answered
@@ -39,12 +40,14 @@ class _Refused(Exception):
 class Sender:
     """Sends rows to a service. `ask` sends one request; `size` is the number of rows per request.
 
-    `answered` says whether the service has answered any row.
+    `limit` is the time in seconds that a chunk may wait for a service that asks to come back later. `answered` says
+    whether the service has answered any row.
     """
 
     ask: Callable[[bytes], Answer]
     size: int
     parallel: int
+    limit: float
     answered: bool = False
 
     def __post_init__(self) -> None:
@@ -102,19 +105,51 @@ class Sender:
             body = encode({"data": chunk})
         except BadInput:
             raise _Refused("a value is not a finite number") from None
-        for tries_left in reversed(range(_TRIES)):
+        pauses = _Pauses(self.limit)
+        while True:
             try:
-                answer = self.ask(body)
+                return _values(self._send(body), len(chunk))
             except Transient as error:
-                if not tries_left or self._stop.is_set():
-                    raise Transient(error.message, hint=_NEXT) from error
-            else:
-                if answer.status not in _PASSING:
-                    return _values(answer, len(chunk))
-                if not tries_left or self._stop.is_set():
-                    raise Transient(f"the service answered {answer.status}: {_reason(answer)}", hint=_NEXT)
-            self._stop.wait(_FIRST_PAUSE * 2 ** (_TRIES - 1 - tries_left))
-        raise AssertionError("the last try returns or raises")
+                if self._stop.is_set() or self._stop.wait(pauses.after(error)):
+                    raise
+
+    def _send(self, body: bytes) -> Answer:
+        """Send one request. Raises Transient, with the time that the service asks to wait, if it cannot answer now."""
+        try:
+            answer = self.ask(body)
+        except Transient as error:
+            raise Transient(error.message, hint=_NEXT) from error
+        if answer.status in _PASSING:
+            reason = f"the service answered {answer.status}: {_reason(answer)}"
+            raise Transient(reason, hint=_NEXT, retry_after=answer.retry_after)
+        return answer
+
+
+class _Pauses:
+    """The pauses between the requests with one chunk.
+
+    A pause is as long as the service asks, and all of them have a time limit in seconds. If it does not ask, there are
+    few pauses, each twice as long as the one before.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._limit, self._end = limit, time.monotonic() + limit
+        self._own = iter(_OWN_PAUSES)
+
+    def after(self, error: Transient) -> float:
+        """The seconds to wait after an error. Raises the error if there is no time, or no pause, left."""
+        if error.retry_after is None:
+            pause = next(self._own, None)
+            if pause is None:
+                raise error
+            return pause
+        pause = max(_SHORTEST_PAUSE, error.retry_after)
+        if time.monotonic() + pause > self._end:
+            raise Transient(
+                f"{error.message}; it asks to wait {pause:.3g} s, and the time limit is {self._limit:.3g} s",
+                hint="run the same command again later: it goes on; --timeout gives a longer limit",
+            )
+        return pause
 
 
 def _values(answer: Answer, count: int) -> list[Json]:

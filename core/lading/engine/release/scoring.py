@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ...base.headers import retry_after
 from ...errors import BadInput, StageFailed, Transient
 
 if TYPE_CHECKING:
@@ -24,10 +25,11 @@ _LOOPBACK = ("127.", "localhost", "[::1]")
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of a service. `body` has the bytes as received."""
+    """The answer of a service. `body` has the bytes as received, and `retry_after` the seconds that it asks to wait."""
 
     status: int
     body: bytes
+    retry_after: float | None = None
 
     def json(self) -> Json:
         """The body as JSON. Raises StageFailed if the status is not 200 or the body is not JSON."""
@@ -51,7 +53,7 @@ def ask(uri: str, body: bytes, *, key: Secret | None = None, timeout: float = 60
     """
 
     def read(response: Any) -> Answer:
-        return Answer(response.status, _read(uri, response))
+        return Answer(response.status, _read(uri, response), retry_after(response.headers.get("Retry-After")))
 
     return _in_time(uri, timeout, lambda: _send(uri, body, key, timeout, read))
 

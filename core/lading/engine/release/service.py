@@ -14,6 +14,7 @@ from ...store.facts import Facts
 from ...store.names import service_lock
 from ..stages.stage import Stage
 from . import scoring
+from .log_text import with_originals
 
 if TYPE_CHECKING:
     from ...manifest import Section
@@ -173,7 +174,12 @@ class Service:
         """The last `tail` lines, or the lines after `cursor`. Raises BadInput if the target has no log."""
         self._require(Capability.LOGS, "has no logs to show")
         request = model.LogsRequest(deployment=self.deployment, tail=tail, cursor=cursor)
-        return self._ask("lading_logs", lambda context: self.plugin.logs(request, context))
+        found: Logs = self._ask("lading_logs", lambda context: self.plugin.logs(request, context))
+        if not (digest := self.deployment.package_digest):
+            return found
+        package = self.session.store.packages.place(digest)
+        text = with_originals(self.session, package, "\n".join(found.lines))
+        return replace(found, lines=tuple(text.split("\n")) if found.lines else ())
 
     def key(self) -> Secret | None:
         """The key that requests must carry; None if no key is required."""
