@@ -12,6 +12,7 @@ from ...model.planning import Action, Change, Drift, PlannedStage
 from ..release import deploy as deploy_stage
 from ..release.desired import inputs
 from ..release.environment import environment_of, sections, settle_for
+from ..release.secrets import rotated
 from ..stages import cache_keys as keys
 from .differences import asked_for, changes, reason
 
@@ -47,8 +48,9 @@ def plan_deploy(
         key=stage_inputs.key,
         inputs=stage_inputs.record,
     )
-    interrupted = deploy_stage.was_interrupted(service)
-    if not force and package is not None and release is not None and key == stage_inputs.key and not interrupted:
+    interrupted, secrets = deploy_stage.was_interrupted(service), rotated(service, release)
+    unchanged = key == stage_inputs.key and not interrupted and not secrets
+    if not force and package is not None and release is not None and unchanged:
         uri = service.scoring_uri() if asked else NoScoringUri(reason="the target cannot be asked")
         serves = deploy_stage.serves(status, uri, package) if asked else None
         if serves is not False:
@@ -56,7 +58,7 @@ def plan_deploy(
             return _with_edited_samples(service, package, release, reused)
     last = keys.stage_inputs(service.session, key) if key else None
     action, block = _action(service, release, status), f"targets.{service.target.name}"
-    changed = changes(service.session, stage_inputs, last, block)
+    changed = changes(service.session, stage_inputs, last, block, secrets)
     if action is Action.CREATE and last is None:
         changed = asked_for(stage_inputs, block)
     from ..release.foresight import foreseen  # a plan with nothing to do does not need it

@@ -15,6 +15,7 @@ from .desired import Wanted, inputs
 from .environment import settle_for
 from .golden import accepted, literally
 from .portability import report_first_deploy
+from .secrets import digests
 from .service import Service, Unverified
 
 
@@ -101,7 +102,13 @@ def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | 
         session.store.releases.finish(release, "failed", session.events.redacted(error.message), settles=True)
         raise
     record = tuple(map(literally, attempt.samples)) if wanted.recording and attempt.asked else wanted.record
-    answered = replace(release, golden_requests=record, restores=wanted.restores, asked=attempt.asked)
+    answered = replace(
+        release,
+        golden_requests=record,
+        restores=wanted.restores,
+        asked=attempt.asked,
+        secrets=digests(service, attempt.read),
+    )
     return session.store.releases.finish(answered, "up", settles=True)
 
 
