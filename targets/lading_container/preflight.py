@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lading import FindingSeverity, StageFailed, TargetFinding, TargetFindings
 from lading_docker.options import DockerOptions
-from lading_docker.reading import platform
+from lading_docker.reading import has_bridge, platform
 
 from .containers import find, names
 from .ports import refuse_used
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 def findings(deployment: Deployment[ContainerOptions], image: Options | None) -> TargetFindings:
     """Check the names, the port and the platform of the image. Raises Transient if no engine answers."""
     options = deployment.options
-    found = [*_platform(image), *(problem for name in names(deployment.service) for problem in _name(name, deployment))]
+    found = [
+        *_platform(image),
+        *_bridge(options),
+        *(problem for name in names(deployment.service) for problem in _name(name, deployment)),
+    ]
     if all(each.option != "service_name" for each in found):
         held = next((own for name in names(deployment.service)[:2] if (own := find(name, deployment))), None)
         found += _problem("port", lambda: refuse_used(options.host, options.port, held))
@@ -37,6 +41,14 @@ def _problem(option: str, attempt: Callable[[], object]) -> Iterator[TargetFindi
         attempt()
     except StageFailed as error:
         yield TargetFinding(message=error.message, option=option, hint=error.hint)
+
+
+def _bridge(options: ContainerOptions) -> Iterator[TargetFinding]:
+    """Without a network of the engine, a container has no port."""
+    if options.network is None and not has_bridge():
+        message = "the engine gives a container no network: it was started with --bridge=none"
+        hint = "`docker network create NAME` makes one: name it with `network:` under the target"
+        yield TargetFinding(message=message, option="network", hint=hint)
 
 
 def _platform(image: Options | None) -> Iterator[TargetFinding]:
