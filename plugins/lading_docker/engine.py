@@ -104,10 +104,19 @@ class Engine:
         with asking("the containers"):
             return [container["Id"] for container in self.api.containers(all=True, filters={"label": [label]})]
 
+    def networks(self) -> tuple[str, ...]:
+        """The names of the networks."""
+        with asking("the networks of the engine"):
+            return tuple(network["Name"] for network in self.api.networks())
+
     def has_bridge(self) -> bool:
         """Whether containers have a network by default. With `--bridge=none` they have none."""
-        with asking("the networks of the engine"):
-            return any(network["Name"] in DEFAULT_NETWORKS for network in self.api.networks())
+        return any(name in DEFAULT_NETWORKS for name in self.networks())
+
+    def processors(self) -> int:
+        """The number of processors of the engine's machine."""
+        with asking("the container engine"):
+            return int(self.api.info()["NCPU"])
 
     def events(self, until: int, filters: Json) -> tuple[Json, ...]:
         """The events up to a time, oldest first."""

@@ -64,13 +64,22 @@ def platform() -> str:
     return f"{found['Os']}/{found['Arch']}"
 
 
-def has_bridge() -> bool:
-    """Whether containers have a network by default. With `--bridge=none` they have none. Raises like `inspect`."""
+def networks() -> tuple[str, ...]:
+    """The names of the engine's networks. Raises like `inspect`."""
     if _speaks_plainly():
-        return any(network["Name"] in DEFAULT_NETWORKS for network in _get("/networks") or ())
+        return tuple(network["Name"] for network in _get("/networks") or ())
     from .engine import Engine
 
-    return Engine().has_bridge()
+    return Engine().networks()
+
+
+def processors() -> int:
+    """The number of processors of the engine's machine. Raises like `inspect`."""
+    if _speaks_plainly():
+        return int(_get("/info")["NCPU"])
+    from .engine import Engine
+
+    return Engine().processors()
 
 
 def _speaks_plainly() -> bool:

@@ -175,7 +175,7 @@ def test_a_target_without_status_and_without_an_address_cannot_be_up(project: Sh
 def test_without_golden_requests_a_service_at_which_nothing_listens_is_not_up(project: Shell) -> None:
     address = nothing_there()
     done = project("deploy", without_samples(project, "unreachable"), "--timeout", "6", code=6, LIES=address)
-    assert f"returned Ready, and {address} does not answer" in done.err
+    assert f"returned Ready, and it was not ready in time: {address} does not answer" in done.err
     assert states(project) == ["failed"]
 
 
@@ -197,7 +197,7 @@ def test_without_golden_requests_a_release_that_no_longer_answers_is_deployed_ag
     with answering(200) as (address, _asked):
         project("deploy", manifest, LIES=address)
     done = project("deploy", manifest, "--timeout", "6", code=6, LIES=address)
-    assert f"returned Ready, and {address} does not answer" in done.err
+    assert f"returned Ready, and it was not ready in time: {address} does not answer" in done.err
     assert states(project) == ["failed", "failed", "up"]  # the release before it does not answer either
 
 

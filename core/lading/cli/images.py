@@ -27,7 +27,7 @@ def _options(command: F) -> F:
 
 
 @image.command()
-@click.option("--force", is_flag=True, help="Build again, without the engine's cache, even if nothing has changed.")
+@click.option("--force", is_flag=True, help="Build again, even if nothing has changed.")
 @_options
 def build(
     manifest: Path, model: str | None, force: bool, timeout: float | None, store: Path | None, as_json: bool

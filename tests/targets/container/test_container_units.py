@@ -79,6 +79,13 @@ def test_an_invalid_option_is_refused_at_its_position(tmp_path: Path, block: str
     assert problem(tmp_path, ContainerOptions, block).startswith(expected)
 
 
+@pytest.mark.parametrize("value", ["x" * 131_070, "\N{SNOWMAN}" * 43_690])
+def test_the_size_of_a_variable_is_counted_in_bytes(value: str) -> None:
+    assert ContainerOptions(env={"A": value[:-1]}).env
+    with pytest.raises(ValueError, match=r"^env: A and its value have more than 131071 bytes"):
+        ContainerOptions(env={"A": value})
+
+
 @pytest.mark.parametrize(
     ("block", "port", "restart", "changed"),
     [

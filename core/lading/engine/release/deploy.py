@@ -12,6 +12,7 @@ from ..stages import cache_keys as keys
 from .desired import Wanted, inputs
 from .environment import environment_of, sections, settle_for
 from .golden import UNKNOWN, NotReady, accepted, ask_golden, ask_service, literally, record_answers
+from .moves import clear_old_places
 from .secrets import rotated
 from .service import DEPLOY, Service
 
@@ -87,12 +88,14 @@ def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deplo
     stage_inputs = inputs(service, package)
     found = None if force else _served(service, wanted, stage_inputs)
     if found is not None:
+        clear_old_places(service)
         return found
     from ..session.gates import pass_gates  # loaded only if there is something to do
     from .bring_up import bring_up
 
     pass_gates(session, DEPLOY.name, target=target.name, made=package)
     release = bring_up(service, wanted, stage_inputs)
+    clear_old_places(service)
     return Deployed(target.name, release, service.scoring_uri(), reused=False)
 
 
