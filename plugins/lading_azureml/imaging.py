@@ -40,7 +40,8 @@ def make(request: ImageRequest[ImageOptions], context: Context) -> Image | Pendi
         waiting = _follow(workspace, asked)
         if waiting is not None:
             return waiting
-    found = workspace.find_image(repository, label)
+    wanted_again = request.force and not asked.exists()
+    found = None if wanted_again else workspace.find_image(repository, label)
     if found is not None:
         asked.unlink(missing_ok=True)
         return Image(reference=found.reference, digest=found.digest, platform=PLATFORM, registry=found.registry)

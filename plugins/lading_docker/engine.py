@@ -6,21 +6,31 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, BinaryIO
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+import urllib3
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound, StreamParseError
 
-from lading import Json, LadingError, StageFailed, Transient
+from lading import Json, LadingError
 
 from .address import unreachable
+from .failures import failure
+from .reading import DEFAULT_NETWORKS
 
 _TIMEOUT = 600  # seconds without output from the engine, because an installation may be silent for minutes
-_REFUSED = ("toomanyrequests", "denied", "unauthorized", "manifest unknown", "not found", "no such host", "timeout")
 _ESCAPES = re.compile("\x1b\\[[0-9;]*[A-Za-z]")  # pip colours its output
 _NOISE = ("--->", "Removing intermediate container")
-_FULL = "no space left on device"
+_LOST = (
+    DockerException,
+    StreamParseError,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    HTTPException,
+    OSError,
+)
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,9 @@ class Engine:
         with asking("the container engine"):
             self.api: Any = docker.from_env(timeout=_TIMEOUT).api
 
-    def find(self, image: str) -> Built | None:
-        """An image by its name or id. None if it does not exist."""
-        with asking(f"the image {image}"):
+    def find(self, image: str, *, step: str = "") -> Built | None:
+        """An image by its name or id. None if it does not exist. An error names the `step` that needs it."""
+        with asking(step or f"the image {image}"):
             try:
                 described = self.api.inspect_image(image)
             except ImageNotFound:
@@ -62,8 +72,10 @@ class Engine:
             lambda: self.api.pull(name, tag=tag or None, platform=platform, stream=True, decode=True),
         )
 
-    def build(self, context: BinaryIO, tag: str, arguments: Mapping[str, str], platform: str | None) -> Iterator[str]:
-        """Build a tar with a Dockerfile. Yields the lines that the engine reports."""
+    def build(
+        self, context: BinaryIO, tag: str, arguments: Mapping[str, str], platform: str | None, *, cached: bool = True
+    ) -> Iterator[str]:
+        """Build a tar with a Dockerfile. Yields the engine's lines. Without `cached`, every step runs."""
         yield from self._lines(
             "building the image",
             lambda: self.api.build(
@@ -72,6 +84,7 @@ class Engine:
                 tag=tag,
                 buildargs=dict(arguments),
                 platform=platform,
+                nocache=not cached,
                 rm=True,
                 forcerm=True,
                 decode=True,
@@ -91,10 +104,34 @@ class Engine:
         with asking("the containers"):
             return [container["Id"] for container in self.api.containers(all=True, filters={"label": [label]})]
 
+    def networks(self) -> tuple[str, ...]:
+        """The names of the networks."""
+        with asking("the networks of the engine"):
+            return tuple(network["Name"] for network in self.api.networks())
+
+    def has_bridge(self) -> bool:
+        """Whether containers have a network by default. With `--bridge=none` they have none."""
+        return any(name in DEFAULT_NETWORKS for name in self.networks())
+
+    def processors(self) -> int:
+        """The number of processors of the engine's machine."""
+        with asking("the container engine"):
+            return int(self.api.info()["NCPU"])
+
+    def events(self, until: int, filters: Json) -> tuple[Json, ...]:
+        """The events up to a time, oldest first."""
+        with asking("the events of the engine"):
+            return tuple(self.api.events(since=0, until=until, filters=filters, decode=True))
+
     def version(self) -> Json:
         """The engine's description of itself."""
         with asking("the container engine"):
             return self.api.version()
+
+    def platform(self) -> str:
+        """The platform of the engine, such as `linux/amd64`."""
+        described = self.version()
+        return f"{described['Os']}/{described['Arch']}"
 
     def push(self, name: str, credentials: Mapping[str, str] | None) -> Iterator[str]:
         """Push a tag. Yields the lines that the engine reports."""
@@ -104,6 +141,18 @@ class Engine:
             f"pushing {name}",
             lambda: self.api.push(repository, tag=tag, stream=True, decode=True, auth_config=sign_in),
         )
+
+    def registry_has(self, reference: str, credentials: Mapping[str, str] | None) -> bool:
+        """Whether the registry has an image, by its digest. The engine asks it, because it knows how to reach it.
+
+        False also if the engine cannot ask, as Podman, or if the registry refuses: the push then shows the reason.
+        """
+        with asking(f"the image {reference}"):
+            try:
+                self.api.inspect_distribution(reference, auth_config=dict(credentials) if credentials else None)
+            except APIError:
+                return False
+        return True
 
     def _lines(self, what: str, start: Any) -> Iterator[str]:
         with asking(what):
@@ -129,16 +178,5 @@ def asking(what: str) -> Iterator[None]:
         raise
     except APIError as error:
         raise failure(what, str(error.explanation or error)) from error
-    except (DockerException, requests.RequestException, OSError) as error:
+    except _LOST as error:
         raise unreachable(what) from error
-
-
-def failure(what: str, said: str) -> LadingError:
-    """The error for a message of the engine: Transient if it may pass, otherwise StageFailed."""
-    words, known = " ".join(said.split()), said.lower()
-    if _FULL in known:
-        free = "`docker system prune` removes unused data"
-        return Transient(f"{what}: the engine's disk is full: {words}", hint=free)
-    if what.startswith(("pulling", "pushing")) and any(word in known for word in _REFUSED):
-        return Transient(f"{what}: {words}", hint="`docker login` signs in; a limit of requests passes with time")
-    return StageFailed(f"{what}: {words}")

@@ -6,10 +6,11 @@ import re
 import tempfile
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Image, StageFailed
+from lading import BadInput, Image, StageFailed, Transient
 
 from .archive import write
 from .engine import Engine
+from .failures import build_failure
 from .options import DockerOptions
 from .pushes import keep, pushed
 from .recipe import INPUTS, Recipe, recipe
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .engine import Built
 
 _DIGEST = re.compile(r"\bdigest: (sha256:[0-9a-f]{64})\b")
+_AGAIN = "run the same command again"
 _KEPT_LINES = 20  # lines of output in the error of a failed build
 
 
@@ -39,39 +41,56 @@ def make(request: ImageRequest[DockerOptions], context: Context) -> Image:
     made_from, engine = recipe(request, options), Engine()
     name = f"{options.repository or f'lading/{request.service}'}:{made_from.digest[:20]}"
     built = engine.find(name)
-    if built is None or built.labels.get(INPUTS) != made_from.digest:
+    if built is None or built.labels.get(INPUTS) != made_from.digest or request.force:
         context.intend(f"image/{name}")
-        built = _build(engine, made_from, name, context)
+        built = _build(engine, made_from, name, context, cached=not request.force)
     if options.repository is None or request.push is False:
         return Image(reference=built.id, digest=built.id, platform=built.platform)
-    return _pushed(engine, built, name, options, context)
+    return _pushed(engine, built, name, request, context)
 
 
-def _build(engine: Engine, made_from: Recipe, name: str, context: Context) -> Built:
+def _build(engine: Engine, made_from: Recipe, name: str, context: Context, *, cached: bool) -> Built:
     base = made_from.arguments["BASE"]
-    if engine.find(base) is None:
+    found = engine.find(base)
+    if found is None:
         _follow(engine.pull(base, made_from.platform), "pulling", context)
+    else:
+        _check_platform(base, found, made_from.platform or engine.platform())
     with tempfile.TemporaryFile(dir=context.work) as file:
         write(made_from.files, file)
-        steps = engine.build(file, name, made_from.arguments, made_from.platform)
-        _follow(steps, "building", context)
-    built = engine.find(name)
+        steps = engine.build(file, name, made_from.arguments, made_from.platform, cached=cached)
+        try:
+            _follow(steps, "building", context)
+        except StageFailed as error:
+            message, *said = error.message.splitlines()
+            failed = StageFailed(message, hint=error.hint)
+            raise build_failure(failed, said, base, networked=engine.has_bridge) from error
+    built = engine.find(name, step="building the image")
     if built is None:
-        raise StageFailed(f"{name} was built, but the engine does not have it", hint="run the same command again")
+        raise Transient(f"building the image: the engine ended it early; it does not have {name}", hint=_AGAIN)
     return built
 
 
-def _pushed(engine: Engine, built: Built, name: str, options: DockerOptions, context: Context) -> Image:
+def _check_platform(base: str, found: Built, wanted: str) -> None:
+    """Raise BadInput if a base image that the engine has is for another platform. A build would fail in the middle."""
+    if found.platform.split("/")[:2] != wanted.split("/")[:2]:
+        raise BadInput(
+            f"the base image {base} on the engine is for {found.platform}, and the image is for {wanted}",
+            hint=f"`docker pull --platform {wanted} {base}`, or write `platform: {found.platform}` under image",
+            option="base",
+        )
+
+
+def _pushed(engine: Engine, built: Built, name: str, request: ImageRequest[DockerOptions], context: Context) -> Image:
     repository = name.rpartition(":")[0]
-    digest = pushed(context.work, built.id, name)
-    if digest is None:
+    digest = None if request.force else pushed(context.work, built.id, name)
+    credentials = _credentials(request.options, context)
+    if digest is None or not engine.registry_has(f"{repository}@{digest}", credentials):
         context.intend(f"push/{name}")
-        said = _follow(engine.push(name, _credentials(options, context)), "pushing", context)
+        said = _follow(engine.push(name, credentials), "pushing", context)
         found = _DIGEST.search("\n".join(said))
         if found is None:
-            raise StageFailed(
-                f"{name} was pushed, but the engine does not report its digest", hint="run the same command again"
-            )
+            raise Transient(f"pushing {name}: the engine ended it before it reported a digest", hint=_AGAIN)
         digest = found[1]
         keep(context.work, built.id, name, digest)
     return Image(

@@ -1,4 +1,4 @@
-"""The last push of a service's image, with the digest from the registry.
+"""The last push of a service's image, with the digest from the registry. The registry is asked if it still has it.
 
 The engine cannot report this reliably. Podman, and Docker with containerd's image store, list a digest for images that
 were never pushed. It differs from the registry's digest.

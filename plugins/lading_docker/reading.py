@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +14,9 @@ from lading import Json, StageFailed
 from .address import place, unreachable
 
 _TIMEOUT = 60.0
+
+DEFAULT_NETWORKS = ("bridge", "podman")
+"""The network of a container that names none: of Docker, and of Podman."""
 
 
 def inspect(container: str) -> Json:
@@ -37,6 +41,18 @@ def labelled(label: str) -> list[str]:
     return Engine().labelled(label)
 
 
+def deaths(container: str) -> tuple[Json, ...]:
+    """The events `die` and `oom` of a container that the engine remembers, oldest first. Raises like `inspect`."""
+    filters = {"container": [container], "event": ["die", "oom"]}
+    until = int(time.time())
+    if not _speaks_plainly():
+        from .engine import Engine
+
+        return Engine().events(until, filters)
+    query = f"since=0&until={until}&filters={quote(json.dumps(filters))}"
+    return tuple(_get(f"/events?{query}", lines=True) or ())
+
+
 def platform() -> str:
     """The platform of the engine, such as `linux/amd64`. Raises like `inspect`."""
     if _speaks_plainly():
@@ -48,13 +64,32 @@ def platform() -> str:
     return f"{found['Os']}/{found['Arch']}"
 
 
+def networks() -> tuple[str, ...]:
+    """The names of the engine's networks. Raises like `inspect`."""
+    if _speaks_plainly():
+        return tuple(network["Name"] for network in _get("/networks") or ())
+    from .engine import Engine
+
+    return Engine().networks()
+
+
+def processors() -> int:
+    """The number of processors of the engine's machine. Raises like `inspect`."""
+    if _speaks_plainly():
+        return int(_get("/info")["NCPU"])
+    from .engine import Engine
+
+    return Engine().processors()
+
+
 def _speaks_plainly() -> bool:
     """Whether the engine is at a plain socket, without ssh or TLS."""
     kind = urlsplit(place()).scheme
     return kind == "unix" or (kind == "tcp" and not os.environ.get("DOCKER_TLS_VERIFY"))
 
 
-def _get(path: str) -> Json:
+def _get(path: str, *, lines: bool = False) -> Json:
+    """The answer to a query as JSON; with `lines`, each line of it. None if the engine does not have it."""
     connection = _Connection()
     try:
         connection.request("GET", path)
@@ -69,7 +104,7 @@ def _get(path: str) -> Json:
     if answer.status != 200:
         raise StageFailed(f"the engine answered {answer.status}: {body[:500].decode('utf-8', 'replace')}")
     try:
-        return json.loads(body)
+        return [json.loads(line) for line in body.splitlines() if line] if lines else json.loads(body)
     except (ValueError, RecursionError) as error:
         raise unreachable("asking for a container") from error
 

@@ -48,7 +48,8 @@ class Foreground(Runner):
 
     def __init__(self, spec: ReleaseSpec) -> None:
         super().__init__(kept=0)
-        self._release = Release(spec, {}, Console(), self)
+        self._console, self._address = Console(), f"{spec.host} port {spec.port}"
+        self._release = Release(spec, {}, self._console, self)
         self._releases[_NUMBER] = self._release
         self._serves = False
 
@@ -64,7 +65,9 @@ class Foreground(Runner):
 
     def _steer(self) -> bool:
         self._tend()
-        self._serves |= self._release.phase == "ready"
+        if self._release.phase == "ready" and not self._serves:
+            self._serves = True
+            self._console.write(f"init() succeeded; listening on {self._address}\n".encode())
         if self._terminated or (self._release.phase == "failed" and not self._serves):
             self._settle(None, None)
         else:

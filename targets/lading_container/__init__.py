@@ -82,12 +82,14 @@ def lading_status(deployment: Deployment) -> Status:
 def _status(found: Container | None) -> Status:
     if found is None:
         return Status(state=State.ABSENT)
+    from .restarts import explained
+
     return Status(
         state=found.standing,
         package_digest=found.labels.get("lading.package"),
         model_sha256=found.labels.get("lading.model"),
         release_id=found.labels.get("lading.release-id"),
-        detail=found.detail,
+        detail=explained(found),
     )
 
 

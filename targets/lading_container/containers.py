@@ -25,6 +25,7 @@ _STATES = {
     "removing": State.STOPPED,
 }
 _ENDED_WELL = (0, 143)  # 143: ended by SIGTERM, as after a stop
+_STOPPED = (*_ENDED_WELL, 137, 255)  # 137: by SIGKILL, after it ignored SIGTERM; 255: the engine was killed
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Container:
     started: str
     exit_code: int
     out_of_memory: bool
+    restarts: int = 0
 
     @property
     def uri(self) -> str | None:
@@ -53,6 +55,11 @@ class Container:
             return _STATES[self.state]
         well = self.exit_code in _ENDED_WELL and not self.out_of_memory
         return State.STOPPED if well else State.FAILED
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it may have been stopped by the engine or by somebody, instead of by a failure of its own."""
+        return self.state == "exited" and self.exit_code in _STOPPED and not self.out_of_memory
 
     @property
     def detail(self) -> str:
@@ -142,6 +149,7 @@ def _container(name: str, labels: Mapping[str, str], found: Json) -> Container:
         started=state["StartedAt"],
         exit_code=state["ExitCode"],
         out_of_memory=bool(state.get("OOMKilled")),
+        restarts=found.get("RestartCount") or 0,
     )
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .options import ContainerOptions
 
 _POLL_INTERVAL = 0.1
+_STARTED_AGAIN = "started again"
+"""The name of the fact with the container that was started again. An engine that restarts stops its candidates."""
+_NO_PORT = "the engine gives it no port, because it has no network with ports: name another `network:` of the engine"
 
 
 def step(request: DeployRequest[ContainerOptions], context: Context) -> DeployStep:
@@ -58,7 +61,7 @@ class Release:
         """Start the candidate, so that it can receive requests. Effects of a killed command are first repaired."""
         if self.following is not None:
             return self._roll_back(self.following)
-        if self.serving is not None and self._is_this(self.serving) and self.serving.state == "running":
+        if self.serving is not None and self._is_this(self.serving):
             self._remove(self.candidate)
             return Ready() if answers(self.serving) else self._watch(self.serving)
         if self.candidate is not None and not self._is_this(self.candidate):
@@ -127,10 +130,16 @@ class Release:
 
     def _watch(self, container: Container) -> DeployStep:
         """The state of a container that was started."""
+        if container.was_stopped and self._context.recorded(_STARTED_AGAIN) != container.id:
+            self._context.record(_STARTED_AGAIN, container.id)
+            self._start(container)
+            return Pending(phase="starting again", detail=f"{container.name} {container.detail}", retry_after=0.0)
         if container.state not in ("running", "created"):
             return self.give_up(container, f"the container {container.detail}")
         if container is self.candidate and answers(container):
             return Candidate(uri=cast("str", container.uri))
+        if container.state == "running" and not container.port:
+            return self.give_up(container, _NO_PORT)
         if seconds_since(container.started) > self._options.start_timeout:
             return self.give_up(container, f"it did not answer within {self._options.start_timeout:g} s")
         return Pending(phase="starting", detail=f"release {self._request.release}", retry_after=_POLL_INTERVAL)

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from lading import Means, Options, Range, Text
 
+_LONGEST = 131_071  # bytes of `NAME=VALUE`: Linux limits one text of the environment to 32 pages, with its last zero
+
 
 @dataclass(frozen=True)
 class ContainerOptions(Options):
@@ -47,3 +49,13 @@ class ContainerOptions(Options):
         wrong = next((name for name in self.env if not name or "=" in name or "\0" in name), None)
         if wrong is not None:
             raise ValueError(f"env: {wrong!r} cannot be the name of a variable")
+        long = next((name for name, value in self.env.items() if _size(name, value) > _LONGEST), None)
+        if long is not None:
+            raise ValueError(
+                f"env: {long} and its value have more than {_LONGEST} bytes, which no program can be given"
+            )
+
+
+def _size(name: str, value: str) -> int:
+    """The bytes of a variable, as the kernel counts them."""
+    return len(f"{name}={value}".encode("utf-8", "surrogateescape"))

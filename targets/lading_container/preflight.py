@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lading import FindingSeverity, StageFailed, TargetFinding, TargetFindings
 from lading_docker.options import DockerOptions
-from lading_docker.reading import platform
+from lading_docker.reading import DEFAULT_NETWORKS, networks, platform, processors
 
 from .containers import find, names
 from .ports import refuse_used
@@ -18,10 +18,18 @@ if TYPE_CHECKING:
     from .options import ContainerOptions
 
 
+_LEAST_MEMORY = 6 * 1024**2  # bytes, as Docker requires
+
+
 def findings(deployment: Deployment[ContainerOptions], image: Options | None) -> TargetFindings:
     """Check the names, the port and the platform of the image. Raises Transient if no engine answers."""
     options = deployment.options
-    found = [*_platform(image), *(problem for name in names(deployment.service) for problem in _name(name, deployment))]
+    found = [
+        *_platform(image),
+        *_network(options),
+        *_limits(options),
+        *(problem for name in names(deployment.service) for problem in _name(name, deployment)),
+    ]
     if all(each.option != "service_name" for each in found):
         held = next((own for name in names(deployment.service)[:2] if (own := find(name, deployment))), None)
         found += _problem("port", lambda: refuse_used(options.host, options.port, held))
@@ -37,6 +45,31 @@ def _problem(option: str, attempt: Callable[[], object]) -> Iterator[TargetFindi
         attempt()
     except StageFailed as error:
         yield TargetFinding(message=error.message, option=option, hint=error.hint)
+
+
+def _network(options: ContainerOptions) -> Iterator[TargetFinding]:
+    """Without a network of the engine, a container cannot start or has no port."""
+    wanted, known = options.network, networks()
+    if wanted is None and not any(name in DEFAULT_NETWORKS for name in known):
+        message = "the engine gives a container no network: it was started with --bridge=none"
+        hint = "`docker network create NAME` makes one: name it with `network:` under the target"
+        yield TargetFinding(message=message, option="network", hint=hint)
+    elif wanted is not None and wanted not in known:
+        message = f"the engine has no network '{wanted}'"
+        yield TargetFinding(message=message, option="network", hint=f"`docker network create {wanted}` makes it")
+
+
+def _limits(options: ContainerOptions) -> Iterator[TargetFinding]:
+    """The engine refuses limits that its machine cannot keep."""
+    if options.cpus is not None and options.cpus > (most := processors()):
+        message = f"the engine's machine has {most} processors"
+        yield TargetFinding(message=message, option="cpus", hint=f"name at most {most}")
+    if options.memory is not None and _bytes(options.memory) < _LEAST_MEMORY:
+        yield TargetFinding(message="an engine gives a container at least 6m", option="memory", hint="name more")
+
+
+def _bytes(memory: str) -> int:
+    return int(memory[:-1]) * 1024 ** "bkmg".index(memory[-1])
 
 
 def _platform(image: Options | None) -> Iterator[TargetFinding]:

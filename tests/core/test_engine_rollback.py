@@ -39,7 +39,7 @@ def project(shell: Shell, install: Callable[[str], Path]) -> Shell:
     return shell
 
 
-def load(shell: Shell, cost: int, *, depth: int = 10, closed: str = "nothing") -> None:
+def load(shell: Shell, cost: int, *, depth: int | str = 10, closed: str = "nothing") -> None:
     """Write a project whose model answers `cost`, with a matching golden request."""
     text = MANIFEST.replace("COST", str(cost)).replace("DEPTH", str(depth)).replace("CLOSED", closed)
     shell.write("lading.yaml", text)
@@ -165,15 +165,39 @@ def test_an_impossible_rollback_is_refused_with_the_possible_ones(project: Shell
 
 @TARGETS
 def test_a_rollback_that_fails_leaves_the_current_release_serving(project: Shell, target: str) -> None:
-    deploy(project, 7, target)
-    deploy(project, 5, target)
-    load(project, 4, depth=6)  # release 1 fails in it, and neither release answers 4
+    project.env["MOST"] = "10"
+    for cost in (7, 5):
+        load(project, cost, depth='"${MOST}"')
+        project("deploy", "--target", target)
+    load(project, 4, depth='"${MOST}"')  # neither release answers 4
+    project.env["MOST"] = "6"  # release 1 fails with it
     done = project("rollback", "--target", target, code=8)
     assert "over the limit" in done.err
     assert answer(project, target) == 5
     newest = past(project)[0]
     expected = {"roll": (3, "failed", None), "stop": (4, "up", 2)}  # the stop had to remove release 2
     assert (newest["number"], newest["state"], newest["restores"]) == expected[target]
+
+
+@TARGETS
+def test_a_rollback_restores_the_options_of_its_release(project: Shell, target: str) -> None:
+    """A release that changed only an option can be gone back to. A deploy brings the manifest's options again."""
+    deploy(project, 7, target)
+    load(project, 7, depth=8)
+    project("deploy", "--target", target)
+    assert "nothing to do" in project("plan", "--target", target).out
+    assert "release 1 serves again, as release 3" in project("rollback", "--target", target).err
+    planned = project("plan", "--target", target).out
+    assert f"~ targets.{target}.depth: 10 → 8" in planned
+    assert "release 2 serves again, as release 4" in project("rollback", "2", "--target", target).err
+    assert "nothing to do" in project("plan", "--target", target).out
+
+
+def test_a_failed_change_of_options_restores_the_options_before_it(project: Shell) -> None:
+    deploy(project, 7, "stop")
+    load(project, 7, depth=6)
+    assert "release 1 serves again, as release 3" in project("deploy", "--target", "stop", code=8).err
+    assert answer(project, "stop") == 7
 
 
 def test_a_restored_release_is_asked_its_own_golden_requests(project: Shell) -> None:

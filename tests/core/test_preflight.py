@@ -134,12 +134,41 @@ def test_a_change_that_a_target_refuses_ends_a_deploy_before_it_trains(capable: 
     capable("delete")
 
 
-def test_after_a_changed_name_the_old_service_stays_up_and_the_plan_reports_it(capable: Shell) -> None:
+def test_a_moved_service_is_removed_from_its_old_place(capable: Shell) -> None:
     capable("deploy")
     file = capable.folder / "lading.yaml"
-    file.write_text(file.read_text().replace("{flag: white}", "{flag: white, service_name: second}"))
+    first = file.read_text()
+    file.write_text(first.replace("{flag: white}", "{flag: white, service_name: second}"))
     planned = capable("plan").out
-    assert "left: lading.yaml:13:40: targets.capable.service_name: release 1 of price stays up beside second" in planned
-    file.write_text(file.read_text().replace("service_name: second", "depth: 9"))
-    assert "left:" not in capable("plan").out
+    place = "lading.yaml:13:40: targets.capable.service_name: price, the old place,"
+    assert f"moved: {place} is removed once second is up" in planned
+    rows = capable("status", "--target", "capable", "--json").json()["deployments"]
+    assert [(row["service"], row["state"]) for row in rows] == [("second", "absent"), ("price", "running")]
+    assert rows[1]["detail"] == "at its old place, which the next `lading deploy` clears"
+
+    stuck = capable("deploy", DELETE_FAULT="stuck").err
+    assert "price, the old place, is not cleared yet: price on 'capable' could not be deleted" in stuck
+    assert "its old place is not cleared yet" in capable("plan").out
+    assert "clearing the old place · price" in capable("deploy").err
+    rows = capable("status", "--target", "capable", "--json").json()["deployments"]
+    assert [(row["service"], row["state"]) for row in rows] == [("second", "running")]
+    assert "nothing to do" in capable("plan").out
+    file.write_text(first)
+    assert "moved:" in capable("plan").out
+    capable("delete")  # of `price`, which is nowhere, and of `second` at the old place
+    rows = capable("status", "--target", "capable", "--json").json()["deployments"]
+    assert [(row["service"], row["state"]) for row in rows] == [("price", "absent")]
+    assert "moved:" not in capable("plan").out
+
+
+def test_keep_old_place_leaves_the_old_service_up(capable: Shell) -> None:
+    capable("deploy")
+    file = capable.folder / "lading.yaml"
+    first = file.read_text()
+    file.write_text(first.replace("{flag: white}", "{flag: white, service_name: second, keep_old_place: true}"))
+    assert "targets.capable.service_name: price, the old place, stays there" in capable("plan").out
+    capable("deploy")
+    capable("delete")
+    file.write_text(first)
+    assert capable("score", "-d", "1").json() == [7.0]
     capable("delete")

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tests.conftest import Shell
 
+from lading.model import Deployment, Options, State, Status
+from lading.python.live import compared_with_store
+
 MANIFEST = """\
 version: 1
 name: price
@@ -132,3 +135,27 @@ targets: {local: {}, cove: {plugin: "lading.squatter:local", service_name: bay}}
     assert "place" in known["target.Lading.Squatter:local"]["properties"]
     shell.write("lading.yaml", text.replace("{local: {}", '{local: {}, again: {plugin: "lading:local"}'))
     assert "targets.again.plugin: the same service as targets.local" in shell("check", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("state", "serves", "known", "detail"),
+    [
+        (State.RUNNING, "a" * 64, "a" * 64, "slow"),
+        (State.RUNNING, "a" * 64, None, "slow"),
+        (State.RUNNING, None, "b" * 64, "slow"),
+        (State.FAILED, "a" * 64, "b" * 64, "slow"),
+        (
+            State.RUNNING,
+            "a" * 64,
+            "b" * 64,
+            "slow; it serves package aaaaaaaaaaaa, but release 3 of this store has package bbbbbbbbbbbb: "
+            "`lading deploy` serves it",
+        ),
+    ],
+)
+def test_status_says_if_another_package_serves(
+    state: State, serves: str | None, known: str | None, detail: str
+) -> None:
+    status = Status(state=state, package_digest=serves, detail="slow")
+    deployment = Deployment(service="price", target="t", options=Options(), release=3, package_digest=known)
+    assert compared_with_store(status, deployment).detail == detail

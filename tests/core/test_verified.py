@@ -137,14 +137,15 @@ def without_samples(project: Shell, plugin: str) -> str:
 
 
 @contextmanager
-def answering(status: int) -> Iterator[tuple[str, list[str]]]:
-    """A service that gives the same answer to each request: its address, and the requests so far."""
+def answering(*statuses: int) -> Iterator[tuple[str, list[str]]]:
+    """A service that answers with each status in turn, and then with the last one: its address, and the requests."""
     asked: list[str] = []
+    left = list(statuses)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.requestline.removesuffix(" HTTP/1.1"))
-            self.send_response(status)
+            self.send_response(left.pop(0) if len(left) > 1 else left[0])
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -173,8 +174,8 @@ def test_a_target_without_status_and_without_an_address_cannot_be_up(project: Sh
 
 def test_without_golden_requests_a_service_at_which_nothing_listens_is_not_up(project: Shell) -> None:
     address = nothing_there()
-    done = project("deploy", without_samples(project, "unreachable"), code=6, LIES=address)
-    assert f"returned Ready, and {address} does not answer" in done.err
+    done = project("deploy", without_samples(project, "unreachable"), "--timeout", "6", code=6, LIES=address)
+    assert f"returned Ready, and it was not ready in time: {address} does not answer" in done.err
     assert states(project) == ["failed"]
 
 
@@ -195,14 +196,23 @@ def test_without_golden_requests_a_release_that_no_longer_answers_is_deployed_ag
     manifest = without_samples(project, "unreachable")
     with answering(200) as (address, _asked):
         project("deploy", manifest, LIES=address)
-    done = project("deploy", manifest, code=6, LIES=address)
-    assert f"returned Ready, and {address} does not answer" in done.err
+    done = project("deploy", manifest, "--timeout", "6", code=6, LIES=address)
+    assert f"returned Ready, and it was not ready in time: {address} does not answer" in done.err
     assert states(project) == ["failed", "failed", "up"]  # the release before it does not answer either
+
+
+def test_a_release_that_is_not_ready_is_asked_again_until_it_answers(project: Shell) -> None:
+    manifest = without_samples(project, "unreachable-candidate")
+    with answering(503, 502, 404) as (address, asked):
+        done = project("deploy", manifest, LIES=address)
+    assert f"waiting until it answers · {address} answered 503" in done.err
+    assert len(asked) == 4  # as a candidate until it is ready, and then at its address
+    assert states(project) == ["up"]
 
 
 def test_without_golden_requests_a_candidate_at_which_nothing_listens_is_refused(project: Shell) -> None:
     address = nothing_there()
-    done = project("deploy", without_samples(project, "unreachable-candidate"), code=8, LIES=address)
+    done = project("deploy", without_samples(project, "unreachable-candidate"), "--timeout", "6", code=8, LIES=address)
     assert f"{address} does not answer" in done.err
     assert states(project) == ["failed"]
 

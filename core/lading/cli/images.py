@@ -27,8 +27,11 @@ def _options(command: F) -> F:
 
 
 @image.command()
+@click.option("--force", is_flag=True, help="Build again, even if nothing has changed.")
 @_options
-def build(manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool) -> None:
+def build(
+    manifest: Path, model: str | None, force: bool, timeout: float | None, store: Path | None, as_json: bool
+) -> None:
     """Train, register and package, and build the image.
 
     Prints the reference that an engine runs. If nothing has changed, nothing is built.
@@ -37,12 +40,15 @@ def build(manifest: Path, model: str | None, timeout: float | None, store: Path 
     Example:
       docker run -p 5001:5001 "$(lading image build manifests/salary.yaml)"
     """
-    _make(manifest, model, timeout, store, as_json, push=False)
+    _make(manifest, model, timeout, store, as_json, push=False, force=force)
 
 
 @image.command()
+@click.option("--force", is_flag=True, help="Build and push again, even if nothing has changed.")
 @_options
-def push(manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool) -> None:
+def push(
+    manifest: Path, model: str | None, force: bool, timeout: float | None, store: Path | None, as_json: bool
+) -> None:
     """Build the image, and push it to the registry that the manifest names.
 
     Prints the reference that an engine pulls, with its digest.
@@ -51,17 +57,26 @@ def push(manifest: Path, model: str | None, timeout: float | None, store: Path |
     Example:
       kubectl create deployment salary --image "$(lading image push manifests/salary.yaml)"
     """
-    _make(manifest, model, timeout, store, as_json, push=True)
+    _make(manifest, model, timeout, store, as_json, push=True, force=force)
 
 
 def _make(
-    manifest: Path, model: str | None, timeout: float | None, store: Path | None, as_json: bool, *, push: bool
+    manifest: Path,
+    model: str | None,
+    timeout: float | None,
+    store: Path | None,
+    as_json: bool,
+    *,
+    push: bool,
+    force: bool,
 ) -> None:
     from ..engine.pipeline import PACKAGE, subjects
     from ..python.images import make_image
 
     with working(*subjects(PACKAGE, model=model), "image", as_json=as_json) as on_event:
-        made = make_image(manifest, push=push, model=model, store=store, timeout=timeout, on_event=on_event)
+        made = make_image(
+            manifest, push=push, force=force, model=model, store=store, timeout=timeout, on_event=on_event
+        )
     if as_json:
         output.document(made)
     else:

@@ -133,9 +133,10 @@ def rollback(
 ) -> None:
     """Roll back to an earlier release; print the scoring URI.
 
-    RELEASE is a number of `lading history`; by default it is the last release that served another package. Its package
-    becomes a new release, as in a deploy. It must answer the samples that it was accepted with, and the release that is
-    up serves until then. `lading deploy` deploys the manifest's own package again.
+    RELEASE is a number of `lading history`; by default it is the last release with another package or other
+    options. Its package and its options become a new release, as in a deploy. Variables have their present values.
+    It must answer the samples that it was accepted with, and the release that is up serves until then. `lading
+    deploy` deploys the manifest's own package again.
 
     \b
     Examples:

@@ -175,6 +175,7 @@ class _Binding:
             inputs=inputs,
             connection=ref.connection,
             service_name=service,
+            keep_old_place=self._draft.expanded(block.get("keep_old_place")) in (True, "true"),
         )
 
     def _check(self, hint: type[Options], value: Json, path: Path_, reserved: tuple[str, ...] = ()) -> None:

@@ -70,6 +70,8 @@ class TargetBlock(Block):
     """The connection to use. By default the only connection of the plugin's family."""
     service_name: _Service = ""
     """Name of the service on the target; by default the manifest's name."""
+    keep_old_place: bool = False
+    """Whether the service stays at its old place too if the block moves it. By default a deploy removes it there."""
 
 
 @dataclass(frozen=True)

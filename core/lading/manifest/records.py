@@ -51,8 +51,8 @@ class Section:
 
     `value` is the block without the keys that the core reads, for cache keys. Variables are replaced by their text,
     also for an option that takes a number. `record` is the same with `${NAME}` as written; it may be stored and shown.
-    `inputs` maps the dotted path of each `InputPath` in the options to the absolute path. `service_name` is only set
-    for targets.
+    `inputs` maps the dotted path of each `InputPath` in the options to the absolute path. `service_name` and
+    `keep_old_place` are only set for targets.
     """
 
     path: Path_
@@ -65,6 +65,7 @@ class Section:
     inputs: Mapping[str, Path]
     connection: str | None = None
     service_name: str = ""
+    keep_old_place: bool = False
 
 
 @dataclass(frozen=True)

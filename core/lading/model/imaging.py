@@ -16,8 +16,8 @@ class ImageRequest(Generic[OptionsT_co]):
     """A package to be made into an image for `service`; `tags` go on the image as labels.
 
     `push` is True if the image must end in a registry, and False if it must stay on the engine that builds it. If it is
-    None, the options of the plugin decide. `environment` is the environment that the image installs, if the options say
-    so.
+    None, the options of the plugin decide. With `force` it is made and pushed again, even if it exists with the same
+    inputs. `environment` is the environment that the image installs, if the options say so.
     """
 
     package: Package
@@ -25,6 +25,7 @@ class ImageRequest(Generic[OptionsT_co]):
     service: str
     tags: Mapping[str, str]
     push: bool | None = None
+    force: bool = False
     environment: Environment | None = None
 
 

@@ -48,6 +48,13 @@ class Options:
     another place.
     """
 
+    place: ClassVar[tuple[str, ...]] = ()
+    """Names of a target's options that say where the service is, besides its name and its connection: `("device",)`.
+
+    If one of them changes, the framework removes the service from its old place once the new release is up. It calls
+    `lading_delete` with the old values of these options.
+    """
+
     @property
     def cannot_record(self) -> str:
         """For a trainer's options: why no golden requests can be recorded with them, in words that a hint may follow.

@@ -79,6 +79,8 @@ class PlanEffect(StrEnum):
     """The service does not answer while the new release replaces the old one."""
     LEFT = "left"
     """Something stays at the old place."""
+    MOVED = "moved"
+    """The service is removed from its old place once the new release is up."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -190,7 +190,7 @@ class Release(Shown):
     golden request was answered wrongly, or not at all), failed or deleted. `restores` is the number of the earlier
     release whose package it deployed again. `golden_requests` are those that it was accepted with, with `${NAME}` as in
     the manifest; None if it never came up. `asked` tells whether it has answered a request before it was up: otherwise
-    only its start is known to succeed.
+    only its start is known to succeed. `secrets` has a salted digest of each variable that it was deployed with.
     """
 
     id: str
@@ -208,6 +208,7 @@ class Release(Shown):
     restores: int | None = None
     golden_requests: tuple[GoldenRequest, ...] | None = field(default=None, repr=False)
     asked: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class State(StrEnum):

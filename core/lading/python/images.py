@@ -18,15 +18,17 @@ def make_image(
     *,
     push: bool = False,
     model: str | None = None,
+    force: bool = False,
     store: str | Path | None = None,
     timeout: float | None = None,
     on_event: OnEvent = ignore,
 ) -> Image:
     """Train, register and package, and build the package as an image. With `push`, the image is pushed to the registry.
 
-    `model` (`NAME:VERSION`) serves an earlier version. `timeout` is in seconds.
+    `model` (`NAME:VERSION`) serves an earlier version. `force` builds and pushes even if nothing has
+    changed. `timeout` is in seconds.
     """
     command = f"image {'push' if push else 'build'}"
     order = Order.of(command, manifest, Needs.DEPLOY, store=store, timeout=timeout)
     with open_session(order, on_event) as session:
-        return image_stage.make_image(session, pipeline.packaged(session, model=model), push=push)
+        return image_stage.make_image(session, pipeline.packaged(session, model=model), push=push, force=force)

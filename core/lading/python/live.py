@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.release.moves import at_old_places, delete_old_places
 from ..engine.release.service import Service, no_address
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
@@ -17,8 +18,20 @@ from ..model.records import OnEvent, ignore
 
 if TYPE_CHECKING:
     from ..engine.release.scoring import Answer
-    from ..model import Json, Keys, Logs
+    from ..model import Deployment, Json, Keys, Logs
     from .batch import Batch
+
+
+def compared_with_store(status: Status, deployment: Deployment) -> Status:
+    """The status. Its detail says if another package serves than that of the store's release."""
+    known, found = deployment.package_digest, status.package_digest
+    if status.state is not State.RUNNING or None in (known, found) or known == found:
+        return status
+    remark = (
+        f"it serves package {str(found)[:12]}, but release {deployment.release} of this store has package "
+        f"{str(known)[:12]}: `lading deploy` serves it"
+    )
+    return replace(status, detail="; ".join(filter(None, (status.detail, remark))))
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,11 @@ class LiveDeployment(Shown):
         with self._open() as service:
             return service.status()
 
+    def standing(self) -> tuple[Status, Sequence[tuple[str, Status]]]:
+        """The status with a remark if it contradicts the store, and the service at each old place: name and status."""
+        with self._open() as service:
+            return compared_with_store(service.status(), service.deployment), tuple(at_old_places(service))
+
     def logs(self, *, tail: int = 100, cursor: str | None = None) -> Logs:
         """The last lines of the service's log, or those after `cursor`."""
         with self._open() as service:
@@ -104,7 +122,8 @@ class LiveDeployment(Shown):
         if self._is_nowhere():
             return False
         with self._open(on_event, needs=Needs.DELETE) as service:
-            return service.delete()
+            existed = service.delete()
+            return delete_old_places(service) or existed
 
     def _is_nowhere(self) -> bool:
         """Whether neither a store nor the target knows the service. Then a command would create a store in vain."""

@@ -76,8 +76,9 @@ def rollback(
 ) -> LiveDeployment:
     """Deploy the package of release `to` again, as a new release.
 
-    By default it is the last release with another package than the current one. It must answer the golden requests that
-    it was accepted with, under the manifest's current options for the target. Raises BadInput with the possible
+    By default it is the last release with another package or other options than the current one. The options of the
+    release are restored too, with the present values of their variables. It must answer the golden requests that it was
+    accepted with. Raises BadInput with the possible
     releases if `to` is not one of them, and NotUp if it does not start.
     """
     from ..engine.release.rollback import rollback as go_back

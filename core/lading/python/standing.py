@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..engine.session.binding import bind_manifest
 from ..engine.session.order import Needs
-from ..errors import LadingError
+from ..errors import BadInput, LadingError
 from ..model import State, Status
 from ..model.description import Role
 from ..model.records import OnEvent, ignore
@@ -71,8 +71,9 @@ def statuses(
 ) -> tuple[Standing, ...]:
     """The status of the service on each target; by default on targets with an installed plugin or with a release.
 
-    A target that cannot be queried is shown as unknown, with the reason. If `targets` names the target, its failure is
-    raised, unless its plugin is gone but a release exists.
+    A target that cannot be queried is shown as unknown, with the reason; if `targets` names it, with a warning too.
+    BadInput is raised if `targets` names the target, unless its plugin is gone but a release exists. If the block
+    of a target has moved its service, a row for each old place that is not empty follows.
     """
     with drafted(manifest, store, on_event) as (draft, opened):
         bind_manifest(draft, opened, targets=None, needs=Needs.QUESTION)  # reports the problems of the core sections
@@ -85,17 +86,26 @@ def statuses(
     for name in chosen:
         try:
             one = deployment(manifest, target=name, store=store)
-            found.append(Standing(one.target, one.service, one.release, one.status()))
+            status, old = one.standing()
+            found.append(Standing(one.target, one.service, one.release, status))
+            found += [Standing(name, service, None, _old(status)) for service, status in old]
         except Foreign:
             raise
         except LadingError as error:
             release = live.get(name)
-            if name in targets and (name in usable or release is None):
+            if name in targets and isinstance(error, BadInput) and (name in usable or release is None):
                 raise
+            if name in targets:
+                on_event(warning(f"the target '{name}' was not asked: {_reason(error)}"))
             status = Status(state=State.UNKNOWN, detail=_reason(error))
             number = release.number if release else None
             found.append(Standing(name, services[name], number, status, answered=False))
     return tuple(found)
+
+
+def _old(status: Status) -> Status:
+    remark = "at its old place, which the next `lading deploy` clears"
+    return replace(status, detail="; ".join(filter(None, (status.detail, remark))))
 
 
 def _reason(error: LadingError) -> str:

@@ -49,7 +49,7 @@ FIELDS = {
         "ModelReference": "name registry url version",
         "Column": "dtype name",
         "Release": "asked ended golden_requests id model model_sha256 model_version number package_digest reason "
-        "restores service started state target",
+        "restores secrets service started state target",
         "Schema": "columns example is_framed is_text outputs shape",
         "SchemaColumn": "categories kind name nullable",
         "SchemaOutput": "classes kind name",

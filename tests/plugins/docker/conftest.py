@@ -17,7 +17,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", "/nonexistent")
     wire = wire_of(monkeypatch)
-    wire.answer("GET", "/version", {"ApiVersion": "1.41"})
+    wire.answer("GET", "/version", {"ApiVersion": "1.41", "Os": "linux", "Arch": "amd64"})
     return wire
 
 

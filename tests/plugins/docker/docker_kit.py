@@ -51,10 +51,12 @@ def stream(wire: Wire, path: str, *events: Mapping[str, Any]) -> None:
     wire.answer("POST", path, body, Transfer_Encoding="chunked")
 
 
-def has_image(wire: Wire, name: str, digest: str = "", identity: str = "sha256:1d") -> None:
+def has_image(
+    wire: Wire, name: str, digest: str = "", identity: str = "sha256:1d", architecture: str = "amd64"
+) -> None:
     """Respond that the engine has an image with this digest of its inputs."""
     labels = {INPUTS: digest} if digest else None
-    told = {"Id": identity, "Os": "linux", "Architecture": "amd64", "Config": {"Labels": labels}}
+    told = {"Id": identity, "Os": "linux", "Architecture": architecture, "Config": {"Labels": labels}}
     wire.answer("GET", f"/images/{name}/json", told)
 
 

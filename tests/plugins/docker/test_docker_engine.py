@@ -16,7 +16,8 @@ from tests.plugins.docker.docker_kit import SHA, lacks, stream
 from tests.plugins.wire import Wire
 
 from lading import LadingError, StageFailed, Transient
-from lading_docker.engine import Built, Engine, asking, failure
+from lading_docker.engine import Built, Engine, asking
+from lading_docker.failures import failure
 
 REFUSED_BY_REGISTRIES = [
     "toomanyrequests: You have reached your pull rate limit",
@@ -26,7 +27,10 @@ REFUSED_BY_REGISTRIES = [
     "manifest for python:9 not found",
     "Get https://r.example/v2/: dial tcp: lookup r.example: no such host",
     "net/http: TLS handshake timeout",
+    "dial tcp 192.0.2.1:443: connect: connection refused",
+    "x509: certificate signed by unknown authority",
 ]
+HINTS = ["limit", "signs in", "signs in", "its tag", "its tag", "reach", "reach", "reach", "certificate"]
 
 
 def test_the_engine_is_asked_for_its_version_once(wire: Wire) -> None:
@@ -165,14 +169,15 @@ def test_a_push_refused_by_the_registry_is_transient(wire: Wire) -> None:
     with pytest.raises(Transient) as caught:
         list(Engine().push("r.example/price:1", None))
     assert caught.value.message == "pushing r.example/price:1: denied: no such team"
-    assert caught.value.hint == "`docker login` signs in; a limit of requests passes with time"
+    assert caught.value.hint == "`docker login` signs in; for a push, `credentials:` under image can too"
 
 
-@pytest.mark.parametrize("said", REFUSED_BY_REGISTRIES)
+@pytest.mark.parametrize(("said", "hint"), list(zip(REFUSED_BY_REGISTRIES, HINTS, strict=True)))
 @pytest.mark.parametrize("what", ["pulling python:3.11", "pushing r.example/price:1"])
-def test_a_refusal_by_a_registry_is_transient(what: str, said: str) -> None:
+def test_a_refusal_by_a_registry_is_transient_and_has_its_own_hint(what: str, said: str, hint: str) -> None:
     found = failure(what, said)
     assert isinstance(found, Transient)
+    assert hint in (found.hint or "")
     assert found.message == f"{what}: {said}"
 
 
@@ -230,6 +235,24 @@ def test_a_lost_engine_is_reported_with_the_step(
         ask(engine)
     assert caught.value.message == f"{what}: no container engine answers at tcp://engine.example:2375"
     assert caught.value.hint == "start Docker or Podman, or set DOCKER_HOST to its address"
+
+
+@pytest.mark.parametrize("cut", ['ff\r\n{"stream": "Step 1"}\n', '9\r\n{"stream"\r\n0\r\n\r\n'])
+@pytest.mark.parametrize(
+    ("path", "ask", "what"),
+    [
+        ("/build", lambda engine: list(engine.build(io.BytesIO(), "a:1", {}, None)), "building the image"),
+        ("/push", lambda engine: list(engine.push("a:1", None)), "pushing a:1"),
+        ("/images/create", lambda engine: list(engine.pull("a:1")), "pulling a:1"),
+    ],
+)
+def test_an_engine_that_is_lost_in_the_middle_is_reported_with_the_step(
+    wire: Wire, path: str, ask: Callable[[Engine], Any], what: str, cut: str
+) -> None:
+    wire.answer("POST", path, cut, Transfer_Encoding="Chunked")
+    engine = Engine()
+    with pytest.raises(Transient, match=rf"^{what}: no container engine answers at tcp://engine.example:2375$"):
+        ask(engine)
 
 
 def test_a_missing_engine_is_reported(wire: Wire) -> None:

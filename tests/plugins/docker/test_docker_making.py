@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from base64 import urlsafe_b64decode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_the_engine_receives_the_files_and_arguments_of_the_recipe(
     digest = digest_of(request)
     lacks(wire, f"lading/price:{digest[:20]}")
     has_image(wire, f"lading/price:{digest[:20]}", digest)
-    has_image(wire, BASE)
+    has_image(wire, BASE, architecture="arm64")
     stream(wire, "/build")
     lading_image(request=request, context=context)
     (asked,) = wire.like("POST", "/build")
@@ -109,7 +110,9 @@ def test_a_build_without_a_resulting_image_is_a_failure(wire: Wire, context: Mem
     lacks(wire, f"lading/price:{digest_of(request)[:20]}")
     has_image(wire, BASE)
     stream(wire, "/build")
-    with pytest.raises(StageFailed, match="was built, but the engine does not have it"):
+    with pytest.raises(
+        Transient, match=r"^building the image: the engine ended it early; it does not have lading/price:"
+    ):
         lading_image(request=request, context=context)
 
 
@@ -125,6 +128,54 @@ def test_a_failed_build_shows_its_last_lines(wire: Wire, context: MemoryContext,
     assert first == "building the image: returned a non-zero code: 1"
     assert rest == [f"line {number}" for number in range(10, 30)]
     assert len(context.shown) == 30
+
+
+NO_PYTHON = [
+    'OCI runtime create failed: unable to start container process: exec: "python3": executable file not found in $PATH',
+    "crun: executable file `python3` not found in $PATH: No such file or directory: OCI runtime attempted to invoke",
+]
+NO_NETWORK = "NewConnectionError: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution"
+
+
+@pytest.mark.parametrize(
+    ("said", "networks", "first"),
+    [
+        (NO_PYTHON[0], ["bridge"], f"the base image {BASE} has no python3"),
+        (NO_PYTHON[1], ["podman"], f"the base image {BASE} has no python3"),
+        (NO_NETWORK, ["bridge", "host"], "the build cannot reach the package index"),
+        (NO_NETWORK, ["podman"], "the build cannot reach the package index"),
+        (NO_NETWORK, ["host"], "the engine gives a build no network: it was started with --bridge=none"),
+        ("the disk is slow", ["bridge"], "building the image: the command returned a non-zero code: 1"),
+    ],
+)
+def test_a_failed_build_names_its_cause(
+    wire: Wire, context: MemoryContext, tmp_path: Path, said: str, networks: list[str], first: str
+) -> None:
+    request = a_request(tmp_path)
+    lacks(wire, f"lading/price:{digest_of(request)[:20]}")
+    has_image(wire, BASE)
+    wire.answer("GET", "/networks", [{"Name": name} for name in networks])
+    stream(wire, "/build", {"stream": f"{said}\n"}, {"error": "the command returned a non-zero code: 1"})
+    with pytest.raises(StageFailed) as caught:
+        lading_image(request=request, context=context)
+    assert caught.value.message.splitlines()[0] == first
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize(("options", "wanted"), [({}, "linux/amd64"), ({"platform": "linux/riscv64"}, "linux/riscv64")])
+def test_the_platform_of_a_local_base_is_compared_before_the_build(
+    wire: Wire, context: MemoryContext, tmp_path: Path, options: dict[str, Any], wanted: str
+) -> None:
+    request = a_request(tmp_path, **options)
+    lacks(wire, f"lading/price:{digest_of(request)[:20]}")
+    has_image(wire, BASE, architecture="arm64")
+    with pytest.raises(BadInput) as caught:
+        lading_image(request=request, context=context)
+    assert (
+        caught.value.message == f"the base image {BASE} on the engine is for linux/arm64, and the image is for {wanted}"
+    )
+    assert caught.value.option == "base"
+    assert wire.like("POST", "/build") == []
 
 
 def test_a_registry_that_refuses_the_base_stops_the_command_before_the_build(
@@ -145,7 +196,7 @@ def test_a_build_stops_when_the_user_cancels(wire: Wire, context: MemoryContext,
     has_image(wire, BASE)
     stream(wire, "/build", *({"stream": f"line {number}\n"} for number in range(9)))
     context.cancel_after = 2
-    with pytest.raises(StageFailed):
+    with pytest.raises(Transient):
         lading_image(request=request, context=context)
     assert context.shown == [("building", "line 0"), ("building", "line 1")]
 
@@ -174,11 +225,43 @@ def test_the_next_command_does_not_push_the_same_image_again(
 ) -> None:
     request, _ = ready_to_push(wire, tmp_path)
     stream(wire, "/push", PUSHED)
+    wire.answer("GET", f"/distribution/{REGISTRY}%40{SHA}/json", {"Descriptor": {"digest": SHA}})
     first = lading_image(request=request, context=context)
     again = MemoryContext(context.work)
     assert lading_image(request=request, context=again) == first
     assert len(wire.like("POST", "/push")) == 1
+    assert len(wire.like("GET", "/json")) == 3, "the image is found twice, and the registry is asked once"
     assert again.intents == []
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_an_image_that_the_registry_does_not_show_is_pushed_again(
+    wire: Wire, context: MemoryContext, tmp_path: Path, status: int
+) -> None:
+    request, name = ready_to_push(wire, tmp_path)
+    stream(wire, "/push", PUSHED)
+    wire.answer("GET", f"/distribution/{REGISTRY}%40{SHA}/json", {"message": "manifest unknown"}, status)
+    first = lading_image(request=request, context=context)
+    again = MemoryContext(context.work)
+    assert lading_image(request=request, context=again) == first
+    assert again.intents == [f"push/{name}"]
+    assert len(wire.like("POST", "/push")) == 2
+
+
+def test_a_forced_image_is_built_without_a_cache_and_pushed_again(
+    wire: Wire, context: MemoryContext, tmp_path: Path
+) -> None:
+    request, name = ready_to_push(wire, tmp_path)
+    stream(wire, "/push", PUSHED)
+    has_image(wire, BASE)
+    stream(wire, "/build")
+    lading_image(request=request, context=context)
+    assert wire.like("POST", "/build") == []
+    again = MemoryContext(context.work)
+    lading_image(request=replace(request, force=True), context=again)
+    assert again.intents == [f"image/{name}", f"push/{name}"]
+    assert wire.like("POST", "/build")[0].query["nocache"] == "True"
+    assert wire.like("GET", f"%40{SHA}/json") == []
 
 
 def test_an_image_with_push_false_is_not_pushed(wire: Wire, context: MemoryContext, tmp_path: Path) -> None:
@@ -224,9 +307,9 @@ def test_a_push_without_a_digest_is_a_failure_and_is_not_recorded(
 ) -> None:
     request, name = ready_to_push(wire, tmp_path)
     stream(wire, "/push", {"status": said})
-    with pytest.raises(StageFailed) as caught:
+    with pytest.raises(Transient) as caught:
         lading_image(request=request, context=context)
-    assert caught.value.message == f"{name} was pushed, but the engine does not report its digest"
+    assert caught.value.message == f"pushing {name}: the engine ended it before it reported a digest"
     assert list(context.work.iterdir()) == []
 
 

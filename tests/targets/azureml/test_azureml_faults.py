@@ -220,7 +220,7 @@ def test_cached_addresses_of_the_sdk_that_are_dead_are_replaced_by_the_next_comm
     dead, count = re.subn(r"https://[^/\"]*modelmanagement[^/\"]*", "https://127.0.0.1:9", kept.read_text())
     assert count
     kept.write_text(dead)
-    assert "no answer" in cloud("status", code=5).err
+    assert "no answer" in cloud("status", code=6).err
     assert "absent" in cloud("status").out
     kept.write_text('{"cut off": {')
     assert "absent" in cloud("status").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -76,6 +77,13 @@ def _usual_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_an_invalid_option_is_refused_at_its_position(tmp_path: Path, block: str, expected: str) -> None:
     assert problem(tmp_path, ContainerOptions, block).startswith(expected)
+
+
+@pytest.mark.parametrize("value", ["x" * 131_070, "\N{SNOWMAN}" * 43_690])
+def test_the_size_of_a_variable_is_counted_in_bytes(value: str) -> None:
+    assert ContainerOptions(env={"A": value[:-1]}).env
+    with pytest.raises(ValueError, match=r"^env: A and its value have more than 131071 bytes"):
+        ContainerOptions(env={"A": value})
 
 
 @pytest.mark.parametrize(
@@ -218,6 +226,45 @@ def test_each_state_of_the_engine_maps_to_a_state_of_lading(
 
 
 @pytest.mark.parametrize(
+    ("state", "restarts", "memory", "events", "expected"),
+    [
+        ("running", 0, False, None, ""),
+        ("running", 1, False, [("die", "3")], "its policy restarted it once: exit code 3"),
+        (
+            "running",
+            3,
+            False,
+            [("die", "1"), ("oom", None), ("die", "137")],
+            "its policy restarted it 3 times: out of memory, exit code 137",
+        ),
+        ("running", 2, True, [], "its policy restarted it 2 times: out of memory"),
+        ("running", 2, False, [], "its policy restarted it 2 times"),
+        (
+            "restarting",
+            2,
+            False,
+            [("die", "0")],
+            "restarting with exit code 1; its policy restarted it 2 times: exit code 0",
+        ),
+    ],
+)
+def test_status_tells_how_often_and_why_the_engine_restarted_a_container(
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    restarts: int,
+    memory: bool,
+    events: list[tuple[str, str | None]] | None,
+    expected: str,
+) -> None:
+    known = [{"Action": action, "Actor": {"Attributes": {"exitCode": code}}} for action, code in events or []]
+    body = "".join(f"{json.dumps(event)}\n" for event in known).encode()
+    with server(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + body, asked=events is not None) as port:
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        found = replace(RUNNING, state=state, exit_code=1, restarts=restarts, out_of_memory=memory)
+        assert _status(found).detail == expected
+
+
+@pytest.mark.parametrize(
     ("found", "networked", "expected"),
     [
         (None, False, NoScoringUri(reason="it has no container")),
@@ -316,8 +363,8 @@ def test_an_unreadable_time_counts_as_none(time: str) -> None:
 
 
 @contextmanager
-def server(answer: bytes) -> Iterator[int]:
-    """A server that answers one connection with these bytes."""
+def server(answer: bytes, *, asked: bool = True) -> Iterator[int]:
+    """A server that answers one connection with these bytes. If it is not `asked`, nothing may connect."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -326,10 +373,12 @@ def server(answer: bytes) -> Iterator[int]:
                 connection.recv(4096)
                 connection.sendall(answer)
 
-        thread = threading.Thread(target=serve)
-        thread.start()
+        thread = threading.Thread(target=serve, daemon=True)
+        if asked:
+            thread.start()
         yield listener.getsockname()[1]
-        thread.join()
+        if asked:
+            thread.join()
 
 
 @pytest.mark.parametrize(

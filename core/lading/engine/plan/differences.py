@@ -14,17 +14,22 @@ from ..stages import cache_keys as keys
 if TYPE_CHECKING:
     from ..session.session import Session
 
+_ROTATED = "secret changed"
+
 Flat = Mapping[tuple[str, ...], Json]
 
 
-def changes(session: Session, stage_inputs: keys.Inputs, last: keys.Made | None, block: str) -> tuple[Change, ...]:
+def changes(
+    session: Session, stage_inputs: keys.Inputs, last: keys.Made | None, block: str, rotated: Sequence[str] = ()
+) -> tuple[Change, ...]:
     """The differences between the current inputs and those of the stage's last output, as far as both are known.
 
-    `block` is the dotted path of the stage's options in the manifest.
+    `block` is the dotted path of the stage's options in the manifest. `rotated` are variables that are known to have
+    another value.
     """
     if last is None:
-        return ()
-    return compared(stage_inputs.stage, last, stage_inputs.record, block, session.order.environ)
+        return tuple(map(_rotated, rotated))
+    return compared(stage_inputs.stage, last, stage_inputs.record, block, session.order.environ, rotated=rotated)
 
 
 def asked_for(stage_inputs: keys.Inputs, block: str) -> tuple[Change, ...]:
@@ -43,18 +48,26 @@ def reason(last: keys.Made | None, changed: Sequence[Change], waits: str) -> str
 
 
 def compared(
-    stage: str, last: keys.Made, new: Mapping[str, Json], block: str, environ: Mapping[str, str]
+    stage: str,
+    last: keys.Made,
+    new: Mapping[str, Json],
+    block: str,
+    environ: Mapping[str, str],
+    *,
+    rotated: Sequence[str] = (),
 ) -> tuple[Change, ...]:
     """The differences between the inputs of a stage's output and other inputs, in the parts that both have."""
     if last.record is None:
-        return ()
+        return tuple(map(_rotated, rotated))
     before, after = _common(last.record, new), _common(new, last.record)
     changed = [
         Change(field=_label(path, block), old=before.get(path), new=after.get(path), note=_note(path))
         for path in dict.fromkeys((*before, *after))
         if _text(before, path) != _text(after, path)
     ]
-    if _has_other_values(stage, last.key, last.record, environ):
+    if rotated:
+        changed += _secrets(before, after, block, rotated)
+    elif _has_other_values(stage, last.key, last.record, environ):
         same = (path for path in after if _text(before, path) == _text(after, path))
         changed += [
             Change(field=_label(path, block), old=after[path], new=after[path], note="the value of a variable")
@@ -62,6 +75,19 @@ def compared(
             if "options" in path[:2] and any(names(after[path]))
         ]
     return tuple(changed)
+
+
+def _secrets(before: Flat, after: Flat, block: str, rotated: Sequence[str]) -> Iterator[Change]:
+    """A line for each option that refers to a rotated variable or names it, and for each variable without an option."""
+    users = {path: {*names(value), str(value)} & {*rotated} for path, value in after.items() if "options" in path[:2]}
+    for path, used in users.items():
+        if used and _text(before, path) == _text(after, path):
+            yield Change(field=_label(path, block), old=after[path], new=after[path], note=_ROTATED)
+    yield from map(_rotated, sorted({*rotated}.difference(*users.values())))
+
+
+def _rotated(name: str) -> Change:
+    return Change(field=name, note=_ROTATED)
 
 
 def _note(path: tuple[str, ...]) -> str:

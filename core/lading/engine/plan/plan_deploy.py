@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from ...errors import StageFailed, Transient
 from ...model import Capability, NoScoringUri, Release, ScoringUri, State, Status
-from ...model.planning import Action, Change, Drift, PlannedStage
+from ...model.planning import Action, Change, Drift, PlanEffect, PlannedStage
 from ..release import deploy as deploy_stage
 from ..release.desired import inputs
 from ..release.environment import environment_of, sections, settle_for
+from ..release.moves import foreseen_moves
+from ..release.secrets import rotated
 from ..stages import cache_keys as keys
 from .differences import asked_for, changes, reason
 
@@ -47,16 +49,17 @@ def plan_deploy(
         key=stage_inputs.key,
         inputs=stage_inputs.record,
     )
-    interrupted = deploy_stage.was_interrupted(service)
-    if not force and package is not None and release is not None and key == stage_inputs.key and not interrupted:
+    interrupted, secrets = deploy_stage.was_interrupted(service), rotated(service, release)
+    unchanged = key == stage_inputs.key and not interrupted and not secrets
+    if not force and package is not None and release is not None and unchanged:
         uri = service.scoring_uri() if asked else NoScoringUri(reason="the target cannot be asked")
         serves = deploy_stage.serves(status, uri, package) if asked else None
         if serves is not False:
             reused = _reused(planned, release, uri, certain=serves is not None)
-            return _with_edited_samples(service, package, release, reused)
+            return _with_old_places(service, _with_edited_samples(service, package, release, reused))
     last = keys.stage_inputs(service.session, key) if key else None
     action, block = _action(service, release, status), f"targets.{service.target.name}"
-    changed = changes(service.session, stage_inputs, last, block)
+    changed = changes(service.session, stage_inputs, last, block, secrets)
     if action is Action.CREATE and last is None:
         changed = asked_for(stage_inputs, block)
     from ..release.foresight import foreseen  # a plan with nothing to do does not need it
@@ -81,6 +84,15 @@ def _with_edited_samples(service: Service, package: Package, release: Release, r
     if not deploy_stage.is_edited(release, deploy_stage.wanted(service.session, package)):
         return reused
     return replace(reused, reason=f"{reused.reason}; its samples changed: it is asked them")
+
+
+def _with_old_places(service: Service, reused: PlannedStage) -> PlannedStage:
+    """The plan of a release that stays, if an earlier deploy could not clear the old place of its service."""
+    findings = tuple(foreseen_moves(service))
+    if not any(found.effect is PlanEffect.MOVED for found in findings):
+        return reused
+    reason = f"{reused.reason}; its old place is not cleared yet"
+    return replace(reused, action=Action.UPDATE, reason=reason, findings=findings)
 
 
 def _choices(service: Service, package: Package | None, waits: str) -> Iterator[Change]:

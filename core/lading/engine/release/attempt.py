@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from ...model import (
     Verdict,
 )
 from .environment import environment_of
-from .golden import ask_golden, ask_service, record_answers, seconds_left
+from .golden import NotReady, ask_golden, ask_service, record_answers, seconds_left
 from .log_text import once, with_originals
 from .probe import Probe
 from .service import Service, Unverified
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from .desired import Wanted
 
 DEPLOY_LIMIT = 1800.0  # seconds: building an image and starting a service on a cluster takes many minutes
+
+READY_LIMIT = 120.0  # seconds: on a small board, importing scikit-learn alone takes a minute
+
+_SHARE = 0.8  # of the time that is left: the target needs the rest to remove the release
+_ASK_AGAIN = 1.0  # seconds between two requests to a service that is not ready
 
 # After this limit, as after an interrupt, the release stays pending. The same command, run again, continues it.
 RESUMABLE = (OutcomeUnknown, Transient)
@@ -80,6 +86,7 @@ class Attempt:
         self._recording = wanted.recording
         self._probe = None if wanted.samples else Probe.of(package)
         self.asked = False
+        self._ready_by: float | None = None
         self._deploy = f"the deploy of {service.name}"
         self._end = session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend)
@@ -95,6 +102,11 @@ class Attempt:
             environment=environment,
             metrics=_metrics(session, package),
         )
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The names of the variables that the target has read."""
+        return frozenset(self._context.read)
 
     def run(self) -> None:
         """Step until the release serves, has answered its golden requests, and the target's own status confirms it.
@@ -138,10 +150,33 @@ class Attempt:
         if isinstance(step, Candidate):
             if self.samples:
                 self._context.progress("golden requests")
-            self._request = replace(self._request, verdict=self._ask(step.uri))
+            verdict = self._ask(step.uri)
+            if not self._is_to_be_asked_again(verdict):  # otherwise the target looks at the release again, too
+                self._request = replace(self._request, verdict=self._final(verdict))
             return
         self._context.progress(step.phase, step.detail)
         self._service.session.pause(step.retry_after, self._deploy, step.phase, self._end)
+
+    def _is_to_be_asked_again(self, verdict: Verdict) -> bool:
+        """Whether a release is not ready and has time left. Then a pause follows."""
+        if not isinstance(verdict, NotReady):
+            return False
+        now = time.monotonic()
+        if self._ready_by is None:
+            left = READY_LIMIT if self._end is None else min(READY_LIMIT, _SHARE * (self._end - now))
+            self._ready_by = now + left
+        if now + _ASK_AGAIN >= self._ready_by:
+            return False
+        self._context.progress("waiting until it answers", verdict.reason)
+        self._service.session.pause(_ASK_AGAIN, self._deploy, "it is not ready", self._end)
+        return True
+
+    @staticmethod
+    def _final(verdict: Verdict) -> Verdict:
+        """The verdict for the target. A release that did not get ready in time has given no wrong answer."""
+        if isinstance(verdict, NotReady):
+            return Verdict(up=False, reason=f"it was not ready in time: {verdict.reason}")
+        return verdict
 
     def _ask(self, uri: str) -> Verdict:
         """Send the golden requests or a probe. Without any, only an answer can show that a target without a status
@@ -183,7 +218,9 @@ class Attempt:
                 return
             what = f"returned Ready, and it has neither a status nor a scoring URI: {found.reason}"
             raise self._unverified(what, mend=_PROVABLE)
-        verdict = self._ask(found.uri)
+        while self._is_to_be_asked_again(verdict := self._ask(found.uri)):
+            pass
+        verdict = self._final(verdict)
         if verdict.up:
             return
         if not self.samples and self._probe is None:

@@ -15,6 +15,8 @@ from .desired import Wanted, inputs
 from .environment import settle_for
 from .golden import accepted, literally
 from .portability import report_first_deploy
+from .restored import as_released
+from .secrets import digests
 from .service import Service, Unverified
 
 
@@ -101,7 +103,13 @@ def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | 
         session.store.releases.finish(release, "failed", session.events.redacted(error.message), settles=True)
         raise
     record = tuple(map(literally, attempt.samples)) if wanted.recording and attempt.asked else wanted.record
-    answered = replace(release, golden_requests=record, restores=wanted.restores, asked=attempt.asked)
+    answered = replace(
+        release,
+        golden_requests=record,
+        restores=wanted.restores,
+        asked=attempt.asked,
+        secrets=digests(service, attempt.read),
+    )
     return session.store.releases.finish(answered, "up", settles=True)
 
 
@@ -136,7 +144,7 @@ def _restore_or_add(service: Service, previous: Release, error: LadingError) -> 
 
 
 def _restore(service: Service, previous: Release, error: LadingError) -> None:
-    """Deploy the previous package again, on a target that had to remove it for the new one."""
+    """Deploy the previous release again, with its options, on a target that had to remove it for the new one."""
     if isinstance(error, NotUp):
         error.hint = None  # `lading logs` now shows the log of the restored release
     phase = f"restoring release {previous.number}"
@@ -144,7 +152,7 @@ def _restore(service: Service, previous: Release, error: LadingError) -> None:
     package = kept_package(service, previous)
     if package is None:
         raise NotUp(f"its package {previous.package_digest[:12]} is not in the store")
-    wanted = as_accepted(service, previous, package)
+    service, wanted = as_released(service, previous), as_accepted(service, previous, package)
     image = _image(service, package)
     release = _attempt(service, wanted, _begin(service, wanted, inputs(service, package)), image)
     detail = f"release {previous.number} serves again, as release {release.number}; it may have been away meanwhile"

@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...errors import NotUp, Refused
+from ...errors import NotUp, Refused, Transient
 from ...model import NoScoringUri, Package, Release, ScoringUri, State, Status
 from ...store.origin import mark
 from ..stages import cache_keys as keys
 from .desired import Wanted, inputs
 from .environment import environment_of, sections, settle_for
-from .golden import UNKNOWN, accepted, ask_golden, ask_service, literally, record_answers
+from .golden import UNKNOWN, NotReady, accepted, ask_golden, ask_service, literally, record_answers
+from .moves import clear_old_places
+from .secrets import rotated
 from .service import DEPLOY, Service
 
 if TYPE_CHECKING:
     from ...manifest import Section
     from ...model import GoldenRequest
     from ..session.session import Session
+
+
+_LATER = "the same command asks it again; `lading status` says whether it runs"
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,14 @@ def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deplo
     stage_inputs = inputs(service, package)
     found = None if force else _served(service, wanted, stage_inputs)
     if found is not None:
+        clear_old_places(service)
         return found
     from ..session.gates import pass_gates  # loaded only if there is something to do
     from .bring_up import bring_up
 
     pass_gates(session, DEPLOY.name, target=target.name, made=package)
     release = bring_up(service, wanted, stage_inputs)
+    clear_old_places(service)
     return Deployed(target.name, release, service.scoring_uri(), reused=False)
 
 
@@ -102,11 +109,11 @@ def current(service: Service) -> tuple[Release | None, str | None]:
 def is_current(service: Service, package: Package) -> bool:
     """Whether this package serves with these options according to the store, and no release is unfinished."""
     release, key = current(service)
-    return release is not None and _has_inputs(service, key, inputs(service, package))
+    return release is not None and _has_inputs(service, release, key, inputs(service, package))
 
 
-def _has_inputs(service: Service, key: str | None, stage_inputs: keys.Inputs) -> bool:
-    return key == stage_inputs.key and not was_interrupted(service)
+def _has_inputs(service: Service, release: Release, key: str | None, stage_inputs: keys.Inputs) -> bool:
+    return key == stage_inputs.key and not was_interrupted(service) and not rotated(service, release)
 
 
 def settle(session: Session, package: Package) -> None:
@@ -138,7 +145,7 @@ def serves(status: Status, uri: ScoringUri | NoScoringUri, package: Package) -> 
 def _served(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Deployed | None:
     """The release that already serves this package with these options, confirmed by the target itself."""
     release, key = current(service)
-    if release is None or not _has_inputs(service, key, stage_inputs):
+    if release is None or not _has_inputs(service, release, key, stage_inputs):
         return None
     status, uri = service.status(), service.scoring_uri()
     alive = serves(status, uri, wanted.package)
@@ -166,6 +173,8 @@ def _ask_edited(service: Service, wanted: Wanted, release: Release, uri: str) ->
         record = tuple(map(literally, answered))
     else:
         verdict = ask_golden(uri, wanted.samples, key=key, end=end)
+    if isinstance(verdict, NotReady):
+        raise Transient(f"release {release.number} of {service.name} is not ready: {verdict.reason}", hint=_LATER)
     if not verdict.up:
         raise NotUp(
             f"release {release.number} of {service.name} does not answer the changed samples: {verdict.reason}",

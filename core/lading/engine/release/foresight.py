@@ -9,6 +9,7 @@ from ...errors import Refused
 from ...model import Capability, PlanEffect, PlanFinding, PlanRequest, UpRelease
 from ...store.origin import mark
 from ..stages import cache_keys as keys
+from .moves import foreseen_moves, old_places
 
 if TYPE_CHECKING:
     from ...model import Release
@@ -20,7 +21,8 @@ def foreseen(service: Service) -> tuple[PlanFinding, ...]:
     session, target = service.session, service.target
     current = session.store.releases.current(target.service_name, target.name)
     left = () if current else tuple(_left(service))
-    found = tuple(_left_behind(release, service) for release in left)
+    moves, known = tuple(foreseen_moves(service)), {place.service for place in old_places(service)}
+    found = (*moves, *(_left_behind(release, service) for release in left if release.service not in known))
     if service.plugin.can(Capability.PLAN):
         request = PlanRequest(
             deployment=service.deployment,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ... import model
-from ...errors import LadingError
+from ...errors import LadingError, Transient
 from ...manifest import escaped, expand_all
 from . import scoring
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from ...model import GoldenRequest, Json, Release, Secret
 
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
+
+
+class NotReady(model.Verdict):
+    """No answer yet: refused, timed out, or answered with 502 or 503. Only an answer of the service can be wrong."""
+
 
 UNKNOWN: Json = object()
 """The response of a request whose answer is to be recorded."""
@@ -33,9 +38,9 @@ def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None
     """
     for number, sample in enumerate(samples, 1):
         try:
-            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)).json()
+            answer = answer_of(uri, sample.request, key=key, end=end)
         except LadingError as error:
-            return _refused(number, sample, error.message)
+            return _refused(number, sample, error.message, error)
         if found := _compared(answer, sample):
             return _refused(number, sample, found)
     return model.Verdict(up=True)
@@ -51,7 +56,9 @@ def record_answers(
     answered = []
     for number, sample in enumerate(samples, 1):
         try:
-            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)).json()
+            answer = answer_of(uri, sample.request, key=key, end=end)
+        except Transient as error:
+            return _refused(number, sample, error.message, error), ()
         except LadingError as error:
             return _refused(number, sample, f"{error.message}; {_NO_ROWS}"), ()
         if _has_form(decoded(answer, sample.response), sample.response) and (found := _compared(answer, sample)):
@@ -76,8 +83,16 @@ def ask_service(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | Non
     try:
         scoring.reach(uri, key=key, timeout=seconds_left(end))
     except LadingError as error:
-        return model.Verdict(up=False, reason=error.message)
+        return refusal(error.message, error)
     return model.Verdict(up=True)
+
+
+def answer_of(uri: str, request: Json, *, key: Secret | None, end: float | None) -> Json:
+    """The answer to one request. Raises Transient if the service is not ready, and StageFailed for a wrong status."""
+    answer = scoring.ask(uri, scoring.encode(request), key=key, timeout=seconds_left(end))
+    if answer.status in scoring.NOT_READY:
+        raise Transient(f"the service answered {answer.status}: {answer.text(400)}")
+    return answer.json()
 
 
 def seconds_left(end: float | None) -> float:
@@ -92,8 +107,14 @@ def _compared(answer: Json, sample: GoldenRequest) -> str | None:
         return f"the answer cannot be compared: {error}"
 
 
-def _refused(number: int, sample: GoldenRequest, why: str) -> model.Verdict:
-    return model.Verdict(up=False, reason=f"golden request {number} ({_short(sample.request)}): {why}")
+def _refused(number: int, sample: GoldenRequest, why: str, error: LadingError | None = None) -> model.Verdict:
+    return refusal(f"golden request {number} ({_short(sample.request)}): {why}", error)
+
+
+def refusal(reason: str, error: LadingError | None) -> model.Verdict:
+    """The verdict about a failed request: not ready if there was no answer, otherwise refused."""
+    kind = NotReady if isinstance(error, Transient) else model.Verdict
+    return kind(up=False, reason=reason)
 
 
 def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str], None]) -> tuple[GoldenRequest, ...]:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 IMAGE_LIMIT = 3600.0  # seconds: the build may pull a base image of several gigabytes and push its result
 
 
-def make_image(session: Session, package: Package, *, push: bool | None) -> Image:
-    """The image of a package, built by the plugin that the manifest's `image` names; see `ImageRequest.push`.
+def make_image(session: Session, package: Package, *, push: bool | None, force: bool = False) -> Image:
+    """The image of a package, built by the plugin that the manifest's `image` names; see `ImageRequest.push` and
+    `ImageRequest.force`.
 
     The image belongs to the manifest, and all its targets share it. Raises Refused if the model's file was altered
     since it was registered. Errors of the plugin are passed on.
@@ -28,7 +29,7 @@ def make_image(session: Session, package: Package, *, push: bool | None) -> Imag
     emit = session.events.of(section.role)
     emit("stage.started")
     try:
-        image = _step_until_made(session, section, _request(session, section, package, push))
+        image = _step_until_made(session, section, _request(session, section, package, push=push, force=force))
     except LadingError as error:
         if not isinstance(error, RESUMABLE):
             _settle(session, "failed")
@@ -39,12 +40,18 @@ def make_image(session: Session, package: Package, *, push: bool | None) -> Imag
     return image
 
 
-def _request(session: Session, section: Section, package: Package, push: bool | None) -> ImageRequest:
+def _request(session: Session, section: Section, package: Package, *, push: bool | None, force: bool) -> ImageRequest:
     service = session.manifest.name
     tags = {"lading.service": service, "lading.package": package.digest, "lading.model": package.model.sha256}
     environment = environment_of(session, section, package)
     return ImageRequest(
-        package=package, options=section.options, service=service, tags=tags, push=push, environment=environment
+        package=package,
+        options=section.options,
+        service=service,
+        tags=tags,
+        push=push,
+        force=force,
+        environment=environment,
     )
 
 

@@ -1,4 +1,4 @@
-"""Roll back: deploy the package of an earlier release as a new release."""
+"""Roll back: deploy the package of an earlier release, with its options, as a new release."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import BadInput, LadingError
 from .bring_up import as_accepted, kept_package
 from .deploy import Deployed, ensure_up
+from .restored import as_released, options_of
 from .service import Service
 
 if TYPE_CHECKING:
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
 
 def rollback(session: Session, target: Section, number: int | None = None) -> Deployed:
-    """Deploy the package of release `number` again, with the manifest's current options for the target.
+    """Deploy the package of release `number` again, with the options that it was deployed with.
 
-    By default it is the last release with another package than the current one. It must answer the golden requests that
-    it was accepted with. Raises BadInput with the possible releases if `number` is not one of them. Errors of the
-    deploy are passed on.
+    By default it is the last release with another package or other options than the current one. It must answer the
+    golden requests that it was accepted with. Raises BadInput with the possible releases if `number` is not one of
+    them. Errors of the deploy are passed on.
     """
     service = Service(session, target)
     _chosen(service, number)  # a refusal needs no lock and no new store
     with service.locked():
         release, package = _chosen(service, number)
-        done = ensure_up(service, as_accepted(service, release, package))
+        done = ensure_up(as_released(service, release), as_accepted(service, release, package))
     if not done.reused:
         service.emit(
             "release.rolled_back", detail=f"release {release.number} serves again, as release {done.release.number}"
@@ -46,7 +47,7 @@ def _chosen(service: Service, number: int | None) -> tuple[Release, Package]:
         for release in history
         if _came_up(release) and release != current and (package := kept_package(service, release))
     }
-    others = (n for n, (_, package) in able.items() if current is None or package.digest != current.package_digest)
+    others = (n for n, (release, _) in able.items() if current is None or _differs(service, release, current))
     wanted = next(others, None) if number is None else number
     if wanted in able:
         return able[wanted]
@@ -56,6 +57,14 @@ def _chosen(service: Service, number: int | None) -> tuple[Release, Package]:
         f"{target.service_name} on '{target.name}' {why}",
         hint=f"it can go back to {names}" if names else _needed(service, history, number),
     )
+
+
+def _differs(service: Service, release: Release, current: Release) -> bool:
+    """Whether a release has another package than the current one, or other options, as far as they are recorded."""
+    if release.package_digest != current.package_digest:
+        return True
+    before, now = options_of(service, release), options_of(service, current)
+    return None not in (before, now) and before != now
 
 
 def _elsewhere(service: Service) -> str:
@@ -84,7 +93,7 @@ def _came_up(release: Release) -> bool:
 
 def _why_not(history: Sequence[Release], current: Release | None, number: int | None) -> str:
     if number is None:
-        return "has no earlier release with another package"
+        return "has no earlier release with another package or other options"
     found = next((release for release in history if release.number == number), None)
     if found is None:
         return f"has no release {number}"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+NOT_READY = (502, 503)
+"""The statuses with which a proxy or a server answers for a service that does not listen yet."""
+
 _LONGEST = 64 << 20  # bytes of an answer
 _NEXT = "`lading status` says whether it runs"
 _LOOPBACK = ("127.", "localhost", "[::1]")
@@ -59,8 +62,13 @@ def ask(uri: str, body: bytes, *, key: Secret | None = None, timeout: float = 60
 
 
 def reach(uri: str, *, key: Secret | None = None, timeout: float = 60.0) -> None:
-    """GET an address. Any HTTP answer counts, and its body is not read. Raises Transient if there is none in time."""
-    _in_time(uri, timeout, lambda: _send(uri, None, key, timeout, lambda _found: None))
+    """GET an address. Any HTTP answer of the service counts, and its body is not read.
+
+    Raises Transient if there is none in time, or if something else answers that the service is not ready.
+    """
+    status = _in_time(uri, timeout, lambda: _send(uri, None, key, timeout, lambda found: int(found.status)))
+    if status in NOT_READY:
+        raise Transient(f"{uri} answered {status}", hint=_NEXT)
 
 
 def _in_time(uri: str, timeout: float, exchange: Callable[[], Result]) -> Result:

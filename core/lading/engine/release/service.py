@@ -220,6 +220,12 @@ class Service:
         self._require(Capability.DELETE, "cannot delete")
         return Service(self.session, self.target, _DELETE)._delete()
 
+    def clear(self) -> bool:
+        """Remove the service from an old place; False if it was empty. The caller holds the lock."""
+        existed = self.status().state is not State.ABSENT
+        self._delete_until_done(self.session.end(DELETE_LIMIT))
+        return existed
+
     def _delete(self) -> bool:
         with self.locked():
             existed = self.status().state is not State.ABSENT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,8 @@ class HookContext:
     deadline: datetime | None = None
     journal: Callable[[str], None] = lambda _name: None
     facts: Facts | None = None
+    read: set[str] = field(default_factory=set)
+    """The names of the variables that were read as secrets."""
 
     @property
     def cancelled(self) -> bool:
@@ -48,6 +50,7 @@ class HookContext:
         if not value:
             raise BadInput(f"the environment variable {name} is not set", hint=f"export {name}=…")
         self.events.hide(value)
+        self.read.add(name)
         return Secret(value)
 
     def intend(self, name: str) -> None:

@@ -23,6 +23,8 @@ def lading_image(request: ImageRequest[BuilderOptions], context: Context) -> Ima
     misbehaviour = note("lading_image", push=str(request.push), model=request.tags["lading.model"][:6])
     if misbehaviour is not None:
         return misbehaviour
+    if request.force:
+        context.progress("building again")
     mark = context.work / f"{request.options.base}-{request.package.digest}"
     if not mark.exists():
         context.intend(f"image/{request.package.digest}")

@@ -1,8 +1,8 @@
 """Targets with real processes.
 
 `roll` keeps the old release until the new one has answered. `stop` must remove the old release first. `opaque` cannot
-report its status. `capable` has a key, a log, a list, a preflight and a plan. `puller` accepts only container images.
-`remote` keeps its services outside the store.
+report its status. `capable` has a key, a log, a list, a preflight and a plan, and `rotating` also rotates its key.
+`puller` accepts only container images. `remote` keeps its services outside the store.
 """
 
 import contextlib
@@ -126,6 +126,8 @@ class RollOptions(Options):
     """A colour."""
     cords: tuple[Cord, ...] = ()
     """Its cords."""
+    password: str = ""
+    """Name of the variable with the password of its server."""
     spare: Mapping[str, Cord] = field(default_factory=dict)
     """What is in store, by its place."""
 
@@ -170,6 +172,8 @@ class ProcessTarget:
         misbehaviour = note("lading_deploy", target=request.deployment.target, release=request.release, verdict=verdict)
         if misbehaviour is not None:
             return misbehaviour
+        if password := getattr(request.deployment.options, "password", ""):
+            context.secret(password)
         if getattr(request.deployment.options, "disks", 0) > 9:
             raise BadInput("a server has slots for 9 disks", option="disks")
         for short in too_short(request.deployment.options):
@@ -301,6 +305,15 @@ class Capable(ProcessTarget):
         )
 
 
+class Rotating(Capable):
+    """A target whose keys can be rotated."""
+
+    @hookimpl
+    def lading_describe(self) -> Description:
+        description = super().lading_describe()
+        return replace(description, capabilities=description.capabilities | {Capability.ROTATE_KEYS})
+
+
 class Puller(ProcessTarget):
     """A target that accepts only container images."""
 
@@ -425,6 +438,7 @@ def kill_server(record: Path) -> None:
 
 roll, stop = ProcessTarget(keeps=True, options=RollOptions), ProcessTarget(keeps=False, options=StopOptions)
 capable = Capable(keeps=True, options=RollOptions)
+rotating = Rotating(keeps=True, options=RollOptions)
 puller = Puller(keeps=True, options=RollOptions)
 remote = Remote(keeps=True, options=RollOptions)
 opaque = Opaque(keeps=True, options=RollOptions)

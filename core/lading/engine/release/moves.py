@@ -1,0 +1,129 @@
+"""The old places of a service whose block has changed: they are cleared once the new release is up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ...errors import LadingError, StageFailed
+from ...manifest.moved import moved
+from ...model import Capability, PlanEffect, PlanFinding, State
+from ...store.places import Place, Places
+from .service import Service
+
+if TYPE_CHECKING:
+    from ...model import Status
+
+
+def old_places(service: Service) -> tuple[Place, ...]:
+    """The places that the next deploy clears, oldest first."""
+    places, here = _places(service), _here(service)
+    found: list[Place] = []
+    for place in (*places.old, places.last):
+        if place not in (None, here, *found):
+            found.append(place)
+    return tuple(found)
+
+
+def foreseen_moves(service: Service) -> Iterator[PlanFinding]:
+    """What stays at an old place, and what happens to it."""
+    here = _here(service)
+    for place in old_places(service):
+        stays = service.target.keep_old_place or not service.plugin.can(Capability.DELETE)
+        fate = "stays there" if stays else f"is removed once {here.compared_with(place)} is up"
+        yield PlanFinding(
+            message=f"{place.compared_with(here)}, the old place, {fate}",
+            effect=PlanEffect.LEFT if stays else PlanEffect.MOVED,
+            option=_changed(place, here),
+            hint=None if stays else "`keep_old_place: true` in the block leaves it",
+        )
+
+
+def clear_old_places(service: Service) -> None:
+    """Record the place of the release that is up, and clear the old ones. One that cannot be cleared is kept in mind.
+
+    The caller holds the lock of the service.
+    """
+    places, here, left = _places(service), _here(service), _to_clear(service)
+    places.put(here, left)
+    for place in tuple(left):
+        if _is_cleared(service, place):
+            left.remove(place)
+            places.put(here, left)
+
+
+def delete_old_places(service: Service) -> bool:
+    """Clear the old places after the service itself was deleted. False if the service was at none of them."""
+    cleared = [_clear(service, place) for place in _to_clear(service)]
+    _places(service).forget()
+    return any(cleared)
+
+
+def _to_clear(service: Service) -> list[Place]:
+    return [] if service.target.keep_old_place else list(old_places(service))
+
+
+def at_old_places(service: Service) -> Iterator[tuple[str, Status]]:
+    """The service at each old place that is not empty: its name, and its status there."""
+    for place in old_places(service):
+        status = _at(service, place).status()
+        if status.state is not State.ABSENT:
+            yield place.service, status
+
+
+def _changed(old: Place, new: Place) -> str:
+    """The key of the block that moves the service."""
+    if old.service != new.service:
+        return "service_name"
+    return next((name for name in new.options if old.options.get(name) != new.options[name]), "connection")
+
+
+def _is_cleared(service: Service, place: Place) -> bool:
+    """Clear one place. A failure is a warning: the new release is up."""
+    name = f"{place.compared_with(_here(service))}, the old place,"
+    if not service.plugin.can(Capability.DELETE):
+        service.emit("warning", detail=f"{name} stays up: '{service.target.name}' cannot delete")
+        return True
+    try:
+        _clear(service, place)
+    except LadingError as error:
+        again = "the next `lading deploy` tries again"
+        service.emit("warning", detail=f"{name} is not cleared yet: {error.message}; {again}")
+        return False
+    return True
+
+
+def _clear(service: Service, place: Place) -> bool:
+    """Clear one place; False if it was empty."""
+    old = _at(service, place)
+    service.emit("progress", phase="clearing the old place", detail=place.compared_with(_here(service)))
+    return old.clear() if place.service == service.target.service_name else old.delete()
+
+
+def _at(service: Service, place: Place) -> Service:
+    """The service at another place. Raises StageFailed if its connection is gone from the manifest."""
+    if place.connection not in (None, *service.session.manifest.connections):
+        raise StageFailed(
+            f"the manifest no longer uses the connection '{place.connection}'",
+            hint=f"`lading delete` removes {place.service} with the block as it was",
+        )
+    folder = service.session.order.file.absolute().parent
+    section = moved(service.target, folder, place.service, place.connection, place.options)
+    return Service(service.session, section)
+
+
+def _here(service: Service) -> Place:
+    target = service.target
+    options = {name: getattr(target.options, name) for name in target.options.place}
+    return Place(target.service_name, target.connection, options)
+
+
+def _places(service: Service) -> Places:
+    session = service.session
+    return Places.of(
+        session.store.reuse,
+        session.store.root,
+        session.order.file,
+        service.target.name,
+        session.manifest.register.model,
+    )

@@ -1,0 +1,45 @@
+"""The options that an earlier release was deployed with. Secrets come from the environment, by their references."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import BadInput
+from ...manifest.moved import restored
+from ...store.origin import mark
+from ..stages import cache_keys as keys
+from .service import Service
+
+if TYPE_CHECKING:
+    from ...manifest import Path_
+    from ...model import Json, Release
+
+
+def options_of(service: Service, release: Release) -> Json:
+    """The options of a release as written in its manifest; None if they are not recorded."""
+    key = service.session.store.reuse.get(mark(release))
+    record = keys.stage_inputs(service.session, key).record if key else None
+    return (record or {}).get("options")
+
+
+def as_released(service: Service, release: Release) -> Service:
+    """The service with the options of a release. If they are not recorded, with those of the manifest.
+
+    Raises BadInput if one of their variables is not set, or if the target does not take them any more.
+    """
+    written = options_of(service, release)
+    if not isinstance(written, dict) or written == service.target.record:
+        return service
+
+    def refuse(_path: Path_, message: str) -> None:
+        raise BadInput(f"the options of release {release.number} of {service.name}: {message}")
+
+    order = service.session.order
+    try:
+        section = restored(service.target, order.file.absolute().parent, written, order.environ, refuse)
+    except ValueError as error:
+        raise BadInput(
+            f"'{service.target.name}' does not take the options of release {release.number} any more: {error}",
+            hint="write them into the manifest as they are now, and deploy",
+        ) from error
+    return Service(service.session, section, service.emit.stage)
