@@ -30,10 +30,11 @@ from .module import Part, our_module, part, routes_of, variables, with_values, w
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import AGENT, ROUTER, Hub, Twin
-from .record import WRONG, Record
+from .record import Record
 
 Content = Mapping[str, Json]
 
+_RESTARTS = "the module keeps restarting"
 _LINES = 20  # lines of a log to show
 
 
@@ -68,7 +69,7 @@ class _Step:
         if self._record.gone:
             return self._roll_back(self._record, agent, router, ours)
         if self._request.verdict is not None and not self._request.verdict.up:
-            return self._give_up(self._record, WRONG)
+            return self._give_up(self._record, record.reason(self._request.verdict))
         if not content.holds(self._wanted, agent, router):
             return self._apply("apply", self._put(self._wanted, agent, router, ours))
         return self._follow(self._record, agent, router)
@@ -117,7 +118,7 @@ class _Step:
         if found.seen is Seen.REFUSED:
             return self._give_up(kept, found.detail)
         if kept.down >= wait.grace:
-            return self._give_up(kept, found.detail if found.seen is Seen.CRASHING else "the module keeps restarting")
+            return self._give_up(kept, found.detail if found.seen is Seen.CRASHING else _RESTARTS)
         if kept.waited >= wait.timeout:
             return self._late(kept, found)
         seconds = pause(wait.grace)
@@ -134,7 +135,7 @@ class _Step:
         """The module runs. If it is reachable, golden requests are sent before the previous release is removed."""
         address = device_uri(self._hub, self._options, self._wanted.name, agent)
         if self._request.verdict is None and isinstance(address, ScoringUri):
-            return Candidate(uri=address.uri)
+            return Candidate(uri=address.uri, start_limit=self._options.wait.timeout)
         others = content.alone(self._wanted, agent, router)
         if self._options.mode == "replace" and others is not None:
             return self._apply("remove the others", others)
@@ -143,6 +144,8 @@ class _Step:
     def _late(self, kept: Record, found: Judgement) -> DeployStep:
         if found.seen in (Seen.FAILING, Seen.CRASHING):
             return self._give_up(kept, found.detail)
+        if kept.down:
+            return self._give_up(kept, _RESTARTS)
         replace(kept, waited=0.0).write(self._context.work)
         raise OutcomeUnknown(
             f"{self._request.deployment.service} on {self._device}: {found.detail}",

@@ -33,7 +33,7 @@ from .module import RELEASE, Part, part
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import Configuration, Hub
-from .record import WRONG, Record
+from .record import Record
 
 _CONTENT = "lading_content"
 _MAX_UNSEEN_SECONDS = 8.0  # seconds that a new deployment may stay invisible, before it is created again
@@ -114,7 +114,7 @@ class _Step:
             return self._begin()
         verdict = self._request.verdict
         if verdict is not None and not verdict.up and not kept.gone:
-            kept = replace(kept, gone=WRONG).write(self._context.work)
+            kept = replace(kept, gone=record.reason(verdict)).write(self._context.work)
         found = self._hub.configuration(kept.deployment)
         if found is not None and not is_ours(found, self._request.deployment):
             raise StageFailed(
@@ -200,7 +200,7 @@ class _Step:
         if self._request.verdict is None:
             address = fleet_uri(self._hub, self._options, self._part.name, found.id)
             if isinstance(address, ScoringUri):
-                return Candidate(uri=address.uri)
+                return Candidate(uri=address.uri, start_limit=self._options.wait.timeout)
         earlier = next(
             (c for c in ours(self._hub.configurations(), self._request.deployment) if c.id != found.id), None
         )

@@ -49,10 +49,14 @@ class Wait(Options):
     """The time limits of a rollout, and the conditions of its success."""
 
     timeout: Seconds = 1200
-    """Seconds to wait for the devices to report; then the outcome is unknown, and the same command continues."""
+    """Seconds to wait for the devices to report; then the outcome is unknown, and the same command continues. It is
+    also the limit for a running module until it answers the golden requests.
+    """
 
-    grace: Seconds = 30
-    """Seconds that a module must run without a restart before it is up, and may be down before it has failed."""
+    grace: Seconds = 90
+    """Seconds that a module must run without a restart before it is up, and may be down before it has failed. The
+    default is more than a small ARM board needs to import scikit-learn.
+    """
 
     min_success: Annotated[float, Range(gt=0, le=1)] = 1.0
     """Share of a fleet's devices that must run the module."""

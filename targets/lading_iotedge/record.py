@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from lading import Json
+from lading import Json, Verdict
 
 _FILE = "iot-edge.json"
 
@@ -19,6 +19,9 @@ WRONG = "a golden request was answered wrongly"
 """Why a release is abandoned. The answer itself is reported but not stored, because it may contain values
 of variables.
 """
+
+SILENT = "the module runs, but it does not answer"
+"""Why a release is abandoned that has not answered a golden request until `wait.timeout`."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ class Record:
             os.fsync(file.fileno())
         new.replace(folder / _FILE)
         return self
+
+
+def reason(verdict: Verdict) -> str:
+    """Why a release with a refused verdict is abandoned."""
+    return WRONG if verdict.answered else SILENT
 
 
 def read(folder: Path, release: str) -> Record | None:

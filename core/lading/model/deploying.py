@@ -14,10 +14,11 @@ from .records import Deployment, Package
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The result of the golden requests to a candidate."""
+    """The result of the golden requests to a candidate. `answered` is false if the candidate did not answer at all."""
 
     up: bool
     reason: str = ""
+    answered: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,15 @@ class Pending:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """The new release answers at `uri` while the old one serves; call again with the verdict."""
+    """The new release answers at `uri` while the old one serves; call again with the verdict.
+
+    `start_limit` is for a target that sees a process run, but not whether it listens yet. For so many seconds, a
+    refused connection, a time-out and the answers 502 and 503 count as "not ready". The framework calls again without
+    a verdict, so that the target can report a crash, and repeats the golden requests.
+    """
 
     uri: str
+    start_limit: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

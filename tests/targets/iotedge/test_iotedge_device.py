@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from http import HTTPStatus
 
 import pytest
 from offline_iothub.simulated import Behaviour
-from tests.targets.iotedge.iotedge_kit import Project, answering
+from tests.targets.iotedge.iotedge_kit import Project, answering, refusing
 from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
@@ -150,6 +151,31 @@ def test_golden_requests_are_sent_before_other_modules_are_removed(pi: Project) 
         pi.write(2, device="pi", host_port=wrong, scoring_host="127.0.0.1")
         assert "expected 1" in pi.deploy(code=8).err
         assert pi.modules() == before
+
+
+def test_a_module_that_does_not_listen_yet_is_not_a_wrong_answer(pi: Project) -> None:
+    with refusing() as port:
+        pi.write(device="pi", host_port=port, scoring_host="127.0.0.1")
+        starting = pi.shell.start("deploy")
+        shown = next(line for line in starting.stderr or () if "waiting for an answer" in line)
+        assert "Connection refused" in shown
+    with answering(HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, [1], port=port):
+        _, rest = starting.communicate(timeout=LIMIT)
+    assert starting.returncode == 0, rest
+    assert "the service answered 502" in rest
+    assert "the service answered 503" in rest
+    assert [row["state"] for row in pi.shell("history", "--json").json()] == ["up"]
+
+
+def test_a_module_that_never_listens_is_reverted_at_its_limit(pi: Project) -> None:
+    with refusing() as port:
+        pi.write(device="pi", host_port=port, scoring_host="127.0.0.1", wait={"grace": 0.3, "timeout": 2})
+        done = pi.deploy(code=8)
+    assert "Connection refused" in done.err
+    assert "no answer within 2 s" in done.err
+    assert "the previous content of pi is applied again: the module runs, but it does not answer" in done.err
+    assert "answered wrongly" not in done.err
+    assert set(pi.modules()) == {"camera"}
 
 
 def test_a_host_that_the_twin_does_not_name_is_reported(pi: Project) -> None:

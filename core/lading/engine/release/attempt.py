@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from .desired import Wanted
 
 DEPLOY_LIMIT = 1800.0  # seconds: building an image and starting a service on a cluster takes many minutes
+
+_ASK_AGAIN = 1.0  # seconds until a candidate that does not listen yet is asked again
 
 # After this limit, as after an interrupt, the release stays pending. The same command, run again, continues it.
 RESUMABLE = (OutcomeUnknown, Transient)
@@ -79,6 +82,7 @@ class Attempt:
         self._recording = wanted.recording
         self._probe = None if wanted.samples else Probe.of(package)
         self.asked = False
+        self._first_asked: float | None = None  # on the monotonic clock
         self._deploy = f"the deploy of {service.name}"
         self._end = session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend)
@@ -135,12 +139,26 @@ class Attempt:
         if isinstance(step, Failed):
             raise self._not_up(step)
         if isinstance(step, Candidate):
-            if self.samples:
-                self._context.progress("golden requests")
-            self._request = replace(self._request, verdict=self._ask(step.uri))
+            self._judge(step)
             return
         self._context.progress(step.phase, step.detail)
         self._service.session.pause(step.retry_after, self._deploy, step.phase, self._end)
+
+    def _judge(self, step: Candidate) -> None:
+        """Send the golden requests. A candidate that does not listen yet is asked again until its limit."""
+        if self._first_asked is None:
+            self._first_asked = time.monotonic()
+            if self.samples:
+                self._context.progress("golden requests")
+        verdict, waited = self._ask(step.uri), time.monotonic() - self._first_asked
+        if verdict.answered:
+            self._request = replace(self._request, verdict=verdict)
+        elif waited < step.start_limit:
+            self._context.progress("waiting for an answer", verdict.reason)
+            self._service.session.pause(_ASK_AGAIN, self._deploy, "it does not answer yet", self._end)
+        else:
+            within = f" (no answer within {step.start_limit:.3g} s)" if step.start_limit else ""
+            self._request = replace(self._request, verdict=replace(verdict, reason=verdict.reason + within))
 
     def _ask(self, uri: str) -> Verdict:
         """Send the golden requests or a probe. Without any, only an answer can show that a target without a status

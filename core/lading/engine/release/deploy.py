@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...errors import NotUp, Refused
+from ...errors import NotUp, Refused, Transient
 from ...model import NoScoringUri, Package, Release, ScoringUri, State, Status
 from ...store.origin import mark
 from ..stages import cache_keys as keys
@@ -166,6 +166,8 @@ def _ask_edited(service: Service, wanted: Wanted, release: Release, uri: str) ->
         record = tuple(map(literally, answered))
     else:
         verdict = ask_golden(uri, wanted.samples, key=key, end=end)
+    if not verdict.answered:
+        raise Transient(f"release {release.number} of {service.name} does not answer: {verdict.reason}")
     if not verdict.up:
         raise NotUp(
             f"release {release.number} of {service.name} does not answer the changed samples: {verdict.reason}",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ... import model
-from ...errors import LadingError
+from ...errors import LadingError, Transient
 from ...manifest import escaped, expand_all
 from . import scoring
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ...model import GoldenRequest, Json, Release, Secret
 
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
+
+_NOT_READY = (502, 503)  # answers of a gateway or a server that cannot pass a request on yet
 
 UNKNOWN: Json = object()
 """The response of a request whose answer is to be recorded."""
@@ -33,9 +35,9 @@ def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None
     """
     for number, sample in enumerate(samples, 1):
         try:
-            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)).json()
+            answer = _answer(uri, sample, key, end)
         except LadingError as error:
-            return _refused(number, sample, error.message)
+            return _refused(number, sample, error.message, answered=not isinstance(error, Transient))
         if found := _compared(answer, sample):
             return _refused(number, sample, found)
     return model.Verdict(up=True)
@@ -51,13 +53,27 @@ def record_answers(
     answered = []
     for number, sample in enumerate(samples, 1):
         try:
-            answer = scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)).json()
+            answer = _answer(uri, sample, key, end)
+        except Transient as error:
+            return _refused(number, sample, error.message, answered=False), ()
         except LadingError as error:
             return _refused(number, sample, f"{error.message}; {_NO_ROWS}"), ()
         if _has_form(decoded(answer, sample.response), sample.response) and (found := _compared(answer, sample)):
             return _refused(number, sample, f"{found}; {_RECORD_AGAIN}"), ()
         answered.append(replace(sample, response=decoded(answer, None)))
     return model.Verdict(up=True), tuple(answered)
+
+
+def _answer(uri: str, sample: GoldenRequest, key: Secret | None, end: float | None) -> Json:
+    """The answer to a golden request. Raises Transient if the service does not listen yet."""
+    return answered(scoring.ask(uri, scoring.encode(sample.request), key=key, timeout=seconds_left(end)))
+
+
+def answered(answer: scoring.Answer) -> Json:
+    """The JSON of an answer. Raises Transient if it shows that the service does not listen yet."""
+    if answer.status in _NOT_READY:
+        raise Transient(f"the service answered {answer.status}: {answer.text(400)}")
+    return answer.json()
 
 
 def _has_form(answer: Json, expected: Json) -> bool:
@@ -76,7 +92,7 @@ def ask_service(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | Non
     try:
         scoring.reach(uri, key=key, timeout=seconds_left(end))
     except LadingError as error:
-        return model.Verdict(up=False, reason=error.message)
+        return model.Verdict(up=False, reason=error.message, answered=False)
     return model.Verdict(up=True)
 
 
@@ -92,8 +108,9 @@ def _compared(answer: Json, sample: GoldenRequest) -> str | None:
         return f"the answer cannot be compared: {error}"
 
 
-def _refused(number: int, sample: GoldenRequest, why: str) -> model.Verdict:
-    return model.Verdict(up=False, reason=f"golden request {number} ({_short(sample.request)}): {why}")
+def _refused(number: int, sample: GoldenRequest, why: str, *, answered: bool = True) -> model.Verdict:
+    reason = f"golden request {number} ({_short(sample.request)}): {why}"
+    return model.Verdict(up=False, reason=reason, answered=answered)
 
 
 def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str], None]) -> tuple[GoldenRequest, ...]:

@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import model
-from ...errors import LadingError
+from ...errors import LadingError, Transient
 from ...model import schema
 from . import scoring
+from .golden import answered
 
 if TYPE_CHECKING:
     from ...model import Json, Package, Secret
@@ -38,8 +39,8 @@ class Probe(NamedTuple):
             answer = scoring.ask(uri, scoring.encode(self.body), key=key, timeout=timeout)
             if answer.status == 400 and not self.sure:
                 return None
-            answer.json()
+            answered(answer)
         except LadingError as error:
-            sent = json.dumps(self.body)[:200]
-            return model.Verdict(up=False, reason=f"a probe made from the schema ({sent}): {error.message}")
+            reason = f"a probe made from the schema ({json.dumps(self.body)[:200]}): {error.message}"
+            return model.Verdict(up=False, reason=reason, answered=not isinstance(error, Transient))
         return model.Verdict(up=True)
