@@ -72,7 +72,7 @@ def lading_status(deployment: Deployment[IotEdgeOptions], context: Context) -> S
     from . import asking
 
     with _hub(deployment, context) as hub:
-        return asking.status(deployment, hub)
+        return asking.status(deployment, context, hub)
 
 
 @hookimpl

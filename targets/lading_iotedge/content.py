@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lading import BadInput, Json
@@ -15,6 +15,7 @@ from .port import AGENT, ROUTER, Twin
 
 _MAX_BYTES = 32 * 1024
 _MAX_MODULES = 50
+_WHOLE = "properties.desired"
 _IMAGES = "mcr.microsoft.com/azureiotedge-"
 
 
@@ -32,7 +33,7 @@ def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) 
     desired["modules"] = {**modules, part.name: part.module}
     if part.credentials:
         settings = desired["runtime"].setdefault("settings", {})
-        settings["registryCredentials"] = {**_registries(desired), **part.credentials}
+        settings["registryCredentials"] = {**registries(desired), **part.credentials}
     if "startupOrder" in part.module and desired["schemaVersion"] == "1.0":
         desired["schemaVersion"] = "1.1"
     return _checked(_full(desired, {**router.desired, "routes": {**routes, **part.routes}}), part.options)
@@ -44,7 +45,7 @@ def holds(part: Part, agent: Twin, router: Twin) -> bool:
     return (
         modules.get(part.name) == part.module
         and _contains(routes, part.routes)
-        and _contains(_registries(agent.desired), part.credentials)
+        and _contains(registries(agent.desired), part.credentials)
     )
 
 
@@ -61,7 +62,7 @@ def without(agent: Twin, router: Twin, name: str, routes: Sequence[str], registr
     del desired["modules"][name]
     images = [str(module["settings"]["image"]) for module in desired["modules"].values()]
     if registry and not any(image.startswith(f"{registry.address}/") for image in images):
-        _registries(desired).pop(registry.name, None)
+        registries(desired).pop(registry.name, None)
     kept = {key: route for key, route in (router.desired.get("routes") or {}).items() if key not in routes}
     return _full(desired, {**router.desired, "routes": kept})
 
@@ -143,10 +144,34 @@ def _checked(content: dict[str, Json], options: IotEdgeOptions) -> dict[str, Jso
     return content
 
 
-def _registries(desired: Mapping[str, Json]) -> dict[str, Json]:
+def registries(desired: Mapping[str, Json]) -> dict[str, Json]:
     """The registry credentials in the content of an agent."""
     settings = (desired.get("runtime") or {}).get("settings") or {}
     return settings.get("registryCredentials") or {}
+
+
+def picked(found: Mapping[str, Json] | None, names: Iterable[str]) -> dict[str, Json]:
+    """The entries of these names, if they exist."""
+    return {name: found[name] for name in names if name in found} if found else {}
+
+
+def in_configuration(content: Mapping[str, Json], name: str) -> tuple[Mapping[str, Json], ...]:
+    """A module of an automatic deployment, its routes, and the credentials of registries."""
+    agent, router = (_nested(content.get(twin) or {}) for twin in (AGENT, ROUTER))
+    return (agent.get("modules") or {}).get(name) or {}, router.get("routes") or {}, registries(agent)
+
+
+def _nested(parts: Mapping[str, Json]) -> dict[str, Json]:
+    """The desired properties of a layer, whose keys are paths, or of a whole deployment."""
+    found: dict[str, Json] = dict(parts.get(_WHOLE) or {})
+    for key, value in parts.items():
+        *way, last = key.removeprefix(f"{_WHOLE}.").split(".") if key != _WHOLE else ("",)
+        holder = found
+        for name in way:
+            holder = holder.setdefault(name, {})
+        if last:
+            holder[last] = value
+    return found
 
 
 def _contains(whole: Mapping[str, Json], part: Mapping[str, Json]) -> bool:

@@ -22,7 +22,7 @@ from lading import (
     ScoringUri,
 )
 
-from . import content, record
+from . import comparing, content, record
 from .addresses import device_uri
 from .image import check_platform, warn_of_floating
 from .judging import Judgement, Seen, judge, offline
@@ -139,6 +139,7 @@ class _Step:
         others = content.alone(self._wanted, agent, router)
         if self._options.mode == "replace" and others is not None:
             return self._apply("remove the others", others)
+        comparing.remember(self._context, self._request.release_id, self._wanted.parts)
         return Ready()
 
     def _late(self, kept: Record, found: Judgement) -> DeployStep:

@@ -26,10 +26,10 @@ from lading import (
     StageFailed,
 )
 
-from . import content, record
+from . import comparing, content, record
 from .addresses import applied, fleet_uri
 from .image import check_platform, warn_of_floating
-from .module import RELEASE, Part, part
+from .module import RELEASE, RELEASE_ID, Part, part
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import Configuration, Hub
@@ -142,7 +142,7 @@ class _Step:
         mine = ours(self._hub.configurations(), self._request.deployment)
         request = self._request
         name = f"{request.deployment.service}-{request.package.digest[:12]}-{request.release_id}"
-        if mine and mine[0].labels.get(_CONTENT) == digest:
+        if mine and mine[0].labels.get(_CONTENT) == digest and self._is_unchanged(mine[0], whole):
             name = mine[0].id
         Record(self._request.release_id, deployment=name).write(self._context.work)
         return Pending(phase="checked", detail=self._condition, retry_after=0.0)
@@ -152,6 +152,10 @@ class _Step:
             return content.layer(self._part)
         agent, router = content.begun(None, None, "", self._options.edge_version)
         return content.put(agent, router, self._part)
+
+    def _is_unchanged(self, found: Configuration, whole: Mapping[str, Json]) -> bool:
+        """Whether nobody has edited a deployment of ours on the hub. Its labels do not show that."""
+        return found.condition == self._condition and found.content == whole
 
     def _digest(self, whole: Mapping[str, Json]) -> str:
         shape = [whole, self._condition, dict(self._options.labels)]
@@ -205,6 +209,8 @@ class _Step:
             (c for c in ours(self._hub.configurations(), self._request.deployment) if c.id != found.id), None
         )
         if earlier is None:
+            release = found.labels.get(RELEASE_ID.replace(".", "_"), "")
+            comparing.remember(self._context, release, {**self._part.parts, "target_condition": self._condition})
             return Ready()
         self._context.intend(f"iot-edge/{earlier.id}/delete")
         self._hub.delete(earlier)

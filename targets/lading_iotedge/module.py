@@ -16,7 +16,7 @@ from operator import getitem
 
 from lading import Context, Deployment, DeployRequest, Json, StageFailed
 
-from . import create_options
+from . import comparing, create_options
 from .image import reference
 from .options import IotEdgeOptions
 from .signing import value_of
@@ -41,6 +41,11 @@ class Part:
     @property
     def image(self) -> str:
         return str(self.module["settings"]["image"])
+
+    @property
+    def parts(self) -> dict[str, Json]:
+        """The parts to compare with those on the hub."""
+        return comparing.parts(self.module, self.routes, next(iter(self.credentials.values()), {}))
 
 
 def module_name(deployment: Deployment[IotEdgeOptions]) -> str:

@@ -32,13 +32,17 @@ class Twin:
 
 @dataclass(frozen=True)
 class Configuration:
-    """An automatic deployment. `metrics` has the device counts of the hub's queries and of our own."""
+    """An automatic deployment. `metrics` has the device counts of the hub's queries and of our own. `condition` is its
+    target condition, and `content` has the desired properties of each module.
+    """
 
     id: str
     etag: str
     priority: int
     labels: Mapping[str, str]
     metrics: Mapping[str, int]
+    condition: str = "*"
+    content: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Hub(Protocol):

@@ -259,4 +259,12 @@ def _configuration(found: Mapping[str, Json]) -> Configuration:
     counts: dict[str, int] = {}
     for kind in ("systemMetrics", "metrics"):
         counts |= (found.get(kind) or {}).get("results") or {}
-    return Configuration(found["id"], found["etag"], int(found["priority"]), found.get("labels") or {}, counts)
+    return Configuration(
+        found["id"],
+        found["etag"],
+        int(found["priority"]),
+        found.get("labels") or {},
+        counts,
+        found.get("targetCondition") or "*",
+        (found.get("content") or {}).get("modulesContent") or {},
+    )

@@ -98,6 +98,12 @@ class MemoryHub:
         self.asked.append(f"create {configuration['id']}")
         self.created.append(configuration)
         self.put(configuration["id"], configuration["priority"], configuration["labels"])
+        condition, content = configuration["targetCondition"], configuration["content"]["modulesContent"]
+        self.found[configuration["id"]] = replace(self.found[configuration["id"]], condition=condition, content=content)
+
+    def edit(self, name: str, **fields: Any) -> None:
+        """Change an automatic deployment like somebody in the portal."""
+        self.found[name] = replace(self.found[name], **fields)
 
     def put(self, name: str, priority: int, labels: Mapping[str, str], **counts: int) -> None:
         self.found[name] = Configuration(id=name, etag="e", priority=priority, labels=labels, metrics=counts)

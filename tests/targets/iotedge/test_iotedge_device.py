@@ -7,6 +7,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
+from offline_iothub.client import Record
 from offline_iothub.simulated import Behaviour
 from tests.targets.iotedge.iotedge_kit import Project, answering, refusing
 from tests.waiting import LIMIT
@@ -196,6 +197,37 @@ def test_registry_credentials_are_added_and_removed(pi: Project) -> None:
     assert b"c4n4ry" not in kept
     pi.shell("delete", code=0, **values)
     assert pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"] == {}
+
+
+def test_an_edit_in_the_portal_is_named_and_repaired(pi: Project) -> None:
+    registry = {"address": "registry.example", "username": "PULL_USER", "password": "PULL_PASSWORD"}
+    values = {"PULL_USER": "porter", "PULL_PASSWORD": "c4n4ry-of-project"}
+    pi.write(device="pi", env={"MODE": "fast"}, registry=registry)
+    pi.deploy(code=0, **values)
+    image = pi.modules()["salary"]["settings"]["image"]
+
+    def change(agent: Record, _router: Record) -> None:
+        agent["modules"]["salary"]["settings"]["image"] = "other:1"
+        agent["modules"]["salary"]["env"]["MODE"]["value"] = "slow"
+
+    pi.hub.edit("pi", change)
+    assert "image: changed on the hub to other:1; env.MODE: changed on the hub" in pi.status()["detail"]
+    planned = pi.shell("plan", code=0, **values).out
+    assert "~ targets.edge.image: changed on the hub to other:1" in planned
+    assert "~ targets.edge.env.MODE: changed on the hub" in planned
+    pi.deploy(code=0, **values)
+    assert pi.modules()["salary"]["settings"]["image"] == image
+    assert pi.modules()["salary"]["env"] == {"MODE": {"value": "fast"}}
+
+    rotated = {**values, "PULL_PASSWORD": "n3w-c4n4ry"}
+    planned = pi.shell("plan", code=0, **rotated).out
+    assert "~ targets.edge.registry.password: secret changed" in planned
+    pi.deploy(code=0, **rotated)
+    (credential,) = pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"].values()
+    assert credential["password"] == "n3w-c4n4ry"
+    assert "~ " not in pi.shell("plan", code=0, **rotated).out
+    kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
+    assert b"c4n4ry" not in kept
 
 
 def test_a_deploy_from_an_empty_store_adopts_the_module(pi: Project) -> None:

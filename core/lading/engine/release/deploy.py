@@ -132,7 +132,7 @@ def serves(status: Status, uri: ScoringUri | NoScoringUri, package: Package) -> 
     """Whether the target reports that it serves a package; None if only its answers can show it."""
     if status.state is State.UNKNOWN and isinstance(uri, ScoringUri):
         return None
-    return status.state is State.RUNNING and status.package_digest == package.digest
+    return status.state is State.RUNNING and status.package_digest == package.digest and not status.changed
 
 
 def _served(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Deployed | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,19 @@ class IotHub(Cloud):
     def apply(self, *names: str, content: Record) -> None:
         """Give devices content like an operator outside the test."""
         self._change("/devices/content", names, content=content)
+
+    def edit(self, device: str, change: Callable[[Record, Record], object]) -> None:
+        """Edit the content of a device like somebody in the portal. `change` gets the desired state of its agent, and
+        that of its router.
+        """
+        twins = self.state["devices"][device]["modules"]
+        desired = {
+            name: {key: value for key, value in twins[name]["properties"]["desired"].items() if key[0] != "$"}
+            for name in ("$edgeAgent", "$edgeHub")
+        }
+        change(desired["$edgeAgent"], desired["$edgeHub"])
+        parts = {name: {"properties.desired": properties} for name, properties in desired.items()}
+        self.apply(device, content={"modulesContent": parts})
 
     @property
     def state(self) -> Record:
