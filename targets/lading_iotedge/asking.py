@@ -95,7 +95,7 @@ def _changed(
 
 def _credential(deployment: Deployment[IotEdgeOptions], known: Mapping[str, Json]) -> Mapping[str, Json]:
     registry = deployment.options.registry
-    return (known.get(registry.name) or {}) if registry else {}
+    return (known.get(registry.key) or {}) if registry else {}
 
 
 def _with_changes(detail: str, changed: Mapping[str, str]) -> str:
@@ -206,7 +206,7 @@ def _delete_module(deployment: Deployment[IotEdgeOptions], context: Context, hub
     if name in modules and is_ours(modules[name], deployment):
         agent, router = begun(agent, router, device, options.edge_version)
         context.intend(f"iot-edge/{device}/{deployment.service}/delete")
-        hub.apply(device, without(agent, router, name, routes_of(modules[name]), options.registry))
+        hub.apply(device, without(agent, router, name))
         return Pending(phase="deleting", detail=f"{device} has to remove {name}", retry_after=pause(options.wait.grace))
     if name in modules or name not in (agent.reported.get("modules") or {}):
         return Done()

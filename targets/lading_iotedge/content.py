@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lading import BadInput, Json
 
 from . import create_options
-from .module import Part
-from .options import IotEdgeOptions, Registry
+from .image import full_name
+from .module import Part, registries_of, routes_of
+from .options import IotEdgeOptions
 from .port import AGENT, ROUTER, Twin
 
 _MAX_BYTES = 32 * 1024
@@ -25,15 +26,17 @@ def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) 
     Raises BadInput if another module has the port, another route has the name, or the content is too large.
     """
     modules = dict(agent.desired.get("modules") or {})
-    modules.pop(part.name, None)
+    now = modules.pop(part.name, {})
     _check_ports(part, {**modules, **(agent.desired.get("systemModules") or {})})
     routes = {name: route for name, route in (router.desired.get("routes") or {}).items() if name not in replaces}
     _check_routes(part, routes)
     desired: dict[str, Json] = json.loads(json.dumps(agent.desired))
     desired["modules"] = {**modules, part.name: part.module}
-    if part.credentials:
+    _check_credentials(part, now, desired)
+    if part.credentials or registries_of(now):
+        kept = _kept_credentials(desired, part.name, registries_of(now).keys() - registries_of(part.module).keys())
         settings = desired["runtime"].setdefault("settings", {})
-        settings["registryCredentials"] = {**registries(desired), **part.credentials}
+        settings["registryCredentials"] = {**kept, **part.credentials}
     if "startupOrder" in part.module and desired["schemaVersion"] == "1.0":
         desired["schemaVersion"] = "1.1"
     return _checked(_full(desired, {**router.desired, "routes": {**routes, **part.routes}}), part.options)
@@ -56,18 +59,20 @@ def alone(part: Part, agent: Twin, router: Twin) -> dict[str, Json] | None:
     return _full({**agent.desired, "modules": {part.name: part.module}}, {**router.desired, "routes": part.routes})
 
 
-def without(agent: Twin, router: Twin, name: str, routes: Sequence[str], registry: Registry | None) -> dict[str, Json]:
-    """The content without our module and its routes. Its credentials are removed unless another module needs them."""
+def without(agent: Twin, router: Twin, name: str) -> dict[str, Json]:
+    """The content without our module. What came with it is removed unless another module needs it."""
     desired: dict[str, Json] = json.loads(json.dumps(agent.desired))
-    del desired["modules"][name]
-    images = [str(module["settings"]["image"]) for module in desired["modules"].values()]
-    if registry and not any(image.startswith(f"{registry.address}/") for image in images):
-        registries(desired).pop(registry.name, None)
+    ours = desired["modules"].pop(name)
+    if registries_of(ours):
+        kept_credentials = _kept_credentials(desired, name, registries_of(ours))
+        desired["runtime"]["settings"]["registryCredentials"] = kept_credentials
+    used = {route for module in desired["modules"].values() for route in routes_of(module)}
+    routes = set(routes_of(ours)) - used
     kept = {key: route for key, route in (router.desired.get("routes") or {}).items() if key not in routes}
     return _full(desired, {**router.desired, "routes": kept})
 
 
-def begun(agent: Twin | None, router: Twin | None, device: str, version: str) -> tuple[Twin, Twin]:
+def begun(agent: Twin | None, router: Twin | None, device: str, version: str = "1.6") -> tuple[Twin, Twin]:
     """The two twins, plus IoT Edge's own modules if the device never received any content."""
     blank = base(version)
     agent = agent or Twin(device, {}, 0, {})
@@ -172,6 +177,49 @@ def _nested(parts: Mapping[str, Json]) -> dict[str, Json]:
         if last:
             holder[last] = value
     return found
+
+
+def _kept_credentials(desired: Mapping[str, Json], ours: str, names: Collection[str]) -> dict[str, Json]:
+    """The credentials without those of `names` that no module but `ours` needs."""
+    others = {**desired["modules"], **(desired.get("systemModules") or {})}
+    others.pop(ours, None)
+    known = registries(desired)
+    return {
+        name: each for name, each in known.items() if name not in names or _is_needed(name, each["address"], others)
+    }
+
+
+def _is_needed(name: str, address: str, modules: Mapping[str, Json]) -> bool:
+    """Whether one of the modules is pulled from a registry, or came with credentials of that name."""
+    return any(
+        name in registries_of(module) or full_name(_image(module)).startswith(f"{address}/")
+        for module in modules.values()
+    )
+
+
+def _image(module: Mapping[str, Json]) -> str:
+    return str((module.get("settings") or {}).get("image") or "")
+
+
+def _check_credentials(part: Part, now: Mapping[str, Json], desired: Mapping[str, Json]) -> None:
+    """Refuse to overwrite credentials of others. `now` is our module before this release."""
+    others = {**desired["modules"], **(desired.get("systemModules") or {})}
+    others.pop(part.name, None)
+    for name, ours in part.credentials.items():
+        found = registries(desired).get(name) or ours
+        named = [each for each in (now, *others.values()) if name in registries_of(each)]
+        if found["address"] != ours["address"] and (not named or _is_needed(name, found["address"], others)):
+            raise BadInput(
+                f"the device has credentials of {found['address']} under the name {name} already",
+                hint="give the credentials of this registry another name",
+                option="registry.name",
+            )
+        if found != ours and not named:
+            raise BadInput(
+                f"the device has another account of {found['address']} under the name {name}, which is not Lading's",
+                hint="use the same account, or give these credentials another name",
+                option="registry.name",
+            )
 
 
 def _contains(whole: Mapping[str, Json], part: Mapping[str, Json]) -> bool:

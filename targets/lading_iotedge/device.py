@@ -20,13 +20,25 @@ from lading import (
     Pending,
     Ready,
     ScoringUri,
+    StageFailed,
 )
 
-from . import comparing, content, record
+from . import comparing, content, create_options, record
 from .addresses import device_uri
 from .image import check_platform, warn_of_floating
 from .judging import Judgement, Seen, judge, offline
-from .module import Part, our_module, part, routes_of, variables, with_values, without_values
+from .module import (
+    RELEASE_ID,
+    Part,
+    credentials_again,
+    is_ours,
+    our_module,
+    part,
+    routes_of,
+    variables,
+    with_values,
+    without_values,
+)
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import AGENT, ROUTER, Hub, Twin
@@ -35,6 +47,7 @@ from .record import Record
 Content = Mapping[str, Json]
 
 _RESTARTS = "the module keeps restarting"
+_MAX_UNDONE = 3  # times that another writer may undo a release
 _LINES = 20  # lines of a log to show
 
 
@@ -71,8 +84,8 @@ class _Step:
         if self._request.verdict is not None and not self._request.verdict.up:
             return self._give_up(self._record, record.reason(self._request.verdict))
         if not content.holds(self._wanted, agent, router):
-            return self._apply("apply", self._put(self._wanted, agent, router, ours))
-        return self._follow(self._record, agent, router)
+            return self._write(self._record, agent, router, ours)
+        return self._follow(self._alone(self._record, agent), agent, router)
 
     def _twins(self) -> tuple[Twin, Twin]:
         agent, router = (self._hub.twin(self._device, name) for name in (AGENT, ROUTER))
@@ -90,7 +103,7 @@ class _Step:
         reported = (str(platform["os"]), str(platform["architecture"])) if platform.get("architecture") else None
         check_platform(self._request, self._options.platform, reported, f"the device {self._device}")
         warn_of_floating(self._wanted.image, self._context)
-        self._put(self._wanted, agent, router, ours)
+        self._put(self._wanted, agent, router)
         previous = None
         if ours is not None:
             has = router.desired.get("routes") or {}
@@ -101,14 +114,51 @@ class _Step:
         Record(self._request.release_id, previous, names=tuple(sorted(names))).write(self._context.work)
         return Pending(phase="checked", detail=self._device, retry_after=0.0)
 
-    def _put(self, ours: Part, agent: Twin, router: Twin, now: Mapping[str, Json] | None) -> Content:
-        return content.put(agent, router, ours, replaces=routes_of(now) if now else ())
+    def _put(self, ours: Part, agent: Twin, router: Twin) -> Content:
+        modules = (agent.desired.get("modules") or {}).values()
+        mine = [each for each in modules if is_ours(each, self._request.deployment)]  # one more after a change of name
+        return content.put(agent, router, ours, replaces=[route for each in mine for route in routes_of(each)])
 
     def _apply(self, what: str, target: Content) -> Pending:
         deployment = self._request.deployment
         self._context.intend(f"iot-edge/{self._device}/{deployment.service}/{self._request.release}/{what}")
         self._hub.apply(self._device, target)
         return Pending(phase="applied", detail=self._device, retry_after=0.2)
+
+    def _write(self, kept: Record, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Pending:
+        """Apply the release. Raises StageFailed if another writer has undone that too often."""
+        target = self._put(self._wanted, agent, router)
+        if kept.writes >= _MAX_UNDONE:
+            raise StageFailed(
+                f"the module {self._wanted.name} on {self._device} was changed or removed {kept.writes} times "
+                f"right after it was applied; the last writer: {self._last_writer(agent, ours)}",
+                hint=f"stop the other writer of {self._device}, then run the same command again",
+            )
+        if kept.writes:
+            self._context.warn(
+                f"another writer has changed the module {self._wanted.name} on {self._device}: "
+                f"{self._last_writer(agent, ours)}; it is applied again, together with the other changes"
+            )
+        replace(kept, writes=kept.writes + 1, version=agent.version).write(self._context.work)
+        return self._apply("apply", target)
+
+    def _last_writer(self, agent: Twin, ours: Mapping[str, Json] | None) -> str:
+        """The last writer of a device's content, as far as the hub shows it."""
+        found = create_options.labels(ours or {}).get(RELEASE_ID)
+        if found and found != self._request.release_id:
+            who = f"Lading with another store, for the release with the id {found}"
+        else:
+            who = f"a program without the module {self._wanted.name}" if ours is None else "a program other than Lading"
+        return f"{who}, version {agent.version}" + (f" at {agent.written}" if agent.written else "")
+
+    def _alone(self, kept: Record, agent: Twin) -> Record:
+        """Report a write of somebody else between our reading and our writing: it may be lost."""
+        if kept.version and agent.version > kept.version + 1:
+            self._context.warn(
+                f"the content of {self._device} was also written by somebody else at the same time "
+                f"(version {kept.version} became {agent.version}): look whether that change is still there"
+            )
+        return replace(kept, version=0)
 
     def _follow(self, kept: Record, agent: Twin, router: Twin) -> DeployStep:
         """Check the state of the module. It counts as running after the grace period."""
@@ -181,14 +231,15 @@ class _Step:
     def _before(self, before: Part | None, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Content:
         if before is None:
             assert ours is not None
-            return content.without(agent, router, self._wanted.name, routes_of(ours), self._options.registry)
-        return self._put(before, agent, router, ours)
+            return content.without(agent, router, self._wanted.name)
+        return self._put(before, agent, router)
 
     def _previous(self, kept: Record) -> Part | None:
         if kept.previous is None:
             return None
         module, routes = with_values(kept.previous["module"], kept.previous["routes"], self._context, kept.names)
-        return replace(self._wanted, module=module, routes=routes, credentials={})
+        credentials = credentials_again(module, self._context, kept.names)
+        return replace(self._wanted, module=module, routes=routes, credentials=credentials)
 
     def _is_back(self, before: Part | None, agent: Twin) -> bool:
         name = self._wanted.name

@@ -20,6 +20,13 @@ _ARCHITECTURES = {
 }
 
 
+def full_name(image: str) -> str:
+    """An image's name with its registry, which is docker.io if the name has none."""
+    host, slash, _ = image.partition("/")
+    has_host = bool(slash) and ("." in host or ":" in host or host == "localhost" or host[0] == "$")
+    return image if has_host else f"docker.io/{image}"
+
+
 def reference(request: DeployRequest) -> str:
     """The reference of a release's image for a device. Raises BadInput if edgeAgent would refuse it."""
     name = request.image.reference if request.image else ""

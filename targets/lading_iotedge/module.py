@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
 
-from lading import Context, Deployment, DeployRequest, Json, StageFailed
+from lading import BadInput, Context, Deployment, DeployRequest, Json, StageFailed
 
 from . import comparing, create_options
 from .image import reference
-from .options import IotEdgeOptions
+from .options import IotEdgeOptions, Registry
 from .signing import value_of
 
 PACKAGE, MODEL, RELEASE, RELEASE_ID = "lading.package", "lading.model", "lading.release", "lading.release-id"
-_VARIABLES, _ROUTES = "lading.variables", "lading.routes"
+_VARIABLES, _ROUTES, _REGISTRY = "lading.variables", "lading.routes", "lading.registry"
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 _Path = tuple[str | int, ...]
@@ -87,8 +87,15 @@ def _create_options(request: DeployRequest, options: IotEdgeOptions) -> dict[str
         for path, text in _references(getattr(options, name), written.get(name, {}), (name,))
     ]
     marks = {_VARIABLES: json.dumps(references), _ROUTES: json.dumps(sorted(options.routes))}
+    if options.registry is not None:
+        marks[_REGISTRY] = json.dumps({options.registry.key: _named(options.registry)})
     found["Labels"] = {**found.get("Labels", {}), **request.tags, **marks}
     return found
+
+
+def _named(registry: Registry) -> dict[str, str]:
+    """The credentials of a registry, with names of variables in place of values."""
+    return {"address": registry.address, "username": registry.username, "password": registry.password}
 
 
 def _credentials(options: IotEdgeOptions, context: Context) -> dict[str, Json]:
@@ -99,7 +106,7 @@ def _credentials(options: IotEdgeOptions, context: Context) -> dict[str, Json]:
         "username": value_of(registry.username, "registry.username", context),
         "password": value_of(registry.password, "registry.password", context),
     }
-    return {registry.name: {"address": registry.address, **signing_in}}
+    return {registry.key: {"address": registry.address, **signing_in}}
 
 
 def is_ours(module: Mapping[str, Json], deployment: Deployment) -> bool:
@@ -129,9 +136,28 @@ def routes_of(module: Mapping[str, Json]) -> tuple[str, ...]:
     return tuple(json.loads(create_options.labels(module).get(_ROUTES, "[]")))
 
 
-def variables(deployment: Deployment) -> set[str]:
+def registries_of(module: Mapping[str, Json]) -> Mapping[str, Mapping[str, str]]:
+    """The registries whose credentials came with a module of ours, with names of variables in place of values."""
+    found: Mapping[str, Mapping[str, str]] = json.loads(create_options.labels(module).get(_REGISTRY, "{}"))
+    return found
+
+
+def credentials_again(module: Mapping[str, Json], context: Context, names: Collection[str]) -> dict[str, Json]:
+    """The credentials that came with a module, from the variables in `names`. Missing ones are left as they are."""
+    found: dict[str, Json] = {}
+    for name, registry in registries_of(module).items():
+        with suppress(BadInput):
+            if {registry["username"], registry["password"]} <= set(names):
+                signing_in = {part: context.secret(registry[part]).reveal() for part in ("username", "password")}
+                found[name] = {"address": registry["address"], **signing_in}
+    return found
+
+
+def variables(deployment: Deployment[IotEdgeOptions]) -> set[str]:
     """The names of the variables in a manifest's block."""
-    return set(filter(None, _REFERENCE.findall(json.dumps(dict(deployment.written)))))
+    registry = deployment.options.registry
+    own = {registry.username, registry.password} if registry else set()
+    return own.union(filter(None, _REFERENCE.findall(json.dumps(dict(deployment.written)))))
 
 
 def without_values(module: Mapping[str, Json], routes: Mapping[str, Json]) -> tuple[Mapping[str, Json], ...]:

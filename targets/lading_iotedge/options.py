@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -36,8 +37,13 @@ class Registry(Options):
     password: Variable
     """Name of the environment variable that has the password."""
 
-    name: Key = "lading"
-    """Name under which the device keeps the credentials."""
+    name: Key | None = None
+    """Name under which the device keeps the credentials; by default made from the address."""
+
+    @property
+    def key(self) -> str:
+        """The name under which the device keeps the credentials."""
+        return self.name or re.sub("[^A-Za-z0-9_-]", "-", self.address)[:128]
 
     def __post_init__(self) -> None:
         if "://" in self.address:
@@ -116,6 +122,9 @@ class IotEdgeOptions(Options):
     """`merge` leaves other modules as they are (on a fleet by a layered deployment); `replace` removes all other
     modules.
     """
+
+    keep_old_place: bool = False
+    """Whether the module or the fleet at the old place stays when `hub`, `device` or `module` changes."""
 
     edge_version: Annotated[str, Text(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] = "1.6"
     """Version of IoT Edge's own modules, if the content includes them: for a device that has none yet, or a fleet with

@@ -17,7 +17,8 @@ class Twin:
     """The twin of a device or of a module on it.
 
     `desired` and `reported` exclude the hub's own `$metadata` and `$version`; `version` is that of `desired`.
-    `deployments` are the automatic deployments that apply. `seen` is the time of its last message, from the hub.
+    `deployments` are the automatic deployments that apply. `seen` is the time of its last message, from the hub, and
+    `written` that of the last change of `desired`.
     """
 
     device: str
@@ -28,6 +29,7 @@ class Twin:
     deployments: tuple[str, ...] = ()
     connected: bool = True
     seen: str = ""
+    written: str = ""
 
 
 @dataclass(frozen=True)

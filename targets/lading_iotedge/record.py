@@ -29,16 +29,19 @@ class Record:
     """A release during its deploy. `release` is its id.
 
     `previous` is our module before the release (`module` and `routes`, without the values of variables); None if there
-    was none. `deployment` is the automatic deployment of a fleet. `created` is true if this release created it. Three
-    counts are in seconds. `waited` is the time since a command began to wait. `steady` is the time of running without a
-    restart. `down` is the time of not running after it had run. `gone` is the reason why the release is abandoned.
-    `names` are the variables in the manifests deployed from here.
+    was none. `deployment` is the automatic deployment of a fleet. `created` is true if this release created it.
+    `writes` counts how often its content was applied to a device. `version` is the version of the content before the
+    last time; 0 once it was compared. Three counts are in seconds. `waited` is the time since a command began to wait.
+    `steady` is the time of running without a restart. `down` is the time of not running after it had run. `gone` is the
+    reason why the release is abandoned. `names` are the variables in the manifests deployed from here.
     """
 
     release: str
     previous: Mapping[str, Json] | None = None
     deployment: str = ""
     created: bool = False
+    writes: int = 0
+    version: int = 0
     waited: float = 0.0
     steady: float = 0.0
     down: float = 0.0

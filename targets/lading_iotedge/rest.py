@@ -248,6 +248,7 @@ def _twin(found: Mapping[str, Json]) -> Twin:
         deployments=tuple(found.get("configurations") or ()),
         connected=found.get("connectionState") != "Disconnected",
         seen=clean(str(found.get("lastActivityTime") or "")),
+        written=clean(str((desired.get("$metadata") or {}).get("$lastUpdated") or "")),
     )
 
 

@@ -191,7 +191,7 @@ def test_registry_credentials_are_added_and_removed(pi: Project) -> None:
     done = pi.deploy(code=0, **values)
     settings = pi.hub.agent("pi")["desired"]["runtime"]["settings"]
     wanted = {"address": "registry.example", "username": "porter", "password": "c4n4ry-of-project"}
-    assert settings["registryCredentials"] == {"lading": wanted}
+    assert settings["registryCredentials"] == {"registry-example": wanted}
     assert "c4n4ry" not in done.err + done.out
     kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
     assert b"c4n4ry" not in kept

@@ -382,7 +382,7 @@ def test_a_device_without_content_gets_that_of_iot_edge_too(scene: Scene) -> Non
 def test_credentials_of_a_registry_come_with_the_module(scene: Scene) -> None:
     registry = Registry(address="registry.example", username="USER", password="PASSWORD")
     running(scene, registry=registry)
-    wanted = {"lading": {"address": "registry.example", "username": "porter", "password": "s3cr3t"}}
+    wanted = {"registry-example": {"address": "registry.example", "username": "porter", "password": "s3cr3t"}}
     assert scene.hub.agent("pi").desired["runtime"]["settings"]["registryCredentials"] == wanted
     kept = b"".join(file.read_bytes() for file in scene.context.work.iterdir())
     assert b"s3cr3t" not in kept

@@ -176,7 +176,7 @@ def test_credentials_that_another_module_needs_stay(scene: Scene) -> None:
     scene.hub.change("pi", desired={**desired, "modules": {**desired["modules"], "camera": camera}})
     asking.delete(scene.deployment(device="pi", registry=registry), scene.context, scene.hub)
     assert set(scene.hub.modules("pi")) == {"camera"}
-    assert set(scene.hub.agent("pi").desired["runtime"]["settings"]["registryCredentials"]) == {"lading"}
+    assert set(scene.hub.agent("pi").desired["runtime"]["settings"]["registryCredentials"]) == {"registry-example"}
 
 
 def test_an_offline_device_gets_the_deletion_and_the_command_does_not_wait(scene: Scene) -> None:
