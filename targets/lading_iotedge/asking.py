@@ -24,7 +24,7 @@ from . import addresses, comparing, fleet
 from .content import begun, in_configuration, picked, registries, without
 from .create_options import labels
 from .judging import Seen, described, judge, offline
-from .module import MODEL, PACKAGE, RELEASE_ID, is_ours, module_name, routes_of
+from .module import MODEL, PACKAGE, RELEASE_ID, is_ours, module_name, routes_of, twin_of
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import AGENT, ROUTER, Configuration, Hub, Twin
@@ -72,7 +72,8 @@ def _device_status(deployment: Deployment[IotEdgeOptions], context: Context, hub
     names = routes_of(ours)
     router = hub.twin(device, ROUTER) if names else None
     routes = picked(router.desired.get("routes") if router else None, names)
-    content = comparing.parts(ours, routes, _credential(deployment, registries(agent.desired)))
+    twin = picked(_desired(hub, device, name) if twin_of(ours) else None, twin_of(ours))
+    content = comparing.parts(ours, routes, _credential(deployment, registries(agent.desired)), twin)
     changed = _changed(deployment, context, tags.get(RELEASE_ID), content)
     return Status(
         state=_STATES[found.seen],
@@ -82,6 +83,11 @@ def _device_status(deployment: Deployment[IotEdgeOptions], context: Context, hub
         detail=_with_changes(detail, changed),
         changed=changed,
     )
+
+
+def _desired(hub: Hub, device: str, module: str) -> Mapping[str, Json]:
+    found = hub.twin(device, module)
+    return found.desired if found else {}
 
 
 def _changed(
@@ -113,8 +119,8 @@ def _fleet_status(deployment: Deployment[IotEdgeOptions], context: Context, hub:
     elif seen.failed > options.wait.max_failed:
         state = State.FAILED
     package, model, release = (found.labels.get(name.replace(".", "_")) for name in (PACKAGE, MODEL, RELEASE_ID))
-    module, routes, known = in_configuration(found.content, module_name(deployment))
-    content = comparing.parts(module, routes, _credential(deployment, known))
+    module, routes, known, twin = in_configuration(found.content, module_name(deployment))
+    content = comparing.parts(module, routes, _credential(deployment, known), twin)
     changed = _changed(deployment, context, release, {**content, "target_condition": found.condition})
     return Status(
         state=state,
@@ -204,7 +210,7 @@ def _delete_module(deployment: Deployment[IotEdgeOptions], context: Context, hub
         return Done()
     modules = agent.desired.get("modules") or {}
     if name in modules and is_ours(modules[name], deployment):
-        agent, router = begun(agent, router, device, options.edge_version)
+        agent, router = begun(agent, router, device, options)
         context.intend(f"iot-edge/{device}/{deployment.service}/delete")
         hub.apply(device, without(agent, router, name))
         return Pending(phase="deleting", detail=f"{device} has to remove {name}", retry_after=pause(options.wait.grace))

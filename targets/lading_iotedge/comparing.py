@@ -22,12 +22,20 @@ _SHOWN = ("image", "target_condition")
 _OPTIONS = {"restartPolicy": "restart_policy", "startupOrder": "startup_order"}
 
 
-def parts(module: Mapping[str, Json], routes: Mapping[str, Json], credential: Mapping[str, Json]) -> dict[str, Json]:
-    """Our content in parts, each under the name of its option. `credential` is that of our registry."""
+def parts(
+    module: Mapping[str, Json],
+    routes: Mapping[str, Json],
+    credential: Mapping[str, Json],
+    twin: Mapping[str, Json],
+) -> dict[str, Json]:
+    """Our content in parts, each under the name of its option. `credential` is that of our registry, and `twin` has the
+    desired properties of the module.
+    """
     settings = module.get("settings") or {}
     found: dict[str, Json] = {"image": settings.get("image"), "create_options": create_options.joined(module)}
     found |= {f"env.{name}": value for name, value in (module.get("env") or {}).items()}
     found |= {f"routes.{name}": route for name, route in routes.items()}
+    found |= {f"twin.{name}": value for name, value in twin.items()}
     found |= {f"registry.{name}": value for name, value in credential.items()}
     others = {name: value for name, value in module.items() if name not in ("settings", "env")}
     return found | {_OPTIONS.get(name, name): value for name, value in others.items()}

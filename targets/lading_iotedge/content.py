@@ -10,14 +10,14 @@ from lading import BadInput, Json
 
 from . import create_options
 from .image import full_name
-from .module import Part, registries_of, routes_of
+from .module import Part, registries_of, routes_of, twin_of
 from .options import IotEdgeOptions
 from .port import AGENT, ROUTER, Twin
 
 _MAX_BYTES = 32 * 1024
 _MAX_MODULES = 50
 _WHOLE = "properties.desired"
-_IMAGES = "mcr.microsoft.com/azureiotedge-"
+_IMAGES = "azureiotedge-"
 
 
 def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) -> dict[str, Json]:
@@ -39,16 +39,20 @@ def put(agent: Twin, router: Twin, part: Part, *, replaces: Sequence[str] = ()) 
         settings["registryCredentials"] = {**kept, **part.credentials}
     if "startupOrder" in part.module and desired["schemaVersion"] == "1.0":
         desired["schemaVersion"] = "1.1"
-    return _checked(_full(desired, {**router.desired, "routes": {**routes, **part.routes}}), part.options)
+    whole = _full(desired, {**router.desired, "routes": {**routes, **part.routes}})
+    if part.twin or twin_of(now):
+        whole[part.name] = {_WHOLE: dict(part.twin)}
+    return _checked(whole, part.options)
 
 
-def holds(part: Part, agent: Twin, router: Twin) -> bool:
-    """Whether a device's content has exactly our part."""
+def holds(part: Part, agent: Twin, router: Twin, twin: Mapping[str, Json]) -> bool:
+    """Whether a device's content has exactly our part. `twin` has the desired properties of our module."""
     modules, routes = agent.desired.get("modules") or {}, router.desired.get("routes") or {}
     return (
         modules.get(part.name) == part.module
         and _contains(routes, part.routes)
         and _contains(registries(agent.desired), part.credentials)
+        and _contains(twin, part.twin)
     )
 
 
@@ -72,9 +76,9 @@ def without(agent: Twin, router: Twin, name: str) -> dict[str, Json]:
     return _full(desired, {**router.desired, "routes": kept})
 
 
-def begun(agent: Twin | None, router: Twin | None, device: str, version: str = "1.6") -> tuple[Twin, Twin]:
+def begun(agent: Twin | None, router: Twin | None, device: str, options: IotEdgeOptions) -> tuple[Twin, Twin]:
     """The two twins, plus IoT Edge's own modules if the device never received any content."""
-    blank = base(version)
+    blank = base(options.edge_version, options.edge_registry)
     agent = agent or Twin(device, {}, 0, {})
     router = router or Twin(device, {}, 0, {})
     if not agent.desired.get("systemModules"):
@@ -84,7 +88,7 @@ def begun(agent: Twin | None, router: Twin | None, device: str, version: str = "
     return agent, router
 
 
-def base(version: str) -> dict[str, dict[str, Json]]:
+def base(version: str, registry: str = "mcr.microsoft.com") -> dict[str, dict[str, Json]]:
     """The modules that IoT Edge itself needs."""
     hub_options = {
         "HostConfig": {
@@ -96,12 +100,12 @@ def base(version: str) -> dict[str, dict[str, Json]]:
             "schemaVersion": "1.1",
             "runtime": {"type": "docker", "settings": {"minDockerVersion": "v1.25"}},
             "systemModules": {
-                "edgeAgent": {"type": "docker", "settings": {"image": f"{_IMAGES}agent:{version}"}},
+                "edgeAgent": {"type": "docker", "settings": {"image": f"{registry}/{_IMAGES}agent:{version}"}},
                 "edgeHub": {
                     "type": "docker",
                     "status": "running",
                     "restartPolicy": "always",
-                    "settings": {"image": f"{_IMAGES}hub:{version}", **create_options.split(hub_options)},
+                    "settings": {"image": f"{registry}/{_IMAGES}hub:{version}", **create_options.split(hub_options)},
                 },
             },
             "modules": {},
@@ -124,7 +128,10 @@ def layer(part: Part) -> dict[str, Json]:
         },
     }
     routes = {f"properties.desired.routes.{name}": route for name, route in part.routes.items()}
-    return _checked({AGENT: agent, **({ROUTER: routes} if routes else {})}, part.options)
+    twin = {f"{_WHOLE}.{name}": value for name, value in part.twin.items()}
+    return _checked(
+        {AGENT: agent, **({ROUTER: routes} if routes else {}), **({part.name: twin} if twin else {})}, part.options
+    )
 
 
 def _checked(content: dict[str, Json], options: IotEdgeOptions) -> dict[str, Json]:
@@ -163,7 +170,8 @@ def picked(found: Mapping[str, Json] | None, names: Iterable[str]) -> dict[str, 
 def in_configuration(content: Mapping[str, Json], name: str) -> tuple[Mapping[str, Json], ...]:
     """A module of an automatic deployment, its routes, and the credentials of registries."""
     agent, router = (_nested(content.get(twin) or {}) for twin in (AGENT, ROUTER))
-    return (agent.get("modules") or {}).get(name) or {}, router.get("routes") or {}, registries(agent)
+    twin = _nested(content.get(name) or {})
+    return (agent.get("modules") or {}).get(name) or {}, router.get("routes") or {}, registries(agent), twin
 
 
 def _nested(parts: Mapping[str, Json]) -> dict[str, Json]:

@@ -25,7 +25,8 @@ from lading import (
 
 from . import comparing, content, create_options, record
 from .addresses import device_uri
-from .image import check_platform, warn_of_floating
+from .device_checks import check_device
+from .image import check_platform, platform_of, warn_of_floating
 from .judging import Judgement, Seen, judge, offline
 from .module import (
     RELEASE_ID,
@@ -35,6 +36,7 @@ from .module import (
     our_module,
     part,
     routes_of,
+    twin_of,
     variables,
     with_values,
     without_values,
@@ -74,7 +76,7 @@ class _Step:
 
     def take(self) -> DeployStep:
         if self._record is None:
-            _check_device(self._hub, self._device)
+            check_device(self._hub, self._options, self._device, self._context)
         agent, router = self._twins()
         ours = our_module(agent.desired.get("modules") or {}, self._request.deployment, self._device)
         if self._record is None:
@@ -83,13 +85,13 @@ class _Step:
             return self._roll_back(self._record, agent, router, ours)
         if self._request.verdict is not None and not self._request.verdict.up:
             return self._give_up(self._record, record.reason(self._request.verdict))
-        if not content.holds(self._wanted, agent, router):
+        if not self._holds(self._wanted, agent, router):
             return self._write(self._record, agent, router, ours)
         return self._follow(self._alone(self._record, agent), agent, router)
 
     def _twins(self) -> tuple[Twin, Twin]:
         agent, router = (self._hub.twin(self._device, name) for name in (AGENT, ROUTER))
-        return content.begun(agent, router, self._device, self._options.edge_version)
+        return content.begun(agent, router, self._device, self._options)
 
     def _begin(self, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Pending:
         """Check the device's own reports, and store its current content."""
@@ -99,16 +101,14 @@ class _Step:
                 hint="use target_condition, or take the device out of that deployment",
                 option="device",
             )
-        platform = (agent.reported.get("runtime") or {}).get("platform") or {}
-        reported = (str(platform["os"]), str(platform["architecture"])) if platform.get("architecture") else None
-        check_platform(self._request, self._options.platform, reported, f"the device {self._device}")
+        check_platform(self._request, self._options.platform, platform_of(agent), f"the device {self._device}")
         warn_of_floating(self._wanted.image, self._context)
         self._put(self._wanted, agent, router)
         previous = None
         if ours is not None:
             has = router.desired.get("routes") or {}
-            module, routes = without_values(ours, {name: has[name] for name in routes_of(ours) if name in has})
-            previous = {"module": module, "routes": routes}
+            twin = content.picked(self._desired(), twin_of(ours)) if twin_of(ours) else {}
+            previous = without_values(ours, content.picked(has, routes_of(ours)), twin)
         earlier = record.last(self._context.work)
         names = variables(self._request.deployment).union(earlier.names if earlier else ())
         Record(self._request.release_id, previous, names=tuple(sorted(names))).write(self._context.work)
@@ -124,6 +124,14 @@ class _Step:
         self._context.intend(f"iot-edge/{self._device}/{deployment.service}/{self._request.release}/{what}")
         self._hub.apply(self._device, target)
         return Pending(phase="applied", detail=self._device, retry_after=0.2)
+
+    def _holds(self, ours: Part, agent: Twin, router: Twin) -> bool:
+        return content.holds(ours, agent, router, self._desired() if ours.twin else {})
+
+    def _desired(self) -> Content:
+        """The desired properties of our module."""
+        found = self._hub.twin(self._device, self._wanted.name)
+        return found.desired if found else {}
 
     def _write(self, kept: Record, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Pending:
         """Apply the release. Raises StageFailed if another writer has undone that too often."""
@@ -213,7 +221,7 @@ class _Step:
     def _roll_back(self, kept: Record, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> DeployStep:
         """Restore the previous content. If the device is reachable, wait until it runs that content."""
         before = self._previous(kept)
-        if (ours is not None) if before is None else not content.holds(before, agent, router):
+        if (ours is not None) if before is None else not self._holds(before, agent, router):
             self._context.warn(f"the previous content of {self._device} is applied again: {kept.gone}")
             return self._apply("take back", self._before(before, agent, router, ours))
         if not agent.connected:
@@ -237,26 +245,12 @@ class _Step:
     def _previous(self, kept: Record) -> Part | None:
         if kept.previous is None:
             return None
-        module, routes = with_values(kept.previous["module"], kept.previous["routes"], self._context, kept.names)
+        module, routes, twin = with_values(kept.previous, self._context, kept.names)
         credentials = credentials_again(module, self._context, kept.names)
-        return replace(self._wanted, module=module, routes=routes, credentials=credentials)
+        return replace(self._wanted, module=module, routes=routes, credentials=credentials, twin=twin)
 
     def _is_back(self, before: Part | None, agent: Twin) -> bool:
         name = self._wanted.name
         if before is None:
             return name not in (agent.reported.get("modules") or {})
         return judge(agent, name, before.image).seen is Seen.RUNNING
-
-
-def _check_device(hub: Hub, device: str) -> None:
-    edge = hub.is_edge(device)
-    if edge is None:
-        raise BadInput(
-            f"the hub {hub.name} has no device {device}", hint="register it there, or name another one", option="device"
-        )
-    if not edge:
-        raise BadInput(
-            f"the device {device} of {hub.name} is not an IoT Edge device",
-            hint="make it one, or name another device",
-            option="device",
-        )

@@ -28,6 +28,7 @@ from lading import (
 
 from . import comparing, content, record
 from .addresses import applied, fleet_uri
+from .fleet_checks import check_platform_of_fleet, check_rank
 from .image import check_platform, warn_of_floating
 from .module import RELEASE, RELEASE_ID, Part, part
 from .options import IotEdgeOptions
@@ -139,18 +140,22 @@ class _Step:
                 option="target_condition",
             )
         digest = self._digest(whole)
-        mine = ours(self._hub.configurations(), self._request.deployment)
-        request = self._request
+        found, request = self._hub.configurations(), self._request
+        mine = ours(found, request.deployment)
         name = f"{request.deployment.service}-{request.package.digest[:12]}-{request.release_id}"
         if mine and mine[0].labels.get(_CONTENT) == digest and self._is_unchanged(mine[0], whole):
             name = mine[0].id
+        elif request.image is not None:
+            theirs = [each for each in found if each not in mine]
+            check_rank(found, theirs, self._priority(mine), self._options)
+            check_platform_of_fleet(self._hub, request.image.platform, self._condition)
         Record(self._request.release_id, deployment=name).write(self._context.work)
         return Pending(phase="checked", detail=self._condition, retry_after=0.0)
 
     def _content(self) -> dict[str, Json]:
         if self._options.mode == "merge":
             return content.layer(self._part)
-        agent, router = content.begun(None, None, "", self._options.edge_version)
+        agent, router = content.begun(None, None, "", self._options)
         return content.put(agent, router, self._part)
 
     def _is_unchanged(self, found: Configuration, whole: Mapping[str, Json]) -> bool:
@@ -160,6 +165,10 @@ class _Step:
     def _digest(self, whole: Mapping[str, Json]) -> str:
         shape = [whole, self._condition, dict(self._options.labels)]
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+
+    def _priority(self, mine: Sequence[Configuration]) -> int:
+        """The priority of a new deployment, above those of `mine`."""
+        return max([self._options.priority, *(each.priority + 1 for each in mine)])
 
     def _create(self, kept: Record) -> Pending:
         if kept.created and kept.waited < _MAX_UNSEEN_SECONDS:
@@ -177,7 +186,7 @@ class _Step:
                 "labels": {**self._options.labels, **labels, _CONTENT: self._digest(whole)},
                 "content": {"modulesContent": whole},
                 "targetCondition": self._condition,
-                "priority": max([self._options.priority, *(each.priority + 1 for each in mine)]),
+                "priority": self._priority(mine),
                 "metrics": {"queries": _metrics(kept.deployment, self._part)},
             }
         )

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import getitem
 
@@ -22,7 +22,12 @@ from .options import IotEdgeOptions, Registry
 from .signing import value_of
 
 PACKAGE, MODEL, RELEASE, RELEASE_ID = "lading.package", "lading.model", "lading.release", "lading.release-id"
-_VARIABLES, _ROUTES, _REGISTRY = "lading.variables", "lading.routes", "lading.registry"
+_VARIABLES, _ROUTES, _REGISTRY, _TWIN = (
+    "lading.variables",
+    "lading.routes",
+    "lading.registry",
+    "lading.twin",
+)
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 _Path = tuple[str | int, ...]
@@ -30,13 +35,16 @@ _Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Part:
-    """The part of a device's content that belongs to one release. `credentials` are those of its registry, by name."""
+    """The part of a device's content that belongs to one release. `credentials` are those of its registry, by name, and
+    `twin` has the desired properties of the module.
+    """
 
     options: IotEdgeOptions
     name: str
     module: Mapping[str, Json]
     routes: Mapping[str, Json]
     credentials: Mapping[str, Json]
+    twin: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def image(self) -> str:
@@ -45,7 +53,8 @@ class Part:
     @property
     def parts(self) -> dict[str, Json]:
         """The parts to compare with those on the hub."""
-        return comparing.parts(self.module, self.routes, next(iter(self.credentials.values()), {}))
+        credential = next(iter(self.credentials.values()), {})
+        return comparing.parts(self.module, self.routes, credential, self.twin)
 
 
 def module_name(deployment: Deployment[IotEdgeOptions]) -> str:
@@ -63,7 +72,7 @@ def part(request: DeployRequest[IotEdgeOptions], context: Context) -> Part:
         "status": "running",
         "restartPolicy": options.restart_policy,
         "settings": {
-            "image": reference(request),
+            "image": reference(request, options.pull_from),
             **create_options.split(_create_options(request, options)),
         },
     }
@@ -71,7 +80,8 @@ def part(request: DeployRequest[IotEdgeOptions], context: Context) -> Part:
         module["env"] = {name: {"value": value} for name, value in options.env.items()}
     if options.startup_order is not None:
         module["startupOrder"] = options.startup_order
-    return Part(options, module_name(request.deployment), module, options.routes, _credentials(options, context))
+    credentials = _credentials(options, context)
+    return Part(options, module_name(request.deployment), module, options.routes, credentials, dict(options.twin))
 
 
 def _create_options(request: DeployRequest, options: IotEdgeOptions) -> dict[str, Json]:
@@ -83,12 +93,14 @@ def _create_options(request: DeployRequest, options: IotEdgeOptions) -> dict[str
     written = request.deployment.written
     references = [
         [path, text]
-        for name in ("env", "create_options", "routes")
+        for name in ("env", "create_options", "routes", "twin")
         for path, text in _references(getattr(options, name), written.get(name, {}), (name,))
     ]
     marks = {_VARIABLES: json.dumps(references), _ROUTES: json.dumps(sorted(options.routes))}
     if options.registry is not None:
         marks[_REGISTRY] = json.dumps({options.registry.key: _named(options.registry)})
+    if options.twin:
+        marks[_TWIN] = json.dumps(sorted(options.twin))
     found["Labels"] = {**found.get("Labels", {}), **request.tags, **marks}
     return found
 
@@ -136,6 +148,11 @@ def routes_of(module: Mapping[str, Json]) -> tuple[str, ...]:
     return tuple(json.loads(create_options.labels(module).get(_ROUTES, "[]")))
 
 
+def twin_of(module: Mapping[str, Json]) -> tuple[str, ...]:
+    """The names of the desired properties that came with a module of ours."""
+    return tuple(json.loads(create_options.labels(module).get(_TWIN, "[]")))
+
+
 def registries_of(module: Mapping[str, Json]) -> Mapping[str, Mapping[str, str]]:
     """The registries whose credentials came with a module of ours, with names of variables in place of values."""
     found: Mapping[str, Mapping[str, str]] = json.loads(create_options.labels(module).get(_REGISTRY, "{}"))
@@ -160,15 +177,17 @@ def variables(deployment: Deployment[IotEdgeOptions]) -> set[str]:
     return own.union(filter(None, _REFERENCE.findall(json.dumps(dict(deployment.written)))))
 
 
-def without_values(module: Mapping[str, Json], routes: Mapping[str, Json]) -> tuple[Mapping[str, Json], ...]:
-    """The module and its routes with `${NAME}` in place of each variable's value, to be stored in a file."""
-    return _exchanged(module, routes, lambda text: text)
+def without_values(
+    module: Mapping[str, Json], routes: Mapping[str, Json], twin: Mapping[str, Json]
+) -> Mapping[str, Mapping[str, Json]]:
+    """The module, its routes and its twin with `${NAME}` in place of each variable's value, to be stored in a file."""
+    return dict(zip(("module", "routes", "twin"), _exchanged(module, routes, twin, lambda text: text), strict=True))
 
 
 def with_values(
-    module: Mapping[str, Json], routes: Mapping[str, Json], context: Context, names: Collection[str]
+    kept: Mapping[str, Mapping[str, Json]], context: Context, names: Collection[str]
 ) -> tuple[Mapping[str, Json], ...]:
-    """The module and its routes with the values again. Raises BadInput if a variable is not set any more.
+    """The module, its routes and its twin with the values again. Raises BadInput if a variable is not set any more.
 
     Anyone who can write to the hub can write labels too. So only the variables in `names` are read.
     """
@@ -181,15 +200,17 @@ def with_values(
             )
         return context.secret(match[1]).reveal() if match[1] else "${"
 
-    return _exchanged(module, routes, lambda text: _REFERENCE.sub(value, text))
+    twin = kept.get("twin") or {}
+    return _exchanged(kept["module"], kept["routes"], twin, lambda text: _REFERENCE.sub(value, text))
 
 
 def _exchanged(
-    module: Mapping[str, Json], routes: Mapping[str, Json], text_of: Callable[[str], str]
+    module: Mapping[str, Json], routes: Mapping[str, Json], twin: Mapping[str, Json], text_of: Callable[[str], str]
 ) -> tuple[Mapping[str, Json], ...]:
-    """The module and its routes, with another text in place of each variable's value."""
+    """The module, its routes and its twin, with another text in place of each variable's value."""
     env = {name: dict(item) for name, item in module.get("env", {}).items()}
     tree: dict[str, Json] = {"env": env, "create_options": create_options.joined(module), "routes": dict(routes)}
+    tree["twin"] = json.loads(json.dumps(twin))
     for path, text in json.loads(create_options.labels(module).get(_VARIABLES, "[]")):
         *way, last = (*path, "value") if path[0] == "env" else path
         with suppress(KeyError, IndexError, TypeError):  # the value may have been removed on the hub
@@ -198,7 +219,7 @@ def _exchanged(
             holder[last] = text_of(text)
     settings = {key: value for key, value in module["settings"].items() if not key.startswith("createOptions")}
     changed = {**module, "settings": {**settings, **create_options.split(tree["create_options"])}}
-    return ({**changed, "env": env} if env else changed), tree["routes"]
+    return ({**changed, "env": env} if env else changed), tree["routes"], tree["twin"]
 
 
 def _references(value: Json, written: Json, path: _Path) -> Iterator[tuple[_Path, str]]:

@@ -96,7 +96,7 @@ def _remove(place: Place, deployment: Deployment, context: Context, connect: Con
                 context.intend(f"iot-edge/{each.id}/delete")
                 hub.delete(each)
         elif agent := _has_module(hub, place, deployment):
-            agent, router = content.begun(agent, hub.twin(place.device, ROUTER), place.device)
+            agent, router = content.begun(agent, hub.twin(place.device, ROUTER), place.device, deployment.options)
             context.intend(f"iot-edge/{place.device}/{deployment.service}/leave")
             hub.apply(place.device, content.without(agent, router, place.module))
             if not agent.connected:

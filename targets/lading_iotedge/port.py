@@ -33,6 +33,14 @@ class Twin:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """A device of the hub. `parent` is the device through which a nested device reaches the hub."""
+
+    edge: bool
+    parent: str = ""
+
+
+@dataclass(frozen=True)
 class Configuration:
     """An automatic deployment. `metrics` has the device counts of the hub's queries and of our own. `condition` is its
     target condition, and `content` has the desired properties of each module.
@@ -46,6 +54,11 @@ class Configuration:
     condition: str = "*"
     content: Mapping[str, Json] = field(default_factory=dict)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has the whole content of a device, not a layer of it."""
+        return any("properties.desired" in parts for parts in self.content.values())
+
 
 class Hub(Protocol):
     """One IoT hub. Its refusals are raised as StageFailed. Failures that may pass are raised as Transient."""
@@ -54,8 +67,8 @@ class Hub(Protocol):
     def name(self) -> str:
         """The host name."""
 
-    def is_edge(self, device: str) -> bool | None:
-        """Whether a device is an IoT Edge device; None if the hub has no such device."""
+    def identity(self, device: str) -> Identity | None:
+        """A device; None if the hub has no such device."""
 
     def twin(self, device: str, module: str = "") -> Twin | None:
         """The twin of a device, or of a module on it; None if it does not exist."""

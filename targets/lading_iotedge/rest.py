@@ -24,7 +24,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from lading import BadInput, Context, Json, LadingError, StageFailed, Transient, __version__, retry_after
 
-from .port import AGENT, Configuration, Twin
+from .port import AGENT, Configuration, Identity, Twin
 from .signing import parse, value_of
 from .text import clean
 
@@ -89,9 +89,9 @@ class RestHub:
     def close(self) -> None:
         self._client.close()
 
-    def is_edge(self, device: str) -> bool | None:
+    def identity(self, device: str) -> Identity | None:
         found = self._find(f"/devices/{_quoted(device)}")
-        return None if found is None else bool(found.get("capabilities", {}).get("iotEdge"))
+        return None if found is None else _identity(found)
 
     def twin(self, device: str, module: str = "") -> Twin | None:
         path = f"/twins/{_quoted(device)}" + (f"/modules/{_quoted(module)}" if module else "")
@@ -234,6 +234,12 @@ def _words(response: HttpResponse) -> str:
     with suppress(ValueError, AttributeError):
         message = clean(str(json.loads(response.text()).get("Message") or ""))
     return message or f"{response.status_code} {clean(response.reason or '')}".strip()
+
+
+def _identity(found: Mapping[str, Json]) -> Identity:
+    scopes = found.get("parentScopes") or [""]  # such as ms-azure-iot-edge://NAME-637291
+    parent = str(scopes[0]).rpartition("://")[2].rpartition("-")[0]
+    return Identity(edge=bool(found.get("capabilities", {}).get("iotEdge")), parent=clean(parent))
 
 
 def _twin(found: Mapping[str, Json]) -> Twin:

@@ -101,7 +101,7 @@ def test_a_new_deployment_is_a_layer_with_lading_metrics(scene: Scene) -> None:
     assert set(content) == {AGENT, ROUTER}
     assert set(content[AGENT]) == {
         "properties.desired.modules.salary",
-        "properties.desired.runtime.settings.registryCredentials.lading",
+        "properties.desired.runtime.settings.registryCredentials.registry-example",
     }
     assert content[ROUTER] == {"properties.desired.routes.up": routes["up"]}
     assert document["metrics"]["queries"] == {

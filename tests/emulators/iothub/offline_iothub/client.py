@@ -33,13 +33,17 @@ class IotHub(Cloud):
         reported: Mapping[str, Any] = {},
         platform: Mapping[str, str] = {},
         engine: str | None = None,
+        parent: str = "",
+        seen: bool = True,
     ) -> None:
         """Add connected devices that run nothing.
 
         `reported` belongs to the device twin. `platform` has `os`, by default linux, and `architecture`, by default
         x86_64. With the address of an `engine`, as in DOCKER_HOST, their modules are containers and the platform is the
-        engine's. Otherwise they are simulated."""
+        engine's. Otherwise they are simulated. A nested device reaches the hub through its `parent`. A device
+        that is not `seen` has never connected."""
         fields = {"edge": edge, "tags": tags, "reported": reported, "platform": platform, "engine": engine}
+        fields |= {"parent": parent, "seen": seen}
         self._change("/devices", names, **fields)
 
     def add_fleet(self, count: int, **fields: Any) -> list[str]:

@@ -18,7 +18,7 @@ from . import rollout
 from .app import App
 from .content import check_content
 from .simulated import Simulated, behaviours
-from .state import AGENT, EDGE_HUB, POLICY, Agent, Device, Hub, Twin
+from .state import AGENT, EDGE_HUB, NEVER, POLICY, Agent, Device, Hub, Twin
 
 HUBS = f"salary-hub-{os.getpid()}-"  # the prefix of all names of this process, on an engine that others also use
 PLATFORM = {"os": "linux", "architecture": "x86_64"}
@@ -68,7 +68,9 @@ class HubControl(Control):
 
 def _add_devices(hub: Hub, sent: Record) -> None:
     for name in sent["names"]:
-        device = Device(name, sent["edge"], {**PLATFORM, **sent["platform"]})
+        device = Device(name, sent["edge"], {**PLATFORM, **sent["platform"]}, parent=sent["parent"])
+        if not sent["seen"]:
+            device.connected, device.since = False, NEVER
         device.keys = {kind: hub.tenant.issue(_key()) for kind in ("primaryKey", "secondaryKey")}
         device.twin.tags = sent["tags"]
         device.twin.reported = sent["reported"]

@@ -93,6 +93,7 @@ class Device:
     since: str = field(default_factory=now)
     keys: Record = field(default_factory=dict)
     agent: Agent | None = None
+    parent: str = ""
     composed: tuple[str, ...] = ()  # the automatic deployments of its content
 
     def module(self, name: str) -> Twin:

@@ -33,6 +33,7 @@ def get_device(visit: Visit) -> Answer:
             "cloudToDeviceMessageCount": 0,
             "authentication": {"type": "sas", "symmetricKey": device.keys},
             "capabilities": {"iotEdge": device.edge},
+            "parentScopes": [f"ms-azure-iot-edge://{device.parent}-637291"] if device.parent else [],
         },
         ETag=f'"{device.twin.etag}"',
     )
