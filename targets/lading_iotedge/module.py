@@ -53,7 +53,7 @@ class Part:
     @property
     def parts(self) -> dict[str, Json]:
         """The parts to compare with those on the hub."""
-        credential = next(iter(self.credentials.values()), {})
+        credential: Mapping[str, Json] = next(iter(self.credentials.values()), {})
         return comparing.parts(self.module, self.routes, credential, self.twin)
 
 

@@ -89,7 +89,7 @@ def left(deployment: Deployment[IotEdgeOptions], context: Context, hub: Hub, con
                 yield f"also on the hub: {place}, its old place"
 
 
-def _remove(place: Place, deployment: Deployment, context: Context, connect: Connect) -> None:
+def _remove(place: Place, deployment: Deployment[IotEdgeOptions], context: Context, connect: Connect) -> None:
     with connect(place.hub) as hub:
         if not place.device:
             for each in fleet.ours(hub.configurations(), deployment):

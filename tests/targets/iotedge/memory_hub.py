@@ -21,7 +21,7 @@ WRONG = Verdict(up=False, reason="expected 1")
 UP = Verdict(up=True)
 
 
-WHOLE = {AGENT: {"properties.desired": {"modules": {}}}}
+WHOLE: Mapping[str, Json] = {AGENT: {"properties.desired": {"modules": {}}}}
 SITE = Configuration(id="site", etag="e", priority=0, labels={}, metrics={}, content=WHOLE)
 """The whole deployment below all layers, of another owner."""
 

@@ -16,7 +16,7 @@ from tests.targets.target_kit import bound, problem
 
 from lading import BadInput, Json, StageFailed
 from lading_iotedge import content, create_options, record
-from lading_iotedge.module import Part, part, routes_of, variables, with_values, without_values
+from lading_iotedge.module import Part, part, variables, with_values, without_values
 from lading_iotedge.options import IotEdgeOptions
 from lading_iotedge.pace import pause
 from lading_iotedge.port import AGENT, ROUTER, Twin
@@ -136,8 +136,8 @@ def test_the_module_is_added_beside_those_of_other_owners(scene: Scene) -> None:
     }
     after = told(whole)
     assert content.holds(made, *after, {})
-    assert not content.holds(made, agent, router)
-    assert content.without(*after, "salary", routes_of(made.module), None) == {
+    assert not content.holds(made, agent, router, {})
+    assert content.without(*after, "salary") == {
         AGENT: {"properties.desired": agent.desired},
         ROUTER: {"properties.desired": router.desired},
     }

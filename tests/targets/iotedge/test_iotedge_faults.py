@@ -28,7 +28,7 @@ def applied(project: Project) -> int:
 
 def test_a_busy_hub_gets_the_waiting_time_that_it_requests(pi: Project) -> None:
     pi.hub.faults.answer(429, headers={"Retry-After": "1"}, method="POST", path=APPLY)
-    assert "1 s: POST /devices/pi/applyConfigurationContent" in pi.deploy().err
+    assert "1 s: applying the content of pi: " in pi.deploy().err
     assert pi.status()["state"] == "running"
 
 

@@ -39,7 +39,7 @@ def connect(*hubs: MemoryHub) -> Callable[[str], Any]:
 
 def deploy(scene: Scene, release: int = 1, **options: Any) -> list[str]:
     """Deploy, and return the phases of all steps."""
-    request, phases = scene.request(release, wait=WAIT, **options), []
+    request, phases = scene.request(release, wait=WAIT, **options), list[str]()
     for _ in range(40):
         step = steps.deploy(request, scene.context, scene.hub, connect(scene.hub))
         if step == Ready():
