@@ -15,14 +15,18 @@ from lading import (
     DeployStep,
     Description,
     ImageNeed,
+    Listing,
+    ListRequest,
     Logs,
     LogsRequest,
     NoScoringUri,
     PlanFindings,
     PlanRequest,
     PluginError,
+    PreflightRequest,
     ScoringUri,
     Status,
+    TargetFindings,
     hookimpl,
 )
 
@@ -47,6 +51,8 @@ def lading_describe() -> Description:
                 Capability.SCORING_URI,
                 Capability.KEEPS_OLD_RELEASE,
                 Capability.PLAN,
+                Capability.PREFLIGHT,
+                Capability.LIST,
             }
         ),
         image=ImageNeed.PUSHED,
@@ -92,6 +98,22 @@ def lading_delete(deployment: Deployment[IotEdgeOptions], context: Context) -> D
 
     with _hub(deployment.options.hub, context) as hub:
         return steps.delete(deployment, context, hub, _connect(context))
+
+
+@hookimpl
+def lading_list(request: ListRequest[IotEdgeOptions], context: Context) -> Listing:
+    from . import listing
+
+    with _hub(request.deployment.options.hub, context) as hub:
+        return listing.everything(hub)
+
+
+@hookimpl
+def lading_preflight(request: PreflightRequest[IotEdgeOptions], context: Context) -> TargetFindings:
+    from . import preflight
+
+    with _hub(request.deployment.options.hub, context) as hub:
+        return preflight.findings(request, context, hub)
 
 
 @hookimpl

@@ -30,7 +30,7 @@ from .pace import pause
 from .port import AGENT, ROUTER, Configuration, Hub, Twin
 from .text import clean
 
-_STATES = {
+STATES = {
     Seen.WAITING: State.PENDING,
     Seen.FAILING: State.PENDING,
     Seen.CRASHING: State.FAILED,
@@ -76,7 +76,7 @@ def _device_status(deployment: Deployment[IotEdgeOptions], context: Context, hub
     content = comparing.parts(ours, routes, _credential(deployment, registries(agent.desired)), twin)
     changed = _changed(deployment, context, tags.get(RELEASE_ID), content)
     return Status(
-        state=_STATES[found.seen],
+        state=STATES[found.seen],
         package_digest=tags.get(PACKAGE),
         model_sha256=tags.get(MODEL),
         release_id=tags.get(RELEASE_ID),

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lading import (
-    BadInput,
     Candidate,
     Context,
     DeployRequest,
@@ -25,7 +24,7 @@ from lading import (
 
 from . import comparing, content, create_options, record
 from .addresses import device_uri
-from .device_checks import check_device
+from .device_checks import check_device, check_unmanaged
 from .image import check_platform, platform_of, warn_of_floating
 from .judging import Judgement, Seen, judge, offline
 from .module import (
@@ -76,7 +75,7 @@ class _Step:
 
     def take(self) -> DeployStep:
         if self._record is None:
-            check_device(self._hub, self._options, self._device, self._context)
+            check_device(self._hub, self._device)
         agent, router = self._twins()
         ours = our_module(agent.desired.get("modules") or {}, self._request.deployment, self._device)
         if self._record is None:
@@ -95,13 +94,10 @@ class _Step:
 
     def _begin(self, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Pending:
         """Check the device's own reports, and store its current content."""
-        if agent.deployments:
-            raise BadInput(
-                f"the device {self._device} is managed by the automatic deployment {', '.join(agent.deployments)}",
-                hint="use target_condition, or take the device out of that deployment",
-                option="device",
-            )
-        check_platform(self._request, self._options.platform, platform_of(agent), f"the device {self._device}")
+        check_unmanaged(agent)
+        assert self._request.image is not None
+        made_for, whose = self._request.image.platform, f"the device {self._device}"
+        check_platform(made_for, self._options.platform, platform_of(agent), whose)
         warn_of_floating(self._wanted.image, self._context)
         self._put(self._wanted, agent, router)
         previous = None

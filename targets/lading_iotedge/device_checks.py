@@ -1,15 +1,14 @@
-"""Check a device before a release: it exists, it is one of IoT Edge, and it can reach the registry."""
+"""Check a device before a release: it exists, it is one of IoT Edge, and only Lading or people manage its content."""
 
 from __future__ import annotations
 
-from lading import BadInput, Context
+from lading import BadInput
 
-from .options import IotEdgeOptions
-from .port import Hub
+from .port import Hub, Twin
 
 
-def check_device(hub: Hub, options: IotEdgeOptions, device: str, context: Context) -> None:
-    """Raise BadInput if the device cannot run modules. Warn of a nested device without a way to the registry."""
+def check_device(hub: Hub, device: str) -> str:
+    """The device through which a nested device reaches the hub, or ''. Raises BadInput if it cannot run modules."""
     found = hub.identity(device)
     if found is None:
         raise BadInput(
@@ -21,8 +20,19 @@ def check_device(hub: Hub, options: IotEdgeOptions, device: str, context: Contex
             hint="make it one, or name another device",
             option="device",
         )
-    if found.parent and options.pull_from is None:
-        context.warn(
-            f"{device} is a nested device: it reaches the hub through {found.parent}; "
-            "if it cannot reach the registry, write `pull_from: $upstream:443`"
+    return found.parent
+
+
+def check_unmanaged(agent: Twin) -> None:
+    """Raise BadInput for a device whose content comes from an automatic deployment."""
+    if agent.deployments:
+        raise BadInput(
+            f"the device {agent.device} is managed by the automatic deployment {', '.join(agent.deployments)}",
+            hint="use target_condition, or take the device out of that deployment",
+            option="device",
         )
+
+
+def nested(device: str, parent: str) -> str:
+    """The description of a nested device."""
+    return f"{device} is a nested device: it reaches the hub through {parent}, and maybe no registry"

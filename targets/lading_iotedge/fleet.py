@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lading import (
-    BadInput,
     Candidate,
     Context,
     Deployment,
@@ -28,7 +27,7 @@ from lading import (
 
 from . import comparing, content, record
 from .addresses import applied, fleet_uri
-from .fleet_checks import check_platform_of_fleet, check_rank
+from .fleet_checks import check_condition, check_platform_of_fleet, check_rank
 from .image import check_platform, warn_of_floating
 from .module import RELEASE, RELEASE_ID, Part, part
 from .options import IotEdgeOptions
@@ -130,25 +129,21 @@ class _Step:
     def _begin(self) -> Pending:
         """Let the hub check the condition. Find an equal deployment of ours, or a name for a new one."""
         whole = self._content()
-        check_platform(self._request, self._options.platform, None, "the fleet")
+        assert self._request.image is not None
+        made_for = self._request.image.platform
+        check_platform(made_for, self._options.platform, None, "the fleet")
         warn_of_floating(self._part.image, self._context)
-        objections = self._hub.test(self._condition, _metrics("new", self._part))
-        if objections:
-            raise BadInput(
-                f"{self._hub.name} says: {'; '.join(objections)}",
-                hint="correct it in the manifest",
-                option="target_condition",
-            )
+        check_condition(self._hub, self._condition, _metrics("new", self._part))
         digest = self._digest(whole)
         found, request = self._hub.configurations(), self._request
         mine = ours(found, request.deployment)
         name = f"{request.deployment.service}-{request.package.digest[:12]}-{request.release_id}"
         if mine and mine[0].labels.get(_CONTENT) == digest and self._is_unchanged(mine[0], whole):
             name = mine[0].id
-        elif request.image is not None:
+        else:
             theirs = [each for each in found if each not in mine]
             check_rank(found, theirs, self._priority(mine), self._options)
-            check_platform_of_fleet(self._hub, request.image.platform, self._condition)
+            check_platform_of_fleet(self._hub, made_for, self._condition)
         Record(self._request.release_id, deployment=name).write(self._context.work)
         return Pending(phase="checked", detail=self._condition, retry_after=0.0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lading import BadInput, StageFailed
 
@@ -14,6 +14,15 @@ from .port import AGENT, Configuration, Hub
 _MOST = 100  # the maximum of automatic deployments in a hub
 _NAMED = 5  # devices to name
 _MAX_OTHERS = 1000  # devices of another platform to read
+
+
+def check_condition(hub: Hub, condition: str, queries: Mapping[str, str]) -> None:
+    """Let the hub check a target condition and the queries of metrics. Raises BadInput with its words."""
+    objections = hub.test(condition, queries)
+    if objections:
+        raise BadInput(
+            f"{hub.name} says: {'; '.join(objections)}", hint="correct it in the manifest", option="target_condition"
+        )
 
 
 def check_rank(

@@ -66,14 +66,13 @@ def other_platform(platform: str) -> str:
     return f"({place}.os != '{system}' OR ({differs}))"
 
 
-def check_platform(request: DeployRequest, wanted: str | None, reported: str | None, whose: str) -> None:
+def check_platform(image: str, wanted: str | None, reported: str | None, whose: str) -> None:
     """Raise BadInput if the image's platform differs from the device's report or from the options."""
-    assert request.image is not None
-    made_for = _plain(request.image.platform)
+    made_for = _plain(image)
     for option, named in (("platform", wanted), ("device", reported)):
         if named and made_for != _plain(named):
             raise BadInput(
-                f"the image is for {request.image.platform}, and {whose} is {'/'.join(_plain(named))}",
+                f"the image is for {image}, and {whose} is {'/'.join(_plain(named))}",
                 hint="build it for that platform, or deploy to another device",
                 option=option,
             )

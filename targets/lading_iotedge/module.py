@@ -66,31 +66,39 @@ def part(request: DeployRequest[IotEdgeOptions], context: Context) -> Part:
     """Our part of the content. Raises BadInput for an image that edgeAgent refuses, or for a variable that
     is not set.
     """
-    options = request.deployment.options
+    image = reference(request, request.deployment.options.pull_from)
+    return _part(request.deployment, request.tags, image, context)
+
+
+def draft(deployment: Deployment[IotEdgeOptions], context: Context) -> Part:
+    """The part before its image is made, to check the rest."""
+    return _part(deployment, {}, "", context)
+
+
+def _part(deployment: Deployment[IotEdgeOptions], tags: Mapping[str, str], image: str, context: Context) -> Part:
+    options = deployment.options
     module: dict[str, Json] = {
         "type": "docker",
         "status": "running",
         "restartPolicy": options.restart_policy,
-        "settings": {
-            "image": reference(request, options.pull_from),
-            **create_options.split(_create_options(request, options)),
-        },
+        "settings": {"image": image, **create_options.split(_create_options(deployment, tags))},
     }
     if options.env:
         module["env"] = {name: {"value": value} for name, value in options.env.items()}
     if options.startup_order is not None:
         module["startupOrder"] = options.startup_order
     credentials = _credentials(options, context)
-    return Part(options, module_name(request.deployment), module, options.routes, credentials, dict(options.twin))
+    return Part(options, module_name(deployment), module, options.routes, credentials, dict(options.twin))
 
 
-def _create_options(request: DeployRequest, options: IotEdgeOptions) -> dict[str, Json]:
+def _create_options(deployment: Deployment[IotEdgeOptions], tags: Mapping[str, str]) -> dict[str, Json]:
+    options = deployment.options
     found: dict[str, Json] = json.loads(json.dumps(options.create_options))
     port = f"{options.container_port}/tcp"
     if options.host_port is not None:
         found.setdefault("ExposedPorts", {})[port] = {}
         found.setdefault("HostConfig", {}).setdefault("PortBindings", {})[port] = [{"HostPort": str(options.host_port)}]
-    written = request.deployment.written
+    written = deployment.written
     references = [
         [path, text]
         for name in ("env", "create_options", "routes", "twin")
@@ -101,7 +109,7 @@ def _create_options(request: DeployRequest, options: IotEdgeOptions) -> dict[str
         marks[_REGISTRY] = json.dumps({options.registry.key: _named(options.registry)})
     if options.twin:
         marks[_TWIN] = json.dumps(sorted(options.twin))
-    found["Labels"] = {**found.get("Labels", {}), **request.tags, **marks}
+    found["Labels"] = {**found.get("Labels", {}), **tags, **marks}
     return found
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from tests.targets.iotedge.memory_hub import SITE, Scene, scene_in
 
-from lading import BadInput, Pending, StageFailed
+from lading import BadInput, Json, LadingError, Pending, PreflightRequest, StageFailed, State
+from lading_docker.options import DockerOptions
+from lading_iotedge import listing, preflight
 from lading_iotedge.image import other_platform
 from lading_iotedge.judging import offline
-from lading_iotedge.options import Wait
+from lading_iotedge.options import Registry, Wait
 from lading_iotedge.port import Twin
 
 OSLO = "tags.site = 'oslo'"
@@ -97,14 +99,94 @@ def test_all_names_of_an_architecture_are_excluded() -> None:
     )
 
 
+def looked(scene: Scene, image: DockerOptions | None = None, **options: Any) -> list[str]:
+    request = PreflightRequest(deployment=scene.deployment(**options), image=image)
+    found = preflight.findings(request, scene.context, scene.hub).findings
+    assert (scene.hub.asked, scene.context.intents) == ([], [])
+    return [f"{each.severity} {each.option}: {each.message}" for each in found]
+
+
 def test_a_nested_device_is_described(scene: Scene) -> None:
     scene.hub.add("pi")
+    assert looked(scene, device="pi") == []
     scene.hub.parents["pi"] = "gateway"
-    scene.step(scene.request(device="pi"))
-    assert scene.context.warnings == [
-        "pi is a nested device: it reaches the hub through gateway; "
-        "if it cannot reach the registry, write `pull_from: $upstream:443`"
+    said = "warning device: pi is a nested device: it reaches the hub through gateway, and maybe no registry"
+    assert looked(scene, device="pi") == [said]
+    assert looked(scene, device="pi", pull_from="$upstream:443") == []
+
+
+def test_an_offline_device_is_reported_before_the_deploy(scene: Scene) -> None:
+    scene.hub.add("pi", connected=False, seen="0001-01-01T00:00:00Z")
+    said = "warning device: pi gets the module when it connects (device has never connected to the hub)"
+    assert looked(scene, device="pi") == [said]
+
+
+ARM = DockerOptions(platform="linux/arm64")
+CAMERA = {"camera": {"settings": {"createOptions": '{"HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"8080"}]}}}'}}}
+THEIRS = {"salary": {"settings": {"image": "theirs:1"}}}
+PROBLEMS: list[tuple[dict[str, Any], dict[str, Json], str, str]] = [
+    ({"device": "lamp"}, {}, "device", "has no device lamp"),
+    ({"device": "pi", "host_port": 8080}, CAMERA, "host_port", "port 8080 of the device is bound by the module camera"),
+    ({"device": "pi"}, THEIRS, "", "a module salary is on device pi already, and it is not Lading's"),
+    (
+        {"device": "pi", "registry": Registry(address="a.b", username="NOBODY", password="PASSWORD")},
+        {},
+        "registry.username",
+        "the environment variable NOBODY is not set",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "modules", "option", "message"), PROBLEMS)
+def test_a_problem_of_a_device_is_found_before_anything_is_made(
+    scene: Scene, options: dict[str, Any], modules: dict[str, Json], option: str, message: str
+) -> None:
+    scene.hub.add("pi")
+    scene.hub.change("pi", desired={**scene.hub.agent("pi").desired, "modules": modules})
+    with pytest.raises(LadingError) as caught:
+        looked(scene, **options)
+    assert message in caught.value.message
+    assert getattr(caught.value, "option", "") == option
+
+
+def test_an_image_for_another_platform_is_found_before_it_is_built(scene: Scene) -> None:
+    scene.hub.add("pi")
+    scene.hub.change("pi", reported=agent("pi", "x86_64").reported)
+    with pytest.raises(BadInput, match="the image is for linux/arm64, and the device pi is linux/amd64"):
+        looked(scene, ARM, device="pi")
+    scene.hub.selected = {"devices.modules": (agent("d1", "x86_64"),), "FROM devices ": (agent("d1", "x86_64"),)}
+    with pytest.raises(BadInput, match="1 of the devices have another platform: d1"):
+        looked(scene, ARM, **FLEET)
+
+
+def test_a_rollout_that_devices_would_ignore_is_found_before_anything_is_made(scene: Scene) -> None:
+    assert looked(scene, **FLEET) == []
+    scene.hub.others = ()
+    with pytest.raises(BadInput, match="no whole deployment below this layer"):
+        looked(scene, **FLEET)
+    scene.hub.objections = ("near AND",)
+    with pytest.raises(BadInput, match="says: near AND"):
+        looked(scene, **FLEET)
+
+
+def test_everything_of_lading_on_a_hub_is_listed(scene: Scene) -> None:
+    scene.hub.add("pi")
+    for request in (scene.request(device="pi", wait=Wait(grace=1)), scene.request(2, **FLEET)):
+        for _ in range(2):
+            scene.step(request)
+    scene.hub.report("pi")
+    (name,) = scene.hub.found
+    joined = replace(scene.hub.agent("pi"), device="d1", deployments=(name,))
+    scene.hub.selected = {"devices.modules": (scene.hub.agent("pi"), joined)}
+    scene.hub.count(name, targetedCount=1, running=1)
+    found = listing.everything(scene.hub).objects
+    assert [(each.name, each.service, each.target, each.state, each.release) for each in found] == [
+        ("pi/salary", "salary", "t", State.RUNNING, 1),
+        (name, "salary", "t", State.RUNNING, 2),
     ]
+    assert {each.package_digest for each in found} == {"d" * 64}
+    scene.hub.count(name, crashed=1)
+    assert listing.everything(scene.hub).objects[1].state is State.FAILED
 
 
 def test_a_device_that_never_connected_is_described() -> None:

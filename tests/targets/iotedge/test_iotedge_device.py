@@ -7,7 +7,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
-from offline_iothub.client import Record
+from offline_iothub.client import Record, content
 from offline_iothub.simulated import Behaviour
 from tests.targets.iotedge.iotedge_kit import Project, answering, refusing
 from tests.waiting import LIMIT
@@ -228,6 +228,55 @@ def test_an_edit_in_the_portal_is_named_and_repaired(pi: Project) -> None:
     assert "~ " not in pi.shell("plan", code=0, **rotated).out
     kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
     assert b"c4n4ry" not in kept
+
+
+def test_another_writer_is_named(pi: Project) -> None:
+    pi.hub.compete("pi", content=content(camera="camera:1"))
+    pi.write(device="pi")
+    done = pi.deploy(code=6)
+    assert "another writer has changed the module salary on pi: a program without the module salary" in done.err
+    assert "the module salary on pi was changed or removed 3 times right after it was applied" in done.err
+    assert "stop the other writer of pi" in done.err
+    assert len([call for call in pi.writes if "applyConfigurationContent" in call]) == 3
+    pi.hub.compete("pi", content=None)
+    pi.deploy()
+    assert set(pi.modules()) == {"camera", "salary"}
+
+
+def test_a_deployment_moves_to_another_device(pi: Project) -> None:
+    pi.hub.add_device("new", parent="pi")
+    pi.hub.add_device("shelf", seen=False)
+    pi.write(device="pi")
+    pi.deploy()
+    pi.write(device="new")
+    assert "the module salary on pi is removed once the new one is up" in pi.shell("plan").out
+    assert "also on the hub: the module salary on pi, its old place" in pi.status()["detail"]
+    assert "new is a nested device: it reaches the hub through pi" in pi.deploy().err
+    assert (set(pi.modules()), set(pi.modules("new"))) == ({"camera"}, {"salary"})
+    listed = pi.shell("list", "--json").json()
+    assert [row["name"] for row in listed["objects"]] == ["new/salary"]
+
+    pi.write(device="shelf", keep_old_place=True, wait={"grace": 0.3, "timeout": 2})
+    done = pi.deploy(code=7)
+    assert "shelf gets the module when it connects (device has never connected to the hub)" in done.err
+    pi.shell("delete")
+    assert (set(pi.modules()), pi.modules("new"), pi.modules("shelf")) == ({"camera"}, {}, {})
+    assert pi.status()["state"] == "absent"
+
+
+def test_credentials_of_others_are_left_alone(pi: Project) -> None:
+    theirs = {"registry-example": {"address": "other.example", "username": "u", "password": "p"}}
+
+    def change(agent: Record, _router: Record) -> None:
+        agent["runtime"]["settings"]["registryCredentials"] = theirs
+
+    pi.hub.edit("pi", change)
+    registry = {"address": "registry.example", "username": "PULL_USER", "password": "PULL_PASSWORD"}
+    pi.write(device="pi", registry=registry)
+    done = pi.deploy(code=2, PULL_USER="porter", PULL_PASSWORD="c4n4ry-of-project")
+    assert "targets.edge.registry" in done.err
+    assert "the device has credentials of other.example under the name registry-example already" in done.err
+    assert pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"] == theirs
 
 
 def test_a_deploy_from_an_empty_store_adopts_the_module(pi: Project) -> None:

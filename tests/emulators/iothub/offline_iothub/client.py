@@ -71,6 +71,10 @@ class IotHub(Cloud):
         """Give devices content like an operator outside the test."""
         self._change("/devices/content", names, content=content)
 
+    def compete(self, *names: str, content: Record | None) -> None:
+        """Let another writer apply its content after each write to the devices. None ends that."""
+        self._change("/devices/rival", names, content=content)
+
     def edit(self, device: str, change: Callable[[Record, Record], object]) -> None:
         """Edit the content of a device like somebody in the portal. `change` gets the desired state of its agent, and
         that of its router.

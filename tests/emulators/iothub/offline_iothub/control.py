@@ -36,6 +36,7 @@ class HubControl(Control):
             "/devices/connection": _connect,
             "/devices/behaviour": _behave,
             "/devices/content": _apply,
+            "/devices/rival": _compete,
             "/settings": _set,
             "/tokens/expire": lambda hub, _: hub.tenant.expire_tokens(),
         }
@@ -129,6 +130,12 @@ def _apply(hub: Hub, sent: Record) -> None:
     check_content(sent["content"])
     for name in sent["names"]:
         rollout.apply(hub.device(name), sent["content"])
+
+
+def _compete(hub: Hub, sent: Record) -> None:
+    """Let another writer apply its content after each write of a client. None ends that."""
+    for name in sent["names"]:
+        hub.device(name).rival = sent["content"]
 
 
 def _set(hub: Hub, sent: Record) -> None:

@@ -94,6 +94,7 @@ class Device:
     keys: Record = field(default_factory=dict)
     agent: Agent | None = None
     parent: str = ""
+    rival: Record | None = None  # the content that another writer applies after each write
     composed: tuple[str, ...] = ()  # the automatic deployments of its content
 
     def module(self, name: str) -> Twin:

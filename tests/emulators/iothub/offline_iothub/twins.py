@@ -67,6 +67,9 @@ def apply_content(visit: Visit) -> Answer:
         raise Refusal(400, "InvalidConfigurationContent", f"Device {device.id} is no IoT Edge device")
     check_content(content)
     rollout.apply(device, content)
+    if device.rival is not None:
+        rival = device.rival
+        visit.hub.later(0, lambda: rollout.apply(device, rival))
     return Answer(204)
 
 
