@@ -15,18 +15,25 @@ from lading import (
     DeployStep,
     Description,
     ImageNeed,
+    Listing,
+    ListRequest,
     Logs,
     LogsRequest,
     NoScoringUri,
+    PlanFindings,
+    PlanRequest,
     PluginError,
+    PreflightRequest,
     ScoringUri,
     Status,
+    TargetFindings,
     hookimpl,
 )
 
 from .options import IotEdgeOptions
 
 if TYPE_CHECKING:
+    from .places import Connect
     from .port import Hub
 
 
@@ -43,6 +50,9 @@ def lading_describe() -> Description:
                 Capability.DELETE,
                 Capability.SCORING_URI,
                 Capability.KEEPS_OLD_RELEASE,
+                Capability.PLAN,
+                Capability.PREFLIGHT,
+                Capability.LIST,
             }
         ),
         image=ImageNeed.PUSHED,
@@ -52,47 +62,74 @@ def lading_describe() -> Description:
 
 @hookimpl
 def lading_deploy(request: DeployRequest[IotEdgeOptions], context: Context) -> DeployStep:
-    from . import device, fleet
+    from . import steps
 
-    with _hub(request.deployment, context) as hub:
-        to_one = request.deployment.options.device is not None
-        return device.step(request, context, hub) if to_one else fleet.step(request, context, hub)
+    with _hub(request.deployment.options.hub, context) as hub:
+        return steps.deploy(request, context, hub, _connect(context))
 
 
 @hookimpl
 def lading_scoring_uri(deployment: Deployment[IotEdgeOptions], context: Context) -> ScoringUri | NoScoringUri:
     from . import asking
 
-    with _hub(deployment, context) as hub:
+    with _hub(deployment.options.hub, context) as hub:
         return asking.scoring_uri(deployment, hub)
 
 
 @hookimpl
 def lading_status(deployment: Deployment[IotEdgeOptions], context: Context) -> Status:
-    from . import asking
+    from . import steps
 
-    with _hub(deployment, context) as hub:
-        return asking.status(deployment, hub)
+    with _hub(deployment.options.hub, context) as hub:
+        return steps.status(deployment, context, hub, _connect(context))
 
 
 @hookimpl
 def lading_logs(request: LogsRequest[IotEdgeOptions], context: Context) -> Logs:
     from . import asking
 
-    with _hub(request.deployment, context) as hub:
+    with _hub(request.deployment.options.hub, context) as hub:
         return asking.logs(request, hub)
 
 
 @hookimpl
 def lading_delete(deployment: Deployment[IotEdgeOptions], context: Context) -> DeleteStep:
-    from . import asking
+    from . import steps
 
-    with _hub(deployment, context) as hub:
-        return asking.delete(deployment, context, hub)
+    with _hub(deployment.options.hub, context) as hub:
+        return steps.delete(deployment, context, hub, _connect(context))
+
+
+@hookimpl
+def lading_list(request: ListRequest[IotEdgeOptions], context: Context) -> Listing:
+    from . import listing
+
+    with _hub(request.deployment.options.hub, context) as hub:
+        return listing.everything(hub)
+
+
+@hookimpl
+def lading_preflight(request: PreflightRequest[IotEdgeOptions], context: Context) -> TargetFindings:
+    from . import preflight
+
+    with _hub(request.deployment.options.hub, context) as hub:
+        return preflight.findings(request, context, hub)
+
+
+@hookimpl
+def lading_plan(request: PlanRequest[IotEdgeOptions]) -> PlanFindings:
+    from . import planning
+
+    return planning.findings(request)
+
+
+def _connect(context: Context) -> Connect:
+    """Connect to another hub, which an old place of the deployment is on."""
+    return lambda hub: _hub(hub, context)
 
 
 @contextmanager
-def _hub(deployment: Deployment[IotEdgeOptions], context: Context) -> Iterator[Hub]:
+def _hub(name: str, context: Context) -> Iterator[Hub]:
     """The hub of a deployment, for one step. Raises PluginError if the extra is not installed."""
     try:
         from .rest import connect
@@ -100,5 +137,5 @@ def _hub(deployment: Deployment[IotEdgeOptions], context: Context) -> Iterator[H
         raise PluginError(
             "the target 'iot-edge' needs azure-core and azure-identity", hint="pip install 'lading[iotedge]'"
         ) from error
-    with closing(connect(deployment.options.hub, context)) as hub:
+    with closing(connect(name, context)) as hub:
         yield hub

@@ -41,9 +41,7 @@ def fleet_uri(hub: Hub, options: IotEdgeOptions, module: str, deployment: str) -
     """The address of a module on each device of an automatic deployment. It costs two queries with all their pages."""
     if options.scoring_host is None:
         return NoScoringUri(reason=_ON_DEVICE.format(module, options.container_port))
-    condition = "" if options.target_condition == "*" else f" AND ({options.target_condition})"
-    found_by = f"SELECT * FROM devices WHERE capabilities.iotEdge = true{condition}"
-    devices = {twin.device: twin for twin in hub.query(found_by)}
+    devices = {twin.device: twin for twin in hub.query(members(options.target_condition or "*"))}
     agents = hub.query(applied(deployment))
     found = {a.device: address(options, module, devices[a.device], a) for a in agents if a.device in devices}
     uris = {device: uri for device, uri in sorted(found.items()) if isinstance(uri, str)}
@@ -51,6 +49,12 @@ def fleet_uri(hub: Hub, options: IotEdgeOptions, module: str, deployment: str) -
         reasons = (uri.reason for uri in found.values() if isinstance(uri, NoScoringUri))
         return NoScoringUri(reason=next(reasons, "no device runs it yet"))
     return ScoringUri(uri=next(iter(uris.values())), internal=_internal(options, module), devices=uris)
+
+
+def members(condition: str) -> str:
+    """The query for the devices that meet a target condition."""
+    also = "" if condition == "*" else f" AND ({condition})"
+    return f"SELECT * FROM devices WHERE capabilities.iotEdge = true{also}"
 
 
 def applied(deployment: str, select: str = "*") -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from lading import (
     Context,
     DeleteStep,
     Deployment,
     Done,
+    Json,
     Logs,
     LogsRequest,
     NoScoringUri,
@@ -18,17 +20,17 @@ from lading import (
     Status,
 )
 
-from . import addresses, fleet
-from .content import begun, without
+from . import addresses, comparing, fleet
+from .content import begun, in_configuration, picked, registries, without
 from .create_options import labels
 from .judging import Seen, described, judge, offline
-from .module import MODEL, PACKAGE, RELEASE_ID, is_ours, module_name, routes_of
+from .module import MODEL, PACKAGE, RELEASE_ID, is_ours, module_name, routes_of, twin_of
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import AGENT, ROUTER, Configuration, Hub, Twin
 from .text import clean
 
-_STATES = {
+STATES = {
     Seen.WAITING: State.PENDING,
     Seen.FAILING: State.PENDING,
     Seen.CRASHING: State.FAILED,
@@ -48,13 +50,17 @@ def scoring_uri(deployment: Deployment[IotEdgeOptions], hub: Hub) -> ScoringUri 
     return addresses.fleet_uri(hub, options, module_name(deployment), found.id)
 
 
-def status(deployment: Deployment[IotEdgeOptions], hub: Hub) -> Status:
-    """The status from the hub, with the requested digests. One call for a device, two for a fleet of any size."""
-    options = deployment.options
-    return _fleet_status(deployment, hub) if options.device is None else _device_status(deployment, hub, options.device)
+def status(deployment: Deployment[IotEdgeOptions], context: Context, hub: Hub) -> Status:
+    """The status from the hub, with the requested digests. One call for a device, and one more if the module has
+    routes; two for a fleet of any size.
+    """
+    device = deployment.options.device
+    if device is None:
+        return _fleet_status(deployment, context, hub)
+    return _device_status(deployment, context, hub, device)
 
 
-def _device_status(deployment: Deployment[IotEdgeOptions], hub: Hub, device: str) -> Status:
+def _device_status(deployment: Deployment[IotEdgeOptions], context: Context, hub: Hub, device: str) -> Status:
     agent, name = hub.twin(device, AGENT), module_name(deployment)
     ours = (agent.desired.get("modules") or {}).get(name) if agent else None
     if agent is None or ours is None or not is_ours(ours, deployment):
@@ -63,16 +69,46 @@ def _device_status(deployment: Deployment[IotEdgeOptions], hub: Hub, device: str
     detail = "" if found.seen is Seen.RUNNING else found.detail
     if found.seen is Seen.RUNNING and not agent.connected:
         detail = f"as last reported{offline(agent)}"
+    names = routes_of(ours)
+    router = hub.twin(device, ROUTER) if names else None
+    routes = picked(router.desired.get("routes") if router else None, names)
+    twin = picked(_desired(hub, device, name) if twin_of(ours) else None, twin_of(ours))
+    content = comparing.parts(ours, routes, _credential(deployment, registries(agent.desired)), twin)
+    changed = _changed(deployment, context, tags.get(RELEASE_ID), content)
     return Status(
-        state=_STATES[found.seen],
+        state=STATES[found.seen],
         package_digest=tags.get(PACKAGE),
         model_sha256=tags.get(MODEL),
         release_id=tags.get(RELEASE_ID),
-        detail=detail,
+        detail=_with_changes(detail, changed),
+        changed=changed,
     )
 
 
-def _fleet_status(deployment: Deployment[IotEdgeOptions], hub: Hub) -> Status:
+def _desired(hub: Hub, device: str, module: str) -> Mapping[str, Json]:
+    found = hub.twin(device, module)
+    return found.desired if found else {}
+
+
+def _changed(
+    deployment: Deployment[IotEdgeOptions], context: Context, release: str | None, content: Mapping[str, Json]
+) -> dict[str, str]:
+    """The differences between the content on the hub, the content of the release, and the variables of today."""
+    credential = {name: value for name, value in content.items() if name.startswith("registry.")}
+    differing = comparing.changed(context, release or "", content)
+    return {**comparing.rotated(deployment.options, context, credential), **differing}
+
+
+def _credential(deployment: Deployment[IotEdgeOptions], known: Mapping[str, Json]) -> Mapping[str, Json]:
+    registry = deployment.options.registry
+    return (known.get(registry.key) or {}) if registry else {}
+
+
+def _with_changes(detail: str, changed: Mapping[str, str]) -> str:
+    return "; ".join(filter(None, (detail, *(f"{name}: {words}" for name, words in changed.items()))))
+
+
+def _fleet_status(deployment: Deployment[IotEdgeOptions], context: Context, hub: Hub) -> Status:
     found, options = _newest(deployment, hub), deployment.options
     if found is None:
         return Status(state=State.ABSENT)
@@ -83,7 +119,17 @@ def _fleet_status(deployment: Deployment[IotEdgeOptions], hub: Hub) -> Status:
     elif seen.failed > options.wait.max_failed:
         state = State.FAILED
     package, model, release = (found.labels.get(name.replace(".", "_")) for name in (PACKAGE, MODEL, RELEASE_ID))
-    return Status(state=state, package_digest=package, model_sha256=model, release_id=release, detail=str(seen))
+    module, routes, known, twin = in_configuration(found.content, module_name(deployment))
+    content = comparing.parts(module, routes, _credential(deployment, known), twin)
+    changed = _changed(deployment, context, release, {**content, "target_condition": found.condition})
+    return Status(
+        state=state,
+        package_digest=package,
+        model_sha256=model,
+        release_id=release,
+        detail=_with_changes(str(seen), changed),
+        changed=changed,
+    )
 
 
 def _newest(deployment: Deployment[IotEdgeOptions], hub: Hub) -> Configuration | None:
@@ -164,9 +210,9 @@ def _delete_module(deployment: Deployment[IotEdgeOptions], context: Context, hub
         return Done()
     modules = agent.desired.get("modules") or {}
     if name in modules and is_ours(modules[name], deployment):
-        agent, router = begun(agent, router, device, options.edge_version)
+        agent, router = begun(agent, router, device, options)
         context.intend(f"iot-edge/{device}/{deployment.service}/delete")
-        hub.apply(device, without(agent, router, name, routes_of(modules[name]), options.registry))
+        hub.apply(device, without(agent, router, name))
         return Pending(phase="deleting", detail=f"{device} has to remove {name}", retry_after=pause(options.wait.grace))
     if name in modules or name not in (agent.reported.get("modules") or {}):
         return Done()

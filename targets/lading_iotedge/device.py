@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lading import (
-    BadInput,
     Candidate,
     Context,
     DeployRequest,
@@ -20,20 +19,36 @@ from lading import (
     Pending,
     Ready,
     ScoringUri,
+    StageFailed,
 )
 
-from . import content, record
+from . import comparing, content, create_options, record
 from .addresses import device_uri
-from .image import check_platform, warn_of_floating
+from .device_checks import check_device, check_unmanaged
+from .image import check_platform, platform_of, warn_of_floating
 from .judging import Judgement, Seen, judge, offline
-from .module import Part, our_module, part, routes_of, variables, with_values, without_values
+from .module import (
+    RELEASE_ID,
+    Part,
+    credentials_again,
+    is_ours,
+    our_module,
+    part,
+    routes_of,
+    twin_of,
+    variables,
+    with_values,
+    without_values,
+)
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import AGENT, ROUTER, Hub, Twin
-from .record import WRONG, Record
+from .record import Record
 
 Content = Mapping[str, Json]
 
+_RESTARTS = "the module keeps restarting"
+_MAX_UNDONE = 3  # times that another writer may undo a release
 _LINES = 20  # lines of a log to show
 
 
@@ -60,7 +75,7 @@ class _Step:
 
     def take(self) -> DeployStep:
         if self._record is None:
-            _check_device(self._hub, self._device)
+            check_device(self._hub, self._device)
         agent, router = self._twins()
         ours = our_module(agent.desired.get("modules") or {}, self._request.deployment, self._device)
         if self._record is None:
@@ -68,46 +83,86 @@ class _Step:
         if self._record.gone:
             return self._roll_back(self._record, agent, router, ours)
         if self._request.verdict is not None and not self._request.verdict.up:
-            return self._give_up(self._record, WRONG)
-        if not content.holds(self._wanted, agent, router):
-            return self._apply("apply", self._put(self._wanted, agent, router, ours))
-        return self._follow(self._record, agent, router)
+            return self._give_up(self._record, record.reason(self._request.verdict))
+        if not self._holds(self._wanted, agent, router):
+            return self._write(self._record, agent, router, ours)
+        return self._follow(self._alone(self._record, agent), agent, router)
 
     def _twins(self) -> tuple[Twin, Twin]:
         agent, router = (self._hub.twin(self._device, name) for name in (AGENT, ROUTER))
-        return content.begun(agent, router, self._device, self._options.edge_version)
+        return content.begun(agent, router, self._device, self._options)
 
     def _begin(self, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Pending:
         """Check the device's own reports, and store its current content."""
-        if agent.deployments:
-            raise BadInput(
-                f"the device {self._device} is managed by the automatic deployment {', '.join(agent.deployments)}",
-                hint="use target_condition, or take the device out of that deployment",
-                option="device",
-            )
-        platform = (agent.reported.get("runtime") or {}).get("platform") or {}
-        reported = (str(platform["os"]), str(platform["architecture"])) if platform.get("architecture") else None
-        check_platform(self._request, self._options.platform, reported, f"the device {self._device}")
+        check_unmanaged(agent)
+        assert self._request.image is not None
+        made_for, whose = self._request.image.platform, f"the device {self._device}"
+        check_platform(made_for, self._options.platform, platform_of(agent), whose)
         warn_of_floating(self._wanted.image, self._context)
-        self._put(self._wanted, agent, router, ours)
+        self._put(self._wanted, agent, router)
         previous = None
         if ours is not None:
             has = router.desired.get("routes") or {}
-            module, routes = without_values(ours, {name: has[name] for name in routes_of(ours) if name in has})
-            previous = {"module": module, "routes": routes}
+            twin = content.picked(self._desired(), twin_of(ours)) if twin_of(ours) else {}
+            previous = without_values(ours, content.picked(has, routes_of(ours)), twin)
         earlier = record.last(self._context.work)
         names = variables(self._request.deployment).union(earlier.names if earlier else ())
         Record(self._request.release_id, previous, names=tuple(sorted(names))).write(self._context.work)
         return Pending(phase="checked", detail=self._device, retry_after=0.0)
 
-    def _put(self, ours: Part, agent: Twin, router: Twin, now: Mapping[str, Json] | None) -> Content:
-        return content.put(agent, router, ours, replaces=routes_of(now) if now else ())
+    def _put(self, ours: Part, agent: Twin, router: Twin) -> Content:
+        modules = (agent.desired.get("modules") or {}).values()
+        mine = [each for each in modules if is_ours(each, self._request.deployment)]  # one more after a change of name
+        return content.put(agent, router, ours, replaces=[route for each in mine for route in routes_of(each)])
 
     def _apply(self, what: str, target: Content) -> Pending:
         deployment = self._request.deployment
         self._context.intend(f"iot-edge/{self._device}/{deployment.service}/{self._request.release}/{what}")
         self._hub.apply(self._device, target)
         return Pending(phase="applied", detail=self._device, retry_after=0.2)
+
+    def _holds(self, ours: Part, agent: Twin, router: Twin) -> bool:
+        return content.holds(ours, agent, router, self._desired() if ours.twin else {})
+
+    def _desired(self) -> Content:
+        """The desired properties of our module."""
+        found = self._hub.twin(self._device, self._wanted.name)
+        return found.desired if found else {}
+
+    def _write(self, kept: Record, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Pending:
+        """Apply the release. Raises StageFailed if another writer has undone that too often."""
+        target = self._put(self._wanted, agent, router)
+        if kept.writes >= _MAX_UNDONE:
+            raise StageFailed(
+                f"the module {self._wanted.name} on {self._device} was changed or removed {kept.writes} times "
+                f"right after it was applied; the last writer: {self._last_writer(agent, ours)}",
+                hint=f"stop the other writer of {self._device}, then run the same command again",
+            )
+        if kept.writes:
+            self._context.warn(
+                f"another writer has changed the module {self._wanted.name} on {self._device}: "
+                f"{self._last_writer(agent, ours)}; it is applied again, together with the other changes"
+            )
+        replace(kept, writes=kept.writes + 1, version=agent.version).write(self._context.work)
+        return self._apply("apply", target)
+
+    def _last_writer(self, agent: Twin, ours: Mapping[str, Json] | None) -> str:
+        """The last writer of a device's content, as far as the hub shows it."""
+        found = create_options.labels(ours or {}).get(RELEASE_ID)
+        if found and found != self._request.release_id:
+            who = f"Lading with another store, for the release with the id {found}"
+        else:
+            who = f"a program without the module {self._wanted.name}" if ours is None else "a program other than Lading"
+        return f"{who}, version {agent.version}" + (f" at {agent.written}" if agent.written else "")
+
+    def _alone(self, kept: Record, agent: Twin) -> Record:
+        """Report a write of somebody else between our reading and our writing: it may be lost."""
+        if kept.version and agent.version > kept.version + 1:
+            self._context.warn(
+                f"the content of {self._device} was also written by somebody else at the same time "
+                f"(version {kept.version} became {agent.version}): look whether that change is still there"
+            )
+        return replace(kept, version=0)
 
     def _follow(self, kept: Record, agent: Twin, router: Twin) -> DeployStep:
         """Check the state of the module. It counts as running after the grace period."""
@@ -117,7 +172,7 @@ class _Step:
         if found.seen is Seen.REFUSED:
             return self._give_up(kept, found.detail)
         if kept.down >= wait.grace:
-            return self._give_up(kept, found.detail if found.seen is Seen.CRASHING else "the module keeps restarting")
+            return self._give_up(kept, found.detail if found.seen is Seen.CRASHING else _RESTARTS)
         if kept.waited >= wait.timeout:
             return self._late(kept, found)
         seconds = pause(wait.grace)
@@ -134,15 +189,18 @@ class _Step:
         """The module runs. If it is reachable, golden requests are sent before the previous release is removed."""
         address = device_uri(self._hub, self._options, self._wanted.name, agent)
         if self._request.verdict is None and isinstance(address, ScoringUri):
-            return Candidate(uri=address.uri)
+            return Candidate(uri=address.uri, start_limit=self._options.wait.timeout)
         others = content.alone(self._wanted, agent, router)
         if self._options.mode == "replace" and others is not None:
             return self._apply("remove the others", others)
+        comparing.remember(self._context, self._request.release_id, self._wanted.parts)
         return Ready()
 
     def _late(self, kept: Record, found: Judgement) -> DeployStep:
         if found.seen in (Seen.FAILING, Seen.CRASHING):
             return self._give_up(kept, found.detail)
+        if kept.down:
+            return self._give_up(kept, _RESTARTS)
         replace(kept, waited=0.0).write(self._context.work)
         raise OutcomeUnknown(
             f"{self._request.deployment.service} on {self._device}: {found.detail}",
@@ -159,7 +217,7 @@ class _Step:
     def _roll_back(self, kept: Record, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> DeployStep:
         """Restore the previous content. If the device is reachable, wait until it runs that content."""
         before = self._previous(kept)
-        if (ours is not None) if before is None else not content.holds(before, agent, router):
+        if (ours is not None) if before is None else not self._holds(before, agent, router):
             self._context.warn(f"the previous content of {self._device} is applied again: {kept.gone}")
             return self._apply("take back", self._before(before, agent, router, ours))
         if not agent.connected:
@@ -177,31 +235,18 @@ class _Step:
     def _before(self, before: Part | None, agent: Twin, router: Twin, ours: Mapping[str, Json] | None) -> Content:
         if before is None:
             assert ours is not None
-            return content.without(agent, router, self._wanted.name, routes_of(ours), self._options.registry)
-        return self._put(before, agent, router, ours)
+            return content.without(agent, router, self._wanted.name)
+        return self._put(before, agent, router)
 
     def _previous(self, kept: Record) -> Part | None:
         if kept.previous is None:
             return None
-        module, routes = with_values(kept.previous["module"], kept.previous["routes"], self._context, kept.names)
-        return replace(self._wanted, module=module, routes=routes, credentials={})
+        module, routes, twin = with_values(kept.previous, self._context, kept.names)
+        credentials = credentials_again(module, self._context, kept.names)
+        return replace(self._wanted, module=module, routes=routes, credentials=credentials, twin=twin)
 
     def _is_back(self, before: Part | None, agent: Twin) -> bool:
         name = self._wanted.name
         if before is None:
             return name not in (agent.reported.get("modules") or {})
         return judge(agent, name, before.image).seen is Seen.RUNNING
-
-
-def _check_device(hub: Hub, device: str) -> None:
-    edge = hub.is_edge(device)
-    if edge is None:
-        raise BadInput(
-            f"the hub {hub.name} has no device {device}", hint="register it there, or name another one", option="device"
-        )
-    if not edge:
-        raise BadInput(
-            f"the device {device} of {hub.name} is not an IoT Edge device",
-            hint="make it one, or name another device",
-            option="device",
-        )

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lading import (
-    BadInput,
     Candidate,
     Context,
     Deployment,
@@ -26,14 +25,15 @@ from lading import (
     StageFailed,
 )
 
-from . import content, record
+from . import comparing, content, record
 from .addresses import applied, fleet_uri
+from .fleet_checks import check_condition, check_platform_of_fleet, check_rank
 from .image import check_platform, warn_of_floating
-from .module import RELEASE, Part, part
+from .module import RELEASE, RELEASE_ID, Part, part
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import Configuration, Hub
-from .record import WRONG, Record
+from .record import Record
 
 _CONTENT = "lading_content"
 _MAX_UNSEEN_SECONDS = 8.0  # seconds that a new deployment may stay invisible, before it is created again
@@ -114,7 +114,7 @@ class _Step:
             return self._begin()
         verdict = self._request.verdict
         if verdict is not None and not verdict.up and not kept.gone:
-            kept = replace(kept, gone=WRONG).write(self._context.work)
+            kept = replace(kept, gone=record.reason(verdict)).write(self._context.work)
         found = self._hub.configuration(kept.deployment)
         if found is not None and not is_ours(found, self._request.deployment):
             raise StageFailed(
@@ -129,33 +129,41 @@ class _Step:
     def _begin(self) -> Pending:
         """Let the hub check the condition. Find an equal deployment of ours, or a name for a new one."""
         whole = self._content()
-        check_platform(self._request, self._options.platform, None, "the fleet")
+        assert self._request.image is not None
+        made_for = self._request.image.platform
+        check_platform(made_for, self._options.platform, None, "the fleet")
         warn_of_floating(self._part.image, self._context)
-        objections = self._hub.test(self._condition, _metrics("new", self._part))
-        if objections:
-            raise BadInput(
-                f"{self._hub.name} says: {'; '.join(objections)}",
-                hint="correct it in the manifest",
-                option="target_condition",
-            )
+        check_condition(self._hub, self._condition, _metrics("new", self._part))
         digest = self._digest(whole)
-        mine = ours(self._hub.configurations(), self._request.deployment)
-        request = self._request
+        found, request = self._hub.configurations(), self._request
+        mine = ours(found, request.deployment)
         name = f"{request.deployment.service}-{request.package.digest[:12]}-{request.release_id}"
-        if mine and mine[0].labels.get(_CONTENT) == digest:
+        if mine and mine[0].labels.get(_CONTENT) == digest and self._is_unchanged(mine[0], whole):
             name = mine[0].id
+        else:
+            theirs = [each for each in found if each not in mine]
+            check_rank(found, theirs, self._priority(mine), self._options)
+            check_platform_of_fleet(self._hub, made_for, self._condition)
         Record(self._request.release_id, deployment=name).write(self._context.work)
         return Pending(phase="checked", detail=self._condition, retry_after=0.0)
 
     def _content(self) -> dict[str, Json]:
         if self._options.mode == "merge":
             return content.layer(self._part)
-        agent, router = content.begun(None, None, "", self._options.edge_version)
+        agent, router = content.begun(None, None, "", self._options)
         return content.put(agent, router, self._part)
+
+    def _is_unchanged(self, found: Configuration, whole: Mapping[str, Json]) -> bool:
+        """Whether nobody has edited a deployment of ours on the hub. Its labels do not show that."""
+        return found.condition == self._condition and found.content == whole
 
     def _digest(self, whole: Mapping[str, Json]) -> str:
         shape = [whole, self._condition, dict(self._options.labels)]
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+
+    def _priority(self, mine: Sequence[Configuration]) -> int:
+        """The priority of a new deployment, above those of `mine`."""
+        return max([self._options.priority, *(each.priority + 1 for each in mine)])
 
     def _create(self, kept: Record) -> Pending:
         if kept.created and kept.waited < _MAX_UNSEEN_SECONDS:
@@ -173,7 +181,7 @@ class _Step:
                 "labels": {**self._options.labels, **labels, _CONTENT: self._digest(whole)},
                 "content": {"modulesContent": whole},
                 "targetCondition": self._condition,
-                "priority": max([self._options.priority, *(each.priority + 1 for each in mine)]),
+                "priority": self._priority(mine),
                 "metrics": {"queries": _metrics(kept.deployment, self._part)},
             }
         )
@@ -200,11 +208,13 @@ class _Step:
         if self._request.verdict is None:
             address = fleet_uri(self._hub, self._options, self._part.name, found.id)
             if isinstance(address, ScoringUri):
-                return Candidate(uri=address.uri)
+                return Candidate(uri=address.uri, start_limit=self._options.wait.timeout)
         earlier = next(
             (c for c in ours(self._hub.configurations(), self._request.deployment) if c.id != found.id), None
         )
         if earlier is None:
+            release = found.labels.get(RELEASE_ID.replace(".", "_"), "")
+            comparing.remember(self._context, release, {**self._part.parts, "target_condition": self._condition})
             return Ready()
         self._context.intend(f"iot-edge/{earlier.id}/delete")
         self._hub.delete(earlier)

@@ -15,6 +15,7 @@ from lading import Json
 from .port import Twin
 from .text import clean
 
+_NEVER = "0001-"  # the year of a time that the hub does not have
 NOT_REPORTED = "applied, not yet reported"
 
 _REFUSED = {400: "malformed", 412: "of a schema version that it does not know", 417: "empty"}
@@ -57,11 +58,17 @@ def judge(agent: Twin, module: str, image: str) -> Judgement:
     if code in _REFUSED:
         return Judgement(Seen.REFUSED, f"the device reports that its content is {_REFUSED[code]}: {words}")
     found = (agent.reported.get("modules") or {}).get(module) or {}
-    runs_it = (found.get("settings") or {}).get("image") == image
+    runs_it = _is_same(str((found.get("settings") or {}).get("image")), image)
     if code != 200:
         pulls = _CANCELLED in words and not runs_it
         return Judgement(Seen.WAITING, "pulling the image") if pulls else Judgement(Seen.FAILING, _answer(code, words))
     return _judged(module, found) if runs_it else Judgement(Seen.WAITING, "the module still has its old image")
+
+
+def _is_same(reported: str, image: str) -> bool:
+    """Whether a device reports the image. An agent can report the name of the parent in place of `$upstream`."""
+    host, _, path = image.partition("/")
+    return reported == image or (host.startswith("$upstream") and reported.partition("/")[2] == path)
 
 
 def _answer(code: int, words: str) -> str:
@@ -91,4 +98,6 @@ def offline(agent: Twin) -> str:
     """A note in brackets that a device is offline, and since when; empty if it is online."""
     if agent.connected:
         return ""
+    if agent.seen.startswith(_NEVER):
+        return " (device has never connected to the hub)"
     return f" (device is offline since {agent.seen})" if agent.seen else " (device is offline)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Variable = Annotated[str, Text(pattern=VARIABLE)]
 Port = Annotated[int, Range(ge=1, le=65535)]
 Key = Annotated[str, Text(pattern=r"^[^.$#\s\x00-\x1f\x7f]{1,128}$")]
+PullHost = Annotated[str, Text(pattern=r"^(\$upstream|[A-Za-z0-9][A-Za-z0-9.-]*)(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$")]
 Seconds = Annotated[float, Range(gt=0, le=86400)]
 
 
@@ -36,8 +38,13 @@ class Registry(Options):
     password: Variable
     """Name of the environment variable that has the password."""
 
-    name: Key = "lading"
-    """Name under which the device keeps the credentials."""
+    name: Key | None = None
+    """Name under which the device keeps the credentials; by default made from the address."""
+
+    @property
+    def key(self) -> str:
+        """The name under which the device keeps the credentials."""
+        return self.name or re.sub("[^A-Za-z0-9_-]", "-", self.address)[:128]
 
     def __post_init__(self) -> None:
         if "://" in self.address:
@@ -49,10 +56,14 @@ class Wait(Options):
     """The time limits of a rollout, and the conditions of its success."""
 
     timeout: Seconds = 1200
-    """Seconds to wait for the devices to report; then the outcome is unknown, and the same command continues."""
+    """Seconds to wait for the devices to report; then the outcome is unknown, and the same command continues. It is
+    also the limit for a running module until it answers the golden requests.
+    """
 
-    grace: Seconds = 30
-    """Seconds that a module must run without a restart before it is up, and may be down before it has failed."""
+    grace: Seconds = 90
+    """Seconds that a module must run without a restart before it is up, and may be down before it has failed. The
+    default is more than a small ARM board needs to import scikit-learn.
+    """
 
     min_success: Annotated[float, Range(gt=0, le=1)] = 1.0
     """Share of a fleet's devices that must run the module."""
@@ -65,7 +76,7 @@ class Wait(Options):
 class IotEdgeOptions(Options):
     """A module on a device of Azure IoT Edge, or on a fleet of them."""
 
-    deploy_only = ("env", "create_options", "labels", "routes")
+    deploy_only = ("env", "create_options", "labels", "routes", "twin")
 
     hub: Annotated[str, Text(pattern=f"{HOST_NAME}|{VARIABLE}")]
     """Host name of the IoT hub, signed in to with azure-identity; or the name of the environment variable that holds a
@@ -105,6 +116,11 @@ class IotEdgeOptions(Options):
     registry: Registry | None = None
     """Credentials of the registry that the image is pulled from."""
 
+    pull_from: PullHost | None = None
+    """Host that the devices pull the image from, in place of the registry that it was pushed to; for a nested device
+    `$upstream:443`, its parent.
+    """
+
     platform: Annotated[str, Text(pattern=r"^(linux|windows)/[a-z0-9]+(/v[0-9]+)?$")] | None = None
     """Platform of the devices, such as `linux/arm64`; a single device reports its own."""
 
@@ -112,6 +128,15 @@ class IotEdgeOptions(Options):
     """`merge` leaves other modules as they are (on a fleet by a layered deployment); `replace` removes all other
     modules.
     """
+
+    keep_old_place: bool = False
+    """Whether the module or the fleet at the old place stays when `hub`, `device` or `module` changes."""
+
+    twin: Mapping[Key, Any] = field(default_factory=dict)
+    """Desired properties of the module's twin. On a fleet with `mode: merge` they are set beside those of others."""
+
+    edge_registry: PullHost = "mcr.microsoft.com"
+    """Registry of IoT Edge's own modules, if the content includes them."""
 
     edge_version: Annotated[str, Text(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] = "1.6"
     """Version of IoT Edge's own modules, if the content includes them: for a device that has none yet, or a fleet with

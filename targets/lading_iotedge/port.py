@@ -17,7 +17,8 @@ class Twin:
     """The twin of a device or of a module on it.
 
     `desired` and `reported` exclude the hub's own `$metadata` and `$version`; `version` is that of `desired`.
-    `deployments` are the automatic deployments that apply. `seen` is the time of its last message, from the hub.
+    `deployments` are the automatic deployments that apply. `seen` is the time of its last message, from the hub, and
+    `written` that of the last change of `desired`.
     """
 
     device: str
@@ -28,17 +29,35 @@ class Twin:
     deployments: tuple[str, ...] = ()
     connected: bool = True
     seen: str = ""
+    written: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A device of the hub. `parent` is the device through which a nested device reaches the hub."""
+
+    edge: bool
+    parent: str = ""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """An automatic deployment. `metrics` has the device counts of the hub's queries and of our own."""
+    """An automatic deployment. `metrics` has the device counts of the hub's queries and of our own. `condition` is its
+    target condition, and `content` has the desired properties of each module.
+    """
 
     id: str
     etag: str
     priority: int
     labels: Mapping[str, str]
     metrics: Mapping[str, int]
+    condition: str = "*"
+    content: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has the whole content of a device, not a layer of it."""
+        return any("properties.desired" in parts for parts in self.content.values())
 
 
 class Hub(Protocol):
@@ -48,8 +67,8 @@ class Hub(Protocol):
     def name(self) -> str:
         """The host name."""
 
-    def is_edge(self, device: str) -> bool | None:
-        """Whether a device is an IoT Edge device; None if the hub has no such device."""
+    def identity(self, device: str) -> Identity | None:
+        """A device; None if the hub has no such device."""
 
     def twin(self, device: str, module: str = "") -> Twin | None:
         """The twin of a device, or of a module on it; None if it does not exist."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from lading import Json
+from lading import Json, Verdict
 
 _FILE = "iot-edge.json"
 
@@ -20,22 +20,28 @@ WRONG = "a golden request was answered wrongly"
 of variables.
 """
 
+SILENT = "the module runs, but it does not answer"
+"""Why a release is abandoned that has not answered a golden request until `wait.timeout`."""
+
 
 @dataclass(frozen=True)
 class Record:
     """A release during its deploy. `release` is its id.
 
     `previous` is our module before the release (`module` and `routes`, without the values of variables); None if there
-    was none. `deployment` is the automatic deployment of a fleet. `created` is true if this release created it. Three
-    counts are in seconds. `waited` is the time since a command began to wait. `steady` is the time of running without a
-    restart. `down` is the time of not running after it had run. `gone` is the reason why the release is abandoned.
-    `names` are the variables in the manifests deployed from here.
+    was none. `deployment` is the automatic deployment of a fleet. `created` is true if this release created it.
+    `writes` counts how often its content was applied to a device. `version` is the version of the content before the
+    last time; 0 once it was compared. Three counts are in seconds. `waited` is the time since a command began to wait.
+    `steady` is the time of running without a restart. `down` is the time of not running after it had run. `gone` is the
+    reason why the release is abandoned. `names` are the variables in the manifests deployed from here.
     """
 
     release: str
     previous: Mapping[str, Json] | None = None
     deployment: str = ""
     created: bool = False
+    writes: int = 0
+    version: int = 0
     waited: float = 0.0
     steady: float = 0.0
     down: float = 0.0
@@ -66,6 +72,11 @@ class Record:
             os.fsync(file.fileno())
         new.replace(folder / _FILE)
         return self
+
+
+def reason(verdict: Verdict) -> str:
+    """Why a release with a refused verdict is abandoned."""
+    return WRONG if verdict.answered else SILENT
 
 
 def read(folder: Path, release: str) -> Record | None:

@@ -6,10 +6,8 @@ requests. Only an expired signature is renewed, once, because the rejected call 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -17,30 +15,21 @@ from urllib.parse import quote
 
 from azure.core import PipelineClient
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import AzureError
 from azure.core.pipeline.policies import UserAgentPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
-from lading import BadInput, Context, Json, LadingError, StageFailed, Transient, __version__, retry_after
+from lading import Context, Json, LadingError, __version__
 
-from .port import AGENT, Configuration, Twin
+from .failing import Reply, failure, sign_in, unreachable
+from .port import AGENT, Configuration, Identity, Twin
 from .signing import parse, value_of
 from .text import clean
 
 _API_VERSION = "2021-04-12"
 _SCOPE = "https://iothubs.azure.net/.default"
 _CONNECT, _READ = 10, 40  # seconds
-_LOST_ANSWER_DELAY = 2.0  # seconds before reading whether a call with a lost answer had its effect
-_RETRY_AFTER = {
-    408: 2.0,
-    412: 0.5,
-    429: 10.0,
-    500: 5.0,
-    502: 5.0,
-    503: 5.0,
-    504: 5.0,
-}  # seconds, if the hub gives none
 _PAGE = 1000  # twins in one answer to a query
 _MOST = 100  # the maximum of automatic deployments in a hub
 _AGENT_LIMIT = 15  # seconds for a device to answer a request to its agent
@@ -68,11 +57,8 @@ def _token(fresh: bool) -> str:
         _credential.cache_clear()
     try:
         return _credential().get_token(_SCOPE).token
-    except ClientAuthenticationError as error:
-        raise StageFailed(
-            f"Azure does not accept the sign-in: {clean(str(error.message).partition(chr(10))[0])}",
-            hint="sign in again with `az login`, or name a variable that has a connection string as `hub`",
-        ) from None
+    except AzureError as error:
+        raise sign_in(str(error.message)) from None
 
 
 class RestHub:
@@ -89,37 +75,48 @@ class RestHub:
     def close(self) -> None:
         self._client.close()
 
-    def is_edge(self, device: str) -> bool | None:
-        found = self._find(f"/devices/{_quoted(device)}")
-        return None if found is None else bool(found.get("capabilities", {}).get("iotEdge"))
+    def identity(self, device: str) -> Identity | None:
+        found = self._find(f"the device {device}", f"/devices/{_quoted(device)}")
+        return None if found is None else _identity(found)
 
     def twin(self, device: str, module: str = "") -> Twin | None:
         path = f"/twins/{_quoted(device)}" + (f"/modules/{_quoted(module)}" if module else "")
-        found = self._find(path)
+        found = self._find(f"the twin of {f'{module} on ' if module else ''}{device}", path)
         return None if found is None else _twin(found)
 
     def apply(self, device: str, content: Mapping[str, Json]) -> None:
         path = f"/devices/{_quoted(device)}/applyConfigurationContent"
-        self._ask("POST", path, {"modulesContent": content})
+        self._ask(f"applying the content of {device}", "POST", path, {"modulesContent": content})
 
     def configurations(self) -> tuple[Configuration, ...]:
-        _, found = self._ask("GET", "/configurations", top=str(_MOST))
+        _, found = self._ask("listing the automatic deployments", "GET", "/configurations", top=str(_MOST))
         return tuple(map(_configuration, found))
 
     def configuration(self, name: str) -> Configuration | None:
-        found = self._find(f"/configurations/{_quoted(name)}")
+        found = self._find(f"the automatic deployment {name}", f"/configurations/{_quoted(name)}")
         return None if found is None else _configuration(found)
 
     def create(self, configuration: Mapping[str, Json]) -> None:
-        self._ask("PUT", f"/configurations/{_quoted(configuration['id'])}", configuration)
+        self._ask(
+            f"creating the automatic deployment {configuration['id']}",
+            "PUT",
+            f"/configurations/{_quoted(configuration['id'])}",
+            configuration,
+        )
 
     def delete(self, configuration: Configuration) -> None:
         headers = {"If-Match": f'"{configuration.etag}"'}
-        self._ask("DELETE", f"/configurations/{_quoted(configuration.id)}", headers=headers, gone=True)
+        self._ask(
+            f"deleting the automatic deployment {configuration.id}",
+            "DELETE",
+            f"/configurations/{_quoted(configuration.id)}",
+            headers=headers,
+            gone=True,
+        )
 
     def test(self, condition: str, queries: Mapping[str, str]) -> tuple[str, ...]:
         body = {"targetCondition": condition, "customMetricQueries": dict(queries)}
-        _, found = self._ask("POST", "/configurations/testQueries", body)
+        _, found = self._ask("checking the target condition", "POST", "/configurations/testQueries", body)
         objections = (found.get("targetConditionError"), *(found.get("customMetricQueryErrors") or {}).values())
         return tuple(clean(str(words)) for words in objections if words)
 
@@ -128,7 +125,9 @@ class RestHub:
         while True:
             size = _PAGE if left is None else min(left, _PAGE)
             headers = {"x-ms-max-item-count": str(size)} | ({"x-ms-continuation": position} if position else {})
-            response, found = self._ask("POST", "/devices/query", {"query": text}, headers=headers)
+            response, found = self._ask(
+                "querying the devices", "POST", "/devices/query", {"query": text}, headers=headers
+            )
             yield from map(_twin, found if left is None else found[:left])
             left = None if left is None else left - len(found)
             position = response.headers.get("x-ms-continuation") or ""
@@ -145,19 +144,25 @@ class RestHub:
             "connectTimeoutInSeconds": _AGENT_LIMIT,
         }
         try:
-            _, found = self._ask("POST", f"/twins/{_quoted(device)}/modules/{_quoted(AGENT)}/methods", body)
+            _, found = self._ask(
+                f"reading the log of {module}",
+                "POST",
+                f"/twins/{_quoted(device)}/modules/{_quoted(AGENT)}/methods",
+                body,
+            )
         except LadingError:  # the log is only a help: an unreachable device must not hide the rest
             return ()
         items = found.get("payload") if found.get("status") == 200 else None
         return tuple(line for item in items or () for line in map(clean, str(item.get("payload")).splitlines()))
 
-    def _find(self, path: str) -> Json:
+    def _find(self, what: str, path: str) -> Json:
         """The object at a path; None if there is none."""
-        response, found = self._ask("GET", path, gone=True)
+        response, found = self._ask(f"reading {what}", "GET", path, gone=True)
         return None if response.status_code == 404 else found
 
     def _ask(
         self,
+        what: str,
         method: str,
         path: str,
         body: Json = None,
@@ -166,15 +171,19 @@ class RestHub:
         gone: bool = False,
         **parameters: str,
     ) -> _Answer:
-        """An answer and its JSON. With `gone`, 404 is accepted as an answer. Raises the errors of `port.Hub`."""
+        """An answer and its JSON. `what` names the purpose of the call in messages.
+
+        With `gone`, 404 is accepted as an answer. Raises the errors of `port.Hub`.
+        """
         response = self._send(method, path, body, headers or {}, parameters, fresh=False)
         if response.status_code == 401:
             response = self._send(method, path, body, headers or {}, parameters, fresh=True)
-        if response.status_code < 300:
+        reply = _reply(response)
+        if response.status_code < 300 and not reply.is_page:
             return response, response.json() if response.content else None
-        if response.status_code == 404 and gone:
+        if response.status_code == 404 and gone and not reply.is_page:
             return response, None
-        raise _failure(response, f"{method} {path}", self.name)
+        raise failure(reply, what, self.name, self._left())
 
     def _send(
         self,
@@ -196,11 +205,7 @@ class RestHub:
         try:
             response: HttpResponse = self._client.send_request(request, read_timeout=max(0.1, min(_READ, self._left())))
         except AzureError as error:
-            raise Transient(
-                f"{self.name} does not answer: {clean(str(error.message))}",
-                hint="check the network",
-                retry_after=_LOST_ANSWER_DELAY,
-            ) from None
+            raise unreachable(str(error.message), self.name) from None
         return response
 
     def _left(self) -> float:
@@ -212,28 +217,14 @@ def _quoted(name: str) -> str:
     return quote(name, safe="$")
 
 
-def _failure(response: HttpResponse, what: str, host: str) -> LadingError:
-    """The expected failure of a call, with the hub's own text."""
-    status, words = response.status_code, f"{host} says: {_words(response)}"
-    if status in _RETRY_AFTER:
-        wait = retry_after(response.headers.get("Retry-After"))
-        return Transient(f"{what}: {words}", retry_after=_RETRY_AFTER[status] if wait is None else wait)
-    if status == 400:
-        return BadInput(words)
-    if status == 401:
-        return StageFailed(words, hint="check the policy and the key of the connection string, or this sign-in's role")
-    if status == 403:
-        hint = "it needs the permissions registry read and write and service connect, and a quota that is not used up"
-        return StageFailed(words, hint=hint)
-    return StageFailed(f"{what}: {words}")
+def _reply(response: HttpResponse) -> Reply:
+    return Reply(response.status_code, response.headers, response.text() or "")
 
 
-def _words(response: HttpResponse) -> str:
-    """The message of an error's body; its status if there is none."""
-    message = ""
-    with suppress(ValueError, AttributeError):
-        message = clean(str(json.loads(response.text()).get("Message") or ""))
-    return message or f"{response.status_code} {clean(response.reason or '')}".strip()
+def _identity(found: Mapping[str, Json]) -> Identity:
+    scopes = found.get("parentScopes") or [""]  # such as ms-azure-iot-edge://NAME-637291
+    parent = str(scopes[0]).rpartition("://")[2].rpartition("-")[0]
+    return Identity(edge=bool(found.get("capabilities", {}).get("iotEdge")), parent=clean(parent))
 
 
 def _twin(found: Mapping[str, Json]) -> Twin:
@@ -248,6 +239,7 @@ def _twin(found: Mapping[str, Json]) -> Twin:
         deployments=tuple(found.get("configurations") or ()),
         connected=found.get("connectionState") != "Disconnected",
         seen=clean(str(found.get("lastActivityTime") or "")),
+        written=clean(str((desired.get("$metadata") or {}).get("$lastUpdated") or "")),
     )
 
 
@@ -259,4 +251,12 @@ def _configuration(found: Mapping[str, Json]) -> Configuration:
     counts: dict[str, int] = {}
     for kind in ("systemMetrics", "metrics"):
         counts |= (found.get(kind) or {}).get("results") or {}
-    return Configuration(found["id"], found["etag"], int(found["priority"]), found.get("labels") or {}, counts)
+    return Configuration(
+        found["id"],
+        found["etag"],
+        int(found["priority"]),
+        found.get("labels") or {},
+        counts,
+        found.get("targetCondition") or "*",
+        (found.get("content") or {}).get("modulesContent") or {},
+    )

@@ -14,10 +14,11 @@ from .records import Deployment, Package
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The result of the golden requests to a candidate."""
+    """The result of the golden requests to a candidate. `answered` is false if the candidate did not answer at all."""
 
     up: bool
     reason: str = ""
+    answered: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,15 @@ class Pending:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """The new release answers at `uri` while the old one serves; call again with the verdict."""
+    """The new release answers at `uri` while the old one serves; call again with the verdict.
+
+    If it refuses the connection, does not answer in time, or answers with 502 or 503, it is not ready. The framework
+    then calls again without a verdict, so that the target can report a crash, and asks again. It does so for
+    `start_limit` seconds, or for a limit of its own if that is None.
+    """
 
     uri: str
+    start_limit: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -226,7 +226,9 @@ class State(StrEnum):
 class Status(Shown):
     """A deployment as its target sees it; digests and release id come from the target's own tags, not from the store.
 
-    `extra` holds facts of the platform that have no field here, as JSON.
+    `changed` has the parts that differ from the content of the release, each with words about the change. A key is the
+    name of an option, such as `image` or `env.MODE`. A deploy repairs them. `extra` holds facts of the platform that
+    have no field here, as JSON.
     """
 
     state: State
@@ -234,6 +236,7 @@ class Status(Shown):
     model_sha256: str | None = None
     release_id: str | None = None
     detail: str = ""
+    changed: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -89,15 +91,24 @@ def bound(port: int, image: str = "other:1", container_port: int = 80) -> Record
 
 
 @contextmanager
-def answering(*answers: Any) -> Iterator[int]:
-    """A scoring server on loopback in place of a device's. The last response is repeated."""
+def refusing() -> Iterator[int]:
+    """A port of loopback at which nothing listens, and which no other program gets."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@contextmanager
+def answering(*answers: Any, port: int = 0) -> Iterator[int]:
+    """A scoring server on loopback in place of a device's. The last response is repeated. A status is sent as it is."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
-            body = json.dumps(left.pop(0) if len(left) > 1 else left[0]).encode()
-            self.send_response(200)
+            answer = left.pop(0) if len(left) > 1 else left[0]
+            body = json.dumps(answer).encode()
+            self.send_response(answer if isinstance(answer, HTTPStatus) else 200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -105,7 +116,7 @@ def answering(*answers: Any) -> Iterator[int]:
         def log_message(self, *_arguments: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield server.server_port

@@ -14,11 +14,16 @@ from lading import Deployment, DeployRequest, DeployStep, Image, Json, Verdict
 from lading_iotedge import device, fleet
 from lading_iotedge.content import base
 from lading_iotedge.options import IotEdgeOptions
-from lading_iotedge.port import AGENT, ROUTER, Configuration, Hub, Twin
+from lading_iotedge.port import AGENT, ROUTER, Configuration, Hub, Identity, Twin
 
 HOST = "h.azure-devices.net"
 WRONG = Verdict(up=False, reason="expected 1")
 UP = Verdict(up=True)
+
+
+WHOLE: Mapping[str, Json] = {AGENT: {"properties.desired": {"modules": {}}}}
+SITE = Configuration(id="site", etag="e", priority=0, labels={}, metrics={}, content=WHOLE)
+"""The whole deployment below all layers, of another owner."""
 
 
 @dataclass
@@ -38,6 +43,8 @@ class MemoryHub:
     objections: tuple[str, ...] = ()
     tested: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     selected: dict[str, tuple[Twin, ...]] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    others: tuple[Configuration, ...] = (SITE,)
     queries: list[str] = field(default_factory=list)
     logs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -75,8 +82,9 @@ class MemoryHub:
         }
         self.change(device, reported=reported)
 
-    def is_edge(self, device: str) -> bool | None:
-        return self.edge.get(device)
+    def identity(self, device: str) -> Identity | None:
+        edge = self.edge.get(device)
+        return None if edge is None else Identity(edge=edge, parent=self.parents.get(device, ""))
 
     def twin(self, device: str, module: str = "") -> Twin | None:
         return self.twins.get((device, module))
@@ -89,7 +97,7 @@ class MemoryHub:
             self.twins[device, module] = changed
 
     def configurations(self) -> tuple[Configuration, ...]:
-        return tuple(self.found.values())
+        return (*self.found.values(), *self.others)
 
     def configuration(self, name: str) -> Configuration | None:
         return self.found.get(name)
@@ -98,6 +106,12 @@ class MemoryHub:
         self.asked.append(f"create {configuration['id']}")
         self.created.append(configuration)
         self.put(configuration["id"], configuration["priority"], configuration["labels"])
+        condition, content = configuration["targetCondition"], configuration["content"]["modulesContent"]
+        self.found[configuration["id"]] = replace(self.found[configuration["id"]], condition=condition, content=content)
+
+    def edit(self, name: str, **fields: Any) -> None:
+        """Change an automatic deployment like somebody in the portal."""
+        self.found[name] = replace(self.found[name], **fields)
 
     def put(self, name: str, priority: int, labels: Mapping[str, str], **counts: int) -> None:
         self.found[name] = Configuration(id=name, etag="e", priority=priority, labels=labels, metrics=counts)

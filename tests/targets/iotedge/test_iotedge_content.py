@@ -16,7 +16,7 @@ from tests.targets.target_kit import bound, problem
 
 from lading import BadInput, Json, StageFailed
 from lading_iotedge import content, create_options, record
-from lading_iotedge.module import Part, part, routes_of, variables, with_values, without_values
+from lading_iotedge.module import Part, part, variables, with_values, without_values
 from lading_iotedge.options import IotEdgeOptions
 from lading_iotedge.pace import pause
 from lading_iotedge.port import AGENT, ROUTER, Twin
@@ -135,9 +135,9 @@ def test_the_module_is_added_beside_those_of_other_owners(scene: Scene) -> None:
         ROUTER: {"properties.desired": {**router.desired, "routes": {**router.desired["routes"], **made.routes}}},
     }
     after = told(whole)
-    assert content.holds(made, *after)
-    assert not content.holds(made, agent, router)
-    assert content.without(*after, "salary", routes_of(made.module), None) == {
+    assert content.holds(made, *after, {})
+    assert not content.holds(made, agent, router, {})
+    assert content.without(*after, "salary") == {
         AGENT: {"properties.desired": agent.desired},
         ROUTER: {"properties.desired": router.desired},
     }
@@ -223,16 +223,18 @@ def test_an_exclusive_module_runs_beside_iot_edge_only(scene: Scene) -> None:
     assert content.alone(made, *told(whole)) is None
 
 
-Kept = tuple[Mapping[str, Json], Mapping[str, Json]]
+Kept = Mapping[str, Mapping[str, Json]]
 WRITTEN: dict[str, Json] = {
     "env": {"TOKEN": "x-${TOKEN}", "PLAIN": "p", "PRICE": "$${N}"},
     "create_options": {"HostConfig": {"Binds": ["/a:/b", "${DATA}:/data"]}},
     "routes": {"up": "FROM /${DATA}/* INTO $upstream"},
+    "twin": {"limit": 3, "key": {"token": "${TOKEN}"}},
 }
 GIVEN: dict[str, Any] = {
     "env": {"TOKEN": "x-c4n4ry", "PLAIN": "p", "PRICE": "${N}"},
     "create_options": {"HostConfig": {"Binds": ["/a:/b", "/c4n4ry:/data"]}},
     "routes": {"up": "FROM //c4n4ry/* INTO $upstream"},
+    "twin": {"limit": 3, "key": {"token": "c4n4ry"}},
 }
 
 
@@ -241,8 +243,7 @@ def hidden(scene: Scene, *, keep: Callable[[str], bool] = lambda _: True) -> tup
     scene.context.variables |= {"TOKEN": "c4n4ry", "DATA": "/c4n4ry"}
     made = part_of(scene, WRITTEN, **GIVEN)
     module = {key: value for key, value in made.module.items() if keep(key)}
-    kept = without_values(module, made.routes if keep("routes") else {})
-    return made, (kept[0], kept[1])
+    return made, without_values(module, made.routes if keep("routes") else {}, made.twin)
 
 
 def test_values_of_variables_are_never_recorded_and_are_restored(scene: Scene) -> None:
@@ -250,13 +251,13 @@ def test_values_of_variables_are_never_recorded_and_are_restored(scene: Scene) -
     assert "c4n4ry" not in json.dumps(kept)
     names = variables(scene.deployment(written=WRITTEN, device="pi"))
     assert names == {"TOKEN", "DATA"}
-    assert with_values(*kept, scene.context, names) == (made.module, made.routes)
+    assert with_values(kept, scene.context, names) == (made.module, made.routes, made.twin)
 
 
 @pytest.mark.parametrize("gone", ["env", "routes"])
 def test_a_value_that_was_removed_on_the_hub_is_not_restored(scene: Scene, gone: str) -> None:
     _, kept = hidden(scene, keep=lambda key: key != gone)
-    module, routes = with_values(*kept, scene.context, ["TOKEN", "DATA"])
+    module, routes, _ = with_values(kept, scene.context, ["TOKEN", "DATA"])
     assert ("env" in module, "up" in routes) == (gone != "env", gone != "routes")
 
 
@@ -264,9 +265,9 @@ def test_a_missing_variable_is_named_when_a_module_is_restored(scene: Scene) -> 
     _, kept = hidden(scene)
     del scene.context.variables["DATA"]
     with pytest.raises(BadInput, match="the environment variable DATA is not set"):
-        with_values(*kept, scene.context, ["TOKEN", "DATA"])
+        with_values(kept, scene.context, ["TOKEN", "DATA"])
     with pytest.raises(StageFailed, match="needs TOKEN, a variable that no manifest"):
-        with_values(*kept, scene.context, ["DATA"])
+        with_values(kept, scene.context, ["DATA"])
 
 
 @pytest.mark.parametrize(

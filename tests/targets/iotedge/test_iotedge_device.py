@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from http import HTTPStatus
 
 import pytest
+from offline_iothub.client import Record, content
 from offline_iothub.simulated import Behaviour
-from tests.targets.iotedge.iotedge_kit import Project, answering
+from tests.targets.iotedge.iotedge_kit import Project, answering, refusing
 from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.slow
@@ -152,6 +154,31 @@ def test_golden_requests_are_sent_before_other_modules_are_removed(pi: Project) 
         assert pi.modules() == before
 
 
+def test_a_module_that_does_not_listen_yet_is_not_a_wrong_answer(pi: Project) -> None:
+    with refusing() as port:
+        pi.write(device="pi", host_port=port, scoring_host="127.0.0.1")
+        starting = pi.shell.start("deploy")
+        shown = next(line for line in starting.stderr or () if "waiting for an answer" in line)
+        assert "Connection refused" in shown
+    with answering(HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, [1], port=port):
+        _, rest = starting.communicate(timeout=LIMIT)
+    assert starting.returncode == 0, rest
+    assert "the service answered 502" in rest
+    assert "the service answered 503" in rest
+    assert [row["state"] for row in pi.shell("history", "--json").json()] == ["up"]
+
+
+def test_a_module_that_never_listens_is_reverted_at_its_limit(pi: Project) -> None:
+    with refusing() as port:
+        pi.write(device="pi", host_port=port, scoring_host="127.0.0.1", wait={"grace": 0.3, "timeout": 2})
+        done = pi.deploy(code=8)
+    assert "Connection refused" in done.err
+    assert "no answer within 2 s" in done.err
+    assert "the previous content of pi is applied again: the module runs, but it does not answer" in done.err
+    assert "answered wrongly" not in done.err
+    assert set(pi.modules()) == {"camera"}
+
+
 def test_a_host_that_the_twin_does_not_name_is_reported(pi: Project) -> None:
     pi.write(device="pi", host_port=8080, scoring_host="reported:net.lan")
     assert "the twin of pi has no reported:net.lan" in pi.deploy().err
@@ -164,12 +191,92 @@ def test_registry_credentials_are_added_and_removed(pi: Project) -> None:
     done = pi.deploy(code=0, **values)
     settings = pi.hub.agent("pi")["desired"]["runtime"]["settings"]
     wanted = {"address": "registry.example", "username": "porter", "password": "c4n4ry-of-project"}
-    assert settings["registryCredentials"] == {"lading": wanted}
+    assert settings["registryCredentials"] == {"registry-example": wanted}
     assert "c4n4ry" not in done.err + done.out
     kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
     assert b"c4n4ry" not in kept
     pi.shell("delete", code=0, **values)
     assert pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"] == {}
+
+
+def test_an_edit_in_the_portal_is_named_and_repaired(pi: Project) -> None:
+    registry = {"address": "registry.example", "username": "PULL_USER", "password": "PULL_PASSWORD"}
+    values = {"PULL_USER": "porter", "PULL_PASSWORD": "c4n4ry-of-project"}
+    pi.write(device="pi", env={"MODE": "fast"}, registry=registry)
+    pi.deploy(code=0, **values)
+    image = pi.modules()["salary"]["settings"]["image"]
+
+    def change(agent: Record, _router: Record) -> None:
+        agent["modules"]["salary"]["settings"]["image"] = "other:1"
+        agent["modules"]["salary"]["env"]["MODE"]["value"] = "slow"
+
+    pi.hub.edit("pi", change)
+    assert "image: changed on the hub to other:1; env.MODE: changed on the hub" in pi.status()["detail"]
+    planned = pi.shell("plan", code=0, **values).out
+    assert "~ targets.edge.image: changed on the hub to other:1" in planned
+    assert "~ targets.edge.env.MODE: changed on the hub" in planned
+    pi.deploy(code=0, **values)
+    assert pi.modules()["salary"]["settings"]["image"] == image
+    assert pi.modules()["salary"]["env"] == {"MODE": {"value": "fast"}}
+
+    rotated = {**values, "PULL_PASSWORD": "n3w-c4n4ry"}
+    planned = pi.shell("plan", code=0, **rotated).out
+    assert "~ targets.edge.registry.password: secret changed" in planned
+    pi.deploy(code=0, **rotated)
+    (credential,) = pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"].values()
+    assert credential["password"] == "n3w-c4n4ry"
+    assert "~ " not in pi.shell("plan", code=0, **rotated).out
+    kept = b"".join(file.read_bytes() for file in pi.shell.folder.rglob("*") if file.is_file())
+    assert b"c4n4ry" not in kept
+
+
+def test_another_writer_is_named(pi: Project) -> None:
+    pi.hub.compete("pi", content=content(camera="camera:1"))
+    pi.write(device="pi")
+    done = pi.deploy(code=6)
+    assert "another writer has changed the module salary on pi: a program without the module salary" in done.err
+    assert "the module salary on pi was changed or removed 3 times right after it was applied" in done.err
+    assert "stop the other writer of pi" in done.err
+    assert len([call for call in pi.writes if "applyConfigurationContent" in call]) == 3
+    pi.hub.compete("pi", content=None)
+    pi.deploy()
+    assert set(pi.modules()) == {"camera", "salary"}
+
+
+def test_a_deployment_moves_to_another_device(pi: Project) -> None:
+    pi.hub.add_device("new", parent="pi")
+    pi.hub.add_device("shelf", seen=False)
+    pi.write(device="pi")
+    pi.deploy()
+    pi.write(device="new")
+    assert "the module salary on pi is removed once the new one is up" in pi.shell("plan").out
+    assert "also on the hub: the module salary on pi, its old place" in pi.status()["detail"]
+    assert "new is a nested device: it reaches the hub through pi" in pi.deploy().err
+    assert (set(pi.modules()), set(pi.modules("new"))) == ({"camera"}, {"salary"})
+    listed = pi.shell("list", "--json").json()
+    assert [row["name"] for row in listed["objects"]] == ["new/salary"]
+
+    pi.write(device="shelf", keep_old_place=True, wait={"grace": 0.3, "timeout": 2})
+    done = pi.deploy(code=7)
+    assert "shelf gets the module when it connects (device has never connected to the hub)" in done.err
+    pi.shell("delete")
+    assert (set(pi.modules()), pi.modules("new"), pi.modules("shelf")) == ({"camera"}, {}, {})
+    assert pi.status()["state"] == "absent"
+
+
+def test_credentials_of_others_are_left_alone(pi: Project) -> None:
+    theirs = {"registry-example": {"address": "other.example", "username": "u", "password": "p"}}
+
+    def change(agent: Record, _router: Record) -> None:
+        agent["runtime"]["settings"]["registryCredentials"] = theirs
+
+    pi.hub.edit("pi", change)
+    registry = {"address": "registry.example", "username": "PULL_USER", "password": "PULL_PASSWORD"}
+    pi.write(device="pi", registry=registry)
+    done = pi.deploy(code=2, PULL_USER="porter", PULL_PASSWORD="c4n4ry-of-project")
+    assert "targets.edge.registry" in done.err
+    assert "the device has credentials of other.example under the name registry-example already" in done.err
+    assert pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"] == theirs
 
 
 def test_a_deploy_from_an_empty_store_adopts_the_module(pi: Project) -> None:

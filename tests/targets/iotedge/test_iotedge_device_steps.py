@@ -83,11 +83,22 @@ def test_a_reachable_module_is_tested_before_it_is_up(scene: Scene) -> None:
     for _ in range(2):
         scene.step(request)
     scene.hub.report("pi")
-    candidate = Candidate(uri="http://pi.local:8080/score")
+    candidate = Candidate(uri="http://pi.local:8080/score", start_limit=60)
     assert through(scene, request) == candidate
     assert scene.step(request) == candidate
     assert scene.step(request, UP) == Ready()
     assert scene.hub.asked == ["apply pi"]
+
+
+def test_a_module_that_never_answers_is_not_called_wrong(scene: Scene) -> None:
+    request = to_pi(scene, **REACHED)
+    for _ in range(2):
+        scene.step(request)
+    scene.hub.report("pi")
+    through(scene, request)
+    silent = Verdict(up=False, reason="Connection refused", answered=False)
+    said = Pending(phase="reverting the release", detail="the module runs, but it does not answer", retry_after=0.0)
+    assert scene.step(request, silent) == said
 
 
 def test_a_wrong_response_removes_a_first_module(scene: Scene) -> None:
@@ -199,6 +210,30 @@ def test_a_late_deploy_ends_with_the_devices_report(scene: Scene, code: int, kno
     scene.hub.report("pi")
     scene.context.warnings.clear()
     assert [type(scene.step(request)) for _ in range(3)] == [Pending] * 3
+
+
+def test_a_module_that_restarts_slowly_does_not_stay_open(scene: Scene) -> None:
+    """It runs at each second look, so it is never down for the grace period."""
+    request = to_pi(scene, wait=Wait(timeout=8, grace=6))
+    for _ in range(2):
+        scene.step(request)
+    for restarts in (0, 0, 0, 1, 1, 1, 2, 2):
+        scene.hub.report("pi", restartCount=restarts)
+        assert isinstance(scene.step(request), Pending)
+    again = Pending(phase="reverting the release", detail="the module keeps restarting", retry_after=0.0)
+    assert scene.step(request) == again
+
+
+def test_a_candidate_that_stops_before_it_listens_is_reverted(scene: Scene) -> None:
+    request = to_pi(scene, **REACHED)
+    for _ in range(2):
+        scene.step(request)
+    scene.hub.report("pi")
+    assert isinstance(through(scene, request), Candidate)
+    scene.hub.report("pi", "failed", exitCode=1)
+    crashed = "the module salary is failed, exit code 1"
+    phases = [scene.step(request) for _ in range(7)]
+    assert phases[-1] == Pending(phase="reverting the release", detail=crashed, retry_after=0.0)
 
 
 def test_an_offline_device_gets_the_revert_and_the_command_does_not_wait(scene: Scene) -> None:
@@ -347,7 +382,7 @@ def test_a_device_without_content_gets_that_of_iot_edge_too(scene: Scene) -> Non
 def test_credentials_of_a_registry_come_with_the_module(scene: Scene) -> None:
     registry = Registry(address="registry.example", username="USER", password="PASSWORD")
     running(scene, registry=registry)
-    wanted = {"lading": {"address": "registry.example", "username": "porter", "password": "s3cr3t"}}
+    wanted = {"registry-example": {"address": "registry.example", "username": "porter", "password": "s3cr3t"}}
     assert scene.hub.agent("pi").desired["runtime"]["settings"]["registryCredentials"] == wanted
     kept = b"".join(file.read_bytes() for file in scene.context.work.iterdir())
     assert b"s3cr3t" not in kept

@@ -28,7 +28,7 @@ def applied(project: Project) -> int:
 
 def test_a_busy_hub_gets_the_waiting_time_that_it_requests(pi: Project) -> None:
     pi.hub.faults.answer(429, headers={"Retry-After": "1"}, method="POST", path=APPLY)
-    assert "1 s: POST /devices/pi/applyConfigurationContent" in pi.deploy().err
+    assert "1 s: applying the content of pi: " in pi.deploy().err
     assert pi.status()["state"] == "running"
 
 
@@ -64,6 +64,19 @@ def test_a_rejected_key_is_not_shown(pi: Project) -> None:
     assert "check the policy and the key" in done.err
     assert "d3Jvbmcta2V5" not in done.err
     assert [call.status for call in pi.hub.calls] == [401, 401]
+
+
+def test_a_page_of_a_proxy_and_a_wrong_clock_are_named(pi: Project) -> None:
+    page = "<html><head><title>Sign in to the network</title></head></html>"
+    pi.hub.faults.answer(200, page, headers={"Content-Type": "text/html"}, path="/devices/pi$")
+    done = pi.deploy(code=5)
+    assert "reading the device pi: a web page (Sign in to the network) with the status 200" in done.err
+    date = {"Date": "Mon, 01 Jan 2024 00:00:00 GMT"}
+    pi.hub.faults.answer(401, {"Message": "ErrorCode:X;expired"}, headers=date, times=2, path="/devices/pi$")
+    assert "hours ahead of the clock of" in pi.deploy(code=6).err
+    pi.hub.faults.answer(429, headers={"Retry-After": "7200"}, path="/devices/pi$")
+    assert "the hub asks to wait for 7200 s, which is after the time limit" in pi.deploy(code=5).err
+    assert pi.writes == []
 
 
 def test_a_token_signs_in_if_the_hub_is_named(pi: Project) -> None:

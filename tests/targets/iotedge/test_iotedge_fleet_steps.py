@@ -101,7 +101,7 @@ def test_a_new_deployment_is_a_layer_with_lading_metrics(scene: Scene) -> None:
     assert set(content) == {AGENT, ROUTER}
     assert set(content[AGENT]) == {
         "properties.desired.modules.salary",
-        "properties.desired.runtime.settings.registryCredentials.lading",
+        "properties.desired.runtime.settings.registryCredentials.registry-example",
     }
     assert content[ROUTER] == {"properties.desired.routes.up": routes["up"]}
     assert document["metrics"]["queries"] == {
@@ -214,7 +214,7 @@ def test_a_wrong_response_reverts_a_rollout(scene: Scene) -> None:
     request = to_oslo(scene, host_port=80, scoring_host="tag:lan")
     name = created(scene, request)
     scene.hub.count(name, **FIVE)
-    assert through(scene, request) == Candidate(uri="http://10.0.0.1:80/score")
+    assert through(scene, request) == Candidate(uri="http://10.0.0.1:80/score", start_limit=60)
     assert scene.step(request, WRONG) == Pending(phase="reverting the release", detail=name, retry_after=0.0)
     assert scene.step(request, WRONG) == Failed(reason="a golden request was answered wrongly")
     assert scene.hub.found == {}

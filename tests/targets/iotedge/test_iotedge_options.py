@@ -74,6 +74,9 @@ def problem(folder: Path, **options: Any) -> lading.Problem | None:
             {"device": "pi", "registry": {**REGISTRY, "address": "https://a.b"}},
             "drop the scheme of https://a.b",
         ),
+        ("pull_from:", {"device": "pi", "pull_from": "https://a.b"}, "text that matches"),
+        ("edge_registry:", {"device": "pi", "edge_registry": "a b"}, "text that matches"),
+        ("a.b:", {"device": "pi", "twin": {"a.b": 1}}, "a.b"),
         ("priority:", {"target_condition": "*", "priority": -1}, "must be at least 0"),
         ("scoring_host:", {"target_condition": "*", "host_port": 80, "scoring_host": "10.0.0.1"}, "have one each"),
         ("scoring_host:", {"device": "pi", "scoring_host": "pi.local"}, "set host_port"),
@@ -98,6 +101,8 @@ def test_a_problem_is_reported_at_its_line(tmp_path: Path, place: str, options: 
         {"device": "pi", "create_options": {"HostConfig": {"PortBindings": {"5001/tcp": [{"HostPort": "80"}]}}}},
         {"target_condition": "tags.site = 'oslo'", "mode": "replace", "registry": REGISTRY, "startup_order": 0},
         {"device": "pi", "host_port": 8080, "scoring_host": "fe80::1"},
+        {"device": "pi", "pull_from": "$upstream:443", "edge_registry": "mirror.example:5000/edge"},
+        {"device": "pi", "twin": {"limit": 3, "nested": {"list": [1]}}, "keep_old_place": True},
     ],
 )
 def test_these_options_are_accepted(tmp_path: Path, options: dict[str, Any]) -> None:
@@ -240,12 +245,26 @@ def test_an_agent_can_use_these_image_names(name: str) -> None:
     assert reference(replace(request, image=lading.Image(reference=name, digest="", platform="linux/amd64"))) == name
 
 
+@pytest.mark.parametrize(
+    ("name", "pull_from", "expected"),
+    [
+        ("registry.example:5000/team/salary:1", "$upstream:443", "$upstream:443/team/salary:1"),
+        ("team/salary:1", "mirror.example", "mirror.example/team/salary:1"),
+        ("salary@sha256:" + 64 * "0", "mirror.example/hub", "mirror.example/hub/salary@sha256:" + 64 * "0"),
+    ],
+)
+def test_devices_can_pull_from_another_host(name: str, pull_from: str, expected: str) -> None:
+    request = _request(IotEdgeOptions("h.azure-devices.net", device="pi"))
+    request = replace(request, image=lading.Image(reference=name, digest="", platform="linux/amd64"))
+    assert reference(request, pull_from) == expected
+
+
 def test_labels_on_the_hub_reach_no_other_variable() -> None:
     request = _request(IotEdgeOptions("h.azure-devices.net", device="pi", env={"A": "value of A"}))
     request = replace(request, deployment=replace(request.deployment, written={"env": {"A": "${A}"}}))
     module = part(request, VARIABLES).module
-    kept, routes = without_values(module, {})
+    kept = without_values(module, {}, {})
     assert "value of A" not in json.dumps(kept)
-    assert with_values(kept, routes, VARIABLES, ["A"])[0]["env"] == {"A": {"value": "A"}}
+    assert with_values(kept, VARIABLES, ["A"])[0]["env"] == {"A": {"value": "A"}}
     with pytest.raises(lading.StageFailed, match="needs A, a variable that no manifest"):
-        with_values(kept, routes, VARIABLES, [])
+        with_values(kept, VARIABLES, [])

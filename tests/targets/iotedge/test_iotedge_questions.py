@@ -45,7 +45,7 @@ def deployed(scene: Scene, **options: Any) -> Scene:
 
 
 def status(scene: Scene, **options: Any) -> Status:
-    return asking.status(scene.deployment(device="pi", **options), scene.hub)
+    return asking.status(scene.deployment(device="pi", **options), scene.context, scene.hub)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_credentials_that_another_module_needs_stay(scene: Scene) -> None:
     scene.hub.change("pi", desired={**desired, "modules": {**desired["modules"], "camera": camera}})
     asking.delete(scene.deployment(device="pi", registry=registry), scene.context, scene.hub)
     assert set(scene.hub.modules("pi")) == {"camera"}
-    assert set(scene.hub.agent("pi").desired["runtime"]["settings"]["registryCredentials"]) == {"lading"}
+    assert set(scene.hub.agent("pi").desired["runtime"]["settings"]["registryCredentials"]) == {"registry-example"}
 
 
 def test_an_offline_device_gets_the_deletion_and_the_command_does_not_wait(scene: Scene) -> None:
@@ -276,13 +276,13 @@ def test_the_state_of_a_fleet_comes_from_the_counts_of_the_hub(
     scene.hub.put("new", 11, OURS, **metrics)
     scene.hub.put("theirs", 12, {**OURS, "lading_target": "other"}, targetedCount=7)
     expected = Status(state=state, package_digest="p", model_sha256="m", release_id="r", detail=detail)
-    assert asking.status(scene.deployment(**fleet(scene)), scene.hub) == expected
+    assert asking.status(scene.deployment(**fleet(scene)), scene.context, scene.hub) == expected
 
 
 def test_a_fleet_without_a_deployment_of_lading_is_absent(scene: Scene) -> None:
     scene.hub.put("theirs", 12, {**OURS, "lading_service": "other"})
     deployment = scene.deployment(**fleet(scene))
-    assert asking.status(deployment, scene.hub) == Status(state=State.ABSENT)
+    assert asking.status(deployment, scene.context, scene.hub) == Status(state=State.ABSENT)
     reason = "no automatic deployment of this service is on the hub"
     assert asking.scoring_uri(deployment, scene.hub) == NoScoringUri(reason=reason)
     assert asking.delete(deployment, scene.context, scene.hub) == Done()

@@ -62,10 +62,12 @@ def plan_deploy(
     changed = changes(service.session, stage_inputs, last, block, secrets)
     if action is Action.CREATE and last is None:
         changed = asked_for(stage_inputs, block)
+    changed += tuple(Change(field=f"{block}.{name}", note=words) for name, words in status.changed.items())
     from ..release.foresight import foreseen  # a plan with nothing to do does not need it
 
     certain = not waits or bool(drift or changed or interrupted) or release is None
-    why = "the target contradicts the store" if drift else reason(last, changed, waits)
+    contradicts = bool(drift or status.changed)
+    why = "the target contradicts the store" if contradicts else reason(last, changed, waits)
     left = "an interrupted deploy left a release behind" if interrupted else ""
     unknown = status.detail if status.state is State.UNKNOWN and service.plugin.can(Capability.STATUS) else ""
     return replace(

@@ -23,7 +23,7 @@ from ...model import (
     Verdict,
 )
 from .environment import environment_of
-from .golden import NotReady, ask_golden, ask_service, record_answers, seconds_left
+from .golden import ask_golden, ask_service, record_answers, seconds_left
 from .log_text import once, with_originals
 from .probe import Probe
 from .service import Service, Unverified
@@ -151,20 +151,20 @@ class Attempt:
             if self.samples:
                 self._context.progress("golden requests")
             verdict = self._ask(step.uri)
-            if not self._is_to_be_asked_again(verdict):  # otherwise the target looks at the release again, too
+            if not self._is_to_be_asked_again(verdict, step.start_limit):
                 self._request = replace(self._request, verdict=self._final(verdict))
             return
         self._context.progress(step.phase, step.detail)
         self._service.session.pause(step.retry_after, self._deploy, step.phase, self._end)
 
-    def _is_to_be_asked_again(self, verdict: Verdict) -> bool:
+    def _is_to_be_asked_again(self, verdict: Verdict, limit: float | None = None) -> bool:
         """Whether a release is not ready and has time left. Then a pause follows."""
-        if not isinstance(verdict, NotReady):
+        if verdict.answered:
             return False
         now = time.monotonic()
         if self._ready_by is None:
-            left = READY_LIMIT if self._end is None else min(READY_LIMIT, _SHARE * (self._end - now))
-            self._ready_by = now + left
+            left = READY_LIMIT if limit is None else limit
+            self._ready_by = now + (left if self._end is None else min(left, _SHARE * (self._end - now)))
         if now + _ASK_AGAIN >= self._ready_by:
             return False
         self._context.progress("waiting until it answers", verdict.reason)
@@ -174,9 +174,9 @@ class Attempt:
     @staticmethod
     def _final(verdict: Verdict) -> Verdict:
         """The verdict for the target. A release that did not get ready in time has given no wrong answer."""
-        if isinstance(verdict, NotReady):
-            return Verdict(up=False, reason=f"it was not ready in time: {verdict.reason}")
-        return verdict
+        if verdict.answered:
+            return verdict
+        return replace(verdict, reason=f"it was not ready in time: {verdict.reason}")
 
     def _ask(self, uri: str) -> Verdict:
         """Send the golden requests or a probe. Without any, only an answer can show that a target without a status

@@ -11,7 +11,7 @@ from ...store.origin import mark
 from ..stages import cache_keys as keys
 from .desired import Wanted, inputs
 from .environment import environment_of, sections, settle_for
-from .golden import UNKNOWN, NotReady, accepted, ask_golden, ask_service, literally, record_answers
+from .golden import UNKNOWN, accepted, ask_golden, ask_service, literally, record_answers
 from .moves import clear_old_places
 from .secrets import rotated
 from .service import DEPLOY, Service
@@ -139,7 +139,7 @@ def serves(status: Status, uri: ScoringUri | NoScoringUri, package: Package) -> 
     """Whether the target reports that it serves a package; None if only its answers can show it."""
     if status.state is State.UNKNOWN and isinstance(uri, ScoringUri):
         return None
-    return status.state is State.RUNNING and status.package_digest == package.digest
+    return status.state is State.RUNNING and status.package_digest == package.digest and not status.changed
 
 
 def _served(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Deployed | None:
@@ -173,7 +173,7 @@ def _ask_edited(service: Service, wanted: Wanted, release: Release, uri: str) ->
         record = tuple(map(literally, answered))
     else:
         verdict = ask_golden(uri, wanted.samples, key=key, end=end)
-    if isinstance(verdict, NotReady):
+    if not verdict.answered:
         raise Transient(f"release {release.number} of {service.name} is not ready: {verdict.reason}", hint=_LATER)
     if not verdict.up:
         raise NotUp(

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
 
 
-class NotReady(model.Verdict):
-    """No answer yet: refused, timed out, or answered with 502 or 503. Only an answer of the service can be wrong."""
-
-
 UNKNOWN: Json = object()
 """The response of a request whose answer is to be recorded."""
 
@@ -89,7 +85,11 @@ def ask_service(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | Non
 
 def answer_of(uri: str, request: Json, *, key: Secret | None, end: float | None) -> Json:
     """The answer to one request. Raises Transient if the service is not ready, and StageFailed for a wrong status."""
-    answer = scoring.ask(uri, scoring.encode(request), key=key, timeout=seconds_left(end))
+    return read(scoring.ask(uri, scoring.encode(request), key=key, timeout=seconds_left(end)))
+
+
+def read(answer: scoring.Answer) -> Json:
+    """The JSON of an answer. Raises Transient if the service is not ready, and StageFailed for a wrong status."""
     if answer.status in scoring.NOT_READY:
         raise Transient(f"the service answered {answer.status}: {answer.text(400)}")
     return answer.json()
@@ -112,9 +112,8 @@ def _refused(number: int, sample: GoldenRequest, why: str, error: LadingError | 
 
 
 def refusal(reason: str, error: LadingError | None) -> model.Verdict:
-    """The verdict about a failed request: not ready if there was no answer, otherwise refused."""
-    kind = NotReady if isinstance(error, Transient) else model.Verdict
-    return kind(up=False, reason=reason)
+    """The verdict about a failed request. Without an answer, the service is not ready; only an answer can be wrong."""
+    return model.Verdict(up=False, reason=reason, answered=not isinstance(error, Transient))
 
 
 def accepted(release: Release, environ: Mapping[str, str], report: Callable[[str], None]) -> tuple[GoldenRequest, ...]:

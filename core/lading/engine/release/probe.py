@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import model
-from ...errors import LadingError, Transient
+from ...errors import LadingError
 from ...model import schema
 from . import scoring
-from .golden import refusal
+from .golden import read, refusal
 
 if TYPE_CHECKING:
     from ...model import Json, Package, Secret
@@ -37,11 +37,9 @@ class Probe(NamedTuple):
         """Send the probe. None if the answer shows nothing."""
         try:
             answer = scoring.ask(uri, scoring.encode(self.body), key=key, timeout=timeout)
-            if answer.status in scoring.NOT_READY:
-                raise Transient(f"the service answered {answer.status}: {answer.text(400)}")
             if answer.status == 400 and not self.sure:
                 return None
-            answer.json()
+            read(answer)
         except LadingError as error:
             sent = json.dumps(self.body)[:200]
             return refusal(f"a probe made from the schema ({sent}): {error.message}", error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,17 @@ class IotHub(Cloud):
         reported: Mapping[str, Any] = {},
         platform: Mapping[str, str] = {},
         engine: str | None = None,
+        parent: str = "",
+        seen: bool = True,
     ) -> None:
         """Add connected devices that run nothing.
 
         `reported` belongs to the device twin. `platform` has `os`, by default linux, and `architecture`, by default
         x86_64. With the address of an `engine`, as in DOCKER_HOST, their modules are containers and the platform is the
-        engine's. Otherwise they are simulated."""
+        engine's. Otherwise they are simulated. A nested device reaches the hub through its `parent`. A device
+        that is not `seen` has never connected."""
         fields = {"edge": edge, "tags": tags, "reported": reported, "platform": platform, "engine": engine}
+        fields |= {"parent": parent, "seen": seen}
         self._change("/devices", names, **fields)
 
     def add_fleet(self, count: int, **fields: Any) -> list[str]:
@@ -66,6 +70,23 @@ class IotHub(Cloud):
     def apply(self, *names: str, content: Record) -> None:
         """Give devices content like an operator outside the test."""
         self._change("/devices/content", names, content=content)
+
+    def compete(self, *names: str, content: Record | None) -> None:
+        """Let another writer apply its content after each write to the devices. None ends that."""
+        self._change("/devices/rival", names, content=content)
+
+    def edit(self, device: str, change: Callable[[Record, Record], object]) -> None:
+        """Edit the content of a device like somebody in the portal. `change` gets the desired state of its agent, and
+        that of its router.
+        """
+        twins = self.state["devices"][device]["modules"]
+        desired = {
+            name: {key: value for key, value in twins[name]["properties"]["desired"].items() if key[0] != "$"}
+            for name in ("$edgeAgent", "$edgeHub")
+        }
+        change(desired["$edgeAgent"], desired["$edgeHub"])
+        parts = {name: {"properties.desired": properties} for name, properties in desired.items()}
+        self.apply(device, content={"modulesContent": parts})
 
     @property
     def state(self) -> Record:

@@ -18,7 +18,7 @@ from . import rollout
 from .app import App
 from .content import check_content
 from .simulated import Simulated, behaviours
-from .state import AGENT, EDGE_HUB, POLICY, Agent, Device, Hub, Twin
+from .state import AGENT, EDGE_HUB, NEVER, POLICY, Agent, Device, Hub, Twin
 
 HUBS = f"salary-hub-{os.getpid()}-"  # the prefix of all names of this process, on an engine that others also use
 PLATFORM = {"os": "linux", "architecture": "x86_64"}
@@ -36,6 +36,7 @@ class HubControl(Control):
             "/devices/connection": _connect,
             "/devices/behaviour": _behave,
             "/devices/content": _apply,
+            "/devices/rival": _compete,
             "/settings": _set,
             "/tokens/expire": lambda hub, _: hub.tenant.expire_tokens(),
         }
@@ -68,7 +69,9 @@ class HubControl(Control):
 
 def _add_devices(hub: Hub, sent: Record) -> None:
     for name in sent["names"]:
-        device = Device(name, sent["edge"], {**PLATFORM, **sent["platform"]})
+        device = Device(name, sent["edge"], {**PLATFORM, **sent["platform"]}, parent=sent["parent"])
+        if not sent["seen"]:
+            device.connected, device.since = False, NEVER
         device.keys = {kind: hub.tenant.issue(_key()) for kind in ("primaryKey", "secondaryKey")}
         device.twin.tags = sent["tags"]
         device.twin.reported = sent["reported"]
@@ -127,6 +130,12 @@ def _apply(hub: Hub, sent: Record) -> None:
     check_content(sent["content"])
     for name in sent["names"]:
         rollout.apply(hub.device(name), sent["content"])
+
+
+def _compete(hub: Hub, sent: Record) -> None:
+    """Let another writer apply its content after each write of a client. None ends that."""
+    for name in sent["names"]:
+        hub.device(name).rival = sent["content"]
 
 
 def _set(hub: Hub, sent: Record) -> None:

@@ -93,6 +93,8 @@ class Device:
     since: str = field(default_factory=now)
     keys: Record = field(default_factory=dict)
     agent: Agent | None = None
+    parent: str = ""
+    rival: Record | None = None  # the content that another writer applies after each write
     composed: tuple[str, ...] = ()  # the automatic deployments of its content
 
     def module(self, name: str) -> Twin:

@@ -33,6 +33,7 @@ def get_device(visit: Visit) -> Answer:
             "cloudToDeviceMessageCount": 0,
             "authentication": {"type": "sas", "symmetricKey": device.keys},
             "capabilities": {"iotEdge": device.edge},
+            "parentScopes": [f"ms-azure-iot-edge://{device.parent}-637291"] if device.parent else [],
         },
         ETag=f'"{device.twin.etag}"',
     )
@@ -66,6 +67,9 @@ def apply_content(visit: Visit) -> Answer:
         raise Refusal(400, "InvalidConfigurationContent", f"Device {device.id} is no IoT Edge device")
     check_content(content)
     rollout.apply(device, content)
+    if device.rival is not None:
+        rival = device.rival
+        visit.hub.later(0, lambda: rollout.apply(device, rival))
     return Answer(204)
 
 
