@@ -125,6 +125,13 @@ def test_a_finished_model_that_picks_columns_by_name_has_pandas_in_its_package(s
     assert "local: up, not asked: all that is known" in done.err
     rows = '{"data": [{"area": 3, "town": "Oslo"}, {"area": null, "town": "Rome"}]}'
     assert site("score", "-d", rows).json() == [pytest.approx(30), pytest.approx(20)]
+    refused = site("score", "-d", '{"data": [{"area": 3}]}', code=6)
+    assert "missing: town" in refused.out
+    assert "error: the service answered 400\n  correct the request as the answer says\n" in refused.err
+    site.write("in.csv", "area,town\n3,Oslo\n,Rome\n")
+    site("score", "-d", "@in.csv", "-o", "out.csv")
+    answers = [line.split(",")[2] for line in (site.folder / "out.csv").read_text().splitlines()[1:]]
+    assert list(map(float, answers)) == [pytest.approx(30), pytest.approx(20)]
     uri = site("uri").out.strip().replace("/score", "/swagger.json?version=3.1")
     with urlopen(uri, timeout=LIMIT) as answer:
         assert '"town"' in answer.read().decode()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..python.batch import Batch
 
 _LISTED_ROWS = 20
+_LOGS = "`lading logs` shows the log of its script"
+_NEXT = {400: "correct the request as the answer says", 429: "the service is busy: send it again later"}
 
 
 @click.command()
@@ -93,7 +95,7 @@ def score(
     else:
         click.echo(answer.text())
     if answer.status != 200:
-        raise StageFailed(f"the service answered {answer.status}", hint="`lading logs` shows the log of its script")
+        raise StageFailed(f"the service answered {answer.status}", hint=_NEXT.get(answer.status, _LOGS))
 
 
 def _write(out: Path, body: bytes) -> None:

@@ -67,7 +67,7 @@ class Reader:
     def _row(self, cells: Cells, convert: Callable[[str, Json], Json]) -> Row:
         if self.columns is None:
             return Row(None, cells)
-        names = self.columns if self.columns.keys() <= cells.keys() else cells
+        names = self.columns if self.columns and self.columns.keys() <= cells.keys() else cells
         if self.left_out is None:
             self.left_out = tuple(name for name in cells if name not in names)
         return Row({name: convert(name, cells[name]) for name in names}, cells)
