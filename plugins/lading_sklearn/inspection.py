@@ -17,6 +17,7 @@ from .bytestream import Broken, Rejected, Stream
 from .holding import held, schema_of
 from .judging import judge, named
 from .machine import GETATTR, PARTIAL, Findings
+from .npy import MAGIC, walk_array
 from .skops_file import describe, is_skops
 from .values import Global
 from .walking import walk
@@ -58,7 +59,8 @@ _PROTOCOL = b"\x80"  # what a pickle from protocol 2 on begins with
 _PICKLE = re.compile(rb"\x80[\x02-\x05]")  # what a pickle begins with from protocol 2 on
 
 
-_LZ4 = b'\x04"M\x18'  # joblib reads this compression too, with another library
+# What joblib or pandas reads too, but Lading does not: lz4, zstd, and what joblib wrote before its version 0.10.
+_UNREAD = {b'\x04"M\x18': "lz4", b"\x28\xb5\x2f\xfd": "zstd", b"ZF": "joblib before 0.10"}
 
 
 def inspect(file: Path) -> TrainedModel:
@@ -78,10 +80,10 @@ def inspect(file: Path) -> TrainedModel:
 
 def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
     format_, pieces = _opened(file, stream)
-    if format_ == "lz4":
+    if format_ in _UNREAD.values():
         return _unread(file, format_, stream)
     findings, watch = Findings(), _Watch(pieces)
-    end = _follow(Stream(watch), findings)
+    end = _follow(Stream(watch), findings, walk_array if format_ == "npy" else walk)
     with suppress(Broken):  # the limit of decompressed bytes, for the second time
         for _piece in watch:  # the version may come after the part that could not be followed
             pass
@@ -142,10 +144,10 @@ def _kind(file: Path, start: bytes) -> str:
     return named or next((name for prefix, name in _PREFIXES.items() if start.startswith(prefix)), "other")
 
 
-def _follow(stream: Stream, findings: Findings) -> type[Broken] | None:
+def _follow(stream: Stream, findings: Findings, first: Callable[[Stream, Findings], Any]) -> type[Broken] | None:
     """Follow every pickle of a file. Returns how the last one broke off, or None if it did not."""
     try:
-        findings.held = walk(stream, findings)
+        findings.held = first(stream, findings)
         while stream.starts_pickle():
             walk(stream, findings)
     except Broken as broken:
@@ -207,7 +209,8 @@ def _opened(file: Path, stream: BinaryIO) -> tuple[str, Iterator[bytes]]:
     for prefix, (name, open_stream) in _DECOMPRESSORS.items():
         if start.startswith(prefix) and (name != "zlib" or _is_zlib(start)):
             return name, _decompressed(file, raw, open_stream())
-    return "lz4" if start.startswith(_LZ4) else "raw", raw
+    known = {**_UNREAD, MAGIC: "npy"}
+    return next((name for prefix, name in known.items() if start.startswith(prefix)), "raw"), raw
 
 
 def _is_zlib(start: bytes) -> bool:
@@ -219,11 +222,15 @@ def _decompressed(file: Path, raw: Iterator[bytes], stream: Any) -> Iterator[byt
     total, most = 0, max(_MOST_DECOMPRESSED, _RATIO * file.stat().st_size)
     try:
         for block in raw:
+            if stream.eof:
+                raise Broken
             for piece in _drain(file, stream, block):
                 total += len(piece)
                 if total > most:
                     raise Broken
                 yield piece
+            if stream.unused_data:  # joblib can read another compressed stream there
+                raise Broken
     except BadInput:
         if total == 0:
             raise

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from .bytestream import Broken
-from .values import DTYPE, UNKNOWN, UNSEEN, Global, Hidden, Items, Object, has_ordinary_keys
+from .values import DTYPE, UNKNOWN, UNSEEN, Dictionary, Global, Hidden, Items, Object, has_ordinary_keys
 
 _MOST_IMPORTS = 1000
 _MOST_STEPS = 20_000_000  # opcodes, of some two million words; half a minute
@@ -20,6 +20,7 @@ _CYTHON_MAKER = "__pyx_unpickle_"
 _BASES = ("bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple")
 _RANDOM = ("numpy.random._pickle", "numpy.random.")  # these functions call their arguments
 GETATTR, PARTIAL = Global("builtins", "getattr"), Global("functools", "partial")
+_DICT = Global("builtins", "dict")
 _METHODS = ("_entropy",)  # the bound methods that SciPy keeps with a distribution
 WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")  # the description of an array that joblib writes
 
@@ -81,6 +82,10 @@ class Machine(ABC):
         del self.stack[place:]
         return items
 
+    def recall(self, place: int) -> Any:
+        """A value of the memo. Raises KeyError if there is none."""
+        return self.memo[place]
+
     def found(self, module: object, name: object) -> Global:
         known = isinstance(module, str) and isinstance(name, str)
         made = Global(str(module), str(name)) if known else UNKNOWN
@@ -110,8 +115,10 @@ class Machine(ABC):
             self.findings.unclear[made_of] -= 1
 
     def active(self, value: Any, levels: int = _MOST_LEVELS) -> Global | None:
-        """The first active class in a value. None if there is none."""
+        """The first active class in a value. None if there is none. From then on, there must be none: see `filled`."""
         self.findings.step()
+        if isinstance(value, Object | Items | Dictionary):
+            value.is_judged = True
         if isinstance(value, Object | Items):
             return value.active
         parts = tuple(value.values()) if isinstance(value, dict) else value
@@ -120,6 +127,17 @@ class Machine(ABC):
         if not isinstance(parts, tuple):
             return None
         return UNKNOWN if levels == 0 else next(filter(None, (self.active(part, levels - 1) for part in parts)), None)
+
+    def filled(self, known: Object | Items | Dictionary, active: Global | None) -> None:
+        """Something was put into a value, with an active class or none. If the value was judged before, it is too late.
+
+        A value that is filled later would be in another one, or in an argument, that seemed to be without a class.
+        """
+        was_active = isinstance(known, Object | Items) and known.active
+        if active and known.is_judged and not was_active:
+            self.suspect()
+        if isinstance(known, Object | Items):
+            known.active = known.active or active
 
     def is_container(self, value: Any) -> bool:
         """Whether a value is a list, a set or a dictionary. Others get their items from a method of their own."""
@@ -179,9 +197,12 @@ class Machine(ABC):
         )
 
     def _check_base(self, arguments: Any) -> None:
-        """Check the last argument, from which the base of an object is made. A dictionary gives it its items."""
+        """Check the last argument, from which the base of an object is made. A dictionary gives one its items.
+
+        A text is made from the texts of the items, so their methods are called.
+        """
         base = arguments[-1]
-        if not isinstance(base, dict):
+        if not isinstance(base, dict) or arguments[1] != _DICT:
             self.demand_data(base)
         elif not has_ordinary_keys(base):
             self.suspect()

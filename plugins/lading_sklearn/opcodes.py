@@ -9,7 +9,18 @@ from typing import Any
 
 from .bytestream import Rejected
 from .machine import Machine
-from .values import HIDDEN, UNREADABLE, UNSEEN, Global, Hidden, Items, Object, has_ordinary_keys, is_ordinary
+from .values import (
+    HIDDEN,
+    UNREADABLE,
+    UNSEEN,
+    Dictionary,
+    Global,
+    Hidden,
+    Items,
+    Object,
+    has_ordinary_keys,
+    is_ordinary,
+)
 
 Handler = Callable[[Machine, bytes], None]
 
@@ -83,7 +94,7 @@ def _put(machine: Machine, place: int) -> None:
 
 
 def _get(machine: Machine, place: int) -> None:
-    machine.stack.append(machine.memo[place])
+    machine.stack.append(machine.recall(place))
     machine.used(machine.memo[place])
 
 
@@ -139,7 +150,7 @@ def _extend(machine: Machine, items: list[Any]) -> None:
     if isinstance(known, Items):
         known.add(items)
     if isinstance(known, Object | Items):
-        known.active = known.active or machine.active(tuple(items))
+        machine.filled(known, machine.active(tuple(items)))
 
 
 def _set_item(machine: Machine, _argument: bytes) -> None:
@@ -152,9 +163,13 @@ def _set_items(machine: Machine, _argument: bytes) -> None:
     _fill(machine, items)
 
 
+def _empty_dictionary(machine: Machine, _argument: bytes) -> None:
+    machine.stack.append(Dictionary())
+
+
 def _dictionary(machine: Machine, _argument: bytes) -> None:
     items = machine.pop_mark()
-    machine.stack.append({})
+    _empty_dictionary(machine, _argument)
     _fill(machine, items)
 
 
@@ -164,8 +179,10 @@ def _fill(machine: Machine, items: list[Any]) -> None:
     machine.demand_data(*keys)  # their hashes are computed
     if isinstance(known, Object):
         _fill_object(machine, known, keys, values)
-    if not isinstance(known, dict):
+    if not isinstance(known, Dictionary):
         return
+    if known.is_judged:
+        machine.filled(known, machine.active(tuple(values)))
     is_known = UNREADABLE not in known and all(isinstance(key, str | int) for key in keys)
     if is_known:
         known.update(zip(keys, values, strict=False))
@@ -184,7 +201,7 @@ def _fill_object(machine: Machine, known: Object, keys: list[Any], values: list[
     are_ordinary = takes_attributes and all(isinstance(key, str) and is_ordinary(key) for key in keys)
     if not (machine.is_container(known) or are_ordinary or is_matrix):
         machine.blame(known.made_of)
-    known.active = known.active or active
+    machine.filled(known, active)
 
 
 def _global(machine: Machine, argument: bytes) -> None:
@@ -262,7 +279,7 @@ HANDLERS: Mapping[str, Handler] = {
     "APPEND": _append,
     "APPENDS": _append_all,
     "ADDITEMS": _add_all,
-    "EMPTY_DICT": lambda machine, _argument: machine.stack.append({}),
+    "EMPTY_DICT": _empty_dictionary,
     "DICT": _dictionary,
     "SETITEM": _set_item,
     "SETITEMS": _set_items,

@@ -18,6 +18,8 @@ from .values import UNSEEN, Global, Items, Object
 _SCHEMA = "schema.json"
 _LARGEST = 256 << 20  # bytes of the description
 _VERSION = "_sklearn_version"
+_GENERATOR = "RandomGeneratorNode"
+_BITS = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
 _MOST_NESTED = 20  # levels of pipelines, lists and attributes
 # A damaged archive, one with a password, one of an unknown compression, and damaged content.
 UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, EOFError, ValueError)
@@ -48,7 +50,7 @@ def describe(file: Path) -> TrainedModel:
             protocol=None,
             size=file.stat().st_size,
             classes=(),
-            imports=tuple(_import(path) for path in untrusted(file)),
+            imports=tuple(_import(path) for path in dict.fromkeys([*untrusted(file), *_called(schema)])),
             complete=True,
             is_pickle=False,
             holds=held(value),
@@ -112,6 +114,28 @@ def _value(node: Any, levels: int) -> Any:
 
 def _versions(schema: Any) -> Iterator[str]:
     """The versions of scikit-learn in the states of the estimators."""
+    for node in _nodes(schema):
+        if isinstance(text := _at(node, _VERSION, "content"), str):
+            yield text.strip('"')
+
+
+def _called(schema: Any) -> Iterator[str]:
+    """What a random generator would call as its source of bits, if that is none. Old versions of skops trust it."""
+    for node in _nodes(schema):
+        if node.get("__loader__") == _GENERATOR:
+            name = str(_at(node, "content", "bit_generator", "content", "bit_generator", "content")).strip('"')
+            if name not in _BITS:
+                yield f"numpy.random.{name}"
+
+
+def _at(node: Any, *keys: str) -> Any:
+    """The value at nested keys; None if there is none."""
+    for key in keys:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
     waiting = [schema]
     while waiting:
         node = waiting.pop()
@@ -119,6 +143,4 @@ def _versions(schema: Any) -> Iterator[str]:
             waiting += reversed(node)
         elif isinstance(node, dict):
             waiting += [value for key, value in node.items() if key != _VERSION and isinstance(value, dict | list)]
-            text = node[_VERSION].get("content") if isinstance(node.get(_VERSION), dict) else None
-            if isinstance(text, str):
-                yield text.strip('"')
+            yield node

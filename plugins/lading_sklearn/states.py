@@ -13,6 +13,8 @@ from .values import DTYPE, NDARRAY, UNREADABLE, Global, Object, has_ordinary_key
 _KEYS = frozenset(("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"))
 _TEXT = re.compile(r"([biufcmMSUVO])(\d{1,9})")
 _BASE, _FIELDS, _SIZE, _FLAGS = 2, 4, 5, 7  # their places in the state of a dtype, of eight or nine values
+_POINTERS = 1 | 2  # the items are pointers to objects, and a pickle has them as a list
+_OF_OBJECTS = _POINTERS | 8 | 16  # NumPy sets all four for objects, and the last two for texts too
 _SIZED = ("S", "U", "V")
 
 
@@ -50,8 +52,13 @@ def _kind(kind: str, size: int, state: Any) -> str:
     """The kind of items after a dtype got its state. NumPy believes the state, so it must agree with the text."""
     if not isinstance(state, tuple) or len(state) not in (8, 9) or not isinstance(state[_FLAGS], int):
         raise Broken
-    holds_objects = bool(state[_FLAGS] & 1)
+    flags = state[_FLAGS] & _OF_OBJECTS
+    holds_objects = flags == _OF_OBJECTS
+    if flags & _POINTERS and not holds_objects:
+        raise Broken
     if kind in _SIZED and state[_SIZE] != size:
+        raise Broken
+    if kind != "V" and not state[_BASE] is state[_FIELDS] is None:
         raise Broken
     parts = list(_parts(state, size)) if kind == "V" else [kind]
     if holds_objects != ("O" in parts):

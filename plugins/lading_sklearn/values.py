@@ -24,6 +24,10 @@ UNSEEN: object = object()
 """A value of which nothing is known, except that it is a text, a number or bytes."""
 
 
+class Recalled(str):
+    """A text from the memo of a pickle that was read with the memo of another one."""
+
+
 class Hidden(NamedTuple):
     """An active class in a dictionary of which not everything is known."""
 
@@ -34,7 +38,8 @@ class Object:
     """An object that a pickle creates from a global and arguments, and the state that it receives afterwards.
 
     `active` is a class in it whose objects can hold a function of the file's choice, which other code then calls as
-    their method; None if there is none.
+    their method; None if there is none. `is_judged` tells that something
+    relies on what was in it then.
     """
 
     def __init__(self, made_of: Any, arguments: Any, state: Any = None, *, active: Global | None = None) -> None:
@@ -42,6 +47,13 @@ class Object:
         self.arguments = arguments
         self.state = state
         self.active = active
+        self.is_judged = False
+
+
+class Dictionary(dict[Any, Any]):
+    """A dictionary. Its values are known, unless it has the key UNREADABLE."""
+
+    is_judged = False
 
 
 class Items:
@@ -51,6 +63,7 @@ class Items:
         self.kind = kind
         self.first = self.last = UNSEEN
         self.active: Global | None = None
+        self.is_judged = False
 
     def add(self, values: list[Any]) -> None:
         if values:

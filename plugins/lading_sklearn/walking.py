@@ -11,11 +11,13 @@ from .known import holds_only_data, is_distribution
 from .machine import PARTIAL, WRAPPER, Findings, Machine
 from .opcodes import HANDLERS
 from .states import array_of, is_fresh, is_plain, item
-from .values import DTYPE, NDARRAY, UNREADABLE, UNSEEN, Global, Object
+from .values import DTYPE, NDARRAY, UNREADABLE, UNSEEN, Global, Items, Object, Recalled
 
 _MOST_NESTED = 4  # levels of pickles within pickles
 _LONGEST_VALUE = 16 << 20  # bytes; longer values are skipped
 _START = re.compile(rb"\x80[\0-\x05]")
+_ITEMS = 4  # their place in the state of an array
+_NO_TEXTS = (Object, Items, Global, tuple, dict, int)
 _PLAIN = r"[\w, =]*"
 _CODE = re.compile(
     rf"\ndef _parse_args\(self, {_PLAIN}\):\n    return \({_PLAIN}\), {_PLAIN}\n"
@@ -57,6 +59,7 @@ class _Walk(Machine):
         self._stream = stream
         self._depth = depth
         self._frame_end = 0
+        self._is_foreign = False  # whether this is the pickle of an array, read without joblib and with another memo
 
     def run(self) -> Any:
         while (opcode := _OPCODES[self._stream.read(1)[0]]).name != "STOP":
@@ -73,6 +76,20 @@ class _Walk(Machine):
     def framed(self, size: int) -> None:
         self._frame_end = max(self._frame_end, self._stream.position + size)
 
+    def recall(self, place: int) -> Any:
+        value = super().recall(place)
+        return Recalled(value) if self._is_foreign and isinstance(value, str) else value
+
+    def found(self, module: object, name: object) -> Global:
+        """Record a global. With another memo, the module of an honest file is not one, and an unpickler stops there.
+
+        A name that is no text of the memo is also read with joblib, so it is listed, if not for this module.
+        """
+        is_recalled = isinstance(module, Recalled) and not isinstance(name, Recalled)
+        if self._is_foreign and (isinstance(module, _NO_TEXTS) or isinstance(name, _NO_TEXTS) or is_recalled):
+            raise Rejected
+        return super().found(module, name)
+
     def is_class_only(self, found: Global) -> bool:
         return is_distribution(found)
 
@@ -88,7 +105,7 @@ class _Walk(Machine):
             self._check(made, state)
             made.state = state
             if made.made_of == WRAPPER and not self._arrays:
-                self._stop_at_objects(state)
+                self._is_foreign = self._is_foreign or _holds_objects(state)
             elif made.made_of == WRAPPER:
                 self.findings.arrays += 1
                 self._pass_array(state)
@@ -110,9 +127,9 @@ class _Walk(Machine):
 
     def _activate(self, made: Object, state: Any, active: Global) -> None:
         """Check an active state. Some classes call methods of it, and properties do so if it sets them."""
-        made.active = made.active or active
-        if isinstance(made.made_of, Global) and holds_only_data(made.made_of) and not _is_array(made.made_of):
-            self.blame(active)
+        self.filled(made, active)
+        if isinstance(made.made_of, Global) and holds_only_data(made.made_of):
+            self.demand_data(*_besides_items(state) if _is_array(made.made_of) else (state,))
         if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
             self.blame(made.made_of)
 
@@ -128,11 +145,6 @@ class _Walk(Machine):
                 walk(Stream(iter([value])), self.findings, self._depth + 1)
             except Broken:
                 return
-
-    def _stop_at_objects(self, state: Any) -> None:
-        """Stop at an array of objects: its pickle has its own memo, and names nothing if it is read with another."""
-        if isinstance(state, dict) and isinstance(state.get("dtype"), Object) and item(state["dtype"])[0] == "O":
-            raise Rejected
 
     def _pass_array(self, state: Any) -> None:
         array = array_of(state)
@@ -176,9 +188,18 @@ def _has_plain_code(state: Any) -> bool:
     return isinstance(code, str) and _CODE.fullmatch(code) is not None
 
 
+def _holds_objects(state: Any) -> bool:
+    return isinstance(state, dict) and isinstance(state.get("dtype"), Object) and item(state["dtype"])[0] == "O"
+
+
 def _is_array(made_of: Global) -> bool:
     """Whether objects of a class are arrays, which can have any objects."""
     return made_of == NDARRAY or made_of.module in ("numpy.ma", "numpy.ma.core")
+
+
+def _besides_items(state: Any) -> tuple[Any, ...]:
+    """The state of an array without its items. A masked array converts its fill value to a number, with its methods."""
+    return state[:_ITEMS] + state[_ITEMS + 1 :] if isinstance(state, tuple) else (state,)
 
 
 def _repeats(arguments: Any, state: Any) -> bool:

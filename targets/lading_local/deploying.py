@@ -34,7 +34,7 @@ from lading_serving.control import NOTHING, ControlFolder, Desired, Handed, is_n
 from lading_serving.owned import read_own
 
 from .folder import checked_uri, opened
-from .leftovers import refuse_leftovers, warn_of_another_port
+from .leftovers import clear_leftovers, warn_of_another_port
 from .logs import log_tail
 from .options import LocalOptions
 from .releases import handed_values, prepare, prune, prune_environments, recorded_sha256
@@ -66,8 +66,7 @@ def _step(request: DeployRequest[LocalOptions], context: Context, folder: Contro
     if due:
         folder.hand(handed)  # before the desired state, so that the start uses these values
     _write_desired(folder, number, request, context)
-    if not folder.is_supervised():
-        refuse_leftovers(folder)
+    if clear_leftovers(folder):
         warn_of_another_port(folder, options, context)
         _count_start(folder, number)
         _start_supervisor(folder)

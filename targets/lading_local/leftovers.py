@@ -23,6 +23,17 @@ def refuse_leftovers(folder: ControlFolder) -> None:
         raise StageFailed(str(error), hint="end them, and run the same command again") from error
 
 
+def clear_leftovers(folder: ControlFolder) -> bool:
+    """End what an earlier supervisor has left. Returns False if a supervisor runs, and then ends nothing.
+
+    No supervisor can start meanwhile: that of a killed command would be ended in the middle of its start.
+    """
+    with folder.unsupervised() as unsupervised:
+        if unsupervised:
+            refuse_leftovers(folder)
+    return unsupervised
+
+
 def warn_of_another_port(folder: ControlFolder, options: LocalOptions, context: Context) -> None:
     """Warn if another program has taken the port that the service had, so that it has to move."""
     kept = folder.state()["port"]

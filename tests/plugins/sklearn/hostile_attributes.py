@@ -15,13 +15,15 @@ from scipy.optimize import OptimizeResult
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.metrics._scorer import _MultimetricScorer
-from sklearn.model_selection import ParameterSampler
+from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from .hostile_models import text
 from .hostile_opcodes import call, name, number, whole
+
+_MASKED = name("numpy.ma.core", "MaskedArray")
 
 
 def _opcodes(model: object) -> bytes:
@@ -80,6 +82,9 @@ def methods_of_arguments(mark: Path, _url: str) -> dict[str, bytes]:
         "of-items": whole(call("builtins", "list", _opcodes(sampler))),
         "of-a-text": whole(call("builtins", "str", shown)),
         "of-a-list-in-a-text": whole(call("builtins", "str", b"]" + shown + b"a")),
+        "of-a-dictionary-in-a-text": whole(
+            name("copyreg", "_reconstructor"), *[name("builtins", "str")] * 2, b"}" + text("k") + shown + b"s\x87R"
+        ),
         "of-an-index": whole(call("pandas.core.indexes.base", "_new_Index", index, b"}" + text("data") + shown + b"s")),
     }
 
@@ -89,7 +94,27 @@ def methods_of_states(mark: Path, _url: str) -> dict[str, bytes]:
     predictor = TreePredictor.__new__(TreePredictor)
     predictor.nodes = _having(mark, "astype", dtype=1)
     kernel = name("sklearn.gaussian_process.kernels", "ConstantKernel") + b")\x81}" + text("get_params")
+    grid = ParameterGrid([{}])
+    grid.param_grid = [_having(mark, "values")]
+    masked = call("numpy.ma.core", "_mareconstruct", _MASKED, name("numpy", "ndarray"), number(0) + b"\x85", text("b"))
+    numbers = number(0) + number(1) + b"\x85" + name("numpy", "dtype") + text("f8") + b"\x89\x88\x87R"
     return {
         "of-a-predictor": whole(_opcodes(predictor)),
+        "of-a-fill-value": whole(masked, b"(", numbers, b"\x89C\x08" + bytes(8) + b"C\x01\0", _opcodes(grid), b"tb"),
         "of-a-property": whole(kernel, _opcodes(_acting(mark)), b"s}", text("theta"), number(1), b"s\x86b"),
+    }
+
+
+def filled_later(mark: Path, _url: str) -> dict[str, bytes]:
+    """A value gets the object only after it was put into a list, whose text is then made. That calls `get_params`."""
+    shown = _opcodes(_having(mark, "get_params", dtype=None))
+    inner, outer = b"j\0\1\0\0", b"j\1\1\0\0"
+    listed = b"r\0\1\0\0" + b"0]" + inner + b"ar\1\1\0\0" + b"0" + inner
+    named = text("k") + shown + b"s"
+    made = b"0" + name("builtins", "str") + outer + b"\x85R"
+    return {
+        "a-list": whole(b"]", listed, shown, b"a", made),
+        "a-set": whole(b"\x8f", listed, b"(", name("builtins", "int"), shown, b"\x90", made),
+        "a-dictionary": whole(b"}", listed, named, made),
+        "an-ordered-one": whole(call("collections", "OrderedDict"), listed, named, made),
     }

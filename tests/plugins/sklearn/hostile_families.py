@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import joblib
 import numpy as np
 
 from . import hostile_attributes, hostile_states
-from .hostile_models import Payload, text
+from .hostile_models import COMPRESSORS, Payload, text
 from .hostile_opcodes import call, name, number, whole
 
 Family = Callable[[Path, str], dict[str, bytes]]
@@ -181,16 +182,33 @@ def protocol_0(mark: Path, _url: str) -> dict[str, bytes]:
 def plain_pickles(mark: Path, _url: str) -> dict[str, bytes]:
     """Files for `pickle.load`: joblib would skip the opcodes as the bytes of an array."""
     opcodes = b"0" + call("joblib.disk", "mkdirp", text(str(mark)))
-    return {"in-an-array": b"\x80\x04" + _described(_state(_array_items("u1"))) + opcodes.ljust(40, b"N") + b"." * 400}
+    remembered = text("joblib.disk") + b"\x940" + text("mkdirp") + b"\x940"
+    innocent = b"\x80\x04" + text("numpy") + b"\x940" + text("dtype") + b"\x940"
+    objects = _described(_state(_array_items("f8"), _object_dtype(text("dtype"))))
+    # joblib reads the pickle in an array with another memo than `pickle.load`, which names `mkdirp` there.
+    another = remembered + objects + innocent + b"h\x00h\x01\x93" + text(str(mark)) + b"\x85R."
+    return {
+        "in-an-array": b"\x80\x04" + _described(_state(_array_items("u1"))) + opcodes.ljust(40, b"N") + b"." * 400,
+        "another-memo": b"\x80\x04" + another + b".",
+    }
+
+
+def several_streams(mark: Path, _url: str) -> dict[str, bytes]:
+    """Files that joblib unpacks and Lading does not: several streams in one file, and what old versions wrote."""
+    harmful = b"cbuiltins\nlist\n0cjoblib.disk\nmkdirp\n(V" + str(mark).encode() + b"\ntR."
+    old = b"ZF" + hex(len(harmful)).encode().ljust(len(hex(2**64))) + zlib.compress(harmful)
+    several = {name: compress(b"N0") + compress(harmful) for name, compress in COMPRESSORS.items()}
+    return {"before-joblib-0.10": old} | {name: several[name] for name in ("bz2", "xz", "lzma")}
 
 
 FAMILIES: dict[str, Family] = {
     family.__name__.replace("_", "-"): family
     for family in (
         reexports, readers_and_writers, addresses, memo_tricks, extension_registry, persistent_ids, nested_joblib,
-        object_arrays, protocol_0, plain_pickles, hostile_states.other_classes, hostile_states.array_sizes,
-        hostile_states.array_pickles, hostile_states.attributes, hostile_attributes.items_of_objects,
-        hostile_attributes.methods_of_arguments, hostile_attributes.methods_of_states,
+        object_arrays, protocol_0, plain_pickles, several_streams, hostile_states.other_classes,
+        hostile_states.array_sizes, hostile_states.array_pickles, hostile_states.attributes,
+        hostile_attributes.items_of_objects,
+        hostile_attributes.methods_of_arguments, hostile_attributes.methods_of_states, hostile_attributes.filled_later,
     )
 }  # fmt: skip
 

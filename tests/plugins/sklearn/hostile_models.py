@@ -137,6 +137,23 @@ def broken(mark: Path) -> Iterator[tuple[str, bytes]]:
     yield "array-of-nonsense", wrapper + b"}" + text("dtype") + text("f8") + b"sb" + raw
     inner = wrapper + b"}(" + text("dtype") + b"cnumpy\ndtype\n" + text("O8") + b"\x85R" + text("shape") + b")ub"
     yield "arrays-without-end", inner * 50
+    yield "pointers-of-objects", _array_of("O8", b"NNN", flags=1)  # NumPy would take the bytes for addresses
+    field = b"N(" + text("a") + b"t}" + text("a") + _dtype("O8", b"NNN", flags=63) + b"J\0\x10\0\0\x86s"
+    yield "fields-of-a-number", _array_of("f8", field, flags=0)
+    yield "several-gzip", gzip.compress(b"N0") + gzip.compress(pickle.dumps(Payload(os.mkdir, str(mark)), 0))
+    yield "several-zlib", zlib.compress(b"N0") + zlib.compress(pickle.dumps(Payload(os.mkdir, str(mark)), 0))
+
+
+def _dtype(kind: str, parts: bytes, flags: int) -> bytes:
+    """The opcodes of a dtype with a state. `parts` are its base, its names and its fields."""
+    made = b"cnumpy\ndtype\n" + text(kind) + b"\x89\x88\x87R(K\x03" + text("|")
+    return made + parts + b"J\xff\xff\xff\xff" * 2 + b"K" + bytes([flags]) + b"tb"
+
+
+def _array_of(kind: str, parts: bytes, flags: int) -> bytes:
+    """A pickle of an array whose items are 32 bytes."""
+    made = b"\x80\x04cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85C\1btR(K\1K\4\x85"
+    return made + _dtype(kind, parts, flags) + b"\x89C\x20" + b"A" * 32 + b"tb."
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:

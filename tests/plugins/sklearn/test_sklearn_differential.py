@@ -21,7 +21,7 @@ ASK = """
 import json, pickle, sys, warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from pathlib import Path
-from joblib import numpy_pickle
+from joblib import numpy_pickle, numpy_pickle_compat
 
 warnings.simplefilter("ignore")
 loads, folder, asked = sys.argv[1] == "load", Path(sys.argv[2]), {}
@@ -55,7 +55,11 @@ class Plain(pickle._Unpickler):
 class Joblib(numpy_pickle.NumpyUnpickler):
     proto = 0
 
+class Old(numpy_pickle_compat.ZipNumpyUnpickler):
+    proto = 0
+
 numpy_pickle.NumpyUnpickler = asking(Joblib)
+numpy_pickle_compat.ZipNumpyUnpickler = asking(Old)
 for file in sorted(folder.iterdir()):
     wanted.clear()
     try:

@@ -18,8 +18,11 @@ from lading_sklearn import lading_inspect
 
 LOAD = """
 import sys, pickle, joblib, sklearn, scipy.stats, pandas
-with open(sys.argv[1], "rb") as stream:
-    (pickle if "plain" in sys.argv[2] else joblib).load(stream)
+if "plain" in sys.argv[2]:
+    with open(sys.argv[1], "rb") as stream:
+        pickle.load(stream)
+else:
+    joblib.load(sys.argv[1])  # old formats are read only by the path
 """
 
 

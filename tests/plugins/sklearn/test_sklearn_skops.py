@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pytest
 import skops.io
 from sklearn.linear_model import LinearRegression
@@ -18,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from tests.conftest import Shell
 
 from lading import InspectRequest
-from lading_sklearn import lading_inspect
+from lading_sklearn import lading_inspect, skops_file
 
 FINISHED = "version: 1\nname: safe\nregister: {file: model.skops TRUST}\n"
 TRAINED = """\
@@ -134,3 +135,22 @@ def test_an_archive_with_a_password_is_refused(shell: Shell) -> None:
     write(shell)
     for command in ("check", "plan", "deploy"):
         assert "model.skops is not a model of skops: File 'schema.json' is encrypted" in shell(command, code=3).err
+
+
+def test_what_a_random_generator_calls_is_listed_if_it_is_no_bit_generator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Skops 0.13 trusts a name there, and calls it when it loads the file."""
+    monkeypatch.setattr(skops_file, "untrusted", lambda _file: [])
+    file = tmp_path / "model.skops"
+    skops.io.dump({"random": np.random.default_rng(1)}, file)
+    honest = lading_inspect(request=InspectRequest(file=file)).contents
+    with zipfile.ZipFile(file) as archive:
+        schema = archive.read("schema.json").replace(b"PCG64", b"test")
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", schema)
+    hostile = lading_inspect(request=InspectRequest(file=file)).contents
+    assert honest is not None
+    assert hostile is not None
+    assert honest.unknown == ()
+    assert [each.path for each in hostile.unknown] == ["numpy.random.test"]

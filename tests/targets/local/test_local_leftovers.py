@@ -12,6 +12,7 @@ import pytest
 from tests.targets.local.local_kit import LocalService, ask, kill_supervisor, uri_of
 from tests.waiting import eventually
 
+import lading_local.leftovers
 from lading import StageFailed
 from lading_local import lading_delete
 from lading_serving import leftovers as module
@@ -53,6 +54,13 @@ def test_a_deploy_that_cannot_end_a_process_names_it(
         with pytest.raises(StageFailed, match=rf"cannot be ended: sleep \(pid {left.pid}\)"):
             service.deploy(1)
     assert not service.folder.is_supervised()
+
+
+def test_no_supervisor_starts_while_leftovers_are_ended(service: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+    monkeypatch.setattr(lading_local.leftovers, "end_leftovers", lambda _: held.append(service.folder.is_supervised()))
+    service.deploy(1)
+    assert held == [True]
 
 
 def test_a_deploy_warns_if_another_program_has_the_port(service: LocalService) -> None:
