@@ -41,9 +41,11 @@ class Scorer:
         package = json.loads(Path(__file__).with_name("scoring.json").read_text(encoding="utf-8"))
         self.model = load_model(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]), package.get("trusted"))
         check_model(self.model, package["model_file"])
-        self.columns = Columns(self.model, package["columns"], package.get("schema") or {})
+        schema = package.get("schema") or {}
+        self.columns = Columns(self.model, package["columns"], schema)
         self.method, self.output = package.get("method", "predict"), package.get("output", "probabilities")
-        self.schema = package.get("schema") or self.columns.schema
+        has_input = any(schema.get(key) for key in ("columns", "is_text", "shape"))
+        self.schema = schema if has_input else self.columns.schema
         self.check_method(self.method)
 
     def check_method(self, method: Any) -> None:

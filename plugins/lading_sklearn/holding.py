@@ -45,25 +45,31 @@ def held(found: Any, levels: int = _MOST_NESTED) -> str:
 
 
 def schema_of(found: Any) -> Schema | None:
-    """The schema of the last value of a file's pickle: the shape of its input. None if that is not known."""
-    columns = _width(found)
-    return Schema(shape=(None, columns)) if columns else None
+    """The schema of the last value of a file's pickle: whether its columns have names, or the shape of its input.
+
+    None if neither is known.
+    """
+    first = _first_step(found)
+    if first is None:
+        return None
+    if "feature_names_in_" in first.state:
+        return Schema(is_framed=True)
+    known = first.state.get("n_features_in_") if first.made_of.module.startswith("sklearn.") else None
+    is_width = isinstance(known, int) and 0 < known <= _MOST_FEATURES
+    return Schema(shape=(None, known)) if is_width else None
 
 
-def _width(found: Any, levels: int = _MOST_NESTED) -> int:
-    """How many numbers a row of an estimator has. 0 if that is not known, or if its columns have names."""
+def _first_step(found: Any, levels: int = _MOST_NESTED) -> Object | None:
+    """The part of an estimator that takes the input. None if it is not known."""
     state = found.state if isinstance(found, Object) else None
     if not isinstance(state, dict) or not isinstance(found.made_of, Global) or not levels:
-        return 0
-    if "feature_names_in_" in state:
-        return 0
+        return None
     steps = state.get("steps")
+    if "feature_names_in_" in state:
+        return found
     if isinstance(steps, Items) and isinstance(steps.first, tuple):
-        return _width(steps.first[-1], levels - 1)
-    if "best_estimator_" in state:
-        return _width(state["best_estimator_"], levels - 1)
-    known = state.get("n_features_in_") if found.made_of.module.startswith("sklearn.") else None
-    return known if isinstance(known, int) and 0 < known <= _MOST_FEATURES else 0
+        return _first_step(steps.first[-1], levels - 1)
+    return _first_step(state["best_estimator_"], levels - 1) if "best_estimator_" in state else found
 
 
 def _keys(found: Mapping[Any, Any]) -> str:
