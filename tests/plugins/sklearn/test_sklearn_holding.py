@@ -157,3 +157,13 @@ def test_an_object_that_is_its_own_part_ends(tmp_path: Path) -> None:
     for model in (search, pipeline):
         (tmp_path / "saved.pkl").write_bytes(pickle.dumps(model))
         assert holds(tmp_path / "saved.pkl") == ""
+
+
+def test_a_model_with_named_columns_takes_a_data_frame_and_needs_pandas(tmp_path: Path) -> None:
+    table = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+    for model in (LinearRegression(), make_pipeline(StandardScaler(), LinearRegression())):
+        joblib.dump(model.fit(table, [1, 2, 3]), tmp_path / "saved.joblib")
+        found = lading_inspect(request=InspectRequest(file=tmp_path / "saved.joblib"))
+        assert found.schema is not None
+        assert found.schema.is_framed
+        assert found.requires == ("pandas",)
