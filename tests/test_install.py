@@ -52,7 +52,7 @@ def test_the_core_is_small_and_names_a_missing_extra(wheel: Path, tmp_path: Path
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 2
     assert "salary.yaml:21:" in done.stderr  # the environment is judged before any training
-    assert "scikit-learn was not installed" in done.stderr
+    assert "scikit-learn is not installed here" in done.stderr
 
 
 @pytest.mark.timeout(900)  # it downloads much, and the tests of the scaffold start many processes

@@ -41,9 +41,10 @@ class Scorer:
         package = json.loads(Path(__file__).with_name("scoring.json").read_text(encoding="utf-8"))
         self.model = load_model(Path(os.environ["AZUREML_MODEL_DIR"], package["model_file"]), package.get("trusted"))
         check_model(self.model, package["model_file"])
-        self.columns = Columns(self.model, package["columns"], package.get("schema") or {})
+        schema = package.get("schema") or {}
+        self.columns = Columns(self.model, package["columns"], schema)
         self.method, self.output = package.get("method", "predict"), package.get("output", "probabilities")
-        known = {name: value for name, value in (package.get("schema") or {}).items() if value}
+        known = {name: value for name, value in schema.items() if value}
         self.schema = {**self.columns.schema, **known}
         self.check_method(self.method)
 

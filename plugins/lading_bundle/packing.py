@@ -70,13 +70,14 @@ def _expected(request: PackageRequest[BundleOptions]) -> ExpectedModel:
         framework=model.framework,
         framework_version=model.framework_version,
         imports=request.imports,
+        is_recorded=True,
     )
 
 
 def _report(judged: Judged, context: Context) -> None:
     """Report what differs from the environment as it was written."""
     for name in judged.pins.missing:
-        context.warn(f"{name} is required but was not installed where the model was trained: it is not pinned")
+        context.warn(f"{name} is required but was not installed when the model was registered: it is not pinned")
     others = [name for name in judged.channels if name not in ("conda-forge", "nodefaults")]
     if others and judged.by_pip:
         names = ", ".join(judged.by_pip)

@@ -83,7 +83,7 @@ def pin(origin: Origin, entries: Iterable[Entry], needs: Iterable[str], *, allow
         if not locked:
             versions, missing = _closure(wanted, chosen, origin)
         if not allow_skew and not problems:
-            problems += _skew(origin.model, versions.get(SKLEARN))
+            problems += _skew(origin.model, versions.get(SKLEARN)) or _unfit(origin.model, versions)
     except Wrong as error:
         problems.append(error.problem)
     return Pins(dict(sorted(versions.items())), tuple(sorted(missing)), tuple(problems))
@@ -156,18 +156,25 @@ def _version(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None
     if exact and asked.contains(exact, prereleases=True):
         return exact
     if recorded is None:
-        meant = next(iter(origin.providers(name.replace("-", "_"))), None)
-        raise Wrong(
-            f"{place}{name}{asked} was not installed where the model was trained",
-            hint=f"did you mean {meant}?" if meant else f"install it there, or pin it: {name}==VERSION",
-            option=option,
-        )
+        raise _absent(name, asked, origin, place, option)
     raise Wrong(
         f"{place}{name}{asked} excludes {recorded}, which the model was trained with",
         hint=f"pin the one version that you want: {name}==VERSION" + (_ALLOW if name == SKLEARN else ""),
         option=option,
         refused=name == SKLEARN,
     )
+
+
+def _absent(name: str, asked: SpecifierSet, origin: Origin, place: str, option: str) -> Wrong:
+    """The fault of a distribution that the origin lacks, and whose version nobody names."""
+    meant = next(iter(origin.providers(name.replace("-", "_"))), None)
+    if origin.model.is_recorded:
+        message = f"{place}{name}{asked} was not installed when the model was registered"
+        way_out = f"install it and train again, or pin it: {name}==VERSION"
+    else:
+        message = f"{place}{name}{asked} is not installed here, so its version is not known"
+        way_out = f"`pip install {name}`, or pin it: {name}==VERSION"
+    return Wrong(message, hint=f"did you mean {meant}?" if meant else way_out, option=option)
 
 
 def _exact(asked: SpecifierSet) -> str | None:
@@ -236,3 +243,23 @@ def _skew(model: ExpectedModel, pinned: str | None) -> list[PackageProblem]:
     pin_it = f"or pin it (`environment: {{pip: [scikit-learn=={made_with}]}}`) with `python: isolated` on the target "
     hint = f"install scikit-learn {made_with}; {pin_it + 'local; ' if is_release else ''}or set "
     return [PackageProblem(message=message, hint=hint + "`allow_version_skew: true` under package", refused=True)]
+
+
+def _unfit(model: ExpectedModel, versions: Mapping[str, str]) -> list[PackageProblem]:
+    """The pins that do not fit the version of the framework which made a finished model.
+
+    The metadata of an old version does not exclude what was released after it.
+    """
+    needs = [Requirement(text) for text in model.requires]
+    if not model.framework_version or versions.get(SKLEARN) != _public(SKLEARN, model.framework_version):
+        return []
+    return [
+        PackageProblem(
+            message=f"{model.name} was made with scikit-learn {model.framework_version}, which needs {need}, and its"
+            f" package would pin {need.name} {versions[need.name]}",
+            hint="pin versions that fit together: `lading init --model FILE` in an empty folder writes them",
+            option="environment",
+        )
+        for need in needs
+        if need.name in versions and not need.specifier.contains(versions[need.name], prereleases=True)
+    ]

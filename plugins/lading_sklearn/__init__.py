@@ -43,10 +43,12 @@ def lading_evaluate(request: EvaluateRequest[SklearnEvaluation], context: Contex
 @hookimpl
 def lading_inspect(request: InspectRequest) -> TrainedModel:
     """Describe a finished model. See `inspection.inspect` and `folders.inspect_folder`."""
+    from .requiring import with_requirements
+
     if request.file.is_dir():
         from .folders import inspect_folder
 
-        return inspect_folder(request.file)
+        return with_requirements(inspect_folder(request.file))
     from .inspection import inspect
 
-    return inspect(request.file)
+    return with_requirements(inspect(request.file))

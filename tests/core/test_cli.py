@@ -325,16 +325,16 @@ def test_a_model_of_another_scikit_learn_is_refused_with_both_versions(
 
     from sklearn.linear_model import LinearRegression
 
-    monkeypatch.setattr("sklearn.base.__version__", "0.1.0")  # an estimator writes it into its state
+    monkeypatch.setattr("sklearn.base.__version__", "1.5.0")  # an estimator writes it into its state
     shell.write("lading.yaml", "version: 1\nname: old-model\nregister: {file: old.pkl}\n")
     (shell.folder / "old.pkl").write_bytes(pickle.dumps(LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0])))
     done = shell("deploy", code=3)
-    assert "0.1.0" in done.err
-    assert re.search(r"scikit-learn==0\.1\.0|allow_version_skew", done.err)
-    pinned = "package: {environment: {pip: [scikit-learn==0.1.0]}}\n"
+    assert "1.5.0" in done.err
+    assert re.search(r"scikit-learn==1\.5\.0|allow_version_skew", done.err)
+    pinned = "package: {environment: {pip: [scikit-learn==1.5.0]}}\n"
     shell.write("lading.yaml", f"version: 1\nname: old-model\nregister: {{file: old.pkl}}\n{pinned}")
     done = shell("deploy", code=3)
-    assert "pinned to scikit-learn 0.1.0, and this Python has" in done.err
+    assert "pinned to scikit-learn 1.5.0, and this Python has" in done.err
     assert "python: isolated" in done.err
 
 

@@ -121,7 +121,8 @@ class Gate:
 
     @property
     def is_runnable(self) -> bool:
-        return sys.platform == "linux" and shutil.which(self.needs) is not None
+        places = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+        return sys.platform == "linux" and shutil.which(self.needs, path=places) is not None
 
 
 def _spread(points: Sequence[T], most: int) -> list[T]:

@@ -250,6 +250,18 @@ PLANTED = [
     ),
     *HOSTILE,
     Planted(
+        "old-models",
+        {Harm.STUCK},
+        1.0,
+        Defect(
+            "old versions may have NumPy 2",
+            "lading_sklearn/requiring.py",
+            '        yield "numpy<2"',
+            "        pass",
+        ),
+        "1.2 linear",
+    ),
+    Planted(
         "azure-sweep",
         {Harm.ORPHAN},
         0.01,

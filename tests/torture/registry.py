@@ -9,6 +9,7 @@ from . import (
     hostile_gates,
     hostile_store,
     machine_gate,
+    old_models_gate,
     power_gate,
     schema_gates,
     serving_gates,
@@ -32,6 +33,7 @@ MODULES = (
     schema_gates,
     hostile_gates,
     hostile_store,
+    old_models_gate,
     azure_gates,
 )
 

@@ -91,11 +91,24 @@ def _finished(folder: Path, model: Path) -> dict[str, str]:
             name=_service_name(folder),
             model=json.dumps(re.sub(r"[^A-Za-z0-9_.-]", "-", model.stem).lstrip("_.-") or "model"),
             file=json.dumps(os.path.relpath(model, folder)),
-            environment=f"{{conda: [{framework}]}}" if here else f"{{pip: [{framework}=={needed}]}}",
+            environment=f" {{conda: [{framework}]}}" if here else _pinned(described),
             local="{port: 0}" if here else isolated,
             trust=_trust(model, described),
         )
     }
+
+
+def _pinned(described: TrainedModel) -> str:
+    """The environment of a model of another version. Warns if its versions cannot be found."""
+    from ..engine.stages.fitting import fitting_pins
+
+    click.echo(f"finding versions that fit {described.framework} {described.framework_version}", err=True)
+    try:
+        pins = fitting_pins(described)
+    except BadInput as error:
+        click.echo("\n  ".join((f"warning: {error.message}", *([error.hint] if error.hint else []))), err=True)
+        pins = (f"{described.framework}=={described.framework_version}",)
+    return "\n    pip:" + "".join(f"\n      - {pin}" for pin in pins)
 
 
 def _trust(model: Path, described: TrainedModel) -> str:

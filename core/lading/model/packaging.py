@@ -23,7 +23,8 @@ class ExpectedModel:
     """The facts about a model that are known before it is made, for `Options.package_problems`.
 
     `python` and `distributions` are those of this machine if the model has yet to be trained. `imports` is None if only
-    the training shows it; `framework` and its version are then empty.
+    the training shows it; `framework` and its version are then empty. `requires` is that of `TrainedModel`.
+    `is_recorded` is whether the distributions are those of an earlier registration, and not those of this machine.
     """
 
     name: str
@@ -32,6 +33,8 @@ class ExpectedModel:
     framework: str = ""
     framework_version: str = ""
     imports: tuple[str, ...] | None = None
+    requires: tuple[str, ...] = ()
+    is_recorded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,6 +121,8 @@ class TrainedModel:
     that `lading.file_stamp` gave when it was first read: `Reads` collects them in the training process. A file that the
     training wrote is not among them. None means that they are not known, so that the next command trains again.
     `schema` is what the model takes and gives. It has no cell of the training data that fewer than ten rows have.
+    `requires` are requirements (PEP 508) of a finished model that the metadata of its framework's version lacks, such
+    as `numpy<2`.
     """
 
     file: Path
@@ -136,6 +138,7 @@ class TrainedModel:
     reads: Mapping[Path, str] | None = field(default_factory=dict)
     scoring: Path | None = None
     schema: Schema | None = None
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

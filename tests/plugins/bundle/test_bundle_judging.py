@@ -11,7 +11,10 @@ import pytest
 from tests.conftest import Shell
 
 import lading
+from lading import Distribution, ExpectedModel
+from lading_bundle.environment import Environment
 from lading_bundle.imports import imports_of
+from lading_bundle.options import BundleOptions
 
 MANIFEST = """\
 version: 1
@@ -73,10 +76,10 @@ NOT_PYTHON = (
         ("pytorch", "pytorch cannot be installed under this name; did you mean torch?"),
         ("python==3.8", "python is part of every package; remove the entry"),
         ("json", "json is part of Python; remove the entry"),
-        ("no-such-thing", "no-such-thing was not installed where the model was trained; install it there, or pin it: "
-         "no-such-thing==VERSION"),
-        ("google_auth_nowhere>=2", "google-auth-nowhere>=2 was not installed where the model was trained; install it "
-         "there, or pin it: google-auth-nowhere==VERSION"),
+        ("no-such-thing", "no-such-thing is not installed here, so its version is not known; `pip install "
+         "no-such-thing`, or pin it: no-such-thing==VERSION"),
+        ("google_auth_nowhere>=2", "google-auth-nowhere>=2 is not installed here, so its version is not known; "
+         "`pip install google-auth-nowhere`, or pin it: google-auth-nowhere==VERSION"),
     ],
 )  # fmt: skip
 def test_an_entry_of_pip_is_judged_at_its_place(tmp_path: Path, entry: str, message: str) -> None:
@@ -303,3 +306,28 @@ def test_a_plan_judges_a_package_of_a_registered_model(site: Shell) -> None:
     site.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package="environment: {pip: [numpy, ./a]}"))
     assert "lading.yaml:5:30: package.environment.pip.1: './a' is an address" in site("plan", code=2).err
     assert "lading.yaml:5:30: package.environment.pip.1: './a' is an address" in site("package", code=2).err
+
+
+def test_pins_that_do_not_fit_the_model_are_reported_before_it_is_registered(tmp_path: Path) -> None:
+    """The metadata of scikit-learn 1.2 allows NumPy 2, for which it was not built."""
+    installed = {
+        "scikit-learn": Distribution(version="1.9.1", requires=("numpy",)),
+        "numpy": Distribution(version="2.4"),
+    }
+    made = ExpectedModel(
+        name="old",
+        python=PYTHON,
+        find_distributions=lambda: installed,
+        framework="scikit-learn",
+        framework_version="1.2.2",
+        requires=("numpy<2", "pandas"),
+    )
+
+    def judged(*pip: str, allow_version_skew: bool = False) -> list[str]:
+        options = BundleOptions(environment=Environment(pip=pip), allow_version_skew=allow_version_skew)
+        return [problem.message for problem in options.package_problems(made)]
+
+    message = "old was made with scikit-learn 1.2.2, which needs numpy<2, and its package would pin numpy 2.4"
+    assert judged("scikit-learn==1.2.2") == [message]
+    assert judged("scikit-learn==1.2.2", "numpy==1.26.4") == []
+    assert judged("scikit-learn==1.9.1", allow_version_skew=True) == []

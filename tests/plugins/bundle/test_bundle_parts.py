@@ -203,7 +203,7 @@ def test_the_whole_documents_of_a_package(tmp_path: Path, model: ModelVersion) -
     folder = tmp_path / "package"
     files, warnings = packed(folder, model, BundleOptions())
     assert (files.scoring_script, files.python, list(files.requirements)) == ("score.py", "3.11", PINS)
-    assert warnings == ["absent is required but was not installed where the model was trained: it is not pinned"]
+    assert warnings == ["absent is required but was not installed when the model was registered: it is not pinned"]
     assert names(folder) == [
         "azureml-app/lading_rows.py",
         "azureml-app/score.py",

@@ -82,7 +82,7 @@ def test_the_closure(pins: Callable[..., str], environment: Mapping[str, Any], e
 @pytest.mark.parametrize(
     ("environment", "message", "hint"),
     [
-        ({"pip": ("other",)}, "other was not installed where the model was trained", "other==VERSION"),
+        ({"pip": ("other",)}, "other was not installed when the model was registered", "other==VERSION"),
         ({"pip": ("other>=1",)}, "other>=1 was not installed", "other==VERSION"),
         ({"pip": ("numpy<2",)}, "numpy<2 excludes 2.4.6", "numpy==VERSION"),
         ({"pip": ("numpy==1.0", "numpy==2.0")}, "excludes 2.4.6", "numpy==VERSION"),

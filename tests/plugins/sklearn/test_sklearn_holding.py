@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.base import BaseEstimator
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -158,3 +159,13 @@ def test_an_object_that_is_its_own_part_ends(tmp_path: Path) -> None:
     for model in (search, pipeline):
         (tmp_path / "saved.pkl").write_bytes(pickle.dumps(model))
         assert holds(tmp_path / "saved.pkl") == ""
+
+
+def test_a_model_that_picks_columns_by_their_names_needs_pandas(tmp_path: Path) -> None:
+    table = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+    picked = make_column_transformer((StandardScaler(), ["x"]))
+    joblib.dump(make_pipeline(picked, LinearRegression()).fit(table, [1, 2, 3]), tmp_path / "saved.joblib")
+    found = lading_inspect(request=InspectRequest(file=tmp_path / "saved.joblib"))
+    assert found.schema is not None
+    assert found.schema.is_framed
+    assert found.requires == ("pandas",)

@@ -59,6 +59,7 @@ def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:
         framework=made.framework if made else "",
         framework_version=made.framework_version if made else "",
         imports=_modules(made) if made else trainer.model_imports if trainer else None,
+        requires=made.requires if made else (),
     )
 
 
@@ -69,22 +70,30 @@ def inspector() -> BoundPlugin:
 
 def imports_of(file: Path) -> tuple[str, ...]:
     """The modules that loading a model imports, without dots. Empty for a file that is not a pickle."""
+    made = _described(file)
+    return _modules(made) if made else ()
+
+
+def _described(file: Path) -> TrainedModel | None:
     with suppress(LadingError):  # a trainer may make a file that is empty, or that looks damaged
-        return _modules(_inspected(file))
-    return ()
+        return _inspected(file)
+    return None
 
 
 def _of_version(version: ModelVersion) -> ExpectedModel:
     def recorded() -> Mapping[str, Distribution]:
         return version.distributions
 
+    made = _described(version.file)
     return ExpectedModel(
         name=version.name,
         python=version.python,
         find_distributions=recorded,
         framework=version.framework,
         framework_version=version.framework_version,
-        imports=imports_of(version.file),
+        imports=_modules(made) if made else (),
+        requires=made.requires if made else (),
+        is_recorded=True,
     )
 
 
