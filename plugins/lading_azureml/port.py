@@ -177,8 +177,14 @@ class ServiceKeys:
 class AzureWorkspace(Protocol):
     """An open workspace."""
 
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        """The model version with that id. A new one can be read by its id before a list shows it."""
+
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
-        """The oldest version of a model with these bytes."""
+        """The oldest version of a model with these bytes. It is searched in a list, which can lag behind."""
+
+    def find_unlisted_model(self, name: str, sha256: str) -> RegisteredModel | None:
+        """The version of a model with these bytes among those that are newer than any version in the list."""
 
     def register_model(self, model: NewModel) -> RegisteredModel:
         """Upload a model and register it as the next version. Call it once; read the state before you repeat it."""
@@ -213,11 +219,11 @@ class AzureWorkspace(Protocol):
     def update_service(self, spec: ServiceSpec) -> str | None:
         """Replace the content and settings of a service in place, without waiting."""
 
-    def delete_service(self, name: str) -> None:
-        """Request the deletion of a service, without waiting."""
+    def delete_service(self, name: str) -> str | None:
+        """Request the deletion of a service, without waiting. Return the id of the operation if there is one."""
 
-    def operation(self, operation_id: str, offset: int) -> Operation:
-        """An operation, with the lines of its log after `offset` characters."""
+    def operation(self, operation_id: str, offset: int) -> Operation | None:
+        """An operation, with the lines of its log after `offset` characters; None if Azure has forgotten it."""
 
     def build_log(self, url: str) -> Sequence[str]:
         """The lines of an image build's log."""

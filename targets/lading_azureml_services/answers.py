@@ -35,6 +35,6 @@ def lading_keys(deployment: Deployment, context: Context, rotate: str | None) ->
 
 @hookimpl
 def lading_delete(deployment: Deployment, context: Context) -> DeleteStep:
-    from .asking import delete
+    from .deleting import delete
 
     return delete(deployment, context)

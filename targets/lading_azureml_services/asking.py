@@ -1,4 +1,4 @@
-"""Query and delete an existing service."""
+"""Query an existing service."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from collections.abc import Sequence
 from lading import (
     BadInput,
     Context,
-    DeleteStep,
     Deployment,
-    Done,
     Keys,
     Logs,
     LogsRequest,
     NoScoringUri,
     OutcomeUnknown,
-    Pending,
     ScoringUri,
     Secret,
     StageFailed,
@@ -41,7 +38,6 @@ _STATES = {
 _MARK = 10  # lines that mark the position of a reader in a log
 _ALL = 5000  # lines of a log that Azure keeps available
 _POLL_INTERVAL = 1.0  # seconds
-_DELETE_POLL_INTERVAL = 2.0  # seconds between two checks of a service that is being deleted
 
 
 def status(deployment: Deployment, context: Context) -> Status:
@@ -111,17 +107,6 @@ def keys(deployment: Deployment, context: Context, rotate: str | None) -> Keys:
     )
 
 
-def delete(deployment: Deployment, context: Context) -> DeleteStep:
-    """Request the deletion of the service once, and check until it is gone, which takes minutes."""
-    service = our_service(deployment, context)
-    if service is None:
-        return Done()
-    if service.state != "deleting":
-        context.intend(f"service/{deployment.service}/delete")
-        connection(context).workspace.delete_service(deployment.service)
-    return Pending(phase="deleting", detail=f"Azure is deleting {service.name}", retry_after=_DELETE_POLL_INTERVAL)
-
-
 def _existing(deployment: Deployment, context: Context) -> Service:
     service = our_service(deployment, context)
     if service is None:
@@ -132,11 +117,13 @@ def _existing(deployment: Deployment, context: Context) -> Service:
 def _await(operation: str | None, context: Context) -> None:
     """Wait for a new key. A rotation must not be requested again just to find out whether it is done."""
     while operation and not context.cancelled:
-        state = connection(context).workspace.operation(operation, 0).state
-        if state == "Succeeded":
+        found = connection(context).workspace.operation(operation, 0)
+        if found is None:  # Azure has forgotten it, so nothing more can be learned
+            break
+        if found.state == "Succeeded":
             return
-        if state in ("Failed", "Cancelled", "TimedOut"):
-            raise StageFailed(f"Azure could not rotate the key: the operation is {state.lower()}")
+        if not found.is_running:
+            raise StageFailed(f"Azure could not rotate the key: the operation is {found.state.lower()}")
         time.sleep(_POLL_INTERVAL)
     if operation:
         raise OutcomeUnknown("the new key is not ready yet", hint="`lading keys` shows the valid key")

@@ -8,9 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Context, DeployRequest, DeployStep, LadingError, Pending, Ready, Refused, Transient
+from lading import (
+    BadInput,
+    Context,
+    DeployRequest,
+    DeployStep,
+    LadingError,
+    OutcomeUnknown,
+    Pending,
+    Ready,
+    Refused,
+    Transient,
+)
 from lading_azureml.contents import contents
 from lading_azureml.port import Operation, Service, ServiceSpec, Taken
 from lading_azureml.servers import server
@@ -33,6 +45,7 @@ PHASES = {
 }
 _TRANSITIONAL_STATES = ("transitioning", "deleting", "updating")
 _MAX_UNSEEN_CHECKS = 5  # checks of a requested but invisible object, before the request counts as lost
+_MAX_CONTRADICTIONS = 12  # reads of a service that contradict its finished operation, before they count
 _MAX_POLL_INTERVAL = 5.0  # seconds between two checks
 _CHECKS_UNTIL_MAX = 6  # checks until the pause has this length
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
@@ -70,6 +83,8 @@ class _Step:
         operation = self._operation()
         if operation is not None and operation.is_running:
             return self._look(_phase(operation), operation)
+        if operation is not None and operation.state == "Succeeded":
+            return self._succeeded(service, operation)
         if service is None:
             return self._unseen() or self._create()
         if operation is not None and operation.state in ("Failed", "Cancelled"):
@@ -78,12 +93,41 @@ class _Step:
             return self._look("health" if operation else "waiting for Azure", operation, service.state)
         return self._settled(service, operation)
 
+    def _succeeded(self, service: Service | None, operation: Operation) -> DeployStep:
+        """The step after an operation that succeeded. A service that contradicts it may lag behind: it is read again.
+
+        Raises OutcomeUnknown if the service never shows this release.
+        """
+        shown = service is not None and self._is_wanted(service)
+        if service is not None and service.state in _TRANSITIONAL_STATES:
+            return self._look("health", operation, service.state)
+        if service is not None and shown and service.state == "healthy":
+            return self._ready(service)
+        if self._sent is not None and self._sent.contradictions < _MAX_CONTRADICTIONS:
+            self._sent = replace(self._sent, contradictions=self._sent.contradictions + 1)
+            return self._look("health", operation, service.state if service and shown else "waiting for this release")
+        if service is not None and shown:
+            return self._failed(service, operation)
+        sent.forget(self._context.work)
+        raise self._undone(service)
+
+    def _undone(self, service: Service | None) -> OutcomeUnknown:
+        name = self._request.deployment.service
+        found = f"the service shows release {service.tags.get('lading.release')}" if service else "there is no service"
+        return OutcomeUnknown(
+            f"Azure has finished the update of {name}, but {found}",
+            hint="another command may have changed it: run the same command again",
+        )
+
     def _settled(self, service: Service, operation: Operation | None) -> DeployStep:
         """The step for a service without a running operation."""
         if not self._is_wanted(service):
             return self._unseen() or self._update(service)
         if service.state != "healthy":
             return self._failed(service, operation) if self._sent else self._update(service)
+        return self._ready(service)
+
+    def _ready(self, service: Service) -> Ready:
         if service.auth != "none" and (service.scoring_uri or "").startswith("http://"):
             self._context.warn(f"{service.name} uses plain HTTP: its key can be read in transit")
         return Ready()
@@ -93,9 +137,13 @@ class _Step:
         return found == (self._request.package.digest, self._digest)
 
     def _operation(self) -> Operation | None:
-        if self._sent is None or self._sent.operation is None:
+        """The operation of this release's request; None if there is none, or if Azure has forgotten it."""
+        if self._sent is None or not self._sent.operation:
             return None
-        return self._workspace.operation(self._sent.operation, self._sent.offset)
+        found = self._workspace.operation(self._sent.operation, self._sent.offset)
+        if found is None:
+            self._sent = Sent(self._request.release_id, lines=self._sent.lines).write(self._context.work)
+        return found
 
     def _look(self, phase: str, operation: Operation | None, detail: str = "") -> Pending:
         """Wait, with a pause that grows each time."""

@@ -10,16 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from azureml._model_management._util import make_mms_request
 from azureml.core import Model
 from azureml.core.webservice import AciWebservice, AksWebservice, Webservice
 from azureml.exceptions import WebserviceException
 
-from lading import Json
-
 from ..port import Operation, Service, ServiceKeys, ServiceSpec
 from ..text import clean, clean_json, clean_lines
-from .failures import read
 from .images import inference_config
 from .models import Models
 
@@ -63,19 +59,16 @@ class Services(Models):
 
         return self._call(f"updating service {spec.name}", update)
 
-    def delete_service(self, name: str) -> None:
-        def delete() -> None:
-            try:
-                self._mms("DELETE", f"/services/{name}")
-            except WebserviceException as error:
-                if read(error).status != 404:  # deleted meanwhile
-                    raise
+    def delete_service(self, name: str) -> str | None:
+        answer = self._call(f"deleting service {name}", lambda: self._mms_or_none("DELETE", f"/services/{name}"))
+        return _last_part(answer.headers.get("Operation-Location")) if answer is not None else None
 
-        self._call(f"deleting service {name}", delete)
-
-    def operation(self, operation_id: str, offset: int) -> Operation:
-        path = f"/operations/{operation_id}"
-        found = self._call("reading the operation", lambda: self._mms("GET", path, params={"offset": offset}).json())
+    def operation(self, operation_id: str, offset: int) -> Operation | None:
+        path, params = f"/operations/{operation_id}", {"offset": offset}
+        answer = self._call("reading the operation", lambda: self._mms_or_none("GET", path, params))
+        if answer is None:
+            return None
+        found = answer.json()
         details = found.get("operationDetails") or {}
         log = found.get("streamingOperationLog") or ""
         return Operation(
@@ -115,9 +108,6 @@ class Services(Models):
         path = f"/services/{service.name}/regenerateKeys"
         answer = self._call(f"rotating the {which} key", lambda: self._mms("POST", path, body))
         return _last_part(answer.headers.get("Operation-Location"))
-
-    def _mms(self, method: str, path: str, body: Json = None, params: Mapping[str, Json] | None = None) -> Any:
-        return make_mms_request(self._workspace, method, path, body, dict(params or {}))
 
 
 def _service(found: Mapping[str, Any]) -> Service:

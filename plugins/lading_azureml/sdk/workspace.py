@@ -26,6 +26,9 @@ class OpenWorkspace(Services, Images, Computes):
 class UnmadeWorkspace(OpenWorkspace):
     """A workspace that is created at the first write. Until then, reads find nothing in it."""
 
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        return super().model(name, version) if self._is_made else None
+
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
         return super().find_model(name, sha256) if self._is_made else None
 

@@ -59,9 +59,20 @@ def test_a_service_is_read_from_its_record(
     assert workspace.find_service("price") == Service(**{**plain, "auth": "none", **expected})
 
 
+def test_a_delete_returns_the_operation_that_azure_reports(wire: Wire, workspace: OpenWorkspace) -> None:
+    wire.answer("DELETE", "/services/price", b"", 202, Operation_Location=f"{API}/operations/o7")
+    wire.answer("DELETE", "/services/price", b"", 200)
+    assert [workspace.delete_service("price") for _ in range(2)] == ["o7", None]
+
+
+def test_an_operation_that_azure_has_forgotten_is_unknown(wire: Wire, workspace: OpenWorkspace) -> None:
+    wire.answer("GET", "/operations/o1", {"code": "OperationNotFound"}, 404)
+    assert workspace.operation("o1", 0) is None
+
+
 def test_a_service_deleted_meanwhile_counts_as_deleted(wire: Wire, workspace: OpenWorkspace) -> None:
     wire.answer("DELETE", "/services/price", {"code": "NotFound"}, 404)
-    workspace.delete_service("price")
+    assert workspace.delete_service("price") is None
     assert wire.lines == [f"DELETE {MANAGEMENT}/services/price"]
 
 
