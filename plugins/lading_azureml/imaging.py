@@ -102,6 +102,8 @@ def _label(repository: str, request: ImageRequest, options: ImageOptions) -> str
     """A digest of the build's inputs. The server counts by name only, so a new version of it causes no build."""
     added = re.split("[<=>]", server(request.environment))[0]
     built_from = [repository, request.package.digest, options.base_image, text_of(options.dockerfile), added]
+    if options.base_image_registry:
+        built_from.append(options.base_image_registry.address)
     return hashlib.sha256(json.dumps(built_from).encode()).hexdigest()[:32]
 
 

@@ -80,10 +80,20 @@ class LoggedRun:
 
 
 @dataclass(frozen=True)
+class RegistryAccount:
+    """A container registry, and an account that may pull from it."""
+
+    address: str
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Image:
     """The content of a service or an image: the source folder, its script, the environment, and the model.
 
-    `server` is a requirement to add to the environment; empty if the environment has a server already.
+    `server` is a requirement to add to the environment; empty if the environment has a server already. `env` are the
+    variables of the scoring script, and `registry` is the private registry of the base image.
     """
 
     name: str
@@ -94,6 +104,8 @@ class Image:
     model: RegisteredModel
     base_image: str | None = None
     dockerfile: str | None = None
+    registry: RegistryAccount | None = None
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ from lading_azureml.servers import server
 
 from . import sent
 from .failing import failed
-from .kind import Kind
-from .ownership import FIXED, OPTIONS, PACKAGE, connection, our_service
+from .kind import Kind, keys, secrets
+from .ownership import FIXED, KEYS, OPTIONS, PACKAGE, SECRETS, connection, our_service
+from .sealing import fits, seal
 from .sent import Sent
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class _Step:
         self._workspace = connection(context).workspace
         self._options = request.deployment.options
         self._digest, self._fixed = kind.digests(self._options)
+        self._secrets, self._keys = secrets(self._options, context), keys(self._options, context)
         self._sent = sent.read(context.work, request.release_id)
 
     def take(self) -> DeployStep:
@@ -134,7 +136,9 @@ class _Step:
 
     def _is_wanted(self, service: Service) -> bool:
         found = (service.tags.get(PACKAGE), service.tags.get(OPTIONS))
-        return found == (self._request.package.digest, self._digest)
+        if found != (self._request.package.digest, self._digest):
+            return False
+        return fits(service.tags.get(SECRETS), self._secrets) and fits(service.tags.get(KEYS), self._keys)
 
     def _operation(self) -> Operation | None:
         """The operation of this release's request; None if there is none, or if Azure has forgotten it."""
@@ -177,6 +181,11 @@ class _Step:
                 f"an existing {service.kind} service keeps its kind and {names}",
                 hint="`lading plan` shows which; `lading delete` it first, or give the block another service_name",
             )
+        if not fits(service.tags.get(KEYS), self._keys):
+            raise Refused(
+                f"the value of primary_key or secondary_key has changed, and {service.name} keeps its keys",
+                hint="set the variable back and use `lading keys --rotate`, or give the block another service_name",
+            )
         spec = self._spec(update=True)
         return self._ask("update", lambda: self._workspace.update_service(spec))
 
@@ -213,10 +222,14 @@ class _Step:
         return ServiceSpec(
             name=request.deployment.service,
             kind=self._kind.name,
-            image=contents(request.package, request.deployment.service, options, added, self._context),
-            tags={**options.tags, **request.tags, OPTIONS: self._digest, FIXED: self._fixed},
+            image=contents(request.package, request.deployment.service, options, added, self._context, env=options.env),
+            tags={**options.tags, **request.tags, OPTIONS: self._digest, FIXED: self._fixed, **self._seals()},
             settings=self._kind.settings(options, self._context, update=update),
         )
+
+    def _seals(self) -> dict[str, str]:
+        values = {SECRETS: self._secrets, KEYS: self._keys}
+        return {name: seal(found) for name, found in values.items() if found}
 
 
 def _phase(operation: Operation) -> str:

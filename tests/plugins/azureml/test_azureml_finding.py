@@ -229,3 +229,16 @@ def test_pins_with_a_server_get_no_other(tmp_path: Path) -> None:
 
     made = inference_config(an_image(tmp_path, server="")).environment
     assert list(made.python.conda_dependencies.pip_packages) == ["scikit-learn==1.7.2"]
+
+
+def test_an_environment_has_only_the_given_variables_and_the_account_of_its_registry(tmp_path: Path) -> None:
+    from lading_azureml.port import RegistryAccount
+    from lading_azureml.sdk.images import inference_config
+
+    assert inference_config(an_image(tmp_path / "1")).environment.environment_variables == {}
+    account = RegistryAccount("team.azurecr.io", "robot", "opensesame")
+    image = an_image(tmp_path / "2", base_image="team.azurecr.io/base:1", env={"RATE": "1"}, registry=account)
+    made = inference_config(image).environment
+    assert made.environment_variables == {"RATE": "1"}
+    registry = made.docker.base_image_registry
+    assert (registry.address, registry.username, registry.password) == ("team.azurecr.io", "robot", "opensesame")

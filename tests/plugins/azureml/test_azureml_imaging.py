@@ -21,7 +21,7 @@ from lading import (
     Transient,
 )
 from lading_azureml.image_maker import lading_describe, lading_image
-from lading_azureml.options import ImageOptions
+from lading_azureml.options import BaseImageRegistry, ImageOptions
 from lading_azureml.port import BuiltImage, Operation, RegisteredModel
 
 
@@ -200,7 +200,9 @@ def test_a_label_depends_only_on_the_inputs_of_the_build(tmp_path: Path) -> None
         label_of(tmp_path, an_image_request(tmp_path, dockerfile=dockerfile)),
         label_of(tmp_path, replace(request, environment=Environment(requirements=(), added="azureml-defaults==1.60"))),
     ]
-    assert len({first, *changed}) == 6
+    registry = BaseImageRegistry(address="a.io", username="U", password="P")
+    changed.insert(0, label_of(tmp_path, an_image_request(tmp_path, base_image="b", base_image_registry=registry)))
+    assert len({first, *changed}) == 7
     newer = replace(request, environment=Environment(requirements=(), added="azureml-defaults==1.61"))
     assert label_of(tmp_path, newer) == changed[-1]
     assert label_of(tmp_path, replace(request, tags={"a": "b"}, push=True)) == first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given, settings
@@ -89,6 +90,7 @@ def test_the_request_for_a_service_contains_the_whole_package(scene: Scene, tmp_
                 "lading.release-id": id_of(1),
                 "lading.options": whole,
                 "lading.fixed": fixed,
+                "lading.keys": ANY,
             },
             settings={"cpu_cores": 0.5, "primary_key": "k1", "auth_enabled": True},
         )
