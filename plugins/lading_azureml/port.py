@@ -31,6 +31,16 @@ class OverQuota(StageFailed):
         super().__init__(f"{what} failed, a quota is used up: {said}", hint=hint)
 
 
+class NoAdminUser(StageFailed):
+    """The container registry of a workspace has no admin user, which Azure ML needs."""
+
+    def __init__(self, registry: str, workspace: str) -> None:
+        super().__init__(
+            f"container registry {registry} of workspace {workspace} has no admin user, so no image in it can be found",
+            hint=f"Azure ML needs that user: `az acr update --name {registry} --admin-enabled true`",
+        )
+
+
 @dataclass(frozen=True)
 class Place:
     """The location of a workspace."""
@@ -146,6 +156,7 @@ class Service:
     tags: Mapping[str, str]
     scoring_uri: str | None
     auth: str
+    created: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +235,12 @@ class AzureWorkspace(Protocol):
 
     def find_service(self, name: str) -> Service | None:
         """The service of that name, with any owner."""
+
+    def all_services(self) -> Sequence[Service]:
+        """All services of the workspace, with any owner."""
+
+    def check_registry(self) -> None:
+        """Raise NoAdminUser if the workspace has a container registry without its admin user."""
 
     def create_service(self, spec: ServiceSpec) -> str | None:
         """Request a new service. Return the id of the operation without waiting for it."""

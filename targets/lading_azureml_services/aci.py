@@ -5,6 +5,8 @@ Azure replaces the container in place. So the old release is gone while the new 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lading import Context, DeployRequest, DeployStep, Description, hookimpl
 
 from .answers import (  # noqa: F401 - hooks of this target, too
@@ -16,6 +18,9 @@ from .answers import (  # noqa: F401 - hooks of this target, too
 )
 from .kind import CAPABILITIES, Kind
 from .options import AciOptions
+
+if TYPE_CHECKING:
+    from lading import Listing, PlanFindings, PlanRequest, PreflightRequest, TargetFindings
 
 ACI = Kind(
     name="ACI",
@@ -52,3 +57,24 @@ def lading_deploy(request: DeployRequest[AciOptions], context: Context) -> Deplo
     from .deploying import step
 
     return step(ACI, request, context)
+
+
+@hookimpl
+def lading_list(context: Context) -> Listing:
+    from .listing import everything
+
+    return everything(ACI, context)
+
+
+@hookimpl
+def lading_preflight(request: PreflightRequest[AciOptions], context: Context) -> TargetFindings:
+    from .preflight import findings
+
+    return findings(ACI, request.deployment, context)
+
+
+@hookimpl
+def lading_plan(request: PlanRequest[AciOptions]) -> PlanFindings:
+    from .planning import aci_gap, findings
+
+    return findings(ACI, request, aci_gap())

@@ -7,6 +7,8 @@ or the rollout fails, the previous package is deployed again.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lading import Context, DeployRequest, DeployStep, Description, hookimpl
 
 from .answers import (  # noqa: F401 - hooks of this target, too
@@ -18,6 +20,9 @@ from .answers import (  # noqa: F401 - hooks of this target, too
 )
 from .kind import CAPABILITIES, Kind
 from .options import AksOptions
+
+if TYPE_CHECKING:
+    from lading import Listing, PlanFindings, PlanRequest, PreflightRequest, TargetFindings
 
 AKS = Kind(
     name="AKS",
@@ -43,3 +48,25 @@ def lading_deploy(request: DeployRequest[AksOptions], context: Context) -> Deplo
     from .deploying import step
 
     return step(AKS, request, context, prepare=lambda: ensure(request, context))
+
+
+@hookimpl
+def lading_list(context: Context) -> Listing:
+    from .listing import everything
+
+    return everything(AKS, context)
+
+
+@hookimpl
+def lading_preflight(request: PreflightRequest[AksOptions], context: Context) -> TargetFindings:
+    from .clusters import check
+    from .preflight import findings
+
+    return findings(AKS, request.deployment, context, needs=lambda: check(request.deployment.options, context))
+
+
+@hookimpl
+def lading_plan(request: PlanRequest[AksOptions]) -> PlanFindings:
+    from .planning import aks_gap, findings
+
+    return findings(AKS, request, aks_gap(request.deployment.options))

@@ -24,17 +24,8 @@ from lading import (
 from lading_azureml.port import Service
 
 from .ownership import MODEL, PACKAGE, RELEASE_ID, connection, is_ours, our_service, whose
+from .states import state_of
 
-_STATES = {
-    "healthy": State.RUNNING,
-    "transitioning": State.PENDING,
-    "updating": State.PENDING,
-    "deleting": State.PENDING,
-    "unhealthy": State.FAILED,
-    "failed": State.FAILED,
-    "unschedulable": State.FAILED,
-    "stopped": State.STOPPED,
-}
 _MARK = 10  # lines that mark the position of a reader in a log
 _ALL = 5000  # lines of a log that Azure keeps available
 _POLL_INTERVAL = 1.0  # seconds
@@ -46,7 +37,7 @@ def status(deployment: Deployment, context: Context) -> Status:
         return Status(state=State.ABSENT)
     if not is_ours(service, deployment):
         return Status(state=State.UNKNOWN, detail=whose(service, context))
-    state = _STATES.get(service.state, State.UNKNOWN)
+    state = state_of(service)
     detail = "" if state is State.RUNNING else str(service.error.get("message") or service.state)
     return Status(
         state=state,

@@ -19,9 +19,13 @@ def delete(deployment: Deployment, context: Context) -> DeleteStep:
     """Request the deletion of the service once, and check until it is gone, which takes minutes."""
     service = our_service(deployment, context)
     if service is None:
-        sent.forget(context.work, _FILE)
+        forget_delete(context)
         return Done()
     return remove(service, context)
+
+
+def forget_delete(context: Context) -> None:
+    sent.forget(context.work, _FILE)
 
 
 def remove(service: Service, context: Context) -> Pending | Failed:

@@ -6,21 +6,21 @@ release. After a lost answer, the service is read. It is created again only if i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lading import (
-    BadInput,
     Context,
     DeployRequest,
     DeployStep,
+    Failed,
     LadingError,
     OutcomeUnknown,
     Pending,
     Ready,
     Refused,
+    StageFailed,
     Transient,
 )
 from lading_azureml.contents import contents
@@ -28,8 +28,10 @@ from lading_azureml.port import Operation, Service, ServiceSpec, Taken
 from lading_azureml.servers import server
 
 from . import sent
+from .deleting import forget_delete, remove
 from .failing import failed
-from .kind import Kind, keys, secrets
+from .kind import RECREATE, Kind, keys, secrets
+from .naming import check_name
 from .ownership import FIXED, KEYS, OPTIONS, PACKAGE, SECRETS, connection, our_service
 from .sealing import fits, seal
 from .sent import Sent
@@ -49,7 +51,6 @@ _MAX_UNSEEN_CHECKS = 5  # checks of a requested but invisible object, before the
 _MAX_CONTRADICTIONS = 12  # reads of a service that contradict its finished operation, before they count
 _MAX_POLL_INTERVAL = 5.0  # seconds between two checks
 _CHECKS_UNTIL_MAX = 6  # checks until the pause has this length
-_NAME = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
 
 
 def step(
@@ -60,11 +61,7 @@ def step(
     Raises StageFailed if a service of that name is not ours. Raises Refused for a change that Azure cannot make in
     place, and Transient if Azure requests a retry.
     """
-    if not _NAME.fullmatch(request.deployment.service):
-        raise BadInput(
-            f"'{request.deployment.service}' cannot be the name of a service on Azure ML",
-            hint="give the block a service_name: 3 to 32 lower-case letters, digits and dashes, a letter first",
-        )
+    check_name(request.deployment.service)
     return _Step(kind, request, context, prepare).take()
 
 
@@ -170,24 +167,43 @@ class _Step:
         waiting = self._prepare()
         if waiting is not None:
             return waiting
+        forget_delete(self._context)
         spec = self._spec(update=False)
         return self._ask("create", lambda: self._workspace.create_service(spec))
 
     def _update(self, service: Service) -> DeployStep:
         if service.kind != self._kind.name or service.tags.get(FIXED, self._fixed) != self._fixed:
+            if self._options.recreate:
+                return self._recreate(service)
             names = ", ".join(self._kind.fixed)
             raise Refused(
                 f"Azure cannot change {service.name} in place: "
                 f"an existing {service.kind} service keeps its kind and {names}",
-                hint="`lading plan` shows which; `lading delete` it first, or give the block another service_name",
+                hint=f"`lading plan` shows which; {RECREATE}",
             )
         if not fits(service.tags.get(KEYS), self._keys):
+            if self._options.recreate:
+                return self._recreate(service)
             raise Refused(
                 f"the value of primary_key or secondary_key has changed, and {service.name} keeps its keys",
-                hint="set the variable back and use `lading keys --rotate`, or give the block another service_name",
+                hint=f"set the variable back and use `lading keys --rotate`, or {RECREATE}",
             )
         spec = self._spec(update=True)
         return self._ask("update", lambda: self._workspace.update_service(spec))
+
+    def _recreate(self, service: Service) -> Pending:
+        """Delete the service, once everything that the new one needs is there. The next steps create it again.
+
+        Raises StageFailed if Azure does not delete it.
+        """
+        waiting = self._prepare()
+        if waiting is not None:
+            return waiting
+        self._spec(update=False)
+        taken = remove(service, self._context)
+        if isinstance(taken, Failed):
+            raise StageFailed(f"{service.name} is not created again: {taken.reason}", hint="it still serves as before")
+        return taken
 
     def _ask(self, what: str, ask: Callable[[], str | None]) -> Pending:
         """Send one request to Azure once. A refused request is forgotten. After a lost answer, the object

@@ -22,11 +22,18 @@ CAPABILITIES = frozenset(
         Capability.ROTATE_KEYS,
         Capability.DELETE,
         Capability.SCORING_URI,
+        Capability.LIST,
+        Capability.PREFLIGHT,
+        Capability.PLAN,
     }
 )
 
 _SECRETS = ("primary_key", "secondary_key")
-_OWN = ("tags", "base_image", "base_image_registry", "dockerfile", "env")
+RECREATE = (
+    "give the block another service_name, or `recreate: true`: then the old service is deleted first, "
+    "and nothing answers until the new one is up"
+)
+_OWN = ("tags", "base_image", "base_image_registry", "dockerfile", "env", "recreate")
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def keys(options: ServiceOptions, context: Context) -> dict[str, str]:
 
 
 def _given(options: Options) -> dict[str, Any]:
-    values = {item.name: getattr(options, item.name) for item in fields(options)}
+    values = {item.name: getattr(options, item.name) for item in fields(options) if item.name != "recreate"}
     return {name: value for name, value in values.items() if value is not None and value != {}}
 
 

@@ -59,6 +59,11 @@ class ServiceOptions(EnvironmentOptions):
     collect_model_data: bool | None = None
     """Whether model data is collected; off by default."""
 
+    recreate: bool = False
+    """Whether a change that Azure cannot make in place deletes the service and creates it again. Nothing answers until
+    the new one is up.
+    """
+
     primary_key: Variable | None = None
     """Name of the environment variable that has the primary key; by default Azure generates one."""
 

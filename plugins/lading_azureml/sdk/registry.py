@@ -15,7 +15,7 @@ from azureml.core import Model
 
 from lading import StageFailed
 
-from ..port import BuiltImage, Image
+from ..port import BuiltImage, Image, NoAdminUser
 from .images import inference_config
 from .models import Models
 
@@ -65,19 +65,18 @@ class Images(Models):
         return self._call(f"asking for image {repository}:{label}", build)
 
     def _require_admin_user(self) -> None:
-        """Raise StageFailed if the workspace has a registry: then only its admin user is missing."""
+        """Raise NoAdminUser if the workspace has a registry: then only its admin user is missing."""
         registry = getattr(self._workspace._workspace_autorest_object, "container_registry", None)
         if registry:
-            raise StageFailed(
-                f"container registry {_last(registry)} of workspace {self._workspace.name} has no admin user, "
-                "so no image in it can be found",
-                hint=f"Azure ML needs that user: `az acr update --name {_last(registry)} --admin-enabled true`",
-            )
+            raise NoAdminUser(registry.rpartition("/")[2], self._workspace.name)
+
+    def check_registry(self) -> None:
+        self._call("reading the keys of the container registry", self._registry)
 
     def _registry(self) -> _Registry | None:
         """The registry and its admin user; None if the workspace has not built its first image yet.
 
-        Raises StageFailed if the registry has no admin user.
+        Raises NoAdminUser if the registry has no admin user.
         """
         cloud, scope = self._call.identity.cloud, self._workspace.service_context._get_workspace_scope()
         found: dict[str, Any] = make_http_request(
@@ -92,7 +91,3 @@ class Images(Models):
             return None
         host = f"{user['username'].lower()}{cloud.suffixes.acr_login_server_endpoint}"
         return _Registry(host, (user["username"], user["passwords"][0]["value"]))
-
-
-def _last(resource: str) -> str:
-    return resource.rpartition("/")[2]

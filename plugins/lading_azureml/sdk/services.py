@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from azureml.core import Model
 from azureml.core.webservice import AciWebservice, AksWebservice, Webservice
@@ -26,6 +27,19 @@ class Services(Models):
     def find_service(self, name: str) -> Service | None:
         found = self._call(f"reading service {name}", lambda: Webservice._get(self._workspace, name))
         return None if found is None else _service(found)
+
+    def all_services(self) -> Sequence[Service]:
+        found, more = self._page(None)
+        while more is not None:
+            page, more = self._page(more)
+            found += page
+        return found
+
+    def _page(self, token: str | None) -> tuple[list[Service], str | None]:
+        """A page of the list of services, and the token of the next one."""
+        params = {"expand": True, **({"$skipToken": token} if token else {})}
+        page = self._call("listing the services", lambda: self._mms("GET", "/services", params=params)).json()
+        return [_service(each) for each in page.get("value") or ()], _skip_token(page.get("nextLink"))
 
     def create_service(self, spec: ServiceSpec) -> str | None:
         def create() -> str | None:
@@ -120,7 +134,23 @@ def _service(found: Mapping[str, Any]) -> Service:
         tags=found.get("kvTags") or {},
         scoring_uri=found.get("scoringUri"),
         auth=auth,
+        created=_instant(found.get("createdTime")),
     )
+
+
+def _instant(text: str | None) -> datetime | None:
+    """A time of Azure, which is in UTC; None if it cannot be read."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _skip_token(link: str | None) -> str | None:
+    """The token of the next page in the address of it."""
+    values = parse_qs(urlsplit(link or "").query)
+    return next((found[0] for name, found in values.items() if name.lower() == "$skiptoken"), None)
 
 
 def _operation_id(service: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from azureml.core import Workspace
@@ -37,6 +38,13 @@ class UnmadeWorkspace(OpenWorkspace):
 
     def find_service(self, name: str) -> Service | None:
         return super().find_service(name) if self._is_made else None
+
+    def all_services(self) -> Sequence[Service]:
+        return super().all_services() if self._is_made else ()
+
+    def check_registry(self) -> None:
+        if self._is_made:
+            super().check_registry()
 
     def find_compute(self, name: str) -> Compute | None:
         return super().find_compute(name) if self._is_made else None

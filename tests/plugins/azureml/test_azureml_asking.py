@@ -158,3 +158,15 @@ def test_a_key_is_rotated_by_an_operation(wire: Wire, workspace: OpenWorkspace, 
 def test_a_rotation_that_names_no_operation_has_none(wire: Wire, workspace: OpenWorkspace) -> None:
     wire.answer("POST", "/services/price/regenerateKeys", "", 202)
     assert workspace.rotate_key(a_service(), "primary") is None
+
+
+def test_services_are_listed_page_by_page(wire: Wire, workspace: OpenWorkspace) -> None:
+    record = {"computeType": "ACI", "createdTime": "2026-01-02T03:04:05.123+00:00"}
+    wire.answer(
+        "GET", "/services", {"value": [{"name": "a", **record}], "nextLink": f"{API}/services?$skipToken=t%202"}
+    )
+    wire.answer("GET", "/services", {"value": [{"name": "b", **record, "createdTime": "odd"}], "nextLink": None})
+    found = workspace.all_services()
+    assert [service.name for service in found] == ["a", "b"]
+    assert [str(service.created) for service in found] == ["2026-01-02 03:04:05.123000+00:00", "None"]
+    assert [sent.query.get("$skipToken") for sent in wire.sent] == [None, "t 2"]

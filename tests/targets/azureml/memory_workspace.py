@@ -41,6 +41,7 @@ class MemoryWorkspace:
     `refusals` are errors of the next calls by name, raised before an effect; those in `lost` are raised after it. A new
     service stays invisible for the first `hidden` queries. A new model is missing in the first `unlisted` lists. The
     services in `stale` answer the next queries. With `unread`, a delete is accepted and changes nothing.
+    `registry` is the error of a look at the container registry.
     """
 
     services: dict[str, Service] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class MemoryWorkspace:
     unlisted: int = 0
     stale: list[Service] = field(default_factory=list)
     unread: bool = False
+    registry: LadingError | None = None
     specs: list[ServiceSpec] = field(default_factory=list)
     made: list[tuple[str, object]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -99,6 +101,13 @@ class MemoryWorkspace:
         if self.stale:
             return self.stale.pop(0)
         return self.services.get(name)
+
+    def all_services(self) -> Sequence[Service]:
+        return list(self.services.values())
+
+    def check_registry(self) -> None:
+        if self.registry is not None:
+            raise self.registry
 
     def create_service(self, spec: ServiceSpec) -> str | None:
         if spec.name in self.services:

@@ -30,7 +30,13 @@ targets:
 """
 
 
-OURS = {"base_image", "dockerfile", "base_image_registry", "env"}  # options that the SDK's classes do not have
+OURS = {
+    "base_image",
+    "dockerfile",
+    "base_image_registry",
+    "env",
+    "recreate",
+}  # options that the SDK's classes do not have
 
 
 def problem_of(folder: Path, text: str) -> lading.Problem:

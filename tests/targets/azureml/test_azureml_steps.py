@@ -144,7 +144,7 @@ def test_a_change_that_azure_cannot_make_is_refused_before_any_call(scene: Scene
     with pytest.raises(Refused, match="cannot change salary in place") as caught:
         step(scene, options, release=2)
     assert caught.value.hint is not None
-    assert "lading delete" in caught.value.hint
+    assert "recreate: true" in caught.value.hint
     assert scene.workspace.asked == []
 
 
