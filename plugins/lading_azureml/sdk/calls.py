@@ -14,7 +14,8 @@ from azureml.exceptions import WebserviceException
 from lading import Json
 
 from ..port import Place
-from .failures import explain, read
+from .explaining import explain
+from .failures import read
 from .signing_in import Identity
 
 Result = TypeVar("Result")

@@ -185,7 +185,7 @@ def test_a_lost_answer_is_read_again_soon(
     found = refusal(workspace, ask)
     assert isinstance(found, Transient)
     assert found.message.startswith(f"{what}: no answer (")
-    assert (found.retry_after, found.hint) == (2.0, "check the network")
+    assert (found.retry_after, found.hint) == (2.0, "check the network, and HTTPS_PROXY if it needs a proxy")
     assert len(wire.sent) == 1
 
 

@@ -171,9 +171,7 @@ def test_every_common_option_has_a_sample() -> None:
 @pytest.mark.slow
 def test_a_variable_reaches_the_script_and_a_new_value_is_deployed(cloud: Cloud) -> None:
     cloud.script(SCRIPT)
-    text = cloud.manifest.read_text(encoding="utf-8")
-    cloud.manifest.write_text(text[: text.index("samples:")] if "samples:" in text else text, encoding="utf-8")
-    cloud.edit("  aci:\n", "  aci:\n    env: {RATE: '${RATE}'}\n")
+    cloud.edit("    memory_gb: 1\n    tags", "    memory_gb: 1\n    env: {RATE: '${RATE}'}\n    tags")
     cloud("deploy", RATE="canary-one")
     assert cloud.scores() == '"canary-one"\n'
     sent = cloud.service["environmentImageRequest"]["environment"]["environmentVariables"]  # type: ignore[index]

@@ -246,7 +246,7 @@ def test_lagging_answers_of_azure_change_nothing(cloud: Cloud) -> None:
     cloud("deploy")
     assert len(azure.state["models"]) == 1
     azure.faults.answer(404, {"code": "OperationNotFound", "statusCode": 404}, path="/operations/", times=None)
-    cloud.edit("    memory_gb: 1\n    tags", "    memory_gb: 1\n    description: new\n    tags")
+    cloud.edit("method: sklearn", "method: other")
     cloud("deploy")
     assert (cloud.count("POST", CREATE), cloud.count("PATCH", SERVICE)) == (1, 1)
     azure.faults.fail_operation(LOCKED, method="DELETE", path=SERVICE)
