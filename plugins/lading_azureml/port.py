@@ -23,6 +23,10 @@ class Taken(StageFailed):
     """An object with that name already exists."""
 
 
+class NotAllowed(StageFailed):
+    """The sign-in lacks an action or a role."""
+
+
 class OverQuota(StageFailed):
     """A quota of the subscription or of a cluster is used up."""
 

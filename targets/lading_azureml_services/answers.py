@@ -21,9 +21,9 @@ def lading_status(deployment: Deployment, context: Context) -> Status:
 
 @hookimpl
 def lading_logs(request: LogsRequest, context: Context) -> Logs:
-    from .asking import logs
+    from .asking import build_log, logs
 
-    return logs(request, context)
+    return build_log(request.deployment, context) if request.build else logs(request, context)
 
 
 @hookimpl

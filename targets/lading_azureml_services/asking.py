@@ -23,6 +23,7 @@ from lading import (
 )
 from lading_azureml.port import Service
 
+from . import sent
 from .ownership import MODEL, PACKAGE, RELEASE_ID, connection, is_ours, our_service, whose
 from .states import state_of
 
@@ -67,6 +68,17 @@ def logs(request: LogsRequest, context: Context) -> Logs:
     mark = json.dumps([len(lines), lines[-_MARK:]])
     new = _after(lines, *json.loads(request.cursor)) if request.cursor else lines[max(0, len(lines) - request.tail) :]
     return Logs(lines=tuple(new if request.tail or request.cursor else ()), cursor=mark)
+
+
+def build_log(deployment: Deployment, context: Context) -> Logs:
+    """The whole log of the image build of the last create or update. Its address is read again, as it is a secret."""
+    workspace, asked = connection(context).workspace, sent.last_operation(context.work)
+    operation = workspace.operation(asked, 0) if asked else None
+    lines = workspace.build_log(operation.log_url) if operation and operation.log_url else ()
+    if not lines:
+        lost = "Azure has not kept it" if asked else "this store has requested none"
+        raise StageFailed(f"no log of an image build for {deployment.service}: {lost}")
+    return Logs(lines=tuple(lines))
 
 
 def _after(lines: Sequence[str], count: int, mark: list[str]) -> Sequence[str]:

@@ -225,6 +225,7 @@ class _Step:
             sent.forget(work)
             raise
         self._sent = Sent(self._request.release_id, operation).write(work)
+        sent.keep_operation(work, operation or "")
         return Pending(phase="creating the service" if what == "create" else "updating the service", retry_after=0.5)
 
     def _failed(self, service: Service, operation: Operation | None) -> DeployStep:

@@ -22,6 +22,7 @@ CAPABILITIES = frozenset(
         Capability.ROTATE_KEYS,
         Capability.DELETE,
         Capability.SCORING_URI,
+        Capability.BUILD_LOGS,
         Capability.LIST,
         Capability.PREFLIGHT,
         Capability.PLAN,

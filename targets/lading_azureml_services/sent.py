@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 _FILE = "sent.json"
+_LAST = "operation.txt"
 _LINES = 20  # the last lines of an operation's log
 
 
@@ -48,6 +49,18 @@ def read(folder: Path, release: str, name: str = _FILE) -> Sent | None:
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return found if found.release == release else None
+
+
+def keep_operation(folder: Path, operation: str) -> None:
+    """Keep the id of the last create or update, for its log. It stays when the request is forgotten."""
+    (folder / _LAST).write_text(operation, encoding="utf-8")
+
+
+def last_operation(folder: Path) -> str | None:
+    try:
+        return (folder / _LAST).read_text(encoding="utf-8") or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def forget(folder: Path, name: str = _FILE) -> None:

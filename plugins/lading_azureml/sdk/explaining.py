@@ -10,7 +10,7 @@ from azureml.exceptions import AuthenticationException, WebserviceException
 
 from lading import LadingError, StageFailed, Transient
 
-from ..port import OverQuota, Place, Taken
+from ..port import NotAllowed, OverQuota, Place, Taken
 from .failures import Failure, read
 
 _NO_SIGN_IN = (ClientAuthenticationError, AuthenticationException)
@@ -28,21 +28,21 @@ _PROXY = "check HTTPS_PROXY and NO_PROXY"
 _PAGE = (
     "a proxy or the sign-in page of a network answers in Azure's place: check HTTPS_PROXY, or sign in to the network"
 )
-_NETWORK = {
-    "certificate verify failed": (
+_LOOK_UP = "the name of the host cannot be resolved"
+_NETWORK = (
+    (
+        re.compile("certificate.verify.failed"),
         "the certificate is not trusted",
         "if a proxy inspects TLS, set REQUESTS_CA_BUNDLE and SSL_CERT_FILE to a PEM file with its certificate",
     ),
-    "certificate_verify_failed": (
-        "the certificate is not trusted",
-        "if a proxy inspects TLS, set REQUESTS_CA_BUNDLE and SSL_CERT_FILE to a PEM file with its certificate",
-    ),
-    "unable to connect to proxy": ("the proxy does not answer", _PROXY),
-    "tunnel connection failed": ("the proxy refuses the connection", _PROXY),
-    "name or service not known": ("the name of the host cannot be resolved", f"check the network; {_PROXY}"),
-    "temporary failure in name resolution": ("the name of the host cannot be resolved", f"check the network; {_PROXY}"),
-}
-"""Signs of a broken network in the texts of requests and urllib3, with a message and a remedy."""
+    (re.compile("unable to connect to proxy.*(refused|failed to|timed out)"), "the proxy does not answer", _PROXY),
+    (re.compile("tunnel connection failed"), "the proxy refuses the connection", _PROXY),
+    (re.compile("name or service not known|name resolution"), _LOOK_UP, f"check the network; {_PROXY}"),
+)
+"""Signs of a broken network in the texts of requests and urllib3, with a message and a remedy.
+
+An answer that a proxy lost is none of them.
+"""
 
 
 def explain(error: Exception, what: str, place: Place) -> LadingError:
@@ -59,8 +59,8 @@ def explain(error: Exception, what: str, place: Place) -> LadingError:
 
 def _no_network(failure: Failure, what: str, _place: Place) -> LadingError:
     """The failure of a call that nobody answered. Only a lost answer is worth another look soon."""
-    for sign, (message, hint) in _NETWORK.items():
-        if sign in failure.message.lower():
+    for sign, message, hint in _NETWORK:
+        if sign.search(failure.message.lower()):
             return Transient(f"{what}: {message} ({failure.message})", hint=hint)
     hint = "check the network, and HTTPS_PROXY if it needs a proxy"
     return Transient(f"{what}: no answer ({failure.message})", hint=hint, retry_after=_LOST_ANSWER_DELAY)
@@ -136,7 +136,7 @@ def _quota(failure: Failure, what: str, _place: Place) -> LadingError:
 def _role(failure: Failure, what: str, place: Place) -> LadingError:
     action = _ACTION.search(failure.message)
     lacking = f"this sign-in lacks the action {action[0]}" if action else failure.message or "forbidden"
-    return StageFailed(
+    return NotAllowed(
         f"{what} is not allowed: {lacking}",
         hint=f"this sign-in needs a role such as AzureML Data Scientist on workspace {place.workspace}",
     )

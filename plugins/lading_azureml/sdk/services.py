@@ -15,7 +15,9 @@ from azureml.core import Model
 from azureml.core.webservice import AciWebservice, AksWebservice, Webservice
 from azureml.exceptions import WebserviceException
 
-from ..port import Operation, Service, ServiceKeys, ServiceSpec
+from lading import KeyNotReadable
+
+from ..port import NotAllowed, Operation, Service, ServiceKeys, ServiceSpec
 from ..text import clean, clean_json, clean_lines
 from .images import inference_config
 from .models import Models
@@ -108,8 +110,15 @@ class Services(Models):
         return clean_lines(answer.get("content") or "")
 
     def service_keys(self, service: Service) -> ServiceKeys | None:
+        """Raises KeyNotReadable if the sign-in lacks the action for it."""
         if service.auth == "none":
             return None
+        try:
+            return self._keys(service)
+        except NotAllowed as error:
+            raise KeyNotReadable(error.message, hint=error.hint) from error
+
+    def _keys(self, service: Service) -> ServiceKeys:
         what, path = f"reading the keys of {service.name}", f"/services/{service.name}"
         if service.auth == "token":
             token = self._call(what, lambda: self._mms("POST", f"{path}/token").json())

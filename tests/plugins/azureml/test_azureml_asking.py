@@ -10,6 +10,7 @@ from offline_azure.fixture import require_sdk
 from tests.plugins.azureml.workspace_kit import API, MANAGEMENT, a_service
 from tests.plugins.wire import Wire
 
+from lading import KeyNotReadable
 from lading_azureml.port import Operation, Service, ServiceKeys
 
 if TYPE_CHECKING:
@@ -170,3 +171,14 @@ def test_services_are_listed_page_by_page(wire: Wire, workspace: OpenWorkspace) 
     assert [service.name for service in found] == ["a", "b"]
     assert [str(service.created) for service in found] == ["2026-01-02 03:04:05.123000+00:00", "None"]
     assert [sent.query.get("$skipToken") for sent in wire.sent] == [None, "t 2"]
+
+
+@pytest.mark.parametrize(("auth", "path"), [("key", "/listkeys"), ("token", "/token")])
+def test_a_key_that_may_not_be_read_is_reported_as_that(
+    wire: Wire, workspace: OpenWorkspace, auth: str, path: str
+) -> None:
+    wire.answer(
+        "POST", path, {"code": "AuthorizationFailed", "message": "no right to action 'Microsoft.X/y/action'"}, 403
+    )
+    with pytest.raises(KeyNotReadable, match=r"this sign-in lacks the action Microsoft\.X/y/action"):
+        workspace.service_keys(a_service(auth))

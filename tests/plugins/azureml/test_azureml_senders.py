@@ -111,7 +111,7 @@ def test_a_refusal_names_the_sender_and_the_remedy(
 ) -> None:
     wire.answer("GET", "", body, status)
     found = refusal(workspace, get(url))
-    assert type(found) is StageFailed
+    assert isinstance(found, StageFailed)
     assert found.message == message
     assert hint in str(found.hint)
 
@@ -161,7 +161,7 @@ UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] ce
     [
         (lambda: requests.exceptions.SSLError(UNTRUSTED), "the certificate is not trusted", "REQUESTS_CA_BUNDLE"),
         (
-            lambda: requests.exceptions.ProxyError("Unable to connect to proxy"),
+            lambda: requests.exceptions.ProxyError("Unable to connect to proxy: [Errno 111] Connection refused"),
             "the proxy does not answer",
             "HTTPS_PROXY",
         ),
@@ -179,6 +179,13 @@ def test_a_broken_network_is_named(
     assert isinstance(found, Transient)
     assert found.message.startswith(f"uploading model.joblib: {message}")
     assert hint in str(found.hint)
+
+
+def test_an_answer_that_a_proxy_lost_is_looked_for_again(workspace: OpenWorkspace) -> None:
+    lost = "Unable to connect to proxy, RemoteDisconnected('Remote end closed connection without response')"
+    found = refusal(workspace, fail(lambda: requests.exceptions.ProxyError(lost)))
+    assert isinstance(found, Transient)
+    assert found.retry_after == 2.0
 
 
 def test_a_lost_network_at_the_sign_in_is_not_a_refused_sign_in(workspace: OpenWorkspace) -> None:

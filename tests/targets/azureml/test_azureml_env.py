@@ -22,7 +22,7 @@ REGISTRY = BaseImageRegistry(address="team.azurecr.io", username="USER", passwor
 PRIVATE = AciOptions(base_image="team.azurecr.io/base:1", base_image_registry=REGISTRY)
 KEYED = AciOptions(primary_key="FIRST", secondary_key="SECOND")
 UPDATING = Pending(phase="updating the service", retry_after=0.5)
-SCRIPT = "import os\n\n\ndef init():\n    pass\n\n\ndef run(raw_data):\n    return os.environ.get('RATE', 'none')\n"
+SCRIPT = "import os\n\n\ndef init():\n    pass\n\n\ndef run(raw_data):\n    return [float(os.environ['RATE'])]\n"
 
 
 @pytest.fixture
@@ -170,15 +170,23 @@ def test_every_common_option_has_a_sample() -> None:
 
 @pytest.mark.slow
 def test_a_variable_reaches_the_script_and_a_new_value_is_deployed(cloud: Cloud) -> None:
+    """The golden request is answered with the value of the variable."""
     cloud.script(SCRIPT)
     cloud.edit("    memory_gb: 1\n    tags", "    memory_gb: 1\n    env: {RATE: '${RATE}'}\n    tags")
-    cloud("deploy", RATE="canary-one")
-    assert cloud.scores() == '"canary-one"\n'
-    sent = cloud.service["environmentImageRequest"]["environment"]["environmentVariables"]  # type: ignore[index]
-    assert sent["RATE"] == "canary-one"
-    assert "EXAMPLE_ENV_VAR" not in sent
-    assert "the value of a variable" in cloud("plan", RATE="canary-two").out
-    cloud("deploy", RATE="canary-two")
-    assert cloud.scores() == '"canary-two"\n'
-    cloud("deploy", RATE="canary-two")
+    cloud("deploy", RATE="141760.569105")
+    assert variables(cloud)["RATE"] == "141760.569105"
+    assert "EXAMPLE_ENV_VAR" not in variables(cloud)
+    assert "the value of a variable" in cloud("plan", RATE="141760.569106").out
+    for _ in range(2):
+        cloud("deploy", RATE="141760.569106")
+    assert variables(cloud)["RATE"] == "141760.569106"
     assert cloud.count("PATCH", SERVICE) == 1
+    assert "golden request 1" in cloud("deploy", RATE="7", code=8).err
+
+
+def variables(cloud: Cloud) -> dict[str, str]:
+    """The variables of the service's image."""
+    found: dict[str, str] = cloud.azure.state["services"]["salary-svc"]["environmentImageRequest"]["environment"][
+        "environmentVariables"
+    ]
+    return found

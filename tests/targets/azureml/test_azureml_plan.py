@@ -43,7 +43,8 @@ def plan(scene: Scene, options: ServiceT, new: dict[str, Json], up: dict[str, Js
     release = UpRelease(service="salary", release=1, written=up) if up is not None else None
     target = aci if isinstance(options, AciOptions) else aks
     request: PlanRequest = PlanRequest(deployment=deployment, up=release)
-    return target.lading_plan(request).findings
+    found: tuple[PlanFinding, ...] = target.lading_plan(request).findings
+    return found
 
 
 ACI_GAP = PlanFinding(
@@ -112,7 +113,7 @@ def test_one_replica_on_aks_has_a_gap(scene: Scene, options: AksOptions, gap: bo
 def check(scene: Scene, options: ServiceT, service: str = "salary") -> tuple[TargetFinding, ...]:
     target = aci if isinstance(options, AciOptions) else aks
     request: PreflightRequest = PreflightRequest(deployment=scene.deployment(options, service))
-    found = target.lading_preflight(request, scene.context).findings
+    found: tuple[TargetFinding, ...] = target.lading_preflight(request, scene.context).findings
     assert (scene.workspace.asked, scene.workspace.made, scene.context.intents) == ([], [], [])
     return found
 

@@ -30,7 +30,7 @@ from lading import (
     Transient,
 )
 from lading_azureml.port import Operation, ServiceKeys
-from lading_azureml_services import answers
+from lading_azureml_services import aci, answers
 from lading_azureml_services.options import AciOptions
 
 FOREIGN = "a service salary is in workspace w already, and it is not Lading's: it is left alone"
@@ -252,3 +252,20 @@ def test_a_rotation_without_a_response_is_not_repeated(scene: Scene) -> None:
     with pytest.raises(Transient):
         keys(scene.context, "primary")
     assert scene.workspace.asked == ["rotate primary"]
+
+
+def test_the_whole_log_of_the_last_build_is_kept_for_its_reader(scene: Scene) -> None:
+    request = LogsRequest(deployment=scene.deployment(AciOptions()), build=True)
+    with pytest.raises(StageFailed, match="this store has requested none"):
+        answers.lading_logs(request, scene.context)
+    aci.lading_deploy(scene.request(AciOptions()), scene.context)
+    lines = tuple(f"step {number}" for number in range(500))
+    scene.workspace.build_logs["https://log"] = lines
+    failed = Operation("Failed", "BuildImage", {"message": "no pip"}, log_url="https://log")
+    scene.workspace.operations["operation-1"] = failed
+    aci.lading_deploy(scene.request(AciOptions()), scene.context)
+    scene.workspace.services.clear()
+    assert answers.lading_logs(request, scene.context).lines == lines
+    scene.workspace.forget_operations()
+    with pytest.raises(StageFailed, match="Azure has not kept it"):
+        answers.lading_logs(request, scene.context)

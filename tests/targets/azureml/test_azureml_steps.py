@@ -328,7 +328,8 @@ def test_a_failed_build_shows_its_own_log(scene: Scene) -> None:
     scene.workspace.operations["operation-1"] = Operation(
         state="Failed", part="BuildImage", error={"message": "no pip"}, log_url="https://log"
     )
-    log = "\n".join(f"step {number}" for number in range(20, 50))
+    whole = "`lading logs --build` shows the whole log of the build"
+    log = "\n".join([*(f"step {number}" for number in range(20, 50)), whole])
     assert step(scene) == Failed(reason="building the image failed: no pip", log=log)
 
 
