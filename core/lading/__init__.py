@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .engine.release.preflight import Preflight as Preflight
     from .errors import BadInput as BadInput
     from .errors import Interrupted as Interrupted
+    from .errors import KeyNotReadable as KeyNotReadable
     from .errors import LadingError as LadingError
     from .errors import Locked as Locked
     from .errors import ManifestError as ManifestError
@@ -180,8 +181,8 @@ __getattr__, __dir__ = lazily(
         "python.deploying": "Outcome deploy deploy_each deployment evaluate export_package package register train",
         "plugin.catalogue": "describe_model describe_plugin manifest_schema",
         "engine.archive.archive": "Archive",
-        "errors": "BadInput Interrupted LadingError Locked ManifestError NotUp OutcomeUnknown PluginError Problem "
-        "Refused StageFailed Transient",
+        "errors": "BadInput Interrupted KeyNotReadable LadingError Locked ManifestError NotUp OutcomeUnknown "
+        "PluginError Problem Refused StageFailed Transient",
         "python.planning": "plan read_plan write_plan",
         "plugin.spec": "hookimpl",
         "python.images": "make_image",

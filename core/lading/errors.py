@@ -69,6 +69,13 @@ class StageFailed(LadingError):
     exit_code = 6
 
 
+class KeyNotReadable(StageFailed):
+    """The key of a service may not be read, although the service runs.
+
+    A deploy then ends well if the target's own status shows the release, and says that it was not asked.
+    """
+
+
 class PluginError(StageFailed):
     """A plugin is broken, missing, or broke the contract; the message names it and its distribution."""
 

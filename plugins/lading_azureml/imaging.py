@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Context, Image, ImageRequest, LadingError, Pending, StageFailed, Transient
+from lading import BadInput, Context, Image, ImageRequest, LadingError, Pending, StageFailed
 
 from . import port
 from .contents import contents, text_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BUILDING = "building the image"
 _POLL_INTERVAL = 5.0  # seconds between two checks of a build that takes minutes
+_MAX_LOOKS = 6  # looks for a finished image in the registry
 _LINES = 30  # lines of a log to show
 
 
@@ -36,38 +37,56 @@ def make(request: ImageRequest[ImageOptions], context: Context) -> Image | Pendi
     repository = _repository(request, options)
     label = _label(repository, request, options)
     asked = context.work / f"{label}.operation"
-    if asked.exists():
-        waiting = _follow(workspace, asked)
-        if waiting is not None:
-            return waiting
+    operation = _operation(workspace, asked)
+    if operation is not None and operation.state != "Succeeded":
+        return _unfinished(workspace, operation, asked)
     wanted_again = request.force and not asked.exists()
     found = None if wanted_again else workspace.find_image(repository, label)
     if found is not None:
         asked.unlink(missing_ok=True)
         return Image(reference=found.reference, digest=found.digest, platform=PLATFORM, registry=found.registry)
-    if asked.exists():
-        asked.unlink()
-        raise Transient(f"Azure has built {repository}:{label}, but its registry does not show it", hint="run it again")
+    if operation is not None:
+        return _unshown(asked, f"{repository}:{label}")
     image = contents(request.package, request.service, options, server(request.environment), context)
     context.intend(f"image/{repository}:{label}")
     _keep(asked, workspace.build_image(image, repository, label))
     return Pending(phase=BUILDING, detail=f"{repository}:{label}", retry_after=0.5)
 
 
-def _follow(workspace: port.AzureWorkspace, asked: Path) -> Pending | None:
-    """The pending step of the build; None if it has succeeded. A build that cannot be followed is forgotten."""
+def _operation(workspace: port.AzureWorkspace, asked: Path) -> port.Operation | None:
+    """The build that was requested; None if there is none, or if Azure has forgotten it.
+
+    A build that cannot be followed is forgotten.
+    """
+    if not asked.exists():
+        return None
     try:
-        operation = workspace.operation(asked.read_text(encoding="utf-8"), 0)
+        return workspace.operation(asked.read_text(encoding="utf-8").split()[0], 0)
     except StageFailed:
         asked.unlink()
         raise
+
+
+def _unshown(asked: Path, image: str) -> Pending:
+    """Wait for the registry to show a finished build. Raises StageFailed if it does not."""
+    build, *looks = asked.read_text(encoding="utf-8").split()
+    if len(looks) < _MAX_LOOKS:
+        _keep(asked, " ".join((build, *looks, "seen")))
+        return Pending(phase="waiting for the container registry", retry_after=_POLL_INTERVAL)
+    asked.unlink()
+    raise StageFailed(
+        f"Azure has built {image}, but the workspace's container registry does not show it",
+        hint="`az acr repository list` and the registry's retention policy show why; then run the same command again",
+    )
+
+
+def _unfinished(workspace: port.AzureWorkspace, operation: port.Operation, asked: Path) -> Pending:
+    """The pending step of a build. Raises StageFailed with the end of the log if it has failed."""
     log: list[str] = []
     with suppress(LadingError):  # the log is only a help: a failure to read it must not stop the build
         log = [line for line in workspace.build_log(operation.log_url) if line] if operation.log_url else []
     if operation.is_running:
         return Pending(phase=BUILDING, detail=log[-1] if log else "", retry_after=_POLL_INTERVAL)
-    if operation.state == "Succeeded":
-        return None
     asked.unlink()
     said = reason(operation.error) or f"the operation is {operation.state.lower()}"
     raise StageFailed("\n".join([f"{BUILDING} failed: {said}", *log[-_LINES:]]))
@@ -84,6 +103,8 @@ def _label(repository: str, request: ImageRequest, options: ImageOptions) -> str
     """A digest of the build's inputs. The server counts by name only, so a new version of it causes no build."""
     added = re.split("[<=>]", server(request.environment))[0]
     built_from = [repository, request.package.digest, options.base_image, text_of(options.dockerfile), added]
+    if options.base_image_registry:
+        built_from.append(options.base_image_registry.address)
     return hashlib.sha256(json.dumps(built_from).encode()).hexdigest()[:32]
 
 

@@ -12,9 +12,24 @@ if TYPE_CHECKING:
     from lading import Installs
 
 Name = Annotated[str, Text(min_length=1, max_length=260)]
+Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 REPOSITORY = r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$"
 _NEW_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}"
 _PLACE = ("subscription_id", "resource_group", "workspace")
+
+
+@dataclass(frozen=True)
+class BaseImageRegistry(Options):
+    """The private registry of a base image, and the environment variables that have its credentials."""
+
+    address: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$", max_length=260)]
+    """Host name of the registry, without a scheme."""
+
+    username: Variable
+    """Name of the environment variable that has the user."""
+
+    password: Variable
+    """Name of the environment variable that has the password."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,9 @@ class EnvironmentOptions(Options):
     dockerfile: InputPath | None = None
     """Dockerfile of the image that the package's environment is built on."""
 
+    base_image_registry: BaseImageRegistry | None = None
+    """Private registry that Azure pulls the base image from, and its credentials. Azure ML keeps them."""
+
     @property
     def installs(self) -> Installs:
         from .servers import INSTALLS
@@ -36,6 +54,8 @@ class EnvironmentOptions(Options):
     def __post_init__(self) -> None:
         if self.base_image and self.dockerfile:
             raise ValueError("dockerfile: base_image and dockerfile exclude each other; keep one")
+        if self.base_image_registry and not (self.base_image or self.dockerfile):
+            raise ValueError("base_image_registry: it needs base_image or dockerfile")
 
 
 @dataclass(frozen=True)

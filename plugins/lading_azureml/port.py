@@ -23,12 +23,26 @@ class Taken(StageFailed):
     """An object with that name already exists."""
 
 
+class NotAllowed(StageFailed):
+    """The sign-in lacks an action or a role."""
+
+
 class OverQuota(StageFailed):
     """A quota of the subscription or of a cluster is used up."""
 
     def __init__(self, what: str, said: str) -> None:
         hint = "ask for more under Quotas in the Azure portal, or ask for less in the target's block"
         super().__init__(f"{what} failed, a quota is used up: {said}", hint=hint)
+
+
+class NoAdminUser(StageFailed):
+    """The container registry of a workspace has no admin user, which Azure ML needs."""
+
+    def __init__(self, registry: str, workspace: str) -> None:
+        super().__init__(
+            f"container registry {registry} of workspace {workspace} has no admin user, so no image in it can be found",
+            hint=f"Azure ML needs that user: `az acr update --name {registry} --admin-enabled true`",
+        )
 
 
 @dataclass(frozen=True)
@@ -80,10 +94,20 @@ class LoggedRun:
 
 
 @dataclass(frozen=True)
+class RegistryAccount:
+    """A container registry, and an account that may pull from it."""
+
+    address: str
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Image:
     """The content of a service or an image: the source folder, its script, the environment, and the models.
 
-    `server` is a requirement to add to the environment; empty if the environment has a server already.
+    `server` is a requirement to add to the environment; empty if the environment has a server already. `env` are the
+    variables of the scoring script, and `registry` is the private registry of the base image.
     """
 
     name: str
@@ -94,6 +118,8 @@ class Image:
     models: tuple[RegisteredModel, ...]
     base_image: str | None = None
     dockerfile: str | None = None
+    registry: RegistryAccount | None = None
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,6 +160,7 @@ class Service:
     tags: Mapping[str, str]
     scoring_uri: str | None
     auth: str
+    created: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -177,8 +204,14 @@ class ServiceKeys:
 class AzureWorkspace(Protocol):
     """An open workspace."""
 
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        """The model version with that id. A new one can be read by its id before a list shows it."""
+
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
-        """The oldest version of a model with these bytes."""
+        """The oldest version of a model with these bytes. It is searched in a list, which can lag behind."""
+
+    def find_unlisted_model(self, name: str, sha256: str) -> RegisteredModel | None:
+        """The version of a model with these bytes among those that are newer than any version in the list."""
 
     def register_model(self, model: NewModel) -> RegisteredModel:
         """Upload a model and register it as the next version. Call it once; read the state before you repeat it."""
@@ -207,8 +240,11 @@ class AzureWorkspace(Protocol):
     def find_service(self, name: str) -> Service | None:
         """The service of that name, with any owner."""
 
-    def list_services(self, kind: str, tag: str) -> Sequence[Service]:
-        """All services of a kind (`ACI`, `AKS`) that have a tag, with any owner."""
+    def all_services(self) -> Sequence[Service]:
+        """All services of the workspace, with any owner."""
+
+    def check_registry(self) -> None:
+        """Raise NoAdminUser if the workspace has a container registry without its admin user."""
 
     def create_service(self, spec: ServiceSpec) -> str | None:
         """Request a new service. Return the id of the operation without waiting for it."""
@@ -216,11 +252,11 @@ class AzureWorkspace(Protocol):
     def update_service(self, spec: ServiceSpec) -> str | None:
         """Replace the content and settings of a service in place, without waiting."""
 
-    def delete_service(self, name: str) -> None:
-        """Request the deletion of a service, without waiting."""
+    def delete_service(self, name: str) -> str | None:
+        """Request the deletion of a service, without waiting. Return the id of the operation if there is one."""
 
-    def operation(self, operation_id: str, offset: int) -> Operation:
-        """An operation, with the lines of its log after `offset` characters."""
+    def operation(self, operation_id: str, offset: int) -> Operation | None:
+        """An operation, with the lines of its log after `offset` characters; None if Azure has forgotten it."""
 
     def build_log(self, url: str) -> Sequence[str]:
         """The lines of an image build's log."""

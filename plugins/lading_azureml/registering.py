@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading import Context, ModelReference, ModelVersion, RegisterRequest, Run
@@ -61,15 +62,19 @@ def _ensure(
 ) -> RegisteredModel:
     """The workspace's version of a model. If there is none, the model is uploaded and registered. `version` is the
     store's own.
+
+    A version whose id is known is read by it, because a list can lag behind.
     """
-    known = connection.workspace.find_model(model.name, model.sha256)
+    asked = _Asked.read(context.work, model.sha256)
+    known = _known(connection, model, asked)
     if known is not None:
         return known
     context.intend(f"model/{model.name}/{model.sha256}")
     context.progress("registering", f"{model.name} in workspace {connection.place.workspace}")
     tracked = _tracked(run, connection.name)
     experiment = connection.experiment or (run.name if run else None)
-    return connection.workspace.register_model(
+    _Asked(model.sha256).write(context.work)
+    registered = connection.workspace.register_model(
         NewModel(
             name=model.name,
             file=model.file,
@@ -83,6 +88,62 @@ def _ensure(
             experiment=experiment if tracked else None,
         )
     )
+    _Asked(model.sha256, registered.version).write(context.work)
+    return registered
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A registration that was requested. `version` is None if its answer was lost.
+
+    Nobody needs to trust the record: the version that it names must have the bytes of the model.
+    """
+
+    sha256: str
+    version: int | None = None
+
+    @classmethod
+    def read(cls, folder: Path, sha256: str) -> _Asked | None:
+        try:
+            found = cls(**json.loads(_file(folder, sha256).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return found if found.sha256 == sha256 else None
+
+    def write(self, folder: Path) -> None:
+        file = _file(folder, self.sha256)
+        temporary = file.with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        temporary.replace(file)
+
+
+def _file(folder: Path, sha256: str) -> Path:
+    return folder / f"registered-{sha256[:16]}.json"
+
+
+def _known(
+    connection: AzureConnection, model: RegisterRequest | ModelVersion, asked: _Asked | None
+) -> RegisteredModel | None:
+    """The registered model: by its id, then in the list, then among the newest versions if an answer was lost."""
+    workspace = connection.workspace
+    for name, version in _ids(connection, model, asked):
+        found = workspace.model(name, version)
+        if found is not None and found.sha256 == model.sha256:
+            return found
+    listed = workspace.find_model(model.name, model.sha256)
+    if listed is None and asked is not None:
+        return workspace.find_unlisted_model(model.name, model.sha256)
+    return listed
+
+
+def _ids(
+    connection: AzureConnection, model: RegisterRequest | ModelVersion, asked: _Asked | None
+) -> Iterator[tuple[str, int]]:
+    if asked is not None and asked.version is not None:
+        yield model.name, asked.version
+    for reference in model.references if isinstance(model, ModelVersion) else ():
+        if reference.registry == connection.name and reference.version.isdecimal():
+            yield reference.name, int(reference.version)
 
 
 def _tracked(run: Run | None, connection: str) -> str | None:

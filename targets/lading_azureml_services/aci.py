@@ -5,7 +5,9 @@ Azure replaces the container in place. So the old release is gone while the new 
 
 from __future__ import annotations
 
-from lading import Context, DeployRequest, DeployStep, Description, Listing, hookimpl
+from typing import TYPE_CHECKING
+
+from lading import Context, DeployRequest, DeployStep, Description, hookimpl
 
 from .answers import (  # noqa: F401 - hooks of this target, too
     lading_delete,
@@ -16,6 +18,9 @@ from .answers import (  # noqa: F401 - hooks of this target, too
 )
 from .kind import CAPABILITIES, Kind
 from .options import AciOptions
+
+if TYPE_CHECKING:
+    from lading import Listing, PlanFindings, PlanRequest, PreflightRequest, TargetFindings
 
 ACI = Kind(
     name="ACI",
@@ -56,6 +61,20 @@ def lading_deploy(request: DeployRequest[AciOptions], context: Context) -> Deplo
 
 @hookimpl
 def lading_list(context: Context) -> Listing:
-    from .asking import listing
+    from .listing import everything
 
-    return listing(ACI, context)
+    return everything(ACI, context)
+
+
+@hookimpl
+def lading_preflight(request: PreflightRequest[AciOptions], context: Context) -> TargetFindings:
+    from .preflight import findings
+
+    return findings(ACI, request.deployment, context)
+
+
+@hookimpl
+def lading_plan(request: PlanRequest[AciOptions]) -> PlanFindings:
+    from .planning import aci_gap, findings
+
+    return findings(ACI, request, aci_gap())

@@ -7,7 +7,9 @@ or the rollout fails, the previous package is deployed again.
 
 from __future__ import annotations
 
-from lading import Context, DeployRequest, DeployStep, Description, Listing, hookimpl
+from typing import TYPE_CHECKING
+
+from lading import Context, DeployRequest, DeployStep, Description, hookimpl
 
 from .answers import (  # noqa: F401 - hooks of this target, too
     lading_delete,
@@ -18,6 +20,9 @@ from .answers import (  # noqa: F401 - hooks of this target, too
 )
 from .kind import CAPABILITIES, Kind
 from .options import AksOptions
+
+if TYPE_CHECKING:
+    from lading import Listing, PlanFindings, PlanRequest, PreflightRequest, TargetFindings
 
 AKS = Kind(
     name="AKS",
@@ -47,6 +52,21 @@ def lading_deploy(request: DeployRequest[AksOptions], context: Context) -> Deplo
 
 @hookimpl
 def lading_list(context: Context) -> Listing:
-    from .asking import listing
+    from .listing import everything
 
-    return listing(AKS, context)
+    return everything(AKS, context)
+
+
+@hookimpl
+def lading_preflight(request: PreflightRequest[AksOptions], context: Context) -> TargetFindings:
+    from .clusters import check
+    from .preflight import findings
+
+    return findings(AKS, request.deployment, context, needs=lambda: check(request.deployment.options, context))
+
+
+@hookimpl
+def lading_plan(request: PlanRequest[AksOptions]) -> PlanFindings:
+    from .planning import aks_gap, findings
+
+    return findings(AKS, request, aks_gap(request.deployment.options))

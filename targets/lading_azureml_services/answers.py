@@ -21,9 +21,9 @@ def lading_status(deployment: Deployment, context: Context) -> Status:
 
 @hookimpl
 def lading_logs(request: LogsRequest, context: Context) -> Logs:
-    from .asking import logs
+    from .asking import build_log, logs
 
-    return logs(request, context)
+    return build_log(request.deployment, context) if request.build else logs(request, context)
 
 
 @hookimpl
@@ -35,6 +35,6 @@ def lading_keys(deployment: Deployment, context: Context, rotate: str | None) ->
 
 @hookimpl
 def lading_delete(deployment: Deployment, context: Context) -> DeleteStep:
-    from .asking import delete
+    from .deleting import delete
 
     return delete(deployment, context)

@@ -1,4 +1,4 @@
-"""Query and delete an existing service."""
+"""Query an existing service."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from collections.abc import Sequence
 from lading import (
     BadInput,
     Context,
-    DeleteStep,
     Deployment,
-    Done,
     Keys,
-    Listed,
-    Listing,
     Logs,
     LogsRequest,
     NoScoringUri,
     OutcomeUnknown,
-    Pending,
     ScoringUri,
     Secret,
     StageFailed,
@@ -28,34 +23,13 @@ from lading import (
 )
 from lading_azureml.port import Service
 
-from .kind import Kind
-from .ownership import (
-    MODEL,
-    PACKAGE,
-    RELEASE,
-    RELEASE_ID,
-    SERVICE,
-    TARGET,
-    connection,
-    is_ours,
-    our_service,
-    whose,
-)
+from . import sent
+from .ownership import MODEL, PACKAGE, RELEASE_ID, connection, is_ours, our_service, whose
+from .states import state_of
 
-_STATES = {
-    "healthy": State.RUNNING,
-    "transitioning": State.PENDING,
-    "updating": State.PENDING,
-    "deleting": State.PENDING,
-    "unhealthy": State.FAILED,
-    "failed": State.FAILED,
-    "unschedulable": State.FAILED,
-    "stopped": State.STOPPED,
-}
 _MARK = 10  # lines that mark the position of a reader in a log
 _ALL = 5000  # lines of a log that Azure keeps available
 _POLL_INTERVAL = 1.0  # seconds
-_DELETE_POLL_INTERVAL = 2.0  # seconds between two checks of a service that is being deleted
 
 
 def status(deployment: Deployment, context: Context) -> Status:
@@ -64,7 +38,7 @@ def status(deployment: Deployment, context: Context) -> Status:
         return Status(state=State.ABSENT)
     if not is_ours(service, deployment):
         return Status(state=State.UNKNOWN, detail=whose(service, context))
-    state = _STATES.get(service.state, State.UNKNOWN)
+    state = state_of(service)
     detail = "" if state is State.RUNNING else str(service.error.get("message") or service.state)
     return Status(
         state=state,
@@ -72,27 +46,6 @@ def status(deployment: Deployment, context: Context) -> Status:
         model_sha256=service.tags.get(MODEL),
         release_id=service.tags.get(RELEASE_ID),
         detail=detail,
-    )
-
-
-def listing(kind: Kind, context: Context) -> Listing:
-    """All services of a kind in the workspace with Lading's tags, of every service and store."""
-    found = connection(context).workspace.list_services(kind.name, TARGET)
-    return Listing(objects=tuple(map(_listed, found)))
-
-
-def _listed(service: Service) -> Listed:
-    release = service.tags.get(RELEASE, "")
-    return Listed(
-        name=service.name,
-        service=service.tags.get(SERVICE, ""),
-        target=service.tags.get(TARGET, ""),
-        state=_STATES.get(service.state, State.UNKNOWN),
-        release=int(release) if release.isascii() and release.isdigit() else None,
-        release_id=service.tags.get(RELEASE_ID),
-        package_digest=service.tags.get(PACKAGE),
-        model_sha256=service.tags.get(MODEL),
-        uri=service.scoring_uri,
     )
 
 
@@ -115,6 +68,17 @@ def logs(request: LogsRequest, context: Context) -> Logs:
     mark = json.dumps([len(lines), lines[-_MARK:]])
     new = _after(lines, *json.loads(request.cursor)) if request.cursor else lines[max(0, len(lines) - request.tail) :]
     return Logs(lines=tuple(new if request.tail or request.cursor else ()), cursor=mark)
+
+
+def build_log(deployment: Deployment, context: Context) -> Logs:
+    """The whole log of the image build of the last create or update. Its address is read again, as it is a secret."""
+    workspace, asked = connection(context).workspace, sent.last_operation(context.work)
+    operation = workspace.operation(asked, 0) if asked else None
+    lines = workspace.build_log(operation.log_url) if operation and operation.log_url else ()
+    if not lines:
+        lost = "Azure has not kept it" if asked else "this store has requested none"
+        raise StageFailed(f"no log of an image build for {deployment.service}: {lost}")
+    return Logs(lines=tuple(lines))
 
 
 def _after(lines: Sequence[str], count: int, mark: list[str]) -> Sequence[str]:
@@ -146,17 +110,6 @@ def keys(deployment: Deployment, context: Context, rotate: str | None) -> Keys:
     )
 
 
-def delete(deployment: Deployment, context: Context) -> DeleteStep:
-    """Request the deletion of the service once, and check until it is gone, which takes minutes."""
-    service = our_service(deployment, context)
-    if service is None:
-        return Done()
-    if service.state != "deleting":
-        context.intend(f"service/{deployment.service}/delete")
-        connection(context).workspace.delete_service(deployment.service)
-    return Pending(phase="deleting", detail=f"Azure is deleting {service.name}", retry_after=_DELETE_POLL_INTERVAL)
-
-
 def _existing(deployment: Deployment, context: Context) -> Service:
     service = our_service(deployment, context)
     if service is None:
@@ -167,11 +120,13 @@ def _existing(deployment: Deployment, context: Context) -> Service:
 def _await(operation: str | None, context: Context) -> None:
     """Wait for a new key. A rotation must not be requested again just to find out whether it is done."""
     while operation and not context.cancelled:
-        state = connection(context).workspace.operation(operation, 0).state
-        if state == "Succeeded":
+        found = connection(context).workspace.operation(operation, 0)
+        if found is None:  # Azure has forgotten it, so nothing more can be learned
+            break
+        if found.state == "Succeeded":
             return
-        if state in ("Failed", "Cancelled", "TimedOut"):
-            raise StageFailed(f"Azure could not rotate the key: the operation is {state.lower()}")
+        if not found.is_running:
+            raise StageFailed(f"Azure could not rotate the key: the operation is {found.state.lower()}")
         time.sleep(_POLL_INTERVAL)
     if operation:
         raise OutcomeUnknown("the new key is not ready yet", hint="`lading keys` shows the valid key")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from lading import Context, DeployRequest, Pending, StageFailed
+from lading_azureml.port import Compute
 
 from .options import AksOptions
 from .ownership import connection
@@ -20,21 +21,14 @@ def ensure(request: DeployRequest[AksOptions], context: Context) -> Pending | No
     Raises StageFailed for a cluster that is missing, broken, or of another kind.
     """
     options = request.deployment.options
-    name, workspace = options.compute_target_name, connection(context).workspace
-    found = workspace.find_compute(name)
+    name = options.compute_target_name
+    found = check(options, context)
     if found is None:
         _make(options, context)
         return Pending(
             phase="creating the cluster" if options.provision else "attaching the cluster",
             detail=name,
             retry_after=_RETRY,
-        )
-    if found.kind != "AKS":
-        raise StageFailed(f"compute {name} is of kind {found.kind}, not AKS", hint="name another compute_target_name")
-    if found.state in _FAILED_STATES:
-        raise StageFailed(
-            f"cluster {name} is {found.state}: {found.error or 'Azure does not say why'}",
-            hint="repair or remove it in the workspace, or name another compute_target_name",
         )
     return (
         None
@@ -43,14 +37,29 @@ def ensure(request: DeployRequest[AksOptions], context: Context) -> Pending | No
     )
 
 
-def _make(options: AksOptions, context: Context) -> None:
+def check(options: AksOptions, context: Context) -> Compute | None:
+    """The cluster; None if it has to be made. Raises StageFailed like `ensure`."""
     name, place = options.compute_target_name, connection(context).place
-    workspace = connection(context).workspace
-    if options.attach is None and options.provision is None:
+    found = connection(context).workspace.find_compute(name)
+    if found is None:
+        if options.attach is None and options.provision is None:
+            raise StageFailed(
+                f"workspace {place.workspace} has no cluster {name}",
+                hint="name one with compute_target_name, or add `attach:` or `provision:` to the target's block",
+            )
+        return None
+    if found.kind != "AKS":
+        raise StageFailed(f"compute {name} is of kind {found.kind}, not AKS", hint="name another compute_target_name")
+    if found.state in _FAILED_STATES:
         raise StageFailed(
-            f"workspace {place.workspace} has no cluster {name}",
-            hint="name one with compute_target_name, or add `attach:` or `provision:` to the target's block",
+            f"cluster {name} is {found.state}: {found.error or 'Azure does not say why'}",
+            hint="repair or remove it in the workspace, or name another compute_target_name",
         )
+    return found
+
+
+def _make(options: AksOptions, context: Context) -> None:
+    name, workspace = options.compute_target_name, connection(context).workspace
     context.intend(f"compute/{name}")
     if options.attach:
         workspace.attach_compute(name, options.attach)

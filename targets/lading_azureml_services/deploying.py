@@ -6,19 +6,34 @@ release. After a lost answer, the service is read. It is created again only if i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Context, DeployRequest, DeployStep, LadingError, Pending, Ready, Refused, Transient
+from lading import (
+    Context,
+    DeployRequest,
+    DeployStep,
+    Failed,
+    LadingError,
+    OutcomeUnknown,
+    Pending,
+    Ready,
+    Refused,
+    StageFailed,
+    Transient,
+)
 from lading_azureml.contents import contents
 from lading_azureml.port import Operation, Service, ServiceSpec, Taken
 from lading_azureml.servers import server
 
 from . import sent
+from .deleting import forget_delete, remove
 from .failing import failed
-from .kind import Kind
-from .ownership import FIXED, OPTIONS, PACKAGE, connection, our_service
+from .kind import RECREATE, Kind, keys, secrets
+from .naming import check_name
+from .ownership import FIXED, KEYS, OPTIONS, PACKAGE, SECRETS, connection, our_service
+from .sealing import fits, seal
 from .sent import Sent
 
 if TYPE_CHECKING:
@@ -33,9 +48,9 @@ PHASES = {
 }
 _TRANSITIONAL_STATES = ("transitioning", "deleting", "updating")
 _MAX_UNSEEN_CHECKS = 5  # checks of a requested but invisible object, before the request counts as lost
+_MAX_CONTRADICTIONS = 12  # reads of a service that contradict its finished operation, before they count
 _MAX_POLL_INTERVAL = 5.0  # seconds between two checks
 _CHECKS_UNTIL_MAX = 6  # checks until the pause has this length
-_NAME = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
 
 
 def step(
@@ -46,11 +61,7 @@ def step(
     Raises StageFailed if a service of that name is not ours. Raises Refused for a change that Azure cannot make in
     place, and Transient if Azure requests a retry.
     """
-    if not _NAME.fullmatch(request.deployment.service):
-        raise BadInput(
-            f"'{request.deployment.service}' cannot be the name of a service on Azure ML",
-            hint="give the block a service_name: 3 to 32 lower-case letters, digits and dashes, a letter first",
-        )
+    check_name(request.deployment.service)
     return _Step(kind, request, context, prepare).take()
 
 
@@ -63,6 +74,7 @@ class _Step:
         self._workspace = connection(context).workspace
         self._options = request.deployment.options
         self._digest, self._fixed = kind.digests(self._options)
+        self._secrets, self._keys = secrets(self._options, context), keys(self._options, context)
         self._sent = sent.read(context.work, request.release_id)
 
     def take(self) -> DeployStep:
@@ -70,6 +82,8 @@ class _Step:
         operation = self._operation()
         if operation is not None and operation.is_running:
             return self._look(_phase(operation), operation)
+        if operation is not None and operation.state == "Succeeded":
+            return self._succeeded(service, operation)
         if service is None:
             return self._unseen() or self._create()
         if operation is not None and operation.state in ("Failed", "Cancelled"):
@@ -78,24 +92,59 @@ class _Step:
             return self._look("health" if operation else "waiting for Azure", operation, service.state)
         return self._settled(service, operation)
 
+    def _succeeded(self, service: Service | None, operation: Operation) -> DeployStep:
+        """The step after an operation that succeeded. A service that contradicts it may lag behind: it is read again.
+
+        Raises OutcomeUnknown if the service never shows this release.
+        """
+        shown = service is not None and self._is_wanted(service)
+        if service is not None and service.state in _TRANSITIONAL_STATES:
+            return self._look("health", operation, service.state)
+        if service is not None and shown and service.state == "healthy":
+            return self._ready(service)
+        if self._sent is not None and self._sent.contradictions < _MAX_CONTRADICTIONS:
+            self._sent = replace(self._sent, contradictions=self._sent.contradictions + 1)
+            return self._look("health", operation, service.state if service and shown else "waiting for this release")
+        if service is not None and shown:
+            return self._failed(service, operation)
+        sent.forget(self._context.work)
+        raise self._undone(service)
+
+    def _undone(self, service: Service | None) -> OutcomeUnknown:
+        name = self._request.deployment.service
+        found = f"the service shows release {service.tags.get('lading.release')}" if service else "there is no service"
+        return OutcomeUnknown(
+            f"Azure has finished the update of {name}, but {found}",
+            hint="another command may have changed it: run the same command again",
+        )
+
     def _settled(self, service: Service, operation: Operation | None) -> DeployStep:
         """The step for a service without a running operation."""
         if not self._is_wanted(service):
             return self._unseen() or self._update(service)
         if service.state != "healthy":
             return self._failed(service, operation) if self._sent else self._update(service)
+        return self._ready(service)
+
+    def _ready(self, service: Service) -> Ready:
         if service.auth != "none" and (service.scoring_uri or "").startswith("http://"):
             self._context.warn(f"{service.name} uses plain HTTP: its key can be read in transit")
         return Ready()
 
     def _is_wanted(self, service: Service) -> bool:
         found = (service.tags.get(PACKAGE), service.tags.get(OPTIONS))
-        return found == (self._request.package.digest, self._digest)
+        if found != (self._request.package.digest, self._digest):
+            return False
+        return fits(service.tags.get(SECRETS), self._secrets) and fits(service.tags.get(KEYS), self._keys)
 
     def _operation(self) -> Operation | None:
-        if self._sent is None or self._sent.operation is None:
+        """The operation of this release's request; None if there is none, or if Azure has forgotten it."""
+        if self._sent is None or not self._sent.operation:
             return None
-        return self._workspace.operation(self._sent.operation, self._sent.offset)
+        found = self._workspace.operation(self._sent.operation, self._sent.offset)
+        if found is None:
+            self._sent = Sent(self._request.release_id, lines=self._sent.lines).write(self._context.work)
+        return found
 
     def _look(self, phase: str, operation: Operation | None, detail: str = "") -> Pending:
         """Wait, with a pause that grows each time."""
@@ -118,19 +167,43 @@ class _Step:
         waiting = self._prepare()
         if waiting is not None:
             return waiting
+        forget_delete(self._context)
         spec = self._spec(update=False)
         return self._ask("create", lambda: self._workspace.create_service(spec))
 
     def _update(self, service: Service) -> DeployStep:
         if service.kind != self._kind.name or service.tags.get(FIXED, self._fixed) != self._fixed:
+            if self._options.recreate:
+                return self._recreate(service)
             names = ", ".join(self._kind.fixed)
             raise Refused(
                 f"Azure cannot change {service.name} in place: "
                 f"an existing {service.kind} service keeps its kind and {names}",
-                hint="`lading plan` shows which; `lading delete` it first, or give the block another service_name",
+                hint=f"`lading plan` shows which; {RECREATE}",
+            )
+        if not fits(service.tags.get(KEYS), self._keys):
+            if self._options.recreate:
+                return self._recreate(service)
+            raise Refused(
+                f"the value of primary_key or secondary_key has changed, and {service.name} keeps its keys",
+                hint=f"set the variable back and use `lading keys --rotate`, or {RECREATE}",
             )
         spec = self._spec(update=True)
         return self._ask("update", lambda: self._workspace.update_service(spec))
+
+    def _recreate(self, service: Service) -> Pending:
+        """Delete the service, once everything that the new one needs is there. The next steps create it again.
+
+        Raises StageFailed if Azure does not delete it.
+        """
+        waiting = self._prepare()
+        if waiting is not None:
+            return waiting
+        self._spec(update=False)
+        taken = remove(service, self._context)
+        if isinstance(taken, Failed):
+            raise StageFailed(f"{service.name} is not created again: {taken.reason}", hint="it still serves as before")
+        return taken
 
     def _ask(self, what: str, ask: Callable[[], str | None]) -> Pending:
         """Send one request to Azure once. A refused request is forgotten. After a lost answer, the object
@@ -152,6 +225,7 @@ class _Step:
             sent.forget(work)
             raise
         self._sent = Sent(self._request.release_id, operation).write(work)
+        sent.keep_operation(work, operation or "")
         return Pending(phase="creating the service" if what == "create" else "updating the service", retry_after=0.5)
 
     def _failed(self, service: Service, operation: Operation | None) -> DeployStep:
@@ -165,10 +239,14 @@ class _Step:
         return ServiceSpec(
             name=request.deployment.service,
             kind=self._kind.name,
-            image=contents(request.package, request.deployment.service, options, added, self._context),
-            tags={**options.tags, **request.tags, OPTIONS: self._digest, FIXED: self._fixed},
+            image=contents(request.package, request.deployment.service, options, added, self._context, env=options.env),
+            tags={**options.tags, **request.tags, OPTIONS: self._digest, FIXED: self._fixed, **self._seals()},
             settings=self._kind.settings(options, self._context, update=update),
         )
+
+    def _seals(self) -> dict[str, str]:
+        values = {SECRETS: self._secrets, KEYS: self._keys}
+        return {name: seal(found) for name, found in values.items() if found}
 
 
 def _phase(operation: Operation) -> str:

@@ -32,7 +32,10 @@ def failed(
         raise OverQuota(f"{service.name}: {phase}", said)
     log = _log(workspace, service, operation) or lines
     place = culprit(log)
-    return Failed(reason=f"{phase} failed: {said}" + (f" ({place})" if place else ""), log="\n".join(log[-_LINES:]))
+    shown = list(log[-_LINES:])
+    if len(log) > _LINES and operation and operation.part.startswith("Build"):
+        shown.append("`lading logs --build` shows the whole log of the build")
+    return Failed(reason=f"{phase} failed: {said}" + (f" ({place})" if place else ""), log="\n".join(shown))
 
 
 def _log(workspace: AzureWorkspace, service: Service, operation: Operation | None) -> Sequence[str]:

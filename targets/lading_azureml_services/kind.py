@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lading import Capability, Context, Options
+from lading_azureml.contents import account
+
+from .options import ServiceOptions
 
 CAPABILITIES = frozenset(
     {
@@ -19,12 +22,19 @@ CAPABILITIES = frozenset(
         Capability.ROTATE_KEYS,
         Capability.DELETE,
         Capability.SCORING_URI,
+        Capability.BUILD_LOGS,
         Capability.LIST,
+        Capability.PREFLIGHT,
+        Capability.PLAN,
     }
 )
 
 _SECRETS = ("primary_key", "secondary_key")
-_OWN = ("tags", "base_image", "dockerfile")
+RECREATE = (
+    "give the block another service_name, or `recreate: true`: then the old service is deleted first, "
+    "and nothing answers until the new one is up"
+)
+_OWN = ("tags", "base_image", "base_image_registry", "dockerfile", "env", "recreate")
 
 
 @dataclass(frozen=True)
@@ -44,13 +54,28 @@ class Kind:
         return {**given, **paths, **secrets, **_authentication(options)}
 
     def digests(self, options: Options) -> tuple[str, str]:
-        """A digest of all options, and one of those that cannot change in place. Secrets count by their names."""
+        """A digest of all options, and one of those that cannot change in place.
+
+        Variables of `env` and secrets count by their names, because everybody may guess a value and compare its digest.
+        """
         given = _given(options)
         return _digest(given), _digest({name: given[name] for name in self.fixed if name in given})
 
 
+def secrets(options: ServiceOptions, context: Context) -> dict[str, str]:
+    """The values that the digests leave out, without the keys: those of `env` and the account of the registry."""
+    found = account(options, context)
+    values = {f"env.{name}": value for name, value in options.env.items()}
+    return values | ({"username": found.username, "password": found.password} if found else {})
+
+
+def keys(options: ServiceOptions, context: Context) -> dict[str, str]:
+    """The values of the keys that the options name."""
+    return {name: context.secret(given).reveal() for name in _SECRETS if (given := getattr(options, name))}
+
+
 def _given(options: Options) -> dict[str, Any]:
-    values = {item.name: getattr(options, item.name) for item in fields(options)}
+    values = {item.name: getattr(options, item.name) for item in fields(options) if item.name != "recreate"}
     return {name: value for name, value in values.items() if value is not None and value != {}}
 
 
@@ -61,7 +86,7 @@ def _authentication(options: Options) -> dict[str, bool]:
 
 
 def _digest(values: Mapping[str, Any]) -> str:
-    content = {name: _content(value) for name, value in values.items()}
+    content = {name: sorted(value) if name == "env" else _content(value) for name, value in values.items()}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=vars).encode()).hexdigest()
 
 

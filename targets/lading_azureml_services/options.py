@@ -6,16 +6,17 @@ applies it if the manifest does not have the option. Only `auth_enabled` on ACI 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from lading import InputPath, Means, Options, Range, Text
-from lading_azureml.options import EnvironmentOptions, Name
+from lading_azureml.options import EnvironmentOptions, Name, Variable
+
+from .rules import Rules, above, check_env, has_all, has_any, obey, reserved
 
 Positive = Annotated[float, Range(gt=0)]
 Count = Annotated[int, Range(ge=1)]
-Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Namespace = Annotated[str, Text(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Label = Annotated[str, Text(pattern=r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$")]
 ResourceId = Annotated[
@@ -24,8 +25,6 @@ ResourceId = Annotated[
         pattern=r"^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.ContainerService/managedClusters/[^/]+$"
     ),
 ]
-
-Rules = tuple[tuple[Callable[[Any], object], str], ...]
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,11 @@ class ServiceOptions(EnvironmentOptions):
 
     memory_gb: Positive | None = None
     """Memory of a container in GB, which may be a fraction; 0.5 by default."""
+
+    env: Mapping[Variable, str] = field(default_factory=dict)
+    """Environment variables of the scoring script. Azure ML keeps them: everybody who can read the workspace can read
+    them.
+    """
 
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the service, beside those that mark it as Lading's."""
@@ -55,6 +59,11 @@ class ServiceOptions(EnvironmentOptions):
     collect_model_data: bool | None = None
     """Whether model data is collected; off by default."""
 
+    recreate: bool = False
+    """Whether a change that Azure cannot make in place deletes the service and creates it again. Nothing answers until
+    the new one is up.
+    """
+
     primary_key: Variable | None = None
     """Name of the environment variable that has the primary key; by default Azure generates one."""
 
@@ -64,7 +73,7 @@ class ServiceOptions(EnvironmentOptions):
 
 _COMMON: Rules = (
     (lambda o: o.secondary_key and not o.primary_key, "secondary_key: it needs primary_key"),
-    (lambda o: _reserved(o.tags), "tags: names that begin with `lading.` are Lading's own"),
+    (lambda o: reserved(o.tags), "tags: names that begin with `lading.` are Lading's own"),
 )
 
 
@@ -110,7 +119,8 @@ class AciOptions(ServiceOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _obey(self, _COMMON + _ACI)
+        check_env(self.env)
+        obey(self, _COMMON + _ACI)
 
 
 _SSL = ("ssl_cert_pem_file", "ssl_key_pem_file", "ssl_cname")
@@ -118,15 +128,15 @@ _CMK = ("cmk_vault_base_url", "cmk_key_name", "cmk_key_version")
 _VNET = ("vnet_name", "subnet_name")
 _ACI: Rules = (
     (
-        lambda o: o.ssl_enabled and not _all(o, _SSL),
+        lambda o: o.ssl_enabled and not has_all(o, _SSL),
         "ssl_enabled: it needs ssl_cert_pem_file, ssl_key_pem_file and ssl_cname",
     ),
-    (lambda o: _any(o, _SSL) and not o.ssl_enabled, "ssl_enabled: it must be true for the other ssl options"),
+    (lambda o: has_any(o, _SSL) and not o.ssl_enabled, "ssl_enabled: it must be true for the other ssl options"),
     (
-        lambda o: _any(o, _CMK) and not _all(o, _CMK),
+        lambda o: has_any(o, _CMK) and not has_all(o, _CMK),
         "a customer-managed key needs cmk_vault_base_url, cmk_key_name and cmk_key_version",
     ),
-    (lambda o: _any(o, _VNET) and not _all(o, _VNET), "vnet_name and subnet_name go together"),
+    (lambda o: has_any(o, _VNET) and not has_all(o, _VNET), "vnet_name and subnet_name go together"),
     (lambda o: o.primary_key and not o.auth_enabled, "primary_key: it needs auth_enabled"),
 )
 
@@ -226,7 +236,8 @@ class AksOptions(ServiceOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _obey(self, _COMMON + _AKS)
+        check_env(self.env)
+        obey(self, _COMMON + _AKS)
 
 
 _AUTOSCALE = (
@@ -243,15 +254,15 @@ _AKS: Rules = (
         "num_replicas: it is needed if autoscale_enabled is false",
     ),
     (
-        lambda o: _any(o, _AUTOSCALE) and not o.autoscale_enabled,
+        lambda o: has_any(o, _AUTOSCALE) and not o.autoscale_enabled,
         "autoscale_enabled: it must be true for the other autoscale options",
     ),
     (
-        lambda o: _above(o.autoscale_min_replicas, o.autoscale_max_replicas),
+        lambda o: above(o.autoscale_min_replicas, o.autoscale_max_replicas),
         "autoscale_min_replicas: it is more than autoscale_max_replicas",
     ),
-    (lambda o: _above(o.cpu_cores, o.cpu_cores_limit), "cpu_cores_limit: it is less than cpu_cores"),
-    (lambda o: _above(o.memory_gb, o.memory_gb_limit), "memory_gb_limit: it is less than memory_gb"),
+    (lambda o: above(o.cpu_cores, o.cpu_cores_limit), "cpu_cores_limit: it is less than cpu_cores"),
+    (lambda o: above(o.memory_gb, o.memory_gb_limit), "memory_gb_limit: it is less than memory_gb"),
     (
         lambda o: o.token_auth_enabled and o.auth_enabled,
         "token_auth_enabled: auth_enabled and token_auth_enabled exclude each other; keep one",
@@ -261,25 +272,3 @@ _AKS: Rules = (
         "primary_key: requests to this service carry no key",
     ),
 )
-
-
-def _obey(options: Any, rules: Rules) -> None:
-    for broken, message in rules:
-        if broken(options):
-            raise ValueError(message)
-
-
-def _any(options: Any, names: tuple[str, ...]) -> bool:
-    return any(getattr(options, name) for name in names)
-
-
-def _all(options: Any, names: tuple[str, ...]) -> bool:
-    return all(getattr(options, name) for name in names)
-
-
-def _above(lower: float | None, upper: float | None) -> bool:
-    return lower is not None and upper is not None and lower > upper
-
-
-def _reserved(tags: Mapping[str, str]) -> bool:
-    return any(name.startswith("lading.") for name in tags)

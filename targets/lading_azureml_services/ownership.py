@@ -18,6 +18,8 @@ MODEL = "lading.model"
 RELEASE_ID = "lading.release-id"
 OPTIONS = "lading.options"
 FIXED = "lading.fixed"
+SECRETS = "lading.secrets"
+KEYS = "lading.keys"
 
 
 def connection(context: Context) -> AzureConnection:

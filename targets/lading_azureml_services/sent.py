@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 _FILE = "sent.json"
+_LAST = "operation.txt"
 _LINES = 20  # the last lines of an operation's log
 
 
@@ -16,13 +17,15 @@ _LINES = 20  # the last lines of an operation's log
 class Sent:
     """A create or an update of one release. `release` is its id.
 
-    `operation` is None if its reply was lost, and `looks` counts the steps since then. `offset` and `lines` are the
-    part of the operation's log that was read.
+    `operation` is None if its reply was lost or Azure has forgotten it, and empty if the reply named none. `looks`
+    counts the steps since then. `contradictions` counts the reads of the service that contradict a finished operation.
+    `offset` and `lines` are the part of the operation's log that was read.
     """
 
     release: str
     operation: str | None = None
     looks: int = 0
+    contradictions: int = 0
     offset: int = 0
     lines: tuple[str, ...] = ()
 
@@ -31,22 +34,34 @@ class Sent:
         lines = (*self.lines, *new)[-_LINES:]
         return replace(self, looks=self.looks + 1, offset=self.offset + length, lines=lines)
 
-    def write(self, folder: Path) -> Sent:
-        temporary = folder / f"{_FILE}.new"
+    def write(self, folder: Path, name: str = _FILE) -> Sent:
+        temporary = folder / f"{name}.new"
         temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        temporary.replace(folder / _FILE)
+        temporary.replace(folder / name)
         return self
 
 
-def read(folder: Path, release: str) -> Sent | None:
+def read(folder: Path, release: str, name: str = _FILE) -> Sent | None:
     """The request of this release; None if it has sent none, or if the record is lost."""
     try:
-        value = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        value = json.loads((folder / name).read_text(encoding="utf-8"))
         found = Sent(**{**value, "lines": tuple(value["lines"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return found if found.release == release else None
 
 
-def forget(folder: Path) -> None:
-    (folder / _FILE).unlink(missing_ok=True)
+def keep_operation(folder: Path, operation: str) -> None:
+    """Keep the id of the last create or update, for its log. It stays when the request is forgotten."""
+    (folder / _LAST).write_text(operation, encoding="utf-8")
+
+
+def last_operation(folder: Path) -> str | None:
+    try:
+        return (folder / _LAST).read_text(encoding="utf-8") or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def forget(folder: Path, name: str = _FILE) -> None:
+    (folder / name).unlink(missing_ok=True)

@@ -109,7 +109,7 @@ def _page(reply: Reply, what: str, host: str) -> Transient:
 
 
 def _busy(reply: Reply, message: str, left: float) -> Transient:
-    wait = retry_after(reply.headers.get("Retry-After"), reply.headers.get("Date"))
+    wait = retry_after(reply.headers.get("Retry-After"), date=reply.headers.get("Date"))
     wait = _WAITS[reply.status] if wait is None else wait
     if wait > left:
         hint = f"the hub asks to wait for {wait:.0f} s, which is after the time limit: run the same command again then"

@@ -32,6 +32,21 @@ def test_a_date_is_the_seconds_until_then(seconds: int, zone: timezone) -> None:
     assert max(0.0, seconds - NEAR) <= found <= seconds
 
 
+@given(st.integers(0, int(YEAR)), OFFSETS, st.datetimes(datetime(1970, 1, 1), datetime(2090, 1, 1)))
+def test_a_date_counts_from_the_date_of_the_same_answer(seconds: int, zone: timezone, date: datetime) -> None:
+    sent = date.replace(tzinfo=UTC, microsecond=0)
+    until = format_datetime((sent + timedelta(seconds=seconds)).astimezone(zone))
+    assert lading.retry_after(until, date=format_datetime(sent)) == seconds
+    assert lading.retry_after("7", date=format_datetime(sent)) == 7.0
+
+
+@given(st.text())
+def test_an_unreadable_date_of_an_answer_counts_as_now(text: str) -> None:
+    found = lading.retry_after(format_datetime(datetime.now(UTC) + timedelta(hours=1)), date=f"no date {text!r}")
+    assert found is not None
+    assert 3600 - NEAR <= found <= 3600
+
+
 @given(st.datetimes(datetime(1000, 1, 1), datetime(2026, 1, 1)), OFFSETS)  # two digits mean this century
 def test_a_date_in_the_past_requests_no_wait(date: datetime, zone: timezone) -> None:
     assert lading.retry_after(format_datetime(date.replace(tzinfo=zone))) == 0.0

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from offline_azure.azurite import azurite
 from offline_azure.client import Emulator
 
-from .azure_sweep import Lane, Strike, pack, strikes
+from .azure_sweep import ONLY, Lane, Strike, pack, strikes
 from .gate import Figures, Found, Gate, Trial
 
 
@@ -33,9 +33,15 @@ def _sweep(trial: Trial) -> Figures:
             finally:
                 lanes.put(free)
 
-        tried = list(enumerate(trial.sample(points)))
+        tried = list(enumerate(_with_each_fault(trial.sample(points), points)))
         found = replace(trial, lanes=size).each(attempt, tried)
     return Figures(len(points), len(tried), found)
+
+
+def _with_each_fault(sample: list[Strike], points: list[Strike]) -> list[Strike]:
+    """The sample. In place of its first points, it has the faults that are for one request only."""
+    once = [strike for strike in points if strike.fault in ONLY and strike not in sample]
+    return [*once, *sample[len(once) :]]
 
 
 GATES = (

@@ -27,12 +27,21 @@ from .warm import Ended, Warm
 ROOT = Path(__file__).parents[2]
 
 PATIENCE = "10"  # seconds for a deploy without any response
+MUST_SUCCEED = ("expired", "drip", "forgotten", "lagging", "locked")
 HONEST = {0, 5, 7}
 ANSWERS = "/score"  # a fault at this request may correctly fail the release
+PAGE = "<!doctype html><html><head><title>Blocked by policy</title></head><body>Ask IT.</body></html>"
+GONE = {"code": "OperationNotFound", "statusCode": 404, "message": "the operation was not found"}
+LOCKED = {"code": "ScopeLocked", "statusCode": 409, "message": "the scope is locked by 'keep'"}
+OPERATION = "/operations/"
+DRIP = 2.0  # seconds for one response
 BUSY = {"code": "Busy", "message": "come back later"}
 AGAIN = 1.0  # the waiting time in seconds that Azure requests
 SERVICE = "salary-svc"
 SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return [141760.56910569107]\n"
+
+SPARSE = {"page": 4}
+"""Faults at every so many requests only, to save time."""
 
 Add = Callable[[Faults, int], None]
 FAULTS: dict[str, Add] = {
@@ -41,7 +50,19 @@ FAULTS: dict[str, Add] = {
     "unavailable": lambda faults, number: faults.answer(503, BUSY, skip=number),
     "expired": lambda faults, number: faults.expire_tokens(skip=number),
     "silent": lambda faults, number: faults.black_hole(skip=number),
+    "page": lambda faults, number: faults.answer(403, PAGE, {"Content-Type": "text/html"}, skip=number),
+    "drip": lambda faults, number: faults.drip(DRIP, skip=number),
+    "forgotten": lambda faults, number: faults.answer(404, GONE, path=OPERATION, times=None),
+    "lagging": lambda faults, number: faults.delay(0, skip=number),
+    "locked": lambda faults, number: faults.fail_operation(LOCKED, method="DELETE", path=f"{SERVICE}$"),
 }
+ONLY = {
+    "drip": rf"GET .*/services/{SERVICE}$",
+    "forgotten": OPERATION,
+    "lagging": r"/oauth2/v2\.0/token$",
+    "locked": rf"GET .*/services/{SERVICE}$",
+}
+"""The requests that some faults are for. Of these requests, the first one counts."""
 
 
 class Strike(NamedTuple):
@@ -62,8 +83,18 @@ def route(call: Call) -> str:
 
 
 def strikes(calls: Sequence[Call]) -> list[Strike]:
-    """Every fault at every request, in mixed order."""
-    return [Strike(fault, number, route(call)) for number, call in enumerate(calls) for fault in FAULTS]
+    """Every fault at every request that it is for, in mixed order."""
+    routes = [route(call) for call in calls]
+    return [
+        Strike(fault, number, name)
+        for number, name in enumerate(routes)
+        for fault in FAULTS
+        if (number == _first(routes, ONLY[fault]) if fault in ONLY else number % SPARSE.get(fault, 1) == 0)
+    ]
+
+
+def _first(routes: Sequence[str], pattern: str) -> int:
+    return next((number for number, name in enumerate(routes) if re.search(pattern, name)), -1)
 
 
 @dataclass
@@ -114,26 +145,46 @@ class Attempt:
         return cls(Azure(lane.emulator, home), lane.warm, folder)
 
     def deploy(self, *argv: str) -> Ended:
+        return self.lading("deploy", "lading.yaml", "--target", "aci", *argv)
+
+    def lading(self, *argv: str) -> Ended:
         place = self.azure.workspace
         names = {"SUBSCRIPTION": place.subscription_id, "GROUP": place.resource_group, "WORKSPACE": place.workspace}
         env = {**self.azure.environ, **names, "PATH": os.environ["PATH"]}
-        return self.warm("deploy", "lading.yaml", "--target", "aci", *argv, folder=self.folder, env=env)
+        return self.warm(*argv, folder=self.folder, env=env)
 
     def judge(self, strike: Strike) -> Iterator[Found]:
         """Deploy with the fault, deploy again, and check the result."""
+        if strike.fault == "lagging":
+            self.azure.settings(lists_lag=99, reads_lag=3)
         FAULTS[strike.fault](self.azure.faults, strike.number)
         ended = self.deploy(*(["--timeout", PATIENCE] if strike.fault == "silent" else []))
         unanswered = strike.route.endswith(ANSWERS) and ended.code == 8
         if (ended.code not in HONEST and not unanswered) or "Traceback" in ended.err:
             yield Found(Harm.UNTRUE, f"{strike}: exit {ended.code}: {ended.err[-600:]}")
-        elif strike.fault == "expired" and ended.code != 0:
+        elif strike.fault in MUST_SUCCEED and ended.code != 0:
             yield Found(Harm.STUCK, f"{strike}: exit {ended.code}: {ended.err[-600:]}")
         yield from self._hurried(strike)
         again = self.deploy()
         if again.code != 0:
             yield Found(Harm.STUCK, f"{strike}: run again: exit {again.code}: {again.err[-600:]}")
         yield from self._left(strike)
-        yield from self._told(strike, ended.out + ended.err + again.out + again.err)
+        shown = ended.out + ended.err + again.out + again.err
+        if "<html" in shown:
+            yield Found(Harm.UNTRUE, f"{strike}: the markup of a page is shown: {ended.err[-600:]}")
+        if strike.fault == "locked":
+            yield from self._deleted(strike)
+        yield from self._told(strike, shown)
+
+    def _deleted(self, strike: Strike) -> Iterator[Found]:
+        """Check that a delete that Azure refuses is reported and changes nothing, and that the next one works."""
+        refused = self.lading("delete", "lading.yaml", "--target", "aci")
+        if refused.code != 6 or "ScopeLocked" not in refused.err or not _answers(self.azure.state):
+            yield Found(Harm.UNTRUE, f"{strike}: delete: exit {refused.code}: {refused.err[-600:]}")
+        done = self.lading("delete", "lading.yaml", "--target", "aci")
+        deletes = self.azure.calls.like("DELETE", f"{SERVICE}$")
+        if done.code != 0 or self.azure.state["services"] or len(deletes) != 2:
+            yield Found(Harm.STUCK, f"{strike}: delete again: exit {done.code}, {len(deletes)} requests")
 
     def _hurried(self, strike: Strike) -> Iterator[Found]:
         """Check that no request was repeated before the time that Azure asked for.
@@ -142,9 +193,9 @@ class Attempt:
         """
         calls = list(self.azure.calls)
         struck = next((call for call in calls if call.fault), None)
-        if struck is None:
+        if struck is None and strike.fault != "locked":
             yield Found(Harm.UNTRUE, f"{strike}: the fault was never met")
-        elif strike.fault == "throttled":
+        elif strike.fault == "throttled" and struck is not None:
             later = [call for call in calls[struck.number + 1 :] if route(call) == route(struck)]
             if later and later[0].at - struck.at < AGAIN:
                 yield Found(Harm.UNTRUE, f"{strike}: asked again after {later[0].at - struck.at:.2f} s")

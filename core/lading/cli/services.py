@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from ..errors import StageFailed
+from ..errors import BadInput, StageFailed
 from ..model import NoScoringUri, Secret
 from . import options, output
 from .failure import verbose
@@ -99,20 +100,25 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
     help="Number of lines from the end of the log.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Follow the log.")
+@click.option("--build", is_flag=True, help="Show the whole log of the last image build on the target.")
 @options.store
 @verbose
-def logs(manifest: Path, target: str | None, tail: int, follow: bool, store: Path | None) -> None:
+def logs(manifest: Path, target: str | None, tail: int, follow: bool, build: bool, store: Path | None) -> None:
     """Show the log of a deployment.
 
     \b
-    Example:
+    Examples:
       lading logs manifests/salary.yaml -f
+      lading logs manifests/salary.yaml --target aci --build
     """
     from ..python import deploying as api
 
+    given = click.get_current_context().get_parameter_source("tail") is not ParameterSource.DEFAULT
+    if build and (follow or given):
+        raise BadInput("--build shows the whole log of a build: leave out --follow and --tail")
     with working() as on_event:
         deployment = api.deployment(manifest, target=target, store=store, on_event=on_event)
-        found = deployment.logs(tail=tail)
+        found = deployment.build_log() if build else deployment.logs(tail=tail)
     if not found.lines:
         click.echo("the log is empty", err=True)
     while True:

@@ -36,6 +36,7 @@ class Capability(StrEnum):
     PREFLIGHT = "preflight", "lading_preflight", "the target finds problems only during the deploy"
     PLAN = "plan", "lading_plan", "a plan cannot show the effects of a change on the target"
     ROTATE_KEYS = "rotate_keys"
+    BUILD_LOGS = "build_logs"
     SCORING_URI = "scoring_uri"
     KEEPS_OLD_RELEASE = "keeps_old_release", "", "the target stops the old release before the new one is up"
 

@@ -13,11 +13,16 @@ from .records import Deployment
 
 @dataclass(frozen=True, kw_only=True)
 class LogsRequest(Generic[OptionsT_co]):
-    """`tail` lines from the end, or the lines after the `cursor` of an earlier answer."""
+    """`tail` lines from the end, or the lines after the `cursor` of an earlier answer.
+
+    With `build`, the whole log of the last image build for the deployment. It is set only for a target with the
+    capability `build_logs`.
+    """
 
     deployment: Deployment[OptionsT_co]
     tail: int = 100
     cursor: str | None = None
+    build: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,6 +107,11 @@ class LiveDeployment(Shown):
         with self._open() as service:
             return service.logs(tail=tail, cursor=cursor)
 
+    def build_log(self) -> Logs:
+        """The whole log of the last image build for the service."""
+        with self._open() as service:
+            return service.build_log()
+
     def keys(self, *, rotate: str | None = None) -> Keys:
         """The keys of the service, as secrets. `rotate` (`primary` or `secondary`) rotates that key first."""
         if rotate is not None and self._is_nowhere():

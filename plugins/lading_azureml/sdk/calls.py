@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from azureml._base_sdk_common.service_discovery import CachedServiceDiscovery
+from azureml._model_management._util import make_mms_request
+from azureml.exceptions import WebserviceException
+
+from lading import Json
 
 from ..port import Place
-from .failures import explain, read
+from .explaining import explain
+from .failures import read
 from .signing_in import Identity
 
 Result = TypeVar("Result")
@@ -58,6 +63,19 @@ class Part:
     @cached_property
     def _workspace(self) -> Any:
         return self._open()
+
+    def _mms(self, method: str, path: str, body: Json = None, params: Mapping[str, Json] | None = None) -> Any:
+        """One call of model management, through the SDK's own client."""
+        return make_mms_request(self._workspace, method, path, body, dict(params or {}))
+
+    def _mms_or_none(self, method: str, path: str, params: Mapping[str, Json] | None = None) -> Any:
+        """The same; None if the object does not exist."""
+        try:
+            return self._mms(method, path, params=params)
+        except WebserviceException as error:
+            if read(error).status != 404:
+                raise
+            return None
 
     def _client(self, kind: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """A REST client of the SDK without retries. Each client has a separate setting."""

@@ -19,6 +19,7 @@ def inference_config(image: Image) -> Any:
 
 def _environment(image: Image) -> Any:
     environment = Environment.from_conda_specification(f"{image.name}-env", str(image.conda))
+    environment.environment_variables = dict(image.env)  # the SDK's default is an example variable
     if image.server:
         environment.python.conda_dependencies.add_pip_package(image.server)
     if image.base_image:
@@ -28,4 +29,8 @@ def _environment(image: Image) -> Any:
         environment.docker.base_dockerfile = image.dockerfile
     if image.base_image or image.dockerfile:
         environment.inferencing_stack_version = "latest"  # Azure ML's own images already have it
+    if image.registry:
+        registry = environment.docker.base_image_registry
+        registry.address, registry.username = image.registry.address, image.registry.username
+        registry.password = image.registry.password
     return environment

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from azureml._restclient.assets_client import AssetsClient
 from azureml._restclient.models_client import ModelsClient
@@ -26,6 +27,20 @@ _OUTPUTS = "outputs"
 
 
 class Models(Runs):
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        path = f"/models/{quote(f'{name}:{version}', safe='')}"
+        answer = self._call(f"reading model {name}:{version}", lambda: self._mms_or_none("GET", path))
+        if answer is None:
+            return None
+        return RegisteredModel(name, version, (answer.json().get("properties") or {}).get(SHA256))
+
+    def find_unlisted_model(self, name: str, sha256: str) -> RegisteredModel | None:
+        listed = self._call(f"looking for model {name}", lambda: list(self._client(ModelsClient).query(name=name)))
+        number = max((int(model.version) for model in listed if model.name == name), default=0) + 1
+        while (found := self.model(name, number)) is not None and found.sha256 != sha256:
+            number += 1
+        return found
+
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
         found = self._call(
             f"looking for model {name}",

@@ -15,7 +15,7 @@ from azureml.core import Model
 
 from lading import StageFailed
 
-from ..port import BuiltImage, Image
+from ..port import BuiltImage, Image, NoAdminUser
 from .images import inference_config
 from .models import Models
 
@@ -64,8 +64,20 @@ class Images(Models):
 
         return self._call(f"asking for image {repository}:{label}", build)
 
+    def _require_admin_user(self) -> None:
+        """Raise NoAdminUser if the workspace has a registry: then only its admin user is missing."""
+        registry = getattr(self._workspace._workspace_autorest_object, "container_registry", None)
+        if registry:
+            raise NoAdminUser(registry.rpartition("/")[2], self._workspace.name)
+
+    def check_registry(self) -> None:
+        self._call("reading the keys of the container registry", self._registry)
+
     def _registry(self) -> _Registry | None:
-        """The registry and its admin user; None if the workspace has not built its first image yet."""
+        """The registry and its admin user; None if the workspace has not built its first image yet.
+
+        Raises NoAdminUser if the registry has no admin user.
+        """
         cloud, scope = self._call.identity.cloud, self._workspace.service_context._get_workspace_scope()
         found: dict[str, Any] = make_http_request(
             "POST",
@@ -75,6 +87,7 @@ class Images(Models):
         ).json()
         user = found.get("containerRegistryCredentials")
         if not user:
+            self._require_admin_user()
             return None
         host = f"{user['username'].lower()}{cloud.suffixes.acr_login_server_endpoint}"
         return _Registry(host, (user["username"], user["passwords"][0]["value"]))

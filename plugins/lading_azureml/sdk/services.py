@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from azureml._model_management._util import get_paginated_results, make_mms_request
 from azureml.core import Model
 from azureml.core.webservice import AciWebservice, AksWebservice, Webservice
 from azureml.exceptions import WebserviceException
 
-from lading import Json
+from lading import KeyNotReadable
 
-from ..port import Operation, Service, ServiceKeys, ServiceSpec
+from ..port import NotAllowed, Operation, Service, ServiceKeys, ServiceSpec
 from ..text import clean, clean_json, clean_lines
-from .failures import read
 from .images import inference_config
 from .models import Models
 
@@ -31,14 +30,18 @@ class Services(Models):
         found = self._call(f"reading service {name}", lambda: Webservice._get(self._workspace, name))
         return None if found is None else _service(found)
 
-    def list_services(self, kind: str, tag: str) -> Sequence[Service]:
-        def read_all() -> list[Any]:
-            params = {"computeType": kind, "tags": tag, "expand": "true"}
-            first = self._mms("GET", "/services", params=params).json()
-            found: list[Any] = get_paginated_results(first, self._workspace._auth_object.get_authentication_header())
-            return found
+    def all_services(self) -> Sequence[Service]:
+        found, more = self._page(None)
+        while more is not None:
+            page, more = self._page(more)
+            found += page
+        return found
 
-        return [_service(one) for one in self._call(f"listing the services on {kind}", read_all)]
+    def _page(self, token: str | None) -> tuple[list[Service], str | None]:
+        """A page of the list of services, and the token of the next one."""
+        params = {"expand": True, **({"$skipToken": token} if token else {})}
+        page = self._call("listing the services", lambda: self._mms("GET", "/services", params=params)).json()
+        return [_service(each) for each in page.get("value") or ()], _skip_token(page.get("nextLink"))
 
     def create_service(self, spec: ServiceSpec) -> str | None:
         def create() -> str | None:
@@ -72,19 +75,16 @@ class Services(Models):
 
         return self._call(f"updating service {spec.name}", update)
 
-    def delete_service(self, name: str) -> None:
-        def delete() -> None:
-            try:
-                self._mms("DELETE", f"/services/{name}")
-            except WebserviceException as error:
-                if read(error).status != 404:  # deleted meanwhile
-                    raise
+    def delete_service(self, name: str) -> str | None:
+        answer = self._call(f"deleting service {name}", lambda: self._mms_or_none("DELETE", f"/services/{name}"))
+        return _last_part(answer.headers.get("Operation-Location")) if answer is not None else None
 
-        self._call(f"deleting service {name}", delete)
-
-    def operation(self, operation_id: str, offset: int) -> Operation:
-        path = f"/operations/{operation_id}"
-        found = self._call("reading the operation", lambda: self._mms("GET", path, params={"offset": offset}).json())
+    def operation(self, operation_id: str, offset: int) -> Operation | None:
+        path, params = f"/operations/{operation_id}", {"offset": offset}
+        answer = self._call("reading the operation", lambda: self._mms_or_none("GET", path, params))
+        if answer is None:
+            return None
+        found = answer.json()
         details = found.get("operationDetails") or {}
         log = found.get("streamingOperationLog") or ""
         return Operation(
@@ -110,8 +110,15 @@ class Services(Models):
         return clean_lines(answer.get("content") or "")
 
     def service_keys(self, service: Service) -> ServiceKeys | None:
+        """Raises KeyNotReadable if the sign-in lacks the action for it."""
         if service.auth == "none":
             return None
+        try:
+            return self._keys(service)
+        except NotAllowed as error:
+            raise KeyNotReadable(error.message, hint=error.hint) from error
+
+    def _keys(self, service: Service) -> ServiceKeys:
         what, path = f"reading the keys of {service.name}", f"/services/{service.name}"
         if service.auth == "token":
             token = self._call(what, lambda: self._mms("POST", f"{path}/token").json())
@@ -125,9 +132,6 @@ class Services(Models):
         answer = self._call(f"rotating the {which} key", lambda: self._mms("POST", path, body))
         return _last_part(answer.headers.get("Operation-Location"))
 
-    def _mms(self, method: str, path: str, body: Json = None, params: Mapping[str, Json] | None = None) -> Any:
-        return make_mms_request(self._workspace, method, path, body, dict(params or {}))
-
 
 def _service(found: Mapping[str, Any]) -> Service:
     auth = "token" if found.get("aadAuthEnabled") else "key" if found.get("authEnabled") else "none"
@@ -139,7 +143,23 @@ def _service(found: Mapping[str, Any]) -> Service:
         tags=found.get("kvTags") or {},
         scoring_uri=found.get("scoringUri"),
         auth=auth,
+        created=_instant(found.get("createdTime")),
     )
+
+
+def _instant(text: str | None) -> datetime | None:
+    """A time of Azure, which is in UTC; None if it cannot be read."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _skip_token(link: str | None) -> str | None:
+    """The token of the next page in the address of it."""
+    values = parse_qs(urlsplit(link or "").query)
+    return next((found[0] for name, found in values.items() if name.lower() == "$skiptoken"), None)
 
 
 def _operation_id(service: Any) -> str | None:

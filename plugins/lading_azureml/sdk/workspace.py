@@ -27,6 +27,9 @@ class OpenWorkspace(Services, Images, Computes):
 class UnmadeWorkspace(OpenWorkspace):
     """A workspace that is created at the first write. Until then, reads find nothing in it."""
 
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        return super().model(name, version) if self._is_made else None
+
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
         return super().find_model(name, sha256) if self._is_made else None
 
@@ -36,8 +39,12 @@ class UnmadeWorkspace(OpenWorkspace):
     def find_service(self, name: str) -> Service | None:
         return super().find_service(name) if self._is_made else None
 
-    def list_services(self, kind: str, tag: str) -> Sequence[Service]:
-        return super().list_services(kind, tag) if self._is_made else ()
+    def all_services(self) -> Sequence[Service]:
+        return super().all_services() if self._is_made else ()
+
+    def check_registry(self) -> None:
+        if self._is_made:
+            super().check_registry()
 
     def find_compute(self, name: str) -> Compute | None:
         return super().find_compute(name) if self._is_made else None

@@ -20,17 +20,23 @@ RUNNING = LoggedRun("r1", "Running", "https://ml.example/r1", frozenset())
 class MemoryWorkspace:
     """The port in memory: its objects, and the requests that it received."""
 
-    model: RegisteredModel | None = None
+    registered: RegisteredModel | None = None
     image: BuiltImage | None = None
-    operations: list[Operation | Exception] = field(default_factory=list)
+    operations: list[Operation | Exception | None] = field(default_factory=list)
     build_lines: list[str] | Exception = field(default_factory=list)
     run: LoggedRun = RUNNING
     asked: list[Any] = field(default_factory=list)
     refuses: LadingError | None = None
     kept: tuple[str, ...] = ()
 
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        return self.registered
+
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
-        return self.model
+        return self.registered
+
+    def find_unlisted_model(self, name: str, sha256: str) -> RegisteredModel | None:
+        return self.registered
 
     def register_model(self, model: NewModel) -> RegisteredModel:
         self.asked.append(model)
@@ -44,7 +50,7 @@ class MemoryWorkspace:
         self.asked.append(("build", image, repository, label))
         return "o1"
 
-    def operation(self, operation_id: str, offset: int) -> Operation:
+    def operation(self, operation_id: str, offset: int) -> Operation | None:
         self.asked.append(("operation", operation_id, offset))
         found = self.operations.pop(0)
         if isinstance(found, Exception):

@@ -10,6 +10,7 @@ from offline_azure.fixture import require_sdk
 from tests.plugins.azureml.workspace_kit import API, MANAGEMENT, a_service
 from tests.plugins.wire import Wire
 
+from lading import KeyNotReadable
 from lading_azureml.port import Operation, Service, ServiceKeys
 
 if TYPE_CHECKING:
@@ -59,18 +60,20 @@ def test_a_service_is_read_from_its_record(
     assert workspace.find_service("price") == Service(**{**plain, "auth": "none", **expected})
 
 
-def test_the_services_of_a_kind_are_read_from_all_pages(wire: Wire, workspace: OpenWorkspace) -> None:
-    record = {"computeType": "ACI", "state": "Healthy", "kvTags": {"lading.target": "aci"}}
-    pages = ([{"name": "one", **record}], [{"name": "two", **record}])
-    wire.answer("GET", "/services", {"value": pages[0], "nextLink": f"https://mms.example{MANAGEMENT}/next"})
-    wire.answer("GET", "/next", {"value": pages[1]})
-    assert [found.name for found in workspace.list_services("ACI", "lading.target")] == ["one", "two"]
-    assert {"computeType": "ACI", "tags": "lading.target"}.items() <= wire.sent[0].query.items()
+def test_a_delete_returns_the_operation_that_azure_reports(wire: Wire, workspace: OpenWorkspace) -> None:
+    wire.answer("DELETE", "/services/price", b"", 202, Operation_Location=f"{API}/operations/o7")
+    wire.answer("DELETE", "/services/price", b"", 200)
+    assert [workspace.delete_service("price") for _ in range(2)] == ["o7", None]
+
+
+def test_an_operation_that_azure_has_forgotten_is_unknown(wire: Wire, workspace: OpenWorkspace) -> None:
+    wire.answer("GET", "/operations/o1", {"code": "OperationNotFound"}, 404)
+    assert workspace.operation("o1", 0) is None
 
 
 def test_a_service_deleted_meanwhile_counts_as_deleted(wire: Wire, workspace: OpenWorkspace) -> None:
     wire.answer("DELETE", "/services/price", {"code": "NotFound"}, 404)
-    workspace.delete_service("price")
+    assert workspace.delete_service("price") is None
     assert wire.lines == [f"DELETE {MANAGEMENT}/services/price"]
 
 
@@ -156,3 +159,26 @@ def test_a_key_is_rotated_by_an_operation(wire: Wire, workspace: OpenWorkspace, 
 def test_a_rotation_that_names_no_operation_has_none(wire: Wire, workspace: OpenWorkspace) -> None:
     wire.answer("POST", "/services/price/regenerateKeys", "", 202)
     assert workspace.rotate_key(a_service(), "primary") is None
+
+
+def test_services_are_listed_page_by_page(wire: Wire, workspace: OpenWorkspace) -> None:
+    record = {"computeType": "ACI", "createdTime": "2026-01-02T03:04:05.123+00:00"}
+    wire.answer(
+        "GET", "/services", {"value": [{"name": "a", **record}], "nextLink": f"{API}/services?$skipToken=t%202"}
+    )
+    wire.answer("GET", "/services", {"value": [{"name": "b", **record, "createdTime": "odd"}], "nextLink": None})
+    found = workspace.all_services()
+    assert [service.name for service in found] == ["a", "b"]
+    assert [str(service.created) for service in found] == ["2026-01-02 03:04:05.123000+00:00", "None"]
+    assert [sent.query.get("$skipToken") for sent in wire.sent] == [None, "t 2"]
+
+
+@pytest.mark.parametrize(("auth", "path"), [("key", "/listkeys"), ("token", "/token")])
+def test_a_key_that_may_not_be_read_is_reported_as_that(
+    wire: Wire, workspace: OpenWorkspace, auth: str, path: str
+) -> None:
+    wire.answer(
+        "POST", path, {"code": "AuthorizationFailed", "message": "no right to action 'Microsoft.X/y/action'"}, 403
+    )
+    with pytest.raises(KeyNotReadable, match=r"this sign-in lacks the action Microsoft\.X/y/action"):
+        workspace.service_keys(a_service(auth))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -170,6 +171,28 @@ def test_a_workspace_without_a_registry_has_no_image(
     assert len(wire.sent) == 1
 
 
+def test_a_registry_without_an_admin_user_is_explained_before_a_build(wire: Wire, workspace: OpenWorkspace) -> None:
+    registry = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ContainerRegistry/registries/salary9"
+    workspace._workspace._workspace_autorest_object = SimpleNamespace(container_registry=registry)
+    wire.answer("POST", "/listKeys", {})
+    with pytest.raises(StageFailed, match="container registry salary9 of workspace salary has no admin user") as caught:
+        workspace.find_image("price", "l1")
+    assert "`az acr update --name salary9 --admin-enabled true`" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("answers", "version"), [(("rate:3", "rate:4"), None), (("rate:3", "rate:4", "rate:5"), 5), (("rate:3",), None)]
+)
+def test_a_model_that_no_list_shows_is_found_by_the_ids_after_the_newest(
+    wire: Wire, workspace: OpenWorkspace, answers: tuple[str, ...], version: int | None
+) -> None:
+    wire.answer("GET", "/models", {"value": [a_record("rate", 3, SHA), a_record("other", 9, SHA)]})
+    wire.answer("GET", "models/rate%3A4", a_record("rate", 4, "aa"), 200 if "rate:4" in answers else 404)
+    wire.answer("GET", "models/rate%3A5", a_record("rate", 5, SHA), 200 if "rate:5" in answers else 404)
+    found = workspace.find_unlisted_model("rate", SHA)
+    assert found == (RegisteredModel("rate", version, SHA) if version else None)
+
+
 def test_a_label_that_the_registry_does_not_know_is_not_a_failure(wire: Wire, workspace: OpenWorkspace) -> None:
     wire.answer("POST", "/listKeys", KEYS)
     wire.answer("HEAD", "/manifests/l1", "", 404)
@@ -206,3 +229,16 @@ def test_pins_with_a_server_get_no_other(tmp_path: Path) -> None:
 
     made = inference_config(an_image(tmp_path, server="")).environment
     assert list(made.python.conda_dependencies.pip_packages) == ["scikit-learn==1.7.2"]
+
+
+def test_an_environment_has_only_the_given_variables_and_the_account_of_its_registry(tmp_path: Path) -> None:
+    from lading_azureml.port import RegistryAccount
+    from lading_azureml.sdk.images import inference_config
+
+    assert inference_config(an_image(tmp_path / "1")).environment.environment_variables == {}
+    account = RegistryAccount("team.azurecr.io", "robot", "opensesame")
+    image = an_image(tmp_path / "2", base_image="team.azurecr.io/base:1", env={"RATE": "1"}, registry=account)
+    made = inference_config(image).environment
+    assert made.environment_variables == {"RATE": "1"}
+    registry = made.docker.base_image_registry
+    assert (registry.address, registry.username, registry.password) == ("team.azurecr.io", "robot", "opensesame")

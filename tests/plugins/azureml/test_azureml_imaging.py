@@ -21,7 +21,7 @@ from lading import (
     Transient,
 )
 from lading_azureml.image_maker import lading_describe, lading_image
-from lading_azureml.options import ImageOptions
+from lading_azureml.options import BaseImageRegistry, ImageOptions
 from lading_azureml.port import BuiltImage, Operation, RegisteredModel
 
 
@@ -60,7 +60,7 @@ def test_an_existing_image_is_not_built(tmp_path: Path) -> None:
 
 def test_a_build_is_requested_once_and_then_followed(tmp_path: Path) -> None:
     workspace = MemoryWorkspace(
-        model=RegisteredModel("rate", 7, SHA),
+        registered=RegisteredModel("rate", 7, SHA),
         operations=[
             Operation("NotStarted", "", {}),
             Operation("Running", "", {}, log_url="https://x.example/log"),
@@ -92,7 +92,7 @@ def test_a_build_is_requested_once_and_then_followed(tmp_path: Path) -> None:
 def test_a_failed_build_shows_the_end_of_its_log_and_is_requested_again(tmp_path: Path) -> None:
     failed = Operation("Failed", "", {"message": "no space"}, log_url="https://x.example/log")
     workspace = MemoryWorkspace(
-        model=RegisteredModel("rate", 7, SHA),
+        registered=RegisteredModel("rate", 7, SHA),
         operations=[failed],
         build_lines=[f"line {number}" for number in range(40)],
     )
@@ -110,7 +110,7 @@ def test_a_failed_build_shows_the_end_of_its_log_and_is_requested_again(tmp_path
 def test_an_unreadable_log_does_not_stop_a_build(tmp_path: Path) -> None:
     running = Operation("Running", "", {}, log_url="https://x.example/log")
     workspace = MemoryWorkspace(
-        model=RegisteredModel("rate", 7, SHA), operations=[running], build_lines=Transient("no answer")
+        registered=RegisteredModel("rate", 7, SHA), operations=[running], build_lines=Transient("no answer")
     )
     context, request = context_of(tmp_path, workspace), an_image_request(tmp_path)
     lading_image(request=request, context=context)
@@ -123,7 +123,7 @@ def test_an_unreadable_log_does_not_stop_a_build(tmp_path: Path) -> None:
 def test_an_operation_is_forgotten_only_if_it_cannot_be_followed(
     tmp_path: Path, error: Exception, followed: bool
 ) -> None:
-    workspace = MemoryWorkspace(model=RegisteredModel("rate", 7, SHA), operations=[error])
+    workspace = MemoryWorkspace(registered=RegisteredModel("rate", 7, SHA), operations=[error])
     context, request = context_of(tmp_path, workspace), an_image_request(tmp_path)
     lading_image(request=request, context=context)
     with pytest.raises(type(error)):
@@ -132,11 +132,41 @@ def test_an_operation_is_forgotten_only_if_it_cannot_be_followed(
 
 
 def test_a_built_image_may_become_visible_later(tmp_path: Path) -> None:
-    workspace = MemoryWorkspace(model=RegisteredModel("rate", 7, SHA), operations=[Operation("Succeeded", "", {})])
+    done = Operation("Succeeded", "", {})
+    workspace = MemoryWorkspace(registered=RegisteredModel("rate", 7, SHA), operations=[done] * 9)
     context, request = context_of(tmp_path, workspace), an_image_request(tmp_path)
     lading_image(request=request, context=context)
-    with pytest.raises(Transient, match=r"but its registry does not show it$"):
+    waiting = Pending(phase="waiting for the container registry", detail="", retry_after=5.0)
+    assert lading_image(request=request, context=context) == waiting
+    workspace.image = BUILT
+    assert isinstance(lading_image(request=request, context=context), Image)
+    assert [asked[0] for asked in workspace.asked].count("build") == 1
+
+
+def test_a_built_image_that_no_registry_shows_is_explained_and_built_once_per_command(tmp_path: Path) -> None:
+    done = Operation("Succeeded", "", {})
+    workspace = MemoryWorkspace(registered=RegisteredModel("rate", 7, SHA), operations=[done] * 99)
+    context, request = context_of(tmp_path, workspace), an_image_request(tmp_path)
+    lading_image(request=request, context=context)
+    for _ in range(6):
+        assert isinstance(lading_image(request=request, context=context), Pending)
+    with pytest.raises(StageFailed, match="but the workspace's container registry does not show it") as caught:
         lading_image(request=request, context=context)
+    assert "az acr" in str(caught.value.hint)
+    assert [asked[0] for asked in workspace.asked].count("build") == 1
+    assert list(context.work.iterdir()) == []
+
+
+def test_a_build_that_azure_has_forgotten_is_looked_for_in_the_registry(tmp_path: Path) -> None:
+    workspace = MemoryWorkspace(registered=RegisteredModel("rate", 7, SHA), operations=[None])
+    context, request = context_of(tmp_path, workspace), an_image_request(tmp_path)
+    lading_image(request=request, context=context)
+    workspace.image = BUILT
+    assert isinstance(lading_image(request=request, context=context), Image)
+    workspace.image, workspace.operations = None, [None]
+    lading_image(request=request, context=context)
+    lading_image(request=request, context=context)
+    assert [asked[0] for asked in workspace.asked].count("build") == 3
 
 
 @pytest.mark.parametrize("service", ["Price", "price_", "-price", "größe"])
@@ -170,7 +200,9 @@ def test_a_label_depends_only_on_the_inputs_of_the_build(tmp_path: Path) -> None
         label_of(tmp_path, an_image_request(tmp_path, dockerfile=dockerfile)),
         label_of(tmp_path, replace(request, environment=Environment(requirements=(), added="azureml-defaults==1.60"))),
     ]
-    assert len({first, *changed}) == 6
+    registry = BaseImageRegistry(address="a.io", username="U", password="P")
+    changed.insert(0, label_of(tmp_path, an_image_request(tmp_path, base_image="b", base_image_registry=registry)))
+    assert len({first, *changed}) == 7
     newer = replace(request, environment=Environment(requirements=(), added="azureml-defaults==1.61"))
     assert label_of(tmp_path, newer) == changed[-1]
     assert label_of(tmp_path, replace(request, tags={"a": "b"}, push=True)) == first

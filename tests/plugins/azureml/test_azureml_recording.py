@@ -33,7 +33,7 @@ def a_run(**fields: Any) -> Run:
 
 
 def test_an_existing_model_is_not_registered_again(tmp_path: Path) -> None:
-    workspace = MemoryWorkspace(model=RegisteredModel("rate", 4, SHA))
+    workspace = MemoryWorkspace(registered=RegisteredModel("rate", 4, SHA))
     context = context_of(tmp_path, workspace)
     found = lading_register(request=a_request(tmp_path), context=context)
     assert found == ModelReference(registry="azureml", name="rate", version="4")

@@ -25,7 +25,7 @@ Ask = Callable[["OpenWorkspace"], Any]
 # One call for each client that the SDK uses for Azure: its REST clients, the model management service, compute.
 CALLS: list[tuple[str, str, Ask, str]] = [
     ("GET", "/services/price", lambda opened: opened.find_service("price"), "reading service price"),
-    ("GET", "/services", lambda opened: opened.list_services("ACI", "t"), "listing the services on ACI"),
+    ("GET", "/services", lambda opened: opened.all_services(), "listing the services"),
     ("GET", "/models", lambda opened: opened.find_model("rate", "aa"), "looking for model rate"),
     ("GET", "/operations/o1", lambda opened: opened.operation("o1", 0), "reading the operation"),
     ("DELETE", "/services/price", lambda opened: opened.delete_service("price"), "deleting service price"),
@@ -186,7 +186,7 @@ def test_a_lost_answer_is_read_again_soon(
     found = refusal(workspace, ask)
     assert isinstance(found, Transient)
     assert found.message.startswith(f"{what}: no answer (")
-    assert (found.retry_after, found.hint) == (2.0, "check the network")
+    assert (found.retry_after, found.hint) == (2.0, "check the network, and HTTPS_PROXY if it needs a proxy")
     assert len(wire.sent) == 1
 
 

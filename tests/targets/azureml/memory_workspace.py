@@ -39,7 +39,9 @@ class MemoryWorkspace:
     """One workspace.
 
     `refusals` are errors of the next calls by name, raised before an effect; those in `lost` are raised after it. A new
-    service stays invisible for the first `hidden` queries.
+    service stays invisible for the first `hidden` queries. A new model is missing in the first `unlisted` lists. The
+    services in `stale` answer the next queries. With `unread`, a delete is accepted and changes nothing.
+    `registry` is the error of a look at the container registry.
     """
 
     services: dict[str, Service] = field(default_factory=dict)
@@ -52,9 +54,14 @@ class MemoryWorkspace:
     refusals: dict[str, LadingError] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     hidden: int = 0
+    unlisted: int = 0
+    stale: list[Service] = field(default_factory=list)
+    unread: bool = False
+    registry: LadingError | None = None
     specs: list[ServiceSpec] = field(default_factory=list)
     made: list[tuple[str, object]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
 
     def settle(self, name: str, state: str = "healthy", **more: Any) -> None:
         """Let a service and its operation reach their final state."""
@@ -62,21 +69,45 @@ class MemoryWorkspace:
         for key, operation in self.operations.items():
             self.operations[key] = replace(operation, state="Succeeded")
 
+    def forget_operations(self) -> None:
+        """Let Azure forget every operation."""
+        self.operations.clear()
+
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        self.looks.append(f"model {name}:{version}")
+        return next((model for model in self.models if (model.name, model.version) == (name, version)), None)
+
     def find_model(self, name: str, sha256: str) -> RegisteredModel | None:
+        self.looks.append(f"models {name}")
+        if self.unlisted:
+            self.unlisted -= 1
+            return None
+        return self.find_unlisted_model(name, sha256)
+
+    def find_unlisted_model(self, name: str, sha256: str) -> RegisteredModel | None:
         return next((model for model in self.models if (model.name, model.sha256) == (name, sha256)), None)
 
     def register_model(self, model: NewModel) -> RegisteredModel:
-        self.models.append(RegisteredModel(name=model.name, version=1, sha256=model.properties["lading.sha256"]))
+        self.looks.append(f"register {model.name}")
+        number = len(self.models) + 1
+        self.models.append(RegisteredModel(model.name, version=number, sha256=model.properties["lading.sha256"]))
+        self._lose("register")
         return self.models[-1]
 
     def find_service(self, name: str) -> Service | None:
         if self.hidden and name in self.services:
             self.hidden -= 1
             return None
+        if self.stale:
+            return self.stale.pop(0)
         return self.services.get(name)
 
-    def list_services(self, kind: str, tag: str) -> Sequence[Service]:
-        return [service for service in self.services.values() if service.kind == kind and tag in service.tags]
+    def all_services(self) -> Sequence[Service]:
+        return list(self.services.values())
+
+    def check_registry(self) -> None:
+        if self.registry is not None:
+            raise self.registry
 
     def create_service(self, spec: ServiceSpec) -> str | None:
         if spec.name in self.services:
@@ -100,21 +131,29 @@ class MemoryWorkspace:
         )
         name = f"operation-{len(self.specs)}"
         self.operations[name] = Operation(state="Running", part="DeployService", error={})
+        self._lose(what)
+        return name
+
+    def _lose(self, what: str) -> None:
         if what in self.lost:
             self.lost.discard(what)
             raise LOST
-        return name
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
         if what in self.refusals:
             raise self.refusals.pop(what)
 
-    def delete_service(self, name: str) -> None:
+    def delete_service(self, name: str) -> str | None:
         self._ask("delete")
-        self.services[name] = replace(self.services[name], state="deleting")
+        if not self.unread:
+            self.services[name] = replace(self.services[name], state="deleting")
+        self._lose("delete")
+        return "deletion" if "deletion" in self.operations else None
 
-    def operation(self, operation_id: str, offset: int) -> Operation:
+    def operation(self, operation_id: str, offset: int) -> Operation | None:
+        if operation_id not in self.operations:
+            return None
         found = self.operations[operation_id]
         text = "".join(f"{line}\n" for line in found.lines)[offset:]
         return replace(found, lines=tuple(text.splitlines()), length=len(text))

@@ -30,6 +30,15 @@ targets:
 """
 
 
+OURS = {
+    "base_image",
+    "dockerfile",
+    "base_image_registry",
+    "env",
+    "recreate",
+}  # options that the SDK's classes do not have
+
+
 def problem_of(folder: Path, text: str) -> lading.Problem:
     (folder / "m.joblib").touch()
     manifest = folder / "lading.yaml"
@@ -43,8 +52,8 @@ def problem_of(folder: Path, text: str) -> lading.Problem:
 @pytest.mark.parametrize(
     ("service", "kind", "options", "ours"),
     [
-        ("AciWebservice", ACI, AciOptions, {"base_image", "dockerfile"}),
-        ("AksWebservice", AKS, AksOptions, {"base_image", "dockerfile", "attach", "provision"}),
+        ("AciWebservice", ACI, AciOptions, OURS),
+        ("AksWebservice", AKS, AksOptions, OURS | {"attach", "provision"}),
     ],
 )
 def test_every_option_of_the_sdk_exists_with_the_same_name(

@@ -42,15 +42,6 @@ def scene(tmp_path: Path) -> Scene:
     return scene_in(tmp_path)
 
 
-def test_the_services_of_every_owner_are_listed(scene: Scene) -> None:
-    ours = scene.service(tags={**scene.service().tags, "lading.release": "3", "lading.release-id": "r"})
-    others = {"of-aks": replace(ours, kind="AKS"), "not-lading": replace(ours, tags={"team": "a"})}
-    scene.workspace.services |= {name: replace(one, name=name) for name, one in others.items()}
-    (found,) = aci.lading_list(scene.context).objects
-    assert (found.name, found.service, found.target, found.state) == ("salary", "salary", "t", State.RUNNING)
-    assert (found.release, found.release_id, found.package_digest, found.uri) == (3, "r", "p", ours.scoring_uri)
-
-
 @pytest.mark.parametrize(
     ("word", "error", "state", "detail"),
     [
@@ -261,3 +252,20 @@ def test_a_rotation_without_a_response_is_not_repeated(scene: Scene) -> None:
     with pytest.raises(Transient):
         keys(scene.context, "primary")
     assert scene.workspace.asked == ["rotate primary"]
+
+
+def test_the_whole_log_of_the_last_build_is_kept_for_its_reader(scene: Scene) -> None:
+    request = LogsRequest(deployment=scene.deployment(AciOptions()), build=True)
+    with pytest.raises(StageFailed, match="this store has requested none"):
+        answers.lading_logs(request, scene.context)
+    aci.lading_deploy(scene.request(AciOptions()), scene.context)
+    lines = tuple(f"step {number}" for number in range(500))
+    scene.workspace.build_logs["https://log"] = lines
+    failed = Operation("Failed", "BuildImage", {"message": "no pip"}, log_url="https://log")
+    scene.workspace.operations["operation-1"] = failed
+    aci.lading_deploy(scene.request(AciOptions()), scene.context)
+    scene.workspace.services.clear()
+    assert answers.lading_logs(request, scene.context).lines == lines
+    scene.workspace.forget_operations()
+    with pytest.raises(StageFailed, match="Azure has not kept it"):
+        answers.lading_logs(request, scene.context)

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slow
 
 ANSWER = "[141760.56910569107]\n"
 OTHER = "  other: {plugin: aci, service_name: salary-svc-b, cpu_cores: 1, memory_gb: 1}\n"
+LACKS = "this sign-in lacks the action"
 BROKEN = "def init():\n    raise RuntimeError('no data today')\n\n\ndef run(raw_data):\n    return 1\n"
 
 
@@ -119,3 +120,15 @@ def test_aks_with_tokens_accepts_requests_with_a_token(cloud: Cloud) -> None:
     assert cloud.scores("aks") == ANSWER
     assert "expires" in cloud("keys", target="aks").out
     assert "carry no key" in cloud("keys", "--rotate", "primary", target="aks", code=2).err
+
+
+def test_a_service_whose_key_may_not_be_read_is_up_and_was_not_asked(cloud: Cloud) -> None:
+    action = "Microsoft.MachineLearningServices/workspaces/services/aci/listkeys/action"
+    body = {"code": "AuthorizationFailed", "message": f"no right to perform action '{action}' over this scope"}
+    cloud.azure.faults.answer(403, body, method="POST", path="/services/salary-svc/listkeys$", times=None)
+    done = cloud("deploy")
+    assert f"release 1 is up, and was not asked: reading the keys of salary-svc is not allowed: {LACKS} {action}" in (
+        " ".join(done.err.split())
+    )
+    assert "running" in cloud("status").out
+    assert f"{LACKS} {action}" in " ".join(cloud("keys", code=6).err.split())

@@ -92,9 +92,9 @@ def test_a_date_to_wait_for_is_read_by_the_clock_of_the_hub() -> None:
     """The hub's clock is three hours ahead."""
     then = datetime.now(UTC) + timedelta(hours=3)
     date, later = (format_datetime(each, usegmt=True) for each in (then, then + timedelta(seconds=20)))
-    assert retry_after(later, date) == 20
+    assert retry_after(later, date=date) == 20
     assert (retry_after(later) or 0) > 10000
-    assert (retry_after(later, "nonsense") or 0) > 10000
+    assert (retry_after(later, date="nonsense") or 0) > 10000
     found = explained(503, message("busy"), left=60, **{"Retry-After": later, "Date": date})
     assert isinstance(found, Transient)
     assert found.retry_after == 20

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...errors import LadingError, NotUp, OutcomeUnknown, Transient
+from ...errors import KeyNotReadable, LadingError, NotUp, OutcomeUnknown, Transient
 from ...model import (
     Candidate,
     Capability,
@@ -180,9 +180,15 @@ class Attempt:
 
     def _ask(self, uri: str) -> Verdict:
         """Send the golden requests or a probe. Without any, only an answer can show that a target without a status
-        serves.
+        serves. Without a readable key, the status counts.
         """
-        key = self._service.key()
+        try:
+            key = self._service.key()
+        except KeyNotReadable as error:
+            if not self._shows_status:
+                raise
+            self._context.warn(f"release {self._request.release} is up, and was not asked: {error.message}")
+            return Verdict(up=True)
         if self._probe is not None:
             self._context.progress("probe", "made from the schema, as there are no samples")
             shown = self._probe.ask(uri, key=key, timeout=seconds_left(self._end))

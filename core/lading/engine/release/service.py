@@ -181,6 +181,12 @@ class Service:
         text = with_originals(self.session, package, "\n".join(found.lines))
         return replace(found, lines=tuple(text.split("\n")) if found.lines else ())
 
+    def build_log(self) -> Logs:
+        """The whole log of the last image build. Raises BadInput if the target builds no image."""
+        self._require(Capability.BUILD_LOGS, "builds no image itself, so it has no log of a build")
+        request = model.LogsRequest(deployment=self.deployment, build=True)
+        return self._ask("lading_logs", lambda context: self.plugin.logs(request, context))
+
     def key(self) -> Secret | None:
         """The key that requests must carry; None if no key is required."""
         return self._keys(None).primary if self.plugin.can(Capability.KEYS) else None

@@ -77,7 +77,8 @@ def list_workspaces(visit: Visit) -> Answer:
 
 @routes.on("POST", WORKSPACE + "/listKeys")
 def registry_keys(visit: Visit) -> Answer:
-    return as_json({"containerRegistryCredentials": credentials(visit.workspace)})
+    shown = credentials(visit.workspace) if visit.world.settings.admin_user else None
+    return as_json({"containerRegistryCredentials": shown})
 
 
 @routes.on("GET", "/subscriptions/{subscription}/providers/Microsoft.Resources/deployments")
@@ -157,6 +158,7 @@ def _workspace(workspace: Workspace, visit: Visit) -> Record:
             "storageAccount": f"{group}/Microsoft.Storage/storageAccounts/{visit.machines.blobs.account}",
             "keyVault": f"{group}/Microsoft.KeyVault/vaults/offline",
             "applicationInsights": f"{group}/Microsoft.Insights/components/offline",
+            "containerRegistry": f"{group}/Microsoft.ContainerRegistry/registries/{credentials(workspace)['username']}",
             "provisioningState": "Succeeded",
         },
     }

@@ -138,6 +138,10 @@ class Faults:
         """The call has its effect and its response after a delay."""
         self._add("delay", seconds=seconds, **where)
 
+    def drip(self, seconds: float, **where: Any) -> None:
+        """The call has its effect, and its response comes in small pieces that take so many seconds together."""
+        self._add("drip", seconds=seconds, **where)
+
     def cut_upload(self, **where: Any) -> None:
         """The connection closes after half of the body."""
         self._add("cut_upload", **where)

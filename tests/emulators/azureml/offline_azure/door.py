@@ -47,6 +47,8 @@ class Door(ABC):
             answer = self.refused(head.host, refusal)
         if rule is not None and rule.effect == "drop_after":
             raise HangUp
+        if rule is not None and rule.effect == "drip":
+            answer = replace(answer, seconds=rule.seconds)
         call.status = answer.status
         return answer
 

@@ -9,7 +9,17 @@ from typing import Any
 
 from .messages import Head
 
-EFFECTS = ("answer", "drop_before", "drop_after", "black_hole", "delay", "cut_upload", "expire_tokens", "operation")
+EFFECTS = (
+    "answer",
+    "drop_before",
+    "drop_after",
+    "black_hole",
+    "delay",
+    "drip",
+    "cut_upload",
+    "expire_tokens",
+    "operation",
+)
 
 
 @dataclass

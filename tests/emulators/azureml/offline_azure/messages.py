@@ -49,11 +49,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, headers, and a body in bytes."""
+    """A status, headers, and a body in bytes. `seconds` is the time that sending it takes."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 class Refusal(Exception):

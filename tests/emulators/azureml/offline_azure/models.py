@@ -63,13 +63,14 @@ def create_model(visit: Visit) -> Answer:
     record = {name: body.get(name) for name in KEPT}
     record.update(id=identifier, version=version, unpack=bool(body.get("unpack")), **stamps)
     workspace.models[identifier] = record
+    workspace.unlisted[identifier] = visit.world.settings.lists_lag
     return as_json(record)
 
 
 @routes.on("GET", "/models")
 def list_models(visit: Visit) -> Answer:
     query = visit.query
-    found = [model for model in reversed(visit.workspace.models.values()) if _fits(model, query)]
+    found = [model for model in _listed(visit.workspace) if _fits(model, query)]
     if query.get("latestVersionOnly", "").lower() == "true":
         found = [model for at, model in enumerate(found) if model["name"] not in [it["name"] for it in found[:at]]]
     return as_json({"value": found[: int(query["count"])] if query.get("count") else found})
@@ -113,6 +114,13 @@ def pairs_fit(record: Record, wanted: str | None, part: str) -> bool:
         if name not in have or (equals and have[name] != value):
             return False
     return True
+
+
+def _listed(workspace: Workspace) -> list[Record]:
+    """The models in a list, newest first. A list can lag behind the models that were just made."""
+    missing = {name for name, lists in workspace.unlisted.items() if lists > 0}
+    workspace.unlisted = {name: lists - 1 for name, lists in workspace.unlisted.items() if lists > 1}
+    return [model for name, model in reversed(workspace.models.items()) if name not in missing]
 
 
 def _fits(model: Record, query: dict[str, str]) -> bool:

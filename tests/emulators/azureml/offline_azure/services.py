@@ -11,7 +11,7 @@ from .fronts import Front
 from .json_patch import patched, touched
 from .messages import Answer, Refusal, WrongShape, as_json
 from .models import pairs_fit
-from .operations import Work, begin
+from .operations import Failure, Work, begin
 from .routing import DATA_PLANE, WORKSPACE, Routes, Visit
 from .service_records import EDITABLE, PLAIN, new_keys, new_record, read_record
 from .shapes import check, check_image, check_service
@@ -74,7 +74,8 @@ def listing(visit: Visit) -> Answer:
 
 @routes.on("GET", "/{service}")
 def read(visit: Visit) -> Answer:
-    return as_json(read_record(visit.workspace, _service(visit)))
+    stale = visit.workspace.stale.get(visit["service"])
+    return as_json(stale.pop() if stale else read_record(visit.workspace, _service(visit)))
 
 
 @routes.on("PATCH", "/{service}")
@@ -92,10 +93,22 @@ def patch(visit: Visit) -> Answer:
 def delete(visit: Visit) -> Answer:
     if visit["service"] not in visit.workspace.services:
         return Answer(204)
-    visit.machines.close_front(_front(visit))
-    del visit.workspace.services[visit["service"]]
-    del visit.workspace.keys[visit["service"]]
-    return Answer(200)
+    forced = visit.fault.operation if visit.fault else {}
+    if not (forced or visit.world.settings.deletes_last):
+        _remove(visit)
+        return Answer(200)
+    service = _service(visit)
+    before, service["state"] = service["state"], "Deleting"
+
+    def work() -> None:
+        with visit.machines.lock:
+            _remove(visit)
+
+    def undone(_: Failure) -> None:
+        with visit.machines.lock:
+            service["state"] = before
+
+    return begin(visit, "DeleteService", f"/services/{visit['service']}", Work(work, undone))
 
 
 @routes.on("POST", "/{service}/listkeys")
@@ -133,6 +146,12 @@ def logs(visit: Visit) -> Answer:
     return as_json({"content": "".join(lines[-int(visit.query.get("tail", 5000)) :])})
 
 
+def _remove(visit: Visit) -> None:
+    visit.machines.close_front(_front(visit))
+    del visit.workspace.services[visit["service"]]
+    del visit.workspace.keys[visit["service"]]
+
+
 def _create(visit: Visit, service: Record, body: Record) -> Answer:
     if body.get("keys"):
         check("service", body, {"keys": dict})
@@ -148,6 +167,7 @@ def _create(visit: Visit, service: Record, body: Record) -> Answer:
 
 def _change(visit: Visit, service: Record, changed: Record) -> Answer:
     before = copy.deepcopy(service)
+    visit.workspace.stale[service["name"]] = [read_record(visit.workspace, before)] * visit.world.settings.reads_lag
     service.update(changed)
     return deploy(visit, service, visit.machines.front(visit.workspace.scope, service["name"]), before)
 

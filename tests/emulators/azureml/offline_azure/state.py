@@ -22,6 +22,10 @@ class Settings:
     managed_identity: bool = False
     start_seconds: float = 120.0  # time limit for a service to respond before its deployment fails
     subscriptions_hidden: bool = False
+    admin_user: bool = True  # of the container registry
+    lists_lag: int = 0  # lists of models that a new model is not in yet
+    reads_lag: int = 0  # reads of a service that show its state before the last change
+    deletes_last: bool = False  # whether a delete of a service is an operation
 
 
 @dataclass
@@ -44,6 +48,8 @@ class Workspace:
     keys: dict[str, Record] = field(default_factory=dict)
     computes: dict[str, Record] = field(default_factory=dict)
     operations: dict[str, Record] = field(default_factory=dict)
+    unlisted: dict[str, int] = field(default_factory=dict)  # the lists that a new model is still missing in
+    stale: dict[str, list[Record]] = field(default_factory=dict)  # the next answers about a service
     counter: int = 0
 
     @property

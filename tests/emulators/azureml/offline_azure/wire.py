@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 
 import h11
@@ -10,6 +11,7 @@ import h11
 from .messages import Answer, HangUp, Head
 
 CHUNK = 1 << 16
+PIECES = 8  # of a response that is sent slowly
 Received = h11.Event | type[h11.PAUSED] | type[h11.NEED_DATA]
 
 
@@ -61,11 +63,18 @@ class Wire:
         if answer.body and self._method != "HEAD":
             parts.append(h11.Data(data=answer.body))
         parts.append(h11.EndOfMessage())
-        self._socket.sendall(b"".join(self._parser.send(part) or b"" for part in parts))
+        self._send(b"".join(self._parser.send(part) or b"" for part in parts), answer.seconds)
         if self._parser.our_state is not h11.DONE or self._parser.their_state is not h11.DONE:
             return False
         self._parser.start_next_cycle()
         return True
+
+    def _send(self, content: bytes, seconds: float) -> None:
+        """Send in one piece, or in several that take so many seconds together."""
+        size = len(content) // PIECES + 1 if seconds else len(content)
+        for start in range(0, len(content), size):
+            self._socket.sendall(content[start : start + size])
+            time.sleep(seconds / PIECES)
 
     def accept_tunnel(self) -> None:
         """Answer CONNECT. The client then uses the socket directly."""

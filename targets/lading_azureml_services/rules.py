@@ -1,0 +1,42 @@
+"""Rules between the options of a service. Each has a test for a broken rule, and a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Rules = tuple[tuple[Callable[[Any], object], str], ...]
+
+_LONGEST = 131_071  # bytes of `NAME=value`: the limit of Linux
+_AZURES = ("AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AZUREML_SOURCE_DIRECTORY")
+
+
+def obey(options: Any, rules: Rules) -> None:
+    for broken, message in rules:
+        if broken(options):
+            raise ValueError(message)
+
+
+def has_any(options: Any, names: tuple[str, ...]) -> bool:
+    return any(getattr(options, name) for name in names)
+
+
+def has_all(options: Any, names: tuple[str, ...]) -> bool:
+    return all(getattr(options, name) for name in names)
+
+
+def above(lower: float | None, upper: float | None) -> bool:
+    return lower is not None and upper is not None and lower > upper
+
+
+def reserved(tags: Mapping[str, str]) -> bool:
+    return any(name.startswith("lading.") for name in tags)
+
+
+def check_env(env: Mapping[str, str]) -> None:
+    for name, value in env.items():
+        size = len(f"{name}={value}".encode())
+        if name in _AZURES:
+            raise ValueError(f"env: Azure ML sets {name} itself")
+        if size > _LONGEST:
+            raise ValueError(f"env: {name} has {size} bytes, and Linux accepts at most {_LONGEST}")

@@ -1,0 +1,32 @@
+"""Seals of secret values, for the tags of a service.
+
+A seal shows whether a value has changed. It has a salt and is slow to compute, so a value is hard to guess from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+
+_COST = 2**12  # about 10 ms for each guess
+_SALT = 8  # bytes
+
+
+def seal(values: Mapping[str, str]) -> str:
+    """A new seal of the values; empty without values."""
+    return _sealed(values, os.urandom(_SALT).hex()) if values else ""
+
+
+def fits(found: str | None, values: Mapping[str, str]) -> bool:
+    """Whether a seal is of these values. A missing one fits, because older versions made none."""
+    if found is None or not values:
+        return not found or not values
+    return hmac.compare_digest(_sealed(values, found.partition(":")[0]), found)
+
+
+def _sealed(values: Mapping[str, str], salt: str) -> str:
+    text = json.dumps(values, sort_keys=True).encode()
+    return f"{salt}:{hashlib.scrypt(text, salt=salt.encode(), n=_COST, r=8, p=1, dklen=16).hex()}"
