@@ -70,7 +70,7 @@ def _limits(options: ContainerOptions) -> Iterator[TargetFinding]:
 
 
 def _bytes(memory: str) -> int:
-    return int(memory[:-1]) * 1024 ** "bkmg".index(memory[-1])
+    return int(memory[:-1]) << 10 * "bkmg".index(memory[-1])
 
 
 def _platform(image: Options | None) -> Iterator[TargetFinding]:
