@@ -26,6 +26,8 @@ OTHER_MEANINGS = {
     "core/lading/python/reporting.py": "a column of the page",
     "core/lading/store/reuse.py": "the format of the store",
     "core/lading/store/facts.py": "the format of the store",
+    "core/lading/store/places.py": "the format of the store",
+    "core/lading/store/salt.py": "the format of the store",
     "core/lading/store/contents.py": "a kind of finding",
     "core/lading/store/garbage.py": "a kind of unused data",
     "core/lading/testing/fresh.py": "a field of the kit's report",

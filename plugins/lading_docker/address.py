@@ -1,4 +1,4 @@
-"""The address of the container engine, and the error if it does not respond."""
+"""The address of the container engine, its default networks, and the error if it does not respond."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import os
 from lading import Transient
 
 _USUAL = "unix:///var/run/docker.sock"
+
+DEFAULT_NETWORKS = ("bridge", "podman")
+"""The network of a container that names none: of Docker, and of Podman."""
 
 
 def place() -> str:

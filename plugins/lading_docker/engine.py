@@ -16,9 +16,8 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound, St
 
 from lading import Json, LadingError
 
-from .address import unreachable
+from .address import DEFAULT_NETWORKS, unreachable
 from .failures import failure
-from .reading import DEFAULT_NETWORKS
 
 _TIMEOUT = 600  # seconds without output from the engine, because an installation may be silent for minutes
 _ESCAPES = re.compile("\x1b\\[[0-9;]*[A-Za-z]")  # pip colours its output

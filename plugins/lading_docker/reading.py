@@ -15,9 +15,6 @@ from .address import place, unreachable
 
 _TIMEOUT = 60.0
 
-DEFAULT_NETWORKS = ("bridge", "podman")
-"""The network of a container that names none: of Docker, and of Podman."""
-
 
 def inspect(container: str) -> Json:
     """The engine's description of a container, by name or id. None if it does not exist.

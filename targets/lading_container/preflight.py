@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lading import FindingSeverity, StageFailed, TargetFinding, TargetFindings
+from lading_docker.address import DEFAULT_NETWORKS
 from lading_docker.options import DockerOptions
-from lading_docker.reading import DEFAULT_NETWORKS, networks, platform, processors
+from lading_docker.reading import networks, platform, processors
 
 from .containers import find, names
 from .ports import refuse_used
@@ -69,7 +70,7 @@ def _limits(options: ContainerOptions) -> Iterator[TargetFinding]:
 
 
 def _bytes(memory: str) -> int:
-    return int(memory[:-1]) * 1024 ** "bkmg".index(memory[-1])
+    return int(memory[:-1]) << 10 * "bkmg".index(memory[-1])
 
 
 def _platform(image: Options | None) -> Iterator[TargetFinding]:

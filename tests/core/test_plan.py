@@ -163,7 +163,7 @@ def test_the_value_of_a_variable_counts_and_is_shown_nowhere(project: Shell) -> 
         "field": "targets.roll.flag",
         "old": "${FLAG}",
         "new": "${FLAG}",
-        "note": "the value of a variable",
+        "note": "secret changed",
     }
     edit(project, "depth: 11", "depth: 12")
     assert list(changed(planned(project, FLAG="0th3r")["deploy roll"])) == ["targets.roll.depth", "targets.roll.flag"]

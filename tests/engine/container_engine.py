@@ -32,7 +32,7 @@ BASE_PACKAGES = (
 )
 _REGISTRY = """\
 version: 0.1
-storage: {{filesystem: {{rootdirectory: {folder}}}}}
+storage: {{filesystem: {{rootdirectory: {folder}}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 log: {{level: error}}
 """

@@ -20,7 +20,7 @@ def moved(section: Section, folder: Path, service: str, connection: str | None, 
     `place` has the values of the options that its type lists as its place; one that is None is left out.
     """
     known = {name: value for name, value in place.items() if value is not None}
-    others = {name: value for name, value in mapping(section.value).items() if name not in section.options.place}
+    others = {name: value for name, value in mapping(section.value).items() if name not in section.options.placed_by}
     written = {name: value for name, value in mapping(section.record).items() if name in others}
     hint = type(section.options)
     options = Builder(folder).build(hint, {**convert(hint, others, written), **known})
@@ -46,7 +46,7 @@ def restored(
     `written` has `${NAME}` for variables. One that cannot be replaced goes to `report`. Raises ValueError if the
     options type does not take the options any more.
     """
-    hint, place = type(section.options), section.options.place
+    hint, place = type(section.options), section.options.placed_by
     here = {name: value for name, value in mapping(section.record).items() if name in place}
     record = {**{name: value for name, value in written.items() if name not in place}, **here}
     value = expand_all(record, environ, report)

@@ -48,7 +48,7 @@ class Options:
     another place.
     """
 
-    place: ClassVar[tuple[str, ...]] = ()
+    placed_by: ClassVar[tuple[str, ...]] = ()
     """Names of a target's options that say where the service is, besides its name and its connection: `("device",)`.
 
     If one of them changes, the framework removes the service from its old place once the new release is up. It calls

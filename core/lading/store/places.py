@@ -1,4 +1,4 @@
-"""The places of the service of a target block: where it is now, and the old ones that are not cleared yet."""
+"""The places of the service of a target block: the present one, and the old ones that are not cleared yet."""
 
 from __future__ import annotations
 

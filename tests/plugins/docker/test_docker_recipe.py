@@ -21,7 +21,7 @@ from lading import ImageRequest, ManifestError, ModelPart, Package
 from lading.manifest import parse
 from lading.manifest.bind import bind_draft
 from lading_docker.archive import write
-from lading_docker.engine import failure
+from lading_docker.failures import failure
 from lading_docker.options import DockerOptions
 from lading_docker.recipe import DOCKERFILE, Recipe, recipe
 

@@ -176,6 +176,11 @@ def test_an_image_is_pushed_to_the_repository_in_the_manifest_and_named_by_its_d
     assert first["registry"] == image_registry
     again = project.shell("image", "push")
     assert (again.out.strip(), "pushing" in again.err) == (first["reference"], False)
+    manifest = f"http://{image_registry}/v2/team/{project.name}/manifests/{first['digest']}"
+    urllib.request.urlopen(urllib.request.Request(manifest, method="DELETE"), timeout=LIMIT).close()
+    again = project.shell("image", "push")
+    assert (again.out.strip(), "pushing" in again.err) == (first["reference"], True)
+    assert "pushing" in project.shell("image", "push", "--force").err
     project.shell("deploy")
     assert project.engine.docker("inspect", "--format", "{{.Config.Image}}", project.name) == first["reference"]
 

@@ -19,8 +19,8 @@ def old_places(service: Service) -> tuple[Place, ...]:
     """The places that the next deploy clears, oldest first."""
     places, here = _places(service), _here(service)
     found: list[Place] = []
-    for place in (*places.old, places.last):
-        if place not in (None, here, *found):
+    for place in (*places.old, *filter(None, [places.last])):
+        if place not in (here, *found):
             found.append(place)
     return tuple(found)
 
@@ -114,7 +114,7 @@ def _at(service: Service, place: Place) -> Service:
 
 def _here(service: Service) -> Place:
     target = service.target
-    options = {name: getattr(target.options, name) for name in target.options.place}
+    options = {name: getattr(target.options, name) for name in target.options.placed_by}
     return Place(target.service_name, target.connection, options)
 
 

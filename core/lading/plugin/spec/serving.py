@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 def lading_deploy(request: DeployRequest, context: Context) -> DeployStep | None:
     """Take one idempotent step towards `request.package` being served; called again until it ends.
 
-    A step reads the present state, does the next missing thing, and returns without waiting. A target that keeps the
-    old release serving returns `Candidate` first. The framework sends the golden requests there, and calls again with
-    `request.verdict`. Other targets return `Ready`, and then get the golden requests. After a verdict that is not `up`,
-    a target removes the new release and returns `Failed`. `Ready` is verified: `lading_status` must show this package.
+    A step reads the present state, does the next missing thing, and returns without waiting. A target that keeps
+    the old release serving returns `Candidate` first. The framework sends the golden requests there, and calls
+    again with `request.verdict`. While nothing answers there yet, it calls again without a verdict, for up to two
+    minutes. Other targets return `Ready`, and then get the golden requests. After a verdict that is not `up`, a
+    target removes the new release and returns `Failed`. `Ready` is verified: `lading_status` must show this
+    package.
 
     Example:
         >>> @hookimpl
