@@ -23,7 +23,7 @@ PRINTED = {
     "salary": ["[141760.569", "deploy release.up"],
     "training_script": ["[38]", "mae="],
     "finished_model": ["sklearn.neighbors._classification.KNeighborsClassifier", '["setosa"]'],
-    "table": ["recorded", "["],
+    "table": ["[753.7", "[812.3"],
     "text_classifier": ['["delivery", "bill"]'],
     "probabilities": ['"rice": ', '["rice"]'],
     "lightgbm": ['["late", "early"]', "[true, false]"],

@@ -21,6 +21,7 @@ OTHER_MEANINGS = {
     "core/lading/cli/platforms.py": "a column of the table",
     "core/lading/cli/services.py": "a column of the table",
     "core/lading/engine/archive/archive.py": "a folder in an exported package",
+    "core/lading/engine/stages/expected.py": "a key of a manifest, at which a problem is reported",
     "core/lading/engine/session/order.py": "keys of a manifest, whose variables need not be set",
     "core/lading/python/batch.py": "a key of the file that keeps the answers on their way",
     "core/lading/python/reporting.py": "a column of the page",

@@ -58,7 +58,12 @@ def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFile
         raise Transient(f"cannot pack {error.filename}: {error.strerror}") from error
     if model.scoring and not options.scoring_script:
         context.progress("scoring script", f"{script} of the trainer")
-    return PackedFiles(scoring_script=script, python=model.python, requirements=pins.requirements)
+    return PackedFiles(
+        scoring_script=script,
+        python=model.python,
+        requirements=pins.requirements,
+        answers_predict=options.method == "predict",
+    )
 
 
 def _expected(request: PackageRequest[BundleOptions]) -> ExpectedModel:

@@ -218,3 +218,28 @@ def test_a_number_alone_is_answered_with_the_key_to_write(tmp_path: Path) -> Non
     (tmp_path / "m.joblib").touch()
     with pytest.raises(ManifestError, match=r"samples: expected a list or a mapping with record, found 2"):
         check(manifest)
+
+
+CLASSES = """\
+version: 1
+name: classes
+train:
+  data: classes.csv
+  features: [x]
+  label: kind
+  estimator: sklearn.linear_model.LogisticRegression
+package: {method: predict_proba, output: records, samples: {record: 2}}
+"""
+
+
+def test_probabilities_are_recorded_from_the_first_release(shell: Shell) -> None:
+    shell.write("lading.yaml", CLASSES)
+    shell.write("classes.csv", "x,kind\n" + "".join(f"{x},{'low' if x < 9 else 'high'}\n" for x in range(20)))
+    shell("deploy")
+    (release,) = shell("history", "--json").json()
+    answers = [golden["response"][0] for golden in release["golden_requests"]]
+    assert [sorted(answer) for answer in answers] == [["high", "low"]] * 2
+    assert answers[0]["low"] > 0.9 > 0.1 > answers[1]["low"]
+    assert "deploy to local: unchanged" in shell("deploy").err
+    shell("package", "export", "classes.tar")
+    assert "unchanged" in shell("deploy", "--package", "classes.tar").err

@@ -30,7 +30,7 @@ class Sample(Options):
 class Recorded(Options):
     record: Annotated[int, Range(ge=1, le=1000)]
     """The number of rows of the training data to send. The expected responses are computed right after training. With a
-    `scoring_script`, they are the answers of the first release of the package."""
+    `scoring_script`, or another `method` than `predict`, they are the answers of the first release of the package."""
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ class Package(Shown):
     `folder` (read-only, in the store) holds `azureml-app/` with the scoring script, `conda.yml`, `requirements.txt` and
     `package.json`; the model is laid out beside it by `lading.lay_out`. `digest` covers these files and the model's
     name, file name and sha256, the places of several models, and no other data. `own_script` tells whether the scoring
-    script is the user's own; None if the packager leaves it open.
+    script is the user's own; None if the packager leaves it open. `answers_predict` is that of `PackedFiles`.
     """
 
     digest: str
@@ -163,6 +163,7 @@ class Package(Shown):
     python: str
     requirements: tuple[str, ...]
     own_script: bool | None = None
+    answers_predict: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

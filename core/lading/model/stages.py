@@ -199,8 +199,13 @@ class PackageRequest(Generic[OptionsT_co]):
 
 @dataclass(frozen=True, kw_only=True)
 class PackedFiles:
-    """The output of a packager: the scoring script relative to `azureml-app/`, and the pinned requirements."""
+    """The output of a packager: the scoring script relative to `azureml-app/`, and the pinned requirements.
+
+    `answers_predict` tells whether the script answers a row with `predict()`, as far as the packager knows. Otherwise
+    the first release of the package gives the answers of recorded golden requests.
+    """
 
     scoring_script: str
     python: str
     requirements: tuple[str, ...]
+    answers_predict: bool = True

@@ -102,6 +102,7 @@ class _Record(Options):
     requirements: tuple[str, ...]
     model: _Model
     own_script: bool | None = None
+    answers_predict: bool = True
 
 
 def export(session: Session, package: Package, file: Path) -> Archive:
@@ -137,7 +138,7 @@ def _members(package: Package, record: Path) -> Iterator[tuple[str, Path]]:
 
 def _record(package: Package) -> _Record:
     facts = (package.digest, package.scoring_script, package.python, package.requirements)
-    return _Record(1, *facts, _of(package.model), package.own_script)
+    return _Record(1, *facts, _of(package.model), package.own_script, package.answers_predict)
 
 
 def _of(model: ModelVersion) -> _Model:
@@ -176,7 +177,10 @@ def import_archive(session: Session, file: Path, *, sha256: str | None = None) -
         request = _check(session, folder, record)
         version = REGISTER.make(session, lambda: keep(session, request))
         packed = PackedFiles(
-            scoring_script=record.scoring_script, python=record.python, requirements=record.requirements
+            scoring_script=record.scoring_script,
+            python=record.python,
+            requirements=record.requirements,
+            answers_predict=record.answers_predict,
         )
         package = session.store.packages.put(folder / "package", packed, version, own_script=record.own_script)
     package = complete(session, package)

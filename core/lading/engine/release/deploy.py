@@ -49,9 +49,10 @@ def deploy(session: Session, target: Section, package: Package, *, force: bool =
 def wanted(session: Session, package: Package, *, force: bool = False) -> Wanted:
     """A package with its golden requests: those of the manifest, or those recorded when its model was trained.
 
-    The answers of a script of the user's own are recorded from the first release of a package, and hold for each later
-    one. Unless with `force`, they must agree with those of an earlier script for the same model, if they have the same
-    form. Raises Refused if recorded requests are required and the model has none.
+    The answers of a script of the user's own, or of another method than `predict()`, are recorded from the first
+    release of a package, and hold for each later one. Unless with `force`, they must agree with those of an earlier
+    script for the same model, if they have the same form. Raises Refused if recorded requests are required and the
+    model has none.
     """
     manifest, model = session.manifest, package.model
     if not manifest.recorded:
@@ -61,7 +62,7 @@ def wanted(session: Session, package: Package, *, force: bool = False) -> Wanted
             f"package.samples needs recorded golden requests, and {model.name}:{model.version} has none",
             hint="train it again with --force, or write a list of samples",
         )
-    if not package.own_script:
+    if package.answers_predict and not package.own_script:
         return Wanted(package, model.samples, tuple(map(literally, model.samples)))
     known = _answers(session, package)
     if known:
