@@ -24,7 +24,7 @@ from . import addresses, comparing, fleet
 from .content import begun, in_configuration, picked, registries, without
 from .create_options import labels
 from .judging import Seen, described, judge, offline
-from .module import MODEL, PACKAGE, RELEASE_ID, is_ours, module_name, routes_of, twin_of
+from .module import MODEL, PACKAGE, RELEASE_ID, is_ours, is_owned, module_name, own_routes, routes_of, twin_of
 from .options import IotEdgeOptions
 from .pace import pause
 from .port import AGENT, ROUTER, Configuration, Hub, Twin
@@ -63,18 +63,19 @@ def status(deployment: Deployment[IotEdgeOptions], context: Context, hub: Hub) -
 def _device_status(deployment: Deployment[IotEdgeOptions], context: Context, hub: Hub, device: str) -> Status:
     agent, name = hub.twin(device, AGENT), module_name(deployment)
     ours = (agent.desired.get("modules") or {}).get(name) if agent else None
-    if agent is None or ours is None or not is_ours(ours, deployment):
-        return Status(state=State.ABSENT)
+    if agent is None or agent.deployments or ours is None or not is_owned(ours, deployment, context):
+        return Status(state=State.ABSENT)  # a device in a fleet has the content of the fleet
     found, tags = judge(agent, name, ours["settings"]["image"]), labels(ours)
+    release = tags.get(RELEASE_ID) or comparing.lost_labels(context, ours, f"{device}/{name}")
     detail = "" if found.seen is Seen.RUNNING else found.detail
     if found.seen is Seen.RUNNING and not agent.connected:
         detail = f"as last reported{offline(agent)}"
-    names = routes_of(ours)
+    names = routes_of(ours) if is_ours(ours, deployment) else comparing.routes(context)
     router = hub.twin(device, ROUTER) if names else None
     routes = picked(router.desired.get("routes") if router else None, names)
     twin = picked(_desired(hub, device, name) if twin_of(ours) else None, twin_of(ours))
     content = comparing.parts(ours, routes, _credential(deployment, registries(agent.desired)), twin)
-    changed = _changed(deployment, context, tags.get(RELEASE_ID), content)
+    changed = _changed(deployment, context, release, content)
     return Status(
         state=STATES[found.seen],
         package_digest=tags.get(PACKAGE),
@@ -209,10 +210,12 @@ def _delete_module(deployment: Deployment[IotEdgeOptions], context: Context, hub
     if agent is None:
         return Done()
     modules = agent.desired.get("modules") or {}
-    if name in modules and is_ours(modules[name], deployment):
+    if agent.deployments:  # the content of a device that joined a fleet is that of the fleet
+        return Done()
+    if name in modules and is_owned(modules[name], deployment, context):
         agent, router = begun(agent, router, device, options)
         context.intend(f"iot-edge/{device}/{deployment.service}/delete")
-        hub.apply(device, without(agent, router, name))
+        hub.apply(device, without(agent, router, name, own_routes(modules, modules[name], deployment, context)))
         return Pending(phase="deleting", detail=f"{device} has to remove {name}", retry_after=pause(options.wait.grace))
     if name in modules or name not in (agent.reported.get("modules") or {}):
         return Done()

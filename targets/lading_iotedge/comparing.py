@@ -41,11 +41,30 @@ def parts(
     return found | {_OPTIONS.get(name, name): value for name, value in others.items()}
 
 
-def remember(context: Context, release: str, content: Mapping[str, Json]) -> None:
-    """Record the digests of the parts that a release was deployed with."""
+def remember(context: Context, release: str, content: Mapping[str, Json], place: str) -> None:
+    """Record the digests of the parts that a release was deployed with, and its place: `DEVICE/MODULE`, or ''."""
     salt = secrets.token_bytes(16)
     digests = {name: _digest(salt, value) for name, value in content.items()}
-    context.record(_FACT, json.dumps({"release": release, "salt": salt.hex(), "parts": digests}))
+    context.record(_FACT, json.dumps({"release": release, "place": place, "salt": salt.hex(), "parts": digests}))
+
+
+def lost_labels(context: Context, module: Mapping[str, Json], place: str) -> str | None:
+    """The release of a module whose labels somebody removed with its create options; None if it is not ours.
+
+    It is at the place of our release, still has its image, and no label of Lading.
+    """
+    kept = json.loads(context.recorded(_FACT) or "{}")
+    if kept.get("place") != place or any(name.startswith("lading.") for name in create_options.labels(module)):
+        return None
+    image = (module.get("settings") or {}).get("image")
+    same = _digest(bytes.fromhex(kept["salt"]), image) == kept["parts"].get("image")
+    return str(kept["release"]) if same else None
+
+
+def routes(context: Context) -> list[str]:
+    """The names of the routes that the release was deployed with."""
+    kept = json.loads(context.recorded(_FACT) or "{}")
+    return [name.removeprefix("routes.") for name in kept.get("parts", {}) if name.startswith("routes.")]
 
 
 def changed(context: Context, release: str, content: Mapping[str, Json]) -> dict[str, str]:

@@ -63,15 +63,17 @@ def alone(part: Part, agent: Twin, router: Twin) -> dict[str, Json] | None:
     return _full({**agent.desired, "modules": {part.name: part.module}}, {**router.desired, "routes": part.routes})
 
 
-def without(agent: Twin, router: Twin, name: str) -> dict[str, Json]:
-    """The content without our module. What came with it is removed unless another module needs it."""
+def without(agent: Twin, router: Twin, name: str, names: Iterable[str] = ()) -> dict[str, Json]:
+    """The content without our module. What came with it is removed unless another module needs it. `names` are routes
+    of ours that the labels of the module may not name any more.
+    """
     desired: dict[str, Json] = json.loads(json.dumps(agent.desired))
     ours = desired["modules"].pop(name)
     if registries_of(ours):
         kept_credentials = _kept_credentials(desired, name, registries_of(ours))
         desired["runtime"]["settings"]["registryCredentials"] = kept_credentials
     used = {route for module in desired["modules"].values() for route in routes_of(module)}
-    routes = set(routes_of(ours)) - used
+    routes = {*routes_of(ours), *names} - used
     kept = {key: route for key, route in (router.desired.get("routes") or {}).items() if key not in routes}
     return _full(desired, {**router.desired, "routes": kept})
 

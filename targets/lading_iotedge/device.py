@@ -33,6 +33,7 @@ from .module import (
     credentials_again,
     is_ours,
     our_module,
+    own_routes,
     part,
     routes_of,
     twin_of,
@@ -77,7 +78,7 @@ class _Step:
         if self._record is None:
             check_device(self._hub, self._device)
         agent, router = self._twins()
-        ours = our_module(agent.desired.get("modules") or {}, self._request.deployment, self._device)
+        ours = our_module(agent.desired.get("modules") or {}, self._request.deployment, self._device, self._context)
         if self._record is None:
             return self._begin(agent, router, ours)
         if self._record.gone:
@@ -101,7 +102,7 @@ class _Step:
         warn_of_floating(self._wanted.image, self._context)
         self._put(self._wanted, agent, router)
         previous = None
-        if ours is not None:
+        if ours is not None and is_ours(ours, self._request.deployment):  # without labels, values would be stored
             has = router.desired.get("routes") or {}
             twin = content.picked(self._desired(), twin_of(ours)) if twin_of(ours) else {}
             previous = without_values(ours, content.picked(has, routes_of(ours)), twin)
@@ -111,9 +112,9 @@ class _Step:
         return Pending(phase="checked", detail=self._device, retry_after=0.0)
 
     def _put(self, ours: Part, agent: Twin, router: Twin) -> Content:
-        modules = (agent.desired.get("modules") or {}).values()
-        mine = [each for each in modules if is_ours(each, self._request.deployment)]  # one more after a change of name
-        return content.put(agent, router, ours, replaces=[route for each in mine for route in routes_of(each)])
+        modules = agent.desired.get("modules") or {}
+        names = own_routes(modules, modules.get(ours.name), self._request.deployment, self._context)
+        return content.put(agent, router, ours, replaces=names)
 
     def _apply(self, what: str, target: Content) -> Pending:
         deployment = self._request.deployment
@@ -193,7 +194,8 @@ class _Step:
         others = content.alone(self._wanted, agent, router)
         if self._options.mode == "replace" and others is not None:
             return self._apply("remove the others", others)
-        comparing.remember(self._context, self._request.release_id, self._wanted.parts)
+        place = f"{self._device}/{self._wanted.name}"
+        comparing.remember(self._context, self._request.release_id, self._wanted.parts, place)
         return Ready()
 
     def _late(self, kept: Record, found: Judgement) -> DeployStep:

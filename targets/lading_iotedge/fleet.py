@@ -214,7 +214,7 @@ class _Step:
         )
         if earlier is None:
             release = found.labels.get(RELEASE_ID.replace(".", "_"), "")
-            comparing.remember(self._context, release, {**self._part.parts, "target_condition": self._condition})
+            comparing.remember(self._context, release, {**self._part.parts, "target_condition": self._condition}, "")
             return Ready()
         self._context.intend(f"iot-edge/{earlier.id}/delete")
         self._hub.delete(earlier)

@@ -135,13 +135,19 @@ def is_ours(module: Mapping[str, Json], deployment: Deployment) -> bool:
     return (found.get("lading.service"), found.get("lading.target")) == (deployment.service, deployment.target)
 
 
+def is_owned(module: Mapping[str, Json], deployment: Deployment[IotEdgeOptions], context: Context) -> bool:
+    """Whether a module at the deployment's place is ours, also if somebody removed its labels."""
+    place = f"{deployment.options.device}/{module_name(deployment)}"
+    return is_ours(module, deployment) or comparing.lost_labels(context, module, place) is not None
+
+
 def our_module(
-    modules: Mapping[str, Json], deployment: Deployment[IotEdgeOptions], device: str
+    modules: Mapping[str, Json], deployment: Deployment[IotEdgeOptions], device: str, context: Context
 ) -> Mapping[str, Json] | None:
     """The deployment's module. Raises StageFailed if the name belongs to another module, which is never changed."""
     name = module_name(deployment)
     found: Mapping[str, Json] | None = modules.get(name)
-    if found is not None and not is_ours(found, deployment):
+    if found is not None and not is_owned(found, deployment, context):
         target = create_options.labels(found).get("lading.target")
         owner = f"belongs to the target '{target}' of Lading" if target else "is not Lading's"
         raise StageFailed(
@@ -154,6 +160,15 @@ def our_module(
 def routes_of(module: Mapping[str, Json]) -> tuple[str, ...]:
     """The names of the routes that came with a module of ours."""
     return tuple(json.loads(create_options.labels(module).get(_ROUTES, "[]")))
+
+
+def own_routes(
+    modules: Mapping[str, Json], now: Mapping[str, Json] | None, deployment: Deployment, context: Context
+) -> list[str]:
+    """The names of our routes on a device. `now` is our module there. After a change of its name there are two."""
+    mine = [each for each in modules.values() if is_ours(each, deployment)]
+    lost = [] if now is None or is_ours(now, deployment) else comparing.routes(context)
+    return [*lost, *(route for each in mine for route in routes_of(each))]
 
 
 def twin_of(module: Mapping[str, Json]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from .device_checks import check_device, check_unmanaged, nested
 from .fleet_checks import check_condition, check_platform_of_fleet, check_rank
 from .image import check_platform, platform_of
 from .judging import offline
-from .module import draft, is_ours, our_module, routes_of
+from .module import draft, our_module, own_routes
 from .options import IotEdgeOptions
 from .port import AGENT, ROUTER, Hub
 
@@ -37,9 +37,8 @@ def _of_device(
     if made_for:
         check_platform(made_for, options.platform, platform_of(agent), f"the device {device}")
     modules = agent.desired.get("modules") or {}
-    our_module(modules, deployment, device)
-    mine = [each for each in modules.values() if is_ours(each, deployment)]
-    content.put(agent, router, wanted, replaces=[route for each in mine for route in routes_of(each)])
+    now = our_module(modules, deployment, device, context)
+    content.put(agent, router, wanted, replaces=own_routes(modules, now, deployment, context))
     if parent and options.pull_from is None:
         yield _warning(nested(device, parent), "device", "write `pull_from: $upstream:443`")
     if not agent.connected:

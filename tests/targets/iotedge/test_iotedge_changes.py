@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.targets.iotedge.memory_hub import UP, Scene, scene_in
 
-from lading import Candidate, DeployRequest, Json, Pending, Ready, Status
+from lading import Candidate, DeployRequest, Json, Pending, Ready, StageFailed, State, Status
 from lading_iotedge import asking
 from lading_iotedge.options import IotEdgeOptions, Registry, Wait
 from lading_iotedge.port import AGENT, ROUTER
@@ -104,6 +104,45 @@ def test_edited_create_options_are_named(scene: Scene) -> None:
 
     edit(scene, change)
     assert status(scene).changed == {"create_options": "changed on the hub"}
+
+
+def test_create_options_without_our_labels_are_named_and_repaired(scene: Scene) -> None:
+    """The portal shows the create options as one text, and somebody who replaces it also removes the labels."""
+    deployed(scene)
+    labelled = dict(scene.hub.modules("pi")["salary"]["settings"])
+
+    def change(module: dict[str, Any]) -> None:
+        module["settings"] = {"image": module["settings"]["image"], "createOptions": "{}"}
+
+    edit(scene, change)
+    assert status(scene).changed == {"create_options": "changed on the hub"}
+    assert status(scene).package_digest is None
+    up(scene, scene.request(2, device="pi", **OPTIONS))
+    assert status(scene).changed == {}
+    assert scene.hub.modules("pi")["salary"]["settings"].keys() == labelled.keys()
+    edit(scene, change)
+    assert isinstance(asking.delete(scene.deployment(device="pi", **OPTIONS), scene.context, scene.hub), Pending)
+    assert scene.hub.modules("pi") == {}
+    assert scene.hub.twins["pi", ROUTER].desired["routes"] == {}
+
+
+def test_a_module_of_others_with_another_image_is_not_ours(scene: Scene) -> None:
+    deployed(scene)
+    edit(scene, lambda module: module.update(settings={"image": "theirs:1", "createOptions": "{}"}))
+    assert status(scene).state is State.ABSENT
+    with pytest.raises(StageFailed, match="it is not Lading's: it is left alone"):
+        scene.step(scene.request(2, device="pi", **OPTIONS))
+
+
+def test_values_stay_out_of_the_record_if_the_labels_are_gone(scene: Scene) -> None:
+    deployed(scene, env={"TOKEN": "c4n4ry"})
+    edit(
+        scene,
+        lambda module: module.update(settings={"image": module["settings"]["image"], "createOptions": "{}"}),
+    )
+    scene.step(scene.request(2, device="pi", **{**OPTIONS, "env": {"TOKEN": "c4n4ry"}}))
+    kept = b"".join(file.read_bytes() for file in scene.context.work.iterdir())
+    assert b"c4n4ry" not in kept
 
 
 def test_an_edited_route_is_named(scene: Scene) -> None:

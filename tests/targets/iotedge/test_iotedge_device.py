@@ -34,7 +34,7 @@ def test_a_module_is_deployed_and_deleted_beside_others(pi: Project) -> None:
     assert (row["state"], row["release"]) == ("running", 1)
     calls = len(list(pi.hub.calls))
     assert pi.deploy("--json").json()["deployments"][0]["reused"]
-    assert [call.method for call in list(pi.hub.calls)[calls:]] == ["GET", "GET"]  # its state and its address
+    assert [call.method for call in list(pi.hub.calls)[calls:]] == ["GET"] * 3  # its state, its routes and its address
     assert "pi: the module salary is running" in pi.shell("logs").out
 
     first = pi.modules()["salary"]["settings"]["image"]

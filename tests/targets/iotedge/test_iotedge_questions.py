@@ -190,6 +190,13 @@ def test_an_offline_device_gets_the_deletion_and_the_command_does_not_wait(scene
     ]
 
 
+def test_a_device_that_joined_a_fleet_keeps_the_content_of_the_fleet(scene: Scene) -> None:
+    deployed(scene).hub.change("pi", deployments=("base", "salary-1"))
+    assert asking.delete(scene.deployment(device="pi"), scene.context, scene.hub) == Done()
+    assert set(scene.hub.modules("pi")) == {"salary"}
+    assert status(scene) == Status(state=State.ABSENT)
+
+
 def test_a_module_of_another_owner_is_not_deleted(scene: Scene) -> None:
     theirs = {"salary": {"settings": {"image": "theirs:1"}}}
     scene.hub.change("pi", desired={**scene.hub.agent("pi").desired, "modules": theirs})

@@ -58,7 +58,6 @@ def test_unset_variables_are_refused(pi: Project) -> None:
 def test_an_image_name_that_an_agent_cannot_use_is_refused(pi: Project) -> None:
     pi.write(device="pi", image={"reference": "repo:tag@{digest}"})
     refused(pi, "use repo:tag or repo@sha256:…")
-    assert list(pi.hub.calls) == []
 
 
 def test_a_floating_image_causes_a_warning(pi: Project) -> None:
