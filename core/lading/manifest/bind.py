@@ -107,8 +107,9 @@ class _Binding:
 
     def _check_script(self, sections: list[Section | None]) -> None:
         """Report a problem if several models would meet the default scoring script, which uses one."""
-        scripts = [section.options.own_script for section in sections if section and section.role == Role.PACKAGE]
-        if scripts == [False] and self._draft.block(("register", "models")):
+        by_role = {section.role: section for section in sections if section and section.options is not None}
+        packager = by_role.get(Role.PACKAGE)
+        if packager and not packager.options.own_script and self._draft.block(("register", "models")):
             reason = "several models need a scoring script of your own: name a scoring_script under package"
             self._add(("register", "models"), reason)
 
