@@ -245,7 +245,7 @@ def test_lagging_answers_of_azure_change_nothing(cloud: Cloud) -> None:
     azure.faults.drop_before(method="POST", path=CREATE)
     cloud("deploy")
     assert len(azure.state["models"]) == 1
-    azure.faults.answer(404, {"code": "OperationNotFound", "statusCode": 404}, path="/operations/", times=None)
+    azure.faults.answer(404, {"code": "OperationNotFound", "statusCode": 404}, path="/operations/")
     cloud.edit("method: sklearn", "method: other")
     cloud("deploy")
     assert (cloud.count("POST", CREATE), cloud.count("PATCH", SERVICE)) == (1, 1)
