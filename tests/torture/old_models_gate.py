@@ -145,5 +145,6 @@ GATES = (
         "models of scikit-learn 1.2 to 1.9 deploy with the manifest that `init --model` writes, and answer as before",
         _deployed,
         needs="uv",
+        share=0.1,  # each version downloads an environment for its makers and one for its service
     ),
 )
