@@ -107,7 +107,8 @@ class _Binding:
 
     def _check_script(self, sections: list[Section | None]) -> None:
         """Report a problem if several models would meet the default scoring script, which uses one."""
-        scripts = [section.options.own_script for section in sections if section and section.role == Role.PACKAGE]
+        packagers = [section for section in filter(None, sections) if section.role == Role.PACKAGE]
+        scripts = [section.options.own_script for section in packagers if section.options is not None]
         if scripts == [False] and self._draft.block(("register", "models")):
             reason = "several models need a scoring script of your own: name a scoring_script under package"
             self._add(("register", "models"), reason)
