@@ -40,8 +40,8 @@ def deployments(project: Project) -> dict[str, int]:
 
 def test_releases_follow_each_other(fleet: Project) -> None:
     fleet.write(target_condition=OSLO, routes={"up": "FROM /messages/* INTO $upstream"}, labels={"owner": "ml"})
-    done = fleet.deploy()
-    assert "applied 5, running 5, failed 0 of 5" in done.err
+    fleet.deploy()
+    assert fleet.status()["detail"] == "applied 5, running 5, failed 0 of 5"
     (first,) = deployments(fleet)
     calls = [call.path for call in fleet.hub.calls]
     assert calls.index("/configurations/testQueries") < calls.index(f"/configurations/{first}")
@@ -88,7 +88,8 @@ def test_some_devices_may_fail_and_some_may_be_offline(fleet: Project) -> None:
     fleet.write(target_condition=OSLO, wait=wait)
     assert "applied 5, running 3, failed 1 of 5" in fleet.deploy(code=7).err
     fleet.write(target_condition=OSLO, wait={**wait, "min_success": 0.6})
-    assert "running 3, failed 1 of 5" in fleet.deploy().err
+    fleet.deploy()
+    assert "running 3, failed 1 of 5" in fleet.status()["detail"]
 
 
 def test_two_hundred_devices(project: Project) -> None:
@@ -97,7 +98,8 @@ def test_two_hundred_devices(project: Project) -> None:
     wait = {"grace": 0.5, "timeout": 200, "max_failed": 5}
     options: dict[str, Any] = {"target_condition": OSLO, "mode": "replace", "wait": wait}
     project.write(**options)
-    assert "running 200, failed 0 of 200" in project.deploy().err
+    project.deploy()
+    assert "running 200, failed 0 of 200" in project.status()["detail"]
     images = {
         project.hub.state["devices"][name]["modules"]["$edgeAgent"]["properties"]["desired"]["modules"]["salary"][
             "settings"
