@@ -17,10 +17,10 @@ from .values import mapping
 def moved(section: Section, folder: Path, service: str, connection: str | None, place: Mapping[str, Json]) -> Section:
     """The section of a target with another service name, connection and place. Its other options stay.
 
-    `place` has the values of the options that its type lists as its place; one that is None is left out.
+    `place` has the values of options that say where it is; one that is None is left out.
     """
     known = {name: value for name, value in place.items() if value is not None}
-    others = {name: value for name, value in mapping(section.value).items() if name not in section.options.placed_by}
+    others = {name: value for name, value in mapping(section.value).items() if name not in place}
     written = {name: value for name, value in mapping(section.record).items() if name in others}
     hint = type(section.options)
     options = Builder(folder).build(hint, {**convert(hint, others, written), **known})

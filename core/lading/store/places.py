@@ -56,7 +56,8 @@ class Places:
     @property
     def old(self) -> tuple[Place, ...]:
         """The places that are not cleared yet, oldest first."""
-        return tuple(filter(None, map(_place, self._row.get("old") or ())))
+        found = self._row.get("old")
+        return tuple(filter(None, map(_place, found if isinstance(found, list) else [])))
 
     def put(self, last: Place, old: Sequence[Place]) -> None:
         """Record the places, if they have changed."""
@@ -80,4 +81,9 @@ def _json(place: Place) -> dict[str, Json]:
 
 
 def _place(found: Json) -> Place | None:
-    return Place(**found) if isinstance(found, dict) else None
+    """The place of a row; None if the row is not one."""
+    if not isinstance(found, dict):
+        return None
+    service, connection, options = (found.get(name) for name in ("service", "connection", "options"))
+    well = isinstance(service, str) and isinstance(connection, str | None) and isinstance(options, dict)
+    return Place(service, connection, options) if well else None

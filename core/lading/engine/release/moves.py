@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import LadingError, StageFailed
 from ...manifest.moved import moved
+from ...manifest.references import names
 from ...model import Capability, PlanEffect, PlanFinding, State
 from ...store.places import Place, Places
 from .service import Service
@@ -20,7 +21,7 @@ def old_places(service: Service) -> tuple[Place, ...]:
     places, here = _places(service), _here(service)
     found: list[Place] = []
     for place in (*places.old, *filter(None, [places.last])):
-        if place not in (here, *found):
+        if place not in (here, *found) and place.options.keys() == here.options.keys():
             found.append(place)
     return tuple(found)
 
@@ -113,8 +114,10 @@ def _at(service: Service, place: Place) -> Service:
 
 
 def _here(service: Service) -> Place:
+    """The place in the block. An option with a variable is left out, because the store keeps no values of variables."""
     target = service.target
-    options = {name: getattr(target.options, name) for name in target.options.placed_by}
+    written = {name: target.record.get(name) for name in target.options.placed_by}
+    options = {name: getattr(target.options, name) for name, value in written.items() if not any(names(value))}
     return Place(target.service_name, target.connection, options)
 
 

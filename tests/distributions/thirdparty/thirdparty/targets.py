@@ -115,6 +115,7 @@ class Cord(Options):
 @dataclass(frozen=True)
 class RollOptions(Options):
     deploy_only = ("flag",)
+    placed_by = ("pier",)
 
     depth: int = 10
     """The largest number of a model that starts."""
@@ -124,6 +125,8 @@ class RollOptions(Options):
     """How many disks it has."""
     flag: str = "white"
     """A colour."""
+    pier: str = ""
+    """The place of the server on its platform."""
     cords: tuple[Cord, ...] = ()
     """Its cords."""
     password: str = ""
@@ -352,7 +355,8 @@ class Remote(ProcessTarget):
 
 def on_platform(deployment: Deployment, context: Context) -> Context:
     """The context with the service's folder in PLATFORM instead of the store."""
-    work = Path(os.environ["PLATFORM"]) / deployment.service
+    pier = getattr(deployment.options, "pier", "")
+    work = Path(os.environ["PLATFORM"]) / f"{deployment.service}{pier}"
     work.mkdir(exist_ok=True)
     return cast("Context", SimpleNamespace(work=work, intend=context.intend))
 

@@ -1,0 +1,49 @@
+"""The places of a block in the store."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lading.model import Json
+from lading.store import Store
+from lading.store.places import Place, Places
+
+HERE, THERE = Place("price", "hosting", {"device": "a", "module": None}), Place("price", "hosting", {"device": "b"})
+
+
+def places(store: Store, root: Path, manifest: str = "lading.yaml", model: str = "rate") -> Places:
+    return Places.of(store.reuse, root, root.parent / manifest, "edge", model)
+
+
+def test_places_are_kept_for_one_block_of_one_manifest_and_model(tmp_path: Path) -> None:
+    root = tmp_path / ".lading"
+    with closing(Store.open(root)) as store:
+        places(store, root).put(HERE, [THERE])
+        found = places(store, root)
+        assert (found.last, found.old) == (HERE, (THERE,))
+        for other in (places(store, root, "other.yaml"), places(store, root, model="weight")):
+            assert (other.last, other.old) == (None, ())
+        found.forget()
+        assert (found.last, found.old) == (None, ())
+
+
+def test_a_place_is_told_by_what_differs() -> None:
+    assert HERE.compared_with(THERE) == "price (device a)"
+    assert THERE.compared_with(HERE) == "price (device b)"
+    assert HERE.compared_with(HERE) == "price"
+    assert HERE.compared_with(Place("old", "other", HERE.options)) == "price (connection hosting)"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [None, 7, [], {}, {"last": 7, "old": 7}, {"last": {}, "old": [7, {"service": 7}, {"service": "a", "options": []}]}],
+)
+def test_a_row_that_is_not_a_place_counts_as_none(tmp_path: Path, row: Json) -> None:
+    root = tmp_path / ".lading"
+    with closing(Store.open(root)) as store:
+        found = places(store, root)
+        store.reuse.put(found.block, "deploy", row)
+        assert (found.last, found.old) == (None, ())
