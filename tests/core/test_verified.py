@@ -174,7 +174,7 @@ def test_a_target_without_status_and_without_an_address_cannot_be_up(project: Sh
 
 def test_without_golden_requests_a_service_at_which_nothing_listens_is_not_up(project: Shell) -> None:
     address = nothing_there()
-    done = project("deploy", without_samples(project, "unreachable"), "--timeout", "6", code=6, LIES=address)
+    done = project("deploy", without_samples(project, "unreachable"), "--timeout", "15", code=6, LIES=address)
     assert f"returned Ready, and it was not ready in time: {address} does not answer" in done.err
     assert states(project) == ["failed"]
 
@@ -196,7 +196,7 @@ def test_without_golden_requests_a_release_that_no_longer_answers_is_deployed_ag
     manifest = without_samples(project, "unreachable")
     with answering(200) as (address, _asked):
         project("deploy", manifest, LIES=address)
-    done = project("deploy", manifest, "--timeout", "6", code=6, LIES=address)
+    done = project("deploy", manifest, "--timeout", "15", code=6, LIES=address)
     assert f"returned Ready, and it was not ready in time: {address} does not answer" in done.err
     assert states(project) == ["failed", "failed", "up"]  # the release before it does not answer either
 
@@ -212,7 +212,7 @@ def test_a_release_that_is_not_ready_is_asked_again_until_it_answers(project: Sh
 
 def test_without_golden_requests_a_candidate_at_which_nothing_listens_is_refused(project: Shell) -> None:
     address = nothing_there()
-    done = project("deploy", without_samples(project, "unreachable-candidate"), "--timeout", "6", code=8, LIES=address)
+    done = project("deploy", without_samples(project, "unreachable-candidate"), "--timeout", "15", code=8, LIES=address)
     assert f"{address} does not answer" in done.err
     assert states(project) == ["failed"]
 
