@@ -15,7 +15,7 @@ from tests.plugins.azureml.workspace_kit import Tokens, a_service, sign_in_of
 from tests.plugins.wire import Wire
 
 from lading import LadingError, StageFailed, Transient
-from lading_azureml.port import OverQuota, Taken
+from lading_azureml.port import NotAllowed, OverQuota, Taken
 
 if TYPE_CHECKING:
     from lading_azureml.sdk.workspace import OpenWorkspace
@@ -52,7 +52,7 @@ def refusal(opened: OpenWorkspace, ask: Ask) -> LadingError:
     ("status", "kind", "said"),
     [
         (400, StageFailed, "{what} failed: no such item"),
-        (403, StageFailed, "{what} is not allowed: no such item"),
+        (403, NotAllowed, "{what} is not allowed: no such item"),
         (409, Taken, "{what} failed, it conflicts with the present state: no such item"),
         (429, Transient, "{what}: Azure answers 429, no such item"),
         (500, Transient, "{what}: Azure answers 500, no such item"),
