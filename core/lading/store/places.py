@@ -85,5 +85,6 @@ def _place(found: Json) -> Place | None:
     if not isinstance(found, dict):
         return None
     service, connection, options = (found.get(name) for name in ("service", "connection", "options"))
-    well = isinstance(service, str) and isinstance(connection, str | None) and isinstance(options, dict)
-    return Place(service, connection, options) if well else None
+    if isinstance(service, str) and isinstance(connection, str | None) and isinstance(options, dict):
+        return Place(service, connection, options)
+    return None
