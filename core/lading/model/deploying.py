@@ -59,7 +59,7 @@ class Candidate:
 
     If it refuses the connection, does not answer in time, or answers with 502 or 503, it is not ready. The framework
     then calls again without a verdict, so that the target can report a crash, and asks again. It does so for
-    `start_limit` seconds, or for a limit of its own if that is None.
+    `start_limit` seconds. With None, the framework chooses the limit.
     """
 
     uri: str
