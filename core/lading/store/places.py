@@ -58,9 +58,9 @@ class Places:
         """The places that are not cleared yet, oldest first."""
         return tuple(filter(None, map(_place, self._row.get("old") or ())))
 
-    def put(self, last: Place, old: Sequence[Place]) -> None:
+    def put(self, last: Place | None, old: Sequence[Place]) -> None:
         """Record the places, if they have changed."""
-        row = {"last": _json(last), "old": list(map(_json, old))}
+        row = {"last": _json(last) if last else None, "old": list(map(_json, old))}
         if row != self._row:
             self.reuse.put(self.block, _STAGE, row)
 
