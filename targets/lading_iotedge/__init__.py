@@ -33,7 +33,6 @@ from lading import (
 from .options import IotEdgeOptions
 
 if TYPE_CHECKING:
-    from .places import Connect
     from .port import Hub
 
 
@@ -62,10 +61,11 @@ def lading_describe() -> Description:
 
 @hookimpl
 def lading_deploy(request: DeployRequest[IotEdgeOptions], context: Context) -> DeployStep:
-    from . import steps
+    from . import device, fleet
 
+    step = fleet.step if request.deployment.options.device is None else device.step
     with _hub(request.deployment.options.hub, context) as hub:
-        return steps.deploy(request, context, hub, _connect(context))
+        return step(request, context, hub)
 
 
 @hookimpl
@@ -78,10 +78,10 @@ def lading_scoring_uri(deployment: Deployment[IotEdgeOptions], context: Context)
 
 @hookimpl
 def lading_status(deployment: Deployment[IotEdgeOptions], context: Context) -> Status:
-    from . import steps
+    from . import asking
 
     with _hub(deployment.options.hub, context) as hub:
-        return steps.status(deployment, context, hub, _connect(context))
+        return asking.status(deployment, context, hub)
 
 
 @hookimpl
@@ -94,10 +94,10 @@ def lading_logs(request: LogsRequest[IotEdgeOptions], context: Context) -> Logs:
 
 @hookimpl
 def lading_delete(deployment: Deployment[IotEdgeOptions], context: Context) -> DeleteStep:
-    from . import steps
+    from . import asking
 
     with _hub(deployment.options.hub, context) as hub:
-        return steps.delete(deployment, context, hub, _connect(context))
+        return asking.delete(deployment, context, hub)
 
 
 @hookimpl
@@ -121,11 +121,6 @@ def lading_plan(request: PlanRequest[IotEdgeOptions]) -> PlanFindings:
     from . import planning
 
     return planning.findings(request)
-
-
-def _connect(context: Context) -> Connect:
-    """Connect to another hub, which an old place of the deployment is on."""
-    return lambda hub: _hub(hub, context)
 
 
 @contextmanager

@@ -77,6 +77,7 @@ class IotEdgeOptions(Options):
     """A module on a device of Azure IoT Edge, or on a fleet of them."""
 
     deploy_only = ("env", "create_options", "labels", "routes", "twin")
+    placed_by = ("hub", "device", "module", "target_condition")
 
     hub: Annotated[str, Text(pattern=f"{HOST_NAME}|{VARIABLE}")]
     """Host name of the IoT hub, signed in to with azure-identity; or the name of the environment variable that holds a
@@ -129,9 +130,6 @@ class IotEdgeOptions(Options):
     modules.
     """
 
-    keep_old_place: bool = False
-    """Whether the module or the fleet at the old place stays when `hub`, `device` or `module` changes."""
-
     twin: Mapping[Key, Any] = field(default_factory=dict)
     """Desired properties of the module's twin. On a fleet with `mode: merge` they are set beside those of others."""
 
@@ -165,6 +163,12 @@ class IotEdgeOptions(Options):
         for port, host in bindings(self.create_options):
             if host and not (host.isdecimal() and 1 <= int(host) <= 65535):
                 raise ValueError(f"create_options: the host port {host} of {port} is not within 1 to 65535")
+
+    @classmethod
+    def place_of(cls, service: str, values: Mapping[str, Json]) -> Json:
+        """A device and a module, or all fleets of a hub: an automatic deployment replaces those before it."""
+        device = values.get("device")
+        return [values.get("hub"), device, (values.get("module") or service) if device else None]
 
     @property
     def twin_path(self) -> tuple[str, tuple[str, ...]] | None:

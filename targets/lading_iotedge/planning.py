@@ -1,49 +1,35 @@
-"""Plan the effect of a change on the old place of a deployment, without a call to the hub."""
+"""Plan the effect of a move of a deployment, without a call to the hub."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from lading import Json, PlanEffect, PlanFinding, PlanFindings, PlanRequest
+from lading import PlanEffect, PlanFinding, PlanFindings, PlanRequest, UpRelease
 
 from .options import IotEdgeOptions
 
-_PLACE = ("hub", "device", "module")
-
 
 def findings(request: PlanRequest[IotEdgeOptions]) -> PlanFindings:
-    """The module or the fleet that stays at the old place, and a port that it keeps."""
-    if request.up is None:
-        return PlanFindings()
-    return PlanFindings(findings=tuple(_moved(request, request.up.written, request.up.service)))
+    """A port that the old module keeps, and a device whose content a fleet replaces."""
+    releases = (request.up,) if request.up else request.left
+    return PlanFindings(findings=tuple(found for release in releases for found in _of_move(request, release)))
 
 
-def _moved(request: PlanRequest[IotEdgeOptions], before: Mapping[str, Json], service: str) -> Iterator[PlanFinding]:
-    options, now = request.deployment.options, request.deployment.written
-    blank = {"module": service}
-    moved = [name for name in _PLACE if before.get(name, blank.get(name)) != now.get(name, blank.get(name))]
-    if not before or not moved or (before.get("target_condition") and options.target_condition and "hub" not in moved):
-        return
-    old = _words(before, service)
-    fate = "stays there" if options.keep_old_place else "is removed once the new one is up"
-    yield PlanFinding(message=f"{old} {fate}", effect=PlanEffect.LEFT, option=moved[0])
-    port = options.host_port
-    if moved == ["module"] and options.device and port is not None and before.get("host_port") == port:
+def _of_move(request: PlanRequest[IotEdgeOptions], release: UpRelease) -> Iterator[PlanFinding]:
+    options, before, now = request.deployment.options, release.written, request.deployment.written
+    old, new = before.get("module", release.service), now.get("module", request.deployment.service)
+    port, device = options.host_port, before.get("device")
+    stays = device is not None and all(before.get(name) == now.get(name) for name in ("hub", "device"))
+    if stays and old != new and port is not None and before.get("host_port") == port:
         yield PlanFinding(
-            message=f"{old} keeps port {port} of the device until the new module is up",
+            message=f"the module {old} on {device} keeps port {port} of the device until the new module is up",
             effect=PlanEffect.REFUSED,
-            option="module",
+            option="module" if "module" in now else "service_name",
             hint="give the new module another host_port, or run `lading delete` with the old name first",
         )
-    if before.get("device") and options.target_condition:
+    if device and options.target_condition:
         yield PlanFinding(
-            message=f"the content of {before['device']} is replaced if the device meets the target condition",
+            message=f"the content of {device} is replaced if the device meets the target condition",
             effect=PlanEffect.GAP,
             option="target_condition",
         )
-
-
-def _words(before: Mapping[str, Json], service: str) -> str:
-    if before.get("device"):
-        return f"the module {before.get('module', service)} on {before['device']}"
-    return f"the fleet `{before.get('target_condition')}`"

@@ -17,13 +17,23 @@ from .values import mapping
 def moved(section: Section, folder: Path, service: str, connection: str | None, place: Mapping[str, Json]) -> Section:
     """The section of a target with another service name, connection and place. Its other options stay.
 
-    `place` has the values of options that say where it is; one that is None is left out.
+    `place` has the values of options that say where it is; one that is None is left out. So is an option of today that
+    the options type does not take at that place. Raises ValueError if that does not help.
     """
     known = {name: value for name, value in place.items() if value is not None}
     others = {name: value for name, value in mapping(section.value).items() if name not in place}
     written = {name: value for name, value in mapping(section.record).items() if name in others}
     hint = type(section.options)
-    options = Builder(folder).build(hint, {**convert(hint, others, written), **known})
+    try:
+        options = Builder(folder).build(hint, {**convert(hint, others, written), **known})
+    except BrokenRule as error:
+        unfit = error.path[0] if error.path else None
+        if unfit not in others:
+            raise
+        fitting = {name: value for name, value in others.items() if name != unfit}
+        return moved(replace(section, value=fitting, record=written), folder, service, connection, place)
+    except Mismatch as error:
+        raise ValueError(str(error)) from error
     return replace(
         section,
         options=options,

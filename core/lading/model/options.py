@@ -55,6 +55,15 @@ class Options:
     `lading_delete` with the old values of these options.
     """
 
+    @classmethod
+    def place_of(cls, service: str, values: Mapping[str, Json]) -> Json:  # noqa: ARG003 - for subclasses
+        """For a target's options: what two values must share to be one place of `service`.
+
+        `values` has the options of `placed_by`. By default all of them count as they are. Override it if an option has
+        a default that depends on the service, or if an option can change without a move.
+        """
+        return dict(values)
+
     @property
     def cannot_record(self) -> str:
         """For a trainer's options: why no golden requests can be recorded with them, in words that a hint may follow.

@@ -100,7 +100,8 @@ class LiveDeployment(Shown):
     def standing(self) -> tuple[Status, Sequence[tuple[str, Status]]]:
         """The status with a remark if it contradicts the store, and the service at each old place: name and status."""
         with self._open() as service:
-            return compared_with_store(service.status(), service.deployment), tuple(at_old_places(service))
+            status = service.status()
+            return compared_with_store(status, service.deployment), tuple(at_old_places(service, status))
 
     def logs(self, *, tail: int = 100, cursor: str | None = None) -> Logs:
         """The last lines of the service's log, or those after `cursor`."""

@@ -59,9 +59,9 @@ class Places:
         found = self._row.get("old")
         return tuple(filter(None, map(_place, found if isinstance(found, list) else [])))
 
-    def put(self, last: Place, old: Sequence[Place]) -> None:
+    def put(self, last: Place | None, old: Sequence[Place]) -> None:
         """Record the places, if they have changed."""
-        row = {"last": _json(last), "old": list(map(_json, old))}
+        row = {"last": _json(last) if last else None, "old": list(map(_json, old))}
         if row != self._row:
             self.reuse.put(self.block, _STAGE, row)
 

@@ -249,18 +249,29 @@ def test_a_deployment_moves_to_another_device(pi: Project) -> None:
     pi.write(device="pi")
     pi.deploy()
     pi.write(device="new")
-    assert "the module salary on pi is removed once the new one is up" in pi.shell("plan").out
-    assert "also on the hub: the module salary on pi, its old place" in pi.status()["detail"]
+    moved = "device: salary (device pi), the old place, is removed once salary (device new) is up"
+    assert moved in pi.shell("plan").out
+    here, old = pi.shell("status", "--json").json()["deployments"]
+    assert (here["state"], old["state"], old["service"]) == ("absent", "running", "salary")
     assert "new is a nested device: it reaches the hub through pi" in pi.deploy().err
     assert (set(pi.modules()), set(pi.modules("new"))) == ({"camera"}, {"salary"})
     listed = pi.shell("list", "--json").json()
     assert [row["name"] for row in listed["objects"]] == ["new/salary"]
 
-    pi.write(device="shelf", keep_old_place=True, wait={"grace": 0.3, "timeout": 2})
+    pi.write(device="shelf", wait={"grace": 0.3, "timeout": 2})
     done = pi.deploy(code=7)
     assert "shelf gets the module when it connects (device has never connected to the hub)" in done.err
+    pi.write(device="new", module="salary", hub="OTHER")
+    other = {"OTHER": pi.hub.connection_string}
+    pi.deploy(code=0, **other)  # the same hub under another name, and a shelf whose deploy never ended
+    assert (set(pi.modules("new")), pi.modules("shelf")) == ({"salary"}, {})
+
+    pi.write(device="pi", keep_old_place=True)
+    assert "stays there" in pi.shell("plan").out
+    pi.deploy()
+    assert (set(pi.modules()), set(pi.modules("new"))) == ({"camera", "salary"}, {"salary"})
     pi.shell("delete")
-    assert (set(pi.modules()), pi.modules("new"), pi.modules("shelf")) == ({"camera"}, {}, {})
+    assert (set(pi.modules()), set(pi.modules("new"))) == ({"camera"}, {"salary"})
     assert pi.status()["state"] == "absent"
 
 

@@ -102,7 +102,7 @@ def test_a_problem_is_reported_at_its_line(tmp_path: Path, place: str, options: 
         {"target_condition": "tags.site = 'oslo'", "mode": "replace", "registry": REGISTRY, "startup_order": 0},
         {"device": "pi", "host_port": 8080, "scoring_host": "fe80::1"},
         {"device": "pi", "pull_from": "$upstream:443", "edge_registry": "mirror.example:5000/edge"},
-        {"device": "pi", "twin": {"limit": 3, "nested": {"list": [1]}}, "keep_old_place": True},
+        {"device": "pi", "twin": {"limit": 3, "nested": {"list": [1]}}},
     ],
 )
 def test_these_options_are_accepted(tmp_path: Path, options: dict[str, Any]) -> None:

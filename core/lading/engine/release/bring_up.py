@@ -14,6 +14,7 @@ from .attempt import RESUMABLE, Attempt, Switched
 from .desired import Wanted, inputs
 from .environment import settle_for
 from .golden import accepted, literally
+from .moves import enter_place, has_moved
 from .portability import report_first_deploy
 from .restored import as_released
 from .secrets import digests
@@ -35,6 +36,7 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
     settle_for(service, wanted.package)
     image = _image(service, wanted.package)
     release = _begin(service, wanted, stage_inputs)
+    enter_place(service)
     service.emit("stage.started", detail=f"release {release.number}")
     try:
         up = _attempt(service, wanted, release, image)
@@ -42,7 +44,7 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
         raise
     except LadingError as error:
         service.emit("release.refused", detail=error.message, **about)
-        if previous is not None and not _still_serves(service, previous, error):
+        if previous is not None and not has_moved(service) and not _still_serves(service, previous, error):
             _restore_or_add(service, previous, error)
         raise
     unasked = {} if up.asked else {"asked": False}

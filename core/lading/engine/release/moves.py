@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ...errors import LadingError, StageFailed
 from ...manifest.moved import moved
 from ...manifest.references import names
-from ...model import Capability, PlanEffect, PlanFinding, State
+from ...model import Capability, PlanEffect, PlanFinding, State, Status
 from ...store.places import Place, Places
 from .service import Service
-
-if TYPE_CHECKING:
-    from ...model import Status
 
 
 def old_places(service: Service) -> tuple[Place, ...]:
@@ -21,9 +17,23 @@ def old_places(service: Service) -> tuple[Place, ...]:
     places, here = _places(service), _here(service)
     found: list[Place] = []
     for place in (*places.old, *filter(None, [places.last])):
-        if place not in (here, *found) and place.options.keys() == here.options.keys():
+        is_known = any(_is_same(service, place, other) for other in (here, *found))
+        if not is_known and place.options.keys() == here.options.keys():
             found.append(place)
     return tuple(found)
+
+
+def has_moved(service: Service) -> bool:
+    """Whether the last release is up at another place than that of the block."""
+    last, here = _places(service).last, _here(service)
+    return last is not None and last.options.keys() == here.options.keys() and not _is_same(service, last, here)
+
+
+def enter_place(service: Service) -> None:
+    """Record the place of the block before anything is there. So it is cleared even if its deploy never ends."""
+    places, here = _places(service), _here(service)
+    if not any(_is_same(service, here, place) for place in (*places.old, *filter(None, [places.last]))):
+        places.put(places.last, [*places.old, here])
 
 
 def foreseen_moves(service: Service) -> Iterator[PlanFinding]:
@@ -64,19 +74,39 @@ def _to_clear(service: Service) -> list[Place]:
     return [] if service.target.keep_old_place else list(old_places(service))
 
 
-def at_old_places(service: Service) -> Iterator[tuple[str, Status]]:
-    """The service at each old place that is not empty: its name, and its status there."""
+def at_old_places(service: Service, here: Status) -> Iterator[tuple[str, Status]]:
+    """The service at each old place that is not empty: its name, and its status there.
+
+    `here` is its status at the present place: the same release is not shown twice.
+    """
     for place in old_places(service):
-        status = _at(service, place).status()
-        if status.state is not State.ABSENT:
+        try:
+            status = _at(service, place).status()
+        except LadingError as error:
+            status = Status(state=State.UNKNOWN, detail=error.message)
+        if status.state is not State.ABSENT and not _is_one(status, here):
             yield place.service, status
+
+
+def _is_one(status: Status, other: Status) -> bool:
+    """Whether two places are one under two names: they have the same release."""
+    return status.release_id is not None and status.release_id == other.release_id
+
+
+def _is_same(service: Service, place: Place, other: Place) -> bool:
+    """Whether two places are the same one, as far as the options show it."""
+    options = service.target.options
+    key, another = (options.place_of(each.service, each.options) for each in (place, other))
+    return (place.service, place.connection, key) == (other.service, other.connection, another)
 
 
 def _changed(old: Place, new: Place) -> str:
     """The key of the block that moves the service."""
     if old.service != new.service:
         return "service_name"
-    return next((name for name in new.options if old.options.get(name) != new.options[name]), "connection")
+    changed = [name for name in new.options if old.options.get(name) != new.options[name]]
+    written = (name for name in changed if new.options[name] is not None)
+    return next(written, changed[0] if changed else "connection")
 
 
 def _is_cleared(service: Service, place: Place) -> bool:
@@ -95,8 +125,10 @@ def _is_cleared(service: Service, place: Place) -> bool:
 
 
 def _clear(service: Service, place: Place) -> bool:
-    """Clear one place; False if it was empty."""
+    """Clear one place; False if it was empty, or if it is the present place under another name."""
     old = _at(service, place)
+    if _is_one(old.status(), service.status()):
+        return False
     service.emit("progress", phase="clearing the old place", detail=place.compared_with(_here(service)))
     return old.clear() if place.service == service.target.service_name else old.delete()
 
@@ -109,7 +141,13 @@ def _at(service: Service, place: Place) -> Service:
             hint=f"`lading delete` removes {place.service} with the block as it was",
         )
     folder = service.session.order.file.absolute().parent
-    section = moved(service.target, folder, place.service, place.connection, place.options)
+    try:
+        section = moved(service.target, folder, place.service, place.connection, place.options)
+    except ValueError as error:
+        raise StageFailed(
+            f"the block cannot name it any more: {error}",
+            hint=f"`lading delete` removes {place.service} with the block as it was",
+        ) from error
     return Service(service.session, section)
 
 
