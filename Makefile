@@ -8,6 +8,8 @@ CONSTRAINTS ?=
 # How many cases of each parametrized test, and how many tests of each class, the slow tests and those with other
 # versions take: see tests/sampled.py.
 SHARE ?= 1
+# Where the tests with other versions are.
+ROOMS ?= tests
 # One more than there are processors: a test waits as much as it works.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without files of bytecode each process of the tests would compile all that it imports.
@@ -44,7 +46,7 @@ test-torture: $(VENV)/.test
 # versions than the product. The store and the emulators use no library whose version could matter.
 test-lowest test-newest: test-%: .venv-%/.test
 	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture" --share $(SHARE) \
-		--ignore tests/torture --ignore tests/core/store --ignore tests/emulators
+		--ignore tests/torture --ignore tests/core/store --ignore tests/emulators $(ROOMS)
 
 COMPILE := $(UV) pip compile --quiet --upgrade --python-version 3.11 --all-extras pyproject.toml \
 	--custom-compile-command "make constraints"

@@ -48,18 +48,25 @@ def _deployed(folder: Path) -> dict[str, dict[int, Path]]:
     return found
 
 
-def package() -> ModuleType:
-    """A module `azureml` with only these parts, for `import azureml.core`."""
-    found = ModuleType("azureml")
-    found.__path__ = []
-    found.core = sys.modules[__name__]  # type: ignore[attr-defined]
-    return found
+def provide() -> None:
+    """Make `azureml.core.model` importable, with this module in its place."""
+    core, whole = ModuleType("azureml.core"), ModuleType("azureml")
+    core.__dict__.update(__path__=[], model=sys.modules[__name__], Model=Model)
+    whole.__dict__.update(__path__=[], core=core)
+    sys.modules.update({"azureml.core": core, "azureml.core.model": sys.modules[__name__]})
+    sys.modules.setdefault("azureml", whole)
+    if _Missing not in sys.meta_path:
+        sys.meta_path.append(_Missing)
 
 
-def __getattr__(name: str) -> object:
-    """The module also stands for `azureml.core`, of which only `model` is here."""
-    if name == "model":
-        return sys.modules[__name__]
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise ModuleNotFoundError(f"azureml.core.{name} needs azureml-core: add it to package.environment", name="azureml")
+class _Missing:
+    """The last finder of modules: it says what the other parts of Azure's package need.
+
+    An attribute of the modules would not do: libraries that look through all modules ask for attributes of any name.
+    """
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name.startswith("azureml."):
+            message = f"{name} needs azureml-core: add it to package.environment"
+            raise ModuleNotFoundError(message, name="azureml")

@@ -122,9 +122,7 @@ def _load(file: Path) -> ModuleType:
 
 def _provide_azure_modules() -> None:
     if _is_missing("azureml.core"):
-        for name in ("azureml.core", "azureml.core.model"):
-            sys.modules[name] = aml_model
-        sys.modules.setdefault("azureml", aml_model.package())
+        aml_model.provide()
     for name, module in _PROVIDED.items():
         if _is_missing(name):
             sys.modules[name] = module

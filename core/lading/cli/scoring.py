@@ -62,9 +62,8 @@ def score(
     """Send one request to a deployment and print the answer.
 
     The rows of a CSV, JSON lines or Parquet file are sent in several requests. A busy service gets them again when it
-    asks for them. Each row is written with its answer to
-    the file of -o, in the format of its name. After an interrupt, the same command goes on. A row without an answer is
-    listed with the reason, and the exit code is 6.
+    asks for them. Each row is written with its answer to the file of -o, in the format of its name. After an interrupt,
+    the same command goes on. A row without an answer is listed with the reason, and the exit code is 6.
 
     \b
     Examples:
@@ -75,16 +74,18 @@ def score(
     """
     from ..python import deploying as api
 
+    given = {"rows": rows, "parallel": parallel, "timeout": timeout}
+    sizes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if table := _table(data):
         if out is None:
             raise BadInput(f"the rows of {table} need a file for their answers", hint="-o FILE.csv")
-        given = {"rows": rows, "parallel": parallel, "timeout": timeout}
-        sizes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         with working(as_json=as_json) as on_event:
             deployment = api.deployment(manifest, target=target, store=store)
             made = deployment.score_file(table, out, device=device, on_event=on_event, **sizes)
         _print_batch(made, as_json=as_json)
         return
+    for name in sizes:
+        raise BadInput(f"--{name} is only for the rows of a file", hint="-d @FILE.csv -o FILE.csv")
     request = _request(data)
     with working(as_json=as_json):
         answer = api.deployment(manifest, target=target, store=store).ask(request, device=device)

@@ -61,8 +61,15 @@ def test_a_script_imports_the_class_in_any_form(
 ) -> None:
     script = without_azure(f"{IMPORTS[name]}\ndef init(): pass\ndef run(data): return Model.get_model_path(data)\n")
     assert script.run("price").endswith("price/10/price.txt")
-    with pytest.raises(ModuleNotFoundError, match=r"azureml.core.Workspace needs azureml-core: add it"):
-        without_azure("from azureml.core import Workspace\n")
+    for text in ("from azureml.core import Workspace\n", "import azureml.core.Workspace\n"):
+        with pytest.raises(ModuleNotFoundError, match=r"azureml.core.Workspace needs azureml-core: add it"):
+            without_azure(text)
+
+
+def test_a_library_may_ask_all_modules_for_any_attribute(without_azure: Callable[[str], Script]) -> None:
+    text = "import sys\nFOUND = [name for name in [*sys.modules] if hasattr(sys.modules[name], 'no_such_name')]\n"
+    script = without_azure(f"{text}def init(): pass\ndef run(data): return FOUND\n")
+    assert script.run("any") == []
 
 
 @pytest.fixture
@@ -73,6 +80,7 @@ def without_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     for module in {*names, *(module for module in sys.modules if module.partition(".")[0] == "azureml")}:
         monkeypatch.setitem(sys.modules, module, aml_model)  # so that it is restored after the test
         del sys.modules[module]
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name.partition(".")[0] == "azureml" else find(name)
     )
