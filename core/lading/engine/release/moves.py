@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from ...errors import LadingError, StageFailed
 from ...manifest.moved import moved
 from ...manifest.references import names
-from ...model import Capability, PlanEffect, PlanFinding, State
+from ...model import Capability, PlanEffect, PlanFinding, State, Status
 from ...store.places import Place, Places
 from .service import Service
-
-if TYPE_CHECKING:
-    from ...model import Status
 
 
 def old_places(service: Service) -> tuple[Place, ...]:
     """The places that the next deploy clears, oldest first."""
     places, here = _places(service), _here(service)
     found: list[Place] = []
-    for place in (*places.old, *filter(None, [places.last])):
+    for place in places.all:
         if place not in (here, *found) and place.options.keys() == here.options.keys():
             found.append(place)
     return tuple(found)
@@ -30,7 +27,7 @@ def foreseen_moves(service: Service) -> Iterator[PlanFinding]:
     """What stays at an old place, and what happens to it."""
     here = _here(service)
     for place in old_places(service):
-        stays = service.target.keep_old_place or not service.plugin.can(Capability.DELETE)
+        stays = _stays(service)
         fate = "stays there" if stays else f"is removed once {here.compared_with(place)} is up"
         yield PlanFinding(
             message=f"{place.compared_with(here)}, the old place, {fate}",
@@ -64,12 +61,24 @@ def _to_clear(service: Service) -> list[Place]:
     return [] if service.target.keep_old_place else list(old_places(service))
 
 
+def _stays(service: Service) -> bool:
+    return service.target.keep_old_place or not service.plugin.can(Capability.DELETE)
+
+
 def at_old_places(service: Service) -> Iterator[tuple[str, Status]]:
-    """The service at each old place that is not empty: its name, and its status there."""
+    """The service at each old place that is not empty: its name, and its status there with a remark.
+
+    One that cannot be asked is unknown, because the service is not there any more.
+    """
+    remark = "where it stays" if _stays(service) else "which the next `lading deploy` clears"
     for place in old_places(service):
-        status = _at(service, place).status()
+        try:
+            status = _at(service, place).status()
+        except LadingError as error:
+            status = Status(state=State.UNKNOWN, detail=error.message)
         if status.state is not State.ABSENT:
-            yield place.service, status
+            detail = "; ".join(filter(None, (status.detail, f"at its old place, {remark}")))
+            yield place.service, replace(status, detail=detail)
 
 
 def _changed(old: Place, new: Place) -> str:
@@ -102,11 +111,12 @@ def _clear(service: Service, place: Place) -> bool:
 
 
 def _at(service: Service, place: Place) -> Service:
-    """The service at another place. Raises StageFailed if its connection is gone from the manifest."""
-    if place.connection not in (None, *service.session.manifest.connections):
+    """The service at another place. Raises StageFailed if its connection cannot be used any more."""
+    name = place.connection
+    if name not in (None, *service.session.manifest.connections):
         raise StageFailed(
-            f"the manifest no longer uses the connection '{place.connection}'",
-            hint=f"`lading delete` removes {place.service} with the block as it was",
+            f"the connection '{name}' is not in the manifest any more, or one of its variables is not set",
+            hint=f"write '{name}' under connections again: the next `lading deploy` clears the old place",
         )
     folder = service.session.order.file.absolute().parent
     section = moved(service.target, folder, place.service, place.connection, place.options)
