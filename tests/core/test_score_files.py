@@ -25,6 +25,7 @@ from tests.waiting import LIMIT
 
 from lading.engine.release import scoring
 from lading.engine.release.chunks import RowAnswer, Sender
+from lading.model.schema import SchemaKind
 from lading.python import cells
 
 MANIFEST = """\
@@ -310,7 +311,8 @@ def test_a_date_to_wait_for_counts_from_the_clock_of_the_service() -> None:
 
 
 def test_a_cell_with_more_digits_than_python_reads_is_a_text() -> None:
-    assert [cells.from_text("9" * 5000, kind) for kind in ("", "number", "integer")] == ["9" * 5000] * 3
+    kinds: tuple[SchemaKind, ...] = ("", "number", "integer")
+    assert [cells.from_text("9" * 5000, kind) for kind in kinds] == ["9" * 5000] * 3
 
 
 WRONG = {
