@@ -75,7 +75,27 @@ def test_a_service_that_moved_to_another_connection_is_removed_from_its_old_one(
     keeping = (project.folder / "lading.yaml").read_text().replace("hosting}", "abroad, keep_old_place: true}")
     project.write("lading.yaml", keeping)
     (_, old) = standing(project)
-    assert old[1:] == ("running", "at its old place, where it stays")
+    assert old[1:] == ("running", "at its old place, and it stays there")
     project.write("lading.yaml", keeping.replace("abroad, keep_old_place: true}", "hosting}"))
     project("delete")
     assert not list(platform.glob("*/served.json"))
+
+
+def test_a_move_that_fails_leaves_the_service_at_its_old_place_alone(project: Shell) -> None:
+    platform = project.folder / "platform"
+    platform.mkdir()
+    project.env |= {"PLATFORM": str(platform)}
+    write(project, "-north")
+    project("deploy")
+    served = (platform / "price-north" / "served.json").read_bytes()
+    project.write("cost.txt", "99")
+    write(project, "-south")
+    failed = project("deploy", code=8).err
+    assert "release 2 of price on 'remote' did not come up" in failed
+    assert (platform / "price-north" / "served.json").read_bytes() == served
+    assert not (platform / "price-south" / "served.json").exists()
+    assert [release["state"] for release in project("history", "--json").json()] == ["failed", "up"]
+    write(project, "-north")
+    assert "price (pier -south), the old place, is removed" in project("plan").out  # if something is left there
+    project("delete")
+    assert not list(platform.glob("*/*.json"))

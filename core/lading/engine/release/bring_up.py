@@ -14,6 +14,7 @@ from .attempt import RESUMABLE, Attempt, Switched
 from .desired import Wanted, inputs
 from .environment import settle_for
 from .golden import accepted, literally
+from .moves import enter, is_elsewhere
 from .portability import report_first_deploy
 from .restored import as_released
 from .secrets import digests
@@ -34,6 +35,7 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
         report_first_deploy(service)
     settle_for(service, wanted.package)
     image = _image(service, wanted.package)
+    enter(service)
     release = _begin(service, wanted, stage_inputs)
     service.emit("stage.started", detail=f"release {release.number}")
     try:
@@ -116,8 +118,11 @@ def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | 
 def _still_serves(service: Service, previous: Release, error: LadingError) -> bool:
     """Whether the release before a failed one still exists, because the target keeps it or refused to begin.
 
-    The status counts first. If it leaves that open, `keeps_old_release` counts until the target has returned Ready.
+    At another place, nothing has touched it. Otherwise the status counts first. If it leaves that open,
+    `keeps_old_release` counts until the target has returned Ready.
     """
+    if is_elsewhere(service):
+        return True
     keeps = service.plugin.can(Capability.KEEPS_OLD_RELEASE)
     was_ready = isinstance(error, Unverified | Switched)
     if isinstance(error, NotUp) and not (keeps or was_ready):

@@ -37,6 +37,19 @@ def foreseen_moves(service: Service) -> Iterator[PlanFinding]:
         )
 
 
+def enter(service: Service) -> None:
+    """Record the place in the block before anything is deployed there. After another change, a deploy clears it."""
+    places, here = _places(service), _here(service)
+    if here not in places.all:
+        places.put(places.last or here, (*places.old, here) if places.last else ())
+
+
+def is_elsewhere(service: Service) -> bool:
+    """Whether the release that is up is at another place than the block says, under the same name."""
+    last, here = _places(service).last, _here(service)
+    return last is not None and last != here and last.service == here.service
+
+
 def clear_old_places(service: Service) -> None:
     """Record the place of the release that is up, and clear the old ones. One that cannot be cleared is kept in mind.
 
@@ -70,7 +83,7 @@ def at_old_places(service: Service) -> Iterator[tuple[str, Status]]:
 
     One that cannot be asked is unknown, because the service is not there any more.
     """
-    remark = "where it stays" if _stays(service) else "which the next `lading deploy` clears"
+    remark = "and it stays there" if _stays(service) else "which the next `lading deploy` clears"
     for place in old_places(service):
         try:
             status = _at(service, place).status()
