@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from .model.packaging import Distribution as Distribution
     from .model.packaging import ExpectedModel as ExpectedModel
     from .model.packaging import PackageProblem as PackageProblem
+    from .model.parts import ModelPart as ModelPart
     from .model.planning import Action as Action
     from .model.planning import Change as Change
     from .model.planning import Drift as Drift
@@ -101,7 +102,6 @@ if TYPE_CHECKING:
     from .model.records import Event as Event
     from .model.records import EventKind as EventKind
     from .model.records import EventMeaning as EventMeaning
-    from .model.records import ModelPart as ModelPart
     from .model.records import ModelReference as ModelReference
     from .model.records import ModelVersion as ModelVersion
     from .model.records import Package as Package
@@ -204,8 +204,9 @@ __getattr__, __dir__ = lazily(
         "model.listing": "Listed Listing ListRequest",
         "model.options": "InputFiles InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
         "model.packaging": "Distribution ExpectedModel PackageProblem",
+        "model.parts": "ModelPart",
         "model.planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
-        "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelPart ModelReference "
+        "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Run Shown State Status TrackedRun",
         "model.questions": "Keys Logs LogsRequest",
         "model.requirements": "judge_metrics metrics_table",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VERSION = "lading.version"
 COLUMNS = "lading.columns"
 SAMPLE_INPUT = "lading.sample_input"
+_BETWEEN = ", "  # between the ids of several models in the version of their reference
 _LONGEST = 1000  # characters: Azure ML's limit for a property of a run; its limit for a model is unknown
 _FRAMEWORKS = {"scikit-learn": "ScikitLearn", "onnx": "Onnx", "tensorflow": "TensorFlow"}
 
@@ -30,7 +31,7 @@ def register(request: RegisterRequest, context: Context) -> ModelReference:
     connection: AzureConnection = context.connection
     version = request.reference.version if request.reference else ""
     models = ensure_registered(connection, request, request.run, version, context)
-    found = ", ".join(model.id for model in models) if request.parts else str(models[0].version)
+    found = _BETWEEN.join(model.id for model in models) if request.parts else str(models[0].version)
     return ModelReference(registry=connection.name, name=request.name, version=found)
 
 
@@ -144,6 +145,15 @@ def _ids(
     for reference in model.references if isinstance(model, ModelVersion) else ():
         if reference.registry == connection.name and reference.version.isdecimal():
             yield reference.name, int(reference.version)
+        elif reference.registry == connection.name:
+            yield from _named(model.name, reference.version)
+
+
+def _named(model: str, version: str) -> Iterator[tuple[str, int]]:
+    """The id of one of several models in the version of their reference."""
+    for name, _, number in (each.rpartition(":") for each in version.split(_BETWEEN)):
+        if name == model and number.isdecimal():
+            yield name, int(number)
 
 
 def _tracked(run: Run | None, connection: str) -> str | None:

@@ -25,6 +25,8 @@ from tests.waiting import LIMIT
 
 from lading.engine.release import scoring
 from lading.engine.release.chunks import RowAnswer, Sender
+from lading.model.schema import SchemaKind
+from lading.python import cells
 
 MANIFEST = """\
 version: 1
@@ -289,6 +291,28 @@ def test_a_service_may_ask_for_many_pauses_in_seconds_or_until_a_date() -> None:
     assert Busy.times[1] - Busy.times[0] >= 0.2
     assert Busy.times[-1] >= until
     assert len(Busy.times) == 8
+
+
+class Late(Busy):
+    """A service whose clock is an hour late."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() - 3600)
+
+
+def test_a_date_to_wait_for_counts_from_the_clock_of_the_service() -> None:
+    Late.asks = [formatdate(time.time() - 3600 + 100, usegmt=True)]
+    with HTTPServer(("127.0.0.1", 0), Late) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        found = scoring.ask(f"http://127.0.0.1:{server.server_port}/score", b'{"data": []}')
+        server.shutdown()
+    assert found.retry_after is not None
+    assert 60 < found.retry_after <= 101
+
+
+def test_a_cell_with_more_digits_than_python_reads_is_a_text() -> None:
+    kinds: tuple[SchemaKind, ...] = ("", "number", "integer")
+    assert [cells.from_text("9" * 5000, kind) for kind in kinds] == ["9" * 5000] * 3
 
 
 WRONG = {

@@ -39,7 +39,7 @@ def uri(manifest: Path, target: str | None, store: Path | None, as_json: bool) -
     if as_json:
         output.document({"service": deployment.service, "target": deployment.target, **vars(found)})
     elif isinstance(found, NoScoringUri):
-        from ..engine.release.service import no_address
+        from ..engine.release.addresses import no_address
 
         raise no_address(deployment.service, deployment.target, found)
     else:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .packaging import Distribution as Distribution
     from .packaging import ExpectedModel as ExpectedModel
     from .packaging import PackageProblem as PackageProblem
+    from .parts import ModelPart as ModelPart
     from .planning import Action as Action
     from .planning import Change as Change
     from .planning import Drift as Drift
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
     from .records import Event as Event
     from .records import EventKind as EventKind
     from .records import EventMeaning as EventMeaning
-    from .records import ModelPart as ModelPart
     from .records import ModelReference as ModelReference
     from .records import ModelVersion as ModelVersion
     from .records import Package as Package
@@ -119,9 +119,10 @@ __getattr__, __dir__ = lazily(
         "imaging": "Image ImageRequest",
         "listing": "Listed Listing ListRequest",
         "options": "InputFiles InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
-        "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelPart ModelReference "
+        "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Run Shown State Status TrackedRun",
         "packaging": "Distribution ExpectedModel PackageProblem",
+        "parts": "ModelPart",
         "planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
         "questions": "Keys Logs LogsRequest",
         "requirements": "judge_metrics metrics_table",

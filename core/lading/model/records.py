@@ -11,11 +11,9 @@ from typing import Generic, Literal
 
 from .options import Json, OptionsT_co
 from .packaging import Distribution
+from .parts import MODELS, ModelPart
 from .schema import Schema
 from .services import GoldenRequest
-
-MODELS = "azureml-models"
-"""The folder of all models beside `azureml-app/`, as on Azure."""
 
 
 class Shown:
@@ -35,27 +33,6 @@ class Column:
 
     name: str
     dtype: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelPart:
-    """One of the models that are registered and deployed together.
-
-    It lies in `NAME/VERSION/FILE_NAME` below the folder of all of them. `sha256` is that of a model: of the bytes of a
-    file, or of the list of a folder's files.
-    """
-
-    name: str
-    version: int
-    file_name: str
-    sha256: str
-    framework: str = ""
-    framework_version: str = ""
-
-    @property
-    def place(self) -> str:
-        """The path of the model below the folder of all of them."""
-        return f"{self.name}/{self.version}/{self.file_name}"
 
 
 @dataclass(frozen=True, kw_only=True)

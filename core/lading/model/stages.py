@@ -9,7 +9,8 @@ from typing import Generic
 
 from .options import Json, OptionsT_co
 from .packaging import Distribution
-from .records import Column, ModelPart, ModelReference, ModelVersion, Run
+from .parts import ModelPart
+from .records import Column, ModelReference, ModelVersion, Run
 from .schema import Schema
 from .services import GoldenRequest
 

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..model.schema import SchemaKind
@@ -43,8 +44,11 @@ def from_value(cell: Any, kind: SchemaKind) -> Json:
 
 
 def _value(text: str) -> Json:
-    """The number, the boolean or the text of a cell."""
-    return json.loads(text) if _NUMBER.fullmatch(text) else _BOOLEANS.get(text.lower(), text)
+    """The number, the boolean or the text of a cell. A number with more digits than Python reads is text."""
+    if _NUMBER.fullmatch(text):
+        with suppress(ValueError):
+            return json.loads(text)
+    return _BOOLEANS.get(text.lower(), text)
 
 
 def _number(text: str) -> Json:

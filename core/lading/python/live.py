@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.release.addresses import no_address
 from ..engine.release.moves import at_old_places, delete_old_places
-from ..engine.release.service import Service, no_address
+from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
 from ..errors import BadInput

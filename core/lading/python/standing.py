@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..engine.session.binding import bind_manifest
@@ -88,7 +88,7 @@ def statuses(
             one = deployment(manifest, target=name, store=store)
             status, old = one.standing()
             found.append(Standing(one.target, one.service, one.release, status))
-            found += [Standing(name, service, None, _old(status)) for service, status in old]
+            found += [Standing(name, service, None, elsewhere) for service, elsewhere in old]
         except Foreign:
             raise
         except LadingError as error:
@@ -101,11 +101,6 @@ def statuses(
             number = release.number if release else None
             found.append(Standing(name, services[name], number, status, answered=False))
     return tuple(found)
-
-
-def _old(status: Status) -> Status:
-    remark = "at its old place, which the next `lading deploy` clears"
-    return replace(status, detail="; ".join(filter(None, (status.detail, remark))))
 
 
 def _reason(error: LadingError) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import Refused
 from ..model import ModelVersion
-from ..model.records import MODELS
+from ..model.parts import MODELS
 from .codec import from_record
 from .database import Database, create_database
 from .digests import Digests

@@ -59,6 +59,11 @@ class Places:
         found = self._row.get("old")
         return tuple(filter(None, map(_place, found if isinstance(found, list) else [])))
 
+    @property
+    def all(self) -> tuple[Place, ...]:
+        """The places that are not cleared yet, oldest first, and then that of the last release."""
+        return (*self.old, *filter(None, [self.last]))
+
     def put(self, last: Place | None, old: Sequence[Place]) -> None:
         """Record the places, if they have changed."""
         row = {"last": _json(last) if last else None, "old": list(map(_json, old))}

@@ -14,7 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 from ..engine.release import scoring
-from ..engine.release.service import Service, no_address
+from ..engine.release.addresses import no_address
+from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
 from ..errors import LadingError

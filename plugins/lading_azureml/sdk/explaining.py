@@ -71,7 +71,8 @@ def _web_page(failure: Failure, what: str, _place: Place) -> LadingError:
     if failure.status is None:
         return Transient(f"{what}: the answer is a web page{title}, not Azure's", hint=_PAGE)
     hint = "the proxy wants a sign-in: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT" if failure.status == 407 else _PAGE
-    return Transient(f"{what}: {failure.host} answers {failure.status} with a web page{title}", hint=hint)
+    sender = failure.host or "a program in Azure's place"
+    return Transient(f"{what}: {sender} answers {failure.status} with a web page{title}", hint=hint)
 
 
 def _access_rule(failure: Failure, _what: str, _place: Place) -> LadingError:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hook_kit import NOW, SHA, a_registration
+from tests.hook_kit import NOW, SHA, a_registration, a_version
 from tests.plugins.azureml.memory_kit import MemoryWorkspace, context_of
 
 from lading import (
@@ -21,6 +21,7 @@ from lading import (
 )
 from lading_azureml import lading_register, lading_track
 from lading_azureml.port import LoggedRun, NewModel, RegisteredModel
+from lading_azureml.registering import ensure_registered
 
 
 def a_request(folder: Path, **fields: Any) -> RegisterRequest:
@@ -53,6 +54,28 @@ def test_each_of_several_models_is_registered_under_its_own_name(tmp_path: Path)
         ("churn", tmp_path / "5f" / "churn" / "4" / "forest", "forest", "Custom"),
     ]
     assert [model.properties["lading.sha256"] for model in workspace.asked] == ["1" * 64, "2" * 64]
+
+
+class Lagging(MemoryWorkspace):
+    """A workspace whose list of models does not show the newest ones yet."""
+
+    def model(self, name: str, version: int) -> RegisteredModel | None:
+        shas = {("price", 3): "1" * 64, ("churn", 12): "2" * 64}
+        return RegisteredModel(name, version, shas[name, version]) if (name, version) in shas else None
+
+
+def test_several_models_are_found_by_their_reference_before_a_list_shows_them(tmp_path: Path) -> None:
+    workspace = Lagging()
+    parts = (
+        ModelPart(name="price", version=1, file_name="p.joblib", sha256="1" * 64),
+        ModelPart(name="churn", version=4, file_name="forest", sha256="2" * 64),
+    )
+    reference = ModelReference(registry="azureml", name="rate", version="price:3, churn:12")
+    version = a_version(tmp_path / "5f", parts=parts, references=(reference,))
+    context = context_of(tmp_path, workspace)
+    found = ensure_registered(context.connection, version, None, "1", context)
+    assert [model.id for model in found] == ["price:3", "churn:12"]
+    assert workspace.asked == []
 
 
 def test_a_model_is_registered_with_all_metadata_that_finds_it_again(tmp_path: Path) -> None:

@@ -116,6 +116,15 @@ def test_a_refusal_names_the_sender_and_the_remedy(
     assert hint in str(found.hint)
 
 
+def test_a_web_page_of_an_unknown_sender_is_named_too(workspace: OpenWorkspace) -> None:
+    from azureml.exceptions import WebserviceException
+
+    text = f"Received bad response:\nResponse Code: 403\nHeaders: {{}}\nContent: {PAGE}"
+    found = refusal(workspace, fail(lambda: WebserviceException(text)))
+    said = "a program in Azure's place answers 403 with a web page, 'Access & blocked'"
+    assert found.message == f"uploading model.joblib: {said}"
+
+
 @pytest.mark.parametrize(
     ("status", "message", "hint"),
     [

@@ -221,7 +221,7 @@ def test_an_edit_in_the_portal_is_named_and_repaired(pi: Project) -> None:
 
     rotated = {**values, "PULL_PASSWORD": "n3w-c4n4ry"}
     planned = pi.shell("plan", code=0, **rotated).out
-    assert "~ targets.edge.registry.password: secret changed" in planned
+    assert planned.count("~ targets.edge.registry.password: secret changed") == 1
     pi.deploy(code=0, **rotated)
     (credential,) = pi.hub.agent("pi")["desired"]["runtime"]["settings"]["registryCredentials"].values()
     assert credential["password"] == "n3w-c4n4ry"

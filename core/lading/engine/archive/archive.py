@@ -27,7 +27,7 @@ from ...model import (
     Schema,
     Text,
 )
-from ...model.records import MODELS
+from ...model.parts import MODELS
 from ...plugin.layout import model_files
 from ...store.durable import naming
 from ...store.models import sources

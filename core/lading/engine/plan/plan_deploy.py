@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -58,16 +58,12 @@ def plan_deploy(
             reused = _reused(planned, release, uri, certain=serves is not None)
             return _with_old_places(service, _with_edited_samples(service, package, release, reused))
     last = keys.stage_inputs(service.session, key) if key else None
-    action, block = _action(service, release, status), f"targets.{service.target.name}"
-    changed = changes(service.session, stage_inputs, last, block, secrets)
-    if action is Action.CREATE and last is None:
-        changed = asked_for(stage_inputs, block)
-    changed += tuple(Change(field=f"{block}.{name}", note=words) for name, words in status.changed.items())
+    action = _action(service, release, status)
+    changed = tuple(_changes(service, stage_inputs, last, status, secrets, is_new=action is Action.CREATE))
     from ..release.foresight import foreseen  # a plan with nothing to do does not need it
 
     certain = not waits or bool(drift or changed or interrupted) or release is None
-    contradicts = bool(drift or status.changed)
-    why = "the target contradicts the store" if contradicts else reason(last, changed, waits)
+    why = "the target contradicts the store" if drift or status.changed else reason(last, changed, waits)
     left = "an interrupted deploy left a release behind" if interrupted else ""
     unknown = status.detail if status.state is State.UNKNOWN and service.plugin.can(Capability.STATUS) else ""
     return replace(
@@ -81,6 +77,29 @@ def plan_deploy(
     )
 
 
+def _changes(
+    service: Service,
+    stage_inputs: keys.Inputs,
+    last: keys.Made | None,
+    status: Status,
+    secrets: Sequence[str],
+    *,
+    is_new: bool,
+) -> Iterator[Change]:
+    """The changes of the manifest and the environment, and then those on the target. Each is named once."""
+    block = f"targets.{service.target.name}"
+    found = (
+        asked_for(stage_inputs, block)
+        if is_new and last is None
+        else changes(service.session, stage_inputs, last, block, secrets)
+    )
+    yield from found
+    named = {(change.field, change.note) for change in found}
+    for name, words in status.changed.items():
+        if (field := f"{block}.{name}", words) not in named:
+            yield Change(field=field, note=words)
+
+
 def _with_edited_samples(service: Service, package: Package, release: Release, reused: PlannedStage) -> PlannedStage:
     """The plan of a release that stays, which is asked the samples that the manifest has changed."""
     if not deploy_stage.is_edited(release, deploy_stage.wanted(service.session, package)):
@@ -90,7 +109,7 @@ def _with_edited_samples(service: Service, package: Package, release: Release, r
 
 def _with_old_places(service: Service, reused: PlannedStage) -> PlannedStage:
     """The plan of a release that stays, if an earlier deploy could not clear the old place of its service."""
-    findings = tuple(foreseen_moves(service))
+    findings = tuple(map(service.placed, foreseen_moves(service)))
     if not any(found.effect is PlanEffect.MOVED for found in findings):
         return reused
     reason = f"{reused.reason}; its old place is not cleared yet"

@@ -35,8 +35,8 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
         report_first_deploy(service)
     settle_for(service, wanted.package)
     image = _image(service, wanted.package)
-    release = _begin(service, wanted, stage_inputs)
     enter_place(service)
+    release = _begin(service, wanted, stage_inputs)
     service.emit("stage.started", detail=f"release {release.number}")
     try:
         up = _attempt(service, wanted, release, image)
@@ -44,7 +44,7 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
         raise
     except LadingError as error:
         service.emit("release.refused", detail=error.message, **about)
-        if previous is not None and not has_moved(service) and not _still_serves(service, previous, error):
+        if previous is not None and not _still_serves(service, previous, error):
             _restore_or_add(service, previous, error)
         raise
     unasked = {} if up.asked else {"asked": False}
@@ -118,8 +118,11 @@ def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | 
 def _still_serves(service: Service, previous: Release, error: LadingError) -> bool:
     """Whether the release before a failed one still exists, because the target keeps it or refused to begin.
 
-    The status counts first. If it leaves that open, `keeps_old_release` counts until the target has returned Ready.
+    At another place, nothing has touched it. Otherwise the status counts first. If it leaves that open,
+    `keeps_old_release` counts until the target has returned Ready.
     """
+    if has_moved(service):
+        return True
     keeps = service.plugin.can(Capability.KEEPS_OLD_RELEASE)
     was_ready = isinstance(error, Unverified | Switched)
     if isinstance(error, NotUp) and not (keeps or was_ready):

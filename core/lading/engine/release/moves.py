@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...errors import LadingError, StageFailed
 from ...manifest.moved import moved
@@ -16,7 +17,7 @@ def old_places(service: Service) -> tuple[Place, ...]:
     """The places that the next deploy clears, oldest first."""
     places, here = _places(service), _here(service)
     found: list[Place] = []
-    for place in (*places.old, *filter(None, [places.last])):
+    for place in places.all:
         is_known = any(_is_same(service, place, other) for other in (here, *found))
         if not is_known and place.options.keys() == here.options.keys():
             found.append(place)
@@ -32,7 +33,7 @@ def has_moved(service: Service) -> bool:
 def enter_place(service: Service) -> None:
     """Record the place of the block before anything is there. So it is cleared even if its deploy never ends."""
     places, here = _places(service), _here(service)
-    if not any(_is_same(service, here, place) for place in (*places.old, *filter(None, [places.last]))):
+    if not any(_is_same(service, here, place) for place in places.all):
         places.put(places.last, [*places.old, here])
 
 
@@ -40,7 +41,7 @@ def foreseen_moves(service: Service) -> Iterator[PlanFinding]:
     """What stays at an old place, and what happens to it."""
     here = _here(service)
     for place in old_places(service):
-        stays = service.target.keep_old_place or not service.plugin.can(Capability.DELETE)
+        stays = _stays(service)
         fate = "stays there" if stays else f"is removed once {here.compared_with(place)} is up"
         yield PlanFinding(
             message=f"{place.compared_with(here)}, the old place, {fate}",
@@ -48,6 +49,19 @@ def foreseen_moves(service: Service) -> Iterator[PlanFinding]:
             option=_changed(place, here),
             hint=None if stays else "`keep_old_place: true` in the block leaves it",
         )
+
+
+def enter(service: Service) -> None:
+    """Record the place in the block before anything is deployed there. After another change, a deploy clears it."""
+    places, here = _places(service), _here(service)
+    if here not in places.all:
+        places.put(places.last or here, (*places.old, here) if places.last else ())
+
+
+def is_elsewhere(service: Service) -> bool:
+    """Whether the release that is up is at another place than the block says, under the same name."""
+    last, here = _places(service).last, _here(service)
+    return last is not None and last != here and last.service == here.service
 
 
 def clear_old_places(service: Service) -> None:
@@ -74,18 +88,25 @@ def _to_clear(service: Service) -> list[Place]:
     return [] if service.target.keep_old_place else list(old_places(service))
 
 
-def at_old_places(service: Service, here: Status) -> Iterator[tuple[str, Status]]:
-    """The service at each old place that is not empty: its name, and its status there.
+def _stays(service: Service) -> bool:
+    return service.target.keep_old_place or not service.plugin.can(Capability.DELETE)
 
-    `here` is its status at the present place: the same release is not shown twice.
+
+def at_old_places(service: Service, here: Status) -> Iterator[tuple[str, Status]]:
+    """The service at each old place that is not empty: its name, and its status there with a remark.
+
+    `here` is its status at the present place: the same release is not shown twice. A place that cannot be asked is
+    unknown.
     """
+    remark = "and it stays there" if _stays(service) else "which the next `lading deploy` clears"
     for place in old_places(service):
         try:
             status = _at(service, place).status()
         except LadingError as error:
             status = Status(state=State.UNKNOWN, detail=error.message)
         if status.state is not State.ABSENT and not _is_one(status, here):
-            yield place.service, status
+            detail = "; ".join(filter(None, (status.detail, f"at its old place, {remark}")))
+            yield place.service, replace(status, detail=detail)
 
 
 def _is_one(status: Status, other: Status) -> bool:
@@ -134,11 +155,12 @@ def _clear(service: Service, place: Place) -> bool:
 
 
 def _at(service: Service, place: Place) -> Service:
-    """The service at another place. Raises StageFailed if its connection is gone from the manifest."""
-    if place.connection not in (None, *service.session.manifest.connections):
+    """The service at another place. Raises StageFailed if its connection cannot be used any more."""
+    name = place.connection
+    if name not in (None, *service.session.manifest.connections):
         raise StageFailed(
-            f"the manifest no longer uses the connection '{place.connection}'",
-            hint=f"`lading delete` removes {place.service} with the block as it was",
+            f"the connection '{name}' is not in the manifest any more, or one of its variables is not set",
+            hint=f"write '{name}' under connections again: the next `lading deploy` clears the old place",
         )
     folder = service.session.order.file.absolute().parent
     try:

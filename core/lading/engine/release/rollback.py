@@ -14,7 +14,7 @@ from .service import Service
 
 if TYPE_CHECKING:
     from ...manifest import Section
-    from ...model import Package, Release
+    from ...model import Json, Package, Release
     from ..session.session import Session
 
 
@@ -63,8 +63,14 @@ def _differs(service: Service, release: Release, current: Release) -> bool:
     """Whether a release has another package than the current one, or other options, as far as they are recorded."""
     if release.package_digest != current.package_digest:
         return True
-    before, now = options_of(service, release), options_of(service, current)
+    before, now = (_kept(service, options_of(service, each)) for each in (release, current))
     return None not in (before, now) and before != now
+
+
+def _kept(service: Service, options: Json) -> Json:
+    """The options that a rollback restores: the place stays."""
+    place = service.target.options.placed_by
+    return {name: value for name, value in options.items() if name not in place} if isinstance(options, dict) else None
 
 
 def _elsewhere(service: Service) -> str:

@@ -56,7 +56,8 @@ def ask(uri: str, body: bytes, *, key: Secret | None = None, timeout: float = 60
     """
 
     def read(response: Any) -> Answer:
-        return Answer(response.status, _read(uri, response), retry_after(response.headers.get("Retry-After")))
+        asked, date = (response.headers.get(name) for name in ("Retry-After", "Date"))
+        return Answer(response.status, _read(uri, response), retry_after(asked, date=date))
 
     return _in_time(uri, timeout, lambda: _send(uri, body, key, timeout, read))
 

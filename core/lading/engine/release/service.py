@@ -14,6 +14,7 @@ from ...store.facts import Facts
 from ...store.names import service_lock
 from ..stages.stage import Stage
 from . import scoring
+from .addresses import no_address, of_device
 from .log_text import with_originals
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ class Service:
         found = self.scoring_uri()
         if isinstance(found, NoScoringUri):
             raise no_address(self.target.service_name, self.target.name, found)
-        return found.uri if device is None else _device(found, device)
+        return found.uri if device is None else of_device(found, device)
 
     def delete(self) -> bool:
         """Remove the service; False if there was none. The target's steps are repeated until it is gone.
@@ -291,18 +292,3 @@ class Service:
     def _require(self, capability: Capability, what: str) -> None:
         if not self.plugin.can(capability):
             raise BadInput(f"the target '{self.target.name}' {what}")
-
-
-def no_address(service: str, target: str, found: NoScoringUri) -> StageFailed:
-    """The failure for a deployment without a scoring URI."""
-    return StageFailed(
-        f"{service} on '{target}' has no scoring URI: {found.reason}",
-        hint="`lading status` shows its state; `lading deploy` starts it if it is not up",
-    )
-
-
-def _device(found: ScoringUri, device: str) -> str:
-    if device not in found.devices:
-        known = ", ".join(sorted(found.devices)) or "none"
-        raise BadInput(f"no device '{device}' in this deployment", hint=f"its devices are: {known}")
-    return found.devices[device]

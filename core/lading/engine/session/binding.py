@@ -20,6 +20,7 @@ from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind, identity
 from ...plugin.discovery import TARGETS, is_installed
 from ...store.origin import distribution_of, last_live
+from ...store.places import Places
 from .order import Needs
 
 if TYPE_CHECKING:
@@ -58,8 +59,12 @@ def bind_manifest(
     families = {ref.path: _family(ref, plugins, refs, types) for ref in (*chosen, *imaged)}
     types |= _twins(draft, plugins)
     named = {*filter(None, families.values()), *(draft.accounts() if Needs.ACCOUNTS in needs else ())}
-    more_plugins, more_types = _load(ref for ref in refs if ref.role == "connection" and ref.name in named)
-    plugins |= more_plugins
+    connections = [ref for ref in refs if ref.role == Role.CONNECTION]
+    more_plugins, more_types = _load(ref for ref in connections if ref.name in named)
+    earlier = {*_earlier(draft, store, chosen)} - named
+    old_plugins, old_types = _load(ref for ref in connections if ref.name in earlier)
+    plugins |= {**more_plugins, **old_plugins}
+    more_types |= {path: kind for path, kind in old_types.items() if path in old_plugins}
     if Needs.SAMPLES in needs:
         types |= {(BY_ROLE[Role.PACKAGE].key,): Options}
     manifest, known = _checked(draft, store, plugins, types | more_types, deploys=needs.deploys)
@@ -68,6 +73,15 @@ def bind_manifest(
         _check_for_readers(whole, store, chosen)
     made = manifest.image and replace(manifest.image, connection=families[manifest.image.path])
     return replace(manifest, targets={ref.name: bound[ref.name] for ref in chosen}, image=made), plugins
+
+
+def _earlier(draft: Draft, store: Store, chosen: Iterable[SectionRef]) -> Iterator[str]:
+    """The connections of the places where the services of the targets were before, if their variables are set."""
+    model = draft.expanded(draft.block(("register",)).get("model")) or draft.name
+    for ref in chosen:
+        for place in Places.of(store.reuse, store.root, draft.file, ref.name, str(model)).all:
+            if place.connection and draft.is_set(draft.block((BY_ROLE[Role.CONNECTION].key, place.connection))):
+                yield place.connection
 
 
 def _check_for_readers(draft: Draft, store: Store, chosen: Iterable[SectionRef]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...model import FileContents, ModelPart, TrainedModel
-from ...model.records import MODELS
+from ...model.parts import MODELS
 from ...plugin.layout import copy_model
 from ...store.tree import check_part, digest_of_files, gathered
 

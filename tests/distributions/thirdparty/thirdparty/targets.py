@@ -355,8 +355,8 @@ class Remote(ProcessTarget):
 
 def on_platform(deployment: Deployment, context: Context) -> Context:
     """The context with the service's folder in PLATFORM instead of the store."""
-    pier = getattr(deployment.options, "pier", "")
-    work = Path(os.environ["PLATFORM"]) / f"{deployment.service}{pier}"
+    pier, region = getattr(deployment.options, "pier", ""), context.connection["region"]
+    work = Path(os.environ["PLATFORM"], f"{deployment.service}{pier}" + ("" if region == "north" else f"@{region}"))
     work.mkdir(exist_ok=True)
     return cast("Context", SimpleNamespace(work=work, intend=context.intend))
 
