@@ -32,7 +32,9 @@ class Services(Models):
 
     def all_services(self) -> Sequence[Service]:
         found, more = self._page(None)
-        while more is not None:
+        read: set[str] = set()
+        while more is not None and more not in read:  # a server that repeats a page would be read for ever
+            read.add(more)
             page, more = self._page(more)
             found += page
         return found

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar, cast
 
 import pytest
 
+from lading import Options
+from lading.engine.release import moves
+from lading.engine.release.service import Service
 from lading.model import Json
 from lading.store import Store
 from lading.store.places import Place, Places
@@ -28,6 +34,19 @@ def test_places_are_kept_for_one_block_of_one_manifest_and_model(tmp_path: Path)
             assert (other.last, other.old) == (None, ())
         found.forget()
         assert (found.last, found.old) == (None, ())
+
+
+def test_a_place_with_a_list_is_the_same_one_when_it_is_read_again(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Shelves(Options):
+        placed_by: ClassVar[tuple[str, ...]] = ("shelves",)
+        shelves: tuple[str, ...] = ("a", "b")
+
+    target = SimpleNamespace(options=Shelves(), record={}, service_name="price", connection=None)
+    here = moves._here(cast(Service, SimpleNamespace(target=target)))
+    with closing(Store.open(tmp_path / ".lading")) as store:
+        places(store, tmp_path / ".lading").put(here, [])
+        assert places(store, tmp_path / ".lading").last == here
 
 
 def test_a_place_is_told_by_what_differs() -> None:

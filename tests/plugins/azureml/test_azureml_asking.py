@@ -173,6 +173,12 @@ def test_services_are_listed_page_by_page(wire: Wire, workspace: OpenWorkspace) 
     assert [sent.query.get("$skipToken") for sent in wire.sent] == [None, "t 2"]
 
 
+def test_a_list_that_repeats_a_page_ends(wire: Wire, workspace: OpenWorkspace) -> None:
+    wire.answer("GET", "/services", {"value": [], "nextLink": f"{API}/services?$skipToken=again"})
+    assert workspace.all_services() == []
+    assert len(wire.sent) == 2
+
+
 @pytest.mark.parametrize(("auth", "path"), [("key", "/listkeys"), ("token", "/token")])
 def test_a_key_that_may_not_be_read_is_reported_as_that(
     wire: Wire, workspace: OpenWorkspace, auth: str, path: str

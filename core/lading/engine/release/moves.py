@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from ...errors import LadingError, StageFailed
 from ...manifest.moved import moved
 from ...manifest.references import names
 from ...model import Capability, PlanEffect, PlanFinding, State, Status
+from ...store.codec import to_json
 from ...store.places import Place, Places
 from .service import Service
 
@@ -174,10 +176,14 @@ def _at(service: Service, place: Place) -> Service:
 
 
 def _here(service: Service) -> Place:
-    """The place in the block. An option with a variable is left out, because the store keeps no values of variables."""
+    """The place in the block, with values as the store returns them.
+
+    An option with a variable is left out, because the store keeps no values of variables.
+    """
     target = service.target
     written = {name: target.record.get(name) for name in target.options.placed_by}
-    options = {name: getattr(target.options, name) for name, value in written.items() if not any(names(value))}
+    plain = (name for name, value in written.items() if not any(names(value)))
+    options = {name: json.loads(to_json(getattr(target.options, name))) for name in plain}
     return Place(target.service_name, target.connection, options)
 
 
