@@ -79,7 +79,7 @@ def test_a_conda_file_keeps_its_channels_and_its_pip_part(packed: Callable[..., 
         (
             "      - scikit-learn",
             "      - git+https://git.example/a",
-            "conda.yml:14: 'git+https://git.example/a' is",
+            "conda.yml:14: 'git+https://git.example/a' has no name",
         ),
         ("  - pip:", "  - npm:", "conda.yml:12: the key npm of a conda file is not used; remove the key"),
         ("name: model-env", "variables: {A: b}", "conda.yml:1: the key variables of a conda file is not used; write"),
@@ -118,7 +118,7 @@ def test_a_requirements_file_with_another_one(packed: Callable[..., Packed], tmp
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("\n./tool\n", "more.txt:2: './tool' is an address"),
+        ("\n./tool\n", "more.txt:2: './tool' is a path"),
         ("--extra-index-url https://i.example\n", "more.txt:1: '--extra-index-url https://i.example' is not a requi"),
         ("pyyaml<1\n", "more.txt:1: pyyaml<1 excludes "),
         ("-r requirements.txt\n", "more.txt:1: requirements.txt names itself"),
