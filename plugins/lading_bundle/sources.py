@@ -143,7 +143,7 @@ def _requirements(file: Path, outer: tuple[Path, ...]) -> Iterator[Written]:
 
 def _with_hash(line: str) -> str:
     """A line without its hashes. The hash of an address becomes a part of it."""
-    hashes, entry = _HASH.findall(line), _HASH.sub("", line)
+    hashes, entry = _HASH.findall(line), _HASH.sub("", line).strip()
     is_alone = len(hashes) == 1 and "://" in entry and not re.search(r"#|\s;|;\s", entry)
     return f"{entry}#{hashes[0].replace(':', '=')}" if is_alone else entry
 

@@ -11,7 +11,15 @@ from pathlib import Path
 import lading_serving
 from lading import Command, Context, Failed, Package, child_environment, install_lines, run_command
 
-_NETWORK = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_NETWORK = (
+    "ALL_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSH_AUTH_SOCK",
+    "SSL_CERT_FILE",
+)
 
 
 def ensure_environment(package: Package, context: Context) -> Path | Failed:

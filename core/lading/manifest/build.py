@@ -83,7 +83,8 @@ class Builder:
             return self._matching(value, path)
         self.inputs[path] = file
         if mark.names:
-            self.inputs |= {(*path, os.path.relpath(each, file.parent)): each for each in mark.names(file)}
+            more = [self._absolute(str(each)) for each in mark.names(file)]
+            self.inputs |= {(*path, os.path.relpath(each, file.parent)): each for each in more}
         return file
 
     def _text(self, mark: MayNameInput, value: str, path: Path_) -> str:

@@ -231,13 +231,30 @@ def test_a_lock_without_a_library_of_the_model_is_reported(packed: Callable[...,
     [
         (
             "uv.lock",
+            UV_LOCK.format(sklearn="1.9.1", numpy='directory = "../numpy"'),
+            "uv.lock:28: numpy comes from a folder, and a package can only have a wheel of it; build a wheel",
+        ),
+        (
+            "uv.lock",
+            UV_LOCK.format(sklearn="1.9.1", numpy='path = "numpy-1.26.4-py3-none-any.whl"'),
+            "uv.lock:28: 'numpy @ numpy-1.26.4-py3-none-any.whl' does not exist; correct the path",
+        ),
+        (
+            "uv.lock",
             UV_LOCK.format(sklearn="1.9.1", numpy='git = "https://git.example/numpy"'),
-            "uv.lock:28: numpy comes from an address, and a package has only released versions; publish it",
+            "uv.lock is not a lock",
         ),
         (
             "pylock.toml",
-            PYLOCK.replace('version = "2.0.0"', 'vcs = { type = "git" }'),
-            "pylock.toml:5: numpy comes from an address",
+            PYLOCK.replace('version = "2.0.0"', 'directory = { path = "a" }'),
+            "pylock.toml:5: numpy comes",
+        ),
+        ("pylock.toml", PYLOCK.replace('version = "2.0.0"', ""), "pylock.toml:5: numpy comes from a folder"),
+        ("pylock.toml", PYLOCK.replace('version = "2.0.0"', 'vcs = { type = "git" }'), "pylock.toml is not a lock"),
+        (
+            "pylock.toml",
+            PYLOCK.replace('version = "2.0.0"', 'vcs = { type = "hg", url = "https://a.example", commit-id = "1" }'),
+            "pylock.toml:5: 'numpy @ hg+https://a.example@1' is an address with hg+https, which",
         ),
         ("pylock.toml", PYLOCK.replace("<", "?"), "pylock.toml:9: tomli has the marker"),
         ("uv.lock", "version = [", "uv.lock cannot be read: "),

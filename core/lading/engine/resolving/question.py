@@ -104,7 +104,7 @@ class FromIndex:
 def from_index(requirements: Iterable[str]) -> FromIndex:
     """Replace each address of a wheel by its version, and leave out the other addresses.
 
-    Raises BadInput for a line that is not a requirement.
+    Raises BadInput for a line that is not a requirement, and for an address with a password.
     """
     lines, known, unknown = list[str](), list[tuple[str, str]](), list[str]()
     for line in requirements:
@@ -116,7 +116,15 @@ def from_index(requirements: Iterable[str]) -> FromIndex:
             known.append((canonicalize_name(requirement.name), version))
         else:
             unknown.append(requirement.name)
+        _check_open(requirement)
     return FromIndex(tuple(lines), tuple(known), tuple(unknown))
+
+
+def _check_open(requirement: Requirement) -> None:
+    place = urlsplit(requirement.url or "")
+    if place.password is not None or (place.username is not None and place.scheme != "git+ssh"):
+        message = f"environment: the address of {requirement.name} has a user or a password"
+        raise BadInput(message, hint="remove it, and configure git or .netrc where the package is installed")
 
 
 def _version_of(url: str) -> str:
