@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sklearn
@@ -52,7 +53,7 @@ def digest(file: Path) -> str:
 def packed(pack: Pack, salary: ModelVersion, tmp_path: Path) -> Callable[..., Packed]:
     """Package a model with a script of its own and these requirements of pip."""
 
-    def run(*pip: str, **files: Path) -> Packed:
+    def run(*pip: str, **files: Any) -> Packed:
         (tmp_path / "score.py").touch()
         environment = Environment(pip=pip, **files)
         return pack(salary, scoring_script=tmp_path / "score.py", environment=environment)
