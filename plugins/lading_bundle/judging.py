@@ -50,9 +50,9 @@ def judge(asked: Asked, model: ExpectedModel, needs: Iterable[str], *, closed: b
     entries, problems = reading.read(source.written)
     origin.add_wheels(entries)
     libraries, unknown = _libraries(origin, asked)
-    if source.problems:  # the entries are not complete
-        needs, libraries = [], []
     locked = environment.lock is not None
+    if source.problems or (locked and problems):  # the entries are not complete
+        needs, libraries = [], []
     pins = pin(origin, entries, [*needs, *libraries], allow_skew=asked.allow_skew, locked=locked)
     problems = [*source.problems, *problems, *pins.problems]
     if closed and not problems:
