@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .model.options import IsPath as IsPath
     from .model.options import Json as Json
     from .model.options import ManifestPath as ManifestPath
+    from .model.options import MayNameInput as MayNameInput
     from .model.options import Means as Means
     from .model.options import Options as Options
     from .model.options import Range as Range
@@ -133,6 +134,7 @@ if TYPE_CHECKING:
     from .plugin.catalogue import describe_plugin as describe_plugin
     from .plugin.catalogue import manifest_schema as manifest_schema
     from .plugin.layout import copy_model as copy_model
+    from .plugin.layout import install_lines as install_lines
     from .plugin.layout import laid_out_files as laid_out_files
     from .plugin.layout import lay_out as lay_out
     from .plugin.layout import model_files as model_files
@@ -186,7 +188,7 @@ __getattr__, __dir__ = lazily(
         "python.planning": "plan read_plan write_plan",
         "plugin.spec": "hookimpl",
         "python.images": "make_image",
-        "plugin.layout": "copy_model laid_out_files lay_out model_files",
+        "plugin.layout": "copy_model install_lines laid_out_files lay_out model_files",
         "python.releases": "History PastRelease gc history repair rollback trust_store",
         "python.listing": "FoundService list_services",
         "python.live": "LiveDeployment",
@@ -202,7 +204,8 @@ __getattr__, __dir__ = lazily(
         "model.gating": "GateRequest PreviousRelease",
         "model.imaging": "Image ImageRequest",
         "model.listing": "Listed Listing ListRequest",
-        "model.options": "InputFiles InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
+        "model.options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Means Options Range "
+        "Requirements Text",
         "model.packaging": "Distribution ExpectedModel PackageProblem",
         "model.parts": "ModelPart",
         "model.planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -12,12 +13,12 @@ from packaging.utils import canonicalize_name
 from lading import PackageProblem
 
 from . import conda
+from .addresses import IS_ADDRESS, Address, Unusable, read_address
 from .names import wrong_name
 from .wrong import Wrong
 
 _INSTALLERS = ("pip", "conda")  # not pinned, because they install the rest
 _WAY_OUT = "write NAME or NAME==VERSION"
-_ADDRESS = re.compile(r"://|^(git|hg|svn|bzr)\+|^file:|^(\.{0,2}|~)/|^\.|\\|\.(whl|zip|tar\.gz|tar\.bz2|conda)$")
 _SECRETS = re.compile(r"(?<=://)[^/\s@]*@|\?.*")  # a password or a token of an address
 _SINGLE_EQUALS = re.compile(r"([A-Za-z0-9][\w.\-]*) *=(?!=) *([\w.]+)")
 _COMMENT = re.compile(r"(^|\s)#.*")
@@ -25,12 +26,16 @@ _COMMENT = re.compile(r"(^|\s)#.*")
 
 @dataclass(frozen=True)
 class Written:
-    """The text of an entry. `option` is its place in the block, and `place` its line in a file."""
+    """The text of an entry. `option` is its place in the block, and `place` its line in a file.
+
+    A path in it is relative to `folder`.
+    """
 
     text: str
     option: str
     place: str = ""
     is_conda: bool = False
+    folder: Path = Path()
 
     def wrong(self, message: str, hint: str) -> Wrong:
         """The failure of an entry, at its place."""
@@ -39,11 +44,15 @@ class Written:
 
 @dataclass(frozen=True)
 class Entry:
-    """A requirement, and the text that it was read from. `channel` is conda's, if the text names one."""
+    """A requirement, and the text that it was read from. `channel` is conda's, if the text names one.
+
+    `address` is that of the distribution, if the text names one instead of a version.
+    """
 
     requirement: Requirement
     written: Written
     channel: str = ""
+    address: Address | None = None
 
     @property
     def name(self) -> str:
@@ -77,10 +86,19 @@ def _conda(written: Written) -> Iterator[Entry]:
 
 
 def _pip(written: Written) -> Iterator[Entry]:
-    requirement = _parsed(written, _without_comment(written), lambda text: text)
+    text = _without_comment(written)
+    address = _addressed(written, text) if _is_address(text) and not text.startswith("-") else None
+    requirement = address.requirement if address else _parsed(written, text, lambda text: text)
     if requirement.name not in _INSTALLERS:
         _check_name(written, requirement)
-        yield Entry(requirement, written)
+        yield Entry(requirement, written, address=address)
+
+
+def _addressed(written: Written, text: str) -> Address:
+    try:
+        return read_address(text, written.folder)
+    except Unusable as error:
+        raise written.wrong(f"{_SECRETS.sub('', text)!r} {error.reason}", error.hint) from None
 
 
 def _without_comment(written: Written) -> str:
@@ -95,8 +113,8 @@ def _parsed(written: Written, text: str, read_: Callable[[str], str | None]) -> 
     if text.startswith("-"):
         raise written.wrong(f"{shown!r} is not a requirement, but an option of pip", _option_hint(text))
     if _is_address(text):
-        message = f"{shown!r} is an address, and a package has only released versions"
-        raise written.wrong(message, "publish it to a package index and write NAME==VERSION, or use `include`")
+        message = f"{shown!r} is an address, which an entry of conda cannot be"
+        raise written.wrong(message, "write NAME or NAME==VERSION, or the address of a wheel under `pip`")
     try:
         return Requirement(read_(text) or "")
     except InvalidRequirement:
@@ -106,7 +124,7 @@ def _parsed(written: Written, text: str, read_: Callable[[str], str | None]) -> 
 def _is_address(text: str) -> bool:
     """Whether a text is an address or a path: alone, or after a name and `@`. A marker may hold any text."""
     name, at, address = text.partition(";")[0].partition("@")
-    return bool(_ADDRESS.search(text.partition(";")[0].strip(" "))) or bool(at and address and name.strip(" "))
+    return bool(IS_ADDRESS.search(text.partition(";")[0].strip(" "))) or bool(at and address and name.strip(" "))
 
 
 def _option_hint(text: str) -> str:
@@ -114,7 +132,7 @@ def _option_hint(text: str) -> str:
     if option in ("-r", "--requirement", "-c", "--constraint"):
         return "name the file: `environment: {requirements: FILE}`"
     if option in ("-e", "--editable"):
-        return "publish it to a package index and write NAME==VERSION, or use `include`"
+        return "build a wheel with `pip wheel --no-deps --wheel-dir wheels PATH`, and name that file"
     return "name package indexes under the image or the target, and here only distributions"
 
 

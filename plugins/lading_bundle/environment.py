@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from lading import InputPath, Options, Text
+from lading import IsInput, MayNameInput, Options, Text
+
+from .named import named_files, wheel_path
 
 Entry = Annotated[str, Text(min_length=1, max_length=400)]
+PipEntry = Annotated[str, Text(min_length=1, max_length=400), MayNameInput(wheel_path)]
+SourceFile = Annotated[Path, IsInput(names=named_files)]
 
 
 @dataclass(frozen=True)
@@ -19,16 +23,16 @@ class Environment(Options):
     """Conda packages, with versions if they matter: `scikit-learn`, `numpy=1.26`, `conda-forge::xgboost`. pip installs
     them."""
 
-    pip: tuple[Entry, ...] = ()
-    """Requirements as pip reads them: `pandas`, `azureml-core==1.60.0`."""
+    pip: tuple[PipEntry, ...] = ()
+    """Requirements as pip reads them: `pandas`, `azureml-core==1.60.0`, `./wheels/thing-1.0-py3-none-any.whl`."""
 
-    conda_file: InputPath | None = None
+    conda_file: SourceFile | None = None
     """A conda file, such as `conda.yml`. Its channels are kept, and pip installs its packages."""
 
-    requirements: InputPath | None = None
+    requirements: SourceFile | None = None
     """A requirements file of pip, such as `requirements.txt`."""
 
-    lock: InputPath | None = None
+    lock: SourceFile | None = None
     """A lock file, `uv.lock` or `pylock.toml`. The package gets exactly its versions, without those of development."""
 
     def __post_init__(self) -> None:

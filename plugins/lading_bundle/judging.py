@@ -13,7 +13,8 @@ from . import entries as reading
 from .environment import Asked, Environment
 from .imports import Imported, imports_of
 from .names import meant
-from .pins import SERVER, SKLEARN, Origin, Pins, pin
+from .origin import Origin
+from .pins import SERVER, SKLEARN, Pins, pin
 from .sources import Source, read_source
 from .wrong import Wrong
 
@@ -47,10 +48,11 @@ def judge(asked: Asked, model: ExpectedModel, needs: Iterable[str], *, closed: b
     environment, origin = asked.environment or Environment(), Origin(model)
     source = read_source(environment, model.python)
     entries, problems = reading.read(source.written)
+    origin.add_wheels(entries)
     libraries, unknown = _libraries(origin, asked)
-    if source.problems:  # the entries are not complete
-        needs, libraries = [], []
     locked = environment.lock is not None
+    if source.problems or (locked and problems):  # the entries are not complete
+        needs, libraries = [], []
     pins = pin(origin, entries, [*needs, *libraries], allow_skew=asked.allow_skew, locked=locked)
     problems = [*source.problems, *problems, *pins.problems]
     if closed and not problems:

@@ -7,14 +7,15 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from packaging.markers import InvalidMarker, Marker
 
 from .entries import Written
 from .wrong import Wrong
 
-_ADDRESSES = ("vcs", "directory", "archive")  # of PEP 751
 _Package = Mapping[str, Any]
+_FOLDER = "comes from a folder, and a package can only have a wheel of it"
 
 
 def locked(file: Path, option: str, python: str) -> list[Written]:
@@ -30,10 +31,12 @@ def locked(file: Path, option: str, python: str) -> list[Written]:
         raise Wrong(message, hint="`uv lock` writes one; for others use `requirements`", option=option)
     try:
         pins = list(read(_Lock(file, text, option, content, python)))
-    except (LookupError, TypeError, AttributeError, StopIteration, RuntimeError):
+    except (LookupError, TypeError, ValueError, AttributeError, StopIteration, RuntimeError):
         message = f"{file.name} is not a lock file of {'pip' if read is _pylock else 'uv'}"
         raise Wrong(message, hint="lock the project again", option=option) from None
-    return [Written(f"{name}=={version}", option, f"{file.name}:{_line(text, name)}: ") for name, version in pins]
+    return [
+        Written(f"{name}{pin}", option, f"{file.name}:{_line(text, name)}: ", folder=file.parent) for name, pin in pins
+    ]
 
 
 class _Lock:
@@ -45,7 +48,7 @@ class _Lock:
 
     def wrong(self, name: str, message: str) -> Wrong:
         place = f"{self._file.name}:{_line(self._text, name)}"
-        hint = "publish it to a package index and lock it again"
+        hint = "build a wheel with `pip wheel`, and lock that; or publish it"
         return Wrong(f"{place}: {name} {message}", hint=hint, option=self._option)
 
     def applies(self, item: _Package, extra: str = "") -> bool:
@@ -59,12 +62,46 @@ class _Lock:
 
 
 def _pylock(lock: _Lock) -> Iterator[tuple[str, str]]:
+    """Names, each with `==VERSION` or ` @ ADDRESS`."""
     for package in lock.content.get("packages", ()):
         if not lock.applies(package):
             continue
-        if any(kind in package for kind in _ADDRESSES) or "version" not in package:
-            raise lock.wrong(package["name"], "comes from an address, and a package has only released versions")
-        yield package["name"], package["version"]
+        if "directory" in package or not package.keys() & {"vcs", "archive", "version"}:
+            raise lock.wrong(package["name"], _FOLDER)
+        yield package["name"], f" @ {_pylock_address(package)}" if _is_pylock_address(package) else _exactly(package)
+
+
+def _exactly(package: _Package) -> str:
+    return f"=={package['version']}"
+
+
+def _is_pylock_address(package: _Package) -> bool:
+    return "vcs" in package or "archive" in package
+
+
+def _pylock_address(package: _Package) -> str:
+    if vcs := package.get("vcs"):
+        place = vcs.get("url") or f"file:{vcs['path']}"
+        return _repository(vcs["type"], place, vcs["commit-id"], vcs.get("subdirectory"))
+    archive = package["archive"]
+    return _with_hash(archive.get("url") or archive["path"], archive["hashes"].get("sha256"))
+
+
+def _uv_address(package: _Package) -> str:
+    source, files = package["source"], [*package.get("wheels", ()), package.get("sdist", {})]
+    if "git" in source:
+        place, commit = source["git"].split("#")[:2]
+        place, _mark, query = place.partition("?")
+        return _repository("git", place, commit, parse_qs(query).get("subdirectory", [None])[0])
+    return _with_hash(source.get("url") or source["path"], files[0].get("hash", "").removeprefix("sha256:"))
+
+
+def _repository(kind: str, place: str, commit: str, subdirectory: str | None) -> str:
+    return f"{kind}+{place}@{commit}" + (f"#subdirectory={subdirectory}" if subdirectory else "")
+
+
+def _with_hash(place: str, sha256: str | None) -> str:
+    return f"{place}#sha256={sha256}" if sha256 else place
 
 
 def _uv_lock(lock: _Lock) -> Iterator[tuple[str, str]]:
@@ -82,10 +119,11 @@ def _uv_lock(lock: _Lock) -> Iterator[tuple[str, str]]:
             seen.add((found["name"], extra))
             needs = found.get("optional-dependencies", {}).get(extra, ()) if extra else found.get("dependencies", ())
             todo += [each for each in needs if lock.applies(each, extra)]
-            if "registry" not in found["source"]:
-                raise lock.wrong(found["name"], "comes from an address, and a package has only released versions")
+            is_released = "registry" in found["source"]
+            if not is_released and not found["source"].keys() & {"git", "url", "path"}:
+                raise lock.wrong(found["name"], _FOLDER)
             if not extra:
-                yield found["name"], found["version"]
+                yield found["name"], _exactly(found) if is_released else f" @ {_uv_address(found)}"
 
 
 def _is_project(package: _Package) -> bool:

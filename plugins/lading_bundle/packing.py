@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from lading import (
     Transient,
 )
 
+from .commits import at_commits
 from .files import Folder
 from .judging import Judged, judge
 from .options import OWN_SCRIPT, BundleOptions
@@ -46,13 +48,13 @@ def pack(request: PackageRequest[BundleOptions], context: Context) -> PackedFile
     for name in options.answers_otherwise if model.scoring else ():
         raise BadInput(f"{name}: {OWN_SCRIPT}", option=name)
     judged = judge(options.asked(*model.modules), _expected(request), _needs(options, model))
-    pins = judged.pins
-    for problem in pins.problems:
+    for problem in judged.pins.problems:
         raise failure(problem)
     _report(judged, context)
+    pins = at_commits(judged.pins, context)
     try:
         script = _write_app(request.folder / "azureml-app", options, model)
-        _write_environment(request.folder, model, judged)
+        _write_environment(request.folder, model, judged.channels, pins)
         _write_record(request.folder, model, script, pins)
     except OSError as error:
         raise Transient(f"cannot pack {error.filename}: {error.strerror}") from error
@@ -169,20 +171,22 @@ def _scoring(options: BundleOptions, model: ModelVersion) -> dict[str, Json]:
     }
 
 
-def _write_environment(folder: Path, model: ModelVersion, judged: Judged) -> None:
+def _write_environment(folder: Path, model: ModelVersion, channels: Sequence[str], pins: Pins) -> None:
     import yaml
 
-    pins = judged.pins
-
+    lines = list(pins.file_lines)
     # pip installs all of them under conda too: a channel may lack the versions that the model was trained with.
     conda = {
         "name": model.name,
-        "channels": list(judged.channels or ("conda-forge",)),
-        "dependencies": [f"python={model.python}", "pip", {"pip": list(pins.requirements)}],
+        "channels": list(channels or ("conda-forge",)),
+        "dependencies": [f"python={model.python}", "pip", {"pip": lines}],
     }
     top = Folder(folder)
+    for address in pins.addresses.values():
+        if address.wheel:
+            top.add_file(address.wheel, f"wheels/{address.wheel.name}")
     top.add_text(yaml.safe_dump(conda, sort_keys=False), "conda.yml")
-    top.add_text("".join(f"{line}\n" for line in pins.requirements), "requirements.txt")
+    top.add_text("".join(f"{line}\n" for line in lines), "requirements.txt")
 
 
 def _write_record(folder: Path, model: ModelVersion, script: str, pins: Pins) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,7 +13,9 @@ from packaging.version import InvalidVersion, Version
 
 from lading import Distribution, ExpectedModel, PackageProblem
 
+from .addresses import Address
 from .entries import Entry
+from .origin import Origin
 from .wrong import Wrong
 
 SKLEARN = "scikit-learn"
@@ -25,44 +27,27 @@ _ALLOW = " with `allow_version_skew: true`"
 class Pins:
     """`versions` by canonical name, sorted. `missing` has their requirements that were not installed either.
 
-    `problems` are the entries that cannot be pinned.
+    `problems` are the entries that cannot be pinned. `addresses` are the distributions that are installed from one.
+    Their versions are empty if the address does not show them.
     """
 
     versions: Mapping[str, str]
     missing: tuple[str, ...] = ()
     problems: tuple[PackageProblem, ...] = ()
+    addresses: Mapping[str, Address] = field(default_factory=dict)
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        return tuple(f"{name}=={version}" for name, version in self.versions.items())
-
-
-@dataclass
-class Origin:
-    """The Python and the distributions that a model is made with."""
-
-    model: ExpectedModel
-    distributions: Mapping[str, Distribution] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.distributions = self.model.find_distributions()
+        """One requirement for each distribution. A wheel has the address `file:wheels/FILE`."""
+        return tuple(self._lines({name: address.line for name, address in self.addresses.items()}))
 
     @property
-    def python(self) -> str:
-        return self.model.python
+    def file_lines(self) -> tuple[str, ...]:
+        """The same for a file beside the folder `wheels`."""
+        return tuple(self._lines({name: address.file_line for name, address in self.addresses.items()}))
 
-    def providers(self, module: str) -> list[str]:
-        """The distributions that a module is imported from, by its name without dots.
-
-        The modules of an editable install are not known. It counts if it has the name of the module.
-        """
-        same = canonicalize_name(module)
-        found = self.distributions.items()
-        return [name for name, one in found if module in one.modules or (name == same and not one.modules)]
-
-    def knows_modules(self, names: Iterable[str]) -> bool:
-        """Whether the modules of all these distributions are known."""
-        return all(name in self.distributions and self.distributions[name].modules for name in names)
+    def _lines(self, addresses: Mapping[str, str]) -> Iterator[str]:
+        return (addresses.get(name, f"{name}=={version}") for name, version in self.versions.items())
 
 
 def pin(origin: Origin, entries: Iterable[Entry], needs: Iterable[str], *, allow_skew: bool, locked: bool) -> Pins:
@@ -86,7 +71,8 @@ def pin(origin: Origin, entries: Iterable[Entry], needs: Iterable[str], *, allow
             problems += _skew(origin.model, versions.get(SKLEARN)) or _unfit(origin.model, versions)
     except Wrong as error:
         problems.append(error.problem)
-    return Pins(dict(sorted(versions.items())), tuple(sorted(missing)), tuple(problems))
+    addresses = {entry.name: entry.address for entry in asked if entry.address}
+    return Pins(dict(sorted(versions.items())), tuple(sorted(missing)), tuple(problems), addresses)
 
 
 def _not_locked(names: set[str], needs: Iterable[str]) -> list[PackageProblem]:
@@ -136,11 +122,12 @@ def _choose(
     for requirement in wanted:
         name: str = canonicalize_name(requirement.name)
         specifiers[name] = specifiers.get(name, SpecifierSet()) & requirement.specifier
-    places = {entry.name: entry for entry in asked}
+    places = {entry.name: entry for entry in sorted(asked, key=lambda entry: entry.address is not None)}
     chosen: dict[str, str] = {}
     for name, specifier in specifiers.items():
         try:
             chosen[name] = _version(name, specifier, origin, places.get(name))
+            _check_one_address(name, asked)
         except Wrong as error:
             problems.append(error.problem)
     return chosen
@@ -148,6 +135,8 @@ def _choose(
 
 def _version(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None) -> str:
     place, option = (entry.written.place, entry.written.option) if entry else ("", "environment")
+    if entry and entry.address:
+        return _of_address(entry, entry.address, asked, origin)
     installed = origin.distributions.get(name)
     recorded = _public(name, installed.version, place, option) if installed else None
     if recorded and asked.contains(recorded, prereleases=True):
@@ -163,6 +152,22 @@ def _version(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None
         option=option,
         refused=name == SKLEARN,
     )
+
+
+def _of_address(entry: Entry, address: Address, asked: SpecifierSet, origin: Origin) -> str:
+    """The version at an address. An address that does not show it counts as the version of the training."""
+    installed = origin.distributions.get(entry.name)
+    version = address.version or (installed.version if installed else "")
+    if version and not asked.contains(version, prereleases=True):
+        message = f"{entry.name}{asked} excludes {version}, which comes from the address"
+        raise entry.written.wrong(message, "remove one of the two entries")
+    return version
+
+
+def _check_one_address(name: str, asked: Iterable[Entry]) -> None:
+    lines = {entry.address.line: entry for entry in asked if entry.name == name and entry.address}
+    if len(lines) > 1:
+        raise lines.popitem()[1].written.wrong(f"{name} has another address in another entry", "remove one of them")
 
 
 def _absent(name: str, asked: SpecifierSet, origin: Origin, place: str, option: str) -> Wrong:
@@ -234,7 +239,7 @@ def _applies(requirement: Requirement, python: str, extra: str = "") -> bool:
 
 def _skew(model: ExpectedModel, pinned: str | None) -> list[PackageProblem]:
     made_with = model.framework_version
-    if model.framework != SKLEARN or not made_with or pinned is None:
+    if model.framework != SKLEARN or not made_with or not pinned:
         return []
     if Version(pinned) == Version(_public(SKLEARN, made_with)):
         return []
@@ -261,5 +266,5 @@ def _unfit(model: ExpectedModel, versions: Mapping[str, str]) -> list[PackagePro
             option="environment",
         )
         for need in needs
-        if need.name in versions and not need.specifier.contains(versions[need.name], prereleases=True)
+        if versions.get(need.name) and not need.specifier.contains(versions[need.name], prereleases=True)
     ]

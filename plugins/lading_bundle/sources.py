@@ -14,10 +14,10 @@ from . import conda
 from .entries import Written
 from .environment import Environment
 from .locks import locked
+from .named import NESTED
 from .wrong import Wrong
 
-_HASH = re.compile(r"\s--hash[= ]\S+")
-_NESTED = re.compile(r"(?:-r|--requirement)[= ]*(?P<file>[^\s-].*)")
+_HASH = re.compile(r"\s--hash[= ](\S+)")
 _CONDA_KEYS = ("name", "channels", "dependencies", "prefix", "platforms")
 
 
@@ -122,7 +122,7 @@ def _misplaced(file: Path, node: Any) -> Wrong:
 
 def _written_at(file: Path, node: Any, *, is_conda: bool) -> Written:
     place = f"{file.name}:{node.start_mark.line + 1}: "
-    return Written(str(node.value), "environment.conda_file", place, is_conda)
+    return Written(str(node.value), "environment.conda_file", place, is_conda, file.parent)
 
 
 def _requirements(file: Path, outer: tuple[Path, ...]) -> Iterator[Written]:
@@ -130,15 +130,22 @@ def _requirements(file: Path, outer: tuple[Path, ...]) -> Iterator[Written]:
     option = "environment.requirements"
     for number, line in _lines(_text(file, option)):
         place = f"{file.name}:{number}: "
-        nested = _NESTED.fullmatch(line)
+        nested = NESTED.fullmatch(line)
         if nested is None:
-            yield Written(_HASH.sub("", line), option, place)
+            yield Written(_with_hash(line), option, place, folder=file.parent)
             continue
         inner = file.parent / nested["file"].strip()
         if inner in (*outer, file) or not inner.is_file():
             why = "names itself" if inner.is_file() else "does not exist"
             raise Wrong(f"{place}{inner.name} {why}", hint="correct the line", option=option)
         yield from _requirements(inner, (*outer, file))
+
+
+def _with_hash(line: str) -> str:
+    """A line without its hashes. The hash of an address becomes a part of it."""
+    hashes, entry = _HASH.findall(line), _HASH.sub("", line).strip()
+    is_alone = len(hashes) == 1 and "://" in entry and not re.search(r"#|\s;|;\s", entry)
+    return f"{entry}#{hashes[0].replace(':', '=')}" if is_alone else entry
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

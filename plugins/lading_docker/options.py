@@ -75,7 +75,7 @@ class DockerOptions(Options):
             trusted_hosts=self.trusted_hosts,
             wheels=self.wheels,
         )
-        return installs(self.platform, sources)
+        return installs(self.platform, sources, own_base=self.base is not None)
 
     def __post_init__(self) -> None:
         for name, addresses in (("index_url", (self.index_url or "",)), ("extra_index_urls", self.extra_index_urls)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import StageFailed, laid_out_files
+from lading import StageFailed, install_lines, laid_out_files
 
 from .sources import PARSER
 
@@ -127,11 +127,13 @@ def _files(package: Package, options: DockerOptions) -> Iterator[tuple[str, byte
     yield "Dockerfile", DOCKERFILE.encode()
     yield "install/inside.py", Path(__file__).with_name("inside.py")
     yield "install/install.json", json.dumps(_install(package, options), sort_keys=True).encode()
-    yield "install/requirements.txt", "".join(f"{line}\n" for line in _requirements(package)).encode()
+    lines = install_lines(_requirements(package), "/install/package")
+    yield "install/requirements.txt", "".join(f"{line}\n" for line in lines).encode()
     if options.wheels is not None:
         yield from ((f"install/wheels/{wheel.name}", wheel) for wheel in options.wheels.glob("*.whl"))
     yield from _tree(_serving(), "server/lading_serving", "*.py")
-    yield from _tree(package.folder, "home", "*")
+    for name, file in _tree(package.folder, "", "*"):
+        yield f"{'install/package' if name.startswith('/wheels/') else 'home'}{name}", file
     yield from ((f"home/{name}", file) for name, file in laid_out_files(package.model).items())
 
 

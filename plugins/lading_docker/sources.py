@@ -12,8 +12,12 @@ PARSER = "httptools>=0.6.3"
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # Docker's names
 
 
-def installs(platform: str | None, sources: Sources) -> Installs:
+def installs(platform: str | None, sources: Sources, *, own_base: bool) -> Installs:
     """The packages that an image installs. By default it is built for this machine's processor, as local engines do."""
     return Installs(
-        platform=platform or f"linux/{_MACHINES.get(machine(), machine())}", adds=(PARSER,), sources=sources
+        platform=platform or f"linux/{_MACHINES.get(machine(), machine())}",
+        adds=(PARSER,),
+        sources=sources,
+        has_wheels=True,
+        without_git="" if own_base else "name a `base` image that has git, such as python:3.11, or a wheel",
     )

@@ -9,9 +9,17 @@ import sys
 from pathlib import Path
 
 import lading_serving
-from lading import Command, Context, Failed, Package, child_environment, run_command
+from lading import Command, Context, Failed, Package, child_environment, install_lines, run_command
 
-_NETWORK = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_NETWORK = (
+    "ALL_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSH_AUTH_SOCK",
+    "SSL_CERT_FILE",
+)
 
 
 def ensure_environment(package: Package, context: Context) -> Path | Failed:
@@ -31,9 +39,10 @@ def ensure_environment(package: Package, context: Context) -> Path | Failed:
     if base is None:
         return Failed(reason=f"python {package.python}, which the package is pinned to, is not on the PATH")
     environments.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = install_lines(requirements, package.folder.resolve())
     commands = (
         ("virtual environment", (base, "-m", "venv", str(folder))),
-        ("requirements", (str(python), "-m", "pip", "install", "--disable-pip-version-check", "--", *requirements)),
+        ("requirements", (str(python), "-m", "pip", "install", "--disable-pip-version-check", "--", *lines)),
     )
     for phase, argv in commands:
         if failed := _run(phase, argv, context):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from ..base.matching import file_pattern, is_pattern, matching_files
 from ..errors import PluginError
-from ..model import IsInput, IsPath, Json
+from ..model import IsInput, IsPath, Json, MayNameInput
 from .records import Path_
 from .values import path_to
 
@@ -71,16 +71,29 @@ class Builder:
                 self.build(hints(options)[name], block[name], (name,))
 
     def _annotated(self, hint: Any, value: Json, path: Path_) -> Any:
-        mark = next((mark for mark in hint.__metadata__ if isinstance(mark, IsPath)), None)
+        mark = next((mark for mark in hint.__metadata__ if isinstance(mark, IsPath | MayNameInput)), None)
         if mark is None:
             return self.build(hint.__origin__, value, path)
+        if isinstance(mark, MayNameInput):
+            return self._text(mark, self.build(hint.__origin__, value, path), path)
         file = self._absolute(_expect(str, value))
         if not isinstance(mark, IsInput):
             return file
         if mark.pattern and is_pattern(value) and not file.exists():
             return self._matching(value, path)
         self.inputs[path] = file
+        if mark.names:
+            more = [self._absolute(str(each)) for each in mark.names(file)]
+            self.inputs |= {(*path, os.path.relpath(each, file.parent)): each for each in more}
         return file
+
+    def _text(self, mark: MayNameInput, value: str, path: Path_) -> str:
+        """A text, with the absolute path of the file that it names."""
+        name = mark.find(value)
+        if not name:
+            return value
+        self.inputs[path] = file = self._absolute(name)
+        return value.replace(name, str(file))
 
     def _matching(self, value: str, path: Path_) -> Path:
         """A pattern for files. Each file that it matches is an input."""

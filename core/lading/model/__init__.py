@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .options import IsPath as IsPath
     from .options import Json as Json
     from .options import ManifestPath as ManifestPath
+    from .options import MayNameInput as MayNameInput
     from .options import Means as Means
     from .options import Options as Options
     from .options import Range as Range
@@ -118,7 +119,8 @@ __getattr__, __dir__ = lazily(
         "gating": "GateRequest PreviousRelease",
         "imaging": "Image ImageRequest",
         "listing": "Listed Listing ListRequest",
-        "options": "InputFiles InputPath IsInput IsPath Json ManifestPath Means Options Range Requirements Text",
+        "options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Means Options Range "
+        "Requirements Text",
         "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Run Shown State Status TrackedRun",
         "packaging": "Distribution ExpectedModel PackageProblem",

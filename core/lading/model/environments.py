@@ -28,12 +28,15 @@ class Installs:
     """The requirements that another machine installs beside the pins of a package, and its platform (`linux/amd64`).
 
     `adds` are requirements in order of preference. The first that fits the pins is installed beside them. If a pin
-    names one of them, none is installed.
+    names one of them, none is installed. `has_wheels` is whether the wheels in the package are there, so that it can
+    install them. `without_git` is the way out for git addresses, if git is not there.
     """
 
     platform: str = "linux/amd64"
     adds: tuple[str, ...] = ()
     sources: Sources = Sources()
+    has_wheels: bool = False
+    without_git: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

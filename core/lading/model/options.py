@@ -6,7 +6,7 @@ pydantic's protocol (`__get_pydantic_core_schema__`), which is called only when 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -206,14 +206,27 @@ class IsPath:
 class IsInput(IsPath):
     """Marks a path that a stage reads. It must exist, and its digest is part of the cache key.
 
-    With `pattern` it may also be a pattern for several files.
+    With `pattern` it may also be a pattern for several files. `names` gives the files that the text of this file names.
+    They are inputs too.
     """
 
-    def __init__(self, *, pattern: bool = False) -> None:
+    def __init__(self, *, pattern: bool = False, names: Callable[[Path], Iterable[Path]] | None = None) -> None:
         self.pattern = pattern
+        self.names = names
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {**super().__get_pydantic_json_schema__(schema, handler), "exists": True}
+
+
+class MayNameInput:
+    """Marks a text that may name a file which a stage reads, among other words.
+
+    `find` gives the path in the text, or an empty text. The file is an input like an `InputPath`, and a plugin receives
+    the text with the absolute path.
+    """
+
+    def __init__(self, find: Callable[[str], str]) -> None:
+        self.find = find
 
 
 ManifestPath = Annotated[Path, IsPath()]

@@ -202,6 +202,7 @@ class PackageRequest(Generic[OptionsT_co]):
 class PackedFiles:
     """The output of a packager: the scoring script relative to `azureml-app/`, and the pinned requirements.
 
+    A requirement may be `NAME @ file:wheels/FILE` for a wheel in the package; see `lading.install_lines`.
     `answers_predict` tells whether the script answers a row with `predict()`, as far as the packager knows. Otherwise
     the first release of the package gives the answers of recorded golden requests.
     """

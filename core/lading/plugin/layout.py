@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ..store.tree import CACHES, files_of
 
 if TYPE_CHECKING:
     from ..model import ModelVersion, Package
+
+WHEELS = "wheels"
+"""The folder of a package with the wheels that its requirements name as `NAME @ file:wheels/FILE`."""
 
 
 def lay_out(package: Package, folder: Path) -> Path:
@@ -29,6 +33,17 @@ def lay_out(package: Package, folder: Path) -> Path:
         _make_private((folder / name).parent)
         link_or_copy(source, folder / name)
     return folder / package.model.directory
+
+
+def install_lines(requirements: Iterable[str], folder: Path | str) -> tuple[str, ...]:
+    """The requirements of a package as pip reads them, if the files of the package are in `folder`.
+
+    Example:
+        >>> install_lines(["numpy==2.4.6", "thing @ file:wheels/thing-1.0-py3-none-any.whl"], "/install")
+        ('numpy==2.4.6', 'thing @ file:///install/wheels/thing-1.0-py3-none-any.whl')
+    """
+    place = f" @ file://{quote(str(folder))}/{WHEELS}/"
+    return tuple(line.replace(f" @ file:{WHEELS}/", place, 1) for line in requirements)
 
 
 def laid_out_files(model: ModelVersion) -> dict[str, Path]:

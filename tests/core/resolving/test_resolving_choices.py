@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.core.resolving.conftest import Wheelhouse
 from tests.watching import command_lines
 
 from lading.engine.resolving import Choice, Conflict, Question, Resolution, Resolver, uv
+from lading.engine.resolving.question import from_index
 from lading.errors import BadInput
 
 HOSTILE = [
@@ -34,6 +36,31 @@ def test_a_hostile_requirement_is_refused_before_anything_runs(line: str) -> Non
     with pytest.raises(BadInput) as refused:
         Question(("tables==1.0", line), "3.11", "linux/amd64")
     assert "canary" not in str(refused.value)
+
+
+def test_an_address_is_not_shown_to_a_resolver(wheelhouse: Wheelhouse) -> None:
+    """A wheel counts by its name and version, although no index has it."""
+    wheelhouse.install("tables", "2.0", "local_part>=1")
+    lines = (
+        "tables==2.0",
+        "Local-Part @ file:wheels/local_part-1.5%2Bcpu-py3-none-any.whl#sha256=00",
+        "remote @ https://a.example/remote-3-py3-none-any.whl",
+        "archived @ https://a.example/main.zip",
+        "cloned @ git+ssh://git@a.example/cloned@v1",
+    )
+    found = from_index(lines)
+    assert found.lines == ("tables==2.0", "Local-Part==1.5+cpu", "remote==3")
+    assert found.known == (("local-part", "1.5+cpu"), ("remote", "3"))
+    assert found.unknown == ("archived", "cloned")
+    question = replace(wheelhouse.question(*found.lines), unbuilt=found.known)
+    answer = Resolver().resolve(question)
+    assert isinstance(answer, Resolution)
+    assert answer.way == "uv"
+    assert answer.unchecked == ("local-part==1.5+cpu", "remote==3")
+    for line in HOSTILE:
+        with pytest.raises(BadInput) as refused:
+            from_index([line])
+        assert "canary" not in str(refused.value)
 
 
 def test_the_first_addition_that_fits_is_chosen_with_its_version(wheelhouse: Wheelhouse) -> None:

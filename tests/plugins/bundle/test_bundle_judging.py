@@ -41,8 +41,11 @@ def found(folder: Path, package: str, *, estimator: str = LINEAR, **files: str) 
     return []
 
 
-PUBLISH = "publish it to a package index and write NAME==VERSION, or use `include`"
-ADDRESS = "is an address, and a package has only released versions"
+BUILD = "build a wheel with `pip wheel --no-deps --wheel-dir wheels PATH`, and name that file"
+SECRET = (
+    "has a user, a password or a query, which everybody who has the package could read; "
+    "remove it, and configure git or .netrc where the package is installed"
+)
 NOT_PYTHON = (
     "is not a Python distribution, so pip cannot install it; remove the entry; "
     "if scoring needs it, use a base image that has it"
@@ -52,15 +55,29 @@ NOT_PYTHON = (
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("git+https://git.example/tool.git@v1", f"'git+https://git.example/tool.git@v1' {ADDRESS}; {PUBLISH}"),
-        ("git+https://me:s3cret@git.example/a", f"'git+https://git.example/a' {ADDRESS}; {PUBLISH}"),
+        ("git+https://git.example/tool.git@v1", "'git+https://git.example/tool.git@v1' has no name of a distribution; "
+         "write NAME @ ADDRESS"),
+        ("git+https://git.example/tool@-x#egg=tool", "'git+https://git.example/tool@-x#egg=tool' has a revision that "
+         "is not the name of a branch, a tag or a commit; correct the revision"),
+        ("hg+https://hg.example/tool#egg=tool", "'hg+https://hg.example/tool#egg=tool' is an address with hg+https, "
+         "which a package cannot have; use https, git+https or a wheel"),
+        ("git+https://me:s3cret@git.example/a", f"'git+https://git.example/a' {SECRET}"),
+        ("git+https://s3cret@git.example/a#egg=a", f"'git+https://git.example/a#egg=a' {SECRET}"),
+        ("git+ssh://git:s3cret@git.example/a#egg=a", f"'git+ssh://git.example/a#egg=a' {SECRET}"),
         ("tool @ https://example.org/tool-1-py3-none-any.whl?t=s3cret", f"'tool @ https://example.org/tool-1-py3-"
-         f"none-any.whl' {ADDRESS}; {PUBLISH}"),
-        ("file:///srv/tool.whl", f"'file:///srv/tool.whl' {ADDRESS}; {PUBLISH}"),
-        ("./tool", f"'./tool' {ADDRESS}; {PUBLISH}"),
-        ("wheels/tool-1-py3-none-any.whl", f"'wheels/tool-1-py3-none-any.whl' {ADDRESS}; {PUBLISH}"),
-        ("-e ./tool", "'-e ./tool' is not a requirement, but an option of pip; publish it to a package index and "
-         "write NAME==VERSION, or use `include`"),
+         f"none-any.whl' {SECRET}"),
+        ("https://example.org/main.zip", "'https://example.org/main.zip' has no name of a distribution; "
+         "write NAME @ ADDRESS"),
+        ("https://example.org/tool-1-py3-none-any.whl#sha256=12", "'https://example.org/tool-1-py3-none-any.whl#sha256"
+         "=12' has a sha256 that does not have 64 hexadecimal digits; correct the hash"),
+        ("tool @ https://example.org/other-1-py3-none-any.whl", "'tool @ https://example.org/other-1-py3-none-any.whl' "
+         "is an address of other, and not of tool; correct the name"),
+        ("https://example.org/tool.whl", "'https://example.org/tool.whl' does not have the name of a wheel; "
+         "name it as its builder did: NAME-VERSION-…whl"),
+        ("file://host/srv/tool", "'file://host/srv/tool' is a file of the host host; copy it to this machine"),
+        ("./tool-1.tar.gz", f"'./tool-1.tar.gz' is a path, and a package can only have a wheel; {BUILD}"),
+        (".", f"'.' is a folder, and a package can only have a wheel of it; {BUILD}"),
+        ("-e ./tool", f"'-e ./tool' is not a requirement, but an option of pip; {BUILD}"),
         ("-r more.txt", "'-r more.txt' is not a requirement, but an option of pip; name the file: "
          "`environment: {requirements: FILE}`"),
         ("--index-url https://u:p@i.example", "'--index-url https://i.example' is not a requirement, but an option of "
@@ -99,8 +116,9 @@ def test_an_entry_of_pip_is_judged_at_its_place(tmp_path: Path, entry: str, mess
         ("sklearn", "sklearn cannot be installed under this name; did you mean scikit-learn?"),
         ("numpy[version='>=1.2']", "\"numpy[version='>=1.2']\" is not a requirement; write NAME or NAME==VERSION"),
         ("numpy 1|2", "'numpy 1|2' is not a requirement; write NAME or NAME==VERSION"),
-        ("https://conda.example/linux-64/numpy-1.conda", f"'https://conda.example/linux-64/numpy-1.conda' {ADDRESS}; "
-         f"{PUBLISH}"),
+        ("https://conda.example/linux-64/numpy-1.conda", "'https://conda.example/linux-64/numpy-1.conda' is an "
+         "address, which an entry of conda cannot be; write NAME or NAME==VERSION, or the address of a wheel under "
+         "`pip`"),
     ],
 )  # fmt: skip
 def test_an_entry_of_conda_is_judged_at_its_place(tmp_path: Path, entry: str, message: str) -> None:
@@ -304,8 +322,8 @@ def test_a_plan_judges_a_package_of_a_registered_model(site: Shell) -> None:
     site.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package="environment: {pip: [numpy]}"))
     site("register")
     site.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package="environment: {pip: [numpy, ./a]}"))
-    assert "lading.yaml:5:30: package.environment.pip.1: './a' is an address" in site("plan", code=2).err
-    assert "lading.yaml:5:30: package.environment.pip.1: './a' is an address" in site("package", code=2).err
+    assert "lading.yaml:5:30: package.environment.pip.1: './a' is a path" in site("plan", code=2).err
+    assert "lading.yaml:5:30: package.environment.pip.1: './a' is a path" in site("package", code=2).err
 
 
 def test_pins_that_do_not_fit_the_model_are_reported_before_it_is_registered(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_conda_file_keeps_its_channels_and_its_pip_part(packed: Callable[..., 
         (
             "      - scikit-learn",
             "      - git+https://git.example/a",
-            "conda.yml:14: 'git+https://git.example/a' is",
+            "conda.yml:14: 'git+https://git.example/a' has no name",
         ),
         ("  - pip:", "  - npm:", "conda.yml:12: the key npm of a conda file is not used; remove the key"),
         ("name: model-env", "variables: {A: b}", "conda.yml:1: the key variables of a conda file is not used; write"),
@@ -118,7 +118,7 @@ def test_a_requirements_file_with_another_one(packed: Callable[..., Packed], tmp
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("\n./tool\n", "more.txt:2: './tool' is an address"),
+        ("\n./tool\n", "more.txt:2: './tool' is a path"),
         ("--extra-index-url https://i.example\n", "more.txt:1: '--extra-index-url https://i.example' is not a requi"),
         ("pyyaml<1\n", "more.txt:1: pyyaml<1 excludes "),
         ("-r requirements.txt\n", "more.txt:1: requirements.txt names itself"),
@@ -231,13 +231,30 @@ def test_a_lock_without_a_library_of_the_model_is_reported(packed: Callable[...,
     [
         (
             "uv.lock",
+            UV_LOCK.format(sklearn="1.9.1", numpy='directory = "../numpy"'),
+            "uv.lock:28: numpy comes from a folder, and a package can only have a wheel of it; build a wheel",
+        ),
+        (
+            "uv.lock",
+            UV_LOCK.format(sklearn="1.9.1", numpy='path = "numpy-1.26.4-py3-none-any.whl"'),
+            "uv.lock:28: 'numpy @ numpy-1.26.4-py3-none-any.whl' does not exist; correct the path",
+        ),
+        (
+            "uv.lock",
             UV_LOCK.format(sklearn="1.9.1", numpy='git = "https://git.example/numpy"'),
-            "uv.lock:28: numpy comes from an address, and a package has only released versions; publish it",
+            "uv.lock is not a lock",
         ),
         (
             "pylock.toml",
-            PYLOCK.replace('version = "2.0.0"', 'vcs = { type = "git" }'),
-            "pylock.toml:5: numpy comes from an address",
+            PYLOCK.replace('version = "2.0.0"', 'directory = { path = "a" }'),
+            "pylock.toml:5: numpy comes",
+        ),
+        ("pylock.toml", PYLOCK.replace('version = "2.0.0"', ""), "pylock.toml:5: numpy comes from a folder"),
+        ("pylock.toml", PYLOCK.replace('version = "2.0.0"', 'vcs = { type = "git" }'), "pylock.toml is not a lock"),
+        (
+            "pylock.toml",
+            PYLOCK.replace('version = "2.0.0"', 'vcs = { type = "hg", url = "https://a.example/t", commit-id = "1" }'),
+            "pylock.toml:5: 'numpy @ hg+https://a.example/t@1' is an address with hg+https, which",
         ),
         ("pylock.toml", PYLOCK.replace("<", "?"), "pylock.toml:9: tomli has the marker"),
         ("uv.lock", "version = [", "uv.lock cannot be read: "),

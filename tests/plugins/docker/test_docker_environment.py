@@ -33,6 +33,22 @@ def test_a_conflict_is_reported_at_its_line_before_the_engine_is_used(salary: Sh
     assert salary("history", imaged, "--json").json() == []
 
 
+def test_an_address_that_the_image_cannot_install_is_refused_at_its_line(salary: Shell, imaged: Path) -> None:
+    text = imaged.read_text(encoding="utf-8")
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    for address, base, reason in (
+        (f"git+https://a.example/t@{commit}#egg=thing", "", "git is not there; name a `base` image that has git"),
+        (f"thing @ git+file:///srv/t@{commit}", "base: x, ", "a git repository of this machine is not there; build a"),
+    ):
+        changed = text.replace("{conda: [scikit-learn]}", f"{{conda: [scikit-learn], pip: ['{address}']}}")
+        assert changed != text
+        imaged.write_text(changed.replace("image: {", f"image: {{{base}"), encoding="utf-8")
+        salary("package", imaged)
+        done = salary("plan", imaged, "--target", "container", code=2)
+        message = f"package.environment.pip.0: docker cannot install thing: {reason}"
+        assert message in done.err.replace("\n  ", "; ")
+
+
 def test_a_deploy_to_local_resolves_nothing(salary: Shell, imaged: Path) -> None:
     assert "resolving" not in salary("deploy", imaged).err
 

@@ -118,9 +118,9 @@ def test_without_a_platform_an_image_is_for_this_machine(
     monkeypatch: pytest.MonkeyPatch, machine: str, platform: str
 ) -> None:
     monkeypatch.setattr("lading_docker.sources.machine", lambda: machine)
-    found = installs(None, Sources())
+    found = installs(None, Sources(), own_base=False)
     assert (found.platform, found.adds) == (platform, (PARSER,))
-    assert installs("linux/arm/v7", Sources()).platform == "linux/arm/v7"
+    assert installs("linux/arm/v7", Sources(), own_base=False).platform == "linux/arm/v7"
 
 
 @pytest.mark.parametrize(

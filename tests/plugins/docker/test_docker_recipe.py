@@ -74,6 +74,24 @@ def test_a_malicious_text_is_passed_on_but_never_as_an_instruction(
     assert not [name for name in found.files if name.startswith("/") or ".." in name.split("/")]
 
 
+def test_the_wheels_of_a_package_are_installed_and_not_in_the_final_image(
+    request_: ImageRequest[DockerOptions], tmp_path: Path
+) -> None:
+    file = "thing-1.0-py3-none-any.whl"
+    for folder in ("wheels", "others"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text(folder)
+    package = replace(request_.package, folder=tmp_path, requirements=("a==1", f"thing @ file:wheels/{file}#sha256=00"))
+    found = made(replace(request_, package=package), wheels=tmp_path / "others")
+    assert (
+        f"thing @ file:///install/package/wheels/{file}#sha256=00"
+        in bytes(found.files["install/requirements.txt"]).decode().splitlines()
+    )
+    assert found.files[f"install/package/wheels/{file}"] == tmp_path / "wheels" / file
+    assert found.files[f"install/wheels/{file}"] == tmp_path / "others" / file
+    assert f"home/wheels/{file}" not in found.files
+
+
 def test_several_models_lie_side_by_side(request_: ImageRequest[DockerOptions], tmp_path: Path) -> None:
     (tmp_path / "price" / "1").mkdir(parents=True)
     (tmp_path / "price" / "1" / "price.txt").write_text("7")

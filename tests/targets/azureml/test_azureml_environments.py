@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.bundle.test_bundle_addresses import write_wheel
 from tests.targets.azureml.azureml_kit import CREATE, Cloud
 
 from lading.engine.resolving import Choice, Conflict, Question, Resolver
@@ -83,6 +84,16 @@ def test_a_conflict_is_reported_at_its_line_before_any_call_to_azure(cloud: Clou
     effects = [call for call in list(cloud.azure.calls)[asked:] if call.method in ("PUT", "PATCH", "DELETE")]
     assert cloud.azure.state["models"] == {}
     assert [call for call in effects if "runs" not in call.path] == []
+    assert cloud.azure.calls.like("POST", CREATE) == []
+
+
+def test_a_wheel_of_this_machine_is_refused_at_its_line(cloud: Cloud) -> None:
+    write_wheel(cloud.shell.folder)
+    cloud.edit("{conda: [scikit-learn]}", "{conda: [scikit-learn], pip: [./thing-1.0-py3-none-any.whl]}")
+    cloud.shell("package", "salary.yaml")
+    done = cloud("plan", code=2)
+    assert "package.environment.pip.0: aci cannot install thing: a wheel of this machine does not get there" in done.err
+    assert "publish it, and name its URL or NAME==VERSION" in done.err
     assert cloud.azure.calls.like("POST", CREATE) == []
 
 

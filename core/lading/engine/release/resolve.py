@@ -15,7 +15,7 @@ from ...errors import BadInput
 from ...model import Distribution, Environment, Installs, Json
 from ...model.description import Role
 from ..resolving import Choice, Conflict, Question
-from ..resolving.question import OFFLINE, name_of
+from ..resolving.question import OFFLINE, from_index, name_of
 from .service import DEPLOY
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..session.session import Session
 
 _ENTRY = re.compile(r"(?:[\w./-]+::)?([A-Za-z0-9][\w.-]*)")  # an entry of an environment, with conda's channel
+_ADDRESS = re.compile(r"(?:/|egg=)([A-Za-z0-9][\w.-]*?)(?:-\d[^/]*\.whl|[&\[]|$)")  # one that has no name before it
 _HINT = "pin versions that fit together under package: environment, and train with them"
 
 
@@ -34,16 +35,38 @@ def choose(session: Session, section: Section, package: Package) -> tuple[Enviro
     """
     installs = section.options.installs
     assert installs is not None, "a block is resolved because it installs something"
-    question = Question(package.requirements, _minor(package.python), installs.platform, installs.sources)
+    index = from_index(package.requirements)
+    _check_addresses(session, section, package.requirements, installs)
+    question = Question(index.lines, _minor(package.python), installs.platform, installs.sources, index.known)
     _report(session, section, "progress", f"for {question.where}", phase="resolving")
     adds = () if _has_one_of(package, installs) else installs.adds
     found = session.resolver.choose(question, adds)
     if isinstance(found, Conflict):
         message = f"the environment for {section.name} cannot be installed ({question.where}): {found}"
         raise session.at_its_line(_place(session, package, found), BadInput(message, hint=_HINT))
-    _warn(session, section, found)
+    _warn(session, section, found, index.unknown)
     note = _note(found) if len(adds) > 1 else ""
     return Environment(requirements=package.requirements, added=found.added, note=note), found.resolution.way != OFFLINE
+
+
+def _check_addresses(session: Session, section: Section, requirements: Iterable[str], installs: Installs) -> None:
+    """Raise BadInput, at the manifest's line, for an address that cannot be installed there."""
+    for requirement in map(Requirement, requirements):
+        reason, hint = _obstacle(requirement.url or "", installs)
+        if reason:
+            message = f"{section.name} cannot install {requirement.name}: {reason}"
+            raise session.at_its_line(_line(session, [requirement.name]), BadInput(message, hint=hint))
+
+
+def _obstacle(url: str, installs: Installs) -> tuple[str, str]:
+    """Why an address cannot be installed, and the way out. Both are empty if it can."""
+    if url.startswith("file:") and not installs.has_wheels:
+        return "a wheel of this machine does not get there", "publish it, and name its URL or NAME==VERSION"
+    if url.startswith("git+file:"):
+        return "a git repository of this machine is not there", "build a wheel (`pip wheel`), and name that"
+    if url.startswith("git+") and installs.without_git:
+        return "git is not there", installs.without_git
+    return "", ""
 
 
 def _has_one_of(package: Package, installs: Installs) -> bool:
@@ -61,14 +84,15 @@ def _note(found: Choice) -> str:
     return f"{found.added}, because {rejected}" if rejected else found.added
 
 
-def _warn(session: Session, section: Section, found: Choice) -> None:
+def _warn(session: Session, section: Section, found: Choice, unknown: tuple[str, ...]) -> None:
     resolution = found.resolution
-    left = f"; not checked: {', '.join(resolution.unchecked)}" if resolution.unchecked else ""
+    unchecked = (*resolution.unchecked, *unknown)
+    left = f"; not checked: {', '.join(unchecked)}" if unchecked else ""
     if resolution.way == OFFLINE:
         detail = f"the environment for {section.name} was compared only with the distributions that are installed here"
         _report(session, section, "warning", f"{detail}, because neither uv nor pip reached a package index{left}")
     elif left:
-        detail = f"the environment for {section.name} has requirements without a wheel, which are built there"
+        detail = f"the environment for {section.name} has requirements without a wheel on a package index"
         _report(session, section, "warning", detail + left)
 
 
@@ -79,14 +103,16 @@ def _report(session: Session, section: Section, kind: EventKind, detail: str, **
 
 def _place(session: Session, package: Package, conflict: Conflict) -> Path_:
     """The manifest's line for one of the conflicting requirements, or for a distribution that needs it."""
+    return _line(session, _with_dependants(map(name_of, conflict.requirements), package.model.distributions))
+
+
+def _line(session: Session, names: Iterable[str]) -> Path_:
+    """The manifest's line for the first of these distributions that it names, else its block of the package."""
     section = session.manifest.package
     if section is None:
         return ()
     entries = dict(_entries(section.value, section.path))
-    for name in _with_dependants(map(name_of, conflict.requirements), package.model.distributions):
-        if name in entries:
-            return entries[name]
-    return section.path
+    return next((entries[name] for name in map(canonicalize_name, names) if name in entries), section.path)
 
 
 def _entries(value: Json, path: Path_) -> Iterator[tuple[str, Path_]]:
@@ -96,8 +122,13 @@ def _entries(value: Json, path: Path_) -> Iterator[tuple[str, Path_]]:
             yield from _entries(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            if isinstance(item, str) and (found := _ENTRY.match(item)):
+            if isinstance(item, str) and (found := _named(item)):
                 yield canonicalize_name(found[1]), (*path, index)
+
+
+def _named(entry: str) -> re.Match[str] | None:
+    is_address = "/" in entry and " @" not in entry
+    return (_ADDRESS.search(entry) if is_address else None) or _ENTRY.match(entry)
 
 
 def _with_dependants(names: Iterable[str], distributions: Mapping[str, Distribution]) -> Iterator[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from ...errors import BadInput
 from ...model.environments import Sources
@@ -88,16 +89,66 @@ class NoNetwork(Exception):
 Answer = Resolution | Conflict | NoWheel
 
 
+@dataclass(frozen=True)
+class FromIndex:
+    """The parts of requirements that a package index can answer.
+
+    `known` are names and versions of wheels with an address. They are in `lines` too. `unknown` are other addresses.
+    """
+
+    lines: tuple[str, ...]
+    known: tuple[tuple[str, str], ...]
+    unknown: tuple[str, ...]
+
+
+def from_index(requirements: Iterable[str]) -> FromIndex:
+    """Replace each address of a wheel by its version, and leave out the other addresses.
+
+    Raises BadInput for a line that is not a requirement, and for an address with a password.
+    """
+    lines, known, unknown = list[str](), list[tuple[str, str]](), list[str]()
+    for line in requirements:
+        requirement = _read(line)
+        if requirement.url is None:
+            lines.append(line)
+        elif version := _version_of(requirement.url):
+            lines.append(f"{requirement.name}=={version}")
+            known.append((canonicalize_name(requirement.name), version))
+        else:
+            unknown.append(requirement.name)
+        _check_open(requirement)
+    return FromIndex(tuple(lines), tuple(known), tuple(unknown))
+
+
+def _check_open(requirement: Requirement) -> None:
+    place = urlsplit(requirement.url or "")
+    if place.password is not None or (place.username is not None and place.scheme != "git+ssh"):
+        message = f"environment: the address of {requirement.name} has a user or a password"
+        raise BadInput(message, hint="remove it, and configure git or .netrc where the package is installed")
+
+
+def _version_of(url: str) -> str:
+    """The version in the name of a wheel. Empty for any other address."""
+    try:
+        return str(parse_wheel_filename(unquote(urlsplit(url).path).rpartition("/")[2])[1])
+    except InvalidWheelFilename:
+        return ""
+
+
 def parsed(line: str) -> Requirement:
     """Parse a requirement with a name. Raises BadInput for an address, an option, or any other text."""
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
-        shown = re.split("[@:]", line)[0]  # an address may hold a password
-        raise BadInput(f"environment: {shown!r} is not a requirement", hint="write NAME or NAME==VERSION") from None
+    requirement = _read(line)
     if requirement.url:
         raise BadInput(f"environment: {requirement.name} names a URL", hint="write NAME or NAME==VERSION")
     return requirement
+
+
+def _read(line: str) -> Requirement:
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        shown = re.split("[@:]", line)[0]  # an address may hold a password
+        raise BadInput(f"environment: {shown!r} is not a requirement", hint="write NAME or NAME==VERSION") from None
 
 
 def name_of(line: str) -> str:
