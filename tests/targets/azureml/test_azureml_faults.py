@@ -138,7 +138,7 @@ def test_a_requested_waiting_time_is_not_shortened(cloud: Cloud) -> None:
 
 def test_a_created_service_that_stays_invisible_for_long_is_adopted(cloud: Cloud) -> None:
     cloud.azure.faults.drop_after(method="POST", path=CREATE)
-    cloud.azure.faults.answer(404, {"code": "NotFound", "statusCode": 404}, method="GET", path=SERVICE, skip=1, times=6)
+    cloud.azure.faults.answer(404, {"code": "NotFound", "statusCode": 404}, method="GET", path=SERVICE, skip=2, times=6)
     cloud("deploy")
     assert len(cloud.azure.calls.like("POST", "/services/validate/name/")) == 2  # the create was repeated
     assert [call.status for call in cloud.azure.calls.like("POST", CREATE)] == [None]
@@ -159,7 +159,9 @@ def test_a_sign_in_that_always_expires_is_reported_after_one_new_sign_in(cloud: 
     done = cloud("deploy", code=6)
     assert "Azure does not accept the sign-in" in done.err
     assert "az login" in done.err
-    assert len(cloud.azure.calls.like("POST", "oauth2/v2.0/token")) == 2
+    assert (
+        len(cloud.azure.calls.like("POST", "oauth2/v2.0/token")) == 3
+    )  # the check before the deploy signs in again too
     assert cloud.service is None
 
 
