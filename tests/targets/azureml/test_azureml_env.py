@@ -176,7 +176,7 @@ def test_a_variable_reaches_the_script_and_a_new_value_is_deployed(cloud: Cloud)
     cloud("deploy", RATE="141760.569105")
     assert variables(cloud)["RATE"] == "141760.569105"
     assert "EXAMPLE_ENV_VAR" not in variables(cloud)
-    assert "the value of a variable" in cloud("plan", RATE="141760.569106").out
+    assert "secret changed" in cloud("plan", RATE="141760.569106").out
     for _ in range(2):
         cloud("deploy", RATE="141760.569106")
     assert variables(cloud)["RATE"] == "141760.569106"
