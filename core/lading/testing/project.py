@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ import yaml
 
 from ..engine.pipeline import DEPLOY
 from ..engine.session.order import HOOK_TIMEOUT
+from ..errors import Transient
 from ..model import Json
 from ..model.description import Role
 from .probe import REQUEST
 
 HOOK_LIMIT = 300.0  # seconds for one call of a hook, by default
 LIMIT = 4000.0  # seconds for one command: a deploy may take half an hour, and so may the restore after it
+_STARTS = 20.0  # seconds until a service that was started again listens
 
 # The answer of the service comes from its model. So an answer shows which release gave it.
 SCRIPT = '''\
@@ -183,8 +186,15 @@ class Project:
         return self.lading("delete")
 
     def answer(self) -> int | None:
-        """The number that the service answers; None if it does not answer."""
-        done = self.lading("score", "--data", json.dumps(REQUEST))
+        """The number that the service answers; None if it does not answer.
+
+        One that was started again just before may not listen yet, so it is asked again for a while.
+        """
+        end = time.monotonic() + _STARTS
+        while (done := self.lading("score", "--data", json.dumps(REQUEST))).code == Transient.exit_code:
+            if time.monotonic() >= end:
+                break
+            time.sleep(0.5)
         return number_in(done.document.get("body", "null")) if done.code == 0 else None
 
     def status(self) -> dict[str, Any]:

@@ -158,13 +158,12 @@ def test_a_module_that_does_not_listen_yet_is_not_a_wrong_answer(pi: Project) ->
     with refusing() as port:
         pi.write(device="pi", host_port=port, scoring_host="127.0.0.1")
         starting = pi.shell.start("deploy")
-        shown = next(line for line in starting.stderr or () if "waiting for an answer" in line)
+        shown = next(line for line in starting.stderr or () if "waiting until it answers" in line)
         assert "Connection refused" in shown
     with answering(HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, [1], port=port):
         _, rest = starting.communicate(timeout=LIMIT)
     assert starting.returncode == 0, rest
-    assert "the service answered 502" in rest
-    assert "the service answered 503" in rest
+    assert "the service answered 50" in rest  # progress is shown once a second, so one of the two may be left out
     assert [row["state"] for row in pi.shell("history", "--json").json()] == ["up"]
 
 
@@ -173,7 +172,7 @@ def test_a_module_that_never_listens_is_reverted_at_its_limit(pi: Project) -> No
         pi.write(device="pi", host_port=port, scoring_host="127.0.0.1", wait={"grace": 0.3, "timeout": 2})
         done = pi.deploy(code=8)
     assert "Connection refused" in done.err
-    assert "no answer within 2 s" in done.err
+    assert "it was not ready in time" in done.err
     assert "the previous content of pi is applied again: the module runs, but it does not answer" in done.err
     assert "answered wrongly" not in done.err
     assert set(pi.modules()) == {"camera"}
