@@ -112,7 +112,11 @@ class _Step:
 
     def _undone(self, service: Service | None) -> OutcomeUnknown:
         name = self._request.deployment.service
-        found = f"the service shows release {service.tags.get('lading.release')}" if service else "there is no service"
+        found = (
+            f"the service shows release {service.tags.get('lading.release')}"
+            if service
+            else "the service does not exist"
+        )
         return OutcomeUnknown(
             f"Azure has finished the update of {name}, but {found}",
             hint="another command may have changed it: run the same command again",

@@ -6,7 +6,7 @@ from lading import Context, Listed, Listing
 from lading_azureml.port import Service
 
 from .kind import Kind
-from .ownership import MODEL, PACKAGE, RELEASE, RELEASE_ID, SERVICE, TARGET, connection
+from .ownership import TARGET, connection
 from .states import state_of
 
 
@@ -17,17 +17,6 @@ def everything(kind: Kind, context: Context) -> Listing:
 
 
 def _listed(service: Service) -> Listed:
-    tags = service.tags
-    release = tags.get(RELEASE, "")
-    return Listed(
-        name=service.name,
-        service=tags.get(SERVICE, ""),
-        target=tags[TARGET],
-        state=state_of(service),
-        release=int(release) if release.isascii() and release.isdigit() else None,
-        release_id=tags.get(RELEASE_ID),
-        package_digest=tags.get(PACKAGE),
-        model_sha256=tags.get(MODEL),
-        uri=service.scoring_uri,
-        created=service.created,
+    return Listed.from_tags(
+        service.tags, name=service.name, state=state_of(service), uri=service.scoring_uri, created=service.created
     )

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 SERVICE = "lading.service"
 TARGET = "lading.target"
-RELEASE = "lading.release"
 PACKAGE = "lading.package"
 MODEL = "lading.model"
 RELEASE_ID = "lading.release-id"

@@ -58,7 +58,7 @@ class Container:
 
     @property
     def was_stopped(self) -> bool:
-        """Whether it may have been stopped by the engine or by somebody, instead of by a failure of its own."""
+        """Whether the engine or a person may have stopped it. Otherwise it has failed."""
         return self.state == "exited" and self.exit_code in _STOPPED and not self.out_of_memory
 
     @property
@@ -110,19 +110,9 @@ def everything() -> Listing:
 def _listed(described: Json) -> Listed:
     labels = described["Config"]["Labels"]
     container = _container(described["Name"].lstrip("/"), labels, described)
-    release = labels.get("lading.release", "")
-    return Listed(
-        name=container.name,
-        service=labels.get(SERVICE, ""),
-        target=labels[TARGET],
-        state=container.standing,
-        release=int(release) if release.isascii() and release.isdigit() else None,
-        release_id=labels.get("lading.release-id"),
-        package_digest=labels.get("lading.package"),
-        model_sha256=labels.get("lading.model"),
-        uri=container.uri if container.state == "running" else None,
-        created=instant(described["Created"]),
-    )
+    uri = container.uri if container.state == "running" else None
+    created = instant(described["Created"])
+    return Listed.from_tags(labels, name=container.name, state=container.standing, uri=uri, created=created)
 
 
 def instant(time: str) -> datetime | None:

@@ -64,8 +64,8 @@ def alone(part: Part, agent: Twin, router: Twin) -> dict[str, Json] | None:
 
 
 def without(agent: Twin, router: Twin, name: str, names: Iterable[str] = ()) -> dict[str, Json]:
-    """The content without our module. What came with it is removed unless another module needs it. `names` are routes
-    of ours that the labels of the module may not name any more.
+    """The content without our module, and without its routes and credentials that no other module needs. `names` are
+    routes of ours that the labels of the module may not name any more.
     """
     desired: dict[str, Json] = json.loads(json.dumps(agent.desired))
     ours = desired["modules"].pop(name)

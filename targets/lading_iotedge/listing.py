@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from lading import Listed, Listing, State
 
 from . import create_options, fleet
 from .asking import STATES
 from .judging import judge
-from .module import MODEL, PACKAGE, RELEASE, RELEASE_ID
 from .port import AGENT, Configuration, Hub, Twin
 
-_SERVICE, _TARGET = "lading.service", "lading.target"
+_SERVICE = "lading.service"
 
 
 def everything(hub: Hub) -> Listing:
@@ -28,14 +27,14 @@ def _modules(agent: Twin) -> Iterator[Listed]:
         tags = create_options.labels(module)
         if tags.get(_SERVICE):
             seen = judge(agent, name, str((module.get("settings") or {}).get("image"))).seen
-            yield _listed(f"{agent.device}/{name}", tags, STATES[seen])
+            yield Listed.from_tags(tags, name=f"{agent.device}/{name}", state=STATES[seen])
 
 
 def _deployments(hub: Hub) -> Iterator[Listed]:
     for found in hub.configurations():
         tags = {name.replace("lading_", "lading.", 1): value for name, value in found.labels.items()}
         if tags.get(_SERVICE):
-            yield _listed(found.id, tags, _state(found))
+            yield Listed.from_tags(tags, name=found.id, state=_state(found))
 
 
 def _state(found: Configuration) -> State:
@@ -43,17 +42,3 @@ def _state(found: Configuration) -> State:
     if seen.failed:
         return State.FAILED
     return State.RUNNING if seen.running else State.PENDING
-
-
-def _listed(name: str, tags: Mapping[str, str], state: State) -> Listed:
-    release = tags.get(RELEASE, "")
-    return Listed(
-        name=name,
-        service=tags[_SERVICE],
-        target=tags.get(_TARGET, ""),
-        state=state,
-        release=int(release) if release.isascii() and release.isdigit() else None,
-        release_id=tags.get(RELEASE_ID),
-        package_digest=tags.get(PACKAGE),
-        model_sha256=tags.get(MODEL),
-    )

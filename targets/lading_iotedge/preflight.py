@@ -18,7 +18,7 @@ from .port import AGENT, ROUTER, Hub
 
 def findings(request: PreflightRequest[IotEdgeOptions], context: Context, hub: Hub) -> TargetFindings:
     """The warnings about a device. A problem that would stop the deploy is raised, at its option."""
-    made_for = getattr(request.image, "platform", None)  # each image plugin has options of its own
+    made_for = getattr(request.image, "platform", None)  # the options of some image plugins have no platform
     if request.deployment.options.device is None:
         _check_fleet(request.deployment, made_for, context, hub)
         return TargetFindings()

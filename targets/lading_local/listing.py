@@ -64,20 +64,10 @@ def _listed(folder: ControlFolder) -> Listed | None:
     desired = folder.desired() or NOTHING
     number = desired["serving"] or desired["candidate"]
     tags = (state["releases"].get(str(number)) or {"tags": dict[str, str]()})["tags"]
-    release = tags.get("lading.release", "")
-    return Listed(
-        name=f"pid {state['pid']}" if folder.is_supervised() else "",
-        service=tags.get("lading.service", ""),
-        target=tags.get("lading.target", ""),
-        state=found.state,
-        release=int(release) if release.isascii() and release.isdigit() else None,
-        release_id=tags.get("lading.release-id"),
-        package_digest=found.package_digest,
-        model_sha256=found.model_sha256,
-        uri=address.uri if isinstance(address, ScoringUri) else None,
-        owner=str(folder.path),
-        created=_laid_out(folder, number),
-    )
+    name = f"pid {state['pid']}" if folder.is_supervised() else ""
+    uri = address.uri if isinstance(address, ScoringUri) else None
+    listed = Listed.from_tags(tags, name=name, state=found.state, uri=uri, created=_laid_out(folder, number))
+    return replace(listed, package_digest=found.package_digest, model_sha256=found.model_sha256, owner=str(folder.path))
 
 
 def _laid_out(folder: ControlFolder, number: int | None) -> datetime | None:

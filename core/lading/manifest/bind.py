@@ -94,7 +94,7 @@ class _Binding:
 
     def _check_evaluation(self, sections: list[Section | None]) -> None:
         """Report a problem if an evaluation has no rows, or requires an unknown metric."""
-        by_role = {section.role: section for section in sections if section and section.options is not None}
+        by_role = _with_options(sections)
         evaluator, trainer = by_role.get(Role.EVALUATE), by_role.get(Role.TRAIN)
         if evaluator is None:
             return
@@ -107,8 +107,7 @@ class _Binding:
 
     def _check_script(self, sections: list[Section | None]) -> None:
         """Report a problem if several models would meet the default scoring script, which uses one."""
-        by_role = {section.role: section for section in sections if section and section.options is not None}
-        packager = by_role.get(Role.PACKAGE)
+        packager = _with_options(sections).get(Role.PACKAGE)
         if packager and not packager.options.own_script and self._draft.block(("register", "models")):
             reason = "several models need a scoring script of your own: name a scoring_script under package"
             self._add(("register", "models"), reason)
@@ -267,6 +266,11 @@ class _Binding:
             targets={section.name: section for section in bound if section.role == Role.TARGET},
             services=self._draft.services(),
         )
+
+
+def _with_options(sections: Iterable[Section | None]) -> dict[str, Section]:
+    """The blocks whose options could be built, by their roles."""
+    return {section.role: section for section in sections if section and section.options is not None}
 
 
 def _evaluate_keys(core: Mapping[str, Json]) -> Mapping[str, Json]:

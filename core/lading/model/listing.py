@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic
@@ -36,6 +37,31 @@ class Listed(Shown):
     uri: str | None = None
     owner: str = ""
     created: datetime | None = None
+
+    @classmethod
+    def from_tags(
+        cls,
+        tags: Mapping[str, str],
+        *,
+        name: str,
+        state: State,
+        uri: str | None = None,
+        created: datetime | None = None,
+    ) -> Listed:
+        """An object with Lading's tags, as a release wrote them. A release number that is not one is left out."""
+        release = tags.get("lading.release", "")
+        return cls(
+            name=name,
+            service=tags.get("lading.service", ""),
+            target=tags.get("lading.target", ""),
+            state=state,
+            release=int(release) if release.isascii() and release.isdigit() else None,
+            release_id=tags.get("lading.release-id"),
+            package_digest=tags.get("lading.package"),
+            model_sha256=tags.get("lading.model"),
+            uri=uri,
+            created=created,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,11 @@ MODELS = "azureml-models"
 """The folder of all models beside `azureml-app/`, as on Azure."""
 
 
+def place_of(name: str, version: int, file_name: str) -> str:
+    """The path of one of several models below the folder of all of them."""
+    return f"{name}/{version}/{file_name}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelPart:
     """One of the models that are registered and deployed together.
@@ -26,4 +31,4 @@ class ModelPart:
     @property
     def place(self) -> str:
         """The path of the model below the folder of all of them."""
-        return f"{self.name}/{self.version}/{self.file_name}"
+        return place_of(self.name, self.version, self.file_name)

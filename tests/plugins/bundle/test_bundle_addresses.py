@@ -51,7 +51,7 @@ def digest(file: Path) -> str:
 
 @pytest.fixture
 def packed(pack: Pack, salary: ModelVersion, tmp_path: Path) -> Callable[..., Packed]:
-    """Package a model with a script of its own and these requirements of pip."""
+    """Package a model with a scoring script and these requirements of pip."""
 
     def run(*pip: str, **files: Any) -> Packed:
         (tmp_path / "score.py").touch()

@@ -1,4 +1,4 @@
-"""Make models with the scikit-learn of this environment: `old_models.py FOLDER NAME...`, where a name is KIND.FORMAT.
+"""Make models with the scikit-learn of this environment: `old_models.py FOLDER KIND.FORMAT...`.
 
 Beside each model is a file KIND.json with a request, and the answer in this environment.
 """

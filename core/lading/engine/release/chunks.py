@@ -137,7 +137,7 @@ class _Pauses:
         self._own = iter(_OWN_PAUSES)
 
     def after(self, error: Transient) -> float:
-        """The seconds to wait after an error. Raises the error if there is no time, or no pause, left."""
+        """The seconds to wait after an error. Raises the error if the time or the number of pauses is used up."""
         if error.retry_after is None:
             pause = next(self._own, None)
             if pause is None:

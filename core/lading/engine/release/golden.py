@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
 
-
 UNKNOWN: Json = object()
 """The response of a request whose answer is to be recorded."""
 

@@ -53,19 +53,6 @@ def foreseen_moves(service: Service) -> Iterator[PlanFinding]:
         )
 
 
-def enter(service: Service) -> None:
-    """Record the place in the block before anything is deployed there. After another change, a deploy clears it."""
-    places, here = _places(service), _here(service)
-    if here not in places.all:
-        places.put(places.last or here, (*places.old, here) if places.last else ())
-
-
-def is_elsewhere(service: Service) -> bool:
-    """Whether the release that is up is at another place than the block says, under the same name."""
-    last, here = _places(service).last, _here(service)
-    return last is not None and last != here and last.service == here.service
-
-
 def clear_old_places(service: Service) -> None:
     """Record the place of the release that is up, and clear the old ones. One that cannot be cleared is kept in mind.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...model import FileContents, ModelPart, TrainedModel
-from ...model.parts import MODELS
+from ...model.parts import MODELS, place_of
 from ...plugin.layout import copy_model
 from ...store.tree import check_part, digest_of_files, gathered
 
@@ -45,7 +45,7 @@ class Finished:
         """The digest of the only model, or of the folder of all."""
         if not self.several:
             return files.digest(self.files[0])
-        sources = {place(name, each): each.file for name, each in self.several.items()}
+        sources = {_place(name, each): each.file for name, each in self.several.items()}
         return digest_of_files(gathered(sources, files.root), files.digest)
 
     def described(self, found: Mapping[Path, TrainedModel]) -> TrainedModel:
@@ -79,9 +79,8 @@ class Finished:
             yield scratch / MODELS
 
 
-def place(name: str, each: FinishedModel) -> str:
-    """The path of a model below the folder of all of them."""
-    return f"{name}/{each.version}/{each.file.name}"
+def _place(name: str, each: FinishedModel) -> str:
+    return place_of(name, each.version, each.file.name)
 
 
 def _merged(several: Mapping[str, FinishedModel], found: Mapping[Path, TrainedModel]) -> TrainedModel:
@@ -102,7 +101,7 @@ def _merged(several: Mapping[str, FinishedModel], found: Mapping[Path, TrainedMo
             imports=tuple(dict.fromkeys(one for each in contents for one in each.imports)),
             complete=all(each.complete for each in contents),
             files={
-                place(name, each): inside for name, each in several.items() if (inside := found[each.file].contents)
+                _place(name, each): inside for name, each in several.items() if (inside := found[each.file].contents)
             },
         ),
     )
