@@ -114,6 +114,11 @@ class Draft:
         name = self.expanded(self.value.get("name"))
         return name if isinstance(name, str) and re.fullmatch(SERVICE_NAME, name) else ""
 
+    @property
+    def model_name(self) -> str:
+        """The name of the registered model, which is by default that of the service."""
+        return str(self.expanded(self.block(("register",)).get("model")) or self.name)
+
     def expanded(self, value: Json) -> Json:
         """A value with its variables replaced. Unset variables stay as written."""
         return references.expand_all(value, self.environ, lambda _path, _message: None)

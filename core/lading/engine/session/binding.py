@@ -77,9 +77,8 @@ def bind_manifest(
 
 def _earlier(draft: Draft, store: Store, chosen: Iterable[SectionRef]) -> Iterator[str]:
     """The connections of the places where the services of the targets were before, if their variables are set."""
-    model = draft.expanded(draft.block(("register",)).get("model")) or draft.name
     for ref in chosen:
-        for place in Places.of(store.reuse, store.root, draft.file, ref.name, str(model)).all:
+        for place in Places.of(store.reuse, store.root, draft.file, ref.name, draft.model_name).all:
             if place.connection and draft.is_set(draft.block((BY_ROLE[Role.CONNECTION].key, place.connection))):
                 yield place.connection
 
