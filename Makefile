@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # A file of constraints for the environment of the tests, which else has the newest versions that fit together.
 CONSTRAINTS ?=
-# How many cases of each parametrized test, and how many tests of each class, the slow tests and those with other
-# versions take: see tests/sampled.py.
+# How many cases of each parametrized test, and how many tests of each class and file, the slow tests and those with
+# other versions take: see tests/sampled.py.
 SHARE ?= 1
 # Where the tests with other versions are.
 ROOMS ?= tests
@@ -15,7 +15,7 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without files of bytecode each process of the tests would compile all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo check test test-unit test-slow test-torture test-lowest test-newest constraints known docs site lint news release-check bench torture clean
+.PHONY: demo check test test-unit test-slow test-torture test-kubernetes test-lowest test-newest constraints known docs site lint news release-check bench torture clean
 
 # Only this file knows that `lading` is not on the path of the reader's shell.
 demo: $(VENV)/.demo
@@ -30,11 +30,11 @@ check: $(VENV)/.test
 	@$(MAKE) --no-print-directory --keep-going --jobs 2 lint test-unit
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture and not kubernetes"
 
 # A test that starts a process or opens a socket is skipped at that point: see tests/unit.py.
 test-unit: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --unit -q -r fE -m "not slow and not torture"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --unit -q -r fE -m "not slow and not torture and not kubernetes"
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow --share $(SHARE)
@@ -42,10 +42,14 @@ test-slow: $(VENV)/.test
 test-torture: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) -m torture
 
+# LADING_TEST_KUBECONFIG names the kubeconfig of a cluster whose nodes have the images of the engine at DOCKER_HOST.
+test-kubernetes: $(VENV)/.test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m kubernetes --share $(SHARE)
+
 # The tests with the lowest and with the newest versions that pyproject.toml allows. The tools of the torture need newer
 # versions than the product. The store and the emulators use no library whose version could matter.
 test-lowest test-newest: test-%: .venv-%/.test
-	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture" --share $(SHARE) \
+	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture and not kubernetes" --share $(SHARE) \
 		--ignore tests/torture --ignore tests/core/store --ignore tests/emulators $(ROOMS)
 
 COMPILE := $(UV) pip compile --quiet --upgrade --python-version 3.11 --all-extras pyproject.toml \
@@ -125,7 +129,7 @@ $(VENV)/.demo: setup.py pyproject.toml
 	@touch $@
 
 # uv takes a third of the time of pip, but it does not read pip's settings, such as the address of another index.
-TEST_PARTS := --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[sklearn,pandas,parquet,sql,skops,local,azureml,mlflow,plots,docker,iotedge,test,lint]'
+TEST_PARTS := --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[sklearn,pandas,parquet,sql,skops,local,azureml,azureml-v2,mlflow,plots,docker,iotedge,kubernetes,otel,test,lint]'
 
 $(VENV)/.test: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)

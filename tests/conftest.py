@@ -43,7 +43,7 @@ settings.load_profile("any machine")
 LADING = Path(sys.executable).with_name("lading")
 
 
-pytest_plugins = ["tests.sampled", "tests.unit"]
+pytest_plugins = ["tests.grouped", "tests.sampled", "tests.unit"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

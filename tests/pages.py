@@ -31,6 +31,7 @@ _VARIABLE = (  # from run to run
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+\S*)?", "TIME"),
     (r"(?<=Z )\[\d+\]", "[PROCESS]"),
     (r"(?<=127\.0\.0\.1:)\d+", "PORT"),
+    (r"\b\d[\d.]*(?:/min|/s| us| ms| s| [KMG]?B)(?![\w/])", "FIGURE"),
     (r"[ \t]+", " "),
 )
 

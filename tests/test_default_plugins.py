@@ -18,7 +18,8 @@ NAMES = {name for group in ENTRY_POINTS.values() for name in group} | {"scikit-l
 OTHER_MEANINGS = {
     ("cli/commands.py", "store"),  # the command `lading store`
     ("cli/completing.py", "store"),  # the option `--store`
-    ("cli/stages.py", "store"),  # the option `--store`
+    ("cli/deploying.py", "store"),  # the option `--store`
+    ("store/__init__.py", "store"),  # a module
     ("store/locks.py", "store"),  # a lock
     ("store/trust.py", "store"),  # a key of JSON
     ("testing/card.py", "store"),  # a folder

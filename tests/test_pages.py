@@ -42,6 +42,7 @@ def follow(reader: Reader, page: str) -> None:
         "how-to/finished-model.md",
         "how-to/roll-back.md",
         "how-to/score-files.md",
+        "how-to/traffic.md",
         "how-to/scoring-script.md",
         "how-to/secrets.md",
         "how-to/tables.md",

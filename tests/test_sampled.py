@@ -23,6 +23,10 @@ def test_of_one_case():
     pass
 
 
+def test_of_another_case():
+    pass
+
+
 class TestOfAClass:
     def test_a(self):
         pass
@@ -44,8 +48,11 @@ def ran(folder: Path, share: str) -> list[str]:
     return re.findall(r"::(test_\w+|TestOfAClass)\S* PASSED", done.stdout)
 
 
-def test_each_test_and_each_class_has_a_share(tmp_path: Path) -> None:
+def test_each_test_each_class_and_each_file_has_a_share(tmp_path: Path) -> None:
     (tmp_path / "test_any.py").write_text(TESTS)
-    assert sorted(ran(tmp_path, "0.3")) == ["TestOfAClass", *["test_of_many_cases"] * 3, "test_of_one_case"]
-    assert ran(tmp_path, "0.3") == ran(tmp_path, "0.3")
-    assert len(ran(tmp_path, "1")) == 14
+    found = ran(tmp_path, "0.3")
+    assert found == ran(tmp_path, "0.3")
+    assert found.count("test_of_many_cases") == 3
+    assert found.count("TestOfAClass") == 1
+    assert len(found) == 5
+    assert len(ran(tmp_path, "1")) == 15

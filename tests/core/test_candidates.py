@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.core.endpoints import at
 
 from lading.engine.release.golden import ask_golden, ask_service, record_answers
 from lading.engine.release.probe import Probe
@@ -43,14 +44,16 @@ def verdicts(uri: str, seconds: float = 20) -> list[Verdict | None]:
     """The verdicts of all ways to ask a candidate."""
     end = time.monotonic() + seconds
     return [
-        ask_golden(uri, [SAMPLE], key=None, end=end),
-        record_answers(uri, [SAMPLE], key=None, end=end)[0],
-        ask_service(uri, [SAMPLE], key=None, end=end),
-        Probe({"data": [[1]]}, sure=True).ask(uri, key=None, timeout=seconds),
+        ask_golden(at(uri), [SAMPLE], end=end),
+        record_answers(at(uri), [SAMPLE], end=end)[0],
+        ask_service(at(uri), [SAMPLE], end=end),
+        Probe({"data": [[1]]}, sure=True).ask(at(uri), timeout=seconds),
     ]
 
 
-@pytest.mark.parametrize(("status", "answered"), [(502, False), (503, False), (500, True), (404, True), (401, True)])
+@pytest.mark.parametrize(
+    ("status", "answered"), [(502, False), (503, False), (504, False), (500, True), (404, True), (401, True)]
+)
 def test_a_gateway_without_a_listener_is_no_answer(status: int, answered: bool) -> None:
     with service(status) as uri:
         found = verdicts(uri)
@@ -59,7 +62,7 @@ def test_a_gateway_without_a_listener_is_no_answer(status: int, answered: bool) 
 
 def test_a_wrong_answer_is_an_answer() -> None:
     with service(200) as uri:
-        verdict = ask_golden(uri, [SAMPLE], key=None, end=None)
+        verdict = ask_golden(at(uri), [SAMPLE], end=None)
     assert (verdict.up, verdict.answered) == (False, True)
 
 

@@ -57,6 +57,7 @@ def test_commands_targets_and_plugins_are_completed(shop: Shell) -> None:
     assert "aci" in completed(shop, "lading target show ")
 
 
+@pytest.mark.slow
 def test_runs_models_and_releases_are_completed(shop: Shell) -> None:
     shop("deploy", "shop", "-t", "live")
     (run,) = shop("run", "list", "shop", "--json").json()

@@ -77,6 +77,21 @@ KILL = {
     "amnesiac": {"killed_after_its_first_step_resumes", "killed_after_its_last_step_resumes"},
     "sly": {"killed_at_its_first_intent_resumes"},
 }
+CANARY = {
+    "plain": set(),
+    "eager": {"a_canary_without_weight_gets_no_request"},
+    "lopsided": {"a_canary_gets_its_share"},
+    "lenient": {"a_share_for_an_absent_release_changes_nothing"},
+}
+MORE_CANARY = {
+    "backward": {
+        "an_abort_leaves_the_stable_release",
+        "a_promoted_canary_serves_alone",
+        "a_shift_loses_no_request",  # the server that answers in its place is stopped in the end
+    },
+    "losing": {"a_shift_loses_no_request"},
+    "uncounted": {"metrics_count_the_requests_of_each_release"},
+}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +102,8 @@ KILL = {
         pytest.param("life", "LifeChecks", MORE_LIFE, marks=pytest.mark.slow),
         pytest.param("flow", "FlowChecks", FLOW, marks=pytest.mark.slow),
         pytest.param("kill", "KillChecks", KILL, marks=pytest.mark.slow),
+        pytest.param("canary", "CanaryChecks", CANARY, marks=pytest.mark.slow),
+        pytest.param("canary", "CanaryChecks", MORE_CANARY, marks=pytest.mark.slow),
     ],
 )
 def test_the_kit_names_the_rule_that_a_target_breaks(
@@ -117,6 +134,7 @@ class TestHanging({checks}):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "checks", "check"),
     [("life", "LifeChecks", "the_lifecycle_completes"), ("flow", "FlowChecks", "deploy_answers_a_golden_request")],

@@ -85,6 +85,13 @@ class TestMinicloud(TargetConformance):
 
 
 @pytest.mark.slow
+class TestPrivate(TestMinicloud):
+    """No HTTP client reaches its addresses."""
+
+    target = "private"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_mutant_fails_in_the_check_of_its_defect(mutant: str, tmp_path: Path, install: Callable[[str], Path]) -> None:
     checks, expected = MUTANTS[mutant]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -146,8 +147,17 @@ def test_a_target_without_room_gets_the_previous_package_again(project: Shell) -
 def test_a_failed_release_shows_its_own_log(project: Shell) -> None:
     project.write("cost.txt", "11")
     done = project("deploy", code=8)
-    assert "release 1 of price on 'roll' did not come up: over the limit" in done.err
+    assert re.search("release 1 of price on 'roll' did not come up: .*: over the limit", done.err)
     assert "server: the number is too large" in done.err
+
+
+def test_a_failed_release_shows_the_line_of_the_option_to_change(project: Shell) -> None:
+    project.write("cost.txt", "11")
+    text = (project.folder / "lading.yaml").read_text(encoding="utf-8")
+    project.write("lading.yaml", text.replace("  roll: {}", "  roll: {depth: 10}"))
+    line = text.splitlines().index("  roll: {}") + 1
+    expected = f"did not come up: lading.yaml:{line}:17: targets.roll.depth: over the limit"
+    assert expected in project("deploy", code=8).err
 
 
 def test_of_several_targets_the_others_still_run_and_the_worst_counts(project: Shell) -> None:

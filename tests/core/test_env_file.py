@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
 
 from lading import BadInput
-from lading.cli.env_file import read
+from lading.cli.variables import read
 
 RIGHT = {
     b"": {},
@@ -60,12 +61,13 @@ targets: {local: {port: "${PORT}", env: {TOKEN: "${TOKEN}"}}}
 
 
 @pytest.fixture
-def project(shell: Shell) -> Shell:
+def project(shell: Shell) -> Iterator[Shell]:
     shell.write("shop/lading.yaml", MANIFEST)
     shell.write("shop/sal.csv", "x,y\n" + "".join(f"{x},{x}\n" for x in range(20)))
     estimator = "ESTIMATOR=sklearn.linear_model.LinearRegression"
     shell.write(".env", f"{estimator}\nTEST_SIZE=0.25\nPORT=0\nTOKEN='c4n4ry-token'\n")
-    return shell
+    yield shell
+    shell("delete", "shop", "--env-file", ".env", code=None)
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
+from tests.core.endpoints import at
 
 from lading.engine.release import scoring
 from lading.engine.release.golden import ask_golden, decoded, difference
@@ -107,7 +108,7 @@ def hostile() -> Iterator[str]:
 )
 def test_an_answer_that_cannot_be_read_or_compared_is_refused(hostile: str, path: str, words: str) -> None:
     sample = GoldenRequest(request=1, response=[7])
-    verdict = ask_golden(f"{hostile}/{path}", [sample], key=None, end=time.monotonic() + (1 if path == "drip" else 60))
+    verdict = ask_golden(at(f"{hostile}/{path}"), [sample], end=time.monotonic() + (1 if path == "drip" else 60))
     assert not verdict.up
     assert words in verdict.reason
 
@@ -150,4 +151,4 @@ def test_an_interrupt_is_not_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(scoring, "ask", interrupted)
     with pytest.raises(Interrupted):
-        ask_golden("http://localhost", [GoldenRequest(request=1, response=1)], key=None, end=None)
+        ask_golden(at("http://localhost"), [GoldenRequest(request=1, response=1)], end=None)

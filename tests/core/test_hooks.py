@@ -8,6 +8,8 @@ import json
 import pickle
 import re
 import shutil
+import subprocess
+import sys
 import textwrap
 import urllib.error
 import urllib.request
@@ -25,7 +27,7 @@ from lading import Candidate, Keys, ScoringUri, Secret
 from lading.plugin.faults import unusable, unusable_key
 from lading.plugin.spec import HOOKS, PARTS
 
-MANIFEST = BASE_MANIFEST.replace("stop: {}", "capable: {}")
+MANIFEST = BASE_MANIFEST.replace("stop: {}", "capable: {}\n  router: {}")
 
 
 def make_project(folder: Path, distribution: Path) -> Shell:
@@ -62,6 +64,13 @@ def capable(project: Shell) -> Iterator[Shell]:
     project("deploy", "--target", "capable")
     yield project
     project("delete", "--target", "capable")
+
+
+@pytest.fixture(scope="module")
+def routed(project: Shell) -> Iterator[Shell]:
+    project("deploy", "--target", "router")
+    yield project
+    project("delete", "--target", "router")
 
 
 def test_every_hook_has_a_test() -> None:
@@ -169,11 +178,58 @@ def test_hook_logs(capable: Shell) -> None:
     assert set(capable("logs", "--target", "capable", "-n", "5").out.split()) == {"answered"}
 
 
+def test_status_shows_the_figures_of_a_target(capable: Shell) -> None:
+    (before,) = capable("status", "--target", "capable", "--json").json()["deployments"][0]["releases"]
+    capable("score", "--target", "capable", "-d", "1")
+    (row,) = capable("status", "--target", "capable", "--json").json()["deployments"]
+    assert row["releases"][0]["requests"] == before["requests"] + 1
+    assert row["releases"][0]["release"] == row["release"]
+    fault = "lading_metrics@capable:gives-up"
+    (silent,) = capable("status", "--target", "capable", "--json", HOOK_FAULT=fault).json()["deployments"]
+    assert (silent["state"], silent["releases"]) == ("running", [])
+    assert silent["no_figures"].endswith("failed in lading_metrics: the platform is out of order")
+
+
 def test_hook_keys(capable: Shell) -> None:
     assert capable("score", "--target", "capable", "-d", "1").json() == [7.0]
     uri = capable("uri", "--target", "capable").out.strip()
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(urllib.request.Request(uri, b"1"), timeout=LIMIT)
+
+
+def test_hook_invoke(shell: Shell, install: Callable[[str], Path]) -> None:
+    shell.env["PYTHONPATH"] = str(install("minicloud"))
+    shell.write("cost.txt", "7")
+    manifest = "version: 1\nname: price\nregister: {file: cost.txt}\npackage: {scoring_script: score.py}\n"
+    shell.write("lading.yaml", manifest + f"targets: {{private: {{folder: {shell.folder / 'cloud'}}}}}\n")
+    shell.write("score.py", "def init():\n    pass\n\ndef run(raw_data):\n    return [7.0]\n")
+    shell("deploy")
+    assert shell("score", "-d", "1").json() == [7.0]
+
+
+FIGURES = """
+from lading.engine.release.observing import read_metrics
+from lading.engine.release.service import Service
+from lading.engine.session.order import Needs, Order
+from lading.engine.session.session import open_session
+order = Order.of("status", ".", Needs.QUESTION, targets=("router",))
+with open_session(order, lambda _event: None) as session:
+    print([each.total.requests for each in read_metrics(Service(session, session.targets[0])).releases])
+"""
+
+
+def test_hook_metrics(routed: Shell) -> None:
+    argv = [sys.executable, "-c", FIGURES]
+    done = subprocess.run(argv, cwd=routed.folder, env=routed.env, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[0]\n", "")
+
+
+def test_hook_shift(routed: Shell) -> None:
+    routed("deploy", "--target", "router", "--force", "--canary", "25")
+    assert routed("traffic", "--target", "router", "--json").json()["canary"]["weight"] == 25
+    assert routed("status", "--target", "router").out.count("running") == 2
+    routed("abort", "--target", "router")
+    assert routed("traffic", "--target", "router", "--json").json()["canary"] is None
 
 
 def test_hook_list(capable: Shell) -> None:
@@ -192,6 +248,12 @@ def test_hook_preflight(capable: Shell) -> None:
 def test_hook_plan(capable: Shell) -> None:
     capable.write("cpus.yaml", MANIFEST.replace("capable: {}", "capable: {cpus: 2}"))
     assert "gap: the 0 CPUs are released first" in capable("plan", "cpus.yaml", "--target", "capable").out
+
+
+def test_hook_eject(capable: Shell) -> None:
+    capable("eject", "ejected", "--target", "capable")
+    text = (capable.folder / "ejected" / "server" / "server.json.example").read_text()
+    assert json.loads(text)["tags"]["lading.package"] == capable("package", "--json").json()["digest"]
 
 
 def test_hook_track(project: Shell) -> None:
@@ -241,7 +303,7 @@ def tomorrow(shell: Shell, install: Callable[[str], Path]) -> Callable[..., Shel
 def test_a_new_argument_and_a_new_field_do_not_affect_older_plugins(tomorrow: Callable[..., Shell]) -> None:
     project = tomorrow(
         {
-            "plugin/spec/serving.py": (
+            "plugin/spec/asking.py": (
                 "def lading_scoring_uri(deployment: Deployment, context: Context)",
                 "def lading_scoring_uri(deployment: Deployment, context: Context, weather: str)",
             ),
@@ -296,7 +358,7 @@ def test_a_deprecation_is_first_reported_to_the_user(tomorrow: Callable[..., She
     warning = "lading_status: `context` goes with api 3, as `deployment` has all of it"
     project = tomorrow(
         {
-            "plugin/spec/serving.py": (
+            "plugin/spec/asking.py": (
                 "@hookspec(firstresult=True)\ndef lading_status(",
                 "from .marks import Retiring\n@hookspec(firstresult=True, warn_on_impl_args={'context': Retiring("
                 f"'{warning}')}})\ndef lading_status(",

@@ -37,11 +37,16 @@ def deployed(shell: Shell) -> Iterator[Shell]:
 
 
 def listed(shell: Shell, *argv: str) -> dict[tuple[str, str], str]:
-    """The objects by their service and store folder, with their owners, without those of other tests."""
+    """The objects by their service and store folder, with their owners."""
+    return {(each["service"], each["store"]): each["belongs"] for each in ours(shell, *argv)}
+
+
+def ours(shell: Shell, *argv: str) -> list[dict[str, str]]:
+    """The listed objects with their store folder, without those of other tests."""
     objects = shell("list", *argv, "--json").json()["objects"]
     owned = ((each, Path(each["owner"])) for each in objects)
-    ours = [(each, path.relative_to(shell.folder)) for each, path in owned if path.is_relative_to(shell.folder)]
-    return {(each["service"], path.parts[0]): each["belongs"] for each, path in ours}
+    found = [(each, path.relative_to(shell.folder)) for each, path in owned if path.is_relative_to(shell.folder)]
+    return [{**each, "store": path.parts[0]} for each, path in found]
 
 
 def test_each_object_is_listed_once_with_its_owner(deployed: Shell) -> None:
@@ -66,7 +71,7 @@ def test_an_object_of_a_release_that_no_longer_serves_is_an_orphan(deployed: She
 def test_a_target_that_has_its_plugin_by_the_full_name_shares_the_platform(deployed: Shell) -> None:
     text = MANIFEST.format(name="price").replace("again: {plugin: local", 'again: {plugin: "lading:local"')
     both = deployed.write("both.yaml", text)
-    found = [(each["service"], each["owner"]) for each in deployed("list", both, "--json").json()["objects"]]
+    found = [(each["service"], each["owner"]) for each in ours(deployed, str(both))]
     assert len(found) == len(set(found))
     alone = deployed.write("alone.yaml", text.replace("local: {}, ", ""))
     assert ("price", ".lading") in listed(deployed, str(alone))

@@ -102,6 +102,7 @@ def test_each_pickle_in_a_folder_is_inspected(site: Shell) -> None:
     assert "model 'forest' does not exist" in site("model", "inspect", "forest", code=2).err
 
 
+@pytest.mark.slow
 def test_a_script_returns_the_folder_that_it_saved_a_model_in(site: Shell) -> None:
     shutil.rmtree(site.folder / "forest")
     site.write("lading.yaml", TRAINED)

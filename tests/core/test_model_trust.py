@@ -92,6 +92,7 @@ def test_other_names_of_a_packaged_module_need_trust(site: Shell, source: str) -
     assert "it imports mylib.Scaler" in site("check", code=3).err
 
 
+@pytest.mark.slow
 def test_a_release_that_was_accepted_is_not_refused_later(site: Shell) -> None:
     write(site, TRUST)
     site("deploy")
@@ -136,6 +137,7 @@ package: {scoring_script: score.py, environment: {pip: []}}
 GROW = "class Own:\n    def predict(self, rows): return rows\n\ndef train(data, log): return Own()\n"
 
 
+@pytest.mark.slow
 def test_a_model_that_was_trained_here_needs_no_trust(site: Shell) -> None:
     site.write("lading.yaml", TRAINED)
     site.write("grow.py", GROW)
@@ -217,6 +219,7 @@ def test_a_file_of_lz4_is_not_complete(site: Shell) -> None:
     assert "save it with joblib and compress='gzip'" in site("check", code=3).err
 
 
+@pytest.mark.slow
 def test_the_file_of_a_model_that_was_trained_here_needs_no_trust(site: Shell) -> None:
     site.write("lading.yaml", TRAINED)
     site.write("grow.py", GROW)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.conftest import Shell
 from tests.core.conftest import MANIFEST
 
@@ -19,8 +21,6 @@ def test_a_service_that_moved_by_an_option_is_removed_from_its_old_place(project
     project("deploy")
     assert (platform / "price-north" / "served.json").exists()
 
-    write(project, "${PIER}")
-    assert "moved:" not in project("plan").out  # the store keeps no values of variables
     write(project, "-south")
     moved = "targets.remote.pier: price (pier -north), the old place, is removed once price (pier -south) is up"
     assert moved in project("plan").out
@@ -36,6 +36,52 @@ def test_a_service_that_moved_by_an_option_is_removed_from_its_old_place(project
     project("delete")  # of the service at its old place: it is not at the new one yet
     assert not list(platform.glob("*/served.json"))
     assert "moved:" not in project("plan").out
+
+
+PRICE = "targets.remote.pier: price"
+
+
+def test_a_place_with_a_variable_is_compared_by_its_value(project: Shell) -> None:
+    platform = project.folder / "platform"
+    platform.mkdir()
+    project.env |= {"PLATFORM": str(platform), "PIER": "-north"}
+    write(project, "-north")
+    project("deploy")
+    write(project, "${PIER}")
+    assert "moved:" not in project("plan").out
+    moved = f"{PRICE} (pier -north), the old place, is removed once price (pier ${{PIER}}) is up"
+    assert moved in project("plan", PIER="-west").out
+    assert "clearing the old place · price (pier -north)" in project("deploy", PIER="-west").err
+    assert [file.parent.name for file in platform.glob("*/served.json")] == ["price-west"]
+
+    write(project, "-west")
+    assert "moved:" not in project("plan").out
+    write(project, "-south")
+    moved = f"{PRICE} (pier ${{PIER}}), the old place, is removed once price (pier -south) is up"
+    assert moved in project("plan", PIER="-west").out
+    assert "clearing the old place" in project("deploy", PIER="-west").err
+    assert [file.parent.name for file in platform.glob("*/served.json")] == ["price-south"]
+    stored = b"".join(file.read_bytes() for file in Path(project.folder, ".lading").glob("*.db*"))
+    assert b"-west" not in stored
+
+
+def test_an_old_place_whose_value_is_not_known_any_more_is_named_until_it_is_cleared(project: Shell) -> None:
+    platform = project.folder / "platform"
+    platform.mkdir()
+    project.env |= {"PLATFORM": str(platform), "PIER": "-north"}
+    write(project, "${PIER}")
+    project("deploy")
+    planned = project("plan", PIER="-south").out
+    assert f"{PRICE} (another value of ${{PIER}} for pier), the old place, stays" in planned
+    lost = "the manifest does not name it any more: the value of pier has changed since"
+    assert f"the old place, is not cleared yet: {lost}" in project("deploy", PIER="-south").err
+    rows = project("status", "--target", "remote", "--json", PIER="-south").json()["deployments"]
+    assert [(row["state"], lost in row["detail"]) for row in rows] == [("running", False), ("unknown", True)]
+    assert "nothing to do" in project("plan", PIER="-south").out
+    failed = project("delete", PIER="-south", code=6).err
+    assert "set the variable of pier to its earlier value" in failed
+    project("delete")
+    assert not list(platform.glob("*/served.json"))
 
 
 def connect(project: Shell, name: str, south: str = "abroad: {plugin: hosting, region: south}") -> None:
@@ -79,6 +125,39 @@ def test_a_service_that_moved_to_another_connection_is_removed_from_its_old_one(
     project.write("lading.yaml", keeping.replace("abroad, keep_old_place: true}", "hosting}"))
     project("delete")
     assert not list(platform.glob("*/served.json"))
+
+
+def test_a_service_of_an_edited_connection_is_removed_from_its_old_account(project: Shell) -> None:
+    platform = project.folder / "platform"
+    platform.mkdir()
+    project.env |= {"PLATFORM": str(platform)}
+    connect(project, "abroad")
+    project("deploy")
+    edited = "abroad: {plugin: hosting, region: west}"
+    connect(project, "abroad", south=edited)
+    moved = "connections.abroad.region: price (connection.region south), the old place, is removed once price"
+    assert moved in project("plan").out
+    assert [row[1] for row in standing(project)] == ["absent", "running"]
+    assert "clearing the old place · price (connection.region south)" in project("deploy").err
+    assert [file.parent.name for file in platform.glob("*/served.json")] == ["price@west"]
+    assert standing(project) == [("price", "running", "")]
+    connect(project, "abroad", south=edited.replace("west", '"${REGION}"'))
+    assert "moved:" not in project("plan", REGION="west").out
+    assert "price (connection.region west), the old place, is removed" in project("plan", REGION="east").out
+    project("delete", REGION="east")
+    assert not list(platform.glob("*/served.json"))
+
+
+def test_a_service_of_another_plugin_is_named(project: Shell) -> None:
+    project.write(
+        "lading.yaml", MANIFEST.replace("roll: {}", "here: {plugin: roll}").replace("target: roll", "target: here")
+    )
+    project("deploy")
+    project.write(
+        "lading.yaml", MANIFEST.replace("roll: {}", "here: {plugin: capable}").replace("target: roll", "target: here")
+    )
+    planned = project("plan").out
+    assert "targets.here.plugin: price (plugin roll), the old place, stays there" in planned
 
 
 def test_a_move_that_fails_leaves_the_service_at_its_old_place_alone(project: Shell) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socketserver import BaseServer
 from types import SimpleNamespace
 from typing import NoReturn
 
@@ -40,7 +41,7 @@ package: {plugin: constant}
 image: {plugin: builder}
 connections: {hosting: {region: north}}
 target: capable
-targets: {capable: {}, roll: {}, rotating: {}}
+targets: {capable: {}, roll: {}, rotating: {}, router: {}}
 """
 
 # The command line of each command, as it runs without options. The first run of each command is not compared.
@@ -59,12 +60,20 @@ BASES = {
     "check": "check",
     "uri": "uri",
     "score": "score -d 1",
+    "forward": "forward",
     "status": "status",
     "list": "list",
     "logs": "logs",
     "keys": "keys",
     "delete": "delete -t roll",
     "history": "history",
+    "traffic": "traffic",
+    "compare": "compare",
+    "promote": "promote",
+    "abort": "abort",
+    "diff": "diff 1 2",
+    "why": "why 1",
+    "eject": "eject made",
     "rollback": "rollback 1",
     "report": "report",
     "gc": "gc",
@@ -112,6 +121,18 @@ PAIRS = {
     "deploy --force": ("{} --force", "release 4"),
     "deploy --plan": ("{} --plan missing.json", "missing.json"),
     "deploy --timeout": ("HOOK_FAULT=lading_deploy:hangs {} --force --timeout 0.1", LATE),
+    "deploy --canary": ("{} --canary 10", "cannot serve two releases at once"),
+    "deploy --shadow": ("{} --shadow 10", "cannot serve two releases at once"),
+    "deploy --rollout-of": ("{} --rollout-of gone", "another command has ended its canary"),
+    "deploy --detach": ("{} --detach", "the block has no rollout"),
+    "traffic --weight": ("{} --weight 10", "cannot serve two releases at once"),
+    "traffic --timeout": ("HOOK_FAULT=lading_status:hangs {} --timeout 0.1", LATE),
+    "traffic --lock-wait": ("{} --target router --weight 10 --lock-wait 600s", WAITED),
+    "compare --release": ("{} --release 98 --release 99", "release 98"),
+    "compare --data": ("{} --target router --release 98 --release 99 --data missing.csv", "missing.csv"),
+    "compare --timeout": ("HOOK_FAULT=lading_status:hangs {} --release 1 --release 2 --timeout 0.1", LATE),
+    "promote --timeout": ("HOOK_FAULT=lading_status:hangs {} --target router --timeout 0.1", LATE),
+    "abort --timeout": ("HOOK_FAULT=lading_status:hangs {} --target router --timeout 0.1", LATE),
     "plan --from": ("{} --target roll --from capable", "settings of 'capable' on 'roll'"),
     "plan --strict": ("{} --target roll --from capable --strict", "exit code 3"),
     "plan --out": ("{} --out made.json", "file made.json"),
@@ -120,6 +141,7 @@ PAIRS = {
     "plan --timeout": ("HOOK_FAULT=lading_status:hangs {} --timeout 0.1", LATE),
     "preflight --timeout": ("HOOK_FAULT=lading_preflight:hangs {} --timeout 0.1", LATE),
     "delete --timeout": ("HOOK_FAULT=lading_status:hangs {} --timeout 0.1", LATE),
+    "eject --timeout": ("HOOK_FAULT=lading_eject:hangs {} --timeout 0.1", LATE),
     "rollback --timeout": ("HOOK_FAULT=lading_status:hangs {} --timeout 0.1", LATE),
     "train --timeout": ("HOOK_FAULT=lading_train:hangs {} --force --timeout 0.1", LATE),
     "evaluate --force": ("{} --force", "evaluate: done"),
@@ -139,9 +161,13 @@ PAIRS = {
     "score --parallel": ("{} --parallel 2", "only for the rows of a file"),
     "score --timeout": ("{} --timeout 5", "only for the rows of a file"),
     "score --device": ("{} --device pi", "no device 'pi'"),
+    "forward --port": ("{} --target router --port 54321", "54321"),
     "logs --tail": ("{} --tail 0", "the log is empty"),
     "logs --build": ("{} --build", "no log of a build"),
     "logs --follow": ("{} --follow", "interrupted"),
+    "logs --since": ("{} --since 10m", "leave out --since"),
+    "logs --release": ("{} --release 1", "leave out --release"),
+    "logs --json": ("{} --json", '{"text": "'),
     "list --connection": ("{} --connection nope", "nope"),
     "keys --rotate": ("{} --rotate primary", "cannot rotate its keys"),
     "keys --lock-wait": ("{} --target rotating --rotate primary --lock-wait 600s", WAITED),
@@ -232,6 +258,7 @@ def _become(shell: Shell, variables: Mapping[str, str], argv: list[str], said: P
     signal.alarm(100)  # a time limit that is dropped leaves a hook that hangs
     vars(locks)["time"] = SimpleNamespace(monotonic=time.monotonic, sleep=_end_of_wait)
     vars(services)["time"] = SimpleNamespace(sleep=_interrupt)
+    BaseServer.serve_forever = _interrupt  # type: ignore[method-assign,assignment]  # of `forward`
     vars(card)["run_kit"] = _checks  # the checks take minutes
     try:
         os.chdir(shell.folder)
@@ -257,7 +284,7 @@ def prepared(shell: Shell, line: str) -> Iterator[None]:
         if "--lock-wait" in line:
             store = stack.enter_context(closing(open_store(shell.folder / "lading.yaml", shell.env)))
             stack.enter_context(store.in_use())
-            for target in ("capable", "roll", "rotating"):
+            for target in ("capable", "roll", "rotating", "router"):
                 stack.enter_context(store.lock(service_lock("price", target), command="a test"))
         yield
 
@@ -266,7 +293,7 @@ def _end_of_wait(_seconds: float) -> NoReturn:
     raise Interrupted("the lock was waited for")
 
 
-def _interrupt(_seconds: float) -> NoReturn:
+def _interrupt(*_: object) -> NoReturn:
     raise Interrupted("interrupted")
 
 
@@ -280,14 +307,15 @@ def forked(shell: Shell, install: Callable[[str], Path], monkeypatch: pytest.Mon
     shell.env |= {"PYTHONPATH": str(install("thirdparty")), "HOSTING_PASSWORD": "c4n4ry", "DATA": "cost.txt"}
     shell.write("lading.yaml", MANIFEST)
     shell.write("rows.csv", "size\n1\n2\n3\n")
-    for name, number in (("cost.txt", "7"), ("one.txt", "1"), ("two.txt", "2")):
+    for name, number in (("cost.txt", "7"), ("one.txt", "1"), ("two.txt", "2"), ("three.txt", "3")):
         shell.write(name, number)
     return Forked(shell)
 
 
 @pytest.mark.slow
 def test_each_option_has_an_effect(forked: Forked) -> None:
-    for line in ("deploy", "DATA=one.txt deploy", "deploy", "deploy --target roll"):
+    canary = "DATA=three.txt deploy --target router --canary 10"
+    for line in ("deploy", "DATA=one.txt deploy", "deploy", "deploy --target roll", "deploy --target router", canary):
         assert forked.outcome(line).startswith("exit code 0\n")
     bases = {line: forked.outcome(line) for line in BASES.values()}
     without = []

@@ -57,7 +57,7 @@ def project(shell: Shell, install: Callable[[str], Path]) -> Shell:
 
 def test_it_lists_its_effects_and_does_nothing_without_yes(project: Shell) -> None:
     done = project("plugin", "check", "--target", "staging", code=3)
-    names = r"check-\w{8}-life, check-\w{8}-flow, check-\w{8}-kill, check-\w{8}-fresh"
+    names = r"check-\w{8}-life, check-\w{8}-flow, check-\w{8}-kill, check-\w{8}-fresh, check-\w{8}-canary"
     assert re.search(f"this creates and deletes on 'roll': {names}\n  --yes allows it", done.err)
     assert done.out == ""
     assert not Path(project.env["HOOK_LOG"]).exists()
@@ -87,6 +87,9 @@ def test_the_card_of_a_target_that_conforms(project: Shell) -> None:
     skipped = {(each["check"], each["reason"]) for each in card["checks"] if each["outcome"] == "skipped"}
     assert skipped == {
         ("logs_continue_from_their_cursor", "declares no logs"),
+        ("logs_begin_at_a_time", "declares no logs_since"),
+        ("logs_are_those_of_a_release", "declares no release_logs"),
+        ("metrics_count_the_requests_of_a_release", "declares no metrics"),
         ("keys_open_the_service", "declares no keys"),
         ("the_list_shows_the_deployed_service", "declares no list"),
         ("preflight_finds_nothing_wrong", "declares no preflight"),

@@ -13,7 +13,7 @@ from tests.conftest import Shell
 from tests.waiting import LIMIT
 
 from lading import Capability
-from lading.plugin.spec import serving
+from lading.plugin.spec import asking, serving
 
 MANIFEST = "version: 1\nname: price\nregister: {file: model.bin}\ntargets: {TARGET: {}}\n"
 
@@ -323,5 +323,5 @@ def test_warnings_of_a_library_fail_no_check_of_the_kit(gusty: Shell) -> None:
 
 
 def test_each_hook_that_queries_a_target_belongs_to_its_role_or_to_a_capability() -> None:
-    asked = {name for name in vars(serving) if name.startswith("lading_")}
+    asked = {name for module in (asking, serving) for name in vars(module) if name.startswith("lading_")}
     assert asked == {"lading_deploy", "lading_scoring_uri", *filter(None, (each.hook for each in Capability))}

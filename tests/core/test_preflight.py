@@ -119,9 +119,10 @@ def test_a_change_that_a_target_refuses_ends_a_deploy_before_it_trains(capable: 
     capable.write("cost.txt", "7.0")
     file = capable.folder / "lading.yaml"
     file.write_text(file.read_text().replace("{flag: white}", "{flag: white, disks: 2}"))
+    said = "lading.yaml:13:33: targets.capable.disks: a disk cannot move"
+    assert f"      refused: {said}\n        buy one\n" in capable("plan").out
     calls(capable)
     planned = capable("plan", "--json").json()["stages"][-1]
-    said = "lading.yaml:13:33: targets.capable.disks: a disk cannot move"
     assert [(each["effect"], each["message"]) for each in planned["findings"]] == [
         ("gap", "the 0 CPUs are released first"),
         ("refused", said),

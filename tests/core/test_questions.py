@@ -110,6 +110,7 @@ def test_a_doubled_plugin_is_reached_by_its_full_name(deployed: Shell, install: 
     assert deployed("deploy", "--json").json()["deployments"][0]["reused"]  # one plugin, one cache key
 
 
+@pytest.mark.slow
 def test_lading_keeps_its_own_names(shell: Shell, install: Callable[[str], Path]) -> None:
     shell.env["PYTHONPATH"] = str(install("squatter"))
     shell.write("model.bin", "x")

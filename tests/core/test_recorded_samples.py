@@ -129,6 +129,7 @@ def test_a_script_of_the_users_own_records_its_own_answers(salary: Shell) -> Non
     salary("delete", "--target", "b")
 
 
+@pytest.mark.slow
 def test_another_number_trains_again_and_the_plan_reports_it(salary: Shell) -> None:
     salary("register")
     salary.write("lading.yaml", SALARY.replace("record: 5", "record: 2"))
@@ -232,6 +233,7 @@ package: {method: predict_proba, output: records, samples: {record: 2}}
 """
 
 
+@pytest.mark.slow
 def test_probabilities_are_recorded_from_the_first_release(shell: Shell) -> None:
     shell.write("lading.yaml", CLASSES)
     shell.write("classes.csv", "x,kind\n" + "".join(f"{x},{'low' if x < 9 else 'high'}\n" for x in range(20)))

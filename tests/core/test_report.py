@@ -88,7 +88,7 @@ def test_a_report_of_an_empty_store_says_so(rooms: Shell) -> None:
 
 
 def test_names_and_errors_are_text_and_not_html(rooms: Shell) -> None:
-    rooms.write("train.py", "raise SystemExit('<script>alert(1)</script>')")
+    rooms.write("train.py", "def train(data, log):\n    raise SystemExit('<script>alert(1)</script>')\n")
     rooms.write(
         "lading.yaml", "version: 1\nname: price\ntrain: {script: train.py, data: rooms.csv}\ntargets: {local: {}}\n"
     )

@@ -67,6 +67,7 @@ def rows_of(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_file_get_their_answers_and_failed_rows_are_listed(shell: Shell) -> None:
     project(shell)
     cells = ["1", "two", "3", "", "5", "1e400"]
@@ -90,6 +91,7 @@ def test_the_rows_of_a_file_get_their_answers_and_failed_rows_are_listed(shell: 
     assert "not sent, because the model does not take them: id" in listed
 
 
+@pytest.mark.slow
 def test_every_format_is_read_and_written(shell: Shell) -> None:
     project(shell)
     shell.write("in.csv", "name,x\na,1\nb,2.5\n")
@@ -129,6 +131,7 @@ targets: {local: {port: 0}}
 """
 
 
+@pytest.mark.slow
 def test_each_cell_is_sent_as_the_schema_of_the_model_has_it(shell: Shell) -> None:
     """The same rows with dates and towns that look like numbers, from files with and without types."""
     rows = [(f"{year}0531", area, town) for year in (2022, 2023) for area in (40, 60) for town in ("501", "X1")]
@@ -151,6 +154,7 @@ def test_each_cell_is_sent_as_the_schema_of_the_model_has_it(shell: Shell) -> No
     assert [float(row["prediction"]) for row in rows_of(shell.folder / "typed.csv")] == expected
 
 
+@pytest.mark.slow
 def test_files_are_read_and_written_with_gzip(shell: Shell) -> None:
     project(shell)
     (shell.folder / "in.csv.gz").write_bytes(gzip.compress(b"x\n1\n2\n"))
@@ -175,6 +179,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 def test_an_answer_gives_columns(shell: Shell) -> None:
     project(shell, "eval(open(os.environ['ASKED'] + '.answer').read())")
     shell.write("in.jsonl", '{"x": 1}\n{"x": 2}\n')
@@ -188,6 +193,7 @@ def test_an_answer_gives_columns(shell: Shell) -> None:
     assert "did not answer 2 rows with 2 answers: [1]" in failed.err
 
 
+@pytest.mark.slow
 def test_an_interrupted_command_goes_on(shell: Shell) -> None:
     project(shell, "[2 * row['x'] for row in rows]")
     asked, shut, partial = (shell.folder / name for name in ("asked", "asked.shut", "out.csv.partial"))
@@ -217,6 +223,7 @@ def test_an_interrupted_command_goes_on(shell: Shell) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_other_rows_or_another_release_begin_again(shell: Shell) -> None:
     project(shell, "[2 * row['x'] for row in rows]")
     shell.write("in.csv", "x\n1\n2\n")
@@ -227,6 +234,7 @@ def test_other_rows_or_another_release_begin_again(shell: Shell) -> None:
     assert not partial.exists()
 
 
+@pytest.mark.slow
 def test_a_service_that_answers_no_row_ends_the_command_soon(shell: Shell) -> None:
     project(shell)
     shell.write("in.csv", "z\n" + "1\n" * 5000)
@@ -235,6 +243,7 @@ def test_a_service_that_answers_no_row_ends_the_command_soon(shell: Shell) -> No
     assert "an object with x is expected" in failed.err
 
 
+@pytest.mark.slow
 def test_a_service_that_is_gone_ends_the_command_and_keeps_the_answers(shell: Shell) -> None:
     project(shell, "[2 * row['x'] for row in rows] if rows[0]['x'] < 3 else os._exit(1)")
     shell.write("in.csv", "x\n" + "".join(f"{x}\n" for x in range(6)))
@@ -246,6 +255,7 @@ def test_a_service_that_is_gone_ends_the_command_and_keeps_the_answers(shell: Sh
 BUSY = "(os.unlink(busy), AMLResponse('later', 429, {'Retry-After': '1'}))[1]"
 
 
+@pytest.mark.slow
 def test_a_busy_service_gets_the_rows_again_when_it_asks_for_them(shell: Shell) -> None:
     answer = f"{BUSY} if os.path.exists(busy := os.environ['ASKED'] + '.busy') else [2 * row['x'] for row in rows]"
     project(shell, answer)
@@ -330,6 +340,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_used_are_named(shell: Shell) -> None:
     project(shell)
     for name, text in (("in.csv", "x\n1\n"), ("in.parquet", "x"), ("twice.csv", "x,x\n1,2\n"), ("open.csv", 'x\n"1\n')):
@@ -341,6 +352,7 @@ def test_files_that_cannot_be_used_are_named(shell: Shell) -> None:
         assert message in shell("score", *argv, code=code).err, name
 
 
+@pytest.mark.slow
 def test_parquet_without_pyarrow_names_the_extra(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "absent" / "pyarrow").mkdir(parents=True)
     (tmp_path / "absent" / "pyarrow" / "__init__.py").write_text("raise ImportError")
@@ -352,6 +364,7 @@ def test_parquet_without_pyarrow_names_the_extra(shell: Shell, tmp_path: Path) -
     assert "pip install 'lading[parquet]'" in failed.err
 
 
+@pytest.mark.slow
 def test_one_answer_is_written_to_a_file(shell: Shell) -> None:
     project(shell)
     assert shell("score", "-d", '{"data": [[2]]}', "-o", "out.json").out == ""

@@ -46,6 +46,7 @@ def site(shell: Shell) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_a_script_uses_several_models(site: Shell) -> None:
     site("check")
     site("deploy")

@@ -55,6 +55,7 @@ def test_data_that_cannot_be_read_is_reported_at_its_line(shell: Shell, data: st
     assert problem in shell("check", code=2).err
 
 
+@pytest.mark.slow
 def test_a_new_file_that_a_pattern_matches_trains_again(shell: Shell) -> None:
     shell.write("[parts]/a.csv", rows(1, 2))
     shell.write("[parts]/b.csv", rows(3, 4))
@@ -68,6 +69,7 @@ def test_a_new_file_that_a_pattern_matches_trains_again(shell: Shell) -> None:
     assert trains(shell)
 
 
+@pytest.mark.slow
 def test_a_changed_row_of_a_database_trains_again(shell: Shell) -> None:
     with closing(sqlite3.connect(shell.folder / "homes.db")) as database:
         database.execute("CREATE TABLE homes (area REAL, price INTEGER)")
@@ -95,6 +97,7 @@ def test_the_password_of_a_database_is_not_recorded(shell: Shell) -> None:
     assert b"hush-hush" not in (shell.folder / ".lading" / "store.db").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_evaluation_reads_its_cells_as_the_training_does(shell: Shell) -> None:
     shell.write("train.csv", "area;sold;price\n" + "".join(f"{i},5;2024-0{1 + i % 9}-01;{i % 9}\n" for i in range(30)))
     shell.write("parts/a.csv", "sold;price;area\n2024-03-01;2;1,5\n2024-04-01;3;?\n")

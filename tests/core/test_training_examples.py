@@ -174,6 +174,7 @@ def test_a_second_deploy_trains_nothing_and_a_changed_file_trains_again(
     assert trains(shell)
 
 
+@pytest.mark.slow
 def test_an_edited_helper_gives_the_model_of_the_new_code(shell: Shell) -> None:
     manifest = MANIFEST.replace("package: {", "package: {include: [features.py], scoring_script: score.py, ")
     shell.write("lading.yaml", manifest)

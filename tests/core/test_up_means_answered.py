@@ -53,6 +53,7 @@ def save(site: Shell, made: str) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=site.folder, check=True, timeout=LIMIT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", KNOWN)
 def test_every_command_names_what_a_file_holds_in_place_of_a_model(site: Shell, made: str) -> None:
     save(site, made)
@@ -66,6 +67,7 @@ def test_every_command_names_what_a_file_holds_in_place_of_a_model(site: Shell, 
     assert site("model", "inspect", "saved.pkl", "--json").json()["holds"] == KNOWN[made]
 
 
+@pytest.mark.slow
 def test_a_script_of_the_users_own_takes_the_model_out_of_the_file(site: Shell) -> None:
     save(site, next(iter(KNOWN)))
     site.write("score.py", ANSWERS)
@@ -77,6 +79,7 @@ def test_a_script_of_the_users_own_takes_the_model_out_of_the_file(site: Shell) 
     assert NEEDED in site("deploy", code=8).err  # also from what the store knows
 
 
+@pytest.mark.slow
 def test_a_file_that_only_its_loading_shows_never_replaces_a_model(site: Shell) -> None:
     save(site, GOOD)
     assert site("deploy", "--json").json()["deployments"][0]["asked"] is True
@@ -88,6 +91,7 @@ def test_a_file_that_only_its_loading_shows_never_replaces_a_model(site: Shell) 
         assert site("score", "-d", '{"data": [[4]]}').json() == [pytest.approx(40)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_traceback_begins_in_the_users_file_and_is_shown_once(site: Shell, workers: int) -> None:
     site.fails = True
@@ -117,6 +121,7 @@ FRAMED = (
 )
 
 
+@pytest.mark.slow
 def test_a_finished_model_that_picks_columns_by_name_has_pandas_in_its_package(site: Shell) -> None:
     save(site, FRAMED)
     folder = Path(site("package").out.strip())
@@ -139,6 +144,7 @@ def test_a_finished_model_that_picks_columns_by_name_has_pandas_in_its_package(s
     assert "pandas" not in (Path(site("package").out.strip()) / "requirements.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_log_names_the_users_file_in_tracebacks_of_the_release_that_serves(site: Shell) -> None:
     site.fails = True
     save(site, GOOD)
@@ -153,6 +159,7 @@ def test_a_log_names_the_users_file_in_tracebacks_of_the_release_that_serves(sit
     assert 'azureml-app/score.py", line 2, in run' in site("logs").out
 
 
+@pytest.mark.slow
 def test_the_copy_is_named_if_the_users_file_has_changed_since(site: Shell) -> None:
     site.fails = True
     save(site, GOOD)
@@ -163,6 +170,7 @@ def test_the_copy_is_named_if_the_users_file_has_changed_since(site: Shell) -> N
     assert "azureml-app/score.py" in site("deploy", "--package", "svc.tar", code=8).err
 
 
+@pytest.mark.slow
 def test_a_class_of_the_saving_program_is_to_be_moved(site: Shell) -> None:
     (site.folder / "saved.pkl").write_bytes(b"\x80\x02c__main__\nMyModel\n)\x81.")
     assert (
@@ -176,6 +184,7 @@ def test_a_class_of_the_saving_program_is_to_be_moved(site: Shell) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_script_without_samples_is_up_and_not_asked(site: Shell) -> None:
     save(site, GOOD)
     site.write("score.py", "def init(): pass\ndef run(raw_data): raise ValueError('never')\n")
@@ -194,6 +203,7 @@ def test_a_script_without_samples_is_up_and_not_asked(site: Shell) -> None:
     assert "release 1 still serves" in site("deploy", "--force", code=8).err
 
 
+@pytest.mark.slow
 def test_edited_samples_are_asked_of_the_release_that_serves(site: Shell) -> None:
     save(site, GOOD)
     sample = "samples: [{request: {data: ROWS}, response: ANSWER}]"
@@ -235,6 +245,7 @@ def train(data, log):
 """
 
 
+@pytest.mark.slow
 def test_a_probe_shows_that_a_release_without_samples_answers(site: Shell) -> None:
     site.write("d.csv", "x,y\n" + "".join(f"{x},{3 * x}\n" for x in range(20)))
     site.write("lading.yaml", TRAINED)
@@ -246,6 +257,7 @@ def test_a_probe_shows_that_a_release_without_samples_answers(site: Shell) -> No
     assert (row["asked"], row["reused"]) == (True, True)
 
 
+@pytest.mark.slow
 def test_a_release_that_a_probe_refuses_never_replaces_one_that_answers(site: Shell) -> None:
     site.fails = True
     site.write("d.csv", "x,y\n" + "".join(f"{x},{3 * x}\n" for x in range(20)))

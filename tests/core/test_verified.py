@@ -41,6 +41,18 @@ def describe(project: Shell, plugin: str, tolerance: str = WIDE, name: str = "pr
     return f"{name}.yaml"
 
 
+def test_edited_samples_are_not_asked_without_a_readable_key(project: Shell) -> None:
+    describe(project, "capable")
+    project("deploy", "price.yaml")
+    edited = MANIFEST.replace("samples: [", "samples: [{{request: 2, response: [7]}}, ")
+    project.write("price.yaml", edited.format(name="price", plugin="capable", tolerance=WIDE))
+    done = project("deploy", "price.yaml", HOOK_FAULT="lading_keys:hides-key")
+    assert "release 1 stays up, and was not asked the changed samples: this sign-in lacks the action" in done.err
+    assert len(project("history", "price.yaml", "--json").json()[0]["golden_requests"]) == 1
+    assert "because they have changed" in project("deploy", "price.yaml").err
+    assert len(project("history", "price.yaml", "--json").json()[0]["golden_requests"]) == 2
+
+
 def up(project: Shell, plugin: str) -> None:
     """Deploy an honest first release, and give the next release another package."""
     project("deploy", describe(project, plugin))

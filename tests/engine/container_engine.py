@@ -56,7 +56,7 @@ class ContainerEngine:
     def fetch(self, *requirements: str) -> Path:
         """The folder of wheels, with the wheels of more pinned requirements."""
         with alone("prepare"):
-            _ensure_wheels(self.wheels, *requirements)
+            ensure_wheels(self.wheels, *requirements)
         return self.wheels
 
 
@@ -76,7 +76,7 @@ def engine_for_tests() -> Iterator[ContainerEngine]:
         engine = ContainerEngine(host, BASE, FOLDER / "wheels")
         with alone("prepare"):
             ensure_base(engine)
-            _ensure_wheels(engine.wheels, "httptools", "pip")
+            ensure_wheels(engine.wheels, "httptools", "pip", "prometheus-client")
         yield engine
 
 
@@ -179,7 +179,7 @@ def ensure_base(engine: ContainerEngine) -> None:
     engine.docker("import", str(tar), BASE)
 
 
-def _ensure_wheels(folder: Path, *requirements: str) -> Path:
+def ensure_wheels(folder: Path, *requirements: str) -> Path:
     folder.mkdir(exist_ok=True)
     done = folder / f"{hashlib.sha256(str(requirements).encode()).hexdigest()}.done"
     if not done.exists():

@@ -10,15 +10,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 _SUFFIXES = (".dist-info", ".egg-info")
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(NamedTuple):
     """The metadata of one installed distribution: a folder, or the single file of an old `.egg-info`.
 
     `stem` is NAME-VERSION or NAME. `read` returns the text of one of its files, or None if the file is missing.
@@ -42,6 +41,7 @@ class Metadata:
         return ""
 
 
+@cache
 def canonical(name: str) -> str:
     """The canonical form of a distribution's name. Different spellings of a name have the same form."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from typing import NoReturn
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The `lading` command."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback for an interrupt during imports
     gc.disable()  # a command is short, and long work (training, scoring) runs in separate processes
@@ -18,10 +19,22 @@ def main() -> None:
     from .streams import guard_streams
 
     guard_streams()
-    code = run(sys.argv[1:])
-    if threading.active_count() > 1:  # exit even if a hook hangs or a library left threads running
-        with suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    _leave(run(sys.argv[1:]))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once. Python would first free all objects, a tenth of the time of a short command."""
+    from ..errors import LadingError
+    from .failure import show
+
+    if threading.active_count() == 1:  # a hook that hangs, or threads of a library, could stop the functions
+        atexit._run_exitfuncs()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+        except LadingError as error:  # what a plugin has printed cannot be written
+            show(error)
+            code = error.exit_code
+    os._exit(code)

@@ -8,12 +8,12 @@ import os
 import click
 
 from .._version import __version__
+from .env_file import env_file
 from .failure import verbose
-from .options import env_file
 
 # name: (module, summary). The summary is the first line of the command's own help.
 COMMANDS = {
-    "deploy": ("stages", "Train, register, package and deploy; print the scoring URI."),
+    "deploy": ("deploying", "Train, register, package and deploy; print the scoring URI."),
     "plan": ("planning", "Show what a deploy would do, and why."),
     "preflight": ("platforms", "Ask the targets for problems that would make a deploy fail."),
     "train": ("stages", "Train the model, or reuse the run with the same inputs."),
@@ -24,12 +24,20 @@ COMMANDS = {
     "check": ("stages", "Check every block of a manifest."),
     "uri": ("services", "Print the scoring URI of a deployment."),
     "score": ("scoring", "Send one request to a deployment and print the answer."),
+    "forward": ("forwarding", "Forward a port of this machine to a service, until Ctrl-C."),
     "status": ("services", "Show the status of a service on its targets."),
     "list": ("platforms", "List everything that Lading has deployed on the platforms of the targets."),
     "logs": ("services", "Show the log of a deployment."),
     "keys": ("services", "Show or rotate the keys of a deployment."),
     "delete": ("services", "Remove a deployment from its target."),
     "history": ("releases", "List the releases of a service, newest first."),
+    "traffic": ("traffic", "Show the share of each release in the requests, or change it."),
+    "promote": ("traffic", "Make the canary the stable release."),
+    "abort": ("traffic", "Remove the canary."),
+    "compare": ("comparing", "Compare the answers of two releases that serve."),
+    "diff": ("provenance", "Show the differences between two releases."),
+    "why": ("provenance", "Show the package, the model, the run and the data of a release."),
+    "eject": ("ejecting", "Write a release as files of its platform, which serve it without Lading."),
     "rollback": ("releases", "Roll back to an earlier release; print the scoring URI."),
     "report": ("reporting", "Write one HTML page about everything in the store."),
     "gc": ("releases", "Remove unused data from the store."),

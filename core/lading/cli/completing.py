@@ -40,6 +40,9 @@ def _manifest(context: click.Context) -> str | Path:
     if "words" in arguments:  # of a rollback
         words = [word for word in (*context.args, *(context.params.get("words") or ())) if not word.isdecimal()]
         return words[0] if words else MANIFEST
+    if "paths" in arguments:  # of an eject
+        paths = (*context.args, *(context.params.get("paths") or ()))
+        return paths[0] if len(paths) > 1 else MANIFEST
     place = arguments.index("manifest")
     return context.args[place] if place < len(context.args) else context.params.get("manifest") or MANIFEST
 

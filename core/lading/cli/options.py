@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .env_file import env_file
 from .failure import JSON, F, remembered
 
 if TYPE_CHECKING:
@@ -16,18 +18,23 @@ if TYPE_CHECKING:
 
 MANIFEST = "lading.yaml"
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds, with an optional unit: `60`, `60s`, `1.5m`, `2h`."""
+    """A number of seconds, with an optional unit: `60`, `60s`, `1.5m`, `2h`, `7d`."""
 
     name = "number of seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if unit := _UNITS.get(str(value)[-1:]):
-            return unit * super().convert(value[:-1], param, ctx)
-        return super().convert(value, param, ctx)
+        text = str(value)
+        unit = _UNITS.get(text[-1:])
+        seconds = math.nan
+        with suppress(ValueError):
+            seconds = float(text[:-1] if unit else text) * (unit or 1)
+        if not math.isfinite(seconds):
+            self.fail(f"{text!r} is not a number of seconds, nor a time such as 90s, 10m, 2h or 7d", param, ctx)
+        return super().convert(seconds, param, ctx)
 
 
 def words(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
@@ -57,27 +64,6 @@ def as_json(command: F) -> F:
         callback=remembered(JSON),
         help="Print the result as JSON, and progress as JSON lines on stderr.",
     )(command)
-
-
-def env_file(command: F) -> F:
-    """`--env-file`: a file of environment variables for the command and the processes that it starts."""
-    return click.option(
-        "--env-file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        multiple=True,
-        expose_value=False,
-        callback=_set_variables,
-        help="File of environment variables, as lines NAME=VALUE. Variables that are set already win.",
-    )(command)
-
-
-def _set_variables(_context: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]) -> None:
-    for file in files:
-        from .env_file import read  # few commands have one
-
-        for name, value in read(file).items():
-            os.environ.setdefault(name, value)
 
 
 def manifest(command: F) -> F:

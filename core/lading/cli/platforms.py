@@ -10,7 +10,7 @@ import click
 
 from . import options, output
 from .failure import verbose
-from .plain import one_line
+from .plain import indented, one_line
 from .progress import working
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def preflight(
         for row in rows:
             click.echo(f"{row['target']}: {row['severity']}: {one_line(str(row['message']))}")
             if row["hint"]:
-                click.echo(f"  {one_line(str(row['hint']))}")
+                click.echo(f"  {indented(str(row['hint']))}")
     else:
         click.echo("no problems found", err=True)
     return max((each.failure.exit_code for each in found if each.failure), default=0)

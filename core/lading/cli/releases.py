@@ -10,6 +10,7 @@ import click
 
 from ..model import NoScoringUri
 from . import options, output
+from .env_file import env_file
 from .failure import verbose
 from .plain import one_line
 from .progress import working
@@ -116,7 +117,7 @@ def _main(metrics: Mapping[str, Json]) -> dict[str, float]:
 
 @click.command()
 @click.argument("words", metavar="[RELEASE] [MANIFEST]", nargs=-1, shell_complete=options.words("releases"))
-@options.env_file
+@env_file
 @options.target
 @options.timeout
 @options.lock_wait

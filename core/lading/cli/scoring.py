@@ -31,7 +31,7 @@ _NEXT = {400: "correct the request as the answer says", 429: "the service is bus
     "-d",
     "--data",
     metavar="JSON",
-    help="The request: JSON, @file, or - for stdin. Or the rows of @FILE.csv, .jsonl, .csv.gz, .jsonl.gz or .parquet.",
+    help="The request: JSON, @file, or - for stdin. Or the rows of @FILE.csv, .tsv, .jsonl (or .csv.gz …) or .parquet.",
     required=True,
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the answers to this file.")
@@ -62,8 +62,8 @@ def score(
     """Send one request to a deployment and print the answer.
 
     The rows of a CSV, JSON lines or Parquet file are sent in several requests. A busy service gets them again when it
-    asks for them. Each row is written with its answer to the file of -o, in the format of its name. After an interrupt,
-    the same command goes on. A row without an answer is listed with the reason, and the exit code is 6.
+    asks for them. Each row is written with its answer to the file of -o, in the format of its name. CSV files have the
+    form of the training. After an interrupt, the same command continues. Rows without an answer are listed: exit 6.
 
     \b
     Examples:

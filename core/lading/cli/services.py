@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
+from ..base.log_lines import record
 from ..errors import BadInput, StageFailed
 from ..model import NoScoringUri, Secret
-from . import options, output
+from . import figures, options, output
 from .failure import verbose
 from .plain import plain
 from .progress import working
 
 _FOLLOW = 0.5  # seconds between two reads of a log
+_ALL = 10**9  # lines, more than any log has
 
 
 @click.command()
@@ -61,6 +65,9 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
     shown as unknown, with the reason. So is a target that has a release but whose plugin is not installed. The exit
     code is 0 if any target was asked, else 6.
 
+    For a running service, it shows the requests of the last minute: their rate, the share of errors (5xx), and the
+    times that half and 99 % of them did not exceed. --json has the figures since the release began too.
+
     \b
     Example:
       lading status manifests/salary.yaml
@@ -81,10 +88,18 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
         for item in found
     ]
     if as_json:
-        output.document({"deployments": rows})
+        documents = [{**row, **figures.as_json(item.measured)} for row, item in zip(rows, found, strict=True)]
+        output.document({"deployments": documents})
     else:
         nothing = "the manifest has no target whose plugin is installed"
-        output.table(rows, empty=nothing, less=("service", "package"))
+        shown = {item.status.release_id for item in found}
+        lines = [
+            line
+            for row, item in zip(rows, found, strict=True)
+            for line in figures.rows(row, item.measured, item.status.release_id, shown)
+        ]
+        less = ("service", "package", "memory", "restarts", "p50")
+        output.table(figures.without_empty(lines), empty=nothing, less=less)
     return 0 if any(item.answered for item in found) else StageFailed.exit_code
 
 
@@ -100,35 +115,59 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
     help="Number of lines from the end of the log.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Follow the log.")
+@click.option(
+    "--since",
+    type=options.Seconds(min=0, min_open=True),
+    help="Show the lines of this last time, such as 10m; all of them without --tail.",
+)
+@click.option("--release", type=click.IntRange(min=1), help="Show the log of this release.")
 @click.option("--build", is_flag=True, help="Show the whole log of the last image build on the target.")
+@click.option("--json", "as_json", is_flag=True, help="Print each line as a JSON object.")
 @options.store
 @verbose
-def logs(manifest: Path, target: str | None, tail: int, follow: bool, build: bool, store: Path | None) -> None:
+def logs(
+    manifest: Path,
+    target: str | None,
+    tail: int,
+    follow: bool,
+    since: float | None,
+    release: int | None,
+    build: bool,
+    as_json: bool,
+    store: Path | None,
+) -> None:
     """Show the log of a deployment.
+
+    With --json, a line about a request has the fields time, method, path, status, ms, bytes, release and id. Any other
+    line has a text, and a time if it begins with one.
 
     \b
     Examples:
       lading logs manifests/salary.yaml -f
+      lading logs manifests/salary.yaml --json --since 10m --release 2
       lading logs manifests/salary.yaml --target aci --build
     """
     from ..python import deploying as api
 
     given = click.get_current_context().get_parameter_source("tail") is not ParameterSource.DEFAULT
-    if build and (follow or given):
-        raise BadInput("--build shows the whole log of a build: leave out --follow and --tail")
+    if build and (follow or given or since or release):
+        raise BadInput("--build shows the whole log of a build: leave out --follow, --tail, --since and --release")
+    start = datetime.now(UTC) - timedelta(seconds=since) if since else None
+    if since and not given:
+        tail = _ALL
     with working() as on_event:
         deployment = api.deployment(manifest, target=target, store=store, on_event=on_event)
-        found = deployment.build_log() if build else deployment.logs(tail=tail)
+        found = deployment.build_log() if build else deployment.logs(tail=tail, since=start, release=release)
     if not found.lines:
         click.echo("the log is empty", err=True)
     while True:
         for line in found.lines:
-            click.echo(plain(line))
+            click.echo(json.dumps(record(line)) if as_json else plain(line))
         if not follow:
             return
         time.sleep(_FOLLOW)
         with working():
-            found = deployment.logs(tail=tail, cursor=found.cursor)
+            found = deployment.logs(tail=tail, cursor=found.cursor, since=start, release=release)
 
 
 @click.command()

@@ -80,10 +80,13 @@ def _finished(folder: Path, model: Path) -> dict[str, str]:
             " and the default scoring script needs a fitted model with predict()",
             hint="save the fitted model alone, or write a manifest with register.file and package.scoring_script",
         )
-    if not (framework and needed):
+    installed = metadata.version(framework) if framework else None
+    if not (needed or installed):
         maker = f"version of {framework}" if framework else "library"
         raise BadInput(f"the {maker} that saved {model} is unknown", hint="save the fitted estimator with joblib")
-    here = needed == metadata.version(framework)
+    if not needed:  # models of other libraries, such as XGBoost, do not record it
+        click.echo(f"{model} does not say its {framework}: it gets {installed}, which is installed here", err=True)
+    here = not needed or needed == installed
     isolated = f"{{port: 0, python: isolated}}  # the {framework} of the model, not this one"
     text = (_TEMPLATES / "finished.yaml").read_text(encoding="utf-8")
     return {

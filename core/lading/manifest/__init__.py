@@ -1,7 +1,6 @@
 """Read a manifest: from YAML text to a `Manifest`, or to a list of all problems with line and column."""
 
 from .draft import Draft, parse, read
-from .json_schema import options_schema, schema
 from .records import (
     DEFAULT_PLUGINS,
     DEFAULT_TARGET,
@@ -35,9 +34,7 @@ __all__ = [
     "SectionRef",
     "escaped",
     "expand_all",
-    "options_schema",
     "parse",
     "read",
     "read_bytes",
-    "schema",
 ]

@@ -37,8 +37,7 @@ def bind_draft(draft: Draft, types: Types, *, known_valid: bool = False, deploys
     """
     try:
         return _Binding(draft, types, known_valid, deploys).manifest()
-    except Mismatch:
-        # A plugin changed its options type but kept its version.
+    except Mismatch:  # a plugin changed its options type but kept its version
         return _Binding(draft, types, False, deploys).manifest()
 
 
@@ -59,7 +58,7 @@ class _Binding:
         wanted = (ref for ref in self._draft.sections() if ref.path in self._types)
         sections = [self._section(ref) for ref in wanted if not self._is_full]
         keys, inputs = self._build(EvaluateKeys, _evaluate_keys(converted), ("evaluate",))
-        sections = [self._with_keys(section, core, inputs) for section in sections]
+        sections = [self._with_keys(self._with_rollout(each, converted), core, inputs) for each in sections]
         recorded = mapping(mapping(converted.get("package")).get("samples")).get("record", 0)
         if recorded:
             self._check_recording(sections)
@@ -92,6 +91,15 @@ class _Binding:
             inputs={**inputs, **section.inputs},
         )
 
+    def _with_rollout(self, section: Section | None, core: Mapping[str, Json]) -> Section | None:
+        """Add the rollout of a target, which the core reads."""
+        block = mapping(mapping(core.get("targets")).get(section.name)).get("rollout") if section else None
+        if section is None or section.role != Role.TARGET or block is None:
+            return section
+        from .rollout import Rollout  # few targets have one
+
+        return replace(section, rollout=self._build(Rollout, block, (*section.path, "rollout"))[0])
+
     def _check_evaluation(self, sections: list[Section | None]) -> None:
         """Report a problem if an evaluation has no rows, or requires an unknown metric."""
         by_role = _with_options(sections)
@@ -116,8 +124,7 @@ class _Binding:
         """Expand and check the keys that the core reads. Returns them with the text of variables, and converted."""
         value = self._draft.value
         core = {key: self._without_options(key, value[key]) for key in value if key != SCHEMA_KEY}
-        expanded: Mapping[str, Json] = self._expanded(core, ())
-        converted = expanded
+        expanded = converted = self._expanded(core, ())
         if not self._known_valid or any(references.names(core)):
             from .core import Core  # takes long to load
 
@@ -162,7 +169,7 @@ class _Binding:
         converted = convert(hint, value, record)
         if not self._known_valid:
             self._check(hint, converted, ref.path, reserved)
-        options, inputs = self._build(hint, converted, ref.path)
+        options, inputs = self._build(hint, converted, ref.path, optional)
         service = self._draft.service_name(block) if ref.role == Role.TARGET else ""
         return Section(
             path=ref.path,
@@ -183,8 +190,13 @@ class _Binding:
 
         self._report(check(hint, value, self._draft.document, path, reserved=reserved))
 
-    def _build(self, hint: Any, value: Json, path: Path_) -> tuple[Any, Mapping[str, Path]]:
-        """Build a value and find its input paths, which must exist. Returns None for a value with problems."""
+    def _build(
+        self, hint: Any, value: Json, path: Path_, optional: Container[str | int] = ()
+    ) -> tuple[Any, Mapping[str, Path]]:
+        """Build a value and find its input paths, which must exist. Returns None for a value with problems.
+
+        If the part below an `optional` key breaks a rule of its type, the value is built without it.
+        """
         builder, built = Builder(self._folder), None
         try:
             if self._is_clean(path):
@@ -192,17 +204,22 @@ class _Binding:
             elif is_dataclass(hint):
                 builder.survey(hint, mapping(value))
         except BrokenRule as error:
+            if error.path and error.path[0] in optional:
+                return self._build(hint, {key: part for key, part in value.items() if key != error.path[0]}, path)
             self._add((*path, *error.path), str(error))
         except Mismatch as error:
             if self._known_valid:
                 raise
             raise PluginError(f"options type {hint.__qualname__} refuses values that pydantic accepts") from error
-        for place, file in builder.inputs.items():
+        self._require_files(builder.inputs, path)
+        return built, {dotted(place): file for place, file in builder.inputs.items()}
+
+    def _require_files(self, inputs: Mapping[Path_, Path], path: Path_) -> None:
+        for place, file in inputs.items():
             try:
                 file.stat()
             except OSError as error:
                 self._add((*path, *place), f"{os.strerror(error.errno or 0).lower()}: {file}")
-        return built, {dotted(place): file for place, file in builder.inputs.items()}
 
     def _expanded(self, value: Json, path: Path_, optional: Container[str | int] = ()) -> Json:
         """Replace the variables in a value. An unset variable stays as written if it is below an `optional` key."""

@@ -47,7 +47,12 @@ BLOCKS = (
     BlockKind(Role.PACKAGE, "package", ("plugin", "samples"), default=DEFAULT_PLUGINS[Role.PACKAGE], stage=True),
     BlockKind(Role.IMAGE, "image", ("plugin", "connection"), default=DEFAULT_PLUGINS[Role.IMAGE]),
     BlockKind(Role.CONNECTION, "connections", shape=Shape.NAMED),
-    BlockKind(Role.TARGET, "targets", ("plugin", "connection", "service_name", "keep_old_place"), shape=Shape.NAMED),
+    BlockKind(
+        Role.TARGET,
+        "targets",
+        ("plugin", "connection", "service_name", "keep_old_place", "rollout"),
+        shape=Shape.NAMED,
+    ),
     BlockKind(Role.OBSERVER, "observers", shape=Shape.LISTED),
     BlockKind(Role.GATE, "gates", shape=Shape.LISTED),
 )

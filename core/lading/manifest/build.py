@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping
 from contextlib import suppress
 from enum import Enum
 from functools import cache
+from inspect import get_annotations
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -34,12 +35,30 @@ class BrokenRule(ValueError):
 @cache
 def hints(options: type) -> Mapping[str, Any]:
     """The types of the fields of a dataclass, by name. Raises PluginError if an annotation cannot be resolved."""
+    found = _resolved(options, options)
+    return {name: found[name] for name in _names(options)}
+
+
+@cache
+def _type_of(options: type, name: str) -> Any:
+    """The type of one field. To resolve those of all fields takes long, and a block has few of them."""
+    owner = next(base for base in options.__mro__ if name in get_annotations(base))
+    alone = {"__module__": owner.__module__, "__annotations__": {name: get_annotations(owner)[name]}}
+    return _resolved(type(name, (), alone), options)[name]
+
+
+def _resolved(annotated: type, options: type) -> dict[str, Any]:
     try:
-        found = get_type_hints(options, include_extras=True)
+        return get_type_hints(annotated, include_extras=True)
     except NameError as error:
         message = f"options type {options.__module__}.{options.__qualname__}: {error}"
         raise PluginError(message, hint="import the names of its annotations at run time") from error
-    return {field.name: found[field.name] for field in dataclasses.fields(options) if field.init}
+
+
+@cache
+def _names(options: Any) -> tuple[str, ...]:
+    """The fields that a block can set."""
+    return tuple(field.name for field in dataclasses.fields(options) if field.init)
 
 
 class Builder:
@@ -139,15 +158,14 @@ class Builder:
         return {key: self.build(member, item, (*path, key)) for key, item in _expect(dict, value).items()}
 
     def _dataclass(self, hint: Any, value: Json, path: Path_) -> Any:
-        types = hints(hint)
-        block = _expect(dict, value)
-        if not block.keys() <= types.keys() or _required(hint) - block.keys():
+        block, names = _expect(dict, value), _names(hint)
+        if not block.keys() <= set(names) or _required(hint) - block.keys():
             raise Mismatch
-        fields = {name: self.build(types[name], item, (*path, name)) for name, item in block.items()}
+        fields = {name: self.build(_type_of(hint, name), item, (*path, name)) for name, item in block.items()}
         try:
             return hint(**fields)
         except ValueError as error:
-            raise _broken_rule(str(error), block, types, path) from error
+            raise _broken_rule(str(error), block, names, path) from error
         except Exception as error:
             raise PluginError(f"options type {hint.__qualname__} raised {type(error).__name__}: {error}") from error
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from ..model import Json, Options, Range, Text
 from ..model.description import Role
 from .records import DEFAULT_TARGET, EvaluateKeys, Register
+from .rollout import Rollout
 from .words import BLOCK_NAME, PLUGIN_NAME, SERVICE_NAME
 
 _Name = Annotated[str, Text(pattern=BLOCK_NAME)]
@@ -72,6 +73,8 @@ class TargetBlock(Block):
     """Name of the service on the target; by default the manifest's name."""
     keep_old_place: bool = False
     """Whether the service stays at its old place too if the block moves it. By default a deploy removes it there."""
+    rollout: Rollout | None = None
+    """How a new release takes over the requests. By default it gets all of them once it is up."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ..model import GoldenRequest, InputFiles, InputPath, Json, Options, Range, Requirements, Text
 from .words import BLOCK_NAME, COMPARED_MODEL, IMPORT_NAME, MODEL_NAME
+
+if TYPE_CHECKING:
+    from .rollout import Rollout
 
 Path_ = tuple[str | int, ...]
 """A path in the document: `("targets", "local", "port")`."""
@@ -30,8 +33,7 @@ DEFAULT_TARGET = DEFAULT_PLUGINS["target"]
 """The only target, with default options, of a manifest without targets."""
 
 
-@dataclass(frozen=True)
-class SectionRef:
+class SectionRef(NamedTuple):
     """A block that holds the options of a plugin.
 
     `role` is train, evaluate, package, image, connection, target, observer or gate. `name` is the name of a target or
@@ -51,8 +53,8 @@ class Section:
 
     `value` is the block without the keys that the core reads, for cache keys. Variables are replaced by their text,
     also for an option that takes a number. `record` is the same with `${NAME}` as written; it may be stored and shown.
-    `inputs` maps the dotted path of each `InputPath` in the options to the absolute path. `service_name` and
-    `keep_old_place` are only set for targets.
+    `inputs` maps the dotted path of each `InputPath` in the options to the absolute path. `service_name`,
+    `keep_old_place` and `rollout` are only set for targets.
     """
 
     path: Path_
@@ -66,6 +68,7 @@ class Section:
     connection: str | None = None
     service_name: str = ""
     keep_old_place: bool = False
+    rollout: Rollout | None = None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from typing import Any, Literal, get_args, get_origin
 
 from ..model import Json
 from .records import Path_
-from .scalars import BadScalar, plain_scalar
-from .unions import bare_type, types_at
 
 _CONVERTED = (bool, int, float)
 _TEXT = (str, Path, Any, object)
@@ -30,6 +28,9 @@ def _typed(hint: Any, path: Path_, text: str) -> Json:
     An option that takes text keeps it. Otherwise a number or a boolean is read as in YAML. A text that is neither is
     returned unchanged, so that the check reports it.
     """
+    from .scalars import BadScalar, plain_scalar  # a known manifest without variables does not need them
+    from .unions import bare_type, types_at
+
     choices = [choice for member in types_at(hint, path) for choice in _choices(bare_type(member))]
     if any(choice in _TEXT or choice == text for choice in choices):
         return text

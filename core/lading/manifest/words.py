@@ -21,6 +21,7 @@ IMPORT_NAME = r"^[^\W\d]\w*(\.[^\W\d]\w*)+$"
 REFERENCE = r"\$\{"
 """The JSON Schema accepts a variable for any text with a pattern and for any choice."""
 
+DURATION = r"^[0-9]{1,9}(\.[0-9]{1,9})?[smhd]?$"
 PATTERN_WORDS = {
     SERVICE_NAME: "3 to 32 lower-case letters, digits and dashes, from a letter to a letter or digit, as in Azure ML",
     MODEL_NAME: "1 to 255 letters, digits, '_', '.' and '-', starting with a letter or digit",
@@ -29,6 +30,7 @@ PATTERN_WORDS = {
     COMPARED_MODEL: "serving, registered or NAME:VERSION, such as sal_model:3",
     IMPORT_NAME: "a module and a name in it, such as mylib.Scaler",
     PLUGIN_NAME: "1 to 64 letters, digits, '_', '.' and '-', starting with a letter or digit, or DISTRIBUTION:NAME",
+    DURATION: "seconds, or a number with a unit, such as 90s, 10m, 2h or 1d",
 }
 
 SCHEMA_KEY = "$schema"

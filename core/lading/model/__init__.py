@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from .deploying import DeployRequest as DeployRequest
     from .deploying import DeployStep as DeployStep
     from .deploying import Done as Done
+    from .deploying import Ejected as Ejected
     from .deploying import Failed as Failed
     from .deploying import Pending as Pending
     from .deploying import Ready as Ready
+    from .deploying import ShiftRequest as ShiftRequest
+    from .deploying import ShiftStep as ShiftStep
     from .deploying import Verdict as Verdict
     from .description import API_VERSION as API_VERSION
     from .description import Capability as Capability
     from .description import Description as Description
     from .description import ImageNeed as ImageNeed
     from .description import Secret as Secret
+    from .distributions import Distribution as Distribution
     from .environments import Environment as Environment
     from .environments import Installs as Installs
     from .environments import Sources as Sources
@@ -31,6 +35,11 @@ if TYPE_CHECKING:
     from .evaluating import Evaluation as Evaluation
     from .evaluating import Judged as Judged
     from .evaluating import Measured as Measured
+    from .figures import Compared as Compared
+    from .figures import Figures as Figures
+    from .figures import Latency as Latency
+    from .figures import Metrics as Metrics
+    from .figures import ReleaseMetrics as ReleaseMetrics
     from .findings import FindingSeverity as FindingSeverity
     from .findings import PlanFindings as PlanFindings
     from .findings import PlanRequest as PlanRequest
@@ -57,7 +66,6 @@ if TYPE_CHECKING:
     from .options import Range as Range
     from .options import Requirements as Requirements
     from .options import Text as Text
-    from .packaging import Distribution as Distribution
     from .packaging import ExpectedModel as ExpectedModel
     from .packaging import PackageProblem as PackageProblem
     from .parts import ModelPart as ModelPart
@@ -70,6 +78,8 @@ if TYPE_CHECKING:
     from .planning import PlanFinding as PlanFinding
     from .planning import PlannedStage as PlannedStage
     from .planning import Setting as Setting
+    from .questions import InvokeAnswer as InvokeAnswer
+    from .questions import InvokeRequest as InvokeRequest
     from .questions import Keys as Keys
     from .questions import Logs as Logs
     from .questions import LogsRequest as LogsRequest
@@ -83,17 +93,18 @@ if TYPE_CHECKING:
     from .records import ModelVersion as ModelVersion
     from .records import Package as Package
     from .records import Release as Release
-    from .records import Run as Run
     from .records import Shown as Shown
     from .records import State as State
     from .records import Status as Status
-    from .records import TrackedRun as TrackedRun
     from .requirements import judge_metrics as judge_metrics
     from .requirements import metrics_table as metrics_table
+    from .runs import Run as Run
+    from .runs import TrackedRun as TrackedRun
     from .schema import Schema as Schema
     from .schema import SchemaColumn as SchemaColumn
     from .schema import SchemaKind as SchemaKind
     from .schema import SchemaOutput as SchemaOutput
+    from .served import Served as Served
     from .services import GoldenRequest as GoldenRequest
     from .services import NoScoringUri as NoScoringUri
     from .services import ScoringUri as ScoringUri
@@ -106,15 +117,22 @@ if TYPE_CHECKING:
     from .stages import RegisterRequest as RegisterRequest
     from .stages import TrainedModel as TrainedModel
     from .stages import TrainRequest as TrainRequest
+    from .traffic import ReleaseWeight as ReleaseWeight
+    from .traffic import RolloutState as RolloutState
+    from .traffic import Share as Share
+    from .traffic import Traffic as Traffic
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
         "context": "Connection Context Models",
-        "deploying": "Candidate DeleteStep DeployRequest DeployStep Done Failed Pending Ready Verdict",
+        "deploying": "Candidate DeleteStep DeployRequest DeployStep Done Ejected Failed Pending Ready ShiftRequest "
+        "ShiftStep Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",
+        "distributions": "Distribution",
         "environments": "Environment Installs Sources",
         "evaluating": "EvaluateRequest Evaluation Judged Measured",
+        "figures": "Compared Figures Latency Metrics ReleaseMetrics",
         "findings": "FindingSeverity PlanFindings PlanRequest PreflightRequest TargetFinding TargetFindings UpRelease",
         "gating": "GateRequest PreviousRelease",
         "imaging": "Image ImageRequest",
@@ -122,15 +140,18 @@ __getattr__, __dir__ = lazily(
         "options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Means Options Range "
         "Requirements Text",
         "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
-        "ModelVersion Package Release Run Shown State Status TrackedRun",
-        "packaging": "Distribution ExpectedModel PackageProblem",
+        "ModelVersion Package Release Shown State Status",
+        "packaging": "ExpectedModel PackageProblem",
         "parts": "ModelPart",
         "planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
-        "questions": "Keys Logs LogsRequest",
+        "questions": "InvokeAnswer InvokeRequest Keys Logs LogsRequest",
         "requirements": "judge_metrics metrics_table",
+        "runs": "Run TrackedRun",
         "schema": "Schema SchemaColumn SchemaKind SchemaOutput",
+        "served": "Served",
         "services": "GoldenRequest NoScoringUri ScoringUri",
         "stages": "ConnectRequest FileContents Import InspectRequest PackageRequest "
         "PackedFiles RegisterRequest TrainRequest TrainedModel",
+        "traffic": "ReleaseWeight RolloutState Share Traffic",
     },
 )

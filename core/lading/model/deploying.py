@@ -10,6 +10,7 @@ from .environments import Environment
 from .imaging import Image
 from .options import Json, OptionsT_co
 from .records import Deployment, Package
+from .traffic import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,9 @@ class DeployRequest(Generic[OptionsT_co]):
 
     `image` is an image of the package, if the target's description asks for one. `environment` is the environment that
     the target installs, if its options say so. `metrics` are those of the run that trained the model.
+
+    `beside` is set only for a target with the capability `traffic`. The release is then brought up beside the one that
+    serves, which keeps all requests.
     """
 
     deployment: Deployment[OptionsT_co]
@@ -42,6 +46,15 @@ class DeployRequest(Generic[OptionsT_co]):
     image: Image | None = None
     environment: Environment | None = None
     metrics: Mapping[str, Json] = field(default_factory=dict)
+    beside: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShiftRequest(Generic[OptionsT_co]):
+    """One step towards exactly these `shares`. A release without a share is removed."""
+
+    deployment: Deployment[OptionsT_co]
+    shares: tuple[Share, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +70,16 @@ class Pending:
 class Candidate:
     """The new release answers at `uri` while the old one serves; call again with the verdict.
 
-    If it refuses the connection, does not answer in time, or answers with 502 or 503, it is not ready. The framework
-    then calls again without a verdict, so that the target can report a crash, and asks again. It does so for
+    If it refuses the connection, does not answer in time, or answers with 502, 503 or 504, it is not ready. The
+    framework then calls again without a verdict, so that the target can report a crash, and asks again. It does so for
     `start_limit` seconds. With None, the framework chooses the limit.
+
+    The requests carry `headers`. They choose the new release if `uri` is the public address.
     """
 
     uri: str
     start_limit: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +89,36 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The new release will not serve, or the deployment cannot be deleted. `log` holds the last lines of its log."""
+    """The new release will not serve, the deployment cannot be deleted, or its requests cannot be shifted.
+
+    `log` holds the last lines of its log. `option` is the key of the target's block to change, with dots between its
+    parts. The reason of a deploy is then reported at its line and column.
+    """
 
     reason: str
     log: str = ""
+    option: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """Nothing of the deployment is left."""
+    """Nothing of the deployment is left, or each release has its share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ejected:
+    """A release as files of its platform, which serve it without Lading.
+
+    `files` has the text of each file by its path in a folder, with `/`. A secret is left out: the text has `${NAME}`,
+    and NAME is a variable of the manifest or one of the `placeholders`, which have the meaning of each name. The
+    `commands` apply the files. They run in the folder.
+    """
+
+    files: Mapping[str, str]
+    commands: tuple[str, ...]
+    placeholders: Mapping[str, str] = field(default_factory=dict)
 
 
 DeployStep = Pending | Candidate | Ready | Failed
 DeleteStep = Pending | Done | Failed
+ShiftStep = Pending | Done | Failed

@@ -38,6 +38,16 @@ class Installs:
     has_wheels: bool = False
     without_git: str = ""
 
+    def obstacle(self, url: str) -> tuple[str, str]:
+        """Why the address of a requirement cannot be installed there, and the way out. Both are empty if it can."""
+        if url.startswith("file:") and not self.has_wheels:
+            return "a wheel of this machine does not get there", "publish it, and name its URL or NAME==VERSION"
+        if url.startswith("git+file:"):
+            return "a git repository of this machine is not there", "build a wheel (`pip wheel`), and name that"
+        if url.startswith("git+") and self.without_git:
+            return "git is not there", self.without_git
+        return "", ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:

@@ -53,12 +53,14 @@ class TargetFindings:
 class UpRelease:
     """A release that is up, as recorded in the store. `written` is the block that it was deployed with.
 
-    Values of variables are not kept: `written` has `${NAME}` as the manifest had it.
+    Values of variables are not kept: `written` has `${NAME}` as the manifest had it. `rotated` are the names of
+    variables that had another value then.
     """
 
     service: str
     release: int
     written: Mapping[str, Json] = field(default_factory=dict)
+    rotated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from typing import Generic
 from .metrics import metrics_of
 from .options import OptionsT_co
 from .planning import Plan
-from .records import ModelVersion, Release, Run
+from .records import ModelVersion, Release
+from .runs import Run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .options import Json
-    from .records import Run
+    from .runs import Run
 
 EVALUATED = "evaluation."
 """The prefix of the metrics that an evaluation adds to a run."""

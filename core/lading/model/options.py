@@ -44,16 +44,22 @@ class Options:
 
     deploy_only: ClassVar[tuple[str, ...]] = ("env",)
     """Names of a target's options that only a deploy needs. If a variable in such an option is not set, the other
-    commands see `${NAME}` as it is written. Never name an option that says where the service is: `delete` would look in
-    another place.
+    commands see `${NAME}` as it is written. If such an option breaks a rule of its type, they see its default, so that
+    a service can be deleted whose certificate is gone. Never name an option that says where the service is: `delete`
+    would look in another place.
     """
 
     placed_by: ClassVar[tuple[str, ...]] = ()
     """Names of a target's options that say where the service is, besides its name and its connection: `("device",)`.
 
     If one of them changes, the framework removes the service from its old place once the new release is up. It calls
-    `lading_delete` with the old values of these options.
+    `lading_delete` with the old values of these options. The options of a connection can name its account like that.
     """
+
+    @property
+    def placed_at(self) -> Mapping[str, Any]:
+        """The values of the options of `placed_by`. Override it if another option can stand for them: a file."""
+        return {name: getattr(self, name) for name in self.placed_by}
 
     @classmethod
     def place_of(cls, service: str, values: Mapping[str, Json]) -> Json:  # noqa: ARG003 - for subclasses
@@ -89,16 +95,39 @@ class Options:
 
     @property
     def model_imports(self) -> tuple[str, ...] | None:
-        """For a trainer's options: the modules that loading the model will import, without dots: `sklearn`.
+        """For a trainer's options: the modules that loading the model will import: `sklearn`, `steps.ranking`.
 
-        None if only the training shows them.
+        A packager gets them without dots too. None if only the training shows them.
         """
         return None
+
+    def model_modules(self, folder: Path) -> tuple[Path, ...]:  # noqa: ARG002 - for subclasses
+        """For a trainer's options: the files and folders of the project that loading the model will import.
+
+        `folder` is that of the manifest. The trainer returns the files as `modules` of its model; the packager reports
+        a folder that the package does not include.
+        """
+        return ()
+
+    def training_problems(self) -> Sequence[PackageProblem]:
+        """For a trainer's options: why no model can be trained with them. Empty if nothing is known.
+
+        `check`, `plan` and each training ask it first. It must not run code of the user or use the network.
+        """
+        return ()
 
     def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:  # noqa: ARG002 - for subclasses
         """For a packager's options: why no package can be made of a model like this one. Empty if nothing is known.
 
         `check`, `plan` and each training ask it first, so that no training is wasted. It must not use the network.
+        """
+        return ()
+
+    @property
+    def included(self) -> tuple[Path, ...]:
+        """For a packager's options: the files and folders of the project that lie beside the scoring script.
+
+        A registry may keep them with the model, because loading the model may import them.
         """
         return ()
 

@@ -1,21 +1,13 @@
-"""The facts that decide the pins of a package: installed distributions, and the model before it is made."""
+"""The facts that decide the pins of a package, before its model is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-
-@dataclass(frozen=True, kw_only=True)
-class Distribution:
-    """An installed distribution: its version and its unconditional and conditional requirements (PEP 508).
-
-    `modules` are the names by which Python imports it, without dots. They are empty if they are not recorded.
-    """
-
-    version: str
-    requires: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
+from .distributions import Distribution
+from .environments import Installs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +15,11 @@ class ExpectedModel:
     """The facts about a model that are known before it is made, for `Options.package_problems`.
 
     `python` and `distributions` are those of this machine if the model has yet to be trained. `imports` is None if only
-    the training shows it; `framework` and its version are then empty. `requires` is that of `TrainedModel`.
+    the training shows it; `framework` and its version are then empty. `full_imports` are the same with dots, as far as
+    they are known. `requires` is that of `TrainedModel`.
     `is_recorded` is whether the distributions are those of an earlier registration, and not those of this machine.
+    `modules` are the files and folders of the project that loading the model imports; the packages get the files by
+    themselves. `installs` are the installations that the command leads to, each under the name of its target or image.
     """
 
     name: str
@@ -33,15 +28,19 @@ class ExpectedModel:
     framework: str = ""
     framework_version: str = ""
     imports: tuple[str, ...] | None = None
+    full_imports: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     is_recorded: bool = False
+    modules: tuple[Path, ...] = ()
+    installs: Mapping[str, Installs] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackageProblem:
-    """A reason why a package cannot be made, and the next step. `refused` is True if a safety rule stops it.
+    """A reason why a model or its package cannot be made, and the next step. `refused` is True if a safety rule
+    stops it.
 
-    `option` is the option of the packager that it is about, as in `BadInput`. It is reported at its line and column.
+    `option` is the option of the plugin that it is about, as in `BadInput`. It is reported at its line and column.
     """
 
     message: str

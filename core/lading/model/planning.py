@@ -127,8 +127,8 @@ class PlannedStage(Shown):
 
     @property
     def details(self) -> Iterator[str]:
-        """The changes and the outputs of the stage, one per line."""
-        yield from map(str, (*self.changes, *self.drift, *self.findings))
+        """The changes, the findings with their next steps, and the outputs of the stage, one per line."""
+        yield from _found(self)
         for name, value in self.outputs.items():
             yield f"{name}: {value if value is not None else f'known after {self.stage}'}"
 
@@ -204,7 +204,15 @@ class Plan:
 
 
 def _changed(stage: PlannedStage) -> str:
-    return "; ".join(map(str, (*stage.changes, *stage.drift, *stage.findings)))
+    return "; ".join(line.strip() for line in _found(stage))
+
+
+def _found(stage: PlannedStage) -> Iterator[str]:
+    yield from map(str, (*stage.changes, *stage.drift))
+    for finding in stage.findings:
+        yield str(finding)
+        if finding.hint:
+            yield f"  {finding.hint}"
 
 
 def _short(value: Json) -> str:

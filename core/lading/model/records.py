@@ -1,4 +1,4 @@
-"""The records of the stages: runs, model versions, packages, deployments, events. All are frozen and serialisable."""
+"""The records of the stages: model versions, packages, deployments, events. All are frozen and serialisable."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Generic, Literal
 
+from .distributions import Distribution
 from .options import Json, OptionsT_co
-from .packaging import Distribution
 from .parts import MODELS, ModelPart
 from .schema import Schema
+from .served import Served
 from .services import GoldenRequest
 
 
@@ -43,40 +44,6 @@ class ModelReference:
     name: str
     version: str
     url: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrackedRun:
-    """A run in a tracker: its id there and, if it has one, its page for people."""
-
-    tracker: str
-    id: str
-    url: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run(Shown):
-    """One execution of `train`. `state` is running, finished or failed.
-
-    `inputs` maps the path of each file that the manifest names to its sha256. `reads` does the same for everything else
-    that the training read: files by their paths in the project, and folders with the digest of their listing. A file
-    that did not exist has None.
-    """
-
-    id: str
-    name: str
-    state: str
-    started: datetime
-    ended: datetime | None = None
-    parameters: Mapping[str, Json] = field(default_factory=dict)
-    metrics: Mapping[str, Json] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    reads: Mapping[str, str | None] = field(default_factory=dict)
-    libraries: Mapping[str, str] = field(default_factory=dict)
-    git_commit: str | None = None
-    model_sha256: str | None = None
-    error: str | None = None
-    tracked: tuple[TrackedRun, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,11 +131,13 @@ class Deployment(Generic[OptionsT_co]):
 class Release(Shown):
     """A numbered entry in a deployment's history.
 
-    `number` counts in this store; `id` is unique among all stores. `state` is pending, up, superseded, refused (a
-    golden request was answered wrongly, or not at all), failed or deleted. `restores` is the number of the earlier
-    release whose package it deployed again. `golden_requests` are those that it was accepted with, with `${NAME}` as in
-    the manifest; None if it never came up. `asked` tells whether it has answered a request before it was up: otherwise
-    only its start is known to succeed. `secrets` has a salted digest of each variable that it was deployed with.
+    `number` counts in this store; `id` is unique among all stores. `state` is pending, up, canary (it serves beside the
+    release that is up), superseded, aborted (it was a canary), refused (a golden request was answered wrongly, or not
+    at all), failed or deleted. `restores` is the number of the earlier release whose package it deployed again.
+    `golden_requests` are those that it was accepted with, with `${NAME}` as in the manifest; None if it never came up.
+    `asked` tells whether it has answered a request before it was up: otherwise only its start is known to succeed.
+    `secrets` has a salted digest of each variable that it was deployed with. `beside` tells whether it was deployed as
+    a canary.
     """
 
     id: str
@@ -187,6 +156,7 @@ class Release(Shown):
     golden_requests: tuple[GoldenRequest, ...] | None = field(default=None, repr=False)
     asked: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    beside: bool = False
 
 
 class State(StrEnum):
@@ -207,6 +177,9 @@ class Status(Shown):
     `changed` has the parts that differ from the content of the release, each with words about the change. A key is the
     name of an option, such as `image` or `env.MODE`. A deploy repairs them. `extra` holds facts of the platform that
     have no field here, as JSON.
+
+    `releases` has each release that serves, of a target with the capability `traffic`. The other fields are about the
+    stable one.
     """
 
     state: State
@@ -216,6 +189,7 @@ class Status(Shown):
     detail: str = ""
     changed: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Json] = field(default_factory=dict)
+    releases: tuple[Served, ...] = ()
 
 
 EventKind = Literal[
@@ -226,8 +200,11 @@ EventKind = Literal[
     "progress",
     "warning",
     "release.up",
+    "release.canary",
     "release.refused",
     "release.rolled_back",
+    "release.promoted",
+    "release.aborted",
     "release.deleted",
 ]
 """The kinds of events. Options that list kinds are checked against it."""
@@ -257,8 +234,11 @@ EVENT_KINDS: Mapping[EventKind, EventMeaning] = {
     "progress": EventMeaning(word="", severity="debug", passing=True),
     "warning": EventMeaning(word="warning", severity="warning"),
     "release.up": EventMeaning(word="up", ends_stage=True),
+    "release.canary": EventMeaning(word="canary", ends_stage=True),
     "release.refused": EventMeaning(word="refused", severity="error"),  # a stage.failed follows
     "release.rolled_back": EventMeaning(word="rolled back", severity="warning"),
+    "release.promoted": EventMeaning(word="promoted", ends_stage=True),
+    "release.aborted": EventMeaning(word="aborted", severity="warning"),
     "release.deleted": EventMeaning(word="deleted"),
 }
 """Every kind with its meaning. A test compares it with `EventKind` and with the events that the engine emits."""

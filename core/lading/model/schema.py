@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from .options import Json
@@ -43,6 +43,9 @@ class Schema:
 
     `example` is a row that the model has answered: an object with each column, a text, or a list. It is made up. No
     part of a schema is a cell of the training data, unless at least ten rows have it.
+
+    `missing` are words in a file that mean a missing value, beside an empty cell and `lading.MISSING_WORDS`. The file
+    of the training had `delimiter`, `decimal`, `thousands` and `encoding`; an empty text is the usual one.
     """
 
     columns: tuple[SchemaColumn, ...] = ()
@@ -51,13 +54,25 @@ class Schema:
     outputs: tuple[SchemaOutput, ...] = ()
     is_framed: bool = False
     example: Json = None
+    missing: tuple[str, ...] = ()
+    delimiter: str = ""
+    decimal: str = ""
+    thousands: str = ""
+    encoding: str = ""
 
     @classmethod
     def of(cls, document: Mapping[str, Json]) -> Schema:
         """Rebuild a schema from the JSON that `dataclasses.asdict` gives."""
         columns = tuple(SchemaColumn(**{**one, "categories": tuple(one["categories"])}) for one in document["columns"])
         outputs = tuple(SchemaOutput(**{**one, "classes": tuple(one["classes"])}) for one in document["outputs"])
-        return cls(**{**document, "columns": columns, "outputs": outputs, "shape": tuple(document["shape"])})
+        rest = {name: tuple(document.get(name, ())) for name in ("shape", "missing")}
+        return cls(**{**document, "columns": columns, "outputs": outputs, **rest})
+
+    @property
+    def served(self) -> dict[str, Json]:
+        """The parts that a service uses, as a document: all but the form of the file of the training."""
+        form = ("delimiter", "decimal", "thousands", "encoding")
+        return {name: value for name, value in asdict(self).items() if name not in form}
 
     @property
     def without_values(self) -> Schema:

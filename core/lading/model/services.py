@@ -21,15 +21,19 @@ class GoldenRequest:
 class ScoringUri:
     """The addresses of a deployment: from outside, from inside its network, and one for each device.
 
-    `extra` holds facts of the platform that have no field here, as JSON.
+    `needs_key` tells whether a request must have a key of the service; None if the target does not know. `extra` holds
+    facts of the platform that have no field here, as JSON.
     """
 
     uri: str
     internal: str | None = None
     devices: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Json] = field(default_factory=dict)
+    needs_key: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoScoringUri:
+    """The reason why a deployment has no scoring URI."""
+
     reason: str

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
+from .distributions import Distribution
 from .options import Json, OptionsT_co
-from .packaging import Distribution
 from .parts import ModelPart
-from .records import Column, ModelReference, ModelVersion, Run
+from .records import Column, ModelReference, ModelVersion
+from .runs import Run
 from .schema import Schema
 from .services import GoldenRequest
 
@@ -94,6 +95,11 @@ class FileContents:
         return tuple(sorted({found.module.partition(".")[0] for found in self.imports}))
 
     @property
+    def full_modules(self) -> tuple[str, ...]:
+        """The modules of the imports, with dots."""
+        return tuple(sorted({found.module for found in self.imports}))
+
+    @property
     def dangerous(self) -> tuple[Import, ...]:
         """The imports that can run code, or reach files or a network."""
         return tuple(found for found in self.imports if found.kind == "dangerous")
@@ -161,6 +167,9 @@ class RegisterRequest:
     `scoring` is the scoring script that the trainer returned. A registry need not keep it.
 
     `parts` are the models in the folder `file`, if the manifest registers several together. See `ModelVersion`.
+
+    `imports` are the modules that loading the model imports, as in `PackageRequest`. `included` are the files and
+    folders that the package will have beside its scoring script. The store itself gets neither.
     """
 
     name: str
@@ -182,20 +191,23 @@ class RegisterRequest:
     scoring: Path | None = None
     schema: Schema | None = None
     parts: tuple[ModelPart, ...] = ()
+    imports: tuple[str, ...] = ()
+    included: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackageRequest(Generic[OptionsT_co]):
     """`folder` is empty; the packager writes `azureml-app/` and the environment files into it.
 
-    `imports` are the modules that loading the model imports, without dots: `sklearn`, `xgboost`. It is empty for a
-    model that is not a pickle.
+    `imports` are the modules that loading the model imports, without dots: `sklearn`, `xgboost`. `full_imports` has
+    them with dots. Both are empty for a model that is not a pickle.
     """
 
     model: ModelVersion
     options: OptionsT_co
     folder: Path
     imports: tuple[str, ...] = ()
+    full_imports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

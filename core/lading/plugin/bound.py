@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,6 @@ class BoundPlugin:
     def __init__(self, installed: Installed) -> None:
         self.installed = installed
         self._manager = pluggy.PluginManager(spec.PROJECT)
-        for part in spec.PARTS:
-            self._manager.add_hookspecs(part)
         self.retiring = self._take_up(load(installed))
         if "lading_describe" not in self.hooks:
             raise self._broken("does not implement lading_describe, or not with the marker lading.hookimpl")
@@ -65,7 +64,7 @@ class BoundPlugin:
             raise self._broken(f"declares api={_short(self.description.api)}; the first version of the contract is 1")
         self._refuse_half_roles()
 
-    @property
+    @cached_property
     def hooks(self) -> tuple[str, ...]:
         """The hooks that the plugin implements, by name."""
         (plugin,) = self._manager.get_plugins()
@@ -140,15 +139,30 @@ class BoundPlugin:
     def logs(self, request: model.LogsRequest, context: model.Context) -> model.Logs:
         return self._call("lading_logs", model.Logs, request=request, context=context)
 
+    def metrics(self, deployment: model.Deployment, context: model.Context) -> model.Metrics:
+        return self._call("lading_metrics", model.Metrics, deployment=deployment, context=context)
+
     def keys(self, deployment: model.Deployment, context: model.Context, *, rotate: str | None = None) -> model.Keys:
         keys: model.Keys = self._call("lading_keys", model.Keys, deployment=deployment, context=context, rotate=rotate)
         if wrong := unusable_key(keys):
             raise self._broken(f"returned a wrong answer from lading_keys: {wrong}")
         return keys
 
+    def invoke(self, request: model.InvokeRequest, context: model.Context) -> model.InvokeAnswer | None:
+        """The answer that the target got. None if the framework is to send the request over HTTP."""
+        answer = self._relay("lading_invoke", request=request, context=context)
+        return None if answer is None else self._checked("lading_invoke", answer, model.InvokeAnswer)
+
     def delete(self, deployment: model.Deployment, context: model.Context) -> model.DeleteStep:
         steps = (model.Pending, model.Done, model.Failed)
         return self._call("lading_delete", *steps, deployment=deployment, context=context)
+
+    def shift(self, request: model.ShiftRequest, context: model.Context) -> model.ShiftStep:
+        steps = (model.Pending, model.Done, model.Failed)
+        return self._call("lading_shift", *steps, request=request, context=context)
+
+    def eject(self, request: model.DeployRequest, context: model.Context) -> model.Ejected:
+        return self._call("lading_eject", model.Ejected, request=request, context=context)
 
     def list(self, request: model.ListRequest, context: model.Context) -> model.Listing:
         return self._call("lading_list", model.Listing, request=request, context=context)
@@ -186,6 +200,7 @@ class BoundPlugin:
             warnings.simplefilter("always", spec.Retiring)
             try:
                 hash(loaded)  # pluggy keeps plugins in a set
+                self._manager.add_hookspecs(spec.specifications(loaded))
                 self._manager.register(loaded, name=self.installed.name)
             except pluggy.PluginValidationError as error:
                 strange = strange_argument(loaded, spec.HOOKS)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from .. import model
 from ..errors import LadingError, PluginError
-from ..manifest import DEFAULT_PLUGINS, options_schema, schema
+from ..manifest import DEFAULT_PLUGINS
 from ..manifest.blocks import BY_ROLE
 from ..manifest.fields import option_fields
+from ..manifest.json_schema import options_schema, schema
 from ..model.description import Role
 from .bound import BoundPlugin, bind
 from .discovery import GROUPS, TARGETS, find, find_any, installed, name_in_manifest, permitted

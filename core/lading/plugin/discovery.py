@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from ..base import metadata
 from ..errors import BadInput, Interrupted, PluginError
@@ -30,8 +30,7 @@ speaker: ContextVar[str] = ContextVar("speaker", default="a plugin")
 _OWN = "lading"  # this distribution applies the restriction, so it cannot exclude itself
 
 
-@dataclass(frozen=True)
-class Installed:
+class Installed(NamedTuple):
     """A plugin as its distribution declares it. `value` is the entry point, `module` or `module:attribute`."""
 
     group: str

@@ -56,15 +56,18 @@ def remedy(distribution: str, error: BaseException) -> str:
 
 
 def unusable(answer: object) -> str | None:
-    """The first address of an answer that no HTTP request can use, in words."""
+    """The first address of an answer that no HTTP request can use, or path outside its folder, in words."""
+    if hasattr(answer, "files") and hasattr(answer, "commands"):  # `Ejected`
+        wrong = next((path for path in answer.files if _is_outside(path)), None)
+        return None if wrong is None else f"Ejected.files[{wrong!r}] is not a path in the folder"
     if not hasattr(answer, "uri"):
         return None
     devices = getattr(answer, "devices", {})  # by attribute, because loading `Candidate` costs an idle deploy 5 ms
     addresses = {"uri": answer.uri, **{f"devices[{name!r}]": uri for name, uri in devices.items()}}
-    wrong = next((item for item in addresses.items() if not _is_http(item[1])), None)
-    if wrong is None:
+    bad = next((item for item in addresses.items() if not _is_http(item[1])), None)
+    if bad is None:
         return None
-    return f"{type(answer).__name__}.{wrong[0]} is {wrong[1]!r}, which is not an http address with a host"
+    return f"{type(answer).__name__}.{bad[0]} is {bad[1]!r}, which is not an http address with a host"
 
 
 def unusable_key(keys: Keys) -> str | None:
@@ -72,6 +75,13 @@ def unusable_key(keys: Keys) -> str | None:
     given = {"primary": keys.primary, "secondary": keys.secondary}
     name = next((name for name, key in given.items() if key and not _is_plain(key.reveal())), None)
     return f"Keys.{name} is not a value of an HTTP header" if name else None
+
+
+def _is_outside(path: str) -> bool:
+    from pathlib import PurePosixPath
+
+    parts = PurePosixPath(path)
+    return not parts.name or parts.is_absolute() or ".." in parts.parts or not path.isprintable() or "\\" in path
 
 
 def _is_http(address: object) -> bool:

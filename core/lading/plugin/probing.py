@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ def probe(plugin: Installed, *, timeout: float) -> dict[str, Json]:
 
     with TemporaryDirectory() as folder:
         file = Path(folder) / "found.json"
-        argv = (sys.executable, "-P", "-m", "lading.plugin.probing", json.dumps(asdict(plugin)), str(file))
+        argv = (sys.executable, "-P", "-m", "lading.plugin.probing", json.dumps(plugin._asdict()), str(file))
         command = Command(argv, Path(folder), child_environment(("PYTHONPATH", RESTRICTION)))
         finished = run_command(command, timeout=timeout)
         found: dict[str, Json] = json.loads(file.read_text()) if file.exists() else {}

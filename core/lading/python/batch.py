@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..engine.release import scoring
 from ..engine.release.chunks import RowAnswer, Sender
 from ..engine.release.service import Service
 from ..errors import BadInput
 from . import tables
-from .cells import from_text, kinds_of
+from .cells import USUAL, Form, from_text, kinds_of
 from .partial import Partial, opened
+from .writing import write
 
 if TYPE_CHECKING:
     from ..engine.session.events import Emitter
-    from ..model import Json
-    from ..model.schema import SchemaKind
+    from ..model import Json, ModelVersion, Release
 
 _LISTED = 100  # failed rows in a result; the output file has all of them
 _REASON = "prediction_error"
@@ -72,10 +71,10 @@ def score_rows(
     Raises BadInput if the file cannot be read or changes, Locked if another command writes the same output, Transient
     if the service stops answering, and StageFailed if it answers no row.
     """
-    uri, key = service.address(device), service.key()
+    endpoint = service.endpoint(service.address(device))
     emit = service.session.events.of("score", service.target.name)
     source = _source(service, file, device)
-    sender = Sender(lambda body: scoring.ask(uri, body, key=key), size, parallel, limit)
+    sender = Sender(endpoint.ask, size, parallel, limit)
     with opened(out) as partial:
         if partial.go_on(source):
             emit("warning", detail=f"begins again: {partial.file} belongs to another file or release")
@@ -83,13 +82,12 @@ def score_rows(
         sender.answered = known > 0
         if known:
             emit("progress", phase="going on", detail=f"after row {known} of an earlier command")
-        kinds = _kinds(service)
-        _ask(sender, tables.Reader(file, kinds), partial, emit)
+        _ask(sender, reader_of(service, file), partial, emit)
         if _source(service, file, device) != source:
             changed = f"{file} or the release has changed while the rows were scored"
             raise BadInput(changed, hint="run the same command again: it begins again")
         made = _result(out, partial, known)
-        _write(file, out, partial, kinds, failures=made.failures)
+        _write(file, out, partial, _model(service), failures=made.failures)
         partial.file.unlink()
     return made
 
@@ -104,12 +102,21 @@ def _source(service: Service, file: Path, device: str | None) -> dict[str, Json]
     }
 
 
-def _kinds(service: Service) -> dict[str, SchemaKind]:
-    """The kind of each column of the served model; empty if this store does not know it."""
+def reader_of(service: Service, file: Path, release: Release | None = None) -> tables.Reader:
+    """Reads the rows of a file as the model of a release takes them, by default that of the release that is up."""
+    model = _model(service, release)
+    return tables.Reader(file, kinds_of(model) if model else {}, _form(model))
+
+
+def _form(model: ModelVersion | None) -> Form:
+    return Form.of(model) if model else USUAL
+
+
+def _model(service: Service, release: Release | None = None) -> ModelVersion | None:
+    """The model of a release; None if this store does not know it."""
     store, target = service.session.store, service.target
-    release = store.releases.current(target.service_name, target.name)
-    model = release and store.models.get(release.model, release.model_version)
-    return kinds_of(model) if model else {}
+    release = release or store.releases.current(target.service_name, target.name)
+    return store.models.get(release.model, release.model_version) if release else None
 
 
 def _ask(sender: Sender, reader: tables.Reader, partial: Partial, emit: Emitter) -> None:
@@ -140,36 +147,51 @@ def _result(out: Path, partial: Partial, known: int) -> Batch:
     return Batch(out=out, rows=partial.count, known=known, failures=failures, failed=failed)
 
 
-def _write(file: Path, out: Path, partial: Partial, kinds: Mapping[str, SchemaKind], *, failures: int) -> None:
+def _write(file: Path, out: Path, partial: Partial, model: ModelVersion | None, *, failures: int) -> None:
     """Write each row with its answer. The output appears when it is complete."""
+    kinds, outputs, form = kinds_of(model) if model else {}, _outputs(model), _form(model)
+    written = replace(form, missing=USUAL.missing)  # a word for a missing value stays in the output
     typed = tables.format_of(file) == "csv" and tables.format_of(out) != "csv"
 
     def joined(cells: tables.Cells, answer: RowAnswer) -> tables.Cells:
-        return {**cells, **_named(answer.value, cells), **({_REASON: answer.failure or None} if failures else {})}
+        reason = {_REASON: answer.failure or None} if failures else {}
+        return {**cells, **_named(answer.value, cells, outputs), **reason}
 
     def rows() -> Iterator[tables.Cells]:
-        for row, answer in zip(tables.Reader(file).rows(), partial.answers(), strict=True):
+        for row, answer in zip(tables.Reader(file, form=form).rows(), partial.answers(), strict=True):
             cells = (
-                {name: from_text(text, kinds.get(name, "")) for name, text in row.cells.items()} if typed else row.cells
+                {name: from_text(text, kinds.get(name, ""), written) for name, text in row.cells.items()}
+                if typed
+                else row.cells
             )
             yield joined(cells, answer)
 
     def heads() -> Iterator[tables.Cells]:
-        first = next(tables.Reader(file).rows(), None)
-        return (joined(first.cells, answer) for answer in partial.answers()) if first else iter(())
+        reader = tables.Reader(file, form=form)
+        first = next(reader.rows(), None)
+        if first is None:  # a file without rows has only the names of its columns
+            return iter((joined(dict.fromkeys(reader.header), RowAnswer([None] * len(outputs) or None)),))
+        return (joined(first.cells, answer) for answer in partial.answers())
 
     writing = out.with_name(f".writing-{out.name}")
-    tables.write(writing, rows, rows if tables.format_of(file) == "jsonl" else heads)
+    write(writing, rows, rows if tables.format_of(file) == "jsonl" else heads, form)
     os.replace(writing, out)  # noqa: PTH105
 
 
-def _named(value: Json, cells: tables.Cells) -> tables.Cells:
-    """The columns of an answer: its names if it is a mapping, numbers for a list, else `prediction`.
+def _outputs(model: ModelVersion | None) -> list[str]:
+    """The names of several outputs of a model. Empty for one output, and if a name is not known."""
+    names = [output.name for output in model.schema.outputs] if model and model.schema else []
+    return names if len(names) > 1 and all(names) else []
 
-    A name that the row has already begins with `prediction_`.
+
+def _named(value: Json, cells: tables.Cells, outputs: list[str]) -> tables.Cells:
+    """The columns of an answer: its names if it is a mapping, those of the outputs for a list, else `prediction`.
+
+    Without such names, a list has numbers. A name that the row has already begins with `prediction_`.
     """
     if isinstance(value, list):
-        value = {f"prediction_{number}": item for number, item in enumerate(value)}
+        names = outputs if len(outputs) == len(value) else list(map(str, range(len(value))))
+        value = {f"prediction_{name}": item for name, item in zip(names, value, strict=True)}
     elif not isinstance(value, dict):
         value = {"prediction": value}
     return {f"prediction_{name}" if name in cells else name: item for name, item in value.items()}

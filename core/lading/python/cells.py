@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..model.schema import SchemaKind
+from ..base.missing import MISSING_WORDS
+from ..base.numerals import plain_number
+from ..model.schema import Schema, SchemaKind
 
 if TYPE_CHECKING:
     from ..model import Json, ModelVersion
@@ -20,6 +23,63 @@ _BOOLEANS = {"true": True, "false": False}
 _KINDS: dict[str, SchemaKind] = {"object": "text"}  # of a column, by its type at the training
 
 
+@dataclass(frozen=True)
+class Form:
+    """The form of a file of rows: by default the usual one, and for a model that of the file of its training.
+
+    `missing` are the words for a missing value, and `named` those among them that the manifest of the training names.
+    These count in a file with types too. The other fields are for CSV. `is_stripped` says that spaces around a cell and
+    the case of `nan` do not count.
+    """
+
+    missing: frozenset[str] = frozenset(("",))
+    named: frozenset[str] = frozenset()
+    delimiter: str = ""
+    decimal: str = "."
+    thousands: str | None = None
+    encoding: str = "utf-8"
+    is_stripped: bool = False
+
+    @classmethod
+    def of(cls, model: ModelVersion) -> Form:
+        schema = model.schema or Schema()
+        return cls(
+            missing=MISSING_WORDS.union(schema.missing),
+            named=frozenset(schema.missing),
+            delimiter=schema.delimiter,
+            decimal=schema.decimal or ".",
+            thousands=schema.thousands or None,
+            encoding=schema.encoding or "utf-8",
+            is_stripped=any(column.kind for column in schema.columns),  # the training read cells, and not a script
+        )
+
+    def is_missing(self, text: str) -> bool:
+        """Whether a cell of text is a missing value."""
+        return text in self.missing or (self.is_stripped and text.lower() == "nan")
+
+    def is_gone(self, value: Json) -> bool:
+        """Whether a value with a type is a missing value."""
+        if value is None or not self.named:
+            return value is None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return str(value) in self.named
+        return value in self._named_numbers
+
+    @cached_property
+    def _named_numbers(self) -> frozenset[float]:
+        return frozenset(float(word) for word in self.named if _LOOSE_NUMBER.fullmatch(word))
+
+    def plain(self, text: str) -> str | None:
+        """A number with the usual marks. None for a text that is not a number in this form."""
+        if self.decimal == "." and not self.thousands:
+            return text
+        plain = plain_number(text.strip(), self.decimal, self.thousands)
+        return plain if plain is not None and _LOOSE_NUMBER.fullmatch(plain) else None
+
+
+USUAL = Form()
+
+
 def kinds_of(model: ModelVersion) -> dict[str, SchemaKind]:
     """The kind of each column of a model: from its schema, else from its type at the training."""
     recorded = {column.name: _KINDS.get(column.dtype, "") for column in model.columns}
@@ -27,14 +87,23 @@ def kinds_of(model: ModelVersion) -> dict[str, SchemaKind]:
     return recorded | {column.name: column.kind for column in known if column.kind or column.name not in recorded}
 
 
-def from_text(text: str, kind: SchemaKind) -> Json:
-    """A cell of text as a value of its column. An empty cell is a missing value."""
-    return _READERS.get(kind, _value)(text) if text else None
+def from_text(text: str, kind: SchemaKind, form: Form = USUAL) -> Json:
+    """A cell of text as a value of its column."""
+    text = text.strip() if form.is_stripped else text
+    if form.is_missing(text):
+        return None
+    if kind in ("text", "category", "date"):
+        return text
+    plain = form.plain(text)
+    if plain is None:
+        return _BOOLEANS.get(text.lower(), text)
+    value = _number(plain) if kind in ("number", "integer") else _value(plain)
+    return text if isinstance(value, str) else value
 
 
-def from_value(cell: Any, kind: SchemaKind) -> Json:
+def from_value(cell: Any, kind: SchemaKind, form: Form = USUAL) -> Json:
     """A cell of Parquet as a value of its column: times are text, and NaN is a missing value."""
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+    if form.is_gone(cell) or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if kind in ("text", "category") and isinstance(cell, int) and not isinstance(cell, bool):
         return str(cell)
@@ -56,12 +125,3 @@ def _number(text: str) -> Json:
         return _value(text)
     number = float(text)
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
-
-
-_READERS: dict[SchemaKind, Callable[[str], Json]] = {
-    "text": str,
-    "category": str,
-    "date": str,
-    "number": _number,
-    "integer": _number,
-}

@@ -6,47 +6,28 @@ LadingError for an expected failure: ManifestError for a wrong manifest, others 
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine import pipeline
-from ..engine.release import deploy as deploy_stage
+from ..engine.release import choosing
 from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
-from ..engine.session.session import Session, open_session
-from ..errors import BadInput, LadingError, StageFailed
-from ..model import Capability, GoldenRequest, ModelVersion, NoScoringUri, Package, Run, ScoringUri
+from ..engine.session.session import open_session
+from ..errors import BadInput, StageFailed
 from ..model.records import OnEvent, ignore
 from ..store import MANIFEST
 from .lazily import gated_plan, looking_ahead
 from .live import LiveDeployment
+from .outcomes import Outcome, deploy_one, live
 
 if TYPE_CHECKING:
     from ..engine.archive.archive import Archive
-    from ..model import Evaluation
+    from ..engine.release.traffic import Split
+    from ..engine.session.session import Session
+    from ..model import Evaluation, ModelVersion, Package, Run
     from ..model.planning import Plan
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of a deploy to one target: a deployment with its address, or the failure.
-
-    `example` is a command line that sends the manifest's first sample, ready to paste into a shell. `asked` tells
-    whether the release has answered a request before it was up; if not, `advice` is the line to add under `package`.
-    """
-
-    target: str
-    deployment: LiveDeployment | None = None
-    uri: ScoringUri | NoScoringUri | None = None
-    example: str | None = None
-    reused: bool = False
-    asked: bool = False
-    advice: str = ""
-    error: LadingError | None = None
 
 
 def deploy(
@@ -57,6 +38,9 @@ def deploy(
     package: str | Path | None = None,
     sha256: str | None = None,
     force: bool = False,
+    canary: int | None = None,
+    shadow: int | None = None,
+    detach: bool = False,
     store: str | Path | None = None,
     timeout: float | None = None,
     on_event: OnEvent = ignore,
@@ -75,6 +59,9 @@ def deploy(
         package=package,
         sha256=sha256,
         force=force,
+        canary=canary,
+        shadow=shadow,
+        detach=detach,
         store=store,
         timeout=timeout,
         on_event=on_event,
@@ -92,6 +79,10 @@ def deploy_each(
     package: str | Path | None = None,
     sha256: str | None = None,
     force: bool = False,
+    canary: int | None = None,
+    shadow: int | None = None,
+    detach: bool = False,
+    rollout_of: str | None = None,
     store: str | Path | None = None,
     timeout: float | None = None,
     lock_wait: float = 0.0,
@@ -100,10 +91,16 @@ def deploy_each(
 ) -> tuple[Outcome, ...]:
     """Deploy one package to several targets. If one fails, the others still run.
 
+    With `canary`, the release comes up beside the one that serves, and gets that percent of the requests. With
+    `shadow`, it gets copies of that percent of them. The same call with another number shifts the requests. With
+    `detach`, the rollout of the block is left to another process after its first step. That process names the release
+    in `rollout_of`, its id, and deploys no other one.
+
     `package` is an exported package, deployed unchanged; `sha256` is its expected digest. With a `plan`, the plan's
     manifest, targets and store are used. Raises Refused if a deploy would differ from the plan.
     """
     _refuse_pairs(model=model, package=package, sha256=sha256, plan=plan)
+    split = _split(canary, shadow, detach=detach)
     if plan is not None:
         manifest, targets, store = plan.manifest, plan.targets, plan.store
     needs = Needs.DEPLOY if package is None else Needs.DEPLOY_ARCHIVE
@@ -117,13 +114,51 @@ def deploy_each(
             from ..engine.plan.plan_file import refuse_stale  # loaded only for a plan
 
             refuse_stale(session, plan)
-        if package is None:
-            packed = pipeline.packaged(session, model=model)
-        else:
-            from ..engine.archive.archive import import_archive  # most commands have no archive
+        choosing.foresee(session, split, detach=detach)
+        packed = _packed(session, model=model, package=package, sha256=sha256)
+        given = _options(model=model, package=package, sha256=sha256, order=order) if detach else None
+        return tuple(
+            deploy_one(session, name, packed, split, force=force, detached=given, rollout_of=rollout_of)
+            for name in session.manifest.targets
+        )
 
-            packed = import_archive(session, Path(package), sha256=sha256)
-        return tuple(_deploy_one(session, name, packed, force=force) for name in session.manifest.targets)
+
+def _packed(session: Session, *, model: str | None, package: str | Path | None, sha256: str | None) -> Package:
+    """The package of the manifest, or the one in the file of an exported package."""
+    if package is None:
+        return pipeline.packaged(session, model=model)
+    from ..engine.archive.archive import import_archive  # most commands have no archive
+
+    return import_archive(session, Path(package), sha256=sha256)
+
+
+def _options(*, model: str | None, package: str | Path | None, sha256: str | None, order: Order) -> tuple[str, ...]:
+    """The options with which the same deploy continues in another process."""
+    given = {
+        "--model": model,
+        "--package": package,
+        "--sha256": sha256,
+        "--store": order.store,
+        "--timeout": order.timeout,
+        "--lock-wait": order.lock_wait or None,
+    }
+    return tuple(text for name, value in given.items() if value is not None for text in (name, str(value)))
+
+
+def _split(canary: int | None, shadow: int | None, *, detach: bool) -> Split | None:
+    """The share of a canary. Raises BadInput for numbers that are not percent, and if two of the options are given."""
+    if canary is not None and shadow is not None:
+        raise BadInput("--canary cannot be combined with --shadow: a shadow gets no requests")
+    for name, percent, least in (("canary", canary, 0), ("shadow", shadow, 1)):
+        if percent is not None and not least <= percent <= 100:
+            raise BadInput(f"--{name} {percent} is not a percentage from {least} to 100")
+    if canary is shadow is None:
+        return None
+    if detach:
+        raise BadInput("--detach cannot be combined with --canary or --shadow: it is about the rollout of the block")
+    from ..engine.release.traffic import Split  # most deploys have no canary
+
+    return Split(weight=canary or 0, shadow=shadow or 0)
 
 
 def _refuse_pairs(*, model: str | None, package: str | Path | None, sha256: str | None, plan: Plan | None) -> None:
@@ -238,52 +273,4 @@ def deployment(
     )
     with open_session(order, on_event) as session:
         service = Service(session, session.targets[0])
-        return _live(session, service.target.name, service.deployment.release, timeout=timeout)
-
-
-def _deploy_one(session: Session, name: str, package: Package, *, force: bool) -> Outcome:
-    emit = session.events.of(pipeline.DEPLOY.name, name)
-    try:
-        done = deploy_stage.deploy(session, session.manifest.targets[name], package, force=force)
-    except LadingError as error:
-        session.events.redact_failure(error)
-        emit("stage.failed", detail=error.message)
-        return Outcome(name, error=error)
-    live = _live(session, name, done.release.number)
-    samples = deploy_stage.wanted(session, package).samples
-    asked = done.release.asked
-    return Outcome(
-        name,
-        live,
-        done.uri,
-        _example(session, name, samples, done.uri),
-        reused=done.reused,
-        asked=asked,
-        advice="" if asked else _advice(session, done.uri),
-    )
-
-
-def _advice(session: Session, uri: ScoringUri | NoScoringUri) -> str:
-    """The line under `package` with which a release is asked. Empty without an address."""
-    if isinstance(uri, NoScoringUri) or session.manifest.samples or session.manifest.recorded:
-        return ""
-    train = session.manifest.train
-    can_record = train is not None and train.options is not None and not train.options.cannot_record
-    return "samples: {record: 5}" if can_record else "samples: [{request: {data: [[1, 2]]}, response: [3]}]"
-
-
-def _example(
-    session: Session, target: str, samples: Sequence[GoldenRequest], uri: ScoringUri | NoScoringUri
-) -> str | None:
-    if not samples or isinstance(uri, NoScoringUri):
-        return None
-    body = shlex.quote(json.dumps(samples[0].request))
-    manifest = session.manifest
-    if session.plugin(manifest.targets[target]).can(Capability.KEYS):  # the command finds the key itself
-        return f"lading score {shlex.quote(str(manifest.file))} --target {target} -d {body}"
-    return f"curl -H 'content-type: application/json' -d {body} {shlex.quote(uri.uri)}"
-
-
-def _live(session: Session, target: str, release: int | None, *, timeout: float | None = None) -> LiveDeployment:
-    order = replace(session.order, targets=(target,), timeout=timeout)
-    return LiveDeployment(session.manifest.targets[target].service_name, target, release, order)
+        return live(session, service.target.name, service.deployment.release, timeout=timeout)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..model import Release
     from ..store import Store
 
-_SERVING = ("up", "pending")
+_SERVING = ("up", "canary", "pending")
 
 
 class Belongs(StrEnum):

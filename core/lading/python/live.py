@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.release.addresses import no_address
 from ..engine.release.moves import at_old_places, delete_old_places
 from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
@@ -18,9 +17,12 @@ from ..model import NoScoringUri, ScoringUri, Shown, State, Status
 from ..model.records import OnEvent, ignore
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..engine.release.scoring import Answer
-    from ..model import Deployment, Json, Keys, Logs
+    from ..model import Deployment, Json, Keys, Logs, Metrics, Traffic
     from .batch import Batch
+    from .measurement import Measurement
 
 
 def compared_with_store(status: Status, deployment: Deployment) -> Status:
@@ -32,6 +34,11 @@ def compared_with_store(status: Status, deployment: Deployment) -> Status:
         f"it serves package {str(found)[:12]}, but release {deployment.release} of this store has package "
         f"{str(known)[:12]}: `lading deploy` serves it"
     )
+    return with_remark(status, remark)
+
+
+def with_remark(status: Status, remark: str) -> Status:
+    """The status with a remark in its detail."""
     return replace(status, detail="; ".join(filter(None, (status.detail, remark))))
 
 
@@ -47,6 +54,8 @@ class LiveDeployment(Shown):
     @property
     def scoring_uri(self) -> str:
         """The scoring URI of the service. Raises StageFailed, with the reason, if it has none."""
+        from ..engine.release.addresses import no_address
+
         found = self.address()
         if isinstance(found, NoScoringUri):
             raise no_address(self.service, self.target, found)
@@ -98,21 +107,66 @@ class LiveDeployment(Shown):
         with self._open() as service:
             return service.status()
 
-    def standing(self) -> tuple[Status, Sequence[tuple[str, Status]]]:
-        """The status with a remark if it contradicts the store, and the service at each old place: name and status."""
+    def standing(self) -> tuple[Status, Sequence[tuple[str, Status]], tuple[int | None, Status] | None]:
+        """The status with a remark if it contradicts the store, and the service at each old place: name and status.
+
+        The last part is the canary, if there is one: its number and its status.
+        """
+        from ..engine.release.rollout_state import abort_reason
+        from ..engine.release.traffic import canary_status
+
         with self._open() as service:
             status = service.status()
-            return compared_with_store(status, service.deployment), tuple(at_old_places(service, status))
+            compared = with_remark(compared_with_store(status, service.deployment), abort_reason(service))
+            return compared, tuple(at_old_places(service, status)), canary_status(service, status)
 
-    def logs(self, *, tail: int = 100, cursor: str | None = None) -> Logs:
-        """The last lines of the service's log, or those after `cursor`."""
+    def traffic(self) -> Traffic:
+        """The releases that share the requests of the service."""
+        from ..engine.release.traffic import traffic
+
         with self._open() as service:
-            return service.logs(tail=tail, cursor=cursor)
+            return traffic(service)
+
+    def metrics(self) -> Metrics:
+        """The figures of the releases that run. Raises BadInput if the target has none."""
+        from ..engine.release.observing import read_metrics
+
+        with self._open() as service:
+            return read_metrics(service)
+
+    def measured(self) -> Measurement:
+        """The figures of the releases that run, with their numbers in the store, or the reason why there are none."""
+        from ..engine.release.observing import seen_metrics
+        from .measurement import Measurement
+
+        with self._open() as service:
+            found = seen_metrics(service)
+            if isinstance(found, str):
+                return Measurement(missing=found)
+            releases = service.session.store.releases.list(self.service, self.target)
+            numbers = {release.id: release.number for release in releases}
+            return Measurement(releases=tuple((numbers.get(each.release_id), each) for each in found.releases))
+
+    def logs(
+        self,
+        *,
+        tail: int = 100,
+        cursor: str | None = None,
+        since: datetime | None = None,
+        release: int | None = None,
+    ) -> Logs:
+        """The last lines of the service's log, or those after `cursor`; with `since`, none from before that time."""
+        from ..engine.release.observing import read_log
+
+        with self._open() as service:
+            return read_log(service, tail=tail, cursor=cursor, since=since, release=release)
 
     def build_log(self) -> Logs:
         """The whole log of the last image build for the service."""
+        from ..engine.release.observing import read_build_log
+
         with self._open() as service:
-            return service.build_log()
+            return read_build_log(service)
 
     def keys(self, *, rotate: str | None = None) -> Keys:
         """The keys of the service, as secrets. `rotate` (`primary` or `secondary`) rotates that key first."""

@@ -54,7 +54,7 @@ def _run(run: Run) -> dict[str, object]:
         "seconds": (run.ended - run.started).total_seconds() if run.ended else None,
         "metrics": run.metrics,
         "parameters": run.parameters,
-        "git commit": (run.git_commit or "")[:_SHOWN],
+        "git commit": f"{(run.git_commit or '')[:_SHOWN]}{' with changes' if run.git_dirty else ''}",
         "error": run.error,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.session.binding import bind_manifest
@@ -17,6 +17,7 @@ from ..store import MANIFEST
 from ..store.guard import Foreign
 from ..store.origin import last_live
 from .deploying import deployment
+from .measurement import Measurement
 from .records import drafted, warning
 
 
@@ -30,6 +31,8 @@ class Standing:
     status: Status
     answered: bool = True
     """Whether the target could be queried. Otherwise the status's detail has the reason."""
+    measured: Measurement = field(default_factory=Measurement)
+    """The figures of its releases, if it runs."""
 
 
 def unrecorded(
@@ -73,7 +76,7 @@ def statuses(
 
     A target that cannot be queried is shown as unknown, with the reason; if `targets` names it, with a warning too.
     BadInput is raised if `targets` names the target, unless its plugin is gone but a release exists. If the block
-    of a target has moved its service, a row for each old place that is not empty follows.
+    of a target has moved its service, a row for each old place that is not empty follows. A canary has a row too.
     """
     with drafted(manifest, store, on_event) as (draft, opened):
         bind_manifest(draft, opened, targets=None, needs=Needs.QUESTION)  # reports the problems of the core sections
@@ -86,8 +89,12 @@ def statuses(
     for name in chosen:
         try:
             one = deployment(manifest, target=name, store=store)
-            status, old = one.standing()
-            found.append(Standing(one.target, one.service, one.release, status))
+            status, old, canary = one.standing()
+            measured = one.measured() if status.state is State.RUNNING else Measurement()
+            found.append(Standing(one.target, one.service, one.release, status, measured=measured))
+            if canary:
+                beside = measured.of(canary[1].release_id)
+                found.append(Standing(name, one.service, *canary, measured=beside))
             found += [Standing(name, service, None, elsewhere) for service, elsewhere in old]
         except Foreign:
             raise

@@ -1,7 +1,4 @@
-"""Read the rows of a file of any size, and write them with their answers: CSV, JSON lines and Parquet.
-
-CSV and JSON lines can be compressed with gzip.
-"""
+"""Read the rows of a file of any size: CSV, JSON lines and Parquet. CSV and JSON lines can be compressed with gzip."""
 
 from __future__ import annotations
 
@@ -10,27 +7,25 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from codecs import BOM_UTF8, lookup
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..errors import BadInput
-from .cells import from_text, from_value
+from .cells import USUAL, Form, from_text, from_value
 
 if TYPE_CHECKING:
     from ..model import Json
     from ..model.schema import SchemaKind
 
 Cells = dict[str, "Json"]
-Rows = Callable[[], Iterable[Cells]]
-"""Reads all rows again at each call."""
-
-FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-_ROWS_AT_ONCE = 1000
-_GZIP = ".gz"
-_GZIP_LEVEL = 6  # of 9; higher ones take much longer for little
+FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+ROWS_AT_ONCE = 1000
+GZIP = ".gz"
 
 
 class Row(NamedTuple):
@@ -46,14 +41,19 @@ class Reader:
     """The rows of a file.
 
     `columns` has the kind of each column that the model takes; empty if it is not known. Without `columns`, the rows
-    have only their cells. `left_out` names the columns that are not sent, because the model does not take them. `done`
-    is the share of the file that has been read, from 0 to 1.
+    have only their cells. `form` is that of the file; its words for a missing value count in one of `columns`.
+    `left_out` names the columns that are not sent, because the model does not take them. `done` is the share of the
+    file that has been read, from 0 to 1, and `line` its last line. `header` has the names of the columns once the
+    reading has begun; JSON lines have none.
     """
 
     file: Path
     columns: Mapping[str, SchemaKind] | None = None
+    form: Form = USUAL
     left_out: tuple[str, ...] | None = None
     done: float = 0.0
+    line: int = 0
+    header: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[Row]:
         """All rows, in their order. Raises BadInput, with the line, for a file that cannot be read."""
@@ -61,6 +61,9 @@ class Reader:
             yield from _READERS[format_of(self.file)](self)
         except (gzip.BadGzipFile, EOFError, zlib.error):
             raise BadInput(f"{self.file} is not a whole gzip file", hint="compress it again") from None
+        except UnicodeError:
+            name = encoding_of(self.file, self.form).upper()
+            raise BadInput(f"{self.file}: not {name} after line {self.line}", hint=f"save it as {name}") from None
         except OSError as error:
             raise BadInput(f"{self.file} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
@@ -74,11 +77,13 @@ class Reader:
 
     def _csv(self) -> Iterator[Row]:
         with self._lines() as lines:
-            table = csv.reader(lines, strict=True)
+            table = csv.reader(lines, strict=True, delimiter=delimiter_of(self.file, self.form))
             try:
-                header = next(table, [])
+                header = [name.strip() if self.form.is_stripped else name for name in next(table, [])]
+                self._check_delimiter(header)
                 if len(set(header)) != len(header) or not header:
                     raise BadInput(f"{self.file}:1: a header is expected, with a different name for each column")
+                self.header = tuple(header)
                 for cells in table:
                     if not cells:
                         continue  # a blank line
@@ -91,11 +96,31 @@ class Reader:
                         yield self._row(dict(zip(header, cells, strict=True)), self._cell)
             except csv.Error as error:
                 raise BadInput(f"{self.file}:{table.line_num}: not CSV: {error}") from None
-            except UnicodeDecodeError:
-                raise BadInput(f"{self.file}: not UTF-8 after line {table.line_num}", hint="save it as UTF-8") from None
+
+    def _check_delimiter(self, header: list[str]) -> None:
+        """Raise BadInput if the header is one cell that has the columns of the model with another delimiter."""
+        used = delimiter_of(self.file, self.form)
+        for mark in (";", "\t", "|", ",") if len(header) == 1 and header[0] not in (self.columns or header) else ():
+            names = [name.strip().strip('"') for name in header[0].split(mark)]
+            if len(names) > 1 and self.columns and self.columns.keys() <= set(names):
+                raise BadInput(
+                    f"{self.file}:1: the columns are separated by {mark!r}, and those of the training by {used!r}",
+                    hint=f"save the file with {used!r}",
+                )
 
     def _cell(self, name: str, text: str) -> Json:
-        return from_text(text, self._kind(name))
+        return from_text(text, self._kind(name), self._form(name))
+
+    def _value(self, name: str, cell: Json) -> Json:
+        return None if self._form(name).is_gone(cell) else cell
+
+    def _form(self, name: str) -> Form:
+        return self.form if name in (self.columns or {}) else self._without_words
+
+    @cached_property
+    def _without_words(self) -> Form:
+        """The form of a column that the model does not know."""
+        return replace(self.form, missing=USUAL.missing, named=frozenset())
 
     def _kind(self, name: str) -> SchemaKind:
         return (self.columns or {}).get(name, "")
@@ -111,16 +136,27 @@ class Reader:
                     yield Row(None, {"input": line.strip()}, f"line {number} is not JSON: {error}")
                     continue
                 record = isinstance(value, dict)
-                yield self._row(value, lambda _name, cell: cell) if record else Row(value, {"input": value})
+                yield self._row(value, self._value) if record else Row(value, {"input": value})
 
     def _parquet(self) -> Iterator[Row]:
         table = _pyarrow(self.file, lambda parquet: parquet.ParquetFile(self.file))
+        self.header = tuple(table.schema_arrow.names)
         read, total = 0, max(1, table.metadata.num_rows)
-        for batch in table.iter_batches(_ROWS_AT_ONCE):
+        for batch in table.iter_batches(ROWS_AT_ONCE):
             for cells in batch.to_pylist():
                 read += 1
                 self.done = read / total
-                yield self._row(cells, lambda name, cell: from_value(cell, self._kind(name)))
+                yield self._row(cells, lambda name, cell: from_value(cell, self._kind(name), self._form(name)))
+
+    @property
+    def _codec(self) -> str:
+        """The codec that reads the file. The mark at the start of a file of UTF-8 is not a part of its text."""
+        name = encoding_of(self.file, self.form)
+        return "utf-8-sig" if lookup(name).name == "utf-8" or self._has_mark() else name
+
+    def _has_mark(self) -> bool:
+        with self.file.open("rb") as data:
+            return _unpacked(self.file, data).read(len(BOM_UTF8)) == BOM_UTF8
 
     @contextmanager
     def _lines(self) -> Iterator[Iterator[str]]:
@@ -129,11 +165,11 @@ class Reader:
         with (
             self.file.open("rb") as data,
             _unpacked(self.file, data) as plain,
-            io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text,
+            io.TextIOWrapper(plain, encoding=self._codec, newline="") as text,
         ):
 
             def counted() -> Iterator[str]:
-                for line in text:
+                for self.line, line in enumerate(text, start=1):
                     self.done = min(1.0, data.tell() / size)
                     yield line
 
@@ -147,9 +183,19 @@ _READERS: dict[str, Callable[[Reader], Iterator[Row]]] = {
 }
 
 
+def encoding_of(file: Path, form: Form) -> str:
+    """The encoding of a file of text. JSON is UTF-8 by its standard."""
+    return form.encoding if format_of(file) == "csv" else "utf-8"
+
+
+def delimiter_of(file: Path, form: Form) -> str:
+    """The character between two cells: that of the form, else a tab in a file `.tsv` and a comma in others."""
+    return form.delimiter or ("\t" if ".tsv" in file.suffixes else ",")
+
+
 def _unpacked(file: Path, data: IO[bytes]) -> IO[bytes]:
     """The bytes of a file without the compression that its name shows."""
-    is_packed = file.suffix.lower() == _GZIP
+    is_packed = file.suffix.lower() == GZIP
     return cast("IO[bytes]", gzip.GzipFile(fileobj=data, mode="rb")) if is_packed else data
 
 
@@ -161,8 +207,8 @@ def is_table(file: Path) -> bool:
 def _format(file: Path) -> str | None:
     """The format of a file by the end of its name. None if it is none of `FORMATS`; Parquet compresses itself."""
     ending = file.suffix.lower()
-    found = FORMATS.get(Path(file.stem).suffix.lower() if ending == _GZIP else ending)
-    return None if ending == _GZIP and found == "parquet" else found
+    found = FORMATS.get(Path(file.stem).suffix.lower() if ending == GZIP else ending)
+    return None if ending == GZIP and found == "parquet" else found
 
 
 def format_of(file: Path) -> str:
@@ -188,95 +234,3 @@ def _pyarrow(file: Path, use: Callable[[Any], Any]) -> Any:
         return use(parquet)
     except pa.ArrowException as error:
         raise BadInput(f"{file} is not Parquet: {str(error).splitlines()[0]}") from None
-
-
-def write(file: Path, rows: Rows, heads: Rows) -> None:
-    """Write rows to a file, in the format of its name.
-
-    `heads` gives rows that have all names of the columns; their values are not used. Parquet needs the rows twice:
-    first to find the type of each column.
-    """
-    _WRITERS[format_of(file)](file, rows, heads)
-
-
-@contextmanager
-def _writing(file: Path) -> Iterator[IO[str]]:
-    """A new file of text, compressed if its name says so. The same rows give the same bytes."""
-    with file.open("wb") as data:
-        is_packed = file.suffix.lower() == _GZIP
-        packed = gzip.GzipFile("", "wb", _GZIP_LEVEL, data, mtime=0) if is_packed else data
-        with io.TextIOWrapper(cast("IO[bytes]", packed), encoding="utf-8", newline="") as stream:
-            yield stream
-
-
-def _write_csv(file: Path, rows: Rows, heads: Rows) -> None:
-    names = dict.fromkeys(name for row in heads() for name in row)
-    with _writing(file) as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(names)
-        table.writerows([_csv_cell(row.get(name)) for name in names] for row in rows())
-
-
-def _csv_cell(value: Json) -> Json:
-    structured = isinstance(value, bool | float | list | dict)
-    return json.dumps(value, default=str, ensure_ascii=False) if structured else value
-
-
-def _write_jsonl(file: Path, rows: Rows, _heads: Rows) -> None:
-    with _writing(file) as stream:
-        stream.writelines(f"{json.dumps(row, default=str, ensure_ascii=False)}\n" for row in rows())
-
-
-def _write_parquet(file: Path, rows: Rows, _heads: Rows) -> None:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    schema = _schema(rows())
-    with parquet.ParquetWriter(file, schema) as table:
-        for rows_at_once in _batches(rows()):
-            columns = {
-                field.name: [_parquet_cell(row.get(field.name), field.type) for row in rows_at_once] for field in schema
-            }
-            table.write_table(pa.table(columns, schema=schema))
-
-
-def _schema(rows: Iterable[Cells]) -> Any:
-    """The type of each column that holds all of its values. Values of several types become text."""
-    import pyarrow as pa
-
-    types: dict[str, Any] = {}
-    for row in rows:
-        for name, value in row.items():
-            types.setdefault(name, pa.null())
-            if value is not None and types[name] != pa.string():
-                types[name] = _wider(types[name], value)
-    return pa.schema([(name, pa.string() if kind == pa.null() else kind) for name, kind in types.items()])
-
-
-def _wider(known: Any, value: Any) -> Any:
-    import pyarrow as pa
-
-    try:
-        kind = pa.scalar(value).type
-    except (pa.ArrowException, OverflowError):
-        return pa.string()
-    if known in (pa.null(), kind):
-        return kind
-    return pa.float64() if {known, kind} == {pa.int64(), pa.float64()} else pa.string()
-
-
-def _parquet_cell(value: Json, kind: Any) -> Json:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, default=str, ensure_ascii=False) if str(kind) == "string" else value
-
-
-def _batches(rows: Iterable[Cells]) -> Iterator[list[Cells]]:
-    from itertools import islice
-
-    left = iter(rows)
-    while batch := list(islice(left, _ROWS_AT_ONCE)):
-        yield batch
-
-
-_WRITERS = {"csv": _write_csv, "jsonl": _write_jsonl, "parquet": _write_parquet}

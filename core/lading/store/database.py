@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger, Row
 
 APPLICATION_ID = 0x4C414447  # "LADG"
-FORMAT = 2
+FORMAT = 3
 """The current format of the store. `migrations.py` describes how to add one."""
 
 KEPT = ("runs", "distributions", "models", "packages", "releases", "reuse")
@@ -41,6 +41,7 @@ CREATE TABLE releases (
     seq INTEGER PRIMARY KEY, service TEXT NOT NULL, target TEXT NOT NULL, number INTEGER NOT NULL,
     state TEXT NOT NULL, record TEXT NOT NULL, UNIQUE (service, target, number));
 CREATE UNIQUE INDEX one_release_up ON releases (service, target) WHERE state = 'up';
+CREATE UNIQUE INDEX one_canary ON releases (service, target) WHERE state = 'canary';
 CREATE TABLE reuse (key TEXT PRIMARY KEY, stage TEXT NOT NULL, output TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE journal (
     id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, target TEXT NOT NULL, name TEXT NOT NULL,

@@ -107,7 +107,7 @@ def _kept(releases: Iterable[Release], keep: int) -> Iterator[Release]:
         packages = last[release.service, release.target]
         if release.golden_requests is not None and len(packages) < keep:
             packages.add(release.package_digest)
-        if release.state in ("up", "pending") or release.package_digest in packages:
+        if release.state in ("up", "canary", "pending") or release.package_digest in packages:
             yield release
 
 
@@ -134,9 +134,10 @@ def _work_of_deleted(guard: Guard, releases: Iterable[Release]) -> Iterator[tupl
     for release in releases:
         newest.setdefault((release.target, release.service), release)
     for place, release in newest.items():
-        folder = guard.folder(WORK, "deployments", *map(safe_name, place))
-        if release.state == "deleted" and any(folder.glob("*")):
-            yield "/".join(place), folder
+        for kind in ("deployments", "rollouts"):
+            folder = guard.folder(WORK, kind, *map(safe_name, place))
+            if release.state == "deleted" and any(folder.glob("*")):
+                yield "/".join(place), folder
 
 
 def _old_backups(guard: Guard) -> Iterator[Path]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .database import Database
 
 _OPEN = "service = ? AND target = ? AND (outcome IS NULL OR outcome = 'unknown')"
 
 
-@dataclass(frozen=True)
-class Intent:
+class Intent(NamedTuple):
     """An external effect that may or may not have happened.
 
     `name` identifies the effect at the target. `at` is the time when it was recorded.
@@ -47,6 +45,11 @@ class Journal:
         """Record the outcome of an effect."""
         with self._database.write() as connection:
             connection.execute("UPDATE journal SET outcome = ? WHERE id = ?", (outcome, id))
+
+    def settle_all(self, service: str, target: str, outcome: Literal["done", "failed"]) -> None:
+        """Record the outcome of all open effects of a deployment."""
+        with self._database.write() as connection:
+            settle_open(connection, service, target, outcome)
 
     def open(self, service: str, target: str) -> builtins.list[Intent]:
         """The effects of a deployment with an unknown outcome, oldest first."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import Locked
 from .durable import make_folder, naming
@@ -23,6 +24,17 @@ CLEANING_SECONDS = 30.0  # how long others wait for `clean`, which removes after
 POLL_SECONDS = 0.05
 
 
+class Holder(NamedTuple):
+    """The process that holds a lock: its id, its command, and the time when it took the lock, in UTC."""
+
+    pid: int
+    command: str
+    started: str
+
+    def __str__(self) -> str:
+        return f"'{self.command}' (pid {self.pid}, since {self.started})"
+
+
 @contextmanager
 def exclusive(guard: Guard, name: str, *, command: str, wait: float) -> Iterator[str | None]:
     """Hold a lock exclusively. Yields the last holder if that process died while it held the lock.
@@ -34,7 +46,8 @@ def exclusive(guard: Guard, name: str, *, command: str, wait: float) -> Iterator
         with naming(path):
             _wait_for(descriptor, name, wait, fcntl.LOCK_EX)
         try:
-            yield _enter(descriptor, path, command)
+            dead = _enter(descriptor, path, command)
+            yield dead and str(dead)
         finally:
             with suppress(OSError):  # without this, the next holder only gets a wrong report that this process died
                 os.ftruncate(descriptor, 0)
@@ -108,12 +121,26 @@ def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 def is_free(guard: Guard, name: str) -> bool:
     """Whether nobody holds this lock."""
+    with _tried(guard, name) as (is_ours, _descriptor):
+        return is_ours
+
+
+def holder(guard: Guard, name: str) -> Holder | None:
+    """The process that holds this lock; None if nobody does."""
+    with _tried(guard, name) as (is_ours, descriptor):
+        return None if is_ours else _holder(descriptor)
+
+
+@contextmanager
+def _tried(guard: Guard, name: str) -> Iterator[tuple[bool, int]]:
+    """Try a lock for a moment. Yields whether nobody held it, and the descriptor of its file; -1 if it has none."""
     try:
         descriptor = guard.open(_path(guard, name), os.O_RDONLY)
     except FileNotFoundError:
-        return True
+        yield True, -1
+        return
     try:
-        return try_lock(descriptor)
+        yield try_lock(descriptor, fcntl.LOCK_SH), descriptor
     finally:
         os.close(descriptor)
 
@@ -141,20 +168,19 @@ def _wait_for(descriptor: int, name: str, wait: float, kind: int) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _enter(descriptor: int, path: Path, command: str) -> str | None:
+def _enter(descriptor: int, path: Path, command: str) -> Holder | None:
     dead = _holder(descriptor)
-    ours = {"pid": os.getpid(), "command": command, "started": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"}
+    ours = Holder(os.getpid(), command, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
     with naming(path):
         os.fchmod(descriptor, 0o600)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(ours).encode(), 0)
+        os.pwrite(descriptor, json.dumps(ours._asdict()).encode(), 0)
     return dead
 
 
-def _holder(descriptor: int) -> str | None:
+def _holder(descriptor: int) -> Holder | None:
     """The holder that the lock file names. None if it names nobody yet."""
     try:
-        holder = json.loads(os.pread(descriptor, 65536, 0))
-        return f"'{holder['command']}' (pid {holder['pid']}, since {holder['started']})"
-    except (ValueError, LookupError, TypeError):
+        return Holder(**json.loads(os.pread(descriptor, 65536, 0)))
+    except (ValueError, TypeError):
         return None

@@ -95,7 +95,18 @@ CREATE INDEX open_intents ON journal (service, target) WHERE outcome IS NULL OR 
 CREATE TABLE digests (file TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
 """
 
-STEPS: tuple[Step, ...] = (Step(tables=_FORMAT_1, change=_identify_releases),)
+_FORMAT_2 = _FORMAT_1  # only the records differ
+
+
+def _allow_one_canary(connection: sqlite3.Connection) -> None:
+    """Allow at most one canary for each deployment. No release of an earlier format is one."""
+    connection.execute("CREATE UNIQUE INDEX one_canary ON releases (service, target) WHERE state = 'canary'")
+
+
+STEPS: tuple[Step, ...] = (
+    Step(tables=_FORMAT_1, change=_identify_releases),
+    Step(tables=_FORMAT_2, change=_allow_one_canary),
+)
 """`STEPS[n - 1]` leads from format n to format n + 1."""
 
 _UNFIT = (sqlite3.Error, OverflowError, ValueError, TypeError, RecursionError)

@@ -10,6 +10,11 @@ def service_lock(service: str, target: str) -> str:
     return f"{target}/{service}"
 
 
+def rollout_lock(service: str, target: str) -> str:
+    """The name of the lock that a rollout holds from its first step to its last."""
+    return f"{target}/{service}/rollout"
+
+
 def train_lock(name: str) -> str:
     """The name of the lock for training the manifest of this name."""
     return f"train/{name}"

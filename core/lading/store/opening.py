@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .guard import DATABASE, LEDGER
 from .place import find_store, place_store
-from .reading import StoreToRead
 from .store import Store
+
+if TYPE_CHECKING:
+    from .reading import StoreToRead
 
 
 def open_store(manifest: Path, environ: Mapping[str, str], option: Path | None = None) -> Store:
@@ -28,4 +31,6 @@ def has_store(manifest: Path, environ: Mapping[str, str], option: Path | None = 
 
 def read_store(manifest: Path, environ: Mapping[str, str], option: Path | None = None) -> StoreToRead:
     """Like `open_store`, for a command that only reads."""
+    from .reading import StoreToRead
+
     return StoreToRead.read(find_store(manifest, environ, option), environ)

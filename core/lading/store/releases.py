@@ -1,4 +1,4 @@
-"""The history of each deployment: numbered releases, of which at most one is up."""
+"""The history of each deployment: numbered releases, of which at most one is up and at most one is a canary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from .database import Database
 from .journal import settle_open
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..model import GoldenRequest
+
+
+_WELL = ("up", "canary", "aborted")
+"""The states of releases whose open effects are known to have happened."""
 
 
 class Releases:
@@ -25,8 +31,16 @@ class Releases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, service: str, target: str, package: Package) -> Release:
-        """Create the next release of a deployment. Its state is `pending`."""
+    def begin(
+        self,
+        service: str,
+        target: str,
+        package: Package,
+        secrets: Mapping[str, str] | None = None,
+        *,
+        beside: bool = False,
+    ) -> Release:
+        """Create the next release of a deployment, with the digests of its `secrets`. Its state is `pending`."""
         with self._database.write() as connection:
             number = _newest(connection, service, target) + 1
             release = Release(
@@ -40,6 +54,8 @@ class Releases:
                 model_sha256=package.model.sha256,
                 state="pending",
                 started=datetime.now(UTC),
+                secrets=secrets or {},
+                beside=beside,
             )
             self._database.keep(
                 "releases",
@@ -51,10 +67,10 @@ class Releases:
     def finish(self, release: Release, state: str, reason: str = "", *, settles: bool = False) -> Release:
         """End a release in a state.
 
-        If the state is `up`, the previous release becomes superseded in the same transaction.
+        If the state is `up`, the previous release becomes superseded in the same transaction. So a canary is promoted.
 
-        `settles` also settles the open effects of the deployment: as done if the release is up, otherwise as failed.
-        Raises BadInput if the store does not have the release.
+        `settles` also settles the open effects of the deployment: as done if the release is up or a canary, or was
+        aborted, otherwise as failed. Raises BadInput if the store does not have the release.
         """
         ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC))
         with self._database.write() as connection:
@@ -62,8 +78,17 @@ class Releases:
                 self._supersede(connection, release)
             self._update(ended)
             if settles:
-                settle_open(connection, release.service, release.target, "done" if state == "up" else "failed")
+                settle_open(connection, release.service, release.target, "done" if state in _WELL else "failed")
         return ended
+
+    def note_secret(self, release: Release, name: str, digest: str) -> Release:
+        """Record the digest of a variable that a pending release has read. One that is recorded stays."""
+        if name in release.secrets:
+            return release
+        noted = replace(release, secrets={**release.secrets, name: digest})
+        with self._database.write():
+            self._update(noted)
+        return noted
 
     def accept(self, release: Release, golden_requests: tuple[GoldenRequest, ...]) -> Release:
         """Record other golden requests, which a release that is up has answered."""
@@ -75,6 +100,10 @@ class Releases:
     def current(self, service: str, target: str) -> Release | None:
         """The release that is up."""
         return next(iter(self._in_state(service, target, "up")), None)
+
+    def canary(self, service: str, target: str) -> Release | None:
+        """The release that serves beside the one that is up."""
+        return next(iter(self._in_state(service, target, "canary")), None)
 
     def pending(self, service: str, target: str) -> builtins.list[Release]:
         """The unfinished releases, newest first. There can be more than one if commands were killed."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import builtins
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ..errors import BadInput
-from ..model import Run, TrackedRun
 from .codec import from_record, to_json
 from .database import Database
+
+if TYPE_CHECKING:
+    from ..model import Run, TrackedRun
 
 _INTERRUPTED = "interrupted: its process died"
 
@@ -42,12 +45,12 @@ class Runs:
         exact = [row for row in rows if row[0] == id] or rows
         if len(exact) > 1:
             raise BadInput(f"several runs start with '{id}'", hint=f"name one of {', '.join(ids[:5])}")
-        return from_record(Run, exact[0][1]) if exact else None
+        return _read(exact[0][1]) if exact else None
 
     def list(self, name: str | None = None) -> builtins.list[Run]:
         """The runs of this name, or all runs, newest first."""
         rows = self._database.read("SELECT record FROM runs WHERE name = coalesce(?, name) ORDER BY seq DESC", name)
-        return [from_record(Run, record) for (record,) in rows]
+        return [_read(record) for (record,) in rows]
 
     def running(self, name: str | None = None) -> builtins.list[Run]:
         """The runs of this name, or all runs, whose end is not recorded."""
@@ -71,7 +74,7 @@ class Runs:
             "SELECT record FROM runs WHERE name = coalesce(?, name)"
             " AND CASE WHEN json_valid(record) THEN json_extract(record, ?) = ? ELSE 1 END ORDER BY seq"
         )
-        found = (from_record(Run, record) for (record,) in self._database.read(query, name, f"$.{field}", value))
+        found = (_read(record) for (record,) in self._database.read(query, name, f"$.{field}", value))
         return [run for run in found if getattr(run, field) == value]
 
     def add_tracked(self, id: str, tracked: TrackedRun) -> None:  # noqa: A002
@@ -80,7 +83,14 @@ class Runs:
             row = connection.execute("SELECT record FROM runs WHERE id = ?", (id,)).fetchone()
             if row is None:
                 raise BadInput(f"no run '{id}'")
-            run: Run = from_record(Run, row[0])
+            run = _read(row[0])
             others = tuple(other for other in run.tracked if other.tracker != tracked.tracker)
             record = to_json(replace(run, tracked=(*others, tracked)))
             self._database.keep("runs", "UPDATE runs SET record = ? WHERE id = ?", (record, id))
+
+
+def _read(record: str) -> Run:
+    from ..model import Run  # a command that finds no run does not load it
+
+    run: Run = from_record(Run, record)
+    return run

@@ -16,7 +16,7 @@ from .durable import make_folder, naming
 from .guard import TMP, Guard
 from .locks import locked_folder, opened_folder, try_lock
 
-_OURS = re.compile(r"[0-9a-f]{16}")
+_OURS = r"[0-9a-f]{16}"
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def remove(parent: Path, name: str) -> None:
 
 
 def _ours(door: int) -> list[str]:
-    return [name for name in os.listdir(door) if _OURS.fullmatch(name)]
+    return [name for name in os.listdir(door) if re.fullmatch(_OURS, name)]
 
 
 def _is_left(name: str, door: int) -> bool:

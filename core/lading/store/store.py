@@ -16,7 +16,7 @@ from .durable import make_folder, move, naming, replace_file
 from .files import Files
 from .guard import DATABASE, FILES, ID, IGNORE, LEDGER, Guard
 from .journal import Journal
-from .locks import CLEANING, CLEANING_SECONDS, exclusive, locked_folder, shared
+from .locks import CLEANING, CLEANING_SECONDS, Holder, exclusive, holder, locked_folder, shared
 from .models import ModelVersions
 from .names import safe_name
 from .packages import Packages
@@ -105,6 +105,10 @@ class Store:
         message.
         """
         return exclusive(self.guard, name, command=command, wait=wait)
+
+    def holder(self, name: str) -> Holder | None:
+        """The process that holds a lock; None if nobody does."""
+        return holder(self.guard, name)
 
     def in_use(self) -> AbstractContextManager[None]:
         """Prevent `clean` from removing data whose use is not recorded yet.

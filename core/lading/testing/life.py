@@ -105,12 +105,31 @@ class LifeChecks(MannerChecks, Base):
         refused = _reached(life, "refused")
         assert not refused, f"with the same options it refuses: {'; '.join(refused)}"
 
+    def test_ejected_files_describe_the_running_release(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_eject` writes the digests of the tags, and the same files again for the same release."""
+        described.need(Capability.EJECT)
+        first, second = _reached(life, "ejected")
+        whole = "".join(first.values())
+        assert all(digest in whole for digest in life["wanted"].values()), "no file has the digests of the tags"
+        assert first == second, "the files of one release differ from call to call"
+
     def test_reading_hooks_have_no_effect(self, life: Mapping[str, Any]) -> None:
-        """`lading_preflight`, `lading_plan` and `lading_list` intend no effect: they only read."""
+        """`lading_preflight`, `lading_plan`, `lading_list` and `lading_eject` intend no effect: they only read."""
         _reached(life, "up")
-        looks = ("lading_preflight", "lading_plan", "lading_list")
+        looks = ("lading_preflight", "lading_plan", "lading_list", "lading_eject")
         intents = [name for call in life["calls"] if call["hook"] in looks for name in call["intents"]]
         assert not intents, f"it caused {', '.join(intents)}"
+
+    def test_metrics_count_the_requests_of_a_release(self, described: Described, life: Mapping[str, Any]) -> None:
+        """`lading_metrics` counts the requests of the release that serves, and its buckets add up."""
+        described.need(Capability.METRICS)
+        found = _reached(life, "metrics")
+        before, after = (_figures_of(found[when], found["release"]) for when in ("before", "after"))
+        asked = after["total"]["requests"] - before["total"]["requests"]
+        assert asked == 3, f"three requests were sent, and the figures grew by {asked}"
+        assert after["total"]["errors"] == before["total"]["errors"], "answered requests count as errors"
+        for figures in filter(None, (after["total"], after["minute"])):
+            assert sum(figures["latency"]["counts"]) == figures["requests"], "the times are of other requests"
 
     def test_logs_continue_from_their_cursor(self, described: Described, life: Mapping[str, Any]) -> None:
         """`lading_logs` returns the requested number of last lines, and from a cursor only newer lines."""
@@ -120,6 +139,18 @@ class LifeChecks(MannerChecks, Base):
         assert len(logs["one"]) <= 1, f"one line was requested, but the log has {len(logs['one'])}"
         assert logs["cursor"] is not None, "the log has no cursor to continue from"
         assert not set(logs["first"]) & set(logs["later"]), "the log repeats lines from before the cursor"
+
+    def test_logs_begin_at_a_time(self, described: Described, life: Mapping[str, Any]) -> None:
+        """With `since`, `lading_logs` returns the lines from that time on, and no older ones."""
+        described.need(Capability.LOGS_SINCE)
+        logs = _reached(life, "logs")
+        assert set(logs["first"]) <= set(logs["since an hour ago"]), "lines of the last hour are missing"
+        assert not logs["from now on"], "the log has lines from the future"
+
+    def test_logs_are_those_of_a_release(self, described: Described, life: Mapping[str, Any]) -> None:
+        """With `release`, `lading_logs` returns the log of that release."""
+        described.need(Capability.RELEASE_LOGS)
+        assert any("the model says 1" in line for line in _reached(life, "logs")["of the release"]), "it is another log"
 
     def test_keys_open_the_service(self, described: Described, life: Mapping[str, Any]) -> None:
         """A request with the key from `lading_keys` is answered."""
@@ -131,3 +162,10 @@ def _reached(life: Mapping[str, Any], name: str) -> Any:
     if name not in life:
         pytest.fail(f"not reached: {life['error'] or 'the process died'}", pytrace=False)
     return life[name]
+
+
+def _figures_of(metrics: Mapping[str, Any], release_id: str) -> Mapping[str, Any]:
+    matching = [each for each in metrics["releases"] if each["release_id"] == release_id]
+    assert matching, f"the release {release_id} has no figures"
+    found: Mapping[str, Any] = matching[0]
+    return found

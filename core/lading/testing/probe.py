@@ -11,18 +11,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ..engine import pipeline
 from ..engine.release import scoring
-from ..engine.release.deploy import deploy
+from ..engine.release.choosing import deploy
+from ..engine.release.ejecting import current_request, ejected
 from ..engine.release.foresight import foreseen
+from ..engine.release.observing import read_log, read_metrics
 from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import Session, open_session
 from ..errors import LadingError
-from ..manifest import options_schema
+from ..manifest.json_schema import options_schema
 from ..model import Capability, FindingSeverity, PlanEffect, ScoringUri
 from ..plugin.bound import BoundPlugin
 from ..plugin.discovery import TARGETS, find
@@ -64,7 +67,7 @@ def describe(report: Report, target: str) -> None:
     plugin = BoundPlugin(find(TARGETS, target))
     declared = plugin.description.capabilities
     hooks = [(capability, capability.hook) for capability in Capability if capability.hook]
-    report.add("plugin", {**asdict(plugin.installed), "api": plugin.description.api})
+    report.add("plugin", {**plugin.installed._asdict(), "api": plugin.description.api})
     report.add("summary", plugin.description.summary)
     report.add("capabilities", sorted(declared))
     report.add("switch_gap", plugin.description.switch_gap)
@@ -108,10 +111,12 @@ def _live(report: Report, session: Session, witness: Witness) -> None:
     known = len(witness.calls)
     deploy(session, service.target, package)
     report.add("again", [call.hook for call in witness.calls[known:]])
+    if service.plugin.can(Capability.EJECT):
+        report.add("ejected", _ejected(service))
     if service.plugin.can(Capability.LOGS):
-        first = service.logs(tail=100)
-        one, later = service.logs(tail=1), service.logs(tail=100, cursor=first.cursor)
-        report.add("logs", {"first": first.lines, "one": one.lines, "later": later.lines, "cursor": first.cursor})
+        report.add("logs", _logs(service))
+    if service.plugin.can(Capability.METRICS):
+        report.add("metrics", _metrics(service))
     if service.plugin.can(Capability.KEYS):
         report.add("keys", _keys(service))
     if service.plugin.can(Capability.DELETE):
@@ -142,11 +147,41 @@ def _listed(service: Service) -> list[dict[str, Any]]:
     return [{"release": each.release, "package": each.package_digest, "model": each.model_sha256} for each in ours]
 
 
+def _ejected(service: Service) -> list[dict[str, str]]:
+    """The files of the release that serves, twice."""
+    release = service.session.store.releases.current(service.target.service_name, service.target.name)
+    assert release is not None, "the service is deployed"
+    request = current_request(service, release)
+    return [dict(ejected(service, request).files) for _ in range(2)]
+
+
+def _logs(service: Service) -> dict[str, Any]:
+    first = read_log(service, tail=100)
+    one, later = read_log(service, tail=1), read_log(service, tail=100, cursor=first.cursor)
+    found = {"first": first.lines, "one": one.lines, "later": later.lines, "cursor": first.cursor}
+    if service.plugin.can(Capability.LOGS_SINCE):
+        hour = timedelta(hours=1)
+        for name, start in (("since an hour ago", datetime.now(UTC) - hour), ("from now on", datetime.now(UTC) + hour)):
+            found[name] = read_log(service, tail=1000, since=start).lines
+    if service.plugin.can(Capability.RELEASE_LOGS):
+        found["of the release"] = read_log(service, tail=100, release=service.deployment.release).lines
+    return found
+
+
+def _metrics(service: Service) -> dict[str, Any]:
+    """The figures before and after three requests, with the release that they should be of."""
+    before = read_metrics(service)
+    for _ in range(3):
+        service.score(REQUEST)
+    after, identity = read_metrics(service), service.status().release_id
+    return {"release": identity, "before": asdict(before), "after": asdict(after)}
+
+
 def _keys(service: Service) -> int:
     """The HTTP status of the answer to a request with the key."""
     found = service.scoring_uri()
     assert isinstance(found, ScoringUri), "a service with keys has an address"
-    return scoring.ask(found.uri, scoring.encode(REQUEST), key=service.key()).status
+    return service.endpoint(found.uri).ask(scoring.encode(REQUEST)).status
 
 
 def leaks(witness: Witness, folder: Path) -> list[str]:

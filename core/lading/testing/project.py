@@ -48,7 +48,7 @@ def run(raw_data):
     return [number, json.loads(raw_data)["data"]]
 '''
 BROKEN = -1
-LIFE, FLOW, KILL, FRESH = PARTS = ("life", "flow", "kill", "fresh")
+LIFE, FLOW, KILL, FRESH, CANARY = PARTS = ("life", "flow", "kill", "fresh", "canary")
 """Each part of the kit has a separate service, so that parts can run at once."""
 
 _BLOCK = "checked"  # a plugin's name may be invalid as the name of a block

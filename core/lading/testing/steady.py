@@ -11,15 +11,18 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..engine.release import scoring
 from ..engine.release.addresses import no_address
+from ..engine.release.endpoint import Endpoint
 from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
 from ..errors import LadingError
-from ..model import NoScoringUri, Secret
+from ..model import NoScoringUri
 from .probe import REQUEST
 from .project import number_in
 
@@ -27,23 +30,28 @@ _PAUSE = 0.01  # seconds between an answer and the next request
 
 
 def main() -> None:
-    uri, key = _address(Path(sys.argv[1]))
+    with _endpoint(Path(sys.argv[1])) as endpoint:
+        _send_requests(endpoint)
+
+
+def _send_requests(endpoint: Endpoint) -> None:
     stopped = threading.Event()
     threading.Thread(target=_wait_for_end, args=(stopped,), daemon=True).start()
     answers: Counter[str] = Counter()
     failures: Counter[str] = Counter()
-    _ask(uri, key, answers, failures)
+    _ask(endpoint, answers, failures)
     sys.stdout.write("asking\n")
     sys.stdout.flush()
     last = False
     while not last:
         time.sleep(_PAUSE)
         last = stopped.is_set()
-        _ask(uri, key, answers, failures)
+        _ask(endpoint, answers, failures)
     sys.stdout.write(json.dumps({"answers": answers, "failures": failures}))
 
 
-def _address(manifest: Path) -> tuple[str, Secret | None]:
+@contextmanager
+def _endpoint(manifest: Path) -> Iterator[Endpoint]:
     """The public address and the key. They are read once, because clients keep them."""
     order = Order.of("plugin check", manifest, Needs.QUESTION, targets=())
     with open_session(order, lambda _event: None) as session:
@@ -51,7 +59,7 @@ def _address(manifest: Path) -> tuple[str, Secret | None]:
         found = service.scoring_uri()
         if isinstance(found, NoScoringUri):
             raise no_address(service.target.service_name, service.target.name, found)
-        return found.uri, service.key()
+        yield service.endpoint(found.uri)
 
 
 def _wait_for_end(stopped: threading.Event) -> None:
@@ -59,9 +67,9 @@ def _wait_for_end(stopped: threading.Event) -> None:
     stopped.set()
 
 
-def _ask(uri: str, key: Secret | None, answers: Counter[str], failures: Counter[str]) -> None:
+def _ask(endpoint: Endpoint, answers: Counter[str], failures: Counter[str]) -> None:
     try:
-        answer = scoring.ask(uri, scoring.encode(REQUEST), key=key)
+        answer = endpoint.ask(scoring.encode(REQUEST))
     except LadingError as error:
         failures[error.message] += 1
         return

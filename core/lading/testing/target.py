@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .canary import CanaryChecks
 from .description import DescriptionChecks
 from .fresh import FreshChecks
 from .life import LifeChecks
@@ -9,7 +10,7 @@ from .things import FlowThings, KillThings
 
 
 class TargetConformance(
-    KillThings, FreshChecks, FlowThings, LifeChecks, DescriptionChecks
+    KillThings, CanaryChecks, FreshChecks, FlowThings, LifeChecks, DescriptionChecks
 ):  # pytest starts with the last one
     """Subclass it in a test module, and name the target.
 

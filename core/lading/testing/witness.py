@@ -27,6 +27,10 @@ from ..store.codec import to_json
 FIRST_INTENT, FIRST_STEP, LAST_STEP = "first intent", "first step", "last step"
 
 
+_INNER = ("lading_connect", "lading_describe", "lading_invoke")
+"""The hooks whose answers do not leave the process as records."""
+
+
 @dataclass
 class HookCall:
     """One call of a hook. `slept` names the places in the plugin. `unfit` is the reason why the answer cannot be
@@ -72,7 +76,7 @@ class Witness:
         if isinstance(answer, Keys):
             keys = (answer.primary, answer.secondary)
             self.secrets |= {f"key {number}": key.reveal() for number, key in enumerate(keys, 1) if key}
-        elif call.hook not in ("lading_connect", "lading_describe"):  # neither answer leaves the process
+        elif call.hook not in _INNER:
             call.unfit, call.text = _unfit(answer), f"{answer!r}"
         if call.hook == "lading_deploy":
             self.reached(FIRST_STEP)

@@ -11,8 +11,8 @@ import pytest
 from pydantic import Field
 
 from lading import InputPath, Options, Range, Text
-from lading.manifest import options_schema
 from lading.manifest.fields import OptionField, option_fields
+from lading.manifest.json_schema import options_schema
 
 
 class Side(StrEnum):

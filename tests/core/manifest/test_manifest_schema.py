@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from tests.core.manifest.manifest_kit import HEAD, TYPES, Local, problems
 
 from lading import Options
-from lading.manifest import options_schema, schema
+from lading.manifest.json_schema import options_schema, schema
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheelhouse:
 def no_index(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose package index does not answer. Its address has a password."""
     for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
-        monkeypatch.setenv(name, "http://reader:canary@127.0.0.1:9/simple")
+        monkeypatch.setenv(name, "http://reader:r3solv3r@127.0.0.1:9/simple")
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")

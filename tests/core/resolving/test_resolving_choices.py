@@ -25,9 +25,9 @@ HOSTILE = [
     "tables\0",
     "../tables",
     "/etc/passwd",
-    "git+https://reader:canary@127.0.0.1/tables",
-    "tables @ https://reader:canary@127.0.0.1/tables.whl",
-    "tables@https://reader:canary@127.0.0.1/tables.whl ; $(id)",
+    "git+https://reader:r3solv3r@127.0.0.1/tables",
+    "tables @ https://reader:r3solv3r@127.0.0.1/tables.whl",
+    "tables@https://reader:r3solv3r@127.0.0.1/tables.whl ; $(id)",
 ]
 
 
@@ -35,7 +35,7 @@ HOSTILE = [
 def test_a_hostile_requirement_is_refused_before_anything_runs(line: str) -> None:
     with pytest.raises(BadInput) as refused:
         Question(("tables==1.0", line), "3.11", "linux/amd64")
-    assert "canary" not in str(refused.value)
+    assert "r3solv3r" not in str(refused.value)
 
 
 def test_an_address_is_not_shown_to_a_resolver(wheelhouse: Wheelhouse) -> None:
@@ -60,7 +60,7 @@ def test_an_address_is_not_shown_to_a_resolver(wheelhouse: Wheelhouse) -> None:
     for line in HOSTILE:
         with pytest.raises(BadInput) as refused:
             from_index([line])
-        assert "canary" not in str(refused.value)
+        assert "r3solv3r" not in str(refused.value)
 
 
 def test_the_first_addition_that_fits_is_chosen_with_its_version(wheelhouse: Wheelhouse) -> None:
@@ -109,7 +109,7 @@ def test_without_an_index_the_installed_distributions_answer_and_no_password_is_
     assert fits.way == "offline"
     assert isinstance(conflict, Conflict)
     assert any("requirements.txt" in line for line in seen)
-    assert not any("canary" in line for line in seen | {str(fits), str(conflict)})
+    assert not any("r3solv3r" in line for line in seen | {str(fits), str(conflict)})
 
 
 @pytest.mark.usefixtures("no_index")
@@ -138,6 +138,7 @@ def test_without_caches_no_file_is_left(
     assert [name for folder in ("home", "tmp") for name in (tmp_path / folder).iterdir()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [True, False], ids=["uv", "pip"])
 def test_a_distribution_without_a_wheel_is_left_unchecked_and_never_built(
     program: bool, wheelhouse: Wheelhouse, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""A third, fictional format of the store, and the stored store. As a program: a process of the next version."""
+"""A fourth, fictional format of the store, and the stored stores. As a program: a process of the next version."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from lading.store.report import grant_trust
 THIS = Path(__file__)
 BEGIN, END = "/marker-begin", "/marker-end"
 STORED = THIS.with_name("stored") / "store-of-format-1.tar.gz"
-FORMAT_2 = database.TABLES
-FORMAT_3 = FORMAT_2.replace(
+STORED_2 = STORED.with_name("store-of-format-2.tar.gz")
+FORMAT_3 = database.TABLES
+FORMAT_4 = FORMAT_3.replace(
     "state TEXT NOT NULL, record", "state TEXT NOT NULL, started TEXT NOT NULL DEFAULT '', record"
 )
-NEXT = 3
+NEXT = 4
 EARLIER = migrations.STEPS
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -39,19 +40,21 @@ def statement(tables: str, start: str) -> str:
 def add_started(connection: sqlite3.Connection) -> None:
     """Add a column to releases with their start times, taken from the record."""
     connection.execute("DROP INDEX one_release_up")
+    connection.execute("DROP INDEX one_canary")
     connection.execute("ALTER TABLE releases RENAME TO earlier")
-    connection.execute(statement(FORMAT_3, "CREATE TABLE releases"))
+    connection.execute(statement(FORMAT_4, "CREATE TABLE releases"))
     columns = "seq, service, target, number, state, json_extract(record, '$.started'), record"
     connection.execute(f"INSERT INTO releases SELECT {columns} FROM earlier")
     connection.execute("DROP TABLE earlier")
-    connection.execute(statement(FORMAT_3, "CREATE UNIQUE INDEX one_release_up"))
+    connection.execute(statement(FORMAT_4, "CREATE UNIQUE INDEX one_release_up"))
+    connection.execute(statement(FORMAT_4, "CREATE UNIQUE INDEX one_canary"))
 
 
 def install(
     change: Callable[[sqlite3.Connection], None] = add_started, setter: Callable[[Any, str, Any], None] = setattr
 ) -> None:
-    """Make this process one of the next version of Lading, whose store has format 3."""
-    known = {"FORMAT": NEXT, "TABLES": FORMAT_3, "STEPS": (*EARLIER, Step(tables=FORMAT_2, change=change))}
+    """Make this process one of the next version of Lading, whose store has format 4."""
+    known = {"FORMAT": NEXT, "TABLES": FORMAT_4, "STEPS": (*EARLIER, Step(tables=FORMAT_3, change=change))}
     for module in (database, migrations, rebuild, repair):
         for name, value in known.items():
             if hasattr(module, name):

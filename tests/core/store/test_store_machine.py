@@ -85,14 +85,30 @@ class StoreMachine(RuleBasedStateMachine):
         self.releases[service, release.number] = release
         return service, release.number
 
-    @rule(key=consumes(begun), state=st.sampled_from(["up", "up", "refused", "failed"]), reason=st.text(max_size=3))
+    @rule(
+        key=consumes(begun),
+        state=st.sampled_from(["up", "up", "canary", "refused", "failed"]),
+        reason=st.text(max_size=3),
+    )
     def finish(self, key: tuple[str, int], state: str, reason: str) -> None:
+        if state == "canary" and any(r.state == state and other == key[0] for (other, _), r in self.releases.items()):
+            state = "failed"
         if state == "up":
             for other, release in self.releases.items():
                 if other[0] == key[0] and release.state == "up":
                     self.releases[other] = replace(release, state="superseded")
         self.releases[key] = self.store.releases.finish(self.releases[key], state, reason)
         assert (self.releases[key].state, self.releases[key].reason) == (state, reason)
+
+    @rule(service=services, state=st.sampled_from(["up", "aborted"]))
+    def end_the_canary(self, service: str, state: str) -> None:
+        canary = self.store.releases.canary(service, "local")
+        if canary is None:
+            return
+        for key, release in self.releases.items():
+            if state == "up" and key[0] == service and release.state == "up":
+                self.releases[key] = replace(release, state="superseded")
+        self.releases[service, canary.number] = self.store.releases.finish(canary, state)
 
     @rule(id_=st.sampled_from(["a", "ab", "b"]), metrics=st.dictionaries(st.text(max_size=3), json_values, max_size=2))
     def save_run(self, id_: str, metrics: dict[str, object]) -> None:
@@ -148,6 +164,7 @@ class StoreMachine(RuleBasedStateMachine):
             known = [release for (other, _), release in sorted(self.releases.items()) if other == service][::-1]
             assert self.store.releases.list(service) == known
             assert self.store.releases.current(service, "local") == next((r for r in known if r.state == "up"), None)
+            assert self.store.releases.canary(service, "local") == next((r for r in known if r.state == "canary"), None)
             assert self.store.releases.pending(service, "local") == [r for r in known if r.state == "pending"]
 
     @invariant()

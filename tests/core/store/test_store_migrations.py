@@ -15,9 +15,10 @@ from typing import Any, get_type_hints
 import pytest
 from tests.conftest import ROOT
 from tests.core.store.formats_kit import (
-    FORMAT_2,
+    FORMAT_3,
     NEXT,
     NOW,
+    STORED_2,
     THIS,
     add_started,
     digests,
@@ -25,6 +26,7 @@ from tests.core.store.formats_kit import (
     install,
     knowledge,
     trusted,
+    unpack,
 )
 from tests.waiting import LIMIT
 
@@ -35,11 +37,12 @@ from lading.store.guard import Guard
 from lading.store.ledger import Ledger
 from lading.store.rebuild import _RECORDS
 from lading.store.repair import repair
+from lading.store.report import grant_trust
 
 FIELDS = {
-    2: {
-        "Run": "ended error git_commit id inputs libraries metrics model_sha256 name parameters reads started state "
-        "tracked",
+    3: {
+        "Run": "ended error git_commit git_dirty id inputs libraries metrics model_sha256 name parameters reads "
+        "started state tracked",
         "TrackedRun": "id tracker url",
         "Distribution": "modules requires version",
         "ModelVersion": "columns created description distributions file file_name framework framework_version label "
@@ -48,9 +51,9 @@ FIELDS = {
         "GoldenRequest": "request response tolerance",
         "ModelReference": "name registry url version",
         "Column": "dtype name",
-        "Release": "asked ended golden_requests id model model_sha256 model_version number package_digest reason "
-        "restores secrets service started state target",
-        "Schema": "columns example is_framed is_text outputs shape",
+        "Release": "asked beside ended golden_requests id model model_sha256 model_version number package_digest "
+        "reason restores secrets service started state target",
+        "Schema": "columns decimal delimiter encoding example is_framed is_text missing outputs shape thousands",
         "SchemaColumn": "categories kind name nullable",
         "SchemaOutput": "classes kind name",
     }
@@ -133,12 +136,35 @@ def test_the_second_format_gives_each_release_an_id(stored: Path, known: dict[st
     repaired(other)
     assert [release.id for release in opened(other)["releases"]] == ids
     assert [release.id for release in opened(stored)["releases"]] == ids
-    assert format_on_disk(stored) == 2
+    assert format_on_disk(stored) == database.FORMAT
     with closing(Store.open(stored)) as store:
         versions = store.models.list()
         package = store.packages.get(known["releases"][0].package_digest, versions[0])
         assert package is not None
         assert store.releases.begin("salary-svc", "local", package).id not in ids
+
+
+def test_the_third_format_allows_one_canary(root: Path, tmp_path: Path) -> None:
+    root.parent.mkdir(parents=True)
+    stored = unpack(root, STORED_2)
+    grant_trust(stored, os.environ)
+    assert format_on_disk(stored) == 2
+    with closing(Store.open(stored)) as store:
+        up = store.releases.current("salary-svc", "local")
+        assert up is not None
+        package = store.packages.get(up.package_digest, store.models.list()[0])
+        assert package is not None
+        for _ in range(2):
+            canary = store.releases.begin("salary-svc", "local", package, beside=True)
+            if store.releases.canary("salary-svc", "local") is None:
+                store.releases.finish(canary, "canary")
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            store.releases.finish(canary, "canary")
+        assert [one.state for one in store.releases.list()] == ["pending", "canary", "up", "failed", "superseded"]
+    (stored / "store.db").unlink()
+    assert repaired(stored) == ["store.db: missing"]
+    with closing(Store.open(stored)) as store:
+        assert [one.state for one in store.releases.list()] == ["pending", "canary", "up", "failed", "superseded"]
 
 
 @pytest.mark.usefixtures("next_version")
@@ -171,9 +197,9 @@ def test_a_command_that_only_reads_changes_no_file(stored: Path, known: dict[str
 
 def test_a_restored_backup_equals_the_old_store(stored: Path, known: dict[str, Any]) -> None:
     migrate_elsewhere(stored)
-    with pytest.raises(Refused, match=r"has format 3, .* this one reads format 2"):
+    with pytest.raises(Refused, match=r"has format 4, .* this one reads format 3"):
         Store.open(stored)
-    with pytest.raises(Refused, match=r"has format 3, .* this one reads format 2"):
+    with pytest.raises(Refused, match=r"has format 4, .* this one reads format 3"):
         StoreToRead.read(stored)
     for name in ("store.db", "store.ledger"):
         (stored / "backups" / f"format-1-{name}").rename(stored / name)
@@ -222,14 +248,14 @@ UNUSABLE = {
 }
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 3])
 @pytest.mark.parametrize("row", UNUSABLE.values(), ids=UNUSABLE)
 def test_a_repair_skips_rows_that_no_table_can_hold(
     stored: Path, known: dict[str, Any], monkeypatch: pytest.MonkeyPatch, row: list[Any], version: int
 ) -> None:
     Ledger(stored / "store.ledger").append([row])
     (stored / "store.db").unlink()
-    if version == 2:
+    if version == 3:
         install(read_records, monkeypatch.setattr)
     repair(stored, fix=True, command="lading repair", wait=0)
     assert opened(stored) == known
@@ -246,7 +272,7 @@ def test_a_process_with_an_open_store_refuses_to_write_after_a_migration(stored:
     with closing(Store.open(stored)) as store:
         migrate_elsewhere(stored)
         ledger = (stored / "store.ledger").read_bytes()
-        with pytest.raises(Refused, match=r"has format 3, .* this one reads format 2"):
+        with pytest.raises(Refused, match=r"has format 4, .* this one reads format 3"):
             store.runs.save(Run(id="late", name="salary-svc", state="finished", started=NOW))
         assert [run.id for run in store.runs.list()] == ["by-the-next-version", *(run.id for run in known["runs"])]
     assert (stored / "store.ledger").read_bytes() == ledger
@@ -257,7 +283,7 @@ def test_a_store_in_use_is_not_migrated(stored: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(migrations, "CLEANING_SECONDS", 0.1)
     with closing(StoreToRead.read(stored)) as other, other.in_use():
         before = (stored / "store.db").read_bytes()
-        with pytest.raises(Locked, match=r"store\.db must be migrated to format 3, and other commands use the store"):
+        with pytest.raises(Locked, match=r"store\.db must be migrated to format 4, and other commands use the store"):
             Store.open(stored)
         assert (stored / "store.db").read_bytes() == before
     assert format_on_disk(stored) == 1
@@ -390,7 +416,7 @@ def test_a_newer_ledger_without_its_database_is_left_unchanged(stored: Path, fix
     migrate_elsewhere(stored)
     (stored / "store.db").unlink()
     before = contents(stored)
-    with pytest.raises(Refused, match=r"store\.ledger has format 3, .* this one reads format 2"):
+    with pytest.raises(Refused, match=r"store\.ledger has format 4, .* this one reads format 3"):
         repair(stored, fix=fix, command="lading repair", wait=0)
     assert {path: data for path, data in contents(stored).items() if path.parent.name != "locks"} == {
         path: data for path, data in before.items() if path.parent.name != "locks"
@@ -428,7 +454,7 @@ def test_a_fictional_step_creates_the_tables_of_its_format(tmp_path: Path, monke
     install(setter=monkeypatch.setattr)
     database.create_database(tmp_path / "new.db")
     with closing(database.connect(tmp_path / "new.db")) as new:
-        assert not database.is_made_by(FORMAT_2, new)
+        assert not database.is_made_by(FORMAT_3, new)
         assert database.is_made_by(database.TABLES, new)
 
 

@@ -181,7 +181,7 @@ def test_a_newer_format_is_refused_with_both_formats_named(root: Path) -> None:
     Store.open(root).close()
     with closing(sqlite3.connect(root / "store.db")) as newer:
         newer.execute("PRAGMA user_version = 7")
-    with pytest.raises(Refused, match=r"has format 7, .*reads format 2") as refused:
+    with pytest.raises(Refused, match=r"has format 7, .*reads format 3") as refused:
         Store.open(root)
     assert "pip install --upgrade lading" in (refused.value.hint or "")
 

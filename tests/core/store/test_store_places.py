@@ -11,7 +11,7 @@ from typing import ClassVar, cast
 import pytest
 
 from lading import Options
-from lading.engine.release import moves
+from lading.engine.release import located
 from lading.engine.release.service import Service
 from lading.model import Json
 from lading.store import Store
@@ -21,7 +21,7 @@ HERE, THERE = Place("price", "hosting", {"device": "a", "module": None}), Place(
 
 
 def places(store: Store, root: Path, manifest: str = "lading.yaml", model: str = "rate") -> Places:
-    return Places.of(store.reuse, root, root.parent / manifest, "edge", model)
+    return Places(store.reuse, root, root.parent / manifest, "edge", model)
 
 
 def test_places_are_kept_for_one_block_of_one_manifest_and_model(tmp_path: Path) -> None:
@@ -42,8 +42,9 @@ def test_a_place_with_a_list_is_the_same_one_when_it_is_read_again(tmp_path: Pat
         placed_by: ClassVar[tuple[str, ...]] = ("shelves",)
         shelves: tuple[str, ...] = ("a", "b")
 
-    target = SimpleNamespace(options=Shelves(), record={}, service_name="price", connection=None)
-    here = moves._here(cast(Service, SimpleNamespace(target=target)))
+    target = SimpleNamespace(options=Shelves(), record={}, service_name="price", connection=None, plugin="acme")
+    session = SimpleNamespace(manifest=SimpleNamespace(connections={}))
+    here = located.present(cast(Service, SimpleNamespace(target=target, session=session))).place
     with closing(Store.open(tmp_path / ".lading")) as store:
         places(store, tmp_path / ".lading").put(here, [])
         assert places(store, tmp_path / ".lading").last == here
@@ -54,6 +55,10 @@ def test_a_place_is_told_by_what_differs() -> None:
     assert THERE.compared_with(HERE) == "price (device b)"
     assert HERE.compared_with(HERE) == "price"
     assert HERE.compared_with(Place("old", "other", HERE.options)) == "price (connection hosting)"
+    west, east = (Place("price", "hosting", account={"region": name}, plugin=name) for name in ("west", "east"))
+    assert west.compared_with(east) == "price (plugin west, connection.region west)"
+    one, other = (Place("price", options={"device": "${D}"}, seals={"device": seal}) for seal in "ab")
+    assert one.compared_with(other) == "price (another value of ${D} for device)"
 
 
 @pytest.mark.parametrize(

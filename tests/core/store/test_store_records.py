@@ -36,6 +36,7 @@ def test_a_run_is_read_back_unchanged(store: Store, root: Path) -> None:
         inputs={"../data/sal.csv": "0" * 64},
         libraries={"scikit-learn": "1.7.2"},
         git_commit="c" * 40,
+        git_dirty=True,
         model_sha256="1" * 64,
         tracked=(TrackedRun(tracker="mlflow", id="7", url="http://x"),),
     )

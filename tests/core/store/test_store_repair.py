@@ -198,7 +198,7 @@ def test_a_newer_store_is_left_unchanged(shipped: Path) -> None:
         with closing(sqlite3.connect(root / "store.db")) as newer:
             newer.execute("PRAGMA user_version = 7")
         whole = (root / "store.db").read_bytes()
-        with pytest.raises(Refused, match=r"format 7, .*reads format 2") as refused:
+        with pytest.raises(Refused, match=r"format 7, .*reads format 3") as refused:
             repair(root, fix=True, command="lading repair", wait=0)
         assert "--upgrade lading" in (refused.value.hint or "")
         assert (root / "store.db").read_bytes() == whole

@@ -50,6 +50,7 @@ def registered(store: Store, source: Path) -> ModelVersion:
     return store.models.register(request)
 
 
+@pytest.mark.slow
 @given(files=TREES, order=st.randoms(use_true_random=False), time=st.integers(1, 2**31))
 def test_a_digest_is_that_of_names_and_bytes_alone(files: dict[str, bytes], order: Random, time: int) -> None:
     shuffled = list(files)

@@ -10,9 +10,10 @@ from ...errors import StageFailed, Transient
 from ...model import Capability, NoScoringUri, Release, ScoringUri, State, Status
 from ...model.planning import Action, Change, Drift, PlanEffect, PlannedStage
 from ..release import deploy as deploy_stage
+from ..release.canaries import canary_of
 from ..release.desired import inputs
 from ..release.environment import environment_of, sections, settle_for
-from ..release.moves import foreseen_moves
+from ..release.foreseen_moves import foreseen_moves
 from ..release.secrets import rotated
 from ..stages import cache_keys as keys
 from .differences import asked_for, changes, reason
@@ -32,6 +33,18 @@ def plan_deploy(
 
     With `blind`, the store's record counts if the target cannot be queried. `force` plans a release in any case.
     """
+    planned = _plan_deploy(service, package, waits, blind=blind, force=force)
+    canary, rollout = canary_of(service), service.target.rollout
+    if canary is not None:
+        next_step = "its rollout continues" if rollout else "`lading promote` or `lading abort` first"
+        return replace(planned, reason=f"{planned.reason}; release {canary.number} is a canary: {next_step}")
+    if rollout is not None and planned.action is Action.UPDATE:
+        steps = ", ".join(f"{step} %" for step in rollout.steps)
+        return replace(planned, reason=f"{planned.reason}; in steps of the requests: {steps}")
+    return planned
+
+
+def _plan_deploy(service: Service, package: Package | None, waits: str, *, blind: bool, force: bool) -> PlannedStage:
     stage_inputs = inputs(service, package)
     if package is not None and not deploy_stage.is_current(service, package):
         settle_for(service, package)  # like a deploy, before the target is queried

@@ -10,30 +10,28 @@ from ...errors import KeyNotReadable, LadingError, NotUp, OutcomeUnknown, Transi
 from ...model import (
     Candidate,
     Capability,
-    DeployRequest,
     DeployStep,
     Failed,
     Image,
-    Package,
     Pending,
     Ready,
     Release,
     ScoringUri,
     State,
+    Status,
     Verdict,
 )
-from .environment import environment_of
+from .deploy_request import deploy_request
 from .golden import ask_golden, ask_service, record_answers, seconds_left
 from .log_text import once, with_originals
 from .probe import Probe
+from .secrets import digest
 from .service import Service, Unverified
+from .shifting import find_served
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...manifest import Section
-    from ...model import Json
-    from ..session.session import Session
     from .desired import Wanted
 
 DEPLOY_LIMIT = 1800.0  # seconds: building an image and starting a service on a cluster takes many minutes
@@ -47,6 +45,7 @@ _ASK_AGAIN = 1.0  # seconds between two requests to a service that is not ready
 RESUMABLE = (OutcomeUnknown, Transient)
 
 
+_ASKABLE = "return Candidate first, or give Served the headers that choose the release"
 _PROVABLE = "declare the capability `status`, or return an address from lading_scoring_uri"
 
 
@@ -54,23 +53,11 @@ class Switched(NotUp):
     """The target switched to the release first, and then its public address refused a golden request."""
 
 
-def tags(target: Section, package: Package, release: Release) -> dict[str, str]:
-    """Tags that mark an object on a target as ours, with its package and its release."""
-    return {
-        "lading.service": target.service_name,
-        "lading.target": target.name,
-        "lading.package": package.digest,
-        "lading.model": package.model.sha256,
-        "lading.release": str(release.number),
-        "lading.release-id": release.id,
-    }
-
-
 class Attempt:
     """The steps that start one release.
 
-    `asked` tells whether the release has answered its `samples`, or a probe if it has none and its script takes one.
-    The responses of `samples` may come from the release.
+    `release` has the digests of the secrets that were read. `asked` tells whether the release has answered its
+    `samples`, or a probe if it has none and its script takes one. The responses of `samples` may come from the release.
     """
 
     def __init__(
@@ -80,33 +67,21 @@ class Attempt:
         release: Release,
         image: Image | None = None,
     ) -> None:
-        session, package = service.session, wanted.package
+        package = wanted.package
         self._service = service
+        self.release = release
         self.samples = wanted.samples
         self._recording = wanted.recording
         self._probe = None if wanted.samples else Probe.of(package)
         self.asked = False
         self._ready_by: float | None = None
+        self._headers: Mapping[str, str] = {}  # of a canary that was not asked as a candidate
         self._deploy = f"the deploy of {service.name}"
-        self._end = session.end(DEPLOY_LIMIT)
-        self._context = service.context(self._end, journal=self._intend)
-        marks = tags(service.target, package, release)
-        environment = environment_of(session, service.target, package)
-        self._request = DeployRequest(
-            deployment=service.deployment,
-            package=package,
-            release=release.number,
-            release_id=release.id,
-            tags=marks,
-            image=image,
-            environment=environment,
-            metrics=_metrics(session, package),
+        self._end = service.session.end(DEPLOY_LIMIT)
+        self._context = service.context(self._end, journal=self._intend, note_secret=self._note_secret)
+        self._request = deploy_request(
+            service, package, release=release.number, release_id=release.id, image=image, beside=wanted.beside
         )
-
-    @property
-    def read(self) -> frozenset[str]:
-        """The names of the variables that the target has read."""
-        return frozenset(self._context.read)
 
     def run(self) -> None:
         """Step until the release serves, has answered its golden requests, and the target's own status confirms it.
@@ -150,7 +125,7 @@ class Attempt:
         if isinstance(step, Candidate):
             if self.samples:
                 self._context.progress("golden requests")
-            verdict = self._ask(step.uri)
+            verdict = self._ask(step.uri, step.headers)
             if not self._is_to_be_asked_again(verdict, step.start_limit):
                 self._request = replace(self._request, verdict=self._final(verdict))
             return
@@ -178,12 +153,12 @@ class Attempt:
             return verdict
         return replace(verdict, reason=f"it was not ready in time: {verdict.reason}")
 
-    def _ask(self, uri: str) -> Verdict:
+    def _ask(self, uri: str, headers: Mapping[str, str]) -> Verdict:
         """Send the golden requests or a probe. Without any, only an answer can show that a target without a status
         serves. Without a readable key, the status counts.
         """
         try:
-            key = self._service.key()
+            endpoint = self._service.endpoint(uri, headers)
         except KeyNotReadable as error:
             if not self._shows_status:
                 raise
@@ -191,16 +166,16 @@ class Attempt:
             return Verdict(up=True)
         if self._probe is not None:
             self._context.progress("probe", "made from the schema, as there are no samples")
-            shown = self._probe.ask(uri, key=key, timeout=seconds_left(self._end))
+            shown = self._probe.ask(endpoint, timeout=seconds_left(self._end))
             self.asked = shown is not None and shown.up
             return shown or Verdict(up=True)
         if self._recording:
-            verdict, answered = record_answers(uri, self.samples, key=key, end=self._end)
+            verdict, answered = record_answers(endpoint, self.samples, end=self._end)
             if verdict.up:
                 self.samples, self._recording = answered, False
         else:
             ask = ask_golden if self._shows_status else ask_service
-            verdict = ask(uri, self.samples, key=key, end=self._end)
+            verdict = ask(endpoint, self.samples, end=self._end)
         self.asked = verdict.up and bool(self.samples)
         return verdict
 
@@ -209,10 +184,22 @@ class Attempt:
         status = self._service.settled_status(self._context, self._deploy, self._end)
         if status.state is not State.RUNNING:
             raise self._unverified(f"returned Ready, and its status is {status.state}: {status.detail}".rstrip(": "))
-        digest = self._request.package.digest
-        if status.package_digest != digest:
-            shown = f"package {status.package_digest[:12]}" if status.package_digest else "no package"
+        digest, found = self._request.package.digest, status.package_digest
+        if self._request.beside:
+            found = self._beside(status)
+        if found != digest:
+            shown = f"package {found[:12]}" if found else "no package"
             raise self._unverified(f"returned Ready for package {digest[:12]}, and its status shows {shown}")
+
+    def _beside(self, status: Status) -> str | None:
+        """The package of the canary that a status shows. Without an earlier verdict, its headers are kept."""
+        number, found = self._request.release, find_served(status, self._request.release_id)
+        if found is None:
+            raise self._unverified(f"returned Ready for a canary, and its status does not have release {number}")
+        self._headers = found.headers
+        if self._request.verdict is None and not found.headers:
+            raise self._unverified("returned Ready for a canary that nothing has asked", mend=_ASKABLE)
+        return found.package_digest
 
     def _ask_public_uri(self) -> None:
         """Send golden requests to the public address, if none were sent before or only these answers prove that it
@@ -224,7 +211,7 @@ class Attempt:
                 return
             what = f"returned Ready, and it has neither a status nor a scoring URI: {found.reason}"
             raise self._unverified(what, mend=_PROVABLE)
-        while self._is_to_be_asked_again(verdict := self._ask(found.uri)):
+        while self._is_to_be_asked_again(verdict := self._ask(found.uri, self._headers)):
             pass
         verdict = self._final(verdict)
         if verdict.up:
@@ -243,6 +230,8 @@ class Attempt:
     def _not_up(self, step: Failed) -> NotUp:
         verdict = self._request.verdict
         reason = verdict.reason if verdict and not verdict.up else step.reason
+        if step.option:
+            reason = self._service.session.at_option(self._service.target.path, step.option, reason)
         log = with_originals(self._service.session, self._request.package.folder, once(reason, step.log))
         log = f"\n{log}" if log else ""
         number = self._request.release
@@ -261,7 +250,8 @@ class Attempt:
         target = self._service.target
         self._service.session.store.journal.intend(target.service_name, target.name, name)
 
-
-def _metrics(session: Session, package: Package) -> Mapping[str, Json]:
-    run = session.store.runs.get(package.model.run) if package.model.run else None
-    return run.metrics if run else {}
+    def _note_secret(self, name: str) -> None:
+        """Record the digest of a variable at once: the target may keep its value even if this command is killed."""
+        if name not in self.release.secrets:
+            releases = self._service.session.store.releases
+            self.release = releases.note_secret(self.release, name, digest(self._service, name))

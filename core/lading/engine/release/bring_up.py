@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ...errors import LadingError, NotUp
-from ...model import Capability, Image, ImageNeed, Package, Release, State
+from ...model import Capability, Image, ImageNeed, Package, Release, State, Status
 from ...store.origin import mark
 from ..session.gates import facts, previous_release
 from ..stages import cache_keys as keys
@@ -17,12 +17,12 @@ from .golden import accepted, literally
 from .moves import enter_place, has_moved
 from .portability import report_first_deploy
 from .restored import as_released
-from .secrets import digests
+from .secrets import digests, rotated
 from .service import Service, Unverified
 
 
 def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Release:
-    """Start a new release and record it.
+    """Start a new release and record it as up, or as a canary.
 
     Raises NotUp if it does not start. Then the old release still serves, or serves again.
     """
@@ -34,7 +34,7 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
     if previous is None:
         report_first_deploy(service)
     settle_for(service, wanted.package)
-    image = _image(service, wanted.package)
+    image = image_for(service, wanted.package)
     enter_place(service)
     release = _begin(service, wanted, stage_inputs)
     service.emit("stage.started", detail=f"release {release.number}")
@@ -44,15 +44,18 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
         raise
     except LadingError as error:
         service.emit("release.refused", detail=error.message, **about)
-        if previous is not None and not _still_serves(service, previous, error):
+        if previous is not None and not wanted.beside and not _still_serves(service, previous, error):
             _restore_or_add(service, previous, error)
         raise
-    unasked = {} if up.asked else {"asked": False}
-    service.emit("release.up", detail=f"release {up.number}", release=up.number, **unasked, **about)
+    about |= {"release": up.number, **({} if up.asked else {"asked": False})}
+    if wanted.beside:
+        service.emit("release.canary", detail=f"release {up.number}", **about)
+    else:
+        service.emit("release.up", detail=f"release {up.number}", **about)
     return up
 
 
-def _image(service: Service, package: Package) -> Image | None:
+def image_for(service: Service, package: Package) -> Image | None:
     """The package as an image if the target needs one. It is built before the release begins."""
     need = service.plugin.description.image
     if need is None:
@@ -64,7 +67,7 @@ def _image(service: Service, package: Package) -> Image | None:
 
 def _warn_of_undone_rollback(service: Service, wanted: Wanted, previous: Release | None) -> None:
     """Warn if a deploy undoes a rollback. The manifest requests this, but its reader may not expect it."""
-    if previous is None or previous.restores is None or wanted.restores is not None:
+    if previous is None or previous.restores is None or wanted.restores is not None or wanted.beside:
         return
     if previous.package_digest != wanted.package.digest:
         brought_back = f"release {previous.number} of {previous.service} had restored release {previous.restores}"
@@ -72,16 +75,21 @@ def _warn_of_undone_rollback(service: Service, wanted: Wanted, previous: Release
 
 
 def _begin(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Release:
-    """A new release, or the pending one of an interrupted command if it has the same inputs."""
+    """A new release, or the pending one of an interrupted command if it has the same inputs and secrets."""
     session, target = service.session, service.target
     releases, key = session.store.releases, stage_inputs.key
     for pending in releases.pending(target.service_name, target.name):
-        if session.store.reuse.get(mark(pending)) == key:
+        same_inputs = session.store.reuse.get(mark(pending)) == key and pending.beside == wanted.beside
+        changed = rotated(service, pending)
+        if same_inputs and not changed:
             _report_phase(service, pending, "resuming")
             return pending
-        _report_phase(service, pending, "abandoned: it was interrupted and the manifest has changed since")
-        releases.finish(pending, "failed", "abandoned: it was interrupted and the manifest has changed since")
-    release = releases.begin(target.service_name, target.name, wanted.package)
+        what = f"the value of {changed[0]}" if same_inputs else "the manifest"
+        abandoned = f"abandoned: it was interrupted and {what} has changed since"
+        _report_phase(service, pending, abandoned)
+        releases.finish(pending, "failed", abandoned)
+    secrets = digests(service)
+    release = releases.begin(target.service_name, target.name, wanted.package, secrets, beside=wanted.beside)
     session.store.reuse.put_all([(mark(release), stage_inputs.stage, key), keys.record_row(stage_inputs)])
     return release
 
@@ -105,14 +113,8 @@ def _attempt(service: Service, wanted: Wanted, release: Release, image: Image | 
         session.store.releases.finish(release, "failed", session.events.redacted(error.message), settles=True)
         raise
     record = tuple(map(literally, attempt.samples)) if wanted.recording and attempt.asked else wanted.record
-    answered = replace(
-        release,
-        golden_requests=record,
-        restores=wanted.restores,
-        asked=attempt.asked,
-        secrets=digests(service, attempt.read),
-    )
-    return session.store.releases.finish(answered, "up", settles=True)
+    answered = replace(attempt.release, golden_requests=record, restores=wanted.restores, asked=attempt.asked)
+    return session.store.releases.finish(answered, "canary" if wanted.beside else "up", settles=True)
 
 
 def _still_serves(service: Service, previous: Release, error: LadingError) -> bool:
@@ -130,10 +132,18 @@ def _still_serves(service: Service, previous: Release, error: LadingError) -> bo
     believed = keeps and not was_ready
     with suppress(LadingError):  # a target that cannot be asked leaves it open
         status = service.status()
+        if _is_of_others(service, status):
+            return True
         if status.state is State.ABSENT or status.package_digest not in (None, previous.package_digest):
             return False
         return believed or (status.state is State.RUNNING and status.package_digest is not None)
     return believed
+
+
+def _is_of_others(service: Service, status: Status) -> bool:
+    """Whether the target shows a release that this store does not know: another writer's, which is left alone."""
+    known = service.session.store.releases.list(service.target.service_name, service.target.name)
+    return status.release_id is not None and all(release.id != status.release_id for release in known)
 
 
 def _restore_or_add(service: Service, previous: Release, error: LadingError) -> None:
@@ -158,7 +168,7 @@ def _restore(service: Service, previous: Release, error: LadingError) -> None:
     if package is None:
         raise NotUp(f"its package {previous.package_digest[:12]} is not in the store")
     service, wanted = as_released(service, previous), as_accepted(service, previous, package)
-    image = _image(service, package)
+    image = image_for(service, package)
     release = _attempt(service, wanted, _begin(service, wanted, inputs(service, package)), image)
     detail = f"release {previous.number} serves again, as release {release.number}; it may have been away meanwhile"
     service.emit("release.rolled_back", detail=detail)

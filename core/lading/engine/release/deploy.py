@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import NotUp, Refused, Transient
+from ...errors import KeyNotReadable, NotUp, Refused, Transient
 from ...model import NoScoringUri, Package, Release, ScoringUri, State, Status
+from ...store.addresses import Addresses
 from ...store.origin import mark
 from ..stages import cache_keys as keys
 from .desired import Wanted, inputs
 from .environment import environment_of, sections, settle_for
-from .golden import UNKNOWN, accepted, ask_golden, ask_service, literally, record_answers
 from .moves import clear_old_places
 from .secrets import rotated
 from .service import DEPLOY, Service
 
 if TYPE_CHECKING:
-    from ...manifest import Section
-    from ...model import GoldenRequest
+    from ...model import GoldenRequest, Traffic
     from ..session.session import Session
+    from .answers import GoldenChange
 
 
 _LATER = "the same command asks it again; `lading status` says whether it runs"
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """The result of a deploy to one target. `reused` is true if the release that served before still serves."""
+class Deployed(NamedTuple):
+    """The result of a deploy to one target. `reused` is true if the release that served before still serves.
+
+    `traffic` is set if the release is a canary. `golden` compares its golden answers with those of the release before.
+    """
 
     target: str
     release: Release
     uri: ScoringUri | NoScoringUri
     reused: bool
-
-
-def deploy(session: Session, target: Section, package: Package, *, force: bool = False) -> Deployed:
-    """Deploy a package to a target, or find that it already serves.
-
-    Raises NotUp if the new release does not start; then the old one still serves, or serves again. Raises Locked if
-    another command deploys the same service. Raises OutcomeUnknown if the time limit passes first.
-    """
-    service = Service(session, target)
-    with service.locked():
-        return ensure_up(service, wanted(session, package, force=force), force=force)
+    traffic: Traffic | None = None
+    golden: GoldenChange | None = None
 
 
 def wanted(session: Session, package: Package, *, force: bool = False) -> Wanted:
@@ -54,9 +47,16 @@ def wanted(session: Session, package: Package, *, force: bool = False) -> Wanted
     script for the same model, if they have the same form. Raises Refused if recorded requests are required and the
     model has none.
     """
-    manifest, model = session.manifest, package.model
+    manifest = session.manifest
     if not manifest.recorded:
         return Wanted(package, manifest.samples, manifest.samples_record)
+    return _with_recorded(session, package, force=force)
+
+
+def _with_recorded(session: Session, package: Package, *, force: bool) -> Wanted:
+    from .golden import UNKNOWN, literally  # most manifests record no golden requests
+
+    model = package.model
     if not model.samples:
         raise Refused(
             f"package.samples needs recorded golden requests, and {model.name}:{model.version} has none",
@@ -74,6 +74,8 @@ def wanted(session: Session, package: Package, *, force: bool = False) -> Wanted
 
 def _answers(session: Session, package: Package, *, of_model: bool = False) -> tuple[GoldenRequest, ...]:
     """The answers of the newest release of this package, or of any of this model, to the requests of the training."""
+    from .golden import accepted
+
     requests = [sample.request for sample in package.model.samples]
     for release in session.store.releases.list():
         same = release.model_sha256 == package.model.sha256 if of_model else release.package_digest == package.digest
@@ -84,20 +86,34 @@ def _answers(session: Session, package: Package, *, of_model: bool = False) -> t
 
 
 def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deployed:
-    """Like `deploy`, but the caller must already hold the service lock."""
+    """Deploy a package to a target, or find that it already serves. The caller holds the lock of the service.
+
+    Raises NotUp if the new release does not start; then the old one still serves, or serves again. Raises
+    OutcomeUnknown if the time limit passes first.
+    """
     session, target, package = service.session, service.target, wanted.package
     stage_inputs = inputs(service, package)
-    found = None if force else _served(service, wanted, stage_inputs)
+    found = None if force else served(service, wanted, stage_inputs)
     if found is not None:
         clear_old_places(service)
         return found
     from ..session.gates import pass_gates  # loaded only if there is something to do
+    from .answers import golden_change
     from .bring_up import bring_up
 
     pass_gates(session, DEPLOY.name, target=target.name, made=package)
+    previous, _ = current(service)
     release = bring_up(service, wanted, stage_inputs)
     clear_old_places(service)
-    return Deployed(target.name, release, service.scoring_uri(), reused=False)
+    golden = golden_change(previous, release)
+    return Deployed(target.name, release, _address(service), reused=False, golden=golden)
+
+
+def _address(service: Service) -> ScoringUri | NoScoringUri:
+    """The scoring URI. It is recorded, so that it leads to the releases of the service."""
+    found, target = service.scoring_uri(), service.target
+    Addresses(service.session.store.reuse).keep(target.service_name, target.name, found)
+    return found
 
 
 def current(service: Service) -> tuple[Release | None, str | None]:
@@ -143,15 +159,17 @@ def serves(status: Status, uri: ScoringUri | NoScoringUri, package: Package) -> 
     return status.state is State.RUNNING and status.package_digest == package.digest and not status.changed
 
 
-def _served(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Deployed | None:
+def served(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Deployed | None:
     """The release that already serves this package with these options, confirmed by the target itself."""
     release, key = current(service)
     if release is None or not _has_inputs(service, release, key, stage_inputs):
         return None
-    status, uri = service.status(), service.scoring_uri()
+    status, uri = service.status(), _address(service)
     alive = serves(status, uri, wanted.package)
     if alive is None and isinstance(uri, ScoringUri):
-        alive = ask_service(uri.uri, wanted.samples, key=service.key(), end=service.session.end()).up
+        from .golden import ask_service  # most targets report the package that they serve
+
+        alive = ask_service(service.endpoint(uri.uri), wanted.samples, end=service.session.end()).up
     if not alive:
         return None
     if isinstance(uri, ScoringUri) and is_edited(release, wanted):
@@ -166,14 +184,25 @@ def is_edited(release: Release, wanted: Wanted) -> bool:
 
 
 def _ask_edited(service: Service, wanted: Wanted, release: Release, uri: str) -> Release:
-    """Ask the serving release the edited golden requests, and record them. Raises NotUp if it answers one wrongly."""
-    key, end, record = service.key(), service.session.end(), wanted.record
+    """Ask the serving release the edited golden requests, and record them. Raises NotUp if it answers one wrongly.
+
+    Without a readable key they are not asked, and not recorded: the next deploy tries again.
+    """
+    from .golden import ask_golden, literally, record_answers
+
+    try:
+        endpoint = service.endpoint(uri)
+    except KeyNotReadable as error:
+        what = f"release {release.number} stays up, and was not asked the changed samples: {error.message}"
+        service.emit("warning", detail=what)
+        return release
+    end, record = service.session.end(), wanted.record
     service.emit("progress", phase="golden requests", detail=f"release {release.number}, because they have changed")
     if wanted.recording:
-        verdict, answered = record_answers(uri, wanted.samples, key=key, end=end)
+        verdict, answered = record_answers(endpoint, wanted.samples, end=end)
         record = tuple(map(literally, answered))
     else:
-        verdict = ask_golden(uri, wanted.samples, key=key, end=end)
+        verdict = ask_golden(endpoint, wanted.samples, end=end)
     if not verdict.answered:
         raise Transient(f"release {release.number} of {service.name} is not ready: {verdict.reason}", hint=_LATER)
     if not verdict.up:

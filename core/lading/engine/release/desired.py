@@ -18,7 +18,7 @@ class Wanted(NamedTuple):
 
     `samples` are its golden requests. `record` has the same requests with references as written. `restores` is the
     number of an earlier release that it restores. With `recording`, the responses of `samples` are not known: the
-    release's answers are recorded as its golden requests.
+    release's answers are recorded as its golden requests. With `beside`, the release becomes a canary.
     """
 
     package: Package
@@ -26,6 +26,7 @@ class Wanted(NamedTuple):
     record: tuple[GoldenRequest, ...]
     restores: int | None = None
     recording: bool = False
+    beside: bool = False
 
 
 def inputs(service: Service, package: Package | None) -> keys.Inputs:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from ...errors import Refused
 from ...model import Capability, PlanEffect, PlanFinding, PlanRequest, UpRelease
-from ...store.origin import mark
-from ..stages import cache_keys as keys
-from .moves import foreseen_moves, old_places
+from ...store.origin import mark, record_of
+from .foreseen_moves import foreseen_moves
+from .moves import old_places
+from .secrets import rotated
 
 if TYPE_CHECKING:
     from ...model import Release
@@ -57,7 +58,6 @@ def _left_behind(release: Release, service: Service) -> PlanFinding:
 
 
 def _as_recorded(service: Service, release: Release) -> UpRelease:
-    key = service.session.store.reuse.get(mark(release))
-    record = keys.stage_inputs(service.session, key).record if key else None
-    written = (record or {}).get("options") or {}
-    return UpRelease(service=release.service, release=release.number, written=written)
+    written = record_of(service.session.store.reuse, mark(release)).get("options") or {}
+    changed = rotated(service, release)
+    return UpRelease(service=release.service, release=release.number, written=written, rotated=changed)

@@ -15,7 +15,8 @@ from ...manifest import escaped, expand_all
 from . import scoring
 
 if TYPE_CHECKING:
-    from ...model import GoldenRequest, Json, Release, Secret
+    from ...model import GoldenRequest, Json, Release
+    from .endpoint import Endpoint
 
 GOLDEN_LIMIT = 60.0  # seconds for one golden request
 
@@ -26,14 +27,14 @@ _NO_ROWS = "if the scoring script takes other requests than rows of the training
 _RECORD_AGAIN = "if the script is meant to answer this now, `lading deploy --force` records it"
 
 
-def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, end: float | None) -> model.Verdict:
+def ask_golden(endpoint: Endpoint, samples: Sequence[GoldenRequest], *, end: float | None) -> model.Verdict:
     """Send every golden request, and report which answer differs and by how much.
 
     `end` on the monotonic clock is the time limit of the command; one request has a limit too.
     """
     for number, sample in enumerate(samples, 1):
         try:
-            answer = answer_of(uri, sample.request, key=key, end=end)
+            answer = answer_of(endpoint, sample.request, end=end)
         except LadingError as error:
             return _refused(number, sample, error.message, error)
         if found := _compared(answer, sample):
@@ -42,7 +43,7 @@ def ask_golden(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None
 
 
 def record_answers(
-    uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, end: float | None
+    endpoint: Endpoint, samples: Sequence[GoldenRequest], *, end: float | None
 ) -> tuple[model.Verdict, tuple[GoldenRequest, ...]]:
     """Send every golden request, and return them with the answers as their responses.
 
@@ -51,7 +52,7 @@ def record_answers(
     answered = []
     for number, sample in enumerate(samples, 1):
         try:
-            answer = answer_of(uri, sample.request, key=key, end=end)
+            answer = answer_of(endpoint, sample.request, end=end)
         except Transient as error:
             return _refused(number, sample, error.message, error), ()
         except LadingError as error:
@@ -68,23 +69,23 @@ def _has_form(answer: Json, expected: Json) -> bool:
         return all(_has_form(answer[key], expected[key]) for key in expected)
     if isinstance(answer, list) and isinstance(expected, list) and len(answer) == len(expected):
         return all(map(_has_form, answer, expected))
-    return (_is_number(answer) and _is_number(expected)) or (isinstance(answer, str) and isinstance(expected, str))
+    return (is_number(answer) and is_number(expected)) or (isinstance(answer, str) and isinstance(expected, str))
 
 
-def ask_service(uri: str, samples: Sequence[GoldenRequest], *, key: Secret | None, end: float | None) -> model.Verdict:
+def ask_service(endpoint: Endpoint, samples: Sequence[GoldenRequest], *, end: float | None) -> model.Verdict:
     """Send every golden request. Without any, send one GET: any HTTP answer shows that something serves there."""
     if samples:
-        return ask_golden(uri, samples, key=key, end=end)
+        return ask_golden(endpoint, samples, end=end)
     try:
-        scoring.reach(uri, key=key, timeout=seconds_left(end))
+        endpoint.reach(timeout=seconds_left(end))
     except LadingError as error:
         return refusal(error.message, error)
     return model.Verdict(up=True)
 
 
-def answer_of(uri: str, request: Json, *, key: Secret | None, end: float | None) -> Json:
+def answer_of(endpoint: Endpoint, request: Json, *, end: float | None) -> Json:
     """The answer to one request. Raises Transient if the service is not ready, and StageFailed for a wrong status."""
-    return read(scoring.ask(uri, scoring.encode(request), key=key, timeout=seconds_left(end)))
+    return read(endpoint.ask(scoring.encode(request), timeout=seconds_left(end)))
 
 
 def read(answer: scoring.Answer) -> Json:
@@ -144,7 +145,7 @@ def decoded(answer: Json, expected: Json) -> Json:
 
 def difference(actual: Json, expected: Json, tolerance: float, path: str = "response") -> str | None:
     """Describe how two JSON values differ; None if they agree. Floats are compared with a relative `tolerance`."""
-    if _is_number(actual) and _is_number(expected):
+    if is_number(actual) and is_number(expected):
         if math.isclose(actual, expected, rel_tol=tolerance, abs_tol=0.0):
             return None
         off = f" (off by {abs(actual - expected) / abs(expected):.2g} of it)" if expected else ""
@@ -159,7 +160,7 @@ def difference(actual: Json, expected: Json, tolerance: float, path: str = "resp
     return f"{path} is {_short(actual)}, expected {_short(expected)}"
 
 
-def _is_number(value: Json) -> bool:
+def is_number(value: Json) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -12,7 +12,8 @@ from . import scoring
 from .golden import read, refusal
 
 if TYPE_CHECKING:
-    from ...model import Json, Package, Secret
+    from ...model import Json, Package
+    from .endpoint import Endpoint
 
 
 class Probe(NamedTuple):
@@ -33,10 +34,10 @@ class Probe(NamedTuple):
         width = known.shape[1] if len(known.shape) == 2 else None
         return cls({"data": [[0] * width]}, sure=False) if width else None
 
-    def ask(self, uri: str, *, key: Secret | None, timeout: float) -> model.Verdict | None:
+    def ask(self, endpoint: Endpoint, *, timeout: float) -> model.Verdict | None:
         """Send the probe. None if the answer shows nothing."""
         try:
-            answer = scoring.ask(uri, scoring.encode(self.body), key=key, timeout=timeout)
+            answer = endpoint.ask(scoring.encode(self.body), timeout=timeout)
             if answer.status == 400 and not self.sure:
                 return None
             read(answer)

@@ -15,7 +15,7 @@ from ...errors import BadInput
 from ...model import Distribution, Environment, Installs, Json
 from ...model.description import Role
 from ..resolving import Choice, Conflict, Question
-from ..resolving.question import OFFLINE, from_index, name_of
+from ..resolving.question import OFFLINE, FromIndex, from_index, name_of
 from .service import DEPLOY
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def choose(session: Session, section: Section, package: Package) -> tuple[Enviro
     if isinstance(found, Conflict):
         message = f"the environment for {section.name} cannot be installed ({question.where}): {found}"
         raise session.at_its_line(_place(session, package, found), BadInput(message, hint=_HINT))
-    _warn(session, section, found, index.unknown)
+    _warn(session, section, found, index)
     note = _note(found) if len(adds) > 1 else ""
     return Environment(requirements=package.requirements, added=found.added, note=note), found.resolution.way != OFFLINE
 
@@ -52,21 +52,10 @@ def choose(session: Session, section: Section, package: Package) -> tuple[Enviro
 def _check_addresses(session: Session, section: Section, requirements: Iterable[str], installs: Installs) -> None:
     """Raise BadInput, at the manifest's line, for an address that cannot be installed there."""
     for requirement in map(Requirement, requirements):
-        reason, hint = _obstacle(requirement.url or "", installs)
+        reason, hint = installs.obstacle(requirement.url or "")
         if reason:
             message = f"{section.name} cannot install {requirement.name}: {reason}"
             raise session.at_its_line(_line(session, [requirement.name]), BadInput(message, hint=hint))
-
-
-def _obstacle(url: str, installs: Installs) -> tuple[str, str]:
-    """Why an address cannot be installed, and the way out. Both are empty if it can."""
-    if url.startswith("file:") and not installs.has_wheels:
-        return "a wheel of this machine does not get there", "publish it, and name its URL or NAME==VERSION"
-    if url.startswith("git+file:"):
-        return "a git repository of this machine is not there", "build a wheel (`pip wheel`), and name that"
-    if url.startswith("git+") and installs.without_git:
-        return "git is not there", installs.without_git
-    return "", ""
 
 
 def _has_one_of(package: Package, installs: Installs) -> bool:
@@ -84,9 +73,10 @@ def _note(found: Choice) -> str:
     return f"{found.added}, because {rejected}" if rejected else found.added
 
 
-def _warn(session: Session, section: Section, found: Choice, unknown: tuple[str, ...]) -> None:
+def _warn(session: Session, section: Section, found: Choice, index: FromIndex) -> None:
     resolution = found.resolution
-    unchecked = (*resolution.unchecked, *unknown)
+    addressed = {f"{name}=={version}" for name, version in index.known}  # their wheels come from no index
+    unchecked = (*(one for one in resolution.unchecked if one not in addressed), *index.unknown)
     left = f"; not checked: {', '.join(unchecked)}" if unchecked else ""
     if resolution.way == OFFLINE:
         detail = f"the environment for {section.name} was compared only with the distributions that are installed here"

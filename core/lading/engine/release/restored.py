@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadInput
 from ...manifest.moved import restored
-from ...store.origin import mark
-from ..stages import cache_keys as keys
+from ...store.origin import mark, record_of
 from .service import Service
 
 if TYPE_CHECKING:
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
 
 def options_of(service: Service, release: Release) -> Json:
     """The options of a release as written in its manifest; None if they are not recorded."""
-    key = service.session.store.reuse.get(mark(release))
-    record = keys.stage_inputs(service.session, key).record if key else None
-    return (record or {}).get("options")
+    return record_of(service.session.store.reuse, mark(release)).get("options")
 
 
 def as_released(service: Service, release: Release) -> Service:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadInput, LadingError
 from .bring_up import as_accepted, kept_package
+from .canaries import refuse_beside_canary
 from .deploy import Deployed, ensure_up
 from .restored import as_released, options_of
 from .service import Service
@@ -23,11 +24,13 @@ def rollback(session: Session, target: Section, number: int | None = None) -> De
 
     By default it is the last release with another package or other options than the current one. It must answer the
     golden requests that it was accepted with. Raises BadInput with the possible releases if `number` is not one of
-    them. Errors of the deploy are passed on.
+    them, and Refused if a canary is up. Errors of the deploy are passed on.
     """
     service = Service(session, target)
+    refuse_beside_canary(service)
     _chosen(service, number)  # a refusal needs no lock and no new store
     with service.locked():
+        refuse_beside_canary(service)
         release, package = _chosen(service, number)
         done = ensure_up(as_released(service, release), as_accepted(service, release, package))
     if not done.reused:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...base.headers import retry_after
@@ -14,14 +15,14 @@ from ...errors import BadInput, StageFailed, Transient
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
-    from ...model import Json, Secret
+    from ...model import InvokeAnswer, InvokeRequest, Json, Secret
 
 Result = TypeVar("Result")
 
-NOT_READY = (502, 503)
-"""The statuses with which a proxy or a server answers for a service that does not listen yet."""
+NOT_READY = (502, 503, 504)
+"""The statuses with which a proxy or a server answers for a service that does not listen or answer yet."""
 
-_LONGEST = 64 << 20  # bytes of an answer
+LONGEST = 64 << 20  # bytes of an answer
 _NEXT = "`lading status` says whether it runs"
 _LOOPBACK = ("127.", "localhost", "[::1]")
 
@@ -49,8 +50,15 @@ class Answer:
         return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
-def ask(uri: str, body: bytes, *, key: Secret | None = None, timeout: float = 60.0) -> Answer:
-    """POST a JSON body to a scoring URI; `timeout` is in seconds, for the whole answer.
+def ask(
+    uri: str,
+    body: bytes,
+    *,
+    key: Secret | None = None,
+    timeout: float = 60.0,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
+    """POST a JSON body to a scoring URI; `timeout` is in seconds, for the whole answer. `headers` are sent too.
 
     Raises Transient if there is no whole answer in time, and StageFailed if it is too long. An HTTP error is an answer.
     """
@@ -59,20 +67,38 @@ def ask(uri: str, body: bytes, *, key: Secret | None = None, timeout: float = 60
         asked, date = (response.headers.get(name) for name in ("Retry-After", "Date"))
         return Answer(response.status, _read(uri, response), retry_after(asked, date=date))
 
-    return _in_time(uri, timeout, lambda: _send(uri, body, key, timeout, read))
+    return in_time(uri, timeout, lambda: _send(uri, body, key, timeout, read, more=headers))
 
 
-def reach(uri: str, *, key: Secret | None = None, timeout: float = 60.0) -> None:
-    """GET an address. Any HTTP answer of the service counts, and its body is not read.
+def reach(uri: str, *, key: Secret | None = None, timeout: float = 60.0) -> int:
+    """GET an address, and return the status of the answer. Its body is not read. Raises Transient if there is none."""
+    return in_time(uri, timeout, lambda: _send(uri, None, key, timeout, lambda found: int(found.status)))
 
-    Raises Transient if there is none in time, or if something else answers that the service is not ready.
-    """
-    status = _in_time(uri, timeout, lambda: _send(uri, None, key, timeout, lambda found: int(found.status)))
+
+def send(request: InvokeRequest) -> InvokeAnswer:
+    """Send a request over HTTP, and return the answer with its headers. Raises like `ask`."""
+    from ...model import InvokeAnswer  # most answers need only their bodies
+
+    uri, timeout = request.uri, request.timeout
+
+    def read(response: Any) -> InvokeAnswer:
+        return InvokeAnswer(status=response.status, body=_read(uri, response), headers=dict(response.headers))
+
+    return in_time(uri, timeout, lambda: _send(uri, request.body, request.key, timeout, read, more=request.headers))
+
+
+def require_ready(uri: str, status: int) -> None:
+    """Raise Transient if something else answered that the service is not ready."""
     if status in NOT_READY:
         raise Transient(f"{uri} answered {status}", hint=_NEXT)
 
 
-def _in_time(uri: str, timeout: float, exchange: Callable[[], Result]) -> Result:
+def too_long(uri: str) -> str:
+    """The message about an answer that is too long."""
+    return f"{uri} answers with more than {LONGEST >> 20} MiB"
+
+
+def in_time(uri: str, timeout: float, exchange: Callable[[], Result]) -> Result:
     """Exchange a request for its answer in a thread, with a limit for the whole answer.
 
     The time limit of a socket is one for each read, which a service that sends a byte each second never reaches.
@@ -96,12 +122,20 @@ def _in_time(uri: str, timeout: float, exchange: Callable[[], Result]) -> Result
     return done[0]
 
 
-def _send(uri: str, body: bytes | None, key: Secret | None, timeout: float, read: Callable[[Any], Result]) -> Result:
+def _send(
+    uri: str,
+    body: bytes | None,
+    key: Secret | None,
+    timeout: float,
+    read: Callable[[Any], Result],
+    *,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Result:
     """POST a body, or GET if there is none; `read` takes the answer, also an HTTP error."""
     from http.client import HTTPException
     from urllib.request import Request
 
-    headers = {} if body is None else {"content-type": "application/json"}
+    headers = dict(more) if body is None else {**more, "content-type": "application/json"}
     if key is not None:
         headers["authorization"] = f"Bearer {key.reveal()}"
     request = Request(uri, data=body, headers=headers)
@@ -140,9 +174,9 @@ def _opener(host: str) -> OpenerDirector:
 def _read(uri: str, response: Any) -> bytes:
     from http.client import IncompleteRead
 
-    body: bytes = response.read(_LONGEST + 1)
-    if len(body) > _LONGEST:
-        raise StageFailed(f"{uri} answers with more than {_LONGEST >> 20} MiB")
+    body: bytes = response.read(LONGEST + 1)
+    if len(body) > LONGEST:
+        raise StageFailed(too_long(uri))
     if response.length:
         raise IncompleteRead(body, response.length)
     return body

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ...base.digests import slow_digest
 from ...manifest.references import names
 from ...store.salt import ensure_salt, salt
 
@@ -13,18 +13,17 @@ if TYPE_CHECKING:
     from ...model import Release
     from .service import Service
 
-_COST = 1 << 12  # of scrypt: about 10 ms, so that nobody can try many values
+
+def digests(service: Service) -> Mapping[str, str]:
+    """The digest of each variable that the block of the target, or that of its image, refers to."""
+    found = {name for section in (service.target, service.image) if section for name in names(section.record)}
+    return {name: digest(service, name) for name in sorted(found) if name in service.session.order.environ}
 
 
-def digests(service: Service, read: Iterable[str]) -> Mapping[str, str]:
-    """The digest of each variable that the target `read` or that its block, or the block of its image, refers to."""
+def digest(service: Service, name: str) -> str:
+    """The digest of a variable that is set."""
     session = service.session
-    found = {*read, *(name for section in (service.target, service.image) if section for name in names(section.record))}
-    known = [name for name in sorted(found) if name in session.order.environ]
-    if not known:
-        return {}
-    salted = ensure_salt(session.store.reuse)
-    return {name: _digest(salted, name, session.order.environ[name]) for name in known}
+    return _digest(ensure_salt(session.store.reuse), name, session.order.environ[name])
 
 
 def rotated(service: Service, release: Release | None) -> tuple[str, ...]:
@@ -38,5 +37,4 @@ def rotated(service: Service, release: Release | None) -> tuple[str, ...]:
 
 
 def _digest(salted: str, name: str, value: str) -> str:
-    own_salt = f"{salted} {name}".encode()
-    return hashlib.scrypt(value.encode("utf-8", "surrogateescape"), salt=own_salt, n=_COST, r=8, p=1, dklen=16).hex()
+    return slow_digest(value, salt=f"{salted} {name}")

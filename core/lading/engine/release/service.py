@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ... import model
-from ...errors import BadInput, PluginError, StageFailed
+from ...errors import BadInput, LadingError, PluginError, StageFailed
 from ...model import Capability, Deployment, NoScoringUri, ScoringUri, State, Status
 from ...store.facts import Facts
 from ...store.names import service_lock
+from ..session.context import Note, ignore
 from ..stages.stage import Stage
-from . import scoring
-from .addresses import no_address, of_device
-from .log_text import with_originals
 
 if TYPE_CHECKING:
     from ...manifest import Section
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
         Json,
         Keys,
         Listing,
-        Logs,
         PlanFinding,
         PlanFindings,
         PlanRequest,
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
     )
     from ..session.context import HookContext
     from ..session.session import Session
+    from .endpoint import Endpoint
+    from .scoring import Answer
 
 Result = TypeVar("Result")
 Finding = TypeVar("Finding", bound="PlanFinding | TargetFinding")
@@ -99,7 +98,7 @@ class Service:
         return self.session.manifest.image if self.plugin.description.image else None
 
     def context(
-        self, end: float | None, journal: Callable[[str], None] = lambda _name: None, *, connected: bool = True
+        self, end: float | None, journal: Note = ignore, note_secret: Note = ignore, *, connected: bool = True
     ) -> HookContext:
         """The context of this target's hooks. Its folder is kept until the service is deleted."""
         target = self.target
@@ -112,14 +111,19 @@ class Service:
             connection=target.connection if connected else None,
             end=end,
             journal=journal,
+            note_secret=note_secret,
             facts=facts,
         )
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the service's lock. Raises Locked if another command holds it."""
+    def locked(self, wait: float | None = None) -> Iterator[None]:
+        """Hold the service's lock. Raises Locked if another command holds it after `wait` seconds.
+
+        By default the user's --lock-wait decides.
+        """
         session, name = self.session, service_lock(self.target.service_name, self.target.name)
-        with session.store.lock(name, command=session.order.command, wait=session.order.lock_wait) as died:
+        wait = session.order.lock_wait if wait is None else wait
+        with session.store.lock(name, command=session.order.command, wait=wait) as died:
             if died:
                 self.emit("progress", phase="taking over", detail=died)
             yield
@@ -171,23 +175,6 @@ class Service:
             message = self.session.at_option(self.target.path, option, message)
         return replace(finding, message=redacted(message), hint=redacted(finding.hint))
 
-    def logs(self, *, tail: int, cursor: str | None = None) -> Logs:
-        """The last `tail` lines, or the lines after `cursor`. Raises BadInput if the target has no log."""
-        self._require(Capability.LOGS, "has no logs to show")
-        request = model.LogsRequest(deployment=self.deployment, tail=tail, cursor=cursor)
-        found: Logs = self._ask("lading_logs", lambda context: self.plugin.logs(request, context))
-        if not (digest := self.deployment.package_digest):
-            return found
-        package = self.session.store.packages.place(digest)
-        text = with_originals(self.session, package, "\n".join(found.lines))
-        return replace(found, lines=tuple(text.split("\n")) if found.lines else ())
-
-    def build_log(self) -> Logs:
-        """The whole log of the last image build. Raises BadInput if the target builds no image."""
-        self._require(Capability.BUILD_LOGS, "builds no image itself, so it has no log of a build")
-        request = model.LogsRequest(deployment=self.deployment, build=True)
-        return self._ask("lading_logs", lambda context: self.plugin.logs(request, context))
-
     def key(self) -> Secret | None:
         """The key that requests must carry; None if no key is required."""
         return self._keys(None).primary if self.plugin.can(Capability.KEYS) else None
@@ -199,6 +186,8 @@ class Service:
             return self._keys(None)
         self._require(Capability.ROTATE_KEYS, "cannot rotate its keys")
         with self.locked():
+            with suppress(LadingError):  # the old keys are only read to redact them
+                self._keys(None)
             return self._keys(rotate)
 
     def _keys(self, rotate: str | None) -> Keys:
@@ -208,12 +197,30 @@ class Service:
                 self.session.events.hide(secret.reveal())
         return keys
 
-    def score(self, body: Json, *, device: str | None = None, timeout: float = 60.0) -> scoring.Answer:
+    def score(self, body: Json, *, device: str | None = None, timeout: float = 60.0) -> Answer:
         """Send one request. Raises StageFailed if the deployment has no scoring URI."""
-        return scoring.ask(self.address(device), scoring.encode(body), key=self.key(), timeout=timeout)
+        from .scoring import encode
+
+        return self.endpoint(self.address(device)).ask(encode(body), timeout=timeout)
+
+    def endpoint(self, uri: str, headers: Mapping[str, str] | None = None) -> Endpoint:
+        """An address of the service, with its key. `headers` choose one release of several."""
+        return replace(self.open_endpoint(uri), key=self.key(), headers=headers or {})
+
+    def open_endpoint(self, uri: str) -> Endpoint:
+        """An address of the service, without its key."""
+        from .endpoint import Endpoint  # a command that sends no request does not need it
+
+        deployment, invoke = self.deployment, None
+        if self.plugin.can(Capability.INVOKE):
+            context = self.context(None)
+            invoke = lambda request: self.plugin.invoke(request, context)  # noqa: E731
+        return Endpoint(deployment=deployment, uri=uri, invoke=invoke)
 
     def address(self, device: str | None = None) -> str:
         """The scoring URI, or that of one device. Raises StageFailed if the deployment has none."""
+        from .addresses import no_address, of_device
+
         found = self.scoring_uri()
         if isinstance(found, NoScoringUri):
             raise no_address(self.target.service_name, self.target.name, found)
@@ -272,11 +279,8 @@ class Service:
 
     def _record_deletion(self) -> bool:
         releases = self.session.store.releases
-        found = [
-            release
-            for release in releases.list(self.target.service_name, self.target.name)
-            if release.state in ("up", "pending")
-        ]
+        known = releases.list(self.target.service_name, self.target.name)
+        found = [release for release in known if release.state in ("up", "canary", "pending")]
         for release in found:
             releases.finish(release, "deleted", settles=True)
         return bool(found)

@@ -8,14 +8,14 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ...errors import BadInput
+from ...errors import BadInput, ManifestError
 from ...manifest import Draft, Manifest, Path_, SectionRef
 from ...manifest.bind import bind_draft
 from ...manifest.blocks import BLOCKS, BY_ROLE
 from ...manifest.references import names
 from ...manifest.rules import members, twin_of, twins
 from ...manifest.words import did_you_mean, dotted
-from ...model import Options
+from ...model import Capability, Options
 from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind, identity
 from ...plugin.discovery import TARGETS, is_installed
@@ -68,6 +68,8 @@ def bind_manifest(
     if Needs.SAMPLES in needs:
         types |= {(BY_ROLE[Role.PACKAGE].key,): Options}
     manifest, known = _checked(draft, store, plugins, types | more_types, deploys=needs.deploys)
+    if needs.deploys:
+        _refuse_rollouts(draft, manifest, plugins)
     bound = {t.name: replace(t, connection=families.get(t.path)) for t in manifest.targets.values()}
     if Needs.ACCOUNTS in needs and not known:
         _check_for_readers(whole, store, chosen)
@@ -78,7 +80,7 @@ def bind_manifest(
 def _earlier(draft: Draft, store: Store, chosen: Iterable[SectionRef]) -> Iterator[str]:
     """The connections of the places where the services of the targets were before, if their variables are set."""
     for ref in chosen:
-        for place in Places.of(store.reuse, store.root, draft.file, ref.name, draft.model_name).all:
+        for place in Places(store.reuse, store.root, draft.file, ref.name, draft.model_name).all:
             if place.connection and draft.is_set(draft.block((BY_ROLE[Role.CONNECTION].key, place.connection))):
                 yield place.connection
 
@@ -105,7 +107,23 @@ def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
             reasons[path] = f"the environment variable {name} is not set"
     notes = tuple(f"{dotted(path)} is not checked: {reason}" for path, reason in reasons.items())
     types |= {path: why for path, why in _twins(draft, plugins).items() if path in types}
-    return bind_draft(draft, types), (*notes, *retiring(plugins))
+    manifest = bind_draft(draft, types)
+    _refuse_rollouts(draft, manifest, plugins)
+    return manifest, (*notes, *retiring(plugins))
+
+
+def _refuse_rollouts(draft: Draft, manifest: Manifest, plugins: Plugins) -> None:
+    """Raise ManifestError for a rollout on a target that cannot serve two releases, or does not count requests."""
+    problems = []
+    for target in manifest.targets.values():
+        plugin, path = plugins[target.path], (*target.path, "rollout")
+        if target.rollout is not None and not plugin.can(Capability.TRAFFIC):
+            problems.append(draft.document.problem(path, "the target cannot serve two releases at once: remove it"))
+        elif target.rollout is not None and not plugin.can(Capability.METRICS):
+            why = "the target does not count requests: remove it"
+            problems += [draft.document.problem((*path, name), why) for name in target.rollout.limits]
+    if problems:
+        raise ManifestError(tuple(problems))
 
 
 def _unset_elsewhere(draft: Draft, plugins: Plugins) -> Iterator[tuple[Path_, str]]:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadInput, PluginError
-from ...model import Models, Secret
+from ...model import Secret
 
 if TYPE_CHECKING:
+    from ...model import Models
     from ...store.facts import Facts
     from .events import Events
+
+
+Note = Callable[[str], None]
+"""Called with a name: that of an object which a hook will make, or of a variable that it reads."""
+
+
+def ignore(_name: str) -> None:
+    """A `Note` without an effect."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,9 @@ class HookContext:
     target: str = ""
     connection: Any = None
     deadline: datetime | None = None
-    journal: Callable[[str], None] = lambda _name: None
+    journal: Note = ignore
     facts: Facts | None = None
-    read: set[str] = field(default_factory=set)
-    """The names of the variables that were read as secrets."""
+    note_secret: Note = ignore
 
     @property
     def cancelled(self) -> bool:
@@ -50,7 +58,7 @@ class HookContext:
         if not value:
             raise BadInput(f"the environment variable {name} is not set", hint=f"export {name}=…")
         self.events.hide(value)
-        self.read.add(name)
+        self.note_secret(name)
         return Secret(value)
 
     def intend(self, name: str) -> None:

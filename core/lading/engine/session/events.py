@@ -22,16 +22,16 @@ _QUICK_PHASES = 5.0  # limit of phases that may follow each other faster
 _OBSERVERS_LIMIT = 10.0  # seconds that observers may take after the command is done
 
 
-@dataclass(frozen=True)
 class Emitter:
     """Emits events that all have the same stage and target."""
 
-    events: Events
-    stage: str
-    target: str
+    def __init__(self, events: Events, stage: str, target: str) -> None:
+        self.stage = stage
+        self._events = events
+        self._target = target
 
     def __call__(self, kind: EventKind, *, detail: str = "", **fields: Json) -> None:
-        self.events.emit(kind, stage=self.stage, target=self.target, detail=detail, **fields)
+        self._events.emit(kind, stage=self.stage, target=self._target, detail=detail, **fields)
 
 
 @dataclass

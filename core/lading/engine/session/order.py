@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 from pathlib import Path
 
@@ -48,6 +48,8 @@ class Needs(Flag):
     PREFLIGHT = IMAGE
     DELETE = OBSERVERS | CHANGES
     """`delete`. It works without the observers too."""
+    SHIFT = OBSERVERS | CHANGES
+    """`promote`, `abort` and `traffic --weight`."""
     ROLLBACK = GUARDS | IMAGE | CHANGES
     CHECK_TARGET = SAMPLES | IMAGE | CHANGES
     """`plugin check`."""
@@ -128,6 +130,11 @@ class Order:
         if not 0 < seconds < math.inf:
             raise BadInput(f"{HOOK_TIMEOUT} is '{text}', which is not a number of seconds above 0")
         return seconds
+
+    @property
+    def reading(self) -> Order:
+        """The same command without changes, for a refusal that creates no store."""
+        return replace(self, needs=self.needs & ~Needs.CHANGES)
 
     @property
     def has_store(self) -> bool:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from ...errors import BadInput, ManifestError, OutcomeUnknown, PluginError, Tran
 from ...manifest import Draft, Manifest, Path_, Section, parse, read_bytes
 from ...store import Store, find_project
 from .binding import Plugins, bind_manifest, retiring
-from .context import HookContext
+from .context import HookContext, Note, ignore
 from .events import Events, Sink
 from .order import Needs, Order
 from .worker import Limit, call
@@ -92,7 +92,7 @@ class Session:
                 raise
             except Transient as error:
                 wait = None if error.retry_after is None else bounded(error.retry_after)
-                if not tries_left or wait is None or (end is not None and time.monotonic() + wait > end):
+                if not tries_left or wait is None or _is_late(error, wait, end):
                     raise
                 self.events.emit("progress", phase="waiting", detail=f"{wait:g} s: {error.message}")
                 self.cancel.wait(wait)
@@ -151,10 +151,13 @@ class Session:
         target: str = "",
         connection: str | None = None,
         end: float | None = None,
-        journal: Callable[[str], None] = lambda _name: None,
+        journal: Note = ignore,
+        note_secret: Note = ignore,
         facts: Facts | None = None,
     ) -> HookContext:
-        """The context of a hook call. The named connection is opened when it is first used."""
+        """The context of a hook call. The named connection is opened when it is first used. `note_secret` is called
+        with the name of each variable that a hook reads as a secret.
+        """
         return HookContext(
             work=work,
             models=self.store.models,
@@ -166,6 +169,7 @@ class Session:
             connection=self.connection(connection) if connection else None,
             deadline=None if end is None else datetime.now(UTC) + timedelta(seconds=end - time.monotonic()),
             journal=journal,
+            note_secret=note_secret,
             facts=facts,
         )
 
@@ -189,6 +193,20 @@ class Session:
                 plugin, "lading_connect", lambda: plugin.connect(request, context), end=end
             )
         return self._connections[name]
+
+    def with_connection(self, section: Section) -> Session:
+        """The session with another block of a connection, which is opened when it is first used."""
+        connections = {**self.manifest.connections, section.name: section}
+        opened = {name: kept for name, kept in self._connections.items() if name != section.name}
+        return replace(self, manifest=replace(self.manifest, connections=connections), _connections=opened)
+
+
+def _is_late(error: Transient, wait: float, end: float | None) -> bool:
+    """Whether the next try is after `end` on the monotonic clock. Then the hint says when to try again."""
+    if end is None or time.monotonic() + wait <= end:
+        return False
+    error.hint = error.hint or f"try again in {wait:g} s: that is after the time limit of this command"
+    return True
 
 
 def bounded(seconds: float) -> float:

@@ -1,11 +1,12 @@
-"""Judge whether a package can be made of a model that does not exist yet, so that no training is wasted."""
+"""Judge whether a model can be trained, and whether a package can be made of it, so that no training is wasted."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import LadingError, ManifestError, Refused
 from ...manifest import DEFAULT_PLUGINS
@@ -18,9 +19,14 @@ from .several import Finished
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ...manifest import Draft, Manifest, Path_
-    from ...model import Distribution, ModelVersion, TrainedModel
+    from ...manifest import Draft, Manifest, Path_, Section
+    from ...model import Distribution, Installs, ModelVersion, TrainedModel
     from ..session.session import Session
+
+_Placed = tuple["Path_", PackageProblem]  # the block that a problem is in, and the problem
+
+NOWHERE: Mapping[str, Installs] = {}
+"""No installation: the command does not lead to a target."""
 
 
 def judge_package(session: Session, version: ModelVersion | None = None, *, made: TrainedModel | None = None) -> None:
@@ -28,22 +34,35 @@ def judge_package(session: Session, version: ModelVersion | None = None, *, made
 
     `made` is the description of a finished model, if it is known.
     """
-    section = session.manifest.package
+    section, installs = session.manifest.package, _installs(session.manifest)
     if section is not None and version:
-        _raise(session.draft(), section.path, section.options.package_problems(_of_version(version)))
+        expected = replace(_of_version(version), installs=installs)
+        _raise(session.draft(), _placed(section, section.options.package_problems(expected)))
     else:
-        judge_manifest(session.manifest, session.draft(), made)
+        judge_manifest(session.manifest, session.draft(), made, installs)
 
 
-def judge_manifest(manifest: Manifest, draft: Draft, made: TrainedModel | None) -> None:
-    """Like `judge_package`, without a store."""
+def _installs(manifest: Manifest) -> dict[str, Installs]:
+    """The installations that a command leads to. Of several targets, each reports its own problems later."""
+    blocks = (*manifest.targets.values(), *([manifest.image] if manifest.image else []))
+    found = {block.name: block.options.installs for block in blocks if len(manifest.targets) < 2}
+    return {name: installs for name, installs in found.items() if installs is not None}
+
+
+def judge_manifest(
+    manifest: Manifest, draft: Draft, made: TrainedModel | None, installs: Mapping[str, Installs] = NOWHERE
+) -> None:
+    """Like `judge_package`, without a store. The options of a training are judged too."""
     section, file = manifest.package, manifest.register.file
+    placed = _placed(manifest.train, manifest.train.options.training_problems()) if manifest.train else []
     if section is not None:
         if file and file.is_dir() and section.options.own_script is False:
             reason = f"{file.name} is a folder, and the default scoring script loads one file"
             message = f"{reason}: name a scoring_script under package"
             raise ManifestError((draft.document.problem(("register", "file"), message),))
-        _raise(draft, section.path, section.options.package_problems(_expected(manifest, made)))
+        expected = replace(_expected(manifest, made), installs=installs)
+        placed += _placed(section, section.options.package_problems(expected))
+    _raise(draft, placed)
 
 
 def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:
@@ -52,14 +71,17 @@ def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:
     if finished and made is None:
         made = finished.described({file: _inspected(file) for file in finished.files})
     trainer = manifest.train.options if manifest.train else None
+    full = _full_modules(made) if made else trainer.model_imports if trainer else None
     return ExpectedModel(
         name=manifest.register.model,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         find_distributions=installed,
         framework=made.framework if made else "",
         framework_version=made.framework_version if made else "",
-        imports=_modules(made) if made else trainer.model_imports if trainer else None,
+        imports=None if full is None else _without_dots(full),
+        full_imports=full or (),
         requires=made.requires if made else (),
+        modules=trainer.model_modules(manifest.file.parent.resolve()) if trainer else (),
     )
 
 
@@ -68,10 +90,15 @@ def inspector() -> BoundPlugin:
     return bind(Role.TRAIN, DEFAULT_PLUGINS[Role.TRAIN])
 
 
-def imports_of(file: Path) -> tuple[str, ...]:
-    """The modules that loading a model imports, without dots. Empty for a file that is not a pickle."""
-    made = _described(file)
-    return _modules(made) if made else ()
+class Imports(NamedTuple):
+    """The modules that loading a model imports: without dots, and with them. Empty for a file that is not a pickle."""
+
+    imports: tuple[str, ...] = ()
+    full_imports: tuple[str, ...] = ()
+
+
+def imports_of(file: Path) -> Imports:
+    return _imports(_described(file))
 
 
 def _described(file: Path) -> TrainedModel | None:
@@ -91,22 +118,35 @@ def _of_version(version: ModelVersion) -> ExpectedModel:
         find_distributions=recorded,
         framework=version.framework,
         framework_version=version.framework_version,
-        imports=_modules(made) if made else (),
+        **_imports(made)._asdict(),
         requires=made.requires if made else (),
         is_recorded=True,
     )
 
 
-def _modules(made: TrainedModel) -> tuple[str, ...]:
-    return made.contents.modules if made.contents else ()
+def _imports(made: TrainedModel | None) -> Imports:
+    full = _full_modules(made) if made else ()
+    return Imports(_without_dots(full), full)
+
+
+def _full_modules(made: TrainedModel) -> tuple[str, ...]:
+    return made.contents.full_modules if made.contents else ()
+
+
+def _without_dots(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def _inspected(file: Path) -> TrainedModel:
     return inspector().inspect(InspectRequest(file=file))
 
 
-def _raise(draft: Draft, block: Path_, problems: Iterable[PackageProblem]) -> None:
-    placed = [(draft.problem(block, found.option, _worded(found)), found.refused) for found in problems]
+def _placed(section: Section, problems: Iterable[PackageProblem]) -> list[_Placed]:
+    return [(section.path, problem) for problem in problems]
+
+
+def _raise(draft: Draft, found: Iterable[_Placed]) -> None:
+    placed = [(draft.problem(block, one.option, _worded(one)), one.refused) for block, one in found]
     wrong = tuple(problem for problem, refused in placed if not refused)
     if wrong:
         raise ManifestError(wrong)

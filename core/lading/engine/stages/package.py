@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ... import model
@@ -46,7 +45,7 @@ class _Package(Making["ModelVersion", "Package"]):
             folder = scratch / "packed"
             folder.mkdir(mode=0o700)
             request = model.PackageRequest(
-                model=upstream, options=section.options, folder=folder, imports=imports_of(upstream.file)
+                model=upstream, options=section.options, folder=folder, **imports_of(upstream.file)._asdict()
             )
             context = session.context(scratch, stage=self.name, end=end)
             packed = session.run_hook(plugin, "lading_package", lambda: plugin.package(request, context), end=end)
@@ -85,7 +84,7 @@ def _model(session: Session, version: ModelVersion) -> dict[str, Json]:
             "framework": version.framework,
             "framework_version": version.framework_version,
             **({"scoring": _digests(session, version.scoring)} if version.scoring else {}),
-            **({"schema": keys.key("schema", **asdict(version.schema))} if version.schema else {}),
+            **({"schema": keys.key("schema", **version.schema.served)} if version.schema else {}),
         },
         "pins": {"python": version.python, "distributions": _pins(version)},
         "modules": _digests(session, *version.modules),

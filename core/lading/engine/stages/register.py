@@ -12,7 +12,6 @@ from ...model import Json, ModelReference, ModelVersion
 from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind
 from . import cache_keys as keys
-from .distributions import recorded
 from .scoring_script import kept_script
 from .stage import Making
 
@@ -157,6 +156,8 @@ def keep(session: Session, request: model.RegisterRequest) -> ModelVersion:
 
 
 def _first_request(session: Session, trained: Trained) -> model.RegisterRequest:
+    from .distributions import recorded  # loaded only if there is something to do
+
     section, store = session.manifest.register, session.store
     base = session.manifest.file.parent.resolve()
     return model.RegisterRequest(
@@ -196,6 +197,9 @@ def _call(
 
 def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
     """The request that registers a version of the store in another registry."""
+    from .expected import imports_of  # most manifests name no other registry
+
+    package = session.manifest.package
     return model.RegisterRequest(
         name=version.name,
         sha256=version.sha256,
@@ -214,4 +218,6 @@ def _request(session: Session, version: ModelVersion) -> model.RegisterRequest:
         schema=version.schema,
         parts=version.parts,
         samples=version.samples or session.manifest.samples_record,
+        imports=imports_of(version.file).imports,
+        included=package.options.included if package else (),
     )

@@ -16,13 +16,13 @@ _MOST_BYTES = 1 << 20
 
 
 def check_script(script: Path, folder: Path, plugin: Installed) -> None:
-    """Raise PluginError unless a trainer returned a Python file in its work folder. The script is not run."""
+    """Raise PluginError unless a trainer returned a script with `init` and `run` in its work folder. It is not run."""
     try:
         fault = next(_faults(script, folder), None)
     except Refused as error:
         fault = error.message
-    except (OSError, SyntaxError, ValueError, RuntimeError, MemoryError) as error:  # also of a parser that gives up
-        fault = f"{script.name} cannot be read as Python: {error}"
+    except OSError as error:
+        fault = f"{script.name} cannot be read: {error}"
     if fault:
         raise PluginError(
             f"{plugin} returned no usable scoring script: {fault}",
@@ -45,9 +45,7 @@ def kept_script(files: Files, kept: str) -> Path | None:
 
 
 def _faults(script: Path, folder: Path) -> Iterator[str]:
-    import ast  # if there is nothing to do, these are not loaded
-    import warnings
-
+    from ...base.scripts import script_problem  # if there is nothing to do, these are not loaded
     from ...store.tree import check_part
 
     check_part(str(script), script.name)
@@ -59,5 +57,5 @@ def _faults(script: Path, folder: Path) -> Iterator[str]:
         yield f"the name {script.name} does not end in .py"
     if script.stat().st_size > _MOST_BYTES:
         yield f"{script.name} is larger than {_MOST_BYTES >> 20} MiB"
-    with warnings.catch_warnings(action="ignore"):  # such as an unknown escape sequence, which is legal
-        ast.parse(script.read_bytes(), script.name)
+    if problem := script_problem(script, {"init": 0, "run": 1}):
+        yield problem

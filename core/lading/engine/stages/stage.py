@@ -82,6 +82,7 @@ class Making(Stage, ABC, Generic[Upstream, Output]):
         stage_inputs = self.inputs(session, upstream)
         output = None if force else self.find(session, stage_inputs, upstream)
         if output is None:
+            self.judge(session, upstream)
             output = self.make(session, lambda: self.run(session, upstream), upstream)
             session.store.reuse.put(stage_inputs.key, self.name, self.record(output))
             keys.remember(session, stage_inputs)

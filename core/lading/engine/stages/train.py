@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from ... import model
 from ...errors import Interrupted, LadingError, Refused, StageFailed
-from ...model import Json, Run
 from ...model.description import Role
+from ...store.origin import run_mark
 from . import cache_keys as keys
 from . import reads
-from .recorded import with_references
 from .scoring_script import check_script, kept_script
 from .stage import Making
 from .track import lacking, reach_trackers, track_failure, track_run
@@ -24,6 +23,7 @@ from .trained import Trained, keep_trained
 
 if TYPE_CHECKING:
     from ...manifest import Section
+    from ...model import Json, Run
     from ...model.planning import PlannedStage
     from ..session.session import Session
 
@@ -91,7 +91,9 @@ class _Train(Making[None, Trained]):
         named = _named(session)
         run = _start(session, named)
         trained, found = _trained_in(session, run)
-        keys.remember(session, _remembered(session, named, found, trained))
+        made = _remembered(session, named, found, trained)
+        keys.remember(session, made)
+        session.store.reuse.put(run_mark(run.id), "run", made.key)
         return trained
 
     def record(self, output: Trained) -> Json:
@@ -121,13 +123,14 @@ TRAIN = _Train()
 
 
 def _track(session: Session, trained: Trained) -> None:
+    if not session.accounts(Role.TRACK, session.manifest.track):
+        return
+    from .training import log_interrupted  # most manifests have no tracker
+
     run, emit = session.store.runs.get(trained.run or ""), TRAIN.emitter(session)
     if run is not None:
         track_run(session, run, emit)
-    if session.accounts(Role.TRACK, session.manifest.track):
-        from .training import log_interrupted
-
-        log_interrupted(session, emit)
+    log_interrupted(session, emit)
 
 
 def _section(session: Session) -> Section:
@@ -144,6 +147,9 @@ def _named(session: Session) -> keys.Inputs:
 
 def _trained_in(session: Session, run: Run) -> tuple[Trained, reads.Digests | None]:
     """Train in a run, and record its result. Returns the model and the files that the training read."""
+    from .recorded import with_references  # loaded only if there is something to do
+    from .reported import digested
+
     section, emit = _section(session), TRAIN.emitter(session)
     try:
         track_run(session, run, emit)
@@ -151,7 +157,7 @@ def _trained_in(session: Session, run: Run) -> tuple[Trained, reads.Digests | No
         with session.store.scratch() as folder:
             made = _call_trainer(session, section, folder)
             trained = keep_trained(session, made, run.id)
-            found = reads.digested(session, section, made, emit)
+            found = digested(session, section, made, emit)
     except BaseException as error:
         failed = _fail(session, run, error)
         if isinstance(error, LadingError):
@@ -191,12 +197,12 @@ def _fail(session: Session, run: Run, error: BaseException) -> Run:
 
 
 def _start(session: Session, stage_inputs: keys.Inputs) -> Run:
-    from .training import git_commit
+    from .training import git_state
 
     section, started = _section(session), datetime.now(UTC)
     base = session.manifest.file.parent.resolve()
     digests, libraries = stage_inputs.values["inputs"], stage_inputs.values["libraries"]
-    run = Run(
+    run = model.Run(
         id=f"{started:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}",
         name=session.manifest.name,
         state="running",
@@ -204,7 +210,7 @@ def _start(session: Session, stage_inputs: keys.Inputs) -> Run:
         parameters=section.record,
         inputs={os.path.relpath(path, base): digests[field] for field, path in section.inputs.items()},
         libraries={name: version for name, version in libraries.items() if version},
-        git_commit=git_commit(base),
+        **git_state(base),
     )
     session.store.runs.save(run)
     return run

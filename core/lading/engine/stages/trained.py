@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ...model import Column, GoldenRequest, Json, ModelPart, Schema
-from .distributions import snapshot
-from .scoring_script import keep_script
 
 if TYPE_CHECKING:
     from ...model import TrainedModel
@@ -68,6 +66,9 @@ def _column(pair: Json) -> Column:
 
 def keep_trained(session: Session, made: TrainedModel, run: str | None, parts: tuple[ModelPart, ...] = ()) -> Trained:
     """Keep a model's bytes in the store. Returns the model and its facts. `parts` are the models in a folder of all."""
+    from .distributions import snapshot  # loaded only if there is something to do
+    from .scoring_script import keep_script
+
     sha256, _path = session.store.files.put(made.file)
     base = session.manifest.file.parent.resolve()
     return Trained(

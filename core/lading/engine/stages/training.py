@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import Locked
 from ...model.description import Role
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from ..session.events import Emitter
     from ..session.session import Session
+
+_GIT_SECONDS = 5.0
+_CHANGED = ("1 ", "2 ", "u ", "? ")  # of lines about files; other lines are warnings
 
 
 @contextmanager
@@ -60,12 +63,23 @@ def _end_dead_runs(session: Session, emit: Emitter) -> None:
         emit("progress", phase="recorded as failed", detail=f"run {run.id}: its process died")
 
 
-def git_commit(folder: Path) -> str | None:
-    """The commit of a folder's repository; None if there is none."""
+def git_state(folder: Path) -> dict[str, Any]:
+    """The commit of a folder's repository, and whether its tree has changes. None for what git does not know."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {"git_commit": None, "git_dirty": None}
+    # without locks, because a training leaves the index of the user alone
+    changes = _git(folder, "--no-optional-locks", "status", "--porcelain=v2")
+    dirty = None if changes is None else any(line.startswith(_CHANGED) for line in changes)
+    return {"git_commit": commit[-1], "git_dirty": dirty}
+
+
+def _git(folder: Path, *arguments: str) -> tuple[str, ...] | None:
+    """The last lines that git prints; None if it is not installed, fails or takes too long."""
     from ...base.process import Command, child_environment, run_command
 
     try:
-        finished = run_command(Command(("git", "rev-parse", "HEAD"), folder, child_environment()), timeout=5)
-    except OSError:  # no git on this machine
+        finished = run_command(Command(("git", *arguments), folder, child_environment()), timeout=_GIT_SECONDS)
+    except OSError:
         return None
-    return finished.tail[-1] if finished.code == 0 and finished.tail else None
+    return finished.tail if finished.code == 0 else None

@@ -13,11 +13,20 @@ argument is removed, `warn_on_impl_args` gets it with a `Retiring` that names th
 
 from __future__ import annotations
 
-from . import serving, stages, watching
+from types import ModuleType
+
+from . import asking, serving, stages, watching
 from .marks import PROJECT as PROJECT
 from .marks import Retiring as Retiring
 from .marks import hookimpl as hookimpl
 
-PARTS = (stages, serving, watching)
+PARTS = (stages, serving, asking, watching)
 HOOKS = {name: hook for part in PARTS for name, hook in vars(part).items() if name.startswith("lading_")}
 """Every hook by its name, in the order of the page that is written from them."""
+
+
+def specifications(plugin: object) -> ModuleType:
+    """The specifications of the hooks that a plugin has. pluggy takes long for each one, and a plugin has few."""
+    found, names = ModuleType(__name__), {"lading_describe", *dir(plugin)}
+    vars(found).update((name, hook) for name, hook in HOOKS.items() if name in names)
+    return found

@@ -1,0 +1,30 @@
+"""The lines of a service's log as records: those about a request have fields, and others have a text."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) (.*)", re.DOTALL)
+_REQUEST = re.compile(
+    r"(?P<time>\S+Z) (?P<method>\S+) (?P<path>\S+) (?P<status>\d{3}) ms=(?P<ms>\d+\.\d+) bytes=(?P<bytes>\d+)"
+    r"(?: release=(?P<release>\S+))? id=(?P<id>\S+)(?: trace=(?P<trace>\S+))?"
+)
+_NUMBERS = {"status": int, "ms": float, "bytes": int}
+
+
+def record(line: str) -> dict[str, Any]:
+    """The fields of a line. A line that is an object of JSON already is kept."""
+    if line.startswith("{"):
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError):
+            content = None
+        if isinstance(content, dict):
+            return content
+    if request := _REQUEST.fullmatch(line):
+        fields = {name: value for name, value in request.groupdict().items() if value is not None}
+        return {name: _NUMBERS[name](value) if name in _NUMBERS else value for name, value in fields.items()}
+    stamped = _TIME.fullmatch(line)
+    return {"time": stamped[1], "text": stamped[2]} if stamped else {"text": line}

@@ -1,0 +1,125 @@
+"""Judge the figures of a canary during a step of its rollout."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...model import Compared, Figures, Latency, Metrics, ReleaseMetrics
+
+if TYPE_CHECKING:
+    from ...manifest.rollout import Rollout
+
+ENOUGH = 50
+"""Requests of a release in a step. With fewer, one slow or failed request would decide."""
+
+_MOST_REPLACED = 3
+"""Workers of a canary that are replaced in a step, beyond those of the stable release, and are too many.
+
+A request that ends its worker is answered by the stable release, so it is not among the requests of the canary.
+"""
+
+_QUANTILE = 0.99
+
+
+class StepFigures(NamedTuple):
+    """The figures of a step: of the canary and of the stable release since it began, and of the copies so far.
+
+    `replaced` is the number of workers that the canary replaced, beyond those of the stable release.
+    """
+
+    canary: Figures
+    stable: Figures
+    replaced: int
+    compared: Compared | None
+
+    def __str__(self) -> str:
+        slow = self.canary.latency.quantile(_QUANTILE)
+        words = [f"{self.canary.requests} requests"]
+        if self.canary.requests:
+            words += [f"{_percent(_rate(self.canary))} errors"]
+        if slow is not None:
+            words += [f"p99 {_milliseconds(slow)}"]
+        if self.canary.requests < ENOUGH:
+            words += [f"too few to judge, below {ENOUGH}"]
+        return ", ".join(words)
+
+
+def since(now: Metrics, then: Metrics, canary: str, stable: str) -> StepFigures:
+    """The figures of two releases between two moments."""
+    found = {each.release_id: each for each in now.releases}
+    before = {each.release_id: each for each in then.releases}
+    canary_now = found.get(canary)
+    return StepFigures(
+        canary=_difference(found.get(canary), before.get(canary)),
+        stable=_difference(found.get(stable), before.get(stable)),
+        replaced=_restarts(found.get(canary), before.get(canary)) - _restarts(found.get(stable), before.get(stable)),
+        compared=canary_now.compared if canary_now else None,
+    )
+
+
+def breach(rollout: Rollout, found: StepFigures) -> str:
+    """The first limit that the figures exceed, with the figures. Empty if they exceed none, or are too few."""
+    if found.replaced >= _MOST_REPLACED:
+        return f"{found.replaced} more workers of it than of the stable release ended and were replaced"
+    limit, rate = rollout.max_error_rate, _rate(found.canary)
+    if limit is not None and found.canary.requests >= ENOUGH and rate > limit:
+        return (
+            f"{_percent(rate)} of its {found.canary.requests} requests failed ({_percent(_rate(found.stable))} of the "
+            f"stable release's), more than max_error_rate {_percent(limit)}"
+        )
+    if rollout.max_latency_ratio is not None and (slower := _slower(found, rollout.max_latency_ratio)):
+        return slower
+    if rollout.max_difference is not None and found.compared and found.compared.largest > rollout.max_difference:
+        return differs(found.compared.largest, rollout.max_difference, f"{found.compared.requests} copied requests")
+    return ""
+
+
+def differs(largest: float, limit: float, what: str) -> str:
+    """The message about answers that differ too much."""
+    return f"its answers to {what} differ by up to {_percent(largest)}, more than max_difference {_percent(limit)}"
+
+
+def _slower(found: StepFigures, limit: float) -> str:
+    if min(found.canary.requests, found.stable.requests) < ENOUGH:
+        return ""
+    canary, stable = (each.latency.quantile(_QUANTILE) for each in (found.canary, found.stable))
+    if canary is None or not stable or canary <= limit * stable:
+        return ""
+    return (
+        f"its p99 is {_milliseconds(canary)} in {found.canary.requests} requests, {canary / stable:.2g} times that of "
+        f"the stable release ({_milliseconds(stable)}), more than max_latency_ratio {limit:g}"
+    )
+
+
+NOTHING = Figures(requests=0, errors=0, latency=Latency(bounds=(), counts=(0,)))
+
+
+def _difference(release: ReleaseMetrics | None, earlier: ReleaseMetrics | None) -> Figures:
+    """What was counted between two moments. A release that counts from the start again counts as a whole."""
+    if release is None:
+        return NOTHING
+    now, then = release.total, earlier.total if earlier else None
+    if then is None or then.requests > now.requests or then.latency.bounds != now.latency.bounds:
+        return now
+    counts = tuple(a - b for a, b in zip(now.latency.counts, then.latency.counts, strict=True))
+    latency = replace(now.latency, counts=counts)
+    return Figures(requests=now.requests - then.requests, errors=now.errors - then.errors, latency=latency)
+
+
+def _restarts(release: ReleaseMetrics | None, earlier: ReleaseMetrics | None) -> int:
+    """The workers that were replaced between two moments."""
+    now, then = (each.restarts if each else 0 for each in (release, earlier))
+    return now - then if now >= then else now
+
+
+def _rate(figures: Figures) -> float:
+    return figures.errors / figures.requests if figures.requests else 0.0
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms"

@@ -1,0 +1,193 @@
+"""A rollout: a canary takes over the requests step by step, as long as its figures are good."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
+
+from ...errors import NotUp, OutcomeUnknown, Refused, Transient
+from ...model import Capability, Metrics, Release
+from .answers import golden_change
+from .breaches import breach, differs, since
+from .canaries import canary_of, ended_elsewhere, stable_of
+from .observing import read_metrics
+from .rollout_state import Progress, held, keep, kept
+from .shifting import SHIFT_LIMIT
+from .traffic import Split, abort, promote, require_served, set_share
+
+if TYPE_CHECKING:
+    from ...manifest.rollout import Rollout
+    from .service import Service
+
+_SHORTEST_LOOK, _LONGEST_LOOK = 1.0, 30.0  # seconds between two looks at the figures
+_LOOKS = 20  # in a step
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 0.0)  # seconds after each try to read the figures
+_POLL_INTERVAL = 1.0  # seconds until the rollout notices that another command has ended its canary
+
+
+def roll_out(service: Service, canary: Release, *, detach: bool = False) -> Release:
+    """Shift the requests to a canary step by step, and promote it. With `detach`, only take the step that is next.
+
+    The lock of the service is held for each shift, and not during a step. So other commands can end the canary.
+
+    After an interrupt the same call continues at the step that ran. Raises NotUp, after the canary is aborted, if its
+    figures exceed a limit of the block, or if another command has aborted it. Raises Refused if another command has
+    changed its share, and Locked if another command rolls the service out.
+    """
+    with held(service):
+        rollout, stable = service.target.rollout, stable_of(service)
+        assert rollout is not None
+        if stable is None:  # another command has deleted the service
+            raise ended_elsewhere(service)
+        return _Run(service, rollout, stable, canary).to_the_end(detach=detach)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A rollout that runs: its block, and the two releases."""
+
+    service: Service
+    rollout: Rollout
+    stable: Release
+    canary: Release
+
+    def to_the_end(self, *, detach: bool) -> Release:
+        """Take step after step, until the canary is the stable release. With `detach`, only begin a step."""
+        progress, reason = None, ""
+        while True:
+            with self.service.locked(wait=SHIFT_LIMIT):
+                if self.ended():
+                    return self.promoted_elsewhere()
+                if reason:
+                    self.give_up(reason)
+                progress = self.following(progress) if progress else self.first()
+                if self.rollout.steps[progress.step] == 100:
+                    return promote(self.service)
+                progress = self.shifted(progress)
+            if detach:
+                return self.canary
+            reason = self.watch(progress)
+
+    def ended(self) -> bool:
+        """Whether another command has ended the canary."""
+        found = canary_of(self.service)
+        return found is None or found.id != self.canary.id
+
+    def promoted_elsewhere(self) -> Release:
+        """The canary that another command has promoted. Raises NotUp if that command has removed it."""
+        releases = self.service.session.store.releases.list(self.service.target.service_name, self.service.target.name)
+        found = next(each for each in releases if each.id == self.canary.id)
+        if found.state != "up":
+            raise NotUp(
+                f"the rollout of release {found.number} of {self.service.name} ended: another command made the release "
+                f"{found.state}",
+                hint="`lading history` shows the releases; `lading deploy` brings one up again",
+            )
+        self.service.emit("progress", phase="rollout", detail=f"another command has promoted release {found.number}")
+        return found
+
+    def first(self) -> Progress:
+        """The step that an interrupted command was in. Otherwise the first step that does not take requests away."""
+        self.judge_golden()
+        known, weight, steps = kept(self.service, self.canary), self.share().weight, self.rollout.steps
+        if known and (weight == steps[known.step] or (known.began is None and weight < steps[known.step])):
+            return known
+        step = next(number for number, percent in enumerate(steps) if percent >= weight)
+        return Progress(release=self.canary.id, step=step)
+
+    def following(self, progress: Progress) -> Progress:
+        """The next step. Raises Refused if another command has changed the share of the canary."""
+        left, found = self.split(progress), self.share()
+        if found != left:
+            raise Refused(
+                f"the rollout of release {self.canary.number} of {self.service.name} stopped: it gave the release "
+                f"{left}, and another command gave it {found}",
+                hint="`lading deploy` continues from there; `lading promote` or `lading abort` ends the canary",
+            )
+        return Progress(release=self.canary.id, step=progress.step + 1)
+
+    def share(self) -> Split:
+        """The share of the canary, as the target reports it. Raises Refused if the canary does not serve."""
+        found = require_served(self.service, self.canary)
+        return Split(weight=found.weight, shadow=found.shadow)
+
+    def split(self, progress: Progress) -> Split:
+        """The share of the canary in a step. It gets copies too if the answers to them can be compared and counted."""
+        weight, plugin = self.rollout.steps[progress.step], self.service.plugin
+        compares = plugin.can(Capability.METRICS) and plugin.can(Capability.SHADOW)
+        return Split(weight=weight, shadow=weight if self.rollout.max_difference is not None and compares else 0)
+
+    def shifted(self, progress: Progress) -> Progress:
+        """Give the canary its share of the step. The step begins when this is done, or did before an interrupt."""
+        keep(self.service, progress)
+        set_share(self.service, self.split(progress))
+        if progress.began is None:
+            before = self.metrics()
+            if isinstance(before, str):
+                self.give_up(before)
+            progress = replace(progress, began=time.time(), before=before)
+            keep(self.service, progress)
+        return progress
+
+    def watch(self, progress: Progress) -> str:
+        """Look at the figures until the step is over. Returns why the canary must be aborted; empty if it need not."""
+        assert progress.began is not None
+        service, rollout = self.service, self.rollout
+        end, share = service.session.end(), f"{rollout.steps[progress.step]} % of the requests"
+        look = min(max(_SHORTEST_LOOK, rollout.seconds / _LOOKS), _LONGEST_LOOK)
+        before = progress.before or Metrics(releases=())
+        while not self.ended():
+            found = self.metrics()
+            if isinstance(found, str):
+                return found
+            figures = since(found, before, self.canary.id, self.stable.id)
+            if reason := breach(rollout, figures):
+                return reason
+            left = progress.began + rollout.seconds - time.time()
+            rest = f"{_clock(left)} left" if left > 0 else "the step is over"
+            service.emit("progress", phase="rollout", detail=f"{share} · {figures} · {rest}")
+            if left <= 0:
+                break
+            self.wait(min(look, left), share, end)
+        return ""
+
+    def metrics(self) -> Metrics | str:
+        """The figures, or the reason why a few tries could not read them: a busy service does not answer at once."""
+        service, reason = self.service, ""
+        if not service.plugin.can(Capability.METRICS):
+            return Metrics(releases=())
+        for pause in _PAUSES:
+            try:
+                return read_metrics(service)
+            except (OutcomeUnknown, Transient) as error:
+                reason = f"its figures cannot be read: {error.message}"
+                service.emit("progress", phase="rollout", detail=reason)
+                service.session.pause(pause, f"the rollout of {service.name}", reason, service.session.end())
+        return reason
+
+    def wait(self, seconds: float, share: str, end: float | None) -> None:
+        """Wait until the next look, or until another command has ended the canary."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.ended():
+            self.service.session.pause(min(_POLL_INTERVAL, left), f"the rollout of {self.service.name}", share, end)
+
+    def judge_golden(self) -> None:
+        """Abort a canary whose golden answers differ too much, before it gets a request."""
+        change, limit = golden_change(self.stable, self.canary), self.rollout.max_difference
+        if change is not None and limit is not None and (change.largest or 0.0) > limit:
+            self.give_up(differs(change.largest or 0.0, limit, f"{change.compared} golden requests"))
+
+    def give_up(self, reason: str) -> NoReturn:
+        """Abort the canary. The caller holds the lock."""
+        abort(self.service, reason)
+        raise NotUp(
+            f"the rollout of release {self.canary.number} of {self.service.name} is aborted: {reason}",
+            hint=f"release {self.stable.number} serves all requests",
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

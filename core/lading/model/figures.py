@@ -1,0 +1,107 @@
+"""The figures of a service that runs: the requests of each release, their errors and their times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .options import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """The times of requests in buckets.
+
+    `bounds` are upper bounds in seconds. `counts` has the number of requests for each bound, which earlier bounds do
+    not have, and one more for all longer times.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.counts) != len(self.bounds) + 1 or list(self.bounds) != sorted(set(self.bounds)):
+            raise ValueError("a latency has rising bounds, and one count more than bounds")
+
+    def quantile(self, share: float) -> float | None:
+        """The time in seconds that this share of the requests did not exceed, estimated within its bucket.
+
+        None without requests. Longer than all bounds counts as the last bound.
+        """
+        wanted, before, lower = share * sum(self.counts), 0, 0.0
+        if not any(self.counts) or not self.bounds:
+            return None
+        for bound, count in zip(self.bounds, self.counts, strict=False):
+            if count and before + count >= wanted:
+                return lower + (bound - lower) * (wanted - before) / count
+            before, lower = before + count, bound
+        return self.bounds[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Requests for the scoring script. `errors` are those that were answered with a status of 5xx."""
+
+    requests: int
+    errors: int
+    latency: Latency
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Copies of requests that a shadow release answered too.
+
+    `equal` is the number of equal answers, `largest` and `mean` are relative differences of their numbers.
+    """
+
+    requests: int
+    equal: int
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseMetrics:
+    """The figures of one release: since it began, and of the last minute if that is known.
+
+    `restarts` counts the workers that were replaced. `memory` is in bytes, of all its workers.
+    """
+
+    release_id: str
+    total: Figures
+    minute: Figures | None = None
+    restarts: int = 0
+    memory: int | None = None
+    compared: Compared | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """The figures of all releases of a service that run."""
+
+    releases: tuple[ReleaseMetrics, ...]
+
+    @classmethod
+    def from_json(cls, document: Json) -> Metrics:
+        """The figures in the form of JSON that the scoring server gives. Raises ValueError for another form."""
+        try:
+            return cls(releases=tuple(_release(each) for each in document["releases"]))
+        except (TypeError, KeyError, AttributeError, IndexError) as error:
+            raise ValueError(f"these are not figures: {error!r}") from None
+
+
+def _release(content: Json) -> ReleaseMetrics:
+    minute, memory = content["minute"], content["memory"]
+    return ReleaseMetrics(
+        release_id=str(content["release_id"]),
+        total=_figures(content["total"]),
+        minute=None if minute is None else _figures(minute),
+        restarts=int(content["restarts"]),
+        memory=None if memory is None else int(memory),
+        compared=Compared(**content["compared"]) if content.get("compared") else None,
+    )
+
+
+def _figures(content: Json) -> Figures:
+    bounds, counts = tuple(map(float, content["bounds"])), tuple(map(int, content["counts"]))
+    latency = Latency(bounds=bounds, counts=counts)
+    return Figures(requests=int(content["requests"]), errors=int(content["errors"]), latency=latency)

@@ -1,0 +1,128 @@
+"""The comparison of two releases that serve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from urllib.request import Request, urlopen
+
+import pytest
+from tests.conftest import Shell
+from tests.waiting import LIMIT
+
+from lading_serving.figures import FIGURES
+
+SCRIPT = """\
+import json, os
+
+def init():
+    global factor
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.joblib")) as file:
+        factor = int(file.read())
+
+def run(raw_data):
+    rows = json.loads(raw_data)["data"]
+    return [factor * (row["size"] if isinstance(row, dict) else row[0]) for row in rows]
+"""
+MANIFEST = """\
+version: 1
+name: price
+register: {model: rate, file: model.joblib}
+package:
+  scoring_script: score.py
+  samples: [{request: {data: [[1]]}, response: [FACTOR]}, {request: {data: [[0]]}, response: [0]}]
+"""
+
+
+@pytest.fixture
+def pair(shell: Shell) -> Iterator[Shell]:
+    """Release 1 doubles a number, and release 2, the canary, triples it."""
+    shell.write("score.py", SCRIPT)
+    for factor, argv in ((2, ("deploy",)), (3, ("deploy", "--canary", "0"))):
+        shell.write("model.joblib", str(factor))
+        shell.write("lading.yaml", MANIFEST.replace("FACTOR", str(factor)))
+        shell(*argv)
+    yield shell
+    shell("delete")
+
+
+def test_the_golden_requests_show_how_the_releases_differ(pair: Shell) -> None:
+    found = pair("compare", "--json").json()
+    assert (found["old"], found["new"], found["requests"], found["equal"]) == (1, 2, 2, 0.5)
+    assert found["outputs"] == [{"output": "answer", "largest": 1 / 3, "mean": 1 / 6}]
+    row = {"row": 1, "difference": 1 / 3, "request": {"data": [[1]]}, "old": [2], "new": [3]}
+    assert found["rows"] == [row]
+    assert 0 < found["old_latency"]["median"] <= found["old_latency"]["p99"]
+    table = pair("compare").out
+    assert "equal answers  50 %" in table
+    assert "0.333333" in table
+
+
+def test_the_rows_of_a_file_are_compared_and_the_ten_most_different_are_shown(pair: Shell) -> None:
+    rows = [0.0] * 80 + [float(number) for number in range(1, 21)]
+    pair.write("rows.csv", "size\n" + "".join(f"{row}\n" for row in rows))
+    pair.write("rows.jsonl", "".join(json.dumps({"size": row}) + "\n" for row in rows))
+    by_format = [pair("compare", "--data", name, "--json").json() for name in ("rows.csv", "rows.jsonl")]
+    for found in by_format:
+        assert (found["requests"], found["equal"], len(found["rows"])) == (100, 0.8, 10)
+    assert by_format[0]["rows"] == by_format[1]["rows"]
+
+
+def test_a_comparison_does_not_count_in_the_figures_of_a_rollout(pair: Shell) -> None:
+    pair("score", "-d", '{"data": [[1]]}')
+    pair.write("rows.jsonl", '{"size": 2}\n{"width": 2}\n')  # the second fails
+    before = figures(pair)
+    assert sum(requests for requests, _errors in before.values()) == 5  # with the golden ones of both
+    assert pair("compare", "--data", "rows.jsonl", "--json").json()["failed"] == [1, 1]
+    assert figures(pair) == before
+
+
+def figures(pair: Shell) -> dict[str, tuple[int, int]]:
+    """The scored requests and the errors of each release."""
+    uri = pair("uri").out.strip()
+    request = Request(uri.replace("/score", "/metrics"), headers={"accept": FIGURES})
+    with urlopen(request, timeout=LIMIT) as answer:
+        found = json.load(answer)["releases"]
+    return {each["release"]: (each["total"]["requests"], each["total"]["errors"]) for each in found}
+
+
+def test_failed_requests_are_counted_and_are_no_equal_answers(pair: Shell) -> None:
+    pair.write("rows.jsonl", '{"size": 2}\n{"width": 2}\n{"size": 0}\n')
+    found = pair("compare", "--data", "rows.jsonl", "--json").json()
+    assert (found["requests"], found["failed"]) == (3, [1, 1])
+    assert found["equal"] == pytest.approx(1 / 3)
+    assert "failed requests" in pair("compare", "--data", "rows.jsonl").out
+    pair.write("wrong.jsonl", '{"width": 2}\n')
+    assert "both releases refuse every request" in pair("compare", "--data", "wrong.jsonl", code=6).err
+
+
+TRAINED = """\
+version: 1
+name: price
+train: {data: train.csv, features: [FEATURES], label: y, estimator: sklearn.linear_model.LinearRegression}
+package: {environment: {conda: [scikit-learn]}}
+"""
+
+
+def test_each_release_gets_the_columns_of_its_model(shell: Shell) -> None:
+    shell.write("train.csv", "x,z,y\n" + "".join(f"{x},{x % 3},{2 * x}\n" for x in range(20)))
+    for features, argv in (("x", ("deploy",)), ("x, z", ("deploy", "--canary", "0"))):
+        shell.write("lading.yaml", TRAINED.replace("FEATURES", features))
+        shell(*argv)
+    shell.write("rows.csv", "x,z\n" + "".join(f"{x},{x % 3}\n" for x in range(1, 6)))
+    found = shell("compare", "--data", "rows.csv", "--json").json()
+    assert (found["requests"], found["equal"]) == (5, 1.0)
+    shell("delete")
+
+
+def test_releases_are_named_by_number_if_both_serve(pair: Shell) -> None:
+    assert pair("compare", "--release", "2", "--release", "1", "--json").json()["old"] == 2
+    assert (
+        "release 7 of price on 'local' does not serve"
+        in pair("compare", "--release", "1", "--release", "7", code=2).err
+    )
+    assert "give --release twice" in pair("compare", "--release", "1", code=2).err
+    pair("abort")
+    refused = pair("compare", code=2).err
+    assert "price on 'local' has no canary to compare with" in refused
+    assert "`lading deploy --canary 0` brings a release up beside it" in refused

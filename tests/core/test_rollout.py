@@ -1,0 +1,277 @@
+"""Rollouts: a canary takes over the requests step by step, or is aborted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import Shell
+from tests.core.conftest import MANIFEST, wait_for
+from tests.waiting import LIMIT
+
+FINE = {"requests": 100}
+
+
+@pytest.fixture
+def routed(project: Shell) -> Iterator[Shell]:
+    """A project with release 1 up on `router`. The manifest asks for a model that answers 8."""
+    roll_out(project, "steps: [25, 50, 100], pause: 0")
+    project("deploy")
+    project.write("cost.txt", "8")
+    roll_out(project, "steps: [25, 50, 100], pause: 0", answer=8)
+    yield project
+    project("delete", code=None)
+
+
+def roll_out(project: Shell, rollout: str, *, answer: int = 7, target: str = "router") -> None:
+    block = f"  router: {{}}\n  {target}: {{rollout: {{{rollout}}}}}\n" if target != "router" else ""
+    manifest = MANIFEST.replace("target: roll", f"target: {target}").replace("[7]", f"[{answer}]")
+    block = block or f"  router: {{rollout: {{{rollout}}}}}\n"
+    project.write("lading.yaml", manifest.replace("  roll: {}\n  stop: {}\n", block))
+
+
+def figures(project: Shell, canary: dict[str, int], stable: dict[str, int] | None = None) -> None:
+    """Let each look find these requests of release 2, and of release 1."""
+    project.write("figures.json", json.dumps({"1": stable or FINE, "2": canary}))
+
+
+def states(project: Shell) -> list[str]:
+    return [f"{row['number']} {row['state']}" for row in project("history", "--json").json()]
+
+
+def test_a_rollout_shifts_step_by_step_and_promotes(routed: Shell) -> None:
+    figures(routed, FINE)
+    assert "in steps of the requests: 25 %, 50 %, 100 %" in routed("plan").out
+    said = routed("deploy").err
+    assert re.findall(r"shifting · release 2 gets (\d+) %", said) == ["25", "50"]
+    assert "25 % of the requests · 100 requests, 0 % errors, p99 9.9 ms · the step is over" in said
+    assert "release 2 gets all requests, and release 1 is removed" in said
+    assert states(routed) == ["2 up", "1 superseded"]
+    assert "unchanged" in routed("deploy").err
+
+
+@pytest.mark.parametrize(
+    ("limit", "found", "reason"),
+    [
+        ("max_error_rate: 0.01", {"requests": 100, "errors": 3}, r"3 % of its 100 requests failed \(0 % of the stable"),
+        (
+            "max_latency_ratio: 1.5",
+            {"requests": 100, "slow": 50},
+            r"its p99 is 980 ms in 100 requests, 99 times that of",
+        ),
+        (
+            "max_error_rate: 0.01",
+            {"requests": 0, "restarts": 3},
+            r"3 more workers of it than of the stable release ended",
+        ),
+        ("max_difference: 0.02", FINE, r"its answers to 1 golden requests differ by up to 12.5 %, more than max_diff"),
+    ],
+)
+def test_a_breach_aborts_and_names_the_figures(routed: Shell, limit: str, found: dict[str, int], reason: str) -> None:
+    roll_out(routed, f"steps: [25, 100], pause: 0, {limit}", answer=8)
+    figures(routed, found)
+    said = routed("deploy", code=8).err
+    assert re.search(f"the rollout of release 2 of price on 'router' is aborted: {reason}", said)
+    assert "release 1 serves all requests" in said
+    assert states(routed) == ["2 aborted", "1 up"]
+    assert routed("traffic", "--json").json()["canary"] is None
+
+
+def test_too_few_requests_are_said_and_are_not_a_breach(routed: Shell) -> None:
+    roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01, max_latency_ratio: 1.5", answer=8)
+    figures(routed, {"requests": 20, "errors": 20, "slow": 20})
+    assert "20 requests, 100 % errors, p99 990 ms, too few to judge, below 50" in routed("deploy").err
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+def test_workers_that_end_in_both_releases_are_not_the_fault_of_the_canary(routed: Shell) -> None:
+    figures(routed, {**FINE, "restarts": 5}, {**FINE, "restarts": 3})
+    routed("deploy")
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_rollout_continues_at_its_step(routed: Shell, ending: signal.Signals) -> None:
+    figures(routed, FINE)
+    roll_out(routed, "steps: [25, 50, 100], pause: 600", answer=8)
+    with routed.start("deploy") as process:
+        said_to = process.stderr
+        assert said_to is not None
+        wait_for(lambda: "left" in said_to.readline())
+        process.send_signal(ending)
+    assert routed("traffic", "--json").json()["canary"] == {"release": 2, "weight": 25}
+    assert states(routed) == ["2 canary", "1 up"]
+    roll_out(routed, "steps: [25, 50, 100], pause: 0", answer=8)
+    said = routed("deploy").err
+    assert re.findall(r"shifting · release 2 gets (\d+) %", said) == ["25", "50"]
+    assert re.search(r"25 % of the requests · [2-9]00 requests", said)  # since the step began, before the interrupt
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+@pytest.mark.parametrize(("fault", "copies"), [("", 25), ("no-shadow", 0)])
+def test_a_rollout_sends_copies_if_the_target_can(routed: Shell, fault: str, copies: int) -> None:
+    figures(routed, FINE)
+    routed.env["SHIFT_FAULT"] = fault
+    roll_out(routed, "steps: [25, 100], pause: 600, max_difference: 0.5", answer=8)
+    with routed.start("deploy") as process:
+        said_to = process.stderr
+        assert said_to is not None
+        wait_for(lambda: "left" in said_to.readline())
+        assert routed("traffic", "--json").json()["shadow"] == copies
+        process.kill()
+
+
+@pytest.fixture
+def pausing(routed: Shell) -> Iterator[subprocess.Popen[str]]:
+    """A rollout in the pause after its first step, at 25 %."""
+    figures(routed, FINE)
+    roll_out(routed, "steps: [25, 50, 100], pause: 600", answer=8)
+    with routed.start("deploy") as process:
+        said_to = process.stderr
+        assert said_to is not None
+        wait_for(lambda: "left" in said_to.readline())
+        yield process
+        process.kill()
+
+
+def ending(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit code and the further messages of a command."""
+    _, said = process.communicate(timeout=LIMIT)
+    return process.returncode, said
+
+
+def test_a_canary_can_be_promoted_during_a_pause(routed: Shell, pausing: subprocess.Popen[str]) -> None:
+    assert "is locked by 'lading deploy" in routed("deploy", code=4).err
+    routed("promote")
+    code, said = ending(pausing)
+    assert (code, "another command has promoted release 2" in said) == (0, True)
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+def test_a_canary_can_be_aborted_during_a_pause(routed: Shell, pausing: subprocess.Popen[str]) -> None:
+    routed("abort")
+    code, said = ending(pausing)
+    assert code == 8
+    assert "the rollout of release 2 of price on 'router' ended: another command made the release aborted" in said
+    assert states(routed) == ["2 aborted", "1 up"]
+
+
+def test_a_rollout_stops_if_another_command_shifts_during_a_pause(routed: Shell) -> None:
+    figures(routed, FINE)
+    roll_out(routed, "steps: [25, 50, 100], pause: 5", answer=8)
+    with routed.start("deploy") as process:
+        said_to = process.stderr
+        assert said_to is not None
+        wait_for(lambda: "left" in said_to.readline())
+        routed("traffic", "--weight", "40")
+        code, said = ending(process)
+    assert code == 3
+    assert "it gave the release 25 % of the requests, and another command gave it 40 % of the requests" in said
+    assert routed("traffic", "--json").json()["canary"] == {"release": 2, "weight": 40}
+    roll_out(routed, "steps: [25, 50, 100], pause: 0", answer=8)
+    assert re.findall(r"shifting · release 2 gets (\d+) %", routed("deploy").err) == ["50"]
+
+
+def test_a_look_that_fails_is_repeated(routed: Shell) -> None:
+    (routed.folder / "figures.json").write_text('{"silent": 2}')
+    roll_out(routed, "steps: [25, 100], pause: 0", answer=8)
+    said = routed("deploy").err
+    assert "its figures cannot be read: the router is busy" in said
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+@pytest.mark.slow
+def test_a_canary_without_figures_is_aborted(routed: Shell) -> None:
+    (routed.folder / "figures.json").write_text('{"silent": 1000}')
+    roll_out(routed, "steps: [25, 100], pause: 0", answer=8)
+    assert "is aborted: its figures cannot be read: the router is busy" in routed("deploy", code=8).err
+    assert states(routed) == ["2 aborted", "1 up"]
+
+
+def test_a_process_that_continues_a_rollout_deploys_no_other_release(routed: Shell) -> None:
+    roll_out(routed, "steps: [25, 100], pause: 0", answer=8)
+    assert "another command has ended its canary" in routed("deploy", "--rollout-of", "gone", code=8).err
+    assert states(routed) == ["1 up"]
+
+
+def test_a_detached_rollout_outlives_its_command_and_can_be_taken_over(routed: Shell) -> None:
+    figures(routed, FINE)
+    roll_out(routed, "steps: [25, 50, 100], pause: 600", answer=8)
+    begun = routed("deploy", "--detach")
+    assert "release 2 gets 25 % of the requests; the rollout is in step 1 of 3, since" in begun.err
+    found = routed("traffic", "--json").json()
+    assert found["canary"] == {"release": 2, "weight": 25}
+    rollout = found["rollout"]
+    assert (rollout["step"], rollout["steps"], rollout["detached"]) == (1, 3, True)
+    wait_for(lambda: "25 % of the requests" in Path(rollout["log"]).read_text())
+    shown = f"the rollout is in step 1 of 3, since {rollout['since']} (pid {rollout['pid']}), detached"
+    assert shown in routed("traffic").err
+    assert shown in routed("status").out
+    assert "is locked by 'lading deploy" in routed("deploy", "--detach", code=4).err
+    os.kill(rollout["pid"], signal.SIGKILL)
+    wait_for(lambda: "the rollout stopped in step 1 of 3: `lading deploy` continues it" in routed("traffic").err)
+    roll_out(routed, "steps: [25, 50, 100], pause: 0", answer=8)
+    routed("deploy")
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+def test_a_detached_rollout_ends_after_an_abort(routed: Shell) -> None:
+    figures(routed, FINE)
+    roll_out(routed, "steps: [25, 100], pause: 600", answer=8)
+    rollout = routed("deploy", "--detach", "--json").json()["deployments"][0]["traffic"]["rollout"]
+    routed("abort")
+    wait_for(lambda: "another command made the release aborted" in Path(rollout["log"]).read_text())
+    assert states(routed) == ["2 aborted", "1 up"]
+    assert "was aborted" not in routed("status").out
+
+
+def test_a_detached_rollout_that_exceeds_a_limit_shows_its_figures(routed: Shell) -> None:
+    roll_out(routed, "steps: [25, 100], pause: 600, max_error_rate: 0.01", answer=8)
+    rollout = routed("deploy", "--detach", "--json").json()["deployments"][0]["traffic"]["rollout"]
+    figures(routed, {"requests": 100, "errors": 3})
+    wait_for(lambda: "is aborted: 3 % of its" in Path(rollout["log"]).read_text())
+    wait_for(lambda: states(routed) == ["2 aborted", "1 up"])
+    assert "release 2 was aborted: 3 % of its" in routed("status").out
+    assert "3 % of its" in routed("history", "--json").json()[0]["reason"]
+
+
+def test_without_a_rollout_a_deploy_cannot_be_detached(project: Shell) -> None:
+    assert "--detach cannot be combined with --canary" in project("deploy", "--detach", "--canary", "5", code=2).err
+    refused = project("deploy", "--detach", code=2).err
+    assert "lading.yaml:13:3: targets.roll: the block has no rollout, and --detach needs one" in refused
+
+
+def test_a_rollout_continues_above_the_weight_that_a_command_gave(routed: Shell) -> None:
+    routed("deploy", "--canary", "40")
+    figures(routed, FINE)
+    assert re.findall(r"shifting · release 2 gets (\d+) %", routed("deploy").err) == ["50"]
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+@pytest.mark.parametrize(
+    ("rollout", "message"),
+    [
+        ("steps: [5, 25]", "13:22: targets.router.rollout.steps: the last step must be 100"),
+        ("steps: [25, 5, 100]", "13:22: targets.router.rollout.steps: each step must be higher than the one before"),
+        ("pause: ten", "13:29: targets.router.rollout.pause"),
+        ("max_error_rate: 2", "13:38: targets.router.rollout.max_error_rate"),
+        ("stages: [100]", "13:22: targets.router.rollout.stages"),
+    ],
+)
+def test_a_wrong_rollout_is_reported_at_its_line(project: Shell, rollout: str, message: str) -> None:
+    roll_out(project, rollout)
+    assert f"lading.yaml:{message}" in project("check", code=2).err
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "deploy"])
+def test_a_rollout_needs_a_target_with_traffic(project: Shell, command: str) -> None:
+    roll_out(project, "steps: [100]", target="roll")
+    refused = project(command, code=2).err
+    assert "lading.yaml:14:10: targets.roll.rollout: the target cannot serve two releases at once" in refused
+    assert not Path(project.env["HOOK_LOG"]).exists()
