@@ -14,14 +14,21 @@ import argparse
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Collection
 
+from .access import access_log
 from .contract import Contract
+from .identity import identity
+from .keys import guard_of
 from .logs import log_error
+from .recorder import Recorder, own_place
 from .script import Script
 from .server import Server
+from .sink import sink
 from .spec import Limits
 from .startup import ended_by, entry_script, scoring_timeout, wake_on_signals
+from .tls import tls_of
 from .worker import FAILED
 
 
@@ -31,10 +38,14 @@ def serve(listener: socket.socket, on_ready: Callable[[], None] = lambda: None, 
     `hosts` are names that clients may use besides the address and `localhost`. Raises any error, including SystemExit,
     from importing the script or from its `init()`.
     """
+    guard, certificate = guard_of(os.environ), tls_of(os.environ)  # before the script, which could change these
+    started = time.perf_counter()
     script = Script(entry_script(), scoring_timeout())
     script.init()
     limits = Limits()
-    server, signals = Server(Contract(script, os.environ, limits), limits), wake_on_signals()
+    recorder = _recorder(time.perf_counter() - started)
+    contract = Contract(script, os.environ, limits, guard=guard, recorder=recorder)
+    server, signals = Server(recorder.recording(contract), limits, guard=guard, recorder=recorder), wake_on_signals()
 
     def end() -> None:
         if ended_by(signals):
@@ -42,9 +53,16 @@ def serve(listener: socket.socket, on_ready: Callable[[], None] = lambda: None, 
 
     server.call_when_readable(signals, end)
     listener.setblocking(False)
-    server.accept_from(listener, names=hosts)
+    server.accept_from(listener, names=hosts, certificate=certificate)
     on_ready()
     server.run()
+
+
+def _recorder(loading: float) -> Recorder:
+    known = identity(os.environ)
+    recorder = Recorder(own_place(known), access_log(sink(sys.stderr.fileno()), os.environ, known["release"]))
+    recorder.loaded(loading)
+    return recorder
 
 
 def main() -> None:

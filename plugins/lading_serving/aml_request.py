@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from .hosts import split
 from .messages import Request
 
+_PORTS = {"http": "80", "https": "443"}
+
 _Run = TypeVar("_Run", bound=Callable[..., Any])
 
 # Azure ML's own module uses the same name for its mark. So either module can have set it.
@@ -38,10 +40,11 @@ def flask_request() -> Any:
     return FlaskRequest
 
 
-def environ(request: Request) -> dict[str, Any]:
-    """The WSGI environment of a request. A Flask request is created from it."""
+def environ(request: Request, scheme: str) -> dict[str, Any]:
+    """The WSGI environment of a request to a service with a scheme. A Flask request is created from it."""
     host, port = split(request.headers.get("host", "localhost"))
-    fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+    plain = ((name, value) for name, value in request.headers.items() if "_" not in name)  # else x_a could pose as x-a
+    fields = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in plain}
     return {
         **fields,
         "REQUEST_METHOD": request.method,
@@ -51,11 +54,12 @@ def environ(request: Request) -> dict[str, Any]:
         "CONTENT_TYPE": fields.pop("HTTP_CONTENT_TYPE", ""),
         "CONTENT_LENGTH": str(len(request.body)),
         "SERVER_NAME": host,
-        "SERVER_PORT": port or "80",
+        "SERVER_PORT": port or _PORTS[scheme],
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme,
         "wsgi.input": io.BytesIO(request.body),
+        "wsgi.input_terminated": True,  # otherwise Flask does not read a body that came in chunks
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": False,
         "wsgi.multiprocess": True,

@@ -7,19 +7,40 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from .owned import Foreign, check, open_own, read_own
+from .json_files import is_number, read_json, write_json
+from .owned import check, open_own
 
 
 class Desired(TypedDict):
-    """The releases that should run, by number: one on the public port, and a candidate on a private port."""
+    """The releases that should run, by number: one on the public port, and two on private ports.
+
+    A candidate gets only golden requests. The canary gets `weight` percent of the requests, and copies of `shadow`
+    percent. An earlier version wrote no canary.
+    """
 
     serving: int | None
     candidate: int | None
+    canary: int | None
+    weight: int
+    shadow: int
+
+
+class ComparedState(TypedDict):
+    """Sums over the answers to copies: how many were equal, the seconds that both sides took, and the numeric outputs.
+
+    Each output has the number of its values, and the sum and the largest of their relative differences.
+    """
+
+    requests: int
+    equal: int
+    old_seconds: float
+    new_seconds: float
+    outputs: list[tuple[int, float, float]]
 
 
 class ReleaseState(TypedDict):
@@ -28,7 +49,9 @@ class ReleaseState(TypedDict):
     `phase` is starting, ready, serving, draining or failed. `uri` is its private address and `public_uri` its public
     one. Both are empty until it listens. `restarts` counts the workers that were started again, `hung` those among them
     that were stuck, and `reason` has the last of their reasons. Of `workers`, `accepting` are up, and `slow` of these
-    have been busy with one request for long. A supervisor of an earlier version does not write the last four.
+    have been busy with one request for long. `weight` and `shadow` are the percents of the requests and of the copies
+    that it gets, and a release that gets copies has `compared`. A supervisor of an earlier version does not write the
+    last seven.
     """
 
     phase: str
@@ -41,6 +64,9 @@ class ReleaseState(TypedDict):
     workers: NotRequired[int]
     accepting: NotRequired[int]
     slow: NotRequired[int]
+    weight: NotRequired[int]
+    shadow: NotRequired[int]
+    compared: NotRequired[ComparedState]
 
 
 class State(TypedDict):
@@ -62,27 +88,35 @@ class Handed(TypedDict):
     specs: dict[str, str]
 
 
-NOTHING: Desired = {"serving": None, "candidate": None}
+NOTHING: Desired = {"serving": None, "candidate": None, "canary": None, "weight": 0, "shadow": 0}
 
 _KINDS = (
     (r"releases|environments|releases/\d+(-.*)?|environments/.*", stat.S_IFDIR),
     (r"wake", stat.S_IFIFO),
-    (r"(desired|state|starts)\.json|lock|supervisor\.log|\.(desired|state|starts)\.json\.\d+", stat.S_IFREG),
+    (r"(desired|state|starts|keys)\.json|lock|supervisor\.log|digests", stat.S_IFREG),
+    (r"\.((desired|state|starts|keys)\.json|digests)\.\d+", stat.S_IFREG),
     (r"releases/(\d+\.json|\.\d+\.json\.\d+|\d+\.log(\.1)?)", stat.S_IFREG),
 )
 """The names in a service's folder, with the kind of file for each."""
 
 _PHASES = {"starting", "ready", "serving", "draining", "failed"}
-_URI = re.compile(r"(http://(\d+\.\d+\.\d+\.\d+|\[[^\[\]/@]+\]):\d+/score)?")
+_URIS = {
+    name: re.compile(rf"({scheme}://(\d+\.\d+\.\d+\.\d+|\[[^\[\]/@]+\]):\d+/score)?")
+    for name, scheme in (("uri", "http"), ("public_uri", "https?"))
+}
 
 
 class ControlFolder:
-    """The files of one service. Commands write `desired.json`, and the supervisor writes `state.json`."""
+    """The files of one service. Commands write `desired.json`, and the supervisor writes `state.json`.
+
+    Commands also write `digests`, from which the workers of a protected service know its keys.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.releases = path / "releases"
         self.fifo = path / "wake"
+        self.digests = path / "digests"
 
     def check(self) -> None:
         """Raise Foreign if a known name belongs to a file that Lading did not create."""
@@ -110,8 +144,8 @@ class ControlFolder:
 
     def desired(self) -> Desired | None:
         """The last desired state. None if there is none. Raises Foreign for any other content."""
-        desired: Desired | None = read_json(self.path / "desired.json", _is_desired)
-        return desired
+        desired = read_json(self.path / "desired.json", _is_desired)
+        return None if desired is None else {**NOTHING, **desired}
 
     def desire(self, desired: Desired) -> None:
         """Write the desired state to the disk, and wake the supervisor if it runs."""
@@ -188,57 +222,17 @@ class ControlFolder:
                 os.close(fifo)
 
 
-def write_json(path: Path, content: object, *, durable: bool = True) -> None:
-    """Replace a file by JSON in one step, with mode 0600. If `durable`, it is on the disk on return."""
-    write_bytes(path, json.dumps(content).encode(), durable=durable)
-
-
-def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Like `write_json`, for bytes."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.unlink(missing_ok=True)
-    file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        while content:
-            content = content[os.write(file, content) :]
-        if durable:
-            os.fsync(file)
-    finally:
-        os.close(file)
-    scratch.replace(path)
-    if durable:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def read_json(path: Path, is_valid: Callable[[Any], bool]) -> Any:
-    """Read a file from `write_json`. Returns None if it is missing, or if a power loss emptied it.
-
-    Raises Foreign for any other content.
-    """
-    try:
-        data = read_own(path)
-        content = json.loads(data) if data.strip(b"\0") else None
-    except FileNotFoundError:
-        return None
-    except (ValueError, RecursionError):
-        raise Foreign(path, "is not what `lading` writes there") from None
-    if content is not None and not is_valid(content):
-        raise Foreign(path, "is not what `lading` writes there")
-    return content
-
-
 def _is_desired(content: Any) -> bool:
-    return isinstance(content, dict) and all(
-        content.get(key, "") is None or is_number(content.get(key)) for key in Desired.__annotations__
+    return (
+        isinstance(content, dict)
+        and all(content.get(key, "") is None or is_number(content.get(key)) for key in ("serving", "candidate"))
+        and (content.get("canary") is None or is_number(content["canary"]))
+        and _has_percents(content)
     )
+
+
+def _has_percents(content: dict[str, Any]) -> bool:
+    return all(is_number(content.get(key, 0)) and content.get(key, 0) <= 100 for key in ("weight", "shadow"))
 
 
 def _is_state(content: Any) -> bool:
@@ -258,9 +252,19 @@ def _is_release_state(release: Any) -> bool:
         all(isinstance(text, str) for text in texts)
         and release["phase"] in _PHASES
         and all(is_number(release.get(key, 0)) for key in ("restarts", "hung", "workers", "accepting", "slow"))
-        and all(_URI.fullmatch(release[key]) for key in ("uri", "public_uri"))
+        and _has_percents(release)
+        and _is_compared(release.get("compared"))
+        and all(pattern.fullmatch(release[key]) for key, pattern in _URIS.items())
     )
 
 
-def is_number(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**31
+def _is_compared(content: Any) -> bool:
+    if content is None:
+        return True
+    if not isinstance(content, dict) or not isinstance(content.get("outputs"), list):
+        return False
+    keys = ComparedState.__annotations__.keys() - {"outputs"}
+    rows = [[content.get(key) for key in keys], *content["outputs"]]
+    return all(isinstance(row, list) and all(type(value) in {int, float} for value in row) for row in rows) and all(
+        len(row) == 3 for row in content["outputs"]
+    )

@@ -34,6 +34,11 @@ class Cors:
             granted.append(("vary", "Origin"))
         return granted
 
+    @staticmethod
+    def is_preflight(request: Request) -> bool:
+        """Whether a browser asks if it may send a request."""
+        return request.method == "OPTIONS" and {"origin", "access-control-request-method"} <= request.headers.keys()
+
     def _preflight(self, request: Request) -> list[tuple[str, str]]:
         if request.headers.get("access-control-request-method", "").upper() not in _METHODS:
             return []

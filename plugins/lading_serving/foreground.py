@@ -10,16 +10,15 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import select
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from .lineage import end_others
 from .process import Output
 from .release import Release
 from .runner import ORPHANS, Runner
+from .sink import sink, write_lines
 from .spec import ReleaseSpec
 from .worker import FAILED
 
@@ -34,10 +33,11 @@ class Console(Output):
     def masked(self, text: str) -> str:
         return text
 
+    def __init__(self) -> None:
+        self._write = sink(sys.stderr.fileno())
+
     def write(self, data: bytes) -> None:
-        with suppress(OSError):
-            if select.select([], [sys.stderr], [], 0)[1]:
-                os.write(sys.stderr.fileno(), data)
+        write_lines(self._write, data)
 
     def close(self) -> None:
         pass

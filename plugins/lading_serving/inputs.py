@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from . import aml_request
 from .messages import JSON, Refused, Request
+from .tls import scheme_of
 
 InputParser = Callable[[Request], dict[str, Any]]
 
@@ -79,9 +81,10 @@ class RawRequest:
     def __init__(self, parameter: str) -> None:
         self._parameter = parameter
         self._type = aml_request.flask_request()
+        self._scheme = scheme_of(os.environ)
 
     def __call__(self, request: Request) -> dict[str, Any]:
-        return {self._parameter: self._type(aml_request.environ(request))}
+        return {self._parameter: self._type(aml_request.environ(request, self._scheme))}
 
 
 def _is_json(media_type: str) -> bool:
@@ -94,7 +97,7 @@ def texts(request: Request) -> list[bytes]:
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:
-    return parse_qsl(request.query, keep_blank_values=True)
+    return parse_qsl(request.query, keep_blank_values=True) if request.query else []
 
 
 def _query(request: Request) -> dict[str, Any]:

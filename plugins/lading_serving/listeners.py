@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 _BACKLOG = 1024
@@ -71,12 +72,12 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def scoring_uri(sock: socket.socket) -> str:
+def scoring_uri(sock: socket.socket, scheme: str = "http") -> str:
     """The address of a listening socket for clients on this machine."""
     host, port = sock.getsockname()[:2]
     if (address := ipaddress.ip_address(host)).is_unspecified:
         address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
-    return f"http://{address}:{port}/score" if address.version == 4 else f"http://[{address}]:{port}/score"
+    return f"{scheme}://{address}:{port}/score" if address.version == 4 else f"{scheme}://[{address}]:{port}/score"
 
 
 def port_owner(port: int) -> str:
@@ -85,11 +86,16 @@ def port_owner(port: int) -> str:
         return ""
     wanted = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if any(str(file.readlink()) in wanted for file in (process / "fd").iterdir()):
+        with suppress(OSError):  # a process of another user, or already ended
+            if any(_link(file) in wanted for file in (process / "fd").iterdir()):
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
-        except OSError:  # a process of another user, or already ended
-            continue
+    return ""
+
+
+def _link(file: Path) -> str:
+    """The thing that a descriptor stands for. Empty if it is closed already: the others of its process still count."""
+    with suppress(OSError):
+        return str(file.readlink())
     return ""
 
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 JSON = "application/json"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_CONTINUE = 100  # plain numbers: the members of an enumeration cost more than the rest of a comparison
+_BODILESS = frozenset({*range(200), 204, 304})  # the client would read a body as the next response
 
 
 class Request(NamedTuple):
@@ -40,10 +42,10 @@ class Response:
 
     def encode(self, *, with_body: bool, close: bool) -> bytes:
         """Encode for the wire. A status that forbids a body gets none, as it would be read as the next response."""
-        if self.status == HTTPStatus.CONTINUE:
+        if self.status == _CONTINUE:
             return b"HTTP/1.1 100 Continue\r\n\r\n"
         fields = [f"{name}: {value}" for name, value in self.headers]
-        if self.status < HTTPStatus.OK or self.status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        if self.status in _BODILESS:
             with_body = False
         else:
             fields.append(f"content-length: {len(self.body)}")
@@ -54,7 +56,7 @@ class Response:
         return head.encode("latin-1") + (self.body if with_body else b"")
 
 
-CONTINUE = Response(HTTPStatus.CONTINUE, b"", [])
+CONTINUE = Response(_CONTINUE, b"", [])
 """The interim response for a client that waits before it sends a body."""
 
 
@@ -71,6 +73,14 @@ def json_response(content: Any, status: int = 200, *, run_failed: bool = False) 
 def failure(status: int, message: str, *, run_failed: bool = False) -> Response:
     """An error in Azure ML's form: `{"message": ...}`."""
     return json_response({"message": message}, status, run_failed=run_failed)
+
+
+class Unadmitted(Exception):
+    """The body of a request is not read, because the request has no valid key. `request` is answered without it."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__("the request has no valid key")
+        self.request = request
 
 
 class Refused(Exception):

@@ -20,6 +20,8 @@ VARIABLE = "LADING_PAGE"
 _MOST_METRICS = 8
 _HEADERS = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", _POLICY), ("vary", "Accept")]
 
+_NOT_KEPT = ("cache-control", "no-store")
+
 
 def facts(service: str, release: int, model: str, metrics: Mapping[str, Any]) -> str:
     """The value of the variable for a release of a model, such as `price 3`."""
@@ -43,9 +45,19 @@ class Page:
         body = {"data": [] if example is None else [example]}
         self._content = {**json.loads(variable), "columns": columns, "body": body}
 
-    def response(self) -> Response:
-        text = json.dumps(self._content).replace("<", "\\u003c")  # so that no value can end the script element
-        return Response(200, _template().replace("CONTENT", text, 1).encode(), list(_HEADERS))
+    def response(self, *, protected: bool = False) -> Response:
+        """The page. That of a protected service is not kept by the browser, and shows that requests need a key."""
+        content = {**self._content, "protected": True} if protected else self._content
+        return _rendered(200, content, [_NOT_KEPT] if protected else [])
+
+    def locked(self) -> Response:
+        """The page of a protected service for a browser without a key. It asks for one and has nothing of the model."""
+        return _rendered(401, None, [_NOT_KEPT])
+
+
+def _rendered(status: int, content: Mapping[str, Any] | None, headers: list[tuple[str, str]]) -> Response:
+    text = json.dumps(content).replace("<", "\\u003c")  # so that no value can end the script element
+    return Response(status, _template().replace("CONTENT", text, 1).encode(), [*_HEADERS, *headers])
 
 
 @cache

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 import httptools
 
 from .hosts import Hosts, of_target
-from .messages import CONTINUE, Refused, Request, Response
+from .keys import HEADERS
+from .messages import CONTINUE, Refused, Request, Response, Unadmitted
 from .spec import Limits
 
 PIECE = 4096  # bytes per call of the parser, because a parsed request takes much more memory than its bytes
@@ -23,7 +24,7 @@ class Parser:
 
     `phase` is idle, head or body. `body` is the received part of an incomplete body. `on_phase` is called when a phase
     begins. `on_item` is called with each complete request, and with the interim response for a client that waits for
-    it.
+    it. `admits` says whether a head has a key. Without one, the body is not read.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class Parser:
         hosts: Hosts,
         on_phase: Callable[[], None],
         on_item: Callable[[Request | Response], None],
+        admits: Callable[[Mapping[str, str]], bool] | None = None,
     ) -> None:
         self.phase = "idle"
+        self._admits = admits
         self._limits = limits
         self._hosts = hosts
         self._on_phase = on_phase
@@ -60,7 +63,7 @@ class Parser:
         self._length = 0
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Parse more bytes. After Refused is raised, nothing more can be parsed."""
+        """Parse more bytes. After Refused or Unadmitted is raised, nothing more can be parsed."""
         pieces = [data]
         while pieces:
             piece = pieces.pop()
@@ -78,6 +81,11 @@ class Parser:
                 raise _malformed("Invalid HTTP version")
             if self.phase == phase != "idle" and self._fields is fields:
                 self._count_unreported(len(piece), self._reported - reported)
+
+    @property
+    def takes_interim(self) -> bool:
+        """Whether the client of the last request takes an interim response. Before HTTP/1.1 there was none."""
+        return self._parser.get_http_version() == "1.1"
 
     def _lacks_version(self, data: bytes | memoryview) -> bool:
         """Whether the request line is HTTP/0.9. Such a client sends no more lines, and waits."""
@@ -149,11 +157,13 @@ class Parser:
             raise _malformed("Invalid HTTP version")
         headers = self._headers()
         target = self._target(headers, version)
+        path, _, query = target.decode("latin-1").partition("?")
+        self._head = (method.decode(), unquote(path) if "%" in path else path, query, headers)
+        if self._admits is not None and _has_body(headers) and not self._admits(headers):
+            raise self._unadmitted()
         self._length = self._body_length(headers)
         if version == "1.1" and "expect" in headers:
             self._expect(headers["expect"])
-        path, _, query = target.decode("latin-1").partition("?")
-        self._head = (method.decode(), unquote(path) if "%" in path else path, query, headers)
         self._keep_alive = version == "1.1" and self._parser.should_keep_alive()
         self._enter("body")
 
@@ -214,8 +224,18 @@ class Parser:
             raise Refused(417, "the only expectation that can be met is 100-continue")
         self._on_item(CONTINUE)
 
+    def _unadmitted(self) -> Unadmitted:
+        """The request without its body. It has no key either, so that a rotation cannot make it a valid one."""
+        method, path, query, headers = self._head
+        left = {name: value for name, value in headers.items() if name not in HEADERS}
+        return Unadmitted(Request(method, path, query, left, b"", keep_alive=False))
+
     def _too_large(self) -> Refused:
         return Refused(413, f"the request's body must not exceed {self._limits.max_body} bytes")
+
+
+def _has_body(headers: Mapping[str, str]) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _malformed(error: str) -> Refused:

@@ -19,6 +19,7 @@ from .owned import open_own
 from .pulse import BEAT, Watch, memory_file, pulse_file, shared
 from .reception import Reception
 from .redaction import Redaction
+from .shares import Shares
 from .spec import ReleaseSpec
 from .startup import scoring_timeout
 
@@ -33,6 +34,8 @@ class Loop(Protocol):
 
     lifeline: int
     reception: Reception
+    board_file: int
+    shares: Shares
 
     def watch(self, fd: int, callback: Callable[[], None]) -> None: ...
 
@@ -111,7 +114,10 @@ class Worker:
     because the file with the spec's name may have changed.
     """
 
-    def __init__(self, spec: ReleaseSpec, data: bytes, sockets: list[socket.socket], log: Output, loop: Loop) -> None:
+    def __init__(
+        self, spec: ReleaseSpec, data: bytes, sockets: list[socket.socket], log: Output, loop: Loop, *, slot: int = 0
+    ) -> None:
+        self.slot = slot
         self.phase = "starting"
         self.was_ready = False
         self.failure = ""  # the reason that the worker reported before it ended
@@ -122,19 +128,30 @@ class Worker:
         self._control, theirs = socket.socketpair()
         self._control.setblocking(False)
         self._output, output = os.pipe()
-        os.set_blocking(self._output, False)
+        self._access, access = os.pipe()
+        self._lines = b""  # the start of a line of the access log
+        for fd in (self._output, self._access, access):
+            os.set_blocking(fd, False)
         try:
-            with theirs, os.fdopen(output, "wb") as stream, memory_file(data) as file, pulse_file() as pulse:
+            with (
+                theirs,
+                os.fdopen(output, "wb") as stream,
+                os.fdopen(access, "wb", 0) as lines,
+                memory_file(data) as file,
+                pulse_file() as pulse,
+            ):
                 self._memory = shared(pulse.fileno())
                 self._pulse = Watch(self._memory, self.started)
                 handed = [file.fileno(), loop.lifeline, pulse.fileno()]
+                handed += [loop.shares.file, loop.board_file, lines.fileno()]
                 handed += [sock.fileno() for sock in (theirs, loop.reception.queue, *sockets)]
-                self.process = _start(spec, handed, stream if log.copied else None)
+                self.process = _start(spec, slot, handed, stream if log.copied else None)
         except BaseException:
             self._close_files()
             raise
         loop.watch(self._control.fileno(), self._listen)
         loop.watch(self._output, self._copy_output)
+        loop.watch(self._access, self._copy_access)
 
     @property
     def age(self) -> float:
@@ -164,12 +181,15 @@ class Worker:
         self.phase = "asked"
         self._send_command("accept")
 
-    def leave(self, command: str) -> None:
-        """Ask the worker to end: `drain` finishes and waits briefly for silent clients, `stop` only finishes."""
-        if self.phase in {"asked", "accepting"}:
+    def leave(self, command: str, *, is_used: bool) -> None:
+        """Ask the worker to end: `drain` finishes and waits briefly for silent clients, `stop` only finishes.
+
+        A worker that is not used, except for golden requests, is killed.
+        """
+        if is_used and self.is_served:
             self._send_command(command)
         else:
-            self.kill()  # only golden requests have used it
+            self.kill()
 
     def kill(self) -> None:
         """Kill the worker and its process group."""
@@ -184,7 +204,8 @@ class Worker:
         self._listen()
         for _ in range(16):  # more than a pipe holds; a child of the worker may still write
             self._copy_output()
-        for fd in (self._control.fileno(), self._output):
+            self._copy_access()
+        for fd in (self._control.fileno(), self._output, self._access):
             self._loop.unwatch(fd)
         self._close_files()
         self._memory.close()
@@ -193,9 +214,19 @@ class Worker:
     def how_it_ended(self) -> str:
         return self.failure or ending(self.process.returncode)
 
+    @property
+    def reason(self) -> str:
+        """The kind of its end, one of `REASONS`."""
+        if self.failure:
+            return "stuck"
+        if self.process.returncode >= 0:
+            return "exit"
+        return "killed" if self.process.returncode == -signal.SIGKILL else "signal"
+
     def _close_files(self) -> None:
         self._control.close()
         os.close(self._output)
+        os.close(self._access)
 
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):  # it is empty; macOS refuses a group of ended processes
@@ -216,6 +247,12 @@ class Worker:
     def _copy_output(self) -> None:
         self._log.write(self._read(self._output))
 
+    def _copy_access(self) -> None:
+        """Copy whole lines, so that lines of other workers do not divide them."""
+        whole, end, self._lines = (self._lines + self._read(self._access)).rpartition(b"\n")
+        if end:
+            self._log.write(whole + end)
+
     def _read(self, fd: int) -> bytes:
         try:
             data = os.read(fd, 65536)
@@ -226,9 +263,9 @@ class Worker:
         return data
 
 
-def _start(spec: ReleaseSpec, handed: list[int], output: IO[bytes] | None) -> subprocess.Popen[bytes]:
+def _start(spec: ReleaseSpec, slot: int, handed: list[int], output: IO[bytes] | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [spec.python, "-P", "-u", "-m", __package__ + ".worker", spec.folder, *map(str, handed)],
+        [spec.python, "-P", "-u", "-m", __package__ + ".worker", spec.folder, str(slot), *map(str, handed)],
         cwd=spec.folder,
         env=spec.env,
         stdin=subprocess.DEVNULL,

@@ -18,11 +18,15 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .hosts import Hosts
 from .messages import Refused, Response, failure
 from .spec import Limits
+
+if TYPE_CHECKING:
+    from .certificate import Certificate
+    from .relay import Relay
 
 _MOST_HELD = 64  # silent connections; with more, the oldest goes to the queue
 _MOST_WAITING = 1024  # connections beside those that the queue holds
@@ -43,6 +47,8 @@ class Loop(Protocol):
 
     def unwatch(self, fd: int) -> None: ...
 
+    def attend(self, fd: int, events: int, callback: Callable[[], None]) -> None: ...
+
 
 class Reception:
     """Accepts connections while it is open."""
@@ -50,6 +56,8 @@ class Reception:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._listener: socket.socket | None = None
+        self._certificate: Certificate | None = None
+        self._relays: set[Relay] = set()
         self._watched = -1  # the number of the listener, which may be closed by now
         self._hosts = Hosts("127.0.0.1")
         self._trouble = ""
@@ -58,6 +66,7 @@ class Reception:
         files = _most_files()
         self._most_held = min(_MOST_HELD, files // 4)
         self._most_waiting = min(_MOST_WAITING, files // 2)
+        self._most_relays = self._most_waiting // 2
         self._paused_until = 0.0
 
     @property
@@ -75,13 +84,14 @@ class Reception:
     def next_due(self) -> float:
         """The time of the next call of `open` or `close`, on the monotonic clock."""
         again = time.monotonic() + _AGAIN if self._waiting else math.inf
-        return min(again, self._paused_until or math.inf, *self._held.values())
+        dues = [*self._held.values(), *(relay.due for relay in self._relays)]
+        return min(again, self._paused_until or math.inf, *dues)
 
-    def open(self, listener: socket.socket, hosts: Hosts, trouble: str) -> None:
-        """Accept on a listening socket. Health checks get `trouble` with 503, or are answered as healthy if it is
-        empty.
+    def open(self, listener: socket.socket, hosts: Hosts, trouble: str, certificate: Certificate | None = None) -> None:
+        """Accept on a listening socket, with TLS if there is a certificate. Health checks get `trouble` with 503, or
+        are answered as healthy if it is empty.
         """
-        self._trouble = trouble
+        self._trouble, self._certificate = trouble, certificate
         if listener is not self._listener:
             self.close()
             self._listener, self._hosts = listener, hosts
@@ -96,6 +106,7 @@ class Reception:
         while self._held:
             self._hand_over(self._oldest)
         self._forward()
+        self._close_silent()
 
     @property
     def _oldest(self) -> socket.socket:
@@ -106,6 +117,8 @@ class Reception:
             sock = self._oldest
             self._release(sock)
             sock.close()
+        for relay in [each for each in self._relays if each.due <= time.monotonic()]:
+            relay.close()
 
     def _look_at_listener(self) -> None:
         """Watch the listener, unless nothing can be accepted now."""
@@ -132,10 +145,27 @@ class Reception:
             self._look_at_listener()
             return
         sock.setblocking(False)
+        if self._certificate is None:
+            self._hold(sock)
+        elif plain := self._decrypted(sock, self._certificate):
+            self._hold(plain)
+
+    def _hold(self, sock: socket.socket) -> None:
         self._held[sock] = time.monotonic() + _SILENCE
         self._loop.watch(sock.fileno(), lambda: self._read(sock))
         if len(self._held) > self._most_held:
             self._enqueue(self._oldest)
+
+    def _decrypted(self, sock: socket.socket, certificate: Certificate) -> socket.socket | None:
+        """The plain side of a connection with TLS. None, and the connection is closed, if there are too many."""
+        from .relay import Relay
+
+        with sock, suppress(OSError):  # the client has left, or the system has no file descriptor
+            if len(self._relays) < self._most_relays:
+                relay = Relay(certificate.secured(sock), self._loop, self._relays.discard)
+                self._relays.add(relay)
+                return relay.plain
+        return None
 
     def _read(self, sock: socket.socket) -> None:
         if sock not in self._held:

@@ -7,12 +7,19 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from .board import IN_FLIGHT, PID, QUEUED, Board
 from .control import ReleaseState
+from .figures import begin, remember, restarted
+from .identity import identity
 from .listeners import Listeners, PortInUse, listen, scoring_uri
 from .process import Loop, Output, Worker
 from .spec import ReleaseSpec
+from .tls import scheme_of, tls_of
+
+if TYPE_CHECKING:
+    from .certificate import Certificate
 
 _LONGEST_PAUSE = 30.0
 _BUSY_AFTER = 1.0  # seconds of one request; if all workers take longer, the supervisor answers health checks
@@ -28,25 +35,34 @@ class Host(Loop, Protocol):
     """
 
     listeners: Listeners
+    board: Board
 
     @property
     def is_settled(self) -> bool: ...
 
 
 class Release:
-    """Keeps `workers` processes running. A release is a candidate until it is promoted; it ends once it is retired."""
+    """Keeps `workers` processes running. A release is a candidate until it is promoted; it ends once it is retired.
+
+    If it stands beside the serving release, it serves on its private socket and is kept running too.
+    """
 
     def __init__(self, spec: ReleaseSpec, values: Mapping[str, str], log: Output, host: Host) -> None:
         self.spec = replace(spec, env={**spec.env, **values})
         self._data = spec.to_bytes()  # without the secret values, because it is written to a file
         self.is_promoted = False
+        self.is_beside = False
         self.has_served = False
         self.last_code = 0  # exit code of the worker that ended last
         self.public: socket.socket | None = None
+        self.certificate: Certificate | None = None  # of the public socket, if it has TLS
         self._host = host
         self._log = log
         self._private: socket.socket | None = None
         self._workers: list[Worker] = []
+        self._entry = host.board.add_release({**identity(spec.env), "release": spec.label})
+        self._slots: list[int] = []  # of ended workers, for those that replace them
+        begin(host.board, self._entry)
         self._failed = False
         self._reason = ""
         self._restarts = 0
@@ -69,9 +85,22 @@ class Release:
             if "accepting" in phases:
                 return "serving"
             return "failed" if self._reason and not phases else "starting"
+        if self.is_beside:
+            return "ready" if self.is_reachable else "failed" if self._reason and not phases else "starting"
         if self._failed:
             return "failed"
         return "ready" if phases.count("ready") == self.spec.workers else "starting"
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether a worker answers on the private socket."""
+        return any(worker.is_served for worker in self._workers)
+
+    @property
+    def private_port(self) -> int:
+        """The port of the private socket, or 0."""
+        port: int = self._private.getsockname()[1] if self._private else 0
+        return port
 
     @property
     def pids(self) -> frozenset[int]:
@@ -84,16 +113,17 @@ class Release:
 
     @property
     def state(self) -> ReleaseState:
+        used = "ready" if self.is_beside and not self.is_promoted else "accepting"
         return {
             "phase": self.phase,
             "uri": scoring_uri(self._private) if self._private else "",
-            "public_uri": scoring_uri(self.public) if self.public else "",
+            "public_uri": scoring_uri(self.public, scheme_of(self.spec.env)) if self.public else "",
             "reason": self._reason,
             "restarts": self._restarts,
             "hung": self._hung,
             "workers": self.spec.workers,
-            "accepting": sum(worker.phase == "accepting" for worker in self._workers),
-            "slow": sum(worker.phase == "accepting" and worker.is_stuck(_SLOW_AFTER) for worker in self._workers),
+            "accepting": sum(worker.phase == used for worker in self._workers),
+            "slow": sum(worker.phase == used and worker.is_stuck(_SLOW_AFTER) for worker in self._workers),
             "tags": self.spec.tags,
         }
 
@@ -115,11 +145,18 @@ class Release:
         """Do all due steps: remove ended workers, kill late ones, start missing ones, and let ready ones accept."""
         for worker in list(self._workers):
             self._check_worker(worker)
+        remember(self._host.board, self._entry, time.monotonic())
         self.has_served |= any(worker.phase == "accepting" for worker in self._workers)
         if time.monotonic() >= self._drain_end:
             self._kill()
         if not (self.retired or self._failed) and time.monotonic() >= self._due:
             self._start_missing()
+
+    def stand_beside(self) -> None:
+        """Keep the release running beside the serving one until it is promoted or retired."""
+        if not self.is_beside:
+            self.is_beside = True
+            self._failed = False
 
     def promote(self) -> None:
         """Let the release serve the public socket until it is retired."""
@@ -137,7 +174,7 @@ class Release:
             self._drain_end = time.monotonic() + self.spec.limits.drain_timeout
         self._farewell = command
         for worker in self._workers:
-            worker.leave(command)
+            worker.leave(command, is_used=self.is_beside or worker.phase != "ready")
 
     def next_due(self) -> float:
         """The time of the next call of `tend`, on the monotonic clock."""
@@ -150,9 +187,10 @@ class Release:
 
     def trouble(self, reason: str) -> None:
         """Record why the release does not start. A candidate then fails; a serving release is restarted later."""
-        self._trouble(reason, fatal=not self.is_promoted)
+        self._trouble(reason, fatal=not (self.is_promoted or self.is_beside))
 
     def close(self) -> None:
+        self._host.board.remove_release(self._entry)
         self._log.close()
         if self._private:
             self._private.close()
@@ -160,6 +198,7 @@ class Release:
     def _check_worker(self, worker: Worker) -> None:
         if worker.has_ended():
             self._workers.remove(worker)
+            self._free(worker.slot)
             if not self._is_killed_for_another(worker):
                 self._record(worker)
         elif worker.phase == "starting" and worker.age >= self.spec.start_timeout:
@@ -186,6 +225,7 @@ class Release:
             self.trouble(worker.how_it_ended())
         else:
             self._restarts += 1
+            restarted(self._host.board, self._entry, worker.reason)
             self._troubles *= worker.age < _STABLE_AFTER
             self._trouble(worker.how_it_ended(), fatal=False)
 
@@ -199,21 +239,38 @@ class Release:
             self._troubles += 1
 
     def _start_missing(self) -> None:
+        settled = self._host.is_settled  # once, because a failure to open a port takes time
         try:
             self._private = self._private or listen("127.0.0.1", 0)
-            self.public = self.public or self._open_public()
+            self.certificate = self.certificate or tls_of(self.spec.env)
+            self.public = self.public or self._open_public(may_move=settled)
             sockets = [self._private, self.public]
             while len(self._workers) < self.spec.workers:
-                self._workers.append(Worker(self.spec, self._data, sockets, self._log, self._host))
-        except (PortInUse, OSError) as error:
-            if self._host.is_settled:
+                self._workers.append(self._worker(sockets))
+        except (PortInUse, OSError, ValueError) as error:
+            if settled:
                 self._note(str(error))
                 self.trouble(str(error))
             else:
                 self._due = time.monotonic() + 0.1
 
-    def _open_public(self) -> socket.socket:
-        return self._host.listeners.public(self.spec.host, self.spec.port, may_move=self._host.is_settled)
+    def _free(self, slot: int) -> None:
+        """Keep the slot of an ended worker, with its counts."""
+        if slot:
+            for gauge in (PID, IN_FLIGHT, QUEUED):
+                self._host.board.numbers[slot + gauge] = 0
+            self._slots.append(slot)
+
+    def _worker(self, sockets: list[socket.socket]) -> Worker:
+        slot = self._slots.pop() if self._slots else self._host.board.add_slot(self._entry)
+        try:
+            return Worker(self.spec, self._data, sockets, self._log, self._host, slot=slot)
+        except BaseException:
+            self._free(slot)
+            raise
+
+    def _open_public(self, *, may_move: bool) -> socket.socket:
+        return self._host.listeners.public(self.spec.host, self.spec.port, may_move=may_move)
 
     def _kill(self) -> None:
         for worker in self._workers:

@@ -12,10 +12,12 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
+from .board import Board, board_file
 from .lineage import adopt, end_others, reap_others
 from .listeners import Listeners
 from .reception import Reception
 from .release import Release
+from .shares import Shares, shares_file
 
 ORPHANS = 1.0  # seconds to end the processes that a worker has left
 
@@ -32,6 +34,9 @@ class Runner:
         # Workers read one end. The other end closes when this process ends for any reason.
         self.lifeline, self._held = os.pipe()
         self.reception = Reception(self)
+        self.board_file = board_file()
+        self.board = Board(self.board_file)
+        self.shares = Shares(shares_file())
         self._selector = selectors.DefaultSelector()
         self._releases: dict[int, Release] = {}
         self._terminated = False
@@ -49,6 +54,12 @@ class Runner:
         with suppress(KeyError):
             self._selector.unregister(fd)
 
+    def attend(self, fd: int, events: int, callback: Callable[[], None]) -> None:
+        """Call back at events of a file, in place of earlier ones. Without events, this ends."""
+        self.unwatch(fd)
+        if events:
+            self._selector.register(fd, events, callback)
+
     def _loop(self, steer: Callable[[], bool]) -> None:
         """Call `steer` after each event, until it returns False."""
         while steer():
@@ -60,20 +71,22 @@ class Runner:
             tend(release)
         self._reap()
 
-    def _settle(self, number: int | None, candidate: int | None) -> None:
-        """Let a release serve, and retire all others but the candidate."""
-        self._switch(number, candidate)
+    def _settle(self, number: int | None, candidate: int | None, canary: int | None = None) -> None:
+        """Let a release serve, and retire all others but the candidate and the canary."""
+        if canary in self._releases:
+            self._releases[canary].stand_beside()
+        self._switch(number, {candidate, canary})
         self._receive(number)
         self._reap()
         self._end_orphans()
 
-    def _switch(self, number: int | None, candidate: int | None) -> None:
+    def _switch(self, number: int | None, others: set[int | None]) -> None:
         """Promote the release that should serve. The previous one is retired when the new one accepts."""
         serving = self._releases.get(number) if number is not None else None
         if serving:
             serving.promote()
         for release in self._releases.values():
-            if release.spec.number in {number, candidate}:
+            if release.spec.number in {number, *others}:
                 continue
             if serving is None:
                 release.retire("stop")
@@ -91,7 +104,8 @@ class Runner:
         ):
             self.reception.close()
         else:
-            self.reception.open(serving.public, serving.spec.hosts_at(serving.public), serving.trouble_of_health)
+            hosts, trouble = serving.spec.hosts_at(serving.public), serving.trouble_of_health
+            self.reception.open(serving.public, hosts, trouble, serving.certificate)
 
     def _reap(self) -> None:
         for number, release in list(self._releases.items()):

@@ -37,7 +37,10 @@ class ScoringTimeout(BaseException):
 
 
 class Script:
-    """A loaded scoring script. `timeout` is the limit in seconds for one call of `run`."""
+    """A loaded scoring script. `timeout` is the limit in seconds for one call of `run`.
+
+    `seconds` is the time of the last call of `run`; negative if a request did not reach it.
+    """
 
     def __init__(self, file: Path, timeout: float) -> None:
         module = _load(file)
@@ -48,6 +51,7 @@ class Script:
         self.schemas = _schemas(self.run)
         self.lading_schema: Callable[[], dict[str, Any]] | None = getattr(module, "lading_schema", None)
         self._parser, self._wants_headers = self._analyse()
+        self.seconds = -1.0
         self._running = False
         self._pid = os.getpid()
         signal.signal(signal.SIGALRM, self._on_alarm)
@@ -58,6 +62,7 @@ class Script:
         Raises Refused if the request does not match, ScoringTimeout, and any error of `run`. A process that `run` has
         forked ends here, because two processes would answer on one connection.
         """
+        self.seconds = -1.0
         arguments = self._parser(request)
         if self._wants_headers:
             arguments["request_headers"] = _title_case(request.headers)
@@ -70,7 +75,8 @@ class Script:
         finally:
             if os.getpid() != self._pid:
                 os._exit(0)
-        return result, (time.perf_counter() - started) * 1000
+            self.seconds = time.perf_counter() - started
+        return result, self.seconds * 1000
 
     def _run(self, arguments: dict[str, Any]) -> Any:
         try:

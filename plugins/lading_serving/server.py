@@ -13,17 +13,23 @@ import socket
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from .connection import Connection
 from .hosts import Hosts
+from .keys import Guard
+from .later import Answering, Turn
 from .logs import Recurring
 from .memory import return_memory
-from .messages import Request, Response
 from .pulse import BEAT, Pulse
 from .reception import taken
+from .recorder import Recorder
 from .spec import Limits
+
+if TYPE_CHECKING:
+    from .certificate import Certificate
 
 _CHECK_INTERVAL = 0.25
 _BODIES = 4  # limit for all incomplete bodies together, as a multiple of `max_body`
@@ -36,8 +42,18 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Server:
     """Serves `app` on its listening sockets until it has drained."""
 
-    def __init__(self, app: Callable[[Request], Response], limits: Limits, pulse: Pulse | None = None) -> None:
-        self.answer = app
+    def __init__(
+        self,
+        app: Answering,
+        limits: Limits,
+        pulse: Pulse | None = None,
+        *,
+        guard: Guard | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._app = app
+        self.admits: Callable[[Mapping[str, str]], bool] | None = guard.holds_key if guard else None
+        self.recorder = recorder or Recorder()
         self._pulse = pulse or Pulse()
         self.limits = limits
         self.draining = False
@@ -49,21 +65,30 @@ class Server:
         self._is_paused = False
         self._is_swollen = False  # whether the allocator holds much freed memory
         self._connections: dict[Connection, int] = {}
-        self._turns: deque[Connection] = deque()
+        self._turns: deque[Turn] = deque()
+        self._regular: list[Callable[[], None]] = []
         self._faults = Recurring("an error of the server ended a connection")
         self._shortages = Recurring("out of file descriptors")
 
-    def accept_from(self, listener: socket.socket, host: str = "", names: Collection[str] = ()) -> None:
+    def accept_from(
+        self,
+        listener: socket.socket,
+        host: str = "",
+        names: Collection[str] = (),
+        answer: Answering | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
         """Serve the clients of a listening, non-blocking socket, for `host` and `names` (see `Hosts`).
 
-        This has no effect after draining has begun.
+        They are answered by `answer`, or else by the app, and with TLS if there is a certificate. This has no effect
+        after draining has begun.
         """
         hosts = Hosts(listener.getsockname()[0], host, names)
-        self._listen_to(listener, lambda: self._accept(listener, hosts))
+        self._listen_to(listener, lambda: self._accept(listener, hosts, answer or self._app, certificate))
 
-    def take_from(self, queue: socket.socket, hosts: Hosts) -> None:
+    def take_from(self, queue: socket.socket, hosts: Hosts, answer: Answering | None = None) -> None:
         """Serve the clients that the supervisor has put into a queue, while no worker was free."""
-        self._listen_to(queue, lambda: self._take(queue, hosts))
+        self._listen_to(queue, lambda: self._take(queue, hosts, answer or self._app))
 
     def _listen_to(self, source: socket.socket, callback: Callable[[], None]) -> None:
         if not self.draining and source not in self._listeners:
@@ -72,7 +97,18 @@ class Server:
                 self.call_when_readable(source, callback)
 
     def call_when_readable(self, sock: socket.socket, callback: Callable[[], None]) -> None:
-        self._selector.register(sock, selectors.EVENT_READ, callback)
+        self.attend(sock, selectors.EVENT_READ, callback)
+
+    def attend(self, sock: socket.socket, events: int, callback: Callable[[], None]) -> None:
+        """Call back at events of a socket, in place of earlier ones. Without events, this ends."""
+        with suppress(KeyError):
+            self._selector.unregister(sock)
+        if events:
+            self._selector.register(sock, events, callback)
+
+    def call_regularly(self, callback: Callable[[], None]) -> None:
+        """Call back at least once a second."""
+        self._regular.append(callback)
 
     def drain(self, linger: float) -> None:
         """Stop accepting, and let `run` end when all connections are closed.
@@ -90,20 +126,23 @@ class Server:
         last = time.monotonic()
         while self._connections or not self.draining:
             for _ in range(len(self._turns)):
-                connection = self._turns.popleft()
+                turn = self._turns.popleft()
                 self._pulse.step()
-                self._guarded(connection.take_turn, connection)
+                self._guarded(turn.take_turn, turn)
             self._pulse.rest()
-            for key, events in self._selector.select(self._timeout()):
+            ready = self._selector.select(self._timeout())
+            self.recorder.queue(max(0, len(ready) + len(self._turns) - 1))
+            for key, events in ready:
                 self._pulse.step()
                 self._handle(key.data, events)
             # The age counts only time in this loop. Time in `run` is not the client's fault.
             if (passed := time.monotonic() - last) >= _CHECK_INTERVAL:
                 last += passed
                 self._tick(min(passed, _CHECK_INTERVAL))
+        self.recorder.flush()
 
-    def wants_turn(self, connection: Connection) -> None:
-        self._turns.append(connection)
+    def wants_turn(self, turn: Turn) -> None:
+        self._turns.append(turn)
 
     def watch(self, connection: Connection, *, reading: bool, writing: bool) -> None:
         events = selectors.EVENT_READ * reading | selectors.EVENT_WRITE * writing
@@ -122,7 +161,7 @@ class Server:
         if self._connections.pop(connection, 0):
             self._selector.unregister(connection.sock)
 
-    def _guarded(self, action: Callable[..., None], connection: Connection | None = None, *arguments: float) -> None:
+    def _guarded(self, action: Callable[..., None], turn: Turn | None = None, *arguments: float) -> None:
         """Run an action. An unexpected error ends only its connection."""
         try:
             action(*arguments)
@@ -130,8 +169,8 @@ class Server:
                 self._make_room()
         except Exception as error:
             self._faults.note("".join(traceback.format_exception(error)))
-            if connection is not None:
-                self._guarded(connection.fail, connection)
+            if turn is not None:
+                self._guarded(turn.fail, turn)
 
     def _make_room(self) -> None:
         """Close the slowest connections if incomplete bodies or unread responses take too much memory.
@@ -166,9 +205,11 @@ class Server:
     def _tick(self, seconds: float) -> None:
         for connection in list(self._connections):
             self._guarded(connection.tick, connection, seconds)
-        self._guarded(self._tidy)
+        for callback in (self._tidy, *self._regular):
+            self._guarded(callback)
 
     def _tidy(self) -> None:
+        self.recorder.flush()
         self._faults.flush()
         self._shortages.flush()
         if self._is_swollen and not (self.arriving or self.unread):
@@ -177,25 +218,29 @@ class Server:
         if self._is_paused and not self.draining:
             self._resume()
 
-    def _accept(self, listener: socket.socket, hosts: Hosts) -> None:
+    def _accept(
+        self, listener: socket.socket, hosts: Hosts, answer: Answering, certificate: Certificate | None
+    ) -> None:
         try:
             sock, _ = listener.accept()
         except OSError as error:  # another worker was first, or the client has left
             if error.errno in _EXHAUSTED:
                 self._free_files(error)
             return
-        self._admit(sock, hosts)
+        self._admit(sock, hosts, answer, certificate)
 
-    def _take(self, queue: socket.socket, hosts: Hosts) -> None:
+    def _take(self, queue: socket.socket, hosts: Hosts, answer: Answering) -> None:
         try:
             os.close(os.dup(queue.fileno()))  # without a free descriptor, the system would drop the client
         except OSError as error:
             self._free_files(error)
             return
         if sock := taken(queue):
-            self._admit(sock, hosts)
+            self._admit(sock, hosts, answer)
 
-    def _admit(self, sock: socket.socket, hosts: Hosts) -> None:
+    def _admit(
+        self, sock: socket.socket, hosts: Hosts, answer: Answering, certificate: Certificate | None = None
+    ) -> None:
         with suppress(OSError):
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -203,7 +248,12 @@ class Server:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _SEND_BUFFER)
         if len(self._connections) >= self.limits.max_connections:
             _slowest([each for each in self._connections if each.is_idle] or self._connections).close()
-        connection = Connection(sock, self, hosts)
+        try:
+            channel = sock if certificate is None else certificate.secured(sock)
+        except OSError:  # the client has left
+            sock.close()
+            return
+        connection = Connection(channel, self, hosts, answer)
         self._connections[connection] = 0
         self.watch(connection, reading=True, writing=False)
 

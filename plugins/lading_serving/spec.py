@@ -8,8 +8,9 @@ import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .control import write_bytes
 from .hosts import Hosts
+from .identity import identity
+from .json_files import write_bytes
 from .owned import Foreign, read_own
 
 
@@ -63,6 +64,11 @@ class ReleaseSpec:
     def hosts_at(self, listener: socket.socket) -> Hosts:
         """The hosts of clients that reach a listening socket."""
         return Hosts(listener.getsockname()[0], self.host, self.hosts)
+
+    @property
+    def label(self) -> str:
+        """The number that people know the release by, in metrics and logs."""
+        return identity(self.env)["release"] or str(self.number)
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()

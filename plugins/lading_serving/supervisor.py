@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from .control import NOTHING, ControlFolder, Handed, State
+from .control import NOTHING, ComparedState, ControlFolder, Desired, Handed, ReleaseState, State
 from .keeper import fork_kept
 from .leftovers import MARK, StillRunning, end_leftovers
 from .lineage import end_others
@@ -26,8 +26,10 @@ from .owned import Foreign, open_own
 from .process import Log
 from .release import Release
 from .runner import ORPHANS, Runner, tend
+from .shares import SHARES, Canary
 from .spec import ReleaseSpec
 
+_SUMS_INTERVAL = 1.0  # seconds
 _PORT_GRACE_PERIOD = 2.0  # seconds in which workers of a killed supervisor may still use its port
 
 
@@ -62,6 +64,8 @@ class Supervisor(Runner):
         self._awaited: set[int] = set()  # releases that wait for a command to send their data
         self._handed: Handed = {"values": {}, "specs": {}}
         self._message = b""
+        self._sums: ComparedState | None = None
+        self._sums_due = 0.0
 
     @property
     def is_settled(self) -> bool:
@@ -82,11 +86,20 @@ class Supervisor(Runner):
         desired = NOTHING if self._terminated else self._desired
         self._awaited.clear()
         self._tend()
-        for number in (desired["serving"], desired["candidate"]):
+        for number in (desired["serving"], desired["candidate"], desired["canary"]):
             self._begin(number)
-        self._settle(desired["serving"], desired["candidate"])
+        self.shares.set_canary(self._canary(desired))  # before the switch, so that a promoted canary gets no copies
+        self._settle(desired["serving"], desired["candidate"], desired["canary"])
         self._write_state()
         return bool(self._releases or self._awaited)
+
+    def _canary(self, desired: Desired) -> Canary | None:
+        """The canary for the workers. It exists for them as soon as its release runs."""
+        number = desired["canary"]
+        if number is None or number not in self._releases:
+            return None
+        release = self._releases[number]
+        return Canary(number, release.private_port, desired["weight"], desired["shadow"], release.is_reachable)
 
     def _begin(self, number: int | None) -> None:
         if number is None or number in self._releases or not self._folder.spec(number).exists():
@@ -114,12 +127,34 @@ class Supervisor(Runner):
         tend(self._releases[number])
 
     def _write_state(self) -> None:
-        releases = {str(number): release.state for number, release in self._releases.items()}
+        releases = {str(number): self._with_share(number, release.state) for number, release in self._releases.items()}
         state: State = {"pid": os.getpid(), "port": self.listeners.kept, "releases": releases}
         if state != self._written:
             with suppress(OSError):  # a full disk or a removed folder must not stop a serving release
                 self._folder.write_state(state)
                 self._written = state
+
+    def _with_share(self, number: int, state: ReleaseState) -> ReleaseState:
+        desired, canary = self._desired, self.shares.canary
+        if canary and number == canary.release:
+            shared: ReleaseState = {**state, "weight": canary.weight, "shadow": canary.shadow}
+            return {**shared, "compared": self._compared()} if canary.shadow else shared
+        serves = number == desired["serving"] and not self._terminated
+        return {**state, "weight": SHARES - (canary.weight if canary else 0) if serves else 0, "shadow": 0}
+
+    def _compared(self) -> ComparedState:
+        """The sums of the copies, read at most once a second, because the state is written when they change."""
+        if self._sums is None or time.monotonic() >= self._sums_due:
+            found = self.shares.compared()
+            self._sums = {
+                "requests": found.requests,
+                "equal": found.equal,
+                "old_seconds": found.old_seconds,
+                "new_seconds": found.new_seconds,
+                "outputs": [(output.values, output.total, output.largest) for output in found.outputs],
+            }
+            self._sums_due = time.monotonic() + _SUMS_INTERVAL
+        return self._sums
 
     def _watch_fifo(self) -> None:
         self._folder.fifo.unlink(missing_ok=True)  # from an earlier supervisor, or planted with messages in it

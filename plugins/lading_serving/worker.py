@@ -1,8 +1,9 @@
 """A worker process: checks the model, loads the scoring script, and serves it on inherited sockets.
 
-`python -m lading_serving.worker FOLDER SPEC LIFELINE PULSE CONTROL QUEUE PRIVATE PUBLIC`. The last seven are inherited
-file descriptors. FOLDER only shows the release in process lists. The worker reports `ready`, `accepting` or
-`failed: REASON` to its supervisor, and receives `accept`, `drain` or `stop`.
+`python -m lading_serving.worker FOLDER SLOT SPEC LIFELINE PULSE SHARES BOARD ACCESS CONTROL QUEUE PRIVATE PUBLIC`. The
+last ten are inherited file descriptors. FOLDER only shows the release in process lists. SLOT is the worker's place on
+the board. The worker reports `ready`, `accepting` or `failed: REASON` to its supervisor, and receives `accept`, `drain`
+or `stop`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,19 @@ import resource
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from .access import access_log
+from .board import Board
 from .logs import log, log_error
 from .model import digest_of_model
 from .pulse import Pulse, shared
+from .recorder import Place, Recorder
+from .shares import Shares
 from .spec import ReleaseSpec
 from .startup import ended_by, entry_script, scoring_timeout, wake_on_signals
 
@@ -28,14 +35,20 @@ FAILED = 3
 
 
 def main() -> None:
-    spec, lifeline, pulse, *sockets = map(int, sys.argv[2:])
+    slot, spec, lifeline, pulse, shares, board, access, *sockets = map(int, sys.argv[2:])
+    os.set_inheritable(shares, False)
     threading.Thread(target=_exit_with, args=(lifeline,), daemon=True).start()
     faulthandler.enable()
     with os.fdopen(spec, "rb") as file:
         data = file.read()
     memory = shared(pulse)
     os.close(pulse)
-    Worker(ReleaseSpec.from_bytes(data), Pulse(memory), Sockets(*map(_inherited, sockets))).work()
+    turn = os.dup(board)
+    place = _place(board, slot)
+    os.set_inheritable(access, False)
+    release = ReleaseSpec.from_bytes(data)
+    recorder = Recorder(place, access_log(partial(os.write, access), os.environ, release.label))
+    Worker(release, Pulse(memory), Shares(shares), recorder, Sockets(*map(_inherited, sockets)), turn=turn).work()
 
 
 class Sockets(NamedTuple):
@@ -50,25 +63,44 @@ class Sockets(NamedTuple):
 class Worker:
     """One process of a release."""
 
-    def __init__(self, spec: ReleaseSpec, pulse: Pulse, sockets: Sockets) -> None:
+    def __init__(
+        self, spec: ReleaseSpec, pulse: Pulse, shares: Shares, recorder: Recorder, sockets: Sockets, *, turn: int
+    ) -> None:
         self._spec = spec
         self._pulse = pulse
+        self._shares = shares
+        self._recorder = recorder
+        self._turn = turn
         self._control, self._queue, self._private, self._public = sockets
 
     def work(self) -> None:
         from .contract import Contract
+        from .keys import guard_of
         from .script import Script
         from .server import Server
+        from .split import Split, unless_copied
+        from .telemetry import telemetry_of
+        from .tls import tls_of
 
         _raise_file_limit(self._spec.limits.max_connections)
         try:
             _check_model(self._spec)
+            guard = guard_of(os.environ)  # before the script, which could change the environment
+            self._certificate = tls_of(os.environ)
+            telemetry = telemetry_of(os.environ, self._recorder, self._turn)
+            started = time.perf_counter()
             script = Script(entry_script(), scoring_timeout())
             script.init()
         except BaseException as error:  # a script may call sys.exit()
             self._give_up(error)
-        limits, pulse = self._spec.limits, self._pulse
-        self._server = Server(Contract(script, os.environ, limits, pulse), limits, pulse)
+        limits, pulse, recorder = self._spec.limits, self._pulse, self._recorder
+        recorder.loaded(time.perf_counter() - started)
+        contract = Contract(script, os.environ, limits, pulse, guard=guard, recorder=recorder)
+        answer = recorder.recording(contract)
+        if telemetry:
+            answer = telemetry.tracing(answer)
+        self._server = Server(unless_copied(answer, contract), limits, pulse, guard=guard, recorder=recorder)
+        self._split = Split(answer, contract.scoring_paths, self._shares, self._server)
         self._signals = wake_on_signals()
         self._server.call_when_readable(self._signals, self._terminate)
         self._server.call_when_readable(self._control, self._handle_commands)
@@ -76,6 +108,8 @@ class Worker:
         self._report("ready")
         log(f"release {self._spec.number} is ready")
         self._server.run()
+        if telemetry:
+            telemetry.end()
         log(f"release {self._spec.number} has drained")
 
     def _give_up(self, error: BaseException) -> NoReturn:
@@ -87,8 +121,10 @@ class Worker:
     def _handle_commands(self) -> None:
         for command in self._control.recv(1024).decode().split():
             if command == "accept":
-                self._server.accept_from(self._public, self._spec.host, self._spec.hosts)
-                self._server.take_from(self._queue, self._spec.hosts_at(self._public))
+                self._server.accept_from(
+                    self._public, self._spec.host, self._spec.hosts, self._split, self._certificate
+                )
+                self._server.take_from(self._queue, self._spec.hosts_at(self._public), self._split)
                 self._report("accepting")
             elif command == "drain":
                 self._server.drain(self._spec.limits.linger)
@@ -109,6 +145,13 @@ def _exit_with(lifeline: int) -> None:
     """End this process with its supervisor, even during `run`. Nobody else could stop it."""
     os.read(lifeline, 1)
     os._exit(1)
+
+
+def _place(board: int, slot: int) -> Place | None:
+    """The worker's slot on the service's board. None if it has none there: then it counts for itself."""
+    shared_board = Board.shared(board) if slot else None
+    os.close(board)
+    return Place(shared_board, slot) if shared_board else None
 
 
 def _inherited(number: int) -> socket.socket:

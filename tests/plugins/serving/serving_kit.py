@@ -31,6 +31,24 @@ ECHO = """
     def run(raw_data):
         return json.loads(raw_data)
 """
+NAMED = """
+    import os
+
+    def init():
+        pass
+
+    def run(raw_data):
+        return os.environ["SERVICE_VERSION"]
+"""
+FATAL = """
+    import os, signal
+
+    def init():
+        pass
+
+    def run(raw_data):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
 MODEL = b"a model"
 _GRACE_PERIOD = 5.0  # seconds before remaining processes of a test are killed
 HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -94,9 +112,10 @@ class Service:
         specs = {path.stem: sha256_of(path.read_bytes()) for path in self.folder.releases.glob("[0-9]*.json")}
         self.folder.hand({"values": {}, "specs": specs})
 
-    def desire(self, serving: int | None = None, candidate: int | None = None) -> None:
+    def desire(self, serving: int | None = None, candidate: int | None = None, **canary: Any) -> None:
+        """Change the desired state. `canary` are its keys for a canary."""
         self.hand()
-        self.folder.desire({"serving": serving, "candidate": candidate})
+        self.folder.desire({**NOTHING, "serving": serving, "candidate": candidate, **canary})  # type: ignore[typeddict-item]
         if not self.folder.is_supervised():
             self.start()
 

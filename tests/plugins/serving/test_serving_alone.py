@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -51,6 +52,8 @@ def test_it_serves_until_it_receives_a_signal_to_end(start: Start, number: signa
         "import json\n\ndef init():\n    pass\n\ndef run(raw_data):\n    return json.loads(raw_data)\n"
     )
     assert eventually(lambda: ask(port), "an answer") == (200, b"[1]")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=LIMIT) as answer:
+        assert b'lading_requests_total{method="POST",release="",status="200"} 1.0' in answer.read()
     process.send_signal(number)
     assert process.wait(LIMIT) == 0
 

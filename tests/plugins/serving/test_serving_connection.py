@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from lading_serving.connection import Connection
 from lading_serving.hosts import Hosts
+from lading_serving.later import Later, Turn
 from lading_serving.messages import Request, Response
+from lading_serving.recorder import Recorder
 from lading_serving.spec import Limits
 
 LIMITS = Limits(
@@ -26,6 +28,8 @@ class Side:
 
     def __init__(self) -> None:
         self.limits = LIMITS
+        self.admits: Callable[[Mapping[str, str]], bool] | None = None
+        self.recorder = Recorder()
         self.draining = False
         self.linger = 5.0
         self.arriving = 0
@@ -39,7 +43,7 @@ class Side:
         for each in (self.client, sock):
             each.setblocking(False)
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        self.connection = Connection(sock, self, Hosts("127.0.0.1"))
+        self.connection = Connection(sock, self, Hosts("127.0.0.1"), self.answer)
 
     def answer(self, request: Request) -> Response:
         self.asked.append(request.path)
@@ -47,7 +51,7 @@ class Side:
             raise OSError("nobody foresaw this")
         return Response(200, request.path.encode() * self.size, [])
 
-    def wants_turn(self, connection: Connection) -> None:
+    def wants_turn(self, turn: Turn) -> None:
         self.turns += 1
 
     def watch(self, connection: Connection, *, reading: bool, writing: bool) -> None:
@@ -280,3 +284,91 @@ def test_a_client_that_expects_continue_gets_it_and_keeps_its_turn(side: Side) -
     assert side.connection.phase == "body"
     side.send(b"123")
     assert side.statuses() == [200]
+
+
+class LateSide(Side):
+    """Like `Side`, with answers that come later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.due: list[Later] = []
+        self.cancelled = 0
+        self.connection = Connection(self.connection.sock, self, Hosts("127.0.0.1"), self.answer_later)
+
+    def answer_later(self, request: Request) -> Later:
+        self.asked.append(request.path)
+        later = Later()
+        later.cancel = self.cancel
+        self.due.append(later)
+        return later
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+@pytest.fixture
+def late_side() -> Iterator[LateSide]:
+    side = LateSide()
+    yield side
+    side.client.close()
+    side.connection.close()
+
+
+def test_pipelined_requests_wait_for_an_answer_that_comes_later(late_side: LateSide) -> None:
+    side = late_side
+    side.send(GET % 1 + GET % 2)
+    side.go_on()
+    assert side.asked == ["/1"]
+    side.send(GET % 3)
+    assert (side.watched, side.received()) == ("", b"")
+    for number in (1, 2, 3):
+        side.due.pop().give(Response(200, b"%d" % number, []))
+        side.go_on()
+        assert side.received().endswith(b"\r\n\r\n%d" % number)
+        if side.watched == "r":
+            side.connection.readable()
+    assert side.asked == ["/1", "/2", "/3"]
+
+
+def test_a_closed_connection_cancels_its_answer(late_side: LateSide) -> None:
+    side = late_side
+    side.send(GET % 1)
+    assert not side.connection.is_idle
+    side.connection.tick(10_000)
+    side.connection.close()
+    assert side.cancelled == 1
+    side.due.pop().give(Response(200, b"", []))
+    assert side.received() == b""
+
+
+def test_a_client_that_leaves_while_it_waits_gives_up_its_answer(late_side: LateSide) -> None:
+    side = late_side
+    side.send(GET % 1)
+    side.connection.tick(0.25)
+    assert (side.cancelled, side.is_over) == (0, False)
+    side.client.close()
+    side.connection.tick(0.25)
+    assert (side.cancelled, side.is_over) == (1, True)
+
+
+@pytest.mark.parametrize(("version", "interim"), [(b"1.1", [100]), (b"1.0", [])])
+def test_a_client_that_has_only_ended_its_side_gets_its_answer(
+    late_side: LateSide, version: bytes, interim: list[int]
+) -> None:
+    side = late_side
+    side.send(b"GET /1 HTTP/%s\r\nHost: localhost\r\n\r\n" % version)
+    side.client.shutdown(socket.SHUT_WR)
+    for _look in range(3):
+        side.connection.tick(0.25)
+    assert (side.cancelled, side.is_over) == (0, False)
+    assert side.statuses() == interim
+    side.due.pop().give(Response(200, b"", []))
+    assert side.statuses() == [200]
+
+
+def test_an_answer_that_comes_later_closes_a_drained_connection(late_side: LateSide) -> None:
+    side = late_side
+    side.send(GET % 1)
+    side.draining = True
+    side.due.pop().give(Response(200, b"late", []))
+    assert b"connection: close" in side.received()

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lading_serving.control import NOTHING, ControlFolder, ReleaseState, State, read_json, write_bytes, write_json
+from lading_serving.control import NOTHING, ControlFolder, ReleaseState, State
+from lading_serving.json_files import read_json, write_bytes, write_json
 from lading_serving.owned import MOST_BYTES, Foreign, check, open_own, read_own
 from lading_serving.spec import Limits, ReleaseSpec, read_recorded, sha256_of
 
@@ -61,12 +62,27 @@ def reader(folder: ControlFolder) -> Iterator[Callable[[], bytes]]:
         os.close(fifo)
 
 
+def test_a_desired_state_of_an_earlier_version_has_no_canary(folder: ControlFolder) -> None:
+    (folder.path / "desired.json").write_text('{"serving": 3, "candidate": null}')
+    assert folder.desired() == {"serving": 3, "candidate": None, "canary": None, "weight": 0, "shadow": 0}
+
+
+WRONG = ['"canary": "4"', '"canary": -1', '"weight": 101', '"shadow": true', '"weight": null']
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_desired_state_with_a_wrong_canary_is_foreign(folder: ControlFolder, wrong: str) -> None:
+    (folder.path / "desired.json").write_text(f'{{"serving": 3, "candidate": null, {wrong}}}')
+    with pytest.raises(Foreign):
+        folder.desired()
+
+
 def test_the_desired_and_the_actual_state_are_read_back(folder: ControlFolder) -> None:
     assert folder.desired() is None
     assert folder.state() == {"pid": 0, "port": 0, "releases": {}}
-    folder.desire({"serving": 3, "candidate": None})
+    folder.desire({**NOTHING, "serving": 3, "canary": 4, "weight": 10})
     folder.write_state(STATE)
-    assert folder.desired() == {"serving": 3, "candidate": None}
+    assert folder.desired() == {"serving": 3, "candidate": None, "canary": 4, "weight": 10, "shadow": 0}
     assert folder.state() == STATE
     assert sorted(path.name for path in folder.path.iterdir()) == ["desired.json", "releases", "state.json"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.path.glob("*.json")} == {0o600}
@@ -97,6 +113,7 @@ WRONG_STATES: list[Any] = [
     {**STATE, "releases": {"3": {**RELEASE, "uri": "http://user@127.0.0.1:80/score"}}},
     {**STATE, "releases": {"3": {**RELEASE, "uri": "https://127.0.0.1:80/score"}}},
     {**STATE, "releases": {"3": {**RELEASE, "public_uri": "http://[a]@[::1]:80/score"}}},
+    {**STATE, "releases": {"3": {**RELEASE, "public_uri": "ftp://127.0.0.1:80/score"}}},
     {**STATE, "releases": {"3": {**RELEASE, "public_uri": "http://127.0.0.1:80/score\n"}}},
 ]
 

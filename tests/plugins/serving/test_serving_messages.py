@@ -208,7 +208,7 @@ def test_a_header_with_a_line_break_inside_is_an_error_of_the_script(value: str)
 @example("//", "", b"")
 def test_a_request_reaches_flask_unchanged(path: str, query: str, body: bytes) -> None:
     headers = {"host": "localhost:5001", "content-type": "application/json", "x-a-b": "1,2"}
-    request = aml_request.flask_request()(aml_request.environ(Request("POST", path, query, headers, body)))
+    request = aml_request.flask_request()(aml_request.environ(Request("POST", path, query, headers, body), "http"))
     seen = "/" + path.lstrip("/")  # Flask itself reads several leading slashes as one
     assert (request.method, request.path, request.query_string.decode()) == ("POST", seen, query)
     assert request.get_data() == body
@@ -218,7 +218,7 @@ def test_a_request_reaches_flask_unchanged(path: str, query: str, body: bytes) -
 
 
 def test_a_request_without_a_host_or_a_port_gets_defaults() -> None:
-    environ = aml_request.environ(Request("GET", "/", "", {}, b"{}"))
+    environ = aml_request.environ(Request("GET", "/", "", {}, b"{}"), "http")
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("localhost", "80")
     assert (environ["CONTENT_LENGTH"], environ["CONTENT_TYPE"]) == ("2", "")
     assert "HTTP_CONTENT_TYPE" not in environ

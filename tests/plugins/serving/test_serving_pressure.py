@@ -17,6 +17,8 @@ import pytest
 from tests.plugins.serving.serving_kit import HEAD, Service, ask, connect, cpu_ticks, read_all, status
 from tests.waiting import LIMIT, eventually
 
+from lading_serving.control import NOTHING
+
 LARGE = """
     def init():
         pass
@@ -133,7 +135,7 @@ def test_without_idle_connections_accepting_pauses_and_continues(service: Servic
 def test_a_service_under_a_low_limit_of_files_answers_new_clients(service: Service) -> None:
     service.add(1)
     argv = [sys.executable, "-P", "-m", "lading_serving.supervisor", str(service.folder.path)]
-    service.folder.desire({"serving": 1, "candidate": None})
+    service.folder.desire({**NOTHING, "serving": 1})
     subprocess.run(["sh", "-c", 'ulimit -n 64 && exec "$0" "$@"', *argv], check=True, timeout=LIMIT)
     service.hand()
     uri = service.until(1, "serving")["public_uri"]

@@ -142,6 +142,9 @@ class Loop:
     def unwatch(self, fd: int) -> None:
         del self.watched[fd]
 
+    def attend(self, fd: int, events: int, callback: Callable[[], None]) -> None:
+        raise AssertionError("only connections with TLS need it")
+
 
 @pytest.fixture
 def loop() -> Loop:
@@ -321,7 +324,7 @@ def test_a_worker_without_file_descriptors_leaves_a_client_in_the_queue(
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, limits[1]))
-            server._take(reception.queue, Hosts("127.0.0.1"))
+            server._take(reception.queue, Hosts("127.0.0.1"), lambda _: failure(404, ""))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         sock = taken(reception.queue)

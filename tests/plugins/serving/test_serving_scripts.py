@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lading_serving import tls
 from lading_serving.contract import Contract
 from lading_serving.messages import Request, Response
 from lading_serving.script import Script, ScriptError
@@ -119,6 +120,46 @@ def test_azures_modules_are_available_to_a_script_and_form_its_response(serve: S
     answer = ask(serve(text), method="HEAD", body=b"asked ")
     assert (answer.status, answer.body) == (418, b"asked HEAD")
     assert [value for name, value in answer.headers if name == "x-tea"] == ["green", "black"]
+
+
+def test_the_headers_of_the_connection_are_not_those_of_a_script(serve: Serve) -> None:
+    text = """
+        from azureml.contrib.services.aml_response import AMLResponse
+        def init(): pass
+        def run(data):
+            own = {"Connection": "close", "Transfer-Encoding": "chunked", "Date": "x", "A": "b"}
+            return AMLResponse("tea", 200, own)
+    """
+    found = headers(ask(serve(text)))
+    assert found["A"] == "b"
+    assert not {"Connection", "Transfer-Encoding", "Date"} & found.keys()
+
+
+def test_a_raw_request_has_a_body_of_chunks_and_no_ambiguous_header(load: Load) -> None:
+    script = load("""
+        from azureml.contrib.services.aml_request import rawhttp
+        def init(): pass
+        @rawhttp
+        def run(request):
+            return [request.get_data().decode(), request.headers["x-a"]]
+    """)
+    sent = {**JSON, "transfer-encoding": "chunked", "x-a": "1", "x_a": "2"}
+    assert script.call(Request("POST", "/score", "", sent, b"tea"))[0] == ["tea", "1"]
+
+
+@pytest.mark.parametrize(("cert", "root"), [("", "http://ml.example:80/"), ("service.crt", "https://ml.example:443/")])
+def test_a_raw_request_has_the_scheme_of_the_service(
+    load: Load, monkeypatch: pytest.MonkeyPatch, cert: str, root: str
+) -> None:
+    monkeypatch.setenv(tls.CERTIFICATE, cert)
+    script = load("""
+        from azureml.contrib.services.aml_request import rawhttp
+        def init(): pass
+        @rawhttp
+        def run(request):
+            return f"{request.scheme}://{request.server[0]}:{request.server[1]}/"
+    """)
+    assert script.call(Request("POST", "/score", "", {**JSON, "host": "ml.example"}, b"tea"))[0] == root
 
 
 def test_headers_reach_run_in_title_case_without_ambiguous_names(load: Load) -> None:

@@ -16,27 +16,9 @@ from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import pytest
-from tests.plugins.serving.serving_kit import Service, ask, cpu_ticks, processes
+from tests.plugins.serving.serving_kit import FATAL, NAMED, Service, ask, cpu_ticks, processes
 from tests.waiting import LIMIT, eventually
 
-NAMED = """
-    import os
-
-    def init():
-        pass
-
-    def run(raw_data):
-        return os.environ["SERVICE_VERSION"]
-"""
-FATAL = """
-    import os, signal
-
-    def init():
-        pass
-
-    def run(raw_data):
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
 WAITING = """
     import os, time
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -178,6 +180,28 @@ def test_a_port_in_use_is_named_with_its_owner(listeners: Listeners, taken: int)
     assert str(caught.value) == f"port {taken} of 127.0.0.1 is in use" + (f" by {owner}" if owner else "")
     if Path("/proc/net/tcp").exists():
         assert owner.endswith(f" (pid {os.getpid()})")
+
+
+BUSY = """
+import os, socket
+with socket.create_server(("127.0.0.1", 0)) as sock:
+    os.dup2(sock.fileno(), 200)
+    print(sock.getsockname()[1], flush=True)
+while True:
+    for file in [os.open(os.devnull, os.O_RDONLY) for _ in range(50)]:
+        os.close(file)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux shows the owner of a port")
+def test_the_owner_of_a_port_is_found_while_it_opens_and_closes_files() -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True) as owner:
+        try:
+            assert owner.stdout is not None
+            port = int(owner.stdout.readline())
+            assert {port_owner(port).rpartition(" ")[2] for _ in range(20)} == {f"{owner.pid})"}
+        finally:
+            owner.kill()
 
 
 @pytest.mark.parametrize("may_move", [True, False])
