@@ -21,7 +21,7 @@ from packaging.utils import (
 
 from lading import Distribution
 
-from .named import MARKER, PARTS, WHEEL
+from .patterns import MARKER, PARTS, WHEEL
 from .wheels import contents
 
 IS_ADDRESS = re.compile(

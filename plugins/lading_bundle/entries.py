@@ -21,6 +21,7 @@ _INSTALLERS = ("pip", "conda")  # not pinned, because they install the rest
 _WAY_OUT = "write NAME or NAME==VERSION"
 _SECRETS = re.compile(r"(?<=://)[^/\s@]*@|\?.*")  # a password or a token of an address
 _SINGLE_EQUALS = re.compile(r"([A-Za-z0-9][\w.\-]*) *=(?!=) *([\w.]+)")
+_NO_EQUALS = re.compile(r"([A-Za-z0-9][\w.\-]*) +v?(\d[\w.]*)")
 _COMMENT = re.compile(r"(^|\s)#.*")
 
 
@@ -137,7 +138,9 @@ def _option_hint(text: str) -> str:
 
 
 def _hint(text: str) -> str:
-    """The way out of an entry that is not valid. Conda's `=` in a list of pip is a frequent slip."""
+    """The way out of an entry that is not valid. A missing `=` is a frequent slip."""
+    if slip := _NO_EQUALS.fullmatch(text):
+        return f"write {slip[1]}=={slip[2]}"
     slip = _SINGLE_EQUALS.fullmatch(text)
     return f"write {slip[1]}=={slip[2]}.*" if slip else _WAY_OUT
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from lading import IsInput, MayNameInput, Options, Text
 
@@ -40,8 +40,7 @@ class Environment(Options):
             raise ValueError("lock: it has every version already; remove the other keys of environment")
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """An environment with the scoring script that it is for, and the files and folders beside the script."""
 
     environment: Environment | None

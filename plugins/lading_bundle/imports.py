@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import sys
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from lading import parse_script
 
 from .wrong import Wrong
 
@@ -18,11 +19,16 @@ _TESTS = {"TYPE_CHECKING", "version_info", "find_spec", "__name__"}  # of an `if
 
 
 class Imported(NamedTuple):
-    """A module that a script imports, with dots, and the line."""
+    """A module that a script imports, with dots, and the line.
+
+    `names` are those behind `from … import`. Each may be a module. `level` is the number of dots before the module.
+    """
 
     module: str
     script: Path
     line: int
+    names: tuple[str, ...] = ()
+    level: int = 0
 
     @property
     def top(self) -> str:
@@ -31,43 +37,69 @@ class Imported(NamedTuple):
     def __str__(self) -> str:
         return f"{self.script.name}:{self.line} imports {self.module}"
 
+    def files(self, place: Path | None) -> list[Path]:
+        """The files of the project that this import runs. `place` is that of the top module, if it is absolute."""
+        folder = self.script.parents[self.level - 1] if self.level else (place or self.script).parent
+        files: list[Path] = []
+        for part in (*filter(None, self.module.split(".")), None):
+            names = self.names if part is None else (part,)
+            files += [path for name in names for path in (folder / f"{name}.py", folder / name / "__init__.py")]
+            folder = folder / part if part else folder
+        return [file for file in files if file.is_file()]
 
-def imports_of(script: Path, own: Iterable[Path]) -> list[Imported]:
-    """The imports of a script, and of the project's own files that it imports, without the standard library.
+
+def imports_of(
+    scripts: Iterable[Path],
+    own: Iterable[Path],
+    *,
+    within: Iterable[Path] = (),
+    option: str = "scoring_script",
+) -> list[Imported]:
+    """The imports of scripts, and of the project's own files that they import, without the standard library.
 
     An import is left out if it can fail without harm: under `try` with ImportError, or under TYPE_CHECKING. `own` are
-    the files and folders that lie beside the script in the package. Raises Wrong for a script that is not Python.
+    the files and folders that lie beside the scripts in the package, and `within` are files in these folders that are
+    read too. Raises Wrong for a file that is not Python, about the `option` that names the scripts.
     """
-    places = {path.stem if path.is_file() else path.name: path for path in (script, *own)}
+    first = list(scripts)
+    places = {path.stem if path.is_file() else path.name: path for path in (*first, *own)}
+    todo = [*first, *within]
     found: list[Imported] = []
     seen: set[Path] = set()
-    todo = [script]
     while todo:
         file = todo.pop()
+        if file in seen:
+            continue
         seen.add(file)
-        for imported in _imports(file):
+        for imported in _imports(file, option if file in first else "include"):
             place = places.get(imported.top)
-            if place is None:
+            if imported.level == 0 and place is None:
                 found.append(imported)
-            elif place.suffix == ".py" and place not in seen:
-                todo.append(place)
+            else:
+                todo += imported.files(place)
     return [one for one in found if one.top not in sys.stdlib_module_names and one.top not in _PROVIDED]
 
 
-def _imports(file: Path) -> Iterator[Imported]:
+def _imports(file: Path, option: str) -> Iterator[Imported]:
+    if file.is_dir():
+        file = file / "__init__.py"
+        if not file.is_file():
+            return
+    for node in _unguarded(_tree(file, option)):
+        names = tuple(alias.name for alias in node.names)
+        if isinstance(node, ast.Import):
+            yield from (Imported(name, file, node.lineno) for name in names)
+        else:
+            yield Imported(node.module or "", file, node.lineno, names, node.level)
+
+
+def _tree(file: Path, option: str) -> ast.Module:
     if not file.is_file():
-        raise Wrong(f"{file} is not a file", hint="name a Python file", option="scoring_script")
+        raise Wrong(f"{file} is not a file", hint="name a Python file", option=option)
     try:
-        with warnings.catch_warnings(action="ignore"):  # such as an unknown escape sequence, which is legal
-            tree = ast.parse(file.read_bytes(), file.name)
-    except (SyntaxError, ValueError) as error:
-        place = f"{file.name}:{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else file.name
-        why = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise Wrong(f"{place} cannot be read as Python: {why}", option="scoring_script") from None
-    for node in _unguarded(tree):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-        for name in names if isinstance(node, ast.Import) or not node.level else ():
-            yield Imported(name, file, node.lineno)
+        return parse_script(file)
+    except ValueError as error:
+        raise Wrong(str(error), option=option) from None
 
 
 def _unguarded(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lading import ExpectedModel, PackageProblem
+from lading import ExpectedModel, Installs, PackageProblem, script_problem
 
 from . import entries as reading
+from .entries import Entry
 from .environment import Asked, Environment
 from .imports import Imported, imports_of
 from .names import meant
@@ -37,7 +38,15 @@ class Judged:
 def expected_problems(asked: Asked, model: ExpectedModel) -> Sequence[PackageProblem]:
     """The problems that are known before the model is made."""
     needs = _expected_needs(asked, model)
-    return judge(asked, model, needs or (), closed=needs is not None).pins.problems
+    return judge(asked, _with_framework(model), needs or (), closed=needs is not None).pins.problems
+
+
+def _with_framework(model: ExpectedModel) -> ExpectedModel:
+    """The model with the framework that this machine will train it with, if its trainer names scikit-learn."""
+    if model.framework or model.is_recorded or "sklearn" not in (model.imports or ()):
+        return model
+    installed = model.find_distributions().get(SKLEARN)
+    return replace(model, framework=SKLEARN, framework_version=installed.version) if installed else model
 
 
 def judge(asked: Asked, model: ExpectedModel, needs: Iterable[str], *, closed: bool = True) -> Judged:
@@ -49,14 +58,17 @@ def judge(asked: Asked, model: ExpectedModel, needs: Iterable[str], *, closed: b
     source = read_source(environment, model.python)
     entries, problems = reading.read(source.written)
     origin.add_wheels(entries)
-    libraries, unknown = _libraries(origin, asked)
+    own = _own_modules(asked, model)
+    libraries, unknown = _libraries(origin, asked, own.imports)
     locked = environment.lock is not None
     if source.problems or (locked and problems):  # the entries are not complete
         needs, libraries = [], []
     pins = pin(origin, entries, [*needs, *libraries], allow_skew=asked.allow_skew, locked=locked)
     problems = [*source.problems, *problems, *pins.problems]
+    problems += [*own.problems, *_script_problems(asked.script)]
+    problems += _obstacles(model.installs, [entry for entry in entries if entry.name in pins.addresses])
     if closed and not problems:
-        problems += _missing_imports(asked, origin, pins, {entry.name for entry in entries})
+        problems += _missing_imports(asked, origin, pins, {entry.name for entry in entries}, own.imports)
     return Judged(
         replace(pins, missing=(*pins.missing, *unknown), problems=tuple(problems)),
         source,
@@ -74,31 +86,89 @@ def _expected_needs(asked: Asked, model: ExpectedModel) -> list[str] | None:
     return [SKLEARN] if "sklearn" in model.imports else []
 
 
-def _libraries(origin: Origin, asked: Asked) -> tuple[list[str], list[str]]:
+def _script_problems(script: Path | None) -> list[PackageProblem]:
+    problem = script_problem(script, {"init": 0, "run": 1}) if script else ""
+    hint = "write def init(): ... and def run(raw_data): ..."
+    return [PackageProblem(message=problem, hint=hint, option="scoring_script")] if problem else []
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The imports of the project's own modules that loading the model imports, and the problems of these modules."""
+
+    imports: list[Imported]
+    problems: list[PackageProblem]
+
+
+def _own_modules(asked: Asked, model: ExpectedModel) -> _Own:
+    beside, needed = {path.name for path in asked.beside}, {path for path in model.modules if path.is_dir()}
+    problems = [
+        PackageProblem(
+            message=f"the model imports {path.name}, a folder of the project that is not in the package",
+            hint=f"add `{path.name}` to include",
+            option="include",
+        )
+        for path in sorted(needed)
+        if path.name not in beside
+    ]
+    named = set(model.imports or ())
+    tops = {path.stem: path for path in asked.beside if path.stem in named}
+    within = [file for name in model.full_imports for file in _files_of(name, tops)]
+    try:
+        return _Own(imports_of(tops.values(), asked.beside, within=within, option="include"), problems)
+    except Wrong as error:
+        return _Own([], [*problems, error.problem])
+
+
+def _files_of(module: str, tops: Mapping[str, Path]) -> list[Path]:
+    """The files of the project that importing a module with dots runs."""
+    place = tops.get(module.partition(".")[0])
+    return Imported(module, place, 0).files(place) if place else []
+
+
+def _obstacles(installs: Mapping[str, Installs], addressed: Iterable[Entry]) -> list[PackageProblem]:
+    """The addresses that a target or an image of the command cannot install."""
+    found = [
+        (block, entry, *each.obstacle(entry.address.line.partition(" @ ")[2]))
+        for block, each in installs.items()
+        for entry in addressed
+        if entry.address
+    ]
+    return [
+        entry.written.wrong(f"{block} cannot install {entry.name}: {reason}", hint).problem
+        for block, entry, reason, hint in found
+        if reason
+    ]
+
+
+def _libraries(origin: Origin, asked: Asked, more: Iterable[Imported]) -> tuple[list[str], list[str]]:
     """The distributions that loading the model imports, and the modules that no distribution provides."""
     if not any(found.modules for found in origin.distributions.values()):
         return [], []  # a record of an earlier version
-    own = {path.stem for path in (*asked.beside, *([asked.script] if asked.script else []))}
+    own = {path.stem for path in (*asked.beside, *([asked.script] if asked.script else []), *origin.model.modules)}
     imported = set(origin.model.imports or ()) - own - sys.stdlib_module_names - {"?", "__main__", "__builtin__"}
-    provided = {module: origin.providers(module) for module in sorted(imported)}
+    provided = {module: origin.providers(module) for module in sorted({*imported, *(one.top for one in more)})}
     known = [names[0] for names in provided.values() if names]
-    return known, [module for module, names in provided.items() if not names and module.isidentifier()]
+    return known, [
+        module for module, names in provided.items() if not names and module in imported and module.isidentifier()
+    ]
 
 
-def _missing_imports(asked: Asked, origin: Origin, pins: Pins, names: set[str]) -> list[PackageProblem]:
-    """The imports of the manifest's scoring script that its package will not have."""
-    script = asked.script
-    if script is None or not any(found.modules for found in origin.distributions.values()):
+def _missing_imports(
+    asked: Asked, origin: Origin, pins: Pins, names: set[str], own: Iterable[Imported]
+) -> list[PackageProblem]:
+    """The imports of the manifest's scoring script and of the model's modules that the package will not have."""
+    if not any(found.modules for found in origin.distributions.values()):
         return []
     try:
-        found = imports_of(script, asked.beside)
+        found = imports_of([asked.script] if asked.script else [], asked.beside)
     except Wrong as error:
         return [error.problem]
-    first = {imported.top: imported for imported in reversed(found)}
+    first = {imported.top: imported for imported in reversed([*found, *own])}
     is_opaque = not origin.knows_modules(pins.versions)
     has_server = SERVER in names
     return [
-        _missing(asked, origin, imported, script)
+        _missing(asked, origin, imported)
         for top, imported in sorted(first.items(), key=lambda item: item[1].line)
         if not _has(origin, pins, top, is_opaque=is_opaque) and not (has_server and top in _OF_SERVER)
     ]
@@ -112,11 +182,12 @@ def _has(origin: Origin, pins: Pins, module: str, *, is_opaque: bool) -> bool:
     return is_opaque and (not providers or _guess(origin, module) in pins.versions)
 
 
-def _missing(asked: Asked, origin: Origin, imported: Imported, script: Path) -> PackageProblem:
-    if file := _beside(script, imported.top):
+def _missing(asked: Asked, origin: Origin, imported: Imported) -> PackageProblem:
+    named = "scoring_script" if asked.script else "include"
+    if file := _beside(imported.script, imported.top):
         message = f"{imported}, which is not in the package"
-        return PackageProblem(message=message, hint=f"add `{file.name}` to include", option="scoring_script")
-    option = "environment" if asked.environment else "scoring_script"
+        return PackageProblem(message=message, hint=f"add `{file.name}` to include", option=named)
+    option = "environment" if asked.environment else named
     message = f"{imported}, which package.environment does not have"
     return PackageProblem(message=message, hint=f"add `{_guess(origin, imported.top)}`", option=option)
 

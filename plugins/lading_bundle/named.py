@@ -1,24 +1,21 @@
 """Find the files that an entry or a file of an environment names.
 
-A deploy with nothing to do loads no more than this.
+A deploy with nothing to do loads this module, and not the patterns.
 """
 
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-MARKER = re.compile(r"\s+;\s*|;\s+")
-PARTS = re.compile(r"(?:(?P<name>[A-Za-z0-9][\w.\-]*) *(?P<extras>\[[^\]]*\])? *@ *)?(?P<address>.+)")
-WHEEL = re.compile(r"(?P<path>.+?\.whl)(?P<extras>\[[^\]]*\])?(?P<fragment>#\S*)?")
-NESTED = re.compile(r"(?:-r|--requirement)[= ]*(?P<file>[^\s-].*)")
-_IN_FILE = re.compile(r"(?<![^\s'\"@])(?:file:(?://)?)?([^\s'\":@]+\.whl)")
-
 
 def wheel_path(text: str) -> str:
     """The path in an entry that names a wheel of this machine, as written. Empty for any other entry."""
+    from .patterns import MARKER, PARTS, WHEEL
+
     found = PARTS.fullmatch(MARKER.split(text, maxsplit=1)[0].strip())
     address = found["address"] if found else ""
     local = WHEEL.fullmatch(re.sub("^file:(//(?=/))?", "", address))
@@ -38,9 +35,17 @@ def named_files(file: Path) -> Iterator[Path]:
                     todo += [] if path.suffix == ".whl" else [path]
 
 
+def text_of(file: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 as PowerShell writes it. Raises OSError or UnicodeDecodeError."""
+    content = file.read_bytes()
+    return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
+
+
 def _named_in(file: Path) -> Iterator[Path]:
-    for line in file.read_text(encoding="utf-8-sig").splitlines():
+    from .patterns import NAMED_WHEEL, NESTED
+
+    for line in text_of(file).splitlines():
         if nested := NESTED.fullmatch(re.sub(r"(^|\s)#.*", "", line).strip()):
             yield file.parent / nested["file"].strip()
         else:
-            yield from (file.parent / name for name in _IN_FILE.findall(line))
+            yield from (file.parent / name for name in NAMED_WHEEL.findall(line))

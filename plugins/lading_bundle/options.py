@@ -47,11 +47,11 @@ class BundleOptions(Options):
             raise ValueError(f"{name}: {OWN_SCRIPT}")
 
     def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:
-        if self.environment is None and self.scoring_script is None:
+        if not (self.environment or self.scoring_script or self.include or model.modules):
             return ()
         from .judging import expected_problems  # a deploy with nothing to do does not load it
 
-        return expected_problems(self.asked(), model)
+        return expected_problems(self.asked(*(path for path in model.modules if path.is_file())), model)
 
     def asked(self, *modules: Path) -> Asked:
         """The environment with its scoring script. `modules` are source files of the model."""
@@ -61,6 +61,10 @@ class BundleOptions(Options):
     def answers_otherwise(self) -> tuple[str, ...]:
         """The options that change the answers of the default script."""
         return tuple(name for name in ("method", "output") if getattr(self, name) != getattr(BundleOptions, name))
+
+    @property
+    def included(self) -> tuple[Path, ...]:
+        return self.include
 
     @property
     def own_script(self) -> bool:

@@ -77,6 +77,7 @@ def _expected(request: PackageRequest[BundleOptions]) -> ExpectedModel:
         framework=model.framework,
         framework_version=model.framework_version,
         imports=request.imports,
+        full_imports=request.full_imports,
         is_recorded=True,
     )
 
@@ -166,7 +167,7 @@ def _scoring(options: BundleOptions, model: ModelVersion) -> dict[str, Json]:
         "model_file": model.file_name,
         "columns": _columns(model),
         **({"trusted": _untrusted(model)} if _is_skops(model) else {}),
-        **({"schema": asdict(model.schema)} if model.schema else {}),
+        **({"schema": model.schema.served} if model.schema else {}),
         **{name: getattr(options, name) for name in options.answers_otherwise},
     }
 
@@ -204,7 +205,7 @@ def _write_record(folder: Path, model: ModelVersion, script: str, pins: Pins) ->
             "framework_version": model.framework_version,
             "columns": _columns(model),
             "label": asdict(model.label) if model.label else None,
-            **({"schema": asdict(model.schema)} if model.schema else {}),
+            **({"schema": model.schema.served} if model.schema else {}),
         },
         "python": model.python,
         "requirements": pins.requirements,

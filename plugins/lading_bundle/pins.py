@@ -247,7 +247,8 @@ def _skew(model: ExpectedModel, pinned: str | None) -> list[PackageProblem]:
     is_release = not Version(made_with).is_devrelease and not Version(made_with).local
     pin_it = f"or pin it (`environment: {{pip: [scikit-learn=={made_with}]}}`) with `python: isolated` on the target "
     hint = f"install scikit-learn {made_with}; {pin_it + 'local; ' if is_release else ''}or set "
-    return [PackageProblem(message=message, hint=hint + "`allow_version_skew: true` under package", refused=True)]
+    hint += "`allow_version_skew: true` under package"
+    return [PackageProblem(message=message, hint=hint, option="environment", refused=True)]
 
 
 def _unfit(model: ExpectedModel, versions: Mapping[str, str]) -> list[PackageProblem]:

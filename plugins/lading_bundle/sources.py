@@ -14,7 +14,8 @@ from . import conda
 from .entries import Written
 from .environment import Environment
 from .locks import locked
-from .named import NESTED
+from .named import text_of
+from .patterns import NESTED
 from .wrong import Wrong
 
 _HASH = re.compile(r"\s--hash[= ](\S+)")
@@ -164,6 +165,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _text(file: Path, option: str) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return text_of(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise Wrong(f"{file.name} cannot be read: {error}", option=option) from None
+        hint = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else ""
+        raise Wrong(f"{file.name} cannot be read: {error}", hint=hint, option=option) from None

@@ -32,6 +32,10 @@ _LOST = (
 )
 
 
+_ROTATED = {"max-size": "4m", "max-file": "2"}
+"""Docker's usual driver of logs has no limit by itself."""
+
+
 @dataclass(frozen=True)
 class Built:
     """An image in the engine."""
@@ -111,6 +115,12 @@ class Engine:
     def has_bridge(self) -> bool:
         """Whether containers have a network by default. With `--bridge=none` they have none."""
         return any(name in DEFAULT_NETWORKS for name in self.networks())
+
+    def log_bound(self) -> Json:
+        """The settings of a container for a log that is rotated. None if the engine's own way may do that already."""
+        with asking("the engine's facts"):
+            driver = self.api.info().get("LoggingDriver")
+        return {"type": driver, "config": dict(_ROTATED)} if driver == "json-file" else None
 
     def processors(self) -> int:
         """The number of processors of the engine's machine."""

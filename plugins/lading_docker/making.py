@@ -45,7 +45,7 @@ def make(request: ImageRequest[DockerOptions], context: Context) -> Image:
         context.intend(f"image/{name}")
         built = _build(engine, made_from, name, context, cached=not request.force)
     if options.repository is None or request.push is False:
-        return Image(reference=built.id, digest=built.id, platform=built.platform)
+        return Image(reference=built.id, digest=built.id, platform=built.platform, extra={"name": name})
     return _pushed(engine, built, name, request, context)
 
 

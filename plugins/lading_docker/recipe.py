@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lading import StageFailed, install_lines, laid_out_files
 
-from .sources import PARSER
+from .sources import EXPOSITION, PARSER
 
 if TYPE_CHECKING:
     from lading import ImageRequest, Package
@@ -39,7 +40,7 @@ _LABELS = (
 _HOME = "/var/lading"
 _PACKAGES = "/opt/lading/packages"
 _SERVER = "/opt/lading/server"
-_HEALTH_CHECK = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/', timeout=4)"
+_HEALTH_CHECK = ["python3", "-P", "-m", "lading_serving.alive", str(PORT)]
 
 
 def _argument(label: str) -> str:
@@ -62,13 +63,15 @@ ENV PYTHONPATH={_SERVER}:{_PACKAGES} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=
 EXPOSE {PORT}
 USER 10001:10001
 WORKDIR /tmp
-HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD {json.dumps(["python3", "-c", _HEALTH_CHECK])}
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD {json.dumps(_HEALTH_CHECK)}
 ENTRYPOINT ["python3", "-P", "-m", "lading_serving.foreground", "--host", "0.0.0.0", "--port", "{PORT}"]
 ARG SCRIPT
 ARG MODEL
 {"".join(f"ARG {_argument(name)}{chr(10)}" for name in _LABELS)}COPY home {_HOME}
 ENV AML_APP_ROOT={_HOME} AZUREML_SOURCE_DIRECTORY=azureml-app \\
-    AZUREML_ENTRY_SCRIPT=${{SCRIPT}} AZUREML_MODEL_DIR=${{MODEL}}
+    AZUREML_ENTRY_SCRIPT=${{SCRIPT}} AZUREML_MODEL_DIR=${{MODEL}} \\
+    LADING_SERVICE=${{LADING_SERVICE}} LADING_PACKAGE=${{LADING_PACKAGE}} \\
+    LADING_MODEL_NAME=${{LADING_MODEL_NAME}} LADING_MODEL_VERSION=${{LADING_MODEL_VERSION}}
 LABEL {" ".join(f"{name}=${{{_argument(name)}}}" for name in _LABELS)}
 """
 
@@ -131,7 +134,8 @@ def _files(package: Package, options: DockerOptions) -> Iterator[tuple[str, byte
     yield "install/requirements.txt", "".join(f"{line}\n" for line in lines).encode()
     if options.wheels is not None:
         yield from ((f"install/wheels/{wheel.name}", wheel) for wheel in options.wheels.glob("*.whl"))
-    yield from _tree(_serving(), "server/lading_serving", "*.py")
+    for pattern in ("*.py", "*.html"):
+        yield from _tree(_serving(), "server/lading_serving", pattern)
     for name, file in _tree(package.folder, "", "*"):
         yield f"{'install/package' if name.startswith('/wheels/') else 'home'}{name}", file
     yield from ((f"home/{name}", file) for name, file in laid_out_files(package.model).items())
@@ -153,9 +157,15 @@ def _install(package: Package, options: DockerOptions) -> dict[str, object]:
 
 
 def _requirements(package: Package) -> tuple[str, ...]:
-    """The package's requirements, and the HTTP parser of the scoring server unless it is already among them."""
-    known = any(line.lower().startswith("httptools") for line in package.requirements)
-    return package.requirements if known else (*package.requirements, PARSER)
+    """The package's requirements, and those of the scoring server that are not already among them."""
+    known = {_name(line) for line in package.requirements}
+    return (*package.requirements, *(line for line in (PARSER, EXPOSITION) if _name(line) not in known))
+
+
+def _name(line: str) -> str:
+    """The canonical name of the distribution in a requirement, which can also be a file or an address."""
+    found = re.match(r"[A-Za-z0-9._-]+", line)
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
 
 
 def _serving() -> Path:

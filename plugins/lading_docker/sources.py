@@ -9,6 +9,9 @@ from lading import Installs, Sources
 PARSER = "httptools>=0.6.3"
 """The HTTP parser of the scoring server."""
 
+EXPOSITION = "prometheus-client>=0.20"
+"""The library with which the scoring server writes its metrics."""
+
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # Docker's names
 
 

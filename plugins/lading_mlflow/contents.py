@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,19 +53,28 @@ def write_contents(folder: Path, request: RegisterRequest, run: str) -> None:
 
 
 def requirements(request: RegisterRequest) -> tuple[str, ...]:
-    """The framework and its requirements at the versions that the model was trained with, and mlflow."""
+    """The libraries that the model needs, with their requirements, at the versions of its training, and mlflow."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    framework = canonicalize_name(request.framework)
-    wanted = [framework]
-    for text in request.distributions.get(framework, Distribution(version="")).requires:
+    wanted = [canonicalize_name(request.framework), *_providers(request)]
+    for text in (text for name in tuple(wanted) for text in _requires(request, name)):
         requirement = Requirement(text)
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             wanted.append(canonicalize_name(requirement.name))
     versions = {name: found.version for name, found in request.distributions.items()}
     pins = [f"{name}=={versions[name]}" for name in dict.fromkeys(wanted) if name in versions]
     return ("mlflow", *pins)
+
+
+def _providers(request: RegisterRequest) -> list[str]:
+    """The distributions of the modules that loading the model imports."""
+    imports = set(request.imports)
+    return sorted(name for name, found in request.distributions.items() if imports & set(found.modules))
+
+
+def _requires(request: RegisterRequest, name: str) -> tuple[str, ...]:
+    return request.distributions.get(name, Distribution(version="")).requires
 
 
 def _model(request: RegisterRequest, run: str, flavors: Json) -> Json:
@@ -95,8 +105,19 @@ def _write_code(folder: Path, request: RegisterRequest) -> None:
     folder.mkdir()
     assert loader.__file__ is not None
     shutil.copyfile(loader.__file__, folder / f"{_LOADER}.py")
-    for module in request.modules:
-        shutil.copyfile(module, folder / module.name)
+    for source in (*request.included, *request.modules):
+        for file, name in _code_of(source):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / name)
+
+
+def _code_of(source: Path) -> Iterator[tuple[Path, str]]:
+    """The files of the project's own code, with their places. A link that leads out of a folder is left out."""
+    if source.is_file():
+        yield source, source.name
+    for file in sorted(source.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts and file.resolve().is_relative_to(source.resolve()):
+            yield file, f"{source.name}/{file.relative_to(source).as_posix()}"
 
 
 def _schema(columns: tuple[Column, ...]) -> str | None:

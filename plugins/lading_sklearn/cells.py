@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lading import BadInput, Json
+from lading import MISSING_WORDS, BadInput, Json, plain_number
 
 from .forms import form_of
 from .intake import Takes
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 _INT64 = 2**63
 _MOST_DIGITS = 20  # digits of an int64, including its sign
 _BOOLEANS = {"true": True, "false": False}
-# The words of pandas.
-_WORDS = frozenset(
-    (
-        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
-        *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-    )
-)
 FILL = (
     "fill it with a step of sklearn.impute.SimpleImputer, choose an estimator that takes missing values, or correct "
     "the cell"
@@ -49,6 +42,12 @@ class Reading:
     def of(cls, spec: Mapping[str, Json]) -> Reading:
         """The reading that a training or an evaluation describes."""
         return cls(**{name: spec[name] for name in cls.__dataclass_fields__ if spec.get(name) is not None})
+
+    def forms(self) -> dict[str, Any]:
+        """The fields of a schema that say how files of rows are written. The usual marks are left out."""
+        usual, marks = Reading(), ("delimiter", "decimal", "thousands", "encoding")
+        changed = {name: getattr(self, name) for name in marks if getattr(self, name) != getattr(usual, name)}
+        return {"missing": tuple(self.missing), **changed}
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def missing_in(cells: Cells, reading: Reading, no_missing: str) -> list[bool]:
     """Which values are missing. Raises BadInput, at the first one, if `no_missing` names an estimator."""
     named = frozenset(reading.missing)
     if cells.is_text:
-        words = _WORDS | named
+        words = MISSING_WORDS | named
         missing = [cell in words or cell.lower() == "nan" for cell in cells.values]
     else:
         missing = [_is_gone(value) or (bool(named) and str(value) in named) for value in cells.values]
@@ -132,7 +131,8 @@ def _is_gone(value: Any) -> bool:
 def _refuse_missing(cells: Cells, row: int, refuses: str) -> None:
     if refuses == LABEL:
         raise cells.wrong(row, "a missing value, and a label has none", "remove the row or correct the cell")
-    raise cells.wrong(row, f"a missing value, and {refuses} takes none", FILL)
+    hint = "write a text into the cell, or remove the row" if refuses.endswith("Vectorizer") else FILL
+    raise cells.wrong(row, f"a missing value, and {refuses} takes none", hint)
 
 
 LABEL = "the label"
@@ -151,37 +151,14 @@ def _parser(reading: Reading) -> Callable[[str], Any]:
 
 def number_of(cell: str, decimal: str = ".", thousands: str | None = None) -> int | float | None:
     """The number that a cell shows; None if it does not show one."""
-    if "_" in cell and thousands != "_":  # only Python reads 1_000 as a number
+    plain = plain_number(cell, decimal, thousands)
+    if plain is None:
         return None
-    if thousands:
-        plain = _without_groups(cell, decimal, thousands)
-        if plain is None:
-            return None
-        cell = plain
-    if decimal != ".":
-        if "." in cell:
-            return None
-        cell = cell.replace(decimal, ".")
-    whole = len(cell) <= _MOST_DIGITS and cell.lstrip("+-").isdecimal()
+    whole = len(plain) <= _MOST_DIGITS and plain.lstrip("+-").isdecimal()
     try:
-        return int(cell) if whole else float(cell)
+        return int(plain) if whole else float(plain)
     except ValueError:
         return None
-
-
-def _without_groups(cell: str, decimal: str, thousands: str) -> str | None:
-    """A number without its thousands separators; None if they do not stand between groups of digits."""
-    if thousands == " ":
-        cell = cell.replace("\u00a0", " ").replace("\u202f", " ")
-    if thousands not in cell:
-        return cell
-    whole, mark, rest = cell.partition(decimal)
-    first, *groups = whole.lstrip("+-").split(thousands)
-    # India writes 1,00,000: only the last group must have three digits.
-    sizes = [len(group) for group in groups]
-    if thousands in rest or not first.isdecimal() or len(first) > 3 or sizes[-1:] != [3] or not set(sizes) <= {2, 3}:
-        return None
-    return whole.replace(thousands, "") + mark + rest
 
 
 def _scalar(value: Any) -> Any:

@@ -77,5 +77,6 @@ def decoded(file: Path, reading: Reading) -> str:
     except UnicodeError as error:
         line = len(content[: getattr(error, "start", 0) + 1].splitlines())
         shown = "UTF-8" if codec == "utf-8" else reading.encoding
-        hint = "save the file as CSV UTF-8, or name its encoding, such as `encoding: cp1252`, under train"
+        named = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "cp1252"
+        hint = f"save the file as CSV UTF-8, or name its encoding, such as `encoding: {named}`, under train"
         raise BadInput(f"{file}:{line}: not {shown}", hint=hint) from None

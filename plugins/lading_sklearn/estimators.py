@@ -15,15 +15,26 @@ from lading import BadInput, Json
 def make_model(estimator: str | None, steps: Iterable[Mapping[str, Json]], params: Mapping[str, Json]) -> Any:
     """An unfitted estimator, or the pipeline of `steps`. Raises BadInput if it cannot be created."""
     if estimator:
-        model = make_estimator(estimator, params)
+        model = _made_at("", estimator, params)
     else:
         from sklearn.pipeline import Pipeline
 
-        model = Pipeline([(step["name"], make_estimator(step["estimator"], step["params"])) for step in steps])
+        made = (_made_at(f"steps.{place}.", step["estimator"], step["params"]) for place, step in enumerate(steps))
+        model = Pipeline([(step["name"], one) for step, one in zip(steps, made, strict=True)])
     last = model[-1] if estimator is None else model
     if not hasattr(last, "predict"):
-        raise BadInput(f"{type(last).__name__} cannot predict", hint="the last step is an estimator with predict()")
+        hint = "the last step is an estimator with predict()"
+        raise BadInput(f"{type(last).__name__} cannot predict", hint=hint, option="estimator" if estimator else "steps")
     return model
+
+
+def _made_at(place: str, dotted: str, params: Mapping[str, Json]) -> Any:
+    """The estimator that a place of the block names. Raises BadInput with the option that is wrong there."""
+    try:
+        return make_estimator(dotted, params)
+    except BadInput as error:
+        option = f"{place}{error.option or 'estimator'}"
+        raise BadInput(error.message, hint=error.hint, option=option) from error.__cause__
 
 
 def make_estimator(dotted: str, params: Mapping[str, Json]) -> Any:
@@ -33,18 +44,22 @@ def make_estimator(dotted: str, params: Mapping[str, Json]) -> Any:
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for name in params:
         if name not in parameters and not open_ended:
-            raise BadInput(f"{dotted} has no parameter {name}", hint=_guess(name, parameters))
+            raise BadInput(f"{dotted} has no parameter {name}", hint=_guess(name, parameters), option=f"params.{name}")
+    arguments = {name: _argument(name, value, parameters.get(name)) for name, value in params.items()}
     try:
-        return kind(**{name: _argument(value, parameters.get(name)) for name, value in params.items()})
+        return kind(**arguments)
     except (TypeError, ValueError) as error:
         raise BadInput(f"{dotted}: {error}") from error
 
 
-def _argument(value: Json, parameter: inspect.Parameter | None) -> Any:
+def _argument(name: str, value: Json, parameter: inspect.Parameter | None) -> Any:
     """A param in the form that its class expects, because a manifest has neither tuples nor estimators."""
     if parameter is not None and isinstance(parameter.default, tuple) and isinstance(value, list):
         return tuple(value)
-    return _nested(value)
+    try:
+        return _nested(value)
+    except BadInput as error:
+        raise BadInput(error.message, hint=error.hint, option=f"params.{name}") from error.__cause__
 
 
 def _nested(value: Json) -> Any:
@@ -57,6 +72,10 @@ def _nested(value: Json) -> Any:
 
 def _find(dotted: str) -> Any:
     module_name, _dot, name = dotted.rpartition(".")
+    if not module_name:
+        raise BadInput(
+            f"the estimator {name} has no module", hint=f"write MODULE.{name}, as in sklearn.linear_model.Ridge"
+        )
     module = _module(dotted, module_name)
     kind = getattr(module, name, None)
     if kind is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Rows = tuple[Any, Any]
 """Rows as (inputs, answers)."""
 
+_NUMBERED = "number the classes from 0 in the data, or encode them in a training script"
 _MOST_COEFFICIENTS = 1000  # a text model has a hundred thousand, too many for a list of metrics
 
 
@@ -50,6 +52,8 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
     """Fit the model that the options name. Raises BadInput for invalid data or options."""
     import numpy as np
 
+    if spec["own"]:
+        sys.path.append(spec["base"])  # an installed module of the same name is found first, also when scoring
     model = make_model(spec["estimator"], spec["steps"], spec["params"])
     reading, flat = Reading.of(spec), isinstance(spec["features"], str)
     features, labels = as_list(spec["features"]), as_list(spec["label"])
@@ -62,7 +66,10 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
     try:
         model.fit(*fit_part)
     except ValueError as error:
-        raise (taken.explained(error, table) or error) from error
+        known = taken.explained(error, table)
+        if known is None and spec["own"]:
+            raise  # the author of the estimator needs the traceback
+        raise (known or _unfit(model, error, "estimator" if spec["estimator"] else "steps")) from error
     metrics, warnings = measured(model, fit_part, held_out)
     return Fitted(
         model,
@@ -72,10 +79,21 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
         columns=tuple((name, _dtype(column)) for name, column in columns.items()),
         label=(labels[0], _dtype(answers)) if len(labels) == 1 else None,
         samples=record(model, inputs, spec["samples"]) if spec["samples"] else [],
-        schema=schema_of(model, columns, inputs, dict(zip(labels, np.atleast_2d(answers.T), strict=True))),
-        modules=(MODULE,) if reading.dates else (),
+        schema=replace(
+            schema_of(model, columns, inputs, dict(zip(labels, np.atleast_2d(answers.T), strict=True))),
+            **reading.forms(),
+        ),
+        modules=(*((MODULE,) if reading.dates else ()), *(own for own in map(Path, spec["own"]) if own.is_file())),
         warnings=warnings,
     )
+
+
+def _unfit(model: Any, error: ValueError, option: str) -> BadInput:
+    """The failure of a fit, in the words of the library: the first line, and the last one if tracebacks are inside."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = " ".join((lines[0], lines[-1])) if any(line.startswith("Traceback") for line in lines) else lines[0]
+    hint = _NUMBERED if "Invalid classes inferred" in said else None
+    return BadInput(f"{type(model).__name__} cannot be fitted to the data: {said}", hint=hint, option=option)
 
 
 def as_list(names: str | Sequence[str]) -> list[str]:

@@ -90,6 +90,8 @@ def _describe(file: Path, stream: BinaryIO) -> TrainedModel:
     if not watch.start:
         raise BadInput(f"{file} is empty")
     is_archive = watch.start == b"PK" and zipfile.is_zipfile(file)  # every unpickler rejects it at its first byte
+    if is_archive:
+        findings = Findings()  # the first byte of an archive is an opcode too, and chance decides what follows
     is_read = not is_archive or follow_archive(file, findings)
     plain = _read_without_joblib(file, stream) if findings.arrays else Findings()
     findings.settle()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from lading import InputPath, Json, Options, Range, Text
 
 from .table_options import CellOptions, Name, Query, TableOptions, check_cells, check_table, repeats
 
-DottedName = Annotated[str, Text(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+if TYPE_CHECKING:
+    from lading import PackageProblem
+
+DottedName = Annotated[str, Text(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+SCRIPT_FORM = "write def train(data, log, **params): ..."
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class Step(Options):
 
     params: Mapping[str, Json] = field(default_factory=dict)
     """Arguments of the class; `{estimator: NAME, params: {...}}` anywhere in them is a nested estimator."""
+
+    def __post_init__(self) -> None:
+        _check_dotted(self.estimator)
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,25 @@ class SklearnOptions(TableOptions):
     def model_imports(self) -> tuple[str, ...] | None:
         if self.script:
             return None
-        written = [self.estimator, self.params, *((step.estimator, step.params) for step in self.steps)]
-        return ("sklearn", *sorted(_modules(written) - {"sklearn"}))
+        return ("sklearn", *sorted(self._named_modules() - {"sklearn"}))
+
+    def model_modules(self, folder: Path) -> tuple[Path, ...]:
+        if self.script:
+            return ()
+        from .own import own_modules  # most trainings name only installed libraries
+
+        return own_modules({name.partition(".")[0] for name in self._named_modules()}, folder)
+
+    def training_problems(self) -> Sequence[PackageProblem]:
+        if self.script is None:
+            return ()
+        from lading import PackageProblem, script_problem  # a deploy with nothing to do does not load them
+
+        problem = script_problem(self.script, {"train": 2})
+        return (PackageProblem(message=problem, hint=SCRIPT_FORM, option="script"),) if problem else ()
+
+    def _named_modules(self) -> set[str]:
+        return _modules([self.estimator, self.params, *((step.estimator, step.params) for step in self.steps)])
 
     @property
     def nothing_held_out(self) -> str:
@@ -121,9 +146,9 @@ class SklearnEvaluation(CellOptions):
 
 
 def _modules(value: Json, *, is_name: bool = True) -> set[str]:
-    """The top-level modules of the estimators in a value: in `{estimator: NAME}`, or a name itself if `is_name`."""
+    """The modules of the estimators in a value: in `{estimator: NAME}`, or a name itself if `is_name`."""
     if isinstance(value, str):
-        return {value.partition(".")[0]} if is_name else set()
+        return {value.rpartition(".")[0] or value} if is_name else set()
     if isinstance(value, Mapping):
         return set().union(*(_modules(item, is_name=key == "estimator") for key, item in value.items()))
     if isinstance(value, list | tuple):
@@ -140,11 +165,18 @@ def _check_training(options: SklearnOptions) -> None:
     for broken, message in rules:
         if broken(options):
             raise ValueError(message)
+    if options.estimator:
+        _check_dotted(options.estimator)
     if options.script:
         for name in options.reading():
             raise ValueError(f"{name}: a script reads its own data; pass it under params")
     else:
         check_table(options)
+
+
+def _check_dotted(name: str) -> None:
+    if "." not in name:
+        raise ValueError(f"estimator: {name} has no module: write MODULE.{name}, as in sklearn.linear_model.Ridge")
 
 
 def _choose(chosen: list[str]) -> str:

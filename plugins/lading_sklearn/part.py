@@ -42,9 +42,20 @@ def _place(where: str, header: Sequence[str], name: str, hint: str) -> int:
         return found[0]
     if found:
         raise BadInput(f"{where}: the column {name} exists {len(found)} times", hint="rename all but one")
-    close = get_close_matches(name, header, n=1)
+    same = [known for known in header if known.strip().casefold() == name.strip().casefold()]
+    close = same or get_close_matches(name, header, n=1)
     guess = f"did you mean {close[0]}?" if close else f"the table has {', '.join(header)}"
+    if header and all(map(_is_number, header)):
+        guess = f"the first line has the names of the columns, and here it has {', '.join(header)}"
     raise BadInput(f"{where}: no column {name}", hint=hint or guess)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def content_of(file: Path) -> bytes:

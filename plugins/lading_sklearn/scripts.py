@@ -12,6 +12,7 @@ from typing import Any
 from lading import BadInput, Json, StageFailed
 
 from .fitting import Fitted
+from .options import SCRIPT_FORM
 from .schema import schema_of_model
 
 STEPS = ".steps"
@@ -27,7 +28,7 @@ def fit_script(spec: Mapping[str, Json]) -> Fitted:
     script = Path(spec["script"])
     train = getattr(_load(script), "train", None)
     if not callable(train):
-        raise BadInput(f"{script} has no function train", hint="def train(data, log, **params): ...")
+        raise BadInput(f"{script} has no function train", hint=SCRIPT_FORM)
     log = _Log()
     model = train(_paths(spec["data"]), log, **spec["params"])
     if isinstance(model, Path):

@@ -30,6 +30,7 @@ def train(request: TrainRequest[SklearnOptions], context: Context) -> TrainedMod
     """
     options = request.options
     asked = {"samples": request.samples, "project": request.project, "named": request.named, "base": request.base}
+    asked |= {"own": list(map(str, options.model_modules(request.base)))}
     answer = in_a_child(_work(options), {**asdict(options), **asked}, request.folder, context)
     if answer["reads"] is None:
         context.warn(_UNKNOWN_ROWS if isinstance(options.data, Query) else _UNKNOWN)

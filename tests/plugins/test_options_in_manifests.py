@@ -116,7 +116,10 @@ def test_valid_options_of_a_training(tmp_path: Path, block: str, expected: dict[
         ),
         (
             f"{{{COLUMNS}, estimator: LinearRegression}}",
-            [r"3:58: train.estimator: must be text that matches ^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"],
+            [
+                "3:58: train.estimator: LinearRegression has no module: write MODULE.LinearRegression, as in "
+                "sklearn.linear_model.Ridge"
+            ],
         ),
         (f"{{{DATA}, features: [x, x], label: y, estimator: a.B}}", ["3:22: train.features: a column is named twice"]),
         (f"{{{DATA}, features: [x], label: x, estimator: a.B}}", ["3:44: train.label: the column is also a feature"]),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from socket import socket
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -83,14 +83,21 @@ class Wire:
     def send(self, request: requests.PreparedRequest) -> requests.Response:
         sent = _sent(request)
         self.sent.append(sent)
+        answer = self.answer_to(sent)
+        if answer.error is not None:
+            raise answer.error()
+        return _response(request, answer)
+
+    def answer_to(self, sent: Sent) -> Answer:
+        """The prepared answer to a request. Override it for a service that answers by its state."""
         keys = [key for key in self.answers if key[0] == sent.method and sent.path.endswith(key[1])]
         if not keys:
             pytest.fail(f"the test has no answer for {sent.line}")
         waiting = self.answers[max(keys, key=lambda key: len(key[1]))]
-        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-        if answer.error is not None:
-            raise answer.error()
-        return _response(request, answer)
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+
+W = TypeVar("W", bound=Wire)
 
 
 def _sent(request: requests.PreparedRequest) -> Sent:
@@ -148,6 +155,10 @@ class _Received:
 
 def wire_of(monkeypatch: pytest.MonkeyPatch) -> Wire:
     """Replace the network with this record for every session of requests."""
-    wire = Wire()
+    return connected(Wire(), monkeypatch)
+
+
+def connected(wire: W, monkeypatch: pytest.MonkeyPatch) -> W:
+    """A wire in the place of the network."""
     monkeypatch.setattr(HTTPAdapter, "send", lambda _self, request, **_: wire.send(request))
     return wire

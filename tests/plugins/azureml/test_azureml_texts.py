@@ -14,20 +14,36 @@ from tests.plugins.azureml.memory_kit import PLACE
 from lading import (
     BadInput,
 )
-from lading_azureml.connection import _place
+from lading_azureml.connection import place_in
 from lading_azureml.options import AzureOptions
 from lading_azureml.text import clean, clean_json, clean_lines, reason
 
 
 def test_a_place_is_named_by_its_parts() -> None:
-    assert _place(AzureOptions(subscription_id="s-1", resource_group="mi2", workspace="salary")) == PLACE
+    assert place_in(AzureOptions(subscription_id="s-1", resource_group="mi2", workspace="salary")) == PLACE
 
 
 def test_a_place_is_named_by_the_file_of_the_portal(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     names = {"subscription_id": "s-1", "resource_group": "mi2", "workspace_name": "salary", "more": 1}
     file.write_text(json.dumps(names), encoding="utf-8")
-    assert _place(AzureOptions(config=file)) == PLACE
+    assert place_in(AzureOptions(config=file)) == PLACE
+
+
+def test_the_file_of_the_portal_and_the_three_names_are_one_place(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"subscription_id": "s-1", "resource_group": "MI2", "workspace_name": "salary"}))
+    named = AzureOptions(subscription_id="s-1", resource_group="mi2", workspace="Salary")
+    one, other = (AzureOptions.place_of("", each.placed_at) for each in (AzureOptions(config=file), named))
+    assert one == other
+    assert (
+        AzureOptions.place_of(
+            "", AzureOptions(subscription_id="s-2", resource_group="mi2", workspace="salary").placed_at
+        )
+        != one
+    )
+    file.write_text("not JSON")
+    assert AzureOptions(config=file).placed_at["config"] == file  # reported when the connection is opened
 
 
 @pytest.mark.parametrize(
@@ -41,7 +57,7 @@ def test_a_file_that_names_no_workspace_is_refused_at_its_option(tmp_path: Path,
     file = tmp_path / "config.json"
     file.write_bytes(content)
     with pytest.raises(BadInput) as caught:
-        _place(AzureOptions(config=file))
+        place_in(AzureOptions(config=file))
     assert caught.value.message.startswith(f"{file} names no workspace")
     assert caught.value.option == "config"
 

@@ -93,12 +93,16 @@ def salary(train: Callable[..., ModelVersion]) -> ModelVersion:
     )
 
 
+SCRIPT = "def init(): ...\ndef run(raw_data): ...\n"
+"""A scoring script that is only read."""
+
+
 @pytest.fixture
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Packed]:
     def run(model: ModelVersion, **options: Any) -> Packed:
         folder = tmp_path_factory.mktemp("package")
         context = MemoryContext(folder)
-        imports = imports_of(model.file) if model.file.exists() else ()
+        imports = imports_of(model.file).imports if model.file.exists() else ()
         request = PackageRequest(model=model, options=BundleOptions(**options), folder=folder, imports=imports)
         return Packed(folder, lading_package(request=request, context=context), model, context.warnings)
 

@@ -15,7 +15,7 @@ import pytest
 import sklearn
 import yaml
 from tests.conftest import Shell
-from tests.plugins.bundle.conftest import Packed
+from tests.plugins.bundle.conftest import SCRIPT, Packed
 from tests.plugins.bundle.test_bundle_judging import LINEAR, MANIFEST, found
 
 import lading
@@ -54,7 +54,7 @@ def packed(pack: Pack, salary: ModelVersion, tmp_path: Path) -> Callable[..., Pa
     """Package a model with a scoring script and these requirements of pip."""
 
     def run(*pip: str, **files: Any) -> Packed:
-        (tmp_path / "score.py").touch()
+        (tmp_path / "score.py").write_text(SCRIPT)
         environment = Environment(pip=pip, **files)
         return pack(salary, scoring_script=tmp_path / "score.py", environment=environment)
 

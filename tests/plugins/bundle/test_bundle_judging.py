@@ -24,6 +24,7 @@ package:
   {package}
 """
 LINEAR = "sklearn.linear_model.LinearRegression"
+FUNCTIONS = "\ndef init(): pass\n\ndef run(raw_data): return []\n"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -31,7 +32,8 @@ def found(folder: Path, package: str, *, estimator: str = LINEAR, **files: str) 
     """The problems of a manifest, each as `line:column: path: message`. `score_py` is the text of `score.py`."""
     (folder / "d.csv").write_text("x,y\n1,2\n2,4\n3,6\n")
     for name, text in files.items():
-        (folder / name.replace("_", ".")).write_text(text)
+        functions = FUNCTIONS if name == "score_py" and "def init" not in text else ""
+        (folder / name.replace("_", ".")).write_text(text + functions)
     file = folder / "lading.yaml"
     file.write_text(MANIFEST.format(estimator=estimator, package=package))
     try:
@@ -83,7 +85,7 @@ NOT_PYTHON = (
         ("--index-url https://u:p@i.example", "'--index-url https://i.example' is not a requirement, but an option of "
          "pip; name package indexes under the image or the target, and here only distributions"),
         ("numpy=1.26", "'numpy=1.26' is not a requirement; write numpy==1.26.*"),
-        ("numpy 1.26", "'numpy 1.26' is not a requirement; write NAME or NAME==VERSION"),
+        ("numpy 1.26", "'numpy 1.26' is not a requirement; write numpy==1.26"),
         ("numpy; python_versoin > '3'", "\"numpy; python_versoin > '3'\" is not a requirement; "
          "write NAME or NAME==VERSION"),
         ("# numpy", "'# numpy' is not a requirement; remove the entry"),
@@ -157,7 +159,15 @@ def test_an_environment_that_can_be_packaged(tmp_path: Path, environment: str) -
 def test_another_scikit_learn_is_refused_before_the_training(tmp_path: Path) -> None:
     with pytest.raises(lading.Refused, match=r"lading\.yaml:5:23: package\.environment\.pip\.0: scikit-learn<1 excl"):
         found(tmp_path, "environment: {pip: [scikit-learn<1]}")
-    assert found(tmp_path, "allow_version_skew: true\n  environment: {pip: [scikit-learn==1.4.2]}") == []
+    with pytest.raises(lading.Refused, match=r"lading\.yaml:5:3: package\.environment: svc was made with scikit-learn"):
+        found(tmp_path, "environment: {pip: [scikit-learn==1.4.1]}")
+    assert found(tmp_path, "allow_version_skew: true\n  environment: {pip: [scikit-learn==1.4.1]}") == []
+
+
+def test_a_requirements_file_of_powershell_is_read(tmp_path: Path) -> None:
+    (tmp_path / "req.txt").write_bytes("numpy\r\npandas 2.0\r\n".encode("utf-16"))
+    (problem,) = found(tmp_path, "environment: {requirements: req.txt}")
+    assert problem.endswith("req.txt:2: 'pandas 2.0' is not a requirement; write pandas==2.0")
 
 
 SCORE = "import json\nimport joblib, numpy as np\n{line}\n\ndef init(): pass\ndef run(raw_data): return []\n"
@@ -216,6 +226,38 @@ def test_the_imports_of_included_modules_are_compared_too(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("import absent\n", "ranking.py:1 imports absent, which package.environment does not have; add `absent`"),
+        ("from .scale import FACTOR\n", "scale.py:2 imports lost, which package.environment does not have; add `lost`"),
+        ("def rank(:\n", "ranking.py:1 cannot be read as Python: invalid syntax"),
+        ("import numpy\n", ""),
+    ],
+)
+def test_the_imports_inside_a_folder_of_the_model_are_compared(tmp_path: Path, text: str, problem: str) -> None:
+    steps = tmp_path / "steps"
+    steps.mkdir()
+    for name, content in (("ranking", text), ("scale", "FACTOR = 1\nimport lost\n"), ("training", "import absent\n")):
+        (steps / f"{name}.py").write_text(content)  # the model does not import steps.training
+    problems = found(tmp_path, "include: [steps]", estimator="steps.ranking.Ranker")
+    assert problems == ([f"5:3: package.include: {problem}"] if problem else [])
+
+
+RANKER = "import {}\nfrom sklearn.linear_model import Ridge\n\n\nclass Ranker(Ridge): pass\n"
+SAVE = "import joblib, steps.ranking; joblib.dump(steps.ranking.Ranker().fit([[1], [2]], [2, 4]), 'm.joblib')"
+
+
+def test_the_imports_inside_a_folder_of_a_finished_model_are_compared(site: Shell) -> None:
+    site.write("steps/__init__.py", "")
+    site.write("steps/ranking.py", RANKER.format("sortedcontainers"))
+    subprocess.run([sys.executable, "-c", SAVE], cwd=site.folder, check=True)
+    site.write("lading.yaml", "version: 1\nname: svc\nregister: {file: m.joblib}\npackage: {include: [steps]}\n")
+    assert "sortedcontainers" in str(site("package", "--json").json()["requirements"])
+    site.write("steps/ranking.py", RANKER.format("absent"))
+    assert "4:11: package.include: ranking.py:1 imports absent, which package.environment" in site("check", code=2).err
+
+
 def test_without_an_environment_the_libraries_of_the_estimator_are_there(tmp_path: Path) -> None:
     package = "scoring_script: score.py"
     assert found(tmp_path, package, score_py="import sklearn, numpy, yaml\n", estimator="yaml.Loader") == []
@@ -227,7 +269,7 @@ def test_without_an_environment_the_libraries_of_the_estimator_are_there(tmp_pat
 @pytest.mark.parametrize("imported", ["tinyboost", "tiny_boost", "numpy.linalg", "cv2"])
 def test_the_modules_of_an_editable_install_are_not_known(library: Shell, imported: str) -> None:
     (library.folder / "lib" / "tiny_boost-1.2.dist-info" / "RECORD").write_text("__editable__.tiny_boost-1.2.pth,,\n")
-    library.write("score.py", f"import {imported}\n")
+    library.write("score.py", f"import {imported}\n{FUNCTIONS}")
     package = "scoring_script: score.py\n  environment: {pip: [tiny-boost]}"
     library.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package=package))
     library("check")
@@ -237,7 +279,8 @@ def test_the_modules_of_an_editable_install_are_not_known(library: Shell, import
 
 def test_a_script_that_is_not_python(tmp_path: Path) -> None:
     assert found(tmp_path, "scoring_script: score.py", score_py="import json\ndef init(:\n") == [
-        "5:19: package.scoring_script: score.py:2 cannot be read as Python: invalid syntax"
+        "5:19: package.scoring_script: score.py:2 cannot be read as Python: invalid syntax; "
+        "write def init(): ... and def run(raw_data): ..."
     ]
 
 
@@ -245,7 +288,7 @@ def test_modules_that_import_each_other_are_read_once(tmp_path: Path) -> None:
     script, helper = tmp_path / "score.py", tmp_path / "helper.py"
     script.write_text("import helper\nfrom . import sibling\n")
     helper.write_text("import score\nimport attrs\n")
-    assert [str(found) for found in imports_of(script, [helper])] == ["helper.py:2 imports attrs"]
+    assert [str(found) for found in imports_of([script], [helper])] == ["helper.py:2 imports attrs"]
 
 
 @pytest.fixture

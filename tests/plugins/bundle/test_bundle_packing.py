@@ -135,7 +135,7 @@ def test_the_script_of_the_trainer_is_used_without_one_in_the_manifest(
     assert packed.files.scoring_script == "my_score.py"
     assert contents(packed.folder / "azureml-app") == {"my_score.py": (sources / "my_score.py").read_bytes()}
     assert packed.files.requirements == pack(salary).files.requirements
-    (sources / "mine.py").write_text("run = print\n")
+    (sources / "mine.py").write_text("init = run = print\n")
     both = pack(theirs, scoring_script=sources / "mine.py")
     assert contents(both.folder) == contents(pack(salary, scoring_script=sources / "mine.py").folder)
     assert both.files.scoring_script == "mine.py"
@@ -170,7 +170,7 @@ def test_what_a_distribution_lacks_is_a_warning(salary: ModelVersion, pack: Pack
 
 
 def test_a_folder_is_not_a_script(salary: ModelVersion, pack: Pack, sources: Path) -> None:
-    with pytest.raises(lading.BadInput, match="is not a file"):
+    with pytest.raises(lading.BadInput, match="cannot be read: Is a directory"):
         pack(salary, scoring_script=sources)
 
 

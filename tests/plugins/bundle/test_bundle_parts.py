@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import InvalidRequirement, Requirement
 from tests.hook_kit import MemoryContext, a_version
+from tests.plugins.bundle.conftest import SCRIPT
 
 from lading import BadInput, Column, Distribution, ModelVersion, PackageRequest
 from lading_bundle import lading_package
@@ -93,7 +94,7 @@ def sources(tmp_path: Path) -> Path:
     folder = tmp_path / "sources"
     for name in ("b.py", "a.py", "sub/c.py", "sub/__pycache__/c.pyc", "__pycache__/b.pyc", "sub/deep/d.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(name)
+        (folder / name).write_text(SCRIPT if name == "a.py" else name)
     return folder
 
 
@@ -113,7 +114,7 @@ def test_a_link_inside_a_folder_becomes_the_linked_file(tmp_path: Path, sources:
     (sources / "link.py").symlink_to("a.py")
     Folder(tmp_path / "app").add(sources)
     assert not (tmp_path / "app/sources/link.py").is_symlink()
-    assert (tmp_path / "app/sources/link.py").read_text() == "a.py"
+    assert (tmp_path / "app/sources/link.py").read_text() == SCRIPT
 
 
 def _file_link(sources: Path) -> None:
@@ -158,7 +159,7 @@ def test_two_equal_files_of_one_name_are_one(tmp_path: Path, sources: Path) -> N
     with pytest.raises(BadInput, match=r"other/a\.py: the package has another a\.py already") as caught:
         folder.add(sources / "other/a.py")
     assert caught.value.hint == "rename one of them"
-    assert (tmp_path / "app/a.py").read_text() == "a.py"
+    assert (tmp_path / "app/a.py").read_text() == SCRIPT
 
 
 def test_a_file_where_a_folder_is_needed_is_bad_input(tmp_path: Path, sources: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from tests.hook_kit import a_version
-from tests.plugins.bundle.conftest import Packed
+from tests.plugins.bundle.conftest import SCRIPT, Packed
 
 import lading
 from lading import Distribution, ModelVersion
@@ -43,7 +43,7 @@ def model(tmp_path: Path) -> ModelVersion:
 @pytest.fixture
 def pins(pack: Pack, model: ModelVersion, tmp_path: Path) -> Callable[..., str]:
     script = tmp_path / "score.py"
-    script.touch()
+    script.write_text(SCRIPT)
 
     def run(
         *, pip: tuple[str, ...] = (), conda: tuple[str, ...] = (), model: ModelVersion = model, **options: Any
@@ -158,7 +158,7 @@ PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[0-9][A-Za-z0-9.!]*")
 @given(entry=ENTRIES, place=st.sampled_from(["pip", "conda"]))
 def test_any_entry_is_a_pin_or_refused(pack: Pack, model: ModelVersion, tmp_path: Path, entry: str, place: str) -> None:
     script = tmp_path / "score.py"
-    script.touch()
+    script.write_text(SCRIPT)
     asked = Environment(pip=(entry,)) if place == "pip" else Environment(conda=(entry,))
     try:
         packed = pack(model, scoring_script=script, environment=asked)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sklearn
 import yaml
-from tests.plugins.bundle.conftest import Packed
+from tests.plugins.bundle.conftest import SCRIPT, Packed
 from tests.plugins.bundle.test_bundle_judging import found
 
 import lading
@@ -45,7 +45,7 @@ def packed(pack: Pack, salary: ModelVersion, tmp_path: Path) -> Callable[..., Pa
     """Package a model with a script of its own and an environment in a file, given as its text."""
 
     def run(key: str, name: str, text: str, script: str = "") -> Packed:
-        (tmp_path / "score.py").write_text(script)
+        (tmp_path / "score.py").write_text(script + SCRIPT)
         (tmp_path / name).write_text(text)
         files: dict[str, Any] = {key: tmp_path / name}
         environment = Environment(**files)

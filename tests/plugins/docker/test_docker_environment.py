@@ -11,6 +11,9 @@ from lading.model import Installs
 from lading_docker.options import DockerOptions
 from lading_docker.sources import PARSER
 
+ON = ("--target", "container")
+REFUSED = (("plan", *ON), ("deploy", *ON), ("image", "build"))
+
 
 @pytest.fixture
 def imaged(salary: Shell) -> Path:
@@ -23,9 +26,9 @@ def imaged(salary: Shell) -> Path:
     return manifest
 
 
+@pytest.mark.slow
 def test_a_conflict_is_reported_at_its_line_before_the_engine_is_used(salary: Shell, imaged: Path) -> None:
-    on = ("--target", "container")
-    for argv in (("image", "build", imaged), ("deploy", imaged, *on), ("plan", imaged, *on)):
+    for argv in (("image", "build", imaged), ("deploy", imaged, *ON), ("plan", imaged, *ON)):
         done = salary(*argv, code=2)
         assert "salary.yaml:21:25: package.environment.conda.0: the environment for " in done.err
         assert "the package index has no such version" in done.err
@@ -33,6 +36,7 @@ def test_a_conflict_is_reported_at_its_line_before_the_engine_is_used(salary: Sh
     assert salary("history", imaged, "--json").json() == []
 
 
+@pytest.mark.slow
 def test_an_address_that_the_image_cannot_install_is_refused_at_its_line(salary: Shell, imaged: Path) -> None:
     text = imaged.read_text(encoding="utf-8")
     commit = "0123456789abcdef0123456789abcdef01234567"
@@ -43,12 +47,17 @@ def test_an_address_that_the_image_cannot_install_is_refused_at_its_line(salary:
         changed = text.replace("{conda: [scikit-learn]}", f"{{conda: [scikit-learn], pip: ['{address}']}}")
         assert changed != text
         imaged.write_text(changed.replace("image: {", f"image: {{{base}"), encoding="utf-8")
-        salary("package", imaged)
-        done = salary("plan", imaged, "--target", "container", code=2)
         message = f"package.environment.pip.0: docker cannot install thing: {reason}"
-        assert message in done.err.replace("\n  ", "; ")
+        for argv in REFUSED:
+            done = salary(*argv, imaged, code=2)
+            assert message in done.err.replace("\n  ", "; ")
+            assert "train: done" not in done.err
+        salary("package", imaged)
+        for argv in REFUSED:
+            assert message in salary(*argv, imaged, code=2).err.replace("\n  ", "; ")
 
 
+@pytest.mark.slow
 def test_a_deploy_to_local_resolves_nothing(salary: Shell, imaged: Path) -> None:
     assert "resolving" not in salary("deploy", imaged).err
 

@@ -37,7 +37,8 @@ def test_an_existing_image_is_not_built_or_pushed(wire: Wire, context: MemoryCon
     digest = digest_of(request)
     has_image(wire, f"lading/price:{digest[:20]}", digest)
     image = lading_image(request=request, context=context)
-    assert image == Image(reference="sha256:1d", digest="sha256:1d", platform="linux/amd64")
+    name = f"lading/price:{digest[:20]}"
+    assert image == Image(reference="sha256:1d", digest="sha256:1d", platform="linux/amd64", extra={"name": name})
     assert wire.lines == ["GET /version", f"GET /v1.41/images/lading/price:{digest[:20]}/json"]
     assert context.intents == []
 

@@ -13,7 +13,7 @@ from lading.manifest import parse
 from lading.manifest.bind import bind_draft
 from lading_docker.options import DockerOptions
 from lading_docker.recipe import minor, recipe
-from lading_docker.sources import PARSER, installs
+from lading_docker.sources import EXPOSITION, PARSER, installs
 
 
 def problem_of(field: str, value: object) -> Problem | None:
@@ -178,12 +178,12 @@ def test_only_the_wheels_of_a_folder_are_files_of_the_build(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("pins", "lines"),
     [
-        (("click==8.1.0",), ["click==8.1.0", PARSER]),
-        (("httptools==0.6.4", "click==8.1.0"), ["httptools==0.6.4", "click==8.1.0"]),
-        (("HTTPTools==0.6.4",), ["HTTPTools==0.6.4"]),
+        (("click==8.1.0",), ["click==8.1.0", PARSER, EXPOSITION]),
+        (("httptools==0.6.4", "click==8.1.0"), ["httptools==0.6.4", "click==8.1.0", EXPOSITION]),
+        (("HTTPTools==0.6.4", "prometheus_client==0.21.0"), ["HTTPTools==0.6.4", "prometheus_client==0.21.0"]),
     ],
 )
-def test_the_parser_of_the_server_is_added_if_no_requirement_has_it(
+def test_the_requirements_of_the_server_are_added_if_the_package_has_none_of_them(
     tmp_path: Path, pins: tuple[str, ...], lines: list[str]
 ) -> None:
     package = a_package(tmp_path, *pins)

@@ -232,3 +232,8 @@ def test_a_model_that_is_a_folder_lies_under_its_own_name(
     assert found.arguments["MODEL"] == "/var/lading/azureml-models/rate/3"
     (tmp_path / "parts" / "a.bin").write_bytes(b"b")
     assert made(request).digest != found.digest
+
+
+def test_the_server_of_an_image_has_its_page(request_: ImageRequest[DockerOptions]) -> None:
+    files = made(request_).files
+    assert {"server/lading_serving/page.html", "server/lading_serving/keys.py"} <= files.keys()

@@ -340,6 +340,29 @@ def test_the_pins_are_the_needs_of_the_framework(
     assert requirements(replace(request, framework="onnx")) == ("mlflow",)
 
 
+def test_the_libraries_that_the_model_imports_are_pinned_too(tmp_path: Path) -> None:
+    installed = {
+        "xgboost": Distribution(version="3.0", requires=("scipy",), modules=("xgboost",)),
+        "scipy": Distribution(version="1.17"),
+        "pytest": Distribution(version="9.0", modules=("pytest",)),
+    }
+    request = a_request(tmp_path, distributions=installed, imports=("sklearn", "xgboost"))
+    assert requirements(request) == ("mlflow", "xgboost==3.0", "scipy==1.17")
+
+
+def test_code_is_copied_without_caches_and_links_to_other_places(tmp_path: Path) -> None:
+    steps, folder = tmp_path / "steps", tmp_path / "laid"
+    for name in ("__init__.py", "deep/part.py", "__pycache__/part.pyc"):
+        (steps / name).parent.mkdir(parents=True, exist_ok=True)
+        (steps / name).write_text(name)
+    (tmp_path / "secret").write_text("s")
+    (steps / "link.py").symlink_to(tmp_path / "secret")
+    folder.mkdir()
+    write_contents(folder, a_request(tmp_path, included=(steps,)), "r1")
+    found = sorted(path.name for path in (folder / "code").rglob("*") if path.is_file())
+    assert found == ["__init__.py", "lading_mlflow_loader.py", "part.py"]
+
+
 @pytest.mark.parametrize("refused", [StageFailed("kept elsewhere"), PluginError("boto3 is missing")])
 def test_plots_of_a_run_are_uploaded_and_a_failure_is_only_a_warning(refused: LadingError, tmp_path: Path) -> None:
     server, plot = MemoryServer(run="r1"), tmp_path / "residuals.svg"

@@ -181,8 +181,11 @@ SEVERITIES = {
     "stage.finished": ("INFO", 9),
     "stage.failed": ("ERROR", 17),
     "release.up": ("INFO", 9),
+    "release.canary": ("INFO", 9),
     "release.refused": ("ERROR", 17),
     "release.rolled_back": ("WARN", 13),
+    "release.promoted": ("INFO", 9),
+    "release.aborted": ("WARN", 13),
     "release.deleted": ("INFO", 9),
 }
 

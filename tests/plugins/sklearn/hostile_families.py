@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -201,11 +203,35 @@ def several_streams(mark: Path, _url: str) -> dict[str, bytes]:
     return {"before-joblib-0.10": old} | {name: several[name] for name in ("bz2", "xz", "lzma")}
 
 
+def callers(mark: Path, _url: str) -> dict[str, bytes]:
+    """Harmless standard functions that call another function."""
+    where, system = text(str(mark)), call("importlib", "import_module", text("os"))
+    mkdir = name("os", "mkdir")
+    return {
+        "methodcaller": whole(call("operator", "methodcaller", text("mkdir"), where), system, b"\x85R"),
+        "partial": whole(call("functools", "partial", mkdir, where), b")R"),
+        "reduce": whole(call("functools", "reduce", mkdir, b"(", where, number(0o700), b"l")),
+        "memorised": whole(call("joblib.memory", "NotMemorizedFunc", mkdir), where, b"\x85R"),
+    }
+
+
+def polyglots(mark: Path, _url: str) -> dict[str, bytes]:
+    """Pickles that are archives too."""
+    harmful = b"cjoblib.disk\nmkdirp\n(S'" + str(mark).encode() + b"'\ntR."
+    packed, tape, member = io.BytesIO(), io.BytesIO(), tarfile.TarInfo(harmful.decode())
+    member.size = len(harmful)
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("model.pkl", harmful)
+    with tarfile.open(fileobj=tape, mode="w", format=tarfile.GNU_FORMAT) as archive_of_tape:
+        archive_of_tape.addfile(member, io.BytesIO(harmful))
+    return {"zip": harmful + packed.getvalue(), "tar": harmful + tape.getvalue()}
+
+
 FAMILIES: dict[str, Family] = {
     family.__name__.replace("_", "-"): family
     for family in (
         reexports, readers_and_writers, addresses, memo_tricks, extension_registry, persistent_ids, nested_joblib,
-        object_arrays, protocol_0, plain_pickles, several_streams, hostile_states.other_classes,
+        object_arrays, protocol_0, plain_pickles, several_streams, callers, polyglots, hostile_states.other_classes,
         hostile_states.array_sizes, hostile_states.array_pickles, hostile_states.attributes,
         hostile_attributes.items_of_objects,
         hostile_attributes.methods_of_arguments, hostile_attributes.methods_of_states, hostile_attributes.filled_later,

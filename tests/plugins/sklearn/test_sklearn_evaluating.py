@@ -86,7 +86,7 @@ def test_the_rows_that_the_training_held_out_give_the_metrics_of_the_run(
     training = SklearnOptions(
         data=data, features=("a", "b"), label="y", estimator=LINEAR, test_size=0.3, random_state=4
     )
-    fitted = fit_declared({**vars(training), "data": str(data), "samples": 0, "base": ""})
+    fitted = fit_declared({**vars(training), "data": str(data), "samples": 0, "base": "", "own": []})
     file = tmp_path / "model.joblib"
     joblib.dump(fitted.model, file)
     columns = tuple(Column(name=name, dtype=dtype) for name, dtype in fitted.columns)
@@ -202,7 +202,7 @@ DECLARED = f"data: a.csv, features: [x], label: y, estimator: {LINEAR}"
 )
 def test_check_finds_options_that_cannot_be_evaluated(tmp_path: Path, train: str, block: str, problem: str) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    (tmp_path / "train.py").write_text("")
+    (tmp_path / "train.py").write_text("def train(data, log): ...\n")
     file = tmp_path / "lading.yaml"
     file.write_text(MANIFEST.replace("TRAIN", train).replace("EVALUATE", block))
     if not problem:

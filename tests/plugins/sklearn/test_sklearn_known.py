@@ -52,6 +52,7 @@ def calling(module: str, *names: str) -> bytes:
     return b"\x80\x04" + calls + b"N."
 
 
+@pytest.mark.slow
 def test_each_estimator_of_scikit_learn_is_accepted(tmp_path: Path) -> None:
     found = {name: refused(contents(tmp_path, saved(model, 4))) for name, model in fitted()}
     assert len(found) > 150

@@ -41,6 +41,11 @@ def test_a_harmful_object_is_listed(tmp_path: Path, name: str, make: Callable[[o
     assert mark.exists()  # otherwise the rest shows nothing
 
 
+def test_numbers_in_an_archive_are_not_read_as_opcodes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "model.npz", np.frombuffer(b"\x8c\x01a\x8c\x01b\x93q\x00.", dtype="u1"))
+    assert contents(tmp_path / "model.npz").imports == ()
+
+
 @pytest.mark.parametrize("name", SAVED)
 @pytest.mark.parametrize("kind", ["f8", "U4", [("O", "f8"), ("x", "i4", (2,))]])
 def test_an_array_of_numbers_is_no_pickle(tmp_path: Path, name: str, kind: Any) -> None:

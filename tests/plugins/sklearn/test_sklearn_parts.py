@@ -283,6 +283,7 @@ def test_a_whole_declared_training(tmp_path: Path) -> None:
         "random_state": 0,
         "samples": 2,
         "base": str(tmp_path),
+        "own": [],
     }
     fitted = fit_declared(spec)
     assert (fitted.columns, fitted.label) == ((("x", "int64"),), ("y", "int64"))

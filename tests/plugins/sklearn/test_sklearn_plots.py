@@ -214,6 +214,7 @@ def evaluate(spec: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[..
     return run
 
 
+@pytest.mark.slow
 def test_an_evaluation_draws_if_plots_are_requested(evaluate: Callable[..., tuple[Measured, list[str]]]) -> None:
     measured, warnings = evaluate()
     assert [path.name for path in measured.plots] == [

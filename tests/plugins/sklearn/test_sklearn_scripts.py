@@ -192,6 +192,7 @@ def pids_in(folder: Path) -> list[int]:
     return [int(pid) for pid in (folder / "pids").read_text().split()]
 
 
+@pytest.mark.slow
 def test_the_time_limit_ends_a_script_and_its_children(
     train: Train, script: Callable[..., Path], tmp_path: Path
 ) -> None:

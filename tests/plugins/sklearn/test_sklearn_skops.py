@@ -40,6 +40,7 @@ def write(site: Shell, trust: str = "") -> None:
     site.write("lading.yaml", FINISHED.replace(" TRUST", trust))
 
 
+@pytest.mark.slow
 def test_a_model_of_skops_is_inspected_and_served(shell: Shell) -> None:
     keep(shell)
     write(shell)
@@ -51,6 +52,7 @@ def test_a_model_of_skops_is_inspected_and_served(shell: Shell) -> None:
     shell("delete")
 
 
+@pytest.mark.slow
 def test_a_type_that_skops_does_not_trust_needs_trust(shell: Shell) -> None:
     keep(shell, shutil.copyfile)
     write(shell)
@@ -65,6 +67,7 @@ def test_a_type_that_skops_does_not_trust_needs_trust(shell: Shell) -> None:
     shell("delete")
 
 
+@pytest.mark.slow
 def test_a_training_saves_its_model_with_skops(shell: Shell) -> None:
     shell.write("rows.csv", "x,y\n" + "".join(f"{x},{2 * x}\n" for x in range(20)))
     shell.write("lading.yaml", TRAINED)

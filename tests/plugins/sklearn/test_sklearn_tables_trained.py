@@ -30,7 +30,7 @@ IMPUTER = "sklearn.impute.SimpleImputer"
 
 def fit(**options: Any) -> Fitted:
     """Fit in this process, which is faster than in a child process, and record two golden requests."""
-    spec = {**asdict(SklearnOptions(**options)), "samples": 2, "base": ""}
+    spec = {**asdict(SklearnOptions(**options)), "samples": 2, "base": "", "own": []}
     return fit_declared(json.loads(json.dumps(spec, default=str)))
 
 
@@ -49,6 +49,7 @@ def gaps(table: Callable[..., Path]) -> Path:
     return table("x,town,y", *(f"{'' if i % 7 == 3 else i},{'?' if i % 5 == 1 else 'Ulm'},{3 * i}" for i in range(40)))
 
 
+@pytest.mark.slow
 def test_an_estimator_that_takes_missing_values_gets_them(train: Train, gaps: Path) -> None:
     model = train(data=gaps, features=("x",), label="y", estimator=HIST, params={"min_samples_leaf": 2})
     assert model.columns == (Column(name="x", dtype="float64"),)
@@ -220,6 +221,7 @@ def test_the_data_may_name_its_test_rows(train: Train, table: Callable[..., Path
     assert model.metrics["train_mae"] == pytest.approx(0)
 
 
+@pytest.mark.slow
 def test_rows_of_a_query_are_an_input_if_they_are_in_a_file_of_the_project(
     train: Train, context: FakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,7 @@ def test_the_same_training_gives_the_same_bytes(train: Train, flowers: Path) -> 
 
 def fit_here(**options: Any) -> Fitted:
     """Fit in this process, which is faster than in a child process."""
-    return fit_declared({**asdict(SklearnOptions(**options)), "samples": 0, "base": ""})
+    return fit_declared({**asdict(SklearnOptions(**options)), "samples": 0, "base": "", "own": []})
 
 
 def test_a_pipeline_that_classifies(train: Train, flowers: Path) -> None:
@@ -161,8 +161,44 @@ def test_an_estimator_of_another_library(flowers: Path) -> None:
 
 
 def test_a_refusal_of_an_estimator_is_shown(train: Train) -> None:
-    with pytest.raises(lading.StageFailed, match=r"(?s)exit code 1; its last lines:.*'alpha' parameter of Ridge"):
+    with pytest.raises(lading.BadInput, match=r"^Ridge cannot be fitted to the data: The 'alpha' parameter") as caught:
         train(data=SALARY, features=("x",), label="y", estimator="sklearn.linear_model.Ridge", params={"alpha": -1})
+    assert caught.value.option == "estimator"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"estimator": "sklearn.linear_model.LogisticRegression"},
+            "^LogisticRegression cannot be fitted to the data: This solver needs samples of at least 2 classes",
+        ),
+        (
+            {
+                "estimator": "sklearn.model_selection.GridSearchCV",
+                "params": {
+                    "estimator": {"estimator": "sklearn.linear_model.LogisticRegression"},
+                    "param_grid": {"C": [1.0]},
+                },
+            },
+            "^GridSearchCV cannot be fitted to the data: .*at least 2 classes in the data",
+        ),
+    ],
+)
+def test_one_class_is_named_without_a_traceback(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    file.write_text("x,y\n" + "1,a\n2,a\n" * 5)
+    with pytest.raises(lading.BadInput, match=message):
+        fit_here(data=file, features=("x",), label="y", **options)
+
+
+def test_xgboost_needs_numbered_classes(tmp_path: Path) -> None:
+    pytest.importorskip("xgboost", reason="XGBoost is not installed")
+    file = tmp_path / "data.csv"
+    file.write_text("x,y\n1,low\n2,high\n")
+    with pytest.raises(lading.BadInput, match="got ") as caught:
+        fit_here(data=file, features=("x",), label="y", estimator="xgboost.XGBClassifier")
+    assert "number the classes from 0" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
