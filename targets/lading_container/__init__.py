@@ -15,9 +15,13 @@ if TYPE_CHECKING:  # a deploy with nothing to do needs only the status
         Deployment,
         DeployRequest,
         DeployStep,
+        InvokeAnswer,
+        InvokeRequest,
+        Keys,
         Listing,
         Logs,
         LogsRequest,
+        Metrics,
         PlanFindings,
         PlanRequest,
         PreflightRequest,
@@ -37,10 +41,15 @@ def lading_describe() -> Description:
             {
                 Capability.STATUS,
                 Capability.LOGS,
+                Capability.KEYS,
+                Capability.ROTATE_KEYS,
+                Capability.LOGS_SINCE,
+                Capability.METRICS,
                 Capability.DELETE,
                 Capability.LIST,
                 Capability.PREFLIGHT,
                 Capability.PLAN,
+                Capability.INVOKE,
                 Capability.SCORING_URI,
                 Capability.KEEPS_OLD_RELEASE,
             }
@@ -69,7 +78,17 @@ def _scoring_uri(found: Container | None, *, networked: bool) -> ScoringUri | No
         return NoScoringUri(reason="it has no container")
     if found.state != "running" or found.uri is None:
         return NoScoringUri(reason=f"the container {found.name} is {found.state}; `lading deploy` starts it again")
-    return ScoringUri(uri=found.uri, internal=f"http://{found.name}:5001/score" if networked else None)
+    internal = f"{found.scheme}://{found.name}:5001/score" if networked else None
+    return ScoringUri(uri=found.uri, internal=internal, needs_key=found.asks_for_key)
+
+
+@hookimpl
+def lading_invoke(request: InvokeRequest[ContainerOptions]) -> InvokeAnswer | None:
+    if request.uri.startswith("http:"):
+        return None
+    from .invoking import answer
+
+    return answer(request)
 
 
 @hookimpl
@@ -98,6 +117,21 @@ def lading_logs(request: LogsRequest) -> Logs:
     from .logs import read_log
 
     return read_log(request)
+
+
+@hookimpl
+def lading_keys(deployment: Deployment[ContainerOptions], context: Context, rotate: str | None) -> Keys:
+    from .keys import keys
+
+    return keys(deployment, context, rotate)
+
+
+@hookimpl
+def lading_metrics(deployment: Deployment, context: Context) -> Metrics:
+    from .containers import serving
+    from .measuring import metrics
+
+    return metrics(serving(deployment), context)
 
 
 @hookimpl

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PORT = 5001
 SERVICE, TARGET, OPTIONS = "lading.service", "lading.target", "lading.options"
+AUTH = "lading.auth"
+CERTIFICATE = "lading.certificate"
 
 _STATES = {
     "created": State.PENDING,
@@ -47,7 +49,20 @@ class Container:
     def uri(self) -> str | None:
         """The address of the container; None before the engine has assigned a port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/score" if self.port else None
+        return f"{self.scheme}://{host}:{self.port}/score" if self.port else None
+
+    @property
+    def certificate(self) -> str:
+        """The SHA-256 of the certificate that it presents; empty for one without TLS."""
+        return self.labels.get(CERTIFICATE, "")
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.certificate else "http"
+
+    @property
+    def asks_for_key(self) -> bool:
+        return self.labels.get(AUTH) == "key"
 
     @property
     def standing(self) -> State:

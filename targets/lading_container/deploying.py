@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from lading import Candidate, Failed, LadingError, Pending, Ready, StageFailed
 from lading_docker.engine import Engine, asking
+from lading_serving import access, identity
 from lading_serving.page import VARIABLE, facts
 
-from .containers import OPTIONS, PORT, Container, find, names
+from . import certificates
+from .containers import AUTH, CERTIFICATE, OPTIONS, PORT, Container, find, names
 from .health import answers, seconds_since
+from .keys import content, copy_digests, variables
 from .logs import tail
-from .ports import free_port, refuse_used
+from .ports import free_port, is_loopback, refuse_used
 
 if TYPE_CHECKING:
     from lading import Context, DeployRequest, DeployStep, Image
@@ -30,8 +34,11 @@ if TYPE_CHECKING:
     from .options import ContainerOptions
 
 _POLL_INTERVAL = 0.1
+_LATER = {"access_log": True, "log_format": "text"}
+"""Options with defaults that leave the digest of older containers as it is."""
 _STARTED_AGAIN = "started again"
 """The name of the fact with the container that was started again. An engine that restarts stops its candidates."""
+_ADDRESS = re.compile(r"\b(port|address)\b")  # words of an engine that cannot listen
 _NO_PORT = "the engine gives it no port, because it has no network with ports: name another `network:` of the engine"
 
 
@@ -55,7 +62,11 @@ class Release:
         self._options = request.deployment.options
         self._names = names(request.deployment.service)
         self.serving, self.following, self.candidate = (find(name, request.deployment) for name in self._names)
-        self._labels = {**request.tags, OPTIONS: digest(self._options, self._image)}
+        protection = {AUTH: "key"} if self._options.auth == "key" else {}
+        certificate = certificates.digest_of(self._options.tls)
+        presented = {CERTIFICATE: certificate} if certificate else {}
+        settings = digest(self._options, self._image, certificate)
+        self._labels = {**request.tags, **protection, **presented, OPTIONS: settings}
 
     def try_out(self) -> DeployStep:
         """Start the candidate, so that it can receive requests. Effects of a killed command are first repaired."""
@@ -69,6 +80,7 @@ class Release:
             self.candidate = None
         if self.candidate is None:
             refuse_used(self._options.host, self._options.port, self.serving)
+            self._warn_if_open()
             self._pull()
             self._create(self._names[2], port=None, restart="no", effect="try")
             return Pending(phase="starting", detail="the candidate", retry_after=_POLL_INTERVAL)
@@ -76,6 +88,11 @@ class Release:
             self._start(self.candidate)
             return Pending(phase="starting", detail="the candidate", retry_after=_POLL_INTERVAL)
         return self._watch(self.candidate)
+
+    def _warn_if_open(self) -> None:
+        host = self._options.host
+        if self._options.auth == "none" and not is_loopback(host):
+            self._context.warn(f"the service listens on {host} and is open to the network: `auth: key` protects it")
 
     def promote(self) -> DeployStep:
         """Give the public port to the release after its candidate was accepted."""
@@ -171,13 +188,36 @@ class Release:
                 self._image.reference,
                 name=name,
                 labels=self._labels,
-                environment={**({VARIABLE: self._page} if options.page else {}), **options.env},
+                environment=self._environment,
                 ports=[PORT],
-                host_config=api.create_host_config(**host_settings(options, port, restart)),
+                host_config=api.create_host_config(
+                    **host_settings(options, port, restart), log_config=self._engine.log_bound()
+                ),
             )
+        if options.tls is not None:
+            with asking(f"the certificate of {name}"):
+                api.put_archive(created["Id"], "/", certificates.files(options.tls))
         if effect == "try":
-            with asking(f"starting the container {name}"):
-                api.start(created["Id"])
+            self._begin(created["Id"], name, asks_for_key=options.auth == "key")
+
+    def _begin(self, container: str, name: str, *, asks_for_key: bool) -> None:
+        """Start a container. One that asks for keys gets their digests first, because it does not start without."""
+        if asks_for_key:
+            copy_digests(self._engine, container, content(self._context))
+        with asking(f"starting the container {name}"):
+            self._engine.api.start(container)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        options, model = self._options, self._request.package.model
+        return {
+            **({VARIABLE: self._page} if options.page else {}),
+            **options.env,
+            **identity.variables(self._request.tags, model.name, model.version),
+            **access.variables(options.access_log, options.log_format),
+            **variables(options),
+            **certificates.variables(options.tls),
+        }
 
     @property
     def _page(self) -> str:
@@ -187,16 +227,25 @@ class Release:
 
     def _start(self, container: Container) -> None:
         try:
-            with asking(f"starting the container {container.name}"):
-                self._engine.api.start(container.id)
+            self._begin(container.id, container.name, asks_for_key=container.asks_for_key)
         except StageFailed as error:
             refuse_used(container.host, container.port, None)
-            raise StageFailed(error.message, hint="free what it needs, or name another host or port") from error
+            raise StageFailed(error.message, hint=start_hint(error.message)) from error
 
     def _remove(self, container: Container | None) -> None:
         if container is not None:
             with asking(f"removing {container.name}"):
                 self._engine.api.remove_container(container.id, force=True)
+
+
+def start_hint(refusal: str) -> str:
+    """The next step after an engine refused to start a container."""
+    known = refusal.lower()
+    if "no such container" in known:
+        return "another program removed it: run the same command again"
+    if _ADDRESS.search(known):
+        return "free what it needs, or name another host or port"
+    return "change the block as the engine says, and run the same command again"
 
 
 def host_settings(options: ContainerOptions, port: int | None, restart: str) -> dict[str, object]:
@@ -212,7 +261,17 @@ def host_settings(options: ContainerOptions, port: int | None, restart: str) -> 
     }
 
 
-def digest(options: ContainerOptions, image: Image) -> str:
-    """A digest of all settings of a container. The container is kept only while the digest stays the same."""
-    value = {**asdict(options), "image": image.reference}
+def digest(options: ContainerOptions, image: Image, certificate: str = "") -> str:
+    """A digest of all settings of a container. The container is kept only while the digest stays the same.
+
+    The `certificate` stands for the files of `tls`.
+    """
+    value = {**asdict(options), "image": image.reference, "tls": certificate}
+    if not certificate:
+        del value["tls"]
+    if options.auth == "none":  # a container from before this option is as open
+        del value["auth"], value["metrics"]
+    for name, default in _LATER.items():
+        if value[name] == default:
+            del value[name]
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

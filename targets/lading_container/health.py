@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
+
+from lading_serving.pinned import connection_to
 
 from .containers import Container, instant
 
@@ -12,9 +14,9 @@ _TIMEOUT = 5.0
 
 def answers(container: Container) -> bool:
     """Whether the scoring server in a container reports that it is healthy."""
-    if container.state != "running" or not container.port:
+    if container.state != "running" or container.uri is None:
         return False
-    connection = HTTPConnection(container.host, container.port, timeout=_TIMEOUT)
+    connection = connection_to(container.uri, container.certificate, _TIMEOUT)
     try:
         connection.request("GET", "/")
         return connection.getresponse().status == 200

@@ -19,9 +19,10 @@ def read_log(request: LogsRequest) -> Logs:
     if found is None:
         return Logs(lines=(), cursor=request.cursor)
     container, _, last = (request.cursor or "").partition(" ")
-    after = last if container == found.id else ""
+    start = request.since.isoformat() if request.since else ""
+    after = last if container == found.id else start
     # Read at least one line: its time shows which lines are old.
-    text = _text(found.id, _ALL if request.cursor else max(request.tail, 1), after)
+    text = _text(found.id, _ALL if request.cursor or start else max(request.tail, 1), after)
     lines, last = fresh(text, after)
     shown = lines if request.cursor else lines[max(0, len(lines) - request.tail) :]
     return Logs(lines=shown, cursor=f"{found.id} {last}")

@@ -6,16 +6,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from lading import Means, Options, Range, Text
+from lading import InputPath, ManifestPath, Means, Options, Range, Text, check_env_sizes
 
-_LONGEST = 131_071  # bytes of `NAME=VALUE`: Linux limits one text of the environment to 32 pages, with its last zero
+
+@dataclass(frozen=True)
+class Metrics(Options):
+    """The access to the metrics of a service."""
+
+    auth: Literal["key", "none"] = "key"
+    """Whether reading them needs a key, if the service needs one."""
+
+
+@dataclass(frozen=True)
+class Tls(Options):
+    """The certificate of a service that answers HTTPS."""
+
+    cert: InputPath
+    """PEM file with the certificate of the service, followed by those of its issuers, if it has any."""
+
+    key: ManifestPath
+    """PEM file with its private key, without a password. Its owner alone should be able to read it."""
+
+    def __post_init__(self) -> None:
+        from lading_serving.certificate import load
+
+        load(self.cert, self.key)
 
 
 @dataclass(frozen=True)
 class ContainerOptions(Options):
+    deploy_only = ("env", "tls")
+
     host: Annotated[str, Text(pattern=r"^[0-9a-fA-F.:]+$", max_length=45)] = "127.0.0.1"
-    """Address of the engine's machine to listen on. The service asks for no password: on an address other than
-    loopback, everybody in the network can use it.
+    """Address of the engine's machine to listen on. On an address other than loopback, everybody in the network can use
+    the service, unless `auth` is `key`.
+    """
+
+    auth: Literal["key", "none"] = "none"
+    """Whether a request needs a key of the service, in `Authorization: Bearer KEY` or `X-Lading-Key: KEY`. The keys are
+    made by the first deploy, and `lading keys` shows or rotates them. Health checks need none.
+    """
+
+    metrics: Metrics = Metrics()
+    """The metrics at `/metrics`: `{auth: none}` opens them when `auth` is `key`."""
+
+    tls: Tls | None = None
+    """The certificate and the key, `{cert: FILE, key: FILE}`, with which the service answers HTTPS instead of HTTP. The
+    files are copied into the container. A renewed certificate is used after the next `lading deploy`.
     """
 
     port: Annotated[int, Range(ge=0, le=65535)] = 0
@@ -33,6 +70,12 @@ class ContainerOptions(Options):
     page: bool = True
     """Whether a browser that opens the address gets a page to try the model."""
 
+    access_log: bool | Annotated[float, Range(ge=0, le=1)] = True
+    """Whether each request is a line of the log; a number such as 0.1 logs that share of them."""
+
+    log_format: Literal["text", "json"] = "text"
+    """The form of these lines: words, or one JSON object each."""
+
     restart: Literal["no", "on-failure", "always", "unless-stopped"] = "unless-stopped"
     """When the engine starts it again after it has ended."""
 
@@ -49,13 +92,4 @@ class ContainerOptions(Options):
         wrong = next((name for name in self.env if not name or "=" in name or "\0" in name), None)
         if wrong is not None:
             raise ValueError(f"env: {wrong!r} cannot be the name of a variable")
-        long = next((name for name, value in self.env.items() if _size(name, value) > _LONGEST), None)
-        if long is not None:
-            raise ValueError(
-                f"env: {long} and its value have more than {_LONGEST} bytes, which no program can be given"
-            )
-
-
-def _size(name: str, value: str) -> int:
-    """The bytes of a variable, as the kernel counts them."""
-    return len(f"{name}={value}".encode("utf-8", "surrogateescape"))
+        check_env_sizes(self.env)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -33,6 +35,12 @@ def refuse_used(host: str, port: int, serving: Container | None) -> None:
             f"port {port} of {host} is in use" + (f" by {owner}" if owner else ""),
             hint="free it, or name another host or port under the target",
         ) from error
+
+
+def is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -23,12 +23,16 @@ _LEAST_MEMORY = 6 * 1024**2  # bytes, as Docker requires
 
 
 def findings(deployment: Deployment[ContainerOptions], image: Options | None) -> TargetFindings:
-    """Check the names, the port and the platform of the image. Raises Transient if no engine answers."""
+    """Check the names, the port, the certificate and the platform of the image.
+
+    Raises Transient if no engine answers.
+    """
     options = deployment.options
     found = [
         *_platform(image),
         *_network(options),
         *_limits(options),
+        *_certificate(options),
         *(problem for name in names(deployment.service) for problem in _name(name, deployment)),
     ]
     if all(each.option != "service_name" for each in found):
@@ -71,6 +75,20 @@ def _limits(options: ContainerOptions) -> Iterator[TargetFinding]:
 
 def _bytes(memory: str) -> int:
     return int(memory[:-1]) << 10 * "bkmg".index(memory[-1])
+
+
+def _certificate(options: ContainerOptions) -> Iterator[TargetFinding]:
+    if options.tls is None:
+        return
+    from lading_serving.validity import invalid_today, is_exposed
+
+    if problem := invalid_today(options.tls.cert, options.tls.key):
+        yield TargetFinding(message=problem, option="tls.cert", hint="renew the certificate")
+    if is_exposed(key := options.tls.key):
+        message = f"other users can read {key}"
+        yield TargetFinding(
+            message=message, severity=FindingSeverity.WARNING, option="tls.key", hint=f"chmod 600 {key}"
+        )
 
 
 def _platform(image: Options | None) -> Iterator[TargetFinding]:

@@ -1,18 +1,17 @@
 """Compare the content on a hub with the content that a release was deployed with.
 
 Labels name the package and the release, and stay when somebody edits the rest in the portal. So each release records a
-salted digest of every part. No value of a variable can be read from it.
+salted digest of every part, and one of them all. A value is hard to guess from it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from lading import BadInput, Context, Json
+from lading import BadInput, Context, Json, slow_digest
 
 from . import create_options
 from .options import IotEdgeOptions
@@ -43,9 +42,10 @@ def parts(
 
 def remember(context: Context, release: str, content: Mapping[str, Json], place: str) -> None:
     """Record the digests of the parts that a release was deployed with, and its place: `DEVICE/MODULE`, or ''."""
-    salt = secrets.token_bytes(16)
+    salt = secrets.token_hex(16)
     digests = {name: _digest(salt, value) for name, value in content.items()}
-    context.record(_FACT, json.dumps({"release": release, "place": place, "salt": salt.hex(), "parts": digests}))
+    kept = {"release": release, "place": place, "salt": salt, "whole": _digest(salt, content), "parts": digests}
+    context.record(_FACT, json.dumps(kept))
 
 
 def lost_labels(context: Context, module: Mapping[str, Json], place: str) -> str | None:
@@ -57,7 +57,7 @@ def lost_labels(context: Context, module: Mapping[str, Json], place: str) -> str
     if kept.get("place") != place or any(name.startswith("lading.") for name in create_options.labels(module)):
         return None
     image = (module.get("settings") or {}).get("image")
-    same = _digest(bytes.fromhex(kept["salt"]), image) == kept["parts"].get("image")
+    same = _digest(kept["salt"], image) == kept["parts"].get("image")
     return str(kept["release"]) if same else None
 
 
@@ -70,9 +70,9 @@ def routes(context: Context) -> list[str]:
 def changed(context: Context, release: str, content: Mapping[str, Json]) -> dict[str, str]:
     """The parts that differ from those of the release, in words. Empty for a release of another store."""
     kept = json.loads(context.recorded(_FACT) or "{}")
-    if kept.get("release") != release:
+    if kept.get("release") != release or _digest(kept["salt"], content) == kept["whole"]:
         return {}
-    salt, before = bytes.fromhex(kept["salt"]), kept["parts"]
+    salt, before = kept["salt"], kept["parts"]
     found = {name: "added on the hub" for name in content if name not in before}
     for name, digest in before.items():
         if name not in content:
@@ -98,5 +98,5 @@ def _values(options: IotEdgeOptions, context: Context) -> Iterator[tuple[str, st
             yield name, context.secret(variable).reveal()
 
 
-def _digest(salt: bytes, value: Json) -> str:
-    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), key=salt, digest_size=16).hexdigest()
+def _digest(salt: str, value: Json) -> str:
+    return slow_digest(json.dumps(value, sort_keys=True), salt=salt)

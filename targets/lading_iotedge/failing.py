@@ -33,7 +33,9 @@ _NETWORK = re.compile(
     r"|unreachable|CERTIFICATE_VERIFY|SSL",
     re.IGNORECASE,
 )
-_CONDITIONAL = re.compile(r"AADSTS(5300\d|50076|50079|50158)")
+_CONDITIONAL = re.compile(r"AADSTS(530\d\d|530\d|53\d{4}|50076|50079|50158|50097|50005)\b")
+_TRIED = re.compile(r"^\t(?:Environment|ManagedIdentity|AzureCli)Credential: (.+)$", re.MULTILINE)
+_ANSWERED = "AADSTS"  # the beginning of each code of Azure's sign-in
 _PROXY = "check the network, HTTPS_PROXY and NO_PROXY"
 _TLS = "if a proxy inspects TLS here, name the file with its certificate in REQUESTS_CA_BUNDLE"
 
@@ -80,20 +82,27 @@ def unreachable(message: str, host: str) -> Transient:
 
 def sign_in(message: str) -> LadingError:
     """The failure of a sign-in to Azure: the network, a rule of the tenant, or the account."""
-    first = clean(message.partition("\n")[0])[:_LONGEST]
+    said = _reason(message)
     if _CONDITIONAL.search(message):
         return StageFailed(
-            f"a conditional access rule of the tenant refuses the sign-in: {first}",
+            f"a conditional access rule of the tenant refuses the sign-in: {said}",
             hint="sign in from a device that the rule allows, or name a variable that has a connection string as `hub`",
         )
-    if found := _NETWORK.search(message):
+    if (found := _NETWORK.search(message)) and _ANSWERED not in message:
         line = next(line for line in message.splitlines() if found[0] in line)
         hint = _TLS if "CERTIFICATE" in message or "SSL" in message else _PROXY
         return Transient(f"the sign-in of Azure cannot be reached: {clean(line)[:_LONGEST]}", hint=hint)
     return StageFailed(
-        f"Azure does not accept the sign-in: {first}",
+        f"Azure does not accept the sign-in: {said}",
         hint="sign in again with `az login`, or name a variable that has a connection string as `hub`",
     )
+
+
+def _reason(message: str) -> str:
+    """The answer of Azure, or why each documented way to sign in is missing. The first line names neither."""
+    answers = [line for line in message.splitlines() if _ANSWERED in line]
+    reasons = answers or _TRIED.findall(message) or message.splitlines()[:1]
+    return "; ".join(clean(reason).rstrip(". ") for reason in reasons)[:_LONGEST]
 
 
 def _page(reply: Reply, what: str, host: str) -> Transient:

@@ -160,6 +160,11 @@ class IotEdgeOptions(Options):
         for broken, message in _RULES:
             if broken(self):
                 raise ValueError(message)
+        for block, texts in (("env", self.env), ("routes", self.routes)):
+            for name, text in texts.items():
+                size = len(text.encode("utf-8", "surrogateescape"))
+                if size > _LONGEST:
+                    raise ValueError(f"{block}: {name} has {size} bytes, and a hub takes at most {_LONGEST}")
         for port, host in bindings(self.create_options):
             if host and not (host.isdecimal() and 1 <= int(host) <= 65535):
                 raise ValueError(f"create_options: the host port {host} of {port} is not within 1 to 65535")
@@ -175,6 +180,9 @@ class IotEdgeOptions(Options):
         """The place of the address in a device's twin: `tag` or `reported`, and the path; None for a fixed one."""
         part, colon, path = (self.scoring_host or "").partition(":")
         return (part, tuple(path.split("."))) if colon and part in ("tag", "reported") else None
+
+
+_LONGEST = 4096  # bytes of a text in a twin
 
 
 def _is_mapping_or_absent(value: Json, *path: str) -> bool:

@@ -17,15 +17,21 @@ if TYPE_CHECKING:  # a deploy with nothing to do needs only the status
         Deployment,
         DeployRequest,
         DeployStep,
+        InvokeAnswer,
+        InvokeRequest,
+        Keys,
         Listing,
         ListRequest,
         Logs,
         LogsRequest,
+        Metrics,
         NoScoringUri,
         PlanFindings,
         PlanRequest,
         PreflightRequest,
         ScoringUri,
+        ShiftRequest,
+        ShiftStep,
         Status,
         TargetFindings,
     )
@@ -41,10 +47,18 @@ def lading_describe() -> Description:
             {
                 Capability.STATUS,
                 Capability.LOGS,
+                Capability.KEYS,
+                Capability.ROTATE_KEYS,
+                Capability.LOGS_SINCE,
+                Capability.RELEASE_LOGS,
+                Capability.METRICS,
                 Capability.DELETE,
                 Capability.LIST,
                 Capability.PREFLIGHT,
                 Capability.PLAN,
+                Capability.TRAFFIC,
+                Capability.SHADOW,
+                Capability.INVOKE,
                 Capability.SCORING_URI,
                 Capability.KEEPS_OLD_RELEASE,
             }
@@ -60,9 +74,26 @@ def lading_deploy(request: DeployRequest[LocalOptions], context: Context) -> Dep
 
 
 @hookimpl
+def lading_shift(request: ShiftRequest[LocalOptions], context: Context) -> ShiftStep:
+    from .shifting import step
+
+    return step(request, context)
+
+
+@hookimpl
 def lading_scoring_uri(context: Context) -> ScoringUri | NoScoringUri:
     with opened(context) as folder:
         return scoring_uri(folder)
+
+
+@hookimpl
+def lading_invoke(request: InvokeRequest[LocalOptions], context: Context) -> InvokeAnswer | None:
+    if request.uri.startswith("http:"):
+        return None
+    from .invoking import answer
+
+    with opened(context) as folder:
+        return answer(folder, request, context)
 
 
 @hookimpl
@@ -76,7 +107,23 @@ def lading_logs(request: LogsRequest, context: Context) -> Logs:
     from .logs import read_log
 
     with opened(context) as folder:
-        return read_log(folder, request.tail, request.cursor)
+        return read_log(folder, request.tail, request.cursor, request.since, request.release)
+
+
+@hookimpl
+def lading_metrics(deployment: Deployment, context: Context) -> Metrics:
+    from .measuring import metrics
+
+    with opened(context) as folder:
+        return metrics(folder, deployment, context)
+
+
+@hookimpl
+def lading_keys(deployment: Deployment[LocalOptions], context: Context, rotate: str | None) -> Keys:
+    from .keys import keys
+
+    with opened(context) as folder:
+        return keys(folder, deployment, context, rotate)
 
 
 @hookimpl

@@ -92,7 +92,8 @@ def _server_requirements() -> list[str]:
 
 
 def _server_files() -> list[Path]:
-    return sorted(Path(lading_serving.__path__[0]).glob("*.py"))
+    folder = Path(lading_serving.__path__[0])
+    return sorted([*folder.glob("*.py"), *folder.glob("*.html")])
 
 
 def _key(python: str, requirements: tuple[str, ...]) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from lading import NoScoringUri, Refused, ScoringUri, State, Status
-from lading_serving.control import NOTHING, ControlFolder, ReleaseState
-from lading_serving.owned import Foreign
+from lading import NoScoringUri, Refused, ScoringUri, Served, State, Status
+from lading_serving.choice import CANARY, CHOICE, STABLE, UNCOUNTED
+from lading_serving.control import NOTHING, ControlFolder, Desired, ReleaseState
+from lading_serving.owned import Foreign, read_own
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lading import Context
 
 
@@ -40,7 +44,7 @@ def opened(context: Context) -> Iterator[ControlFolder]:
 
 def checked_uri(folder: ControlFolder, uri: str) -> str:
     """Check an address from `state.json`. Raises Foreign if it is not on this machine, so no client is redirected."""
-    if not uri.startswith(("http://127.", "http://[::1]:")) and not _is_here(uri):
+    if not uri.partition("://")[2].startswith(("127.", "[::1]:")) and not _is_here(uri):
         raise Foreign(folder.path / "state.json", f"names {uri}, which is not on this machine")
     return uri
 
@@ -58,15 +62,36 @@ def _is_here(uri: str) -> bool:
 
 def scoring_uri(folder: ControlFolder) -> ScoringUri | NoScoringUri:
     """The scoring URI of the service, or the reason why it has none."""
-    serving = (folder.desired() or NOTHING)["serving"]
+    desired = folder.desired() or NOTHING
+    serving = desired["serving"]
     if serving is None:
         return NoScoringUri(reason="nothing is deployed")
     if not folder.is_supervised():
-        return NoScoringUri(reason="the service is stopped; `lading deploy` starts it again")
+        return NoScoringUri(reason=f"the service is stopped; {_restart(desired)}")
     release = folder.state()["releases"].get(str(serving))
     if release is None or not release["public_uri"]:
         return NoScoringUri(reason=f"release {serving} is starting")
-    return ScoringUri(uri=checked_uri(folder, release["public_uri"]))
+    return ScoringUri(uri=checked_uri(folder, release["public_uri"]), needs_key=asks_for_key(folder, serving))
+
+
+def _restart(desired: Desired) -> str:
+    """The command that starts a stopped service. A plain deploy is refused while there is a canary."""
+    if desired["canary"] is None:
+        return "`lading deploy` starts it again"
+    return f"`lading traffic --weight {desired['weight']}` starts both releases again"
+
+
+def asks_for_key(folder: ControlFolder, number: int) -> bool:
+    """Whether a release asks for a key: then its environment names the file with the digests."""
+    return json.dumps(str(folder.digests)).encode() in content(folder.spec(number))
+
+
+def content(file: Path) -> bytes:
+    """The content of a file of the folder; empty if it does not exist. Raises Foreign."""
+    try:
+        return read_own(file)
+    except FileNotFoundError:
+        return b""
 
 
 def status(folder: ControlFolder) -> Status:
@@ -78,26 +103,66 @@ def status(folder: ControlFolder) -> Status:
     release = folder.state()["releases"].get(str(number))
     tags = release["tags"] if release else {}
     if not folder.is_supervised():
-        state, detail = State.STOPPED, "the supervisor is not running; `lading deploy` starts it again"
+        state, detail = State.STOPPED, f"the supervisor is not running; {_restart(desired)}"
     elif release is None:
         state, detail = State.PENDING, f"release {number} is starting"
     else:
         state = _STATES[release["phase"]]
-        detail = release["reason"] if release["phase"] == "failed" else _workers(release)
+        detail = "; ".join(filter(None, (_detail(release), _canary_detail(folder, desired))))
     return Status(
         state=state,
         package_digest=tags.get("lading.package"),
         model_sha256=tags.get("lading.model"),
         release_id=tags.get("lading.release-id"),
         detail=detail,
+        releases=tuple(_served(folder, desired)),
     )
+
+
+def weights(desired: Desired) -> dict[int, tuple[int, int]]:
+    """The percents of requests and of copies for each release that should get any, or is the canary."""
+    found = {}
+    if (serving := desired["serving"]) is not None:
+        found[serving] = (100 - desired["weight"], 0)
+    if (canary := desired["canary"]) is not None:
+        found[canary] = (desired["weight"], desired["shadow"])
+    return found
+
+
+def _served(folder: ControlFolder, desired: Desired) -> Iterator[Served]:
+    """The releases that serve. Those of a stopped service have no ready worker."""
+    releases, is_supervised = folder.state()["releases"], folder.is_supervised()
+    for number, (weight, shadow) in weights(desired).items():
+        release = releases.get(str(number))
+        if release is None or "lading.release-id" not in release["tags"]:
+            continue
+        yield Served(
+            release_id=release["tags"]["lading.release-id"],
+            package_digest=release["tags"].get("lading.package", ""),
+            weight=release.get("weight", weight) if is_supervised else weight,
+            shadow=release.get("shadow", shadow) if is_supervised else shadow,
+            ready=release.get("accepting", 0) if is_supervised else 0,
+            wanted=release.get("workers", 0),
+            headers={CHOICE: STABLE if number == desired["serving"] else CANARY, UNCOUNTED: "1"},
+        )
+
+
+def _canary_detail(folder: ControlFolder, desired: Desired) -> str:
+    """The problems of the canary. Empty if it has none."""
+    release = folder.state()["releases"].get(str(desired["canary"]))
+    detail = _detail(release) if release else ""
+    return f"canary: {detail}" if detail else ""
+
+
+def _detail(release: ReleaseState) -> str:
+    return release["reason"] if release["phase"] == "failed" else _workers(release)
 
 
 def _workers(release: ReleaseState) -> str:
     """The problems of a release's workers since it started. Empty if there were none."""
     found = []
     workers, accepting = release.get("workers", 0), release.get("accepting", 0)
-    if accepting < workers and release["phase"] == "serving":
+    if accepting < workers and (release["phase"] == "serving" or (release["phase"] == "ready" and accepting)):
         found.append(f"only {accepting} of {workers} workers accept requests")
     if slow := release.get("slow", 0):
         found.append(f"{slow} of {workers} workers busy with one request for more than 5 s")

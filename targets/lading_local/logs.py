@@ -3,24 +3,62 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
-from lading import Logs
+from lading import BadInput, Logs
 from lading_serving.control import NOTHING, ControlFolder
 from lading_serving.owned import open_own
 
+_STAMP = re.compile(r'(?:\{"time": ")?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)', re.ASCII)
 
-def read_log(folder: ControlFolder, tail: int, cursor: str | None) -> Logs:
-    """The last `tail` lines, or the lines after `cursor`: `release:inode:offset`, which stays valid after a
-    rotation.
+
+def read_log(
+    folder: ControlFolder,
+    tail: int,
+    cursor: str | None,
+    start: datetime | None = None,
+    release: int | None = None,
+) -> Logs:
+    """The last `tail` lines, none older than `start`, or the lines after `cursor`.
+
+    A cursor is `release:inode:offset`, which stays valid after a rotation.
     """
-    number = _logged_release(folder)
+    number = _logged_release(folder) if release is None else _with_log(folder, release)
     if number is None:
         return Logs(lines=(), cursor=cursor)
     known, inode, offset = map(int, cursor.split(":")) if cursor else (number, 0, 0)
     text, place = _read(folder.log(number), *((inode, offset) if known == number else (0, 0)))
     lines = text.splitlines()
+    if start and not cursor:
+        lines = since(lines, start)
     return Logs(lines=tuple(lines if cursor else lines[max(0, len(lines) - tail) :]), cursor=f"{number}:{place}")
+
+
+def since(lines: Sequence[str], start: datetime) -> list[str]:
+    """The lines after the last one that is older than `start`.
+
+    A line without a time was written by the script, during the request of the next line that has one.
+    """
+    stamps = ((place, _STAMP.match(line)) for place, line in enumerate(lines))
+    old = [place for place, stamp in stamps if stamp and datetime.fromisoformat(stamp[1]) < start]
+    return list(lines[old[-1] + 1 :] if old else lines)
+
+
+def _with_log(folder: ControlFolder, number: int) -> int:
+    """The release, if its log is there. Raises BadInput with those that have one."""
+    kept = sorted(_kept(folder))
+    if number not in kept:
+        known = ", ".join(map(str, kept))
+        hint = f"releases with a log: {known}" if kept else "`lading deploy` starts the service"
+        raise BadInput(f"release {number} has no log on this machine", hint=hint)
+    return number
+
+
+def _kept(folder: ControlFolder) -> list[int]:
+    return [int(path.stem) for path in folder.releases.glob("*.log")]
 
 
 def log_tail(folder: ControlFolder, number: int, lines: int = 40) -> str:
@@ -31,8 +69,7 @@ def log_tail(folder: ControlFolder, number: int, lines: int = 40) -> str:
 
 def _logged_release(folder: ControlFolder) -> int | None:
     desired = folder.desired() or NOTHING
-    kept = [int(path.stem) for path in folder.releases.glob("*.log")]
-    return desired["serving"] or desired["candidate"] or max(kept, default=None)
+    return desired["serving"] or desired["candidate"] or max(_kept(folder), default=None)
 
 
 def _read(log: Path, inode: int, offset: int) -> tuple[str, str]:

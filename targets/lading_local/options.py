@@ -6,14 +6,55 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from lading import Means, Options, Range, Text
+from lading import ManifestPath, Means, Options, Range, Text
+
+
+@dataclass(frozen=True)
+class Metrics(Options):
+    """The access to the metrics of a service."""
+
+    auth: Literal["key", "none"] = "key"
+    """Whether reading them needs a key, if the service needs one."""
+
+
+@dataclass(frozen=True)
+class Tls(Options):
+    """The certificate of a service that answers HTTPS."""
+
+    cert: ManifestPath
+    """PEM file with the certificate of the service, followed by those of its issuers, if it has any."""
+
+    key: ManifestPath
+    """PEM file with its private key, without a password. Its owner alone should be able to read it."""
+
+    def __post_init__(self) -> None:
+        from lading_serving.certificate import load
+
+        load(self.cert, self.key)
 
 
 @dataclass(frozen=True)
 class LocalOptions(Options):
+    """The options of a service on this machine."""
+
+    deploy_only = ("env", "tls")
+
     host: Annotated[str, Text(min_length=1, max_length=253)] = "127.0.0.1"
-    """Address to listen on. The service asks for no password: on an address other than loopback, everybody
-    in the network can use it.
+    """Address to listen on. On an address other than loopback, everybody in the network can use the service, unless
+    `auth` is `key`.
+    """
+
+    auth: Literal["key", "none"] = "none"
+    """Whether a request needs a key of the service, in `Authorization: Bearer KEY` or `X-Lading-Key: KEY`. The keys are
+    made by the first deploy, and `lading keys` shows or rotates them. Health checks need none.
+    """
+
+    metrics: Metrics = Metrics()
+    """The metrics at `/metrics`: `{auth: none}` opens them when `auth` is `key`."""
+
+    tls: Tls | None = None
+    """The certificate and the key, `{cert: FILE, key: FILE}`, with which the service answers HTTPS instead of HTTP. It
+    reads the files again when they change, so a renewed certificate needs no deploy.
     """
 
     hosts: tuple[
@@ -41,12 +82,18 @@ class LocalOptions(Options):
     page: bool = True
     """Whether a browser that opens the address gets a page to try the model."""
 
+    access_log: bool | Annotated[float, Range(ge=0, le=1)] = True
+    """Whether each request is a line of the log; a number such as 0.1 logs that share of them."""
+
+    log_format: Literal["text", "json"] = "text"
+    """The form of these lines: words, or one JSON object each."""
+
     scoring_timeout: Annotated[
         Annotated[float, Range(gt=0, le=86400)] | None, Means("seconds that one call of run may take")
     ] = None
     """Seconds that one call of `run` may take; by default an hour, as on Azure ML."""
 
-    start_timeout: Annotated[float, Range(gt=0, le=86400)] = 60
+    start_timeout: Annotated[float, Range(gt=0, le=86400)] = 120
     """Seconds that importing the scoring script and `init` may take together."""
 
     max_body: Annotated[int, Range(ge=1024, le=2**31)] = 16 * 1024 * 1024

@@ -23,10 +23,10 @@ _MIN_FREE_BYTES = 100 * 1000 * 1000  # bytes; a package with its model rarely ne
 
 
 def findings(deployment: Deployment[LocalOptions], context: Context) -> TargetFindings:
-    """Check the port, the Python that scores, and the folder for releases."""
+    """Check the port, the certificate, the Python that scores, and the folder for releases."""
     options = deployment.options
     with opened(context) as folder:
-        found = (*_address(options, folder), *_python(options), *_disk_space(folder))
+        found = (*_address(options, folder), *_certificate(options), *_python(options), *_disk_space(folder))
     return TargetFindings(findings=tuple(found))
 
 
@@ -43,6 +43,20 @@ def _address(options: LocalOptions, folder: ControlFolder) -> Iterator[TargetFin
         reason = (error.strerror or str(error)).lower()
         message = f"cannot listen on {options.host}, port {options.port}: {reason}"
         yield TargetFinding(message=message, option="port" if isinstance(error, PermissionError) else "host")
+
+
+def _certificate(options: LocalOptions) -> Iterator[TargetFinding]:
+    if options.tls is None:
+        return
+    from lading_serving.validity import invalid_today, is_exposed
+
+    if problem := invalid_today(options.tls.cert, options.tls.key):
+        yield TargetFinding(message=problem, option="tls.cert", hint="renew the certificate")
+    if is_exposed(key := options.tls.key):
+        message = f"other users can read {key}"
+        yield TargetFinding(
+            message=message, severity=FindingSeverity.WARNING, option="tls.key", hint=f"chmod 600 {key}"
+        )
 
 
 def _python(options: LocalOptions) -> Iterator[TargetFinding]:

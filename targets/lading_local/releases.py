@@ -8,7 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from lading import Context, DeployRequest, Failed, Refused, __version__, child_environment, lay_out
+from lading import Context, Deployment, DeployRequest, Failed, Refused, __version__, child_environment, lay_out
+from lading_serving import access, identity, keys, tls
 from lading_serving.control import ControlFolder
 from lading_serving.owned import Foreign, read_own
 from lading_serving.page import VARIABLE, facts
@@ -35,8 +36,8 @@ def prepare(
     home = folder.release(number)
     folder.releases.mkdir(mode=0o700, parents=True, exist_ok=True)
     model, model_folder = request.package.model, lay_out(request.package, home)
-    env = _environment(request, options, home, model_folder)
-    handed = tuple(handed_values(request))
+    env = _environment(request, options, home, model_folder) | _protection(options, folder) | _tls(options)
+    handed = tuple(handed_values(request.deployment))
     if options.python == "isolated":
         env |= {"VIRTUAL_ENV": str(python.parent.parent), "PATH": f"{python.parent}:{env.get('PATH', '')}"}
     spec = ReleaseSpec(
@@ -84,9 +85,9 @@ def _fact(number: int) -> str:
     return f"release/{number}"
 
 
-def handed_values(request: DeployRequest[LocalOptions]) -> dict[str, str]:
+def handed_values(deployment: Deployment[LocalOptions]) -> dict[str, str]:
     """The variables of `env` with values from our own environment. They are passed on without being written."""
-    options, written = request.deployment.options, request.deployment.written
+    options, written = deployment.options, deployment.written
     return {name: value for name, value in options.env.items() if written.get("env", {}).get(name) != value}
 
 
@@ -121,7 +122,7 @@ def remove_everything(folder: ControlFolder) -> None:
 
 def _environment(request: DeployRequest, options: LocalOptions, home: Path, model_folder: Path) -> dict[str, str]:
     """The scoring script's environment: its paths, its server settings, the manifest's variables, and Azure ML's."""
-    timeout = options.scoring_timeout
+    timeout, model = options.scoring_timeout, request.package.model
     return child_environment(
         **{
             "SERVICE_NAME": request.deployment.service,
@@ -130,6 +131,8 @@ def _environment(request: DeployRequest, options: LocalOptions, home: Path, mode
             **({"SCORING_TIMEOUT_MS": str(round(timeout * 1000))} if timeout else {}),
             **({VARIABLE: _page(request)} if options.page else {}),
             **options.env,
+            **identity.variables(request.tags, model.name, model.version),
+            **access.variables(options.access_log, options.log_format),
             # azureml-core searches models in AML_APP_ROOT/azureml-models, so this is the root of both
             "AML_APP_ROOT": str(home),
             "AZUREML_SOURCE_DIRECTORY": "azureml-app",
@@ -137,6 +140,19 @@ def _environment(request: DeployRequest, options: LocalOptions, home: Path, mode
             "AZUREML_MODEL_DIR": str(model_folder),
         }
     )
+
+
+def _protection(options: LocalOptions, folder: ControlFolder) -> dict[str, str]:
+    if options.auth == "none":
+        return {}
+    opened = {keys.OPEN_METRICS: "1"} if options.metrics.auth == "none" else {}
+    return {keys.VARIABLE: str(folder.digests), **opened}
+
+
+def _tls(options: LocalOptions) -> dict[str, str]:
+    if options.tls is None:
+        return {}
+    return {tls.CERTIFICATE: str(options.tls.cert), tls.KEY: str(options.tls.key)}
 
 
 def _page(request: DeployRequest) -> str:

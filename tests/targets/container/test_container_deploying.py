@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import socket
 import threading
 import urllib.request
@@ -13,7 +14,7 @@ import pytest
 from container_engine import ContainerEngine
 from tests.conftest import Shell
 from tests.targets.container.conftest import Project
-from tests.waiting import LIMIT
+from tests.waiting import LIMIT, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -231,3 +232,27 @@ def test_failures_are_reported_with_their_step(project: Project, image_registry:
     assert "add `repository:` under image" in project.shell("image", "push", code=2).err
     gone = project.shell("deploy", code=5, DOCKER_HOST="unix:///nowhere/docker.sock").err
     assert "no container engine answers at unix:///nowhere/docker.sock" in gone
+
+
+def test_a_container_shows_its_figures_and_its_requests(project: Project) -> None:
+    project.write(7, target="{access_log: true, log_format: json}")
+    project.shell("deploy")
+    assert project.answer() == [7]
+    (standing,) = project.shell("status", "--json").json()["deployments"]
+    (release,) = standing["releases"]
+    assert (release["release"], standing["no_figures"]) == (1, None)
+    assert release["requests"] >= 1
+    assert release["memory"] > 1e7
+
+    def scored() -> list[dict[str, object]]:
+        lines = project.shell("logs", "--json", "--since", "1h").out.splitlines()
+        return [each for each in map(json.loads, lines) if each.get("path") == "/score"]
+
+    assert {(each["status"], each["release"]) for each in eventually(scored, "a line of a request")} == {(200, "1")}
+    assert "leave out --release" in project.shell("logs", "--release", "1", code=2).err
+    bound = json.loads(project.engine.docker("inspect", "--format", "{{json .HostConfig.LogConfig}}", project.name))
+    assert bound["Type"] != "json-file" or bound["Config"] == {"max-size": "4m", "max-file": "2"}
+    metrics = urllib.request.urlopen(f"{project.shell('uri').out.strip().removesuffix('score')}metrics", timeout=LIMIT)
+    with metrics as answer:
+        text = answer.read().decode()
+    assert re.search(r'lading_release_info\{model="rate",package="[0-9a-f]{64}",release="1",service="project-', text)

@@ -20,7 +20,7 @@ from tests.targets.target_kit import bound, problem
 from lading import Deployment, Image, Json, NoScoringUri, ScoringUri, StageFailed, State, Status, Transient
 from lading_container import _scoring_uri, _status, lading_status
 from lading_container.containers import Container, names, ours
-from lading_container.deploying import digest, host_settings
+from lading_container.deploying import digest, host_settings, start_hint
 from lading_container.health import answers, seconds_since
 from lading_container.logs import fresh
 from lading_container.options import ContainerOptions
@@ -53,6 +53,23 @@ def _usual_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("refusal", "hint"),
+    [
+        (
+            "starting the container salary: No such container: 3f",
+            "another program removed it: run the same command again",
+        ),
+        ("Bind for 127.0.0.1:80 failed: port is already allocated", "free what it needs, or name another host or port"),
+        ("listen tcp4 10.9.9.9:80: bind: cannot assign requested address", "free what it needs, or name another "),
+        ("could not select device driver with capabilities: [[gpu]]", "change the block as the engine says"),
+        ("the runtime has no support for this", "change the block as the engine says"),
+    ],
+)
+def test_the_hint_for_a_refused_start_fits_the_refusal(refusal: str, hint: str) -> None:
+    assert start_hint(refusal).startswith(hint)
+
+
+@pytest.mark.parametrize(
     ("block", "expected"),
     [
         ("host: localhost", "5:24: targets.t.host: must be "),
@@ -82,7 +99,7 @@ def test_an_invalid_option_is_refused_at_its_position(tmp_path: Path, block: str
 @pytest.mark.parametrize("value", ["x" * 131_070, "\N{SNOWMAN}" * 43_690])
 def test_the_size_of_a_variable_is_counted_in_bytes(value: str) -> None:
     assert ContainerOptions(env={"A": value[:-1]}).env
-    with pytest.raises(ValueError, match=r"^env: A and its value have more than 131071 bytes"):
+    with pytest.raises(ValueError, match=r"^env: A has 13107[23] bytes, and Linux accepts at most 131071"):
         ContainerOptions(env={"A": value})
 
 
@@ -268,8 +285,17 @@ def test_status_tells_how_often_and_why_the_engine_restarted_a_container(
     ("found", "networked", "expected"),
     [
         (None, False, NoScoringUri(reason="it has no container")),
-        (RUNNING, False, ScoringUri(uri="http://127.0.0.1:8080/score")),
-        (RUNNING, True, ScoringUri(uri="http://127.0.0.1:8080/score", internal="http://salary:5001/score")),
+        (RUNNING, False, ScoringUri(uri="http://127.0.0.1:8080/score", needs_key=False)),
+        (
+            RUNNING,
+            True,
+            ScoringUri(uri="http://127.0.0.1:8080/score", internal="http://salary:5001/score", needs_key=False),
+        ),
+        (
+            replace(RUNNING, labels={**RUNNING.labels, "lading.auth": "key"}),
+            False,
+            ScoringUri(uri="http://127.0.0.1:8080/score", needs_key=True),
+        ),
         (
             replace(RUNNING, state="exited"),
             True,

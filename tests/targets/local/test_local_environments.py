@@ -74,6 +74,7 @@ def test_an_isolated_release_runs_in_an_environment_of_its_requirements(service:
     candidate = service.until(request, Candidate)
     prefix, version = ask(candidate.uri, None)
     assert Path(prefix).is_relative_to(service.context.work)
+    assert [*Path(prefix).rglob("lading_serving/page.html")]
     assert version == "2.3.0"
     assert {"virtual environment", "requirements"} <= {phase for phase, _ in service.context.shown}
     service.until(replace(request, verdict=Verdict(up=True)), Ready)

@@ -18,7 +18,7 @@ from lading_local import environment, lading_logs, releases
 from lading_local.environment import ensure_environment
 from lading_local.logs import log_tail, read_log
 from lading_local.options import LocalOptions
-from lading_serving.control import ControlFolder
+from lading_serving.control import NOTHING, ControlFolder
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> ControlFolder:
     made = ControlFolder(tmp_path / "work")
     made.releases.mkdir(mode=0o700, parents=True)
     made.path.chmod(0o700)
-    made.desire({"serving": 1, "candidate": None})
+    made.desire({**NOTHING, "serving": 1})
     return made
 
 
@@ -74,7 +74,7 @@ def test_a_log_is_followed_over_a_rotation(folder: ControlFolder) -> None:
 def test_the_next_release_is_read_from_its_start(folder: ControlFolder) -> None:
     write(folder, "one\n")
     cursor = read_log(folder, 9, None).cursor
-    folder.desire({"serving": 2, "candidate": None})
+    folder.desire({**NOTHING, "serving": 2})
     write(folder, "two\n", 2)
     second = read_log(folder, 9, cursor)
     assert second.lines == ("two",)
@@ -97,7 +97,7 @@ def test_the_shown_log_is_of_the_serving_or_the_last_tried_release(
 ) -> None:
     for number in logs:
         write(folder, f"log {number}\n", number)
-    folder.desire({"serving": serving, "candidate": candidate})
+    folder.desire({**NOTHING, "serving": serving, "candidate": candidate})
     assert read_log(folder, 9, None).lines == ((expected,) if expected else ())
 
 
@@ -117,7 +117,7 @@ def test_a_follower_sees_every_line_once(tmp_path_factory: pytest.TempPathFactor
     """As long as it reads at least once between two rotations."""
     folder = ControlFolder(tmp_path_factory.mktemp("work"))
     folder.releases.mkdir(mode=0o700)
-    folder.desire({"serving": 1, "candidate": None})
+    folder.desire({**NOTHING, "serving": 1})
     write(folder, "")
     cursor = read_log(folder, 99, None).cursor
     written: list[str] = []

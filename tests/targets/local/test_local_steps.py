@@ -35,7 +35,8 @@ from lading import (
 )
 from lading_local import lading_delete, lading_deploy, lading_scoring_uri, lading_status
 from lading_local.options import LocalOptions
-from lading_serving.control import ControlFolder, ReleaseState
+from lading_serving import access, identity
+from lading_serving.control import NOTHING, ControlFolder, ReleaseState
 from lading_serving.spec import Limits, ReleaseSpec
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -123,13 +124,13 @@ def up(service: Service, number: int = 1) -> None:
 
 def test_a_release_is_starting_then_a_candidate_then_ready(service: Service) -> None:
     assert service.step() == STARTING
-    assert service.folder.desired() == {"serving": None, "candidate": 1}
+    assert service.folder.desired() == {**NOTHING, "candidate": 1}
     service.say(phase="starting", uri="", public_uri="")
     assert service.step() == STARTING
     service.say(phase="ready")
     assert service.step() == Candidate(uri=PRIVATE)
     assert service.step(verdict=UP) == PROMOTING
-    assert service.folder.desired() == {"serving": 1, "candidate": None}
+    assert service.folder.desired() == {**NOTHING, "serving": 1}
     service.say(phase="draining")
     assert service.step(verdict=UP) == PROMOTING
     service.say(phase="serving")
@@ -140,7 +141,7 @@ def test_a_release_is_starting_then_a_candidate_then_ready(service: Service) -> 
 def test_a_command_after_a_kill_during_the_promotion_sends_the_golden_requests_again(service: Service) -> None:
     up(service)
     assert service.step() == Candidate(uri=PRIVATE)
-    assert service.folder.desired() == {"serving": 1, "candidate": None}
+    assert service.folder.desired() == {**NOTHING, "serving": 1}
     assert service.context.intents == []
 
 
@@ -148,11 +149,11 @@ def test_a_candidate_runs_beside_the_serving_release(service: Service) -> None:
     up(service)
     request = service.request(2)
     assert service.step(request) == Pending(phase="starting", detail="release 2", retry_after=0.05)
-    assert service.folder.desired() == {"serving": 1, "candidate": 2}
+    assert service.folder.desired() == {**NOTHING, "serving": 1, "candidate": 2}
     service.say(2)
     assert service.step(request) == Candidate(uri=PRIVATE)
     service.step(request, UP)
-    assert service.folder.desired() == {"serving": 2, "candidate": None}
+    assert service.folder.desired() == {**NOTHING, "serving": 2}
     assert service.folder.homes(1)
     service.forget(1)
     service.say(2, "serving")
@@ -167,7 +168,7 @@ def test_a_wrong_response_removes_only_the_candidate(service: Service) -> None:
     service.say(2)
     service.folder.log(2).write_text("loading\nready\n", encoding="utf-8")
     assert service.step(request, WRONG) == Failed(reason="expected 1", log="loading\nready")
-    assert service.folder.desired() == {"serving": 1, "candidate": None}
+    assert service.folder.desired() == {**NOTHING, "serving": 1}
     assert (service.folder.homes(2), service.folder.spec(2).exists()) == ([], False)
     assert service.folder.homes(1)
 
@@ -180,7 +181,7 @@ def test_a_promoted_release_that_is_refused_is_replaced_by_the_serving_one(servi
     service.step(request, UP)
     service.say(2, "serving")
     assert service.step(request, WRONG) == Failed(reason="expected 1")
-    assert service.folder.desired() == {"serving": 1, "candidate": None}
+    assert service.folder.desired() == {**NOTHING, "serving": 1}
 
 
 def test_a_failed_release_is_removed_and_its_reason_reported(service: Service) -> None:
@@ -188,7 +189,7 @@ def test_a_failed_release_is_removed_and_its_reason_reported(service: Service) -
     service.say(phase="failed", reason="ValueError: no model")
     service.folder.log(1).write_text("Traceback\n", encoding="utf-8")
     assert service.step() == Failed(reason="ValueError: no model", log="Traceback")
-    assert service.folder.desired() == {"serving": None, "candidate": None}
+    assert service.folder.desired() == NOTHING
     assert [path.name for path in service.folder.releases.iterdir()] == ["1.log"]
 
 
@@ -198,14 +199,14 @@ def test_a_release_that_never_listened_names_its_address(service: Service) -> No
     with pytest.raises(StageFailed, match="port 80 is in use") as caught:
         service.step()
     assert caught.value.hint == "free it, or name another host or port under the target"
-    assert service.folder.desired() == {"serving": None, "candidate": None}
+    assert service.folder.desired() == NOTHING
 
 
 def test_a_number_that_a_release_of_a_lost_store_has_is_not_used_again(service: Service) -> None:
     up(service)
     fresh = replace(service.request(), release_id="f" * 16, tags={**service.request().tags, RELEASE_ID: "f" * 16})
     assert service.step(fresh) == replace(STARTING, detail="release 2")
-    assert service.folder.desired() == {"serving": 1, "candidate": 2}
+    assert service.folder.desired() == {**NOTHING, "serving": 1, "candidate": 2}
     assert service.spec(2).tags[RELEASE_ID] == "f" * 16
     assert service.spec(2).env["SERVICE_VERSION"] == "1"
     service.say(2, "ready")
@@ -213,7 +214,7 @@ def test_a_number_that_a_release_of_a_lost_store_has_is_not_used_again(service: 
     service.step(fresh, UP)
     service.say(2, "serving")
     assert service.step(fresh, UP) == Ready()
-    assert service.folder.desired() == {"serving": 2, "candidate": None}
+    assert service.folder.desired() == {**NOTHING, "serving": 2}
 
 
 def test_the_restarts_of_a_dying_supervisor_are_limited(service: Service) -> None:
@@ -225,7 +226,7 @@ def test_the_restarts_of_a_dying_supervisor_are_limited(service: Service) -> Non
     with pytest.raises(StageFailed, match="ended 5 times right after its start: no such module") as caught:
         service.step()
     assert caught.value.hint == f"see its log: {service.context.work / 'supervisor.log'}"
-    assert service.folder.desired() == {"serving": None, "candidate": None}
+    assert service.folder.desired() == NOTHING
 
 
 def test_the_spec_has_all_data_that_a_supervisor_needs(service: Service) -> None:
@@ -271,6 +272,8 @@ def test_the_spec_has_all_data_that_a_supervisor_needs(service: Service) -> None
         "AZUREML_SOURCE_DIRECTORY": "azureml-app",
         "AZUREML_ENTRY_SCRIPT": "azureml-app/score.py",
         "AZUREML_MODEL_DIR": str(models),
+        **identity.variables(service.request().tags, "sal_model", 3),
+        **access.variables(True, "text"),
     }
     assert (models / "model.joblib").read_bytes() == b"a model"
 
@@ -304,7 +307,7 @@ def test_the_value_of_a_variable_is_sent_and_never_written(service: Service) -> 
 def test_a_service_open_to_the_network_causes_one_warning(service: Service, host: str, warns: int) -> None:
     for _ in range(2):
         service.step(service.request(host=host))
-    said = f"the service listens on {host} and asks for no password: it is open to the network"
+    said = f"the service listens on {host} and is open to the network: `auth: key` protects it"
     assert service.context.warnings == [said] * warns
 
 
@@ -397,7 +400,7 @@ def test_an_address_is_that_of_the_serving_release(service: Service) -> None:
     assert uri(service) == NoScoringUri(reason="nothing is deployed")
     service.step(verdict=UP)
     service.say(phase="serving")
-    assert uri(service) == ScoringUri(uri=PUBLIC)
+    assert uri(service) == ScoringUri(uri=PUBLIC, needs_key=False)
     service.say(public_uri="")
     assert uri(service) == NoScoringUri(reason="release 1 is starting")
     service.forget(1)
@@ -421,7 +424,7 @@ def test_no_client_is_sent_to_another_machine(service: Service, address: str, he
     up(service)
     service.say(phase="serving", public_uri=address)
     if here:
-        assert uri(service) == ScoringUri(uri=address)
+        assert uri(service) == ScoringUri(uri=address, needs_key=False)
         return
     with pytest.raises(Refused, match="which is not on this machine") as caught:
         uri(service)
@@ -435,7 +438,7 @@ def test_a_service_drains_and_then_leaves_nothing(service: Service) -> None:
     draining = Pending(phase="draining", retry_after=0.2)
     assert [lading_delete(deployment, service.context) for _ in range(2)] == [draining, draining]
     assert service.context.intents == ["local/salary/delete"]
-    assert service.folder.desired() == {"serving": None, "candidate": None}
+    assert service.folder.desired() == NOTHING
     service.die()
     assert lading_delete(deployment, service.context) == Done()
     assert list(service.context.work.iterdir()) == []
