@@ -1,0 +1,285 @@
+"""One step of a deploy: bring up the pods of a release beside the old ones, then move the Service to them.
+
+Each release has a Deployment with separate labels, so nobody sends requests to it before it is accepted. The selector
+of the Service decides which release serves. Each step reads only the cluster. So the next command continues one that
+was killed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lading import BadInput, Candidate, DeployStep, Failed, Json, Pending, Ready
+
+from . import objects, pods
+from .changing import Changes
+from .drift import remember
+from .judging import Cause, cause, is_complete, is_ready, progress
+from .keys import ensure_keys
+from .logs import last_lines
+from .owning import (
+    SEEN,
+    Shares,
+    check_name,
+    find,
+    find_all,
+    full,
+    group_of,
+    keys_name,
+    known,
+    query,
+    refuse_foreign,
+    release_name,
+    release_of,
+    selector,
+    shares_of,
+    tags,
+    was_led_to,
+)
+from .patching import at_its_option, patched
+from .removing import remove, unwanted
+
+if TYPE_CHECKING:
+    from lading import Context, DeployRequest
+
+    from .options import KubernetesOptions
+    from .rest import Cluster
+
+_POLL_INTERVAL = 0.5  # seconds
+_SETTLE = 3.0  # seconds in which all nodes learn where the Service leads
+_BEAT = 20.0  # seconds between two marks of a command on the release that it brings up
+_OTHERS_LIMIT = 60.0  # seconds without such a mark until no command works on a release that never served
+_ADDRESS_LIMIT = 180.0  # seconds that a load balancer may take to get an address
+
+
+def step(request: DeployRequest[KubernetesOptions], context: Context, cluster: Cluster) -> DeployStep:
+    """The next step of `request.release`."""
+    check_name(request.deployment.service)
+    release = Release(request, context, cluster)
+    if request.verdict is not None and not request.verdict.up:
+        return release.give_up(Cause(request.verdict.reason))
+    if request.verdict is None and not (release.serves and release.exists):
+        return release.bring_up()
+    return release.stand_beside() if release.is_canary else release.promote()
+
+
+class Release:
+    """A release during its deploy, and the Service of its deployment."""
+
+    def __init__(self, request: DeployRequest[KubernetesOptions], context: Context, cluster: Cluster) -> None:
+        self._request, self._context, self._cluster = request, context, cluster
+        self._deployment = request.deployment
+        self._service = find(cluster, "Service", request.deployment.service, request.deployment)
+        self._name = release_name(request)
+        self._found = find(cluster, "Deployment", self._name, request.deployment)
+        self._shares = shares_of(self._service)
+        self._changes = Changes(request.deployment, context, cluster, str(request.release))
+
+    @property
+    def serves(self) -> bool:
+        """Whether this is the stable release of the Service."""
+        return self._shares.stable == self._request.release_id
+
+    @property
+    def exists(self) -> bool:
+        return self._found is not None
+
+    @property
+    def is_canary(self) -> bool:
+        """Whether the release belongs beside another one."""
+        return self._request.beside and bool(self._shares.stable) and not self.serves
+
+    def bring_up(self) -> DeployStep:
+        """Create the release, or wait for its pods."""
+        found = self._found
+        if found is None:
+            refuse_foreign(self._cluster, self._deployment)
+            if self.is_canary and self._shares.canary:
+                return self._move(Shares(self._shares.stable), "removing the canary before")
+            self._warn_of_the_limit()
+            self._refuse_other_keys()
+            self._clear()
+            self._create()
+            return Pending(phase="creating", detail=self._name, retry_after=_POLL_INTERVAL)
+        self._mark(found)
+        seen = self._pods()
+        wrong = cause(self._cluster, found, seen)
+        if wrong is not None:
+            return self.give_up(wrong)
+        ready = [pod for pod in seen if is_ready(pod)]
+        if is_complete(found) and ready:
+            return Candidate(uri=self._cluster.proxy("Pod", f"{ready[0]['metadata']['name']}:{pods.PORT}"))
+        return _pending(found, seen)
+
+    def promote(self) -> DeployStep:
+        """Move the Service to the release, then remove the others. Their pods finish their requests first."""
+        if not self.exists:
+            return Failed(reason=f"another command has removed {self._name}")
+        if not self.serves:
+            return self._switch(Shares(self._request.release_id), f"to release {self._request.release}")
+        if waiting := self._wait_for_a_pod():
+            return waiting
+        for body in objects.stable(self._request, self._cluster):
+            self._changes.apply(body)
+        for kind, name in unwanted(self._cluster, self._deployment):
+            self._changes.delete(kind, name)
+        self._clear()
+        if self._waits_for_address():
+            return Pending(phase="waiting for the address of the load balancer", retry_after=1.0)
+        for found in filter(None, (self._service, self._found)):
+            remember(self._context, found)
+        return Ready()
+
+    def _wait_for_a_pod(self) -> DeployStep | None:
+        """Wait until a pod of the release that serves is ready. Another program may have removed all of them."""
+        assert self._found is not None, "a release that does not exist cannot be promoted"
+        if is_complete(self._found):
+            return None
+        seen = self._pods()
+        if any(map(is_ready, seen)):
+            return None
+        wrong = cause(self._cluster, self._found, seen)
+        return Failed(reason=wrong.reason, option=wrong.option) if wrong else _pending(self._found, seen)
+
+    def stand_beside(self) -> DeployStep:
+        """Make the release the canary of the Service, without requests."""
+        if not self.exists:
+            return Failed(reason=f"another command has removed {self._name}")
+        if self._shares.canary == self._request.release_id:
+            self._clear()
+            return Ready()
+        beside = Shares(self._shares.stable, self._request.release_id)
+        return self._switch(beside, f"release {self._request.release} stands beside")
+
+    def _switch(self, shares: Shares, detail: str) -> DeployStep:
+        """Change the Service if all pods of the release are still ready."""
+        step = self.bring_up()
+        return self._move(shares, detail) if isinstance(step, Candidate) else step
+
+    def _move(self, shares: Shares, detail: str) -> DeployStep:
+        """Change the releases that the Service leads to. Two commands never do so at the same time."""
+        is_stable, service = shares.stable == self._shares.stable, self._service
+        if is_stable and service:
+            body = objects.service(known(service, self._deployment, shares.stable), service, shares)
+        else:
+            body = objects.service(self._request, service, shares)
+        self._changes.apply_service(body)
+        return Pending(phase="switching", detail=detail, retry_after=_SETTLE)
+
+    def give_up(self, wrong: Cause) -> DeployStep:
+        """Remove the release. The one that served before continues."""
+        if self._shares.canary == self._request.release_id:
+            return self._move(Shares(self._shares.stable), "to the stable release")
+        seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
+        log = "\n".join(last_lines(self._cluster, name) for name in seen)
+        for kind in ("Deployment", "Secret"):
+            self._changes.delete(kind, self._name)
+        if not self._shares.stable and not self._has_others():  # a first release leaves nothing behind
+            remove(self._cluster, self._deployment, self._context)
+        return Failed(reason=wrong.reason, log=log, option=wrong.option)
+
+    def _has_others(self) -> bool:
+        """Whether the service has other releases, which another command deploys."""
+        found = (each for kind in ("Deployment", "Secret") for each in find_all(self._cluster, kind, self._deployment))
+        return any(release_of(each) != self._request.release_id for each in found)
+
+    def _pods(self) -> list[Json]:
+        labels = query(selector(self._deployment.service, self._request.release_id))
+        return self._cluster.list("Pod", labels)
+
+    def _create(self) -> None:
+        request, options = self._request, self._deployment.options
+        deployment = pods.deployment(request, self._replicas(), self._group())
+        for body in (deployment, objects.service(request), *objects.stable(request, self._cluster)):
+            self._check(body)
+        if not options.service_account:
+            self._changes.apply(objects.account(request))
+        if options.auth == "key":
+            metadata = pods.metadata(request, keys_name(self._deployment.service))
+            ensure_keys(self._cluster, self._deployment, self._context, metadata)
+        values = objects.values(request)
+        if values is not None:
+            self._changes.apply(values)
+        self._changes.apply(deployment)
+
+    def _warn_of_the_limit(self) -> None:
+        """Warn if the command ends before the pods must be ready."""
+        limit, end = self._deployment.options.ready_timeout, self._context.deadline
+        if end is not None and (left := (end - datetime.now(UTC)).total_seconds()) < limit:
+            self._context.warn(
+                f"ready_timeout is {limit} s, but the command ends in {left:.0f} s: `--timeout` sets its limit"
+            )
+
+    def _refuse_other_keys(self) -> None:
+        """Raise BadInput for a canary that would answer requests without a key, or refuse those that need none."""
+        stable = self._stable() if self.is_canary else None
+        if stable and pods.asks_for_key(stable) != (self._deployment.options.auth == "key"):
+            asks = "asks for a key" if pods.asks_for_key(stable) else "asks for no key"
+            raise BadInput(
+                f"the stable release {asks}, and its canary must do the same",
+                hint="deploy this change without a canary",
+                option="auth",
+            )
+
+    def _replicas(self) -> int:
+        """One pod for a canary, else as many as the old release has if an autoscaler has added some."""
+        options, stable = self._deployment.options, self._stable()
+        if self.is_canary:
+            return 1
+        return full(options, stable) if stable else options.fewest
+
+    def _group(self) -> str:
+        stable = self._stable() if self.is_canary else None
+        return group_of(stable) if stable else ""
+
+    def _stable(self) -> Json | None:
+        """The Deployment of the stable release."""
+        found = find_all(self._cluster, "Deployment", self._deployment) if self._shares.stable else []
+        return next((each for each in found if release_of(each) == self._shares.stable), None)
+
+    def _check(self, body: Json) -> None:
+        """Let the cluster check an object before anything is made. Some admission rules accept no such check."""
+        try:
+            with at_its_option(body["kind"], self._deployment.options):
+                self._cluster.apply(patched(body, self._deployment.options), dry_run=True)
+        except BadInput as error:
+            if "does not support dry run" not in error.message:
+                raise
+
+    def _clear(self) -> None:
+        """Remove the old release and remains of earlier attempts, but not a release that another command brings up."""
+        kept = {self._request.release_id, *self._shares.ids}
+        for kind in ("Deployment", "Secret"):
+            for found in find_all(self._cluster, kind, self._deployment):
+                if release_of(found) not in kept and not self._may_be_of_others(found):
+                    self._changes.delete(kind, found["metadata"]["name"])
+
+    def _may_be_of_others(self, found: Json) -> bool:
+        return not was_led_to(self._service, release_of(found)) and self._age(found) < _OTHERS_LIMIT
+
+    def _mark(self, found: Json) -> None:
+        """Mark the release from time to time, so that other commands spare it."""
+        if self._age(found) >= _BEAT:
+            self._cluster.annotate("Deployment", self._name, {SEEN: self._cluster.now.isoformat()})
+
+    def _age(self, found: Json) -> float:
+        """The seconds since an object was made, or marked by its command, by the clock of the cluster."""
+        last = tags(found).get(SEEN) or found["metadata"]["creationTimestamp"]
+        return (self._cluster.now - datetime.fromisoformat(last)).total_seconds()
+
+    def _waits_for_address(self) -> bool:
+        """Whether a load balancer has no address yet. A cluster without load balancers never gives one."""
+        if self._deployment.options.service_type != "LoadBalancer" or self._service is None:
+            return False
+        if (self._service["status"].get("loadBalancer") or {}).get("ingress"):
+            return False
+        if self._age(self._service) < _ADDRESS_LIMIT:
+            return True
+        self._context.warn("the cluster has given the Service no load balancer: `service_type: NodePort` needs none")
+        return False
+
+
+def _pending(found: Json, seen: list[Json]) -> Pending:
+    phase, detail = progress(found, seen)
+    return Pending(phase=phase, detail=detail, retry_after=_POLL_INTERVAL)

@@ -1,0 +1,225 @@
+"""The cause of a failure, from what the cluster knows about a release and its pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from lading import Json
+
+from .pods import CONTAINER
+
+if TYPE_CHECKING:
+    from .rest import Cluster
+
+_NEVER_AN_IMAGE = {"InvalidImageName", "ErrImageNeverPull"}
+_NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
+_NOT_CREATED = {"CreateContainerConfigError", "CreateContainerError"}
+_NOT_STARTED = {"ContainerCannotRun", "StartError"}
+_NODE_ADDED = {"TriggeredScaleUp", "Nominated"}  # by the Cluster Autoscaler, by Karpenter
+_NODE_PATIENCE = 60.0  # seconds until a pod without a node has failed, unless the cluster adds a node
+_PATIENCE = 20.0  # seconds until a state has failed that may pass, such as a registry that does not answer
+_LONGEST = 500  # characters of a message
+
+
+class Cause(NamedTuple):
+    """Why a release does not come up. `option` is the key of the target's block to change; `pod` has a log."""
+
+    reason: str
+    option: str = ""
+    pod: str = ""
+
+
+class Events:
+    """The events of the pods of a namespace. They are read once, and only if a cause needs them."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def of(self, pod: str) -> list[Json]:
+        """The events of a pod by their order. Times may be missing, but the versions grow."""
+        return [event for event in self._all if event["involvedObject"].get("name") == pod]
+
+    @cached_property
+    def _all(self) -> list[Json]:
+        found = self._cluster.list("Event", fields="involvedObject.kind=Pod")
+        return sorted(found, key=lambda event: int(event["metadata"].get("resourceVersion") or 0))
+
+    def seconds_since(self, time: str | None) -> float:
+        """The seconds since a time of the cluster, by the clock of the cluster; 0 without a time."""
+        return (self._cluster.now - datetime.fromisoformat(time)).total_seconds() if time else 0.0
+
+
+def cause(cluster: Cluster, deployment: Json, pods: Sequence[Json]) -> Cause | None:
+    """The cause of a failure that waiting does not repair; None while the release may still come up."""
+    events = Events(cluster)
+    of_pods = chain.from_iterable(_of_pod(events, pod) for pod in pods)
+    return next(chain(_of_deployment(events, deployment), of_pods), None) or _too_late(events, deployment, pods)
+
+
+def _of_pod(events: Events, pod: Json) -> Iterator[Cause]:
+    """The causes of one pod."""
+    status, name = pod.get("status") or {}, pod["metadata"]["name"]
+    if status.get("phase") == "Failed":  # evicted, or refused by the node
+        yield Cause(f"the pod {name} has failed: {status.get('reason', '')} {_short(status.get('message'))}".strip())
+    yield from _no_node(events, pod)
+    for container in _containers(pod):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        reason = waiting.get("reason")
+        if reason in _NO_IMAGE | _NOT_CREATED and not _lasts(events, pod):
+            continue
+        if reason in _NO_IMAGE | _NEVER_AN_IMAGE:
+            yield _no_image(events, name, waiting, container.get("image", ""))
+        elif reason in _NOT_CREATED:
+            yield Cause(f"the container cannot be created: {_short(waiting.get('message'))}", "patch")
+        elif reason == "RunContainerError":
+            yield Cause(f"the container could not be started: {_short(waiting.get('message'))}", "patch")
+        elif ended := last_end(container):
+            yield _ended(events, name, ended)
+
+
+def _lasts(events: Events, pod: Json) -> bool:
+    """Whether a state that may pass has lasted too long: since its first event, or else since the pod has a node."""
+    failed = (event for event in events.of(pod["metadata"]["name"]) if event.get("reason") == "Failed")
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    scheduled = (each.get("lastTransitionTime") for each in conditions if each["type"] == "PodScheduled")
+    times = (each.get("firstTimestamp") or each.get("eventTime") for each in failed)
+    return events.seconds_since(min(filter(None, times), default=None) or next(scheduled, None)) >= _PATIENCE
+
+
+def last_end(container: Json) -> Json | None:
+    """How a container ended last; None if it has not ended yet."""
+    for part in ("state", "lastState"):
+        if ended := (container.get(part) or {}).get("terminated"):
+            return ended
+    return None
+
+
+def words(ended: Json) -> str:
+    """How a container ended, such as `ended with exit code 3`."""
+    if ended.get("reason") == "OOMKilled":
+        return "ran out of memory"
+    if ended.get("reason") in _NOT_STARTED:
+        return f"could not be started: {_short(ended.get('message'))}"
+    return f"ended with exit code {ended.get('exitCode')}"
+
+
+def progress(deployment: Json, pods: Sequence[Json]) -> tuple[str, str]:
+    """The phase of a release that comes up, and its detail."""
+    wanted, ready = deployment["spec"].get("replicas", 1), sum(map(is_ready, pods))
+    if not pods or not all((pod.get("spec") or {}).get("nodeName") for pod in pods):
+        return "scheduling", f"{wanted} pods" if wanted > 1 else "the pod"
+    if any(not (container.get("started") or container.get("containerID")) for pod in pods for container in _seen(pod)):
+        return "pulling", "the image"
+    return ("ready" if ready else "starting"), f"{ready} of {wanted} pods"
+
+
+def is_ready(pod: Json) -> bool:
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def is_complete(deployment: Json) -> bool:
+    """Whether all pods of a Deployment are ready, and the cluster has seen its newest content."""
+    status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    counts = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas"))
+    return seen and all(count == wanted for count in counts)
+
+
+def _of_deployment(events: Events, deployment: Json) -> Iterator[Cause]:
+    """A pod that may not be created shows only here: a quota, an admission rule, a missing ServiceAccount."""
+    for each in (deployment.get("status") or {}).get("conditions") or ():
+        if each["type"] != "ReplicaFailure" or each["status"] != "True":
+            continue
+        if events.seconds_since(each.get("lastTransitionTime")) >= _PATIENCE:
+            yield Cause(f"the cluster refuses its pods: {_short(each.get('message'))}", _refused_option(each))
+
+
+def _refused_option(condition: Json) -> str:
+    message = str(condition.get("message") or "")
+    if "serviceaccount" in message.lower():
+        return "service_account"
+    if "exceeded quota" in message:
+        return "memory" if "memory" in message.partition("limited")[0] else "cpu"
+    return "patch"
+
+
+def _no_node(events: Events, pod: Json) -> Iterator[Cause]:
+    status = pod.get("status") or {}
+    for each in status.get("conditions") or ():
+        if each["type"] != "PodScheduled" or each["status"] != "False" or each.get("reason") != "Unschedulable":
+            continue
+        if events.seconds_since(each.get("lastTransitionTime")) < _NODE_PATIENCE or status.get("nominatedNodeName"):
+            continue
+        if any(event.get("reason") in _NODE_ADDED for event in events.of(pod["metadata"]["name"])):
+            continue
+        message = _short(each.get("message"))
+        yield Cause(f"no node has room for a pod: {message}", _unschedulable_option(message, pod["spec"]))
+
+
+def _unschedulable_option(message: str, spec: Json) -> str:
+    known = {"Insufficient cpu": "cpu", "Insufficient memory": "memory", "Insufficient": "resources"}
+    known |= {"taint": "tolerations", "affinity": "node_selector" if spec.get("nodeSelector") else "affinity"}
+    return next((option for part, option in known.items() if part in message), "")
+
+
+def _no_image(events: Events, pod: str, waiting: Json, image: str) -> Cause:
+    """The event names the cause of a failed pull; the state of the container mostly does not."""
+    reason = waiting["reason"]
+    if reason == "ErrImageNeverPull":
+        return Cause(f"the node does not have the image {image}, and may not pull it", "image_pull_policy")
+    if reason == "InvalidImageName":
+        return Cause(f"the image has no valid name: {_short(waiting.get('message'))}")
+    failed = [event for event in events.of(pod) if event.get("reason") == "Failed"]
+    said = next((m for event in failed if "pull image" in (m := str(event.get("message")))), waiting.get("message"))
+    return Cause(f"the node cannot pull the image {image}: {_short(said)}", "image_pull_secrets")
+
+
+def _ended(events: Events, pod: str, ended: Json) -> Cause:
+    """How a container ended, or the probe because of which the node has ended it."""
+    if ended.get("reason") == "OOMKilled":
+        return Cause(f"the container {words(ended)}", "memory", pod)
+    if ended.get("reason") in _NOT_STARTED:
+        return Cause(f"the container {words(ended)}", "patch", pod)
+    seen = events.of(pod)
+    killing = [str(event.get("message")) for event in seen if event.get("reason") == "Killing"]
+    if not any("probe" in message for message in killing):
+        return Cause(f"the container {words(ended)}", "", pod)
+    option = "start_timeout" if any("startup probe" in message for message in killing) else ""
+    return Cause(f"the container was ended by the node: {_unhealthy(seen) or 'a probe failed'}", option, pod)
+
+
+def _too_late(events: Events, deployment: Json, pods: Sequence[Json]) -> Cause | None:
+    conditions = (deployment.get("status") or {}).get("conditions") or ()
+    if not any(each.get("reason") == "ProgressDeadlineExceeded" for each in conditions):
+        return None
+    limit, ready = deployment["spec"].get("progressDeadlineSeconds"), sum(map(is_ready, pods))
+    late = next((pod["metadata"]["name"] for pod in pods if not is_ready(pod)), "")
+    said = _unhealthy(events.of(late)) if late else ""
+    reason = f"{ready} of {deployment['spec'].get('replicas', 1)} pods were ready after {limit} s"
+    return Cause(f"{reason}{said and f': {said}'}", "ready_timeout", late)
+
+
+def _unhealthy(seen: Sequence[Json]) -> str:
+    """The last message of a failed probe; empty if none has failed."""
+    said = [str(event.get("message")) for event in seen if event.get("reason") == "Unhealthy"]
+    return _short(said[-1]) if said else ""
+
+
+def _containers(pod: Json) -> list[Json]:
+    """The states of our container; a patch may have added others."""
+    return [each for each in _seen(pod) if each.get("name") == CONTAINER]
+
+
+def _seen(pod: Json) -> list[Json]:
+    return list((pod.get("status") or {}).get("containerStatuses") or ())
+
+
+def _short(message: object) -> str:
+    return " ".join(str(message or "").split())[:_LONGEST]

@@ -1,0 +1,76 @@
+"""Merge the option `patch` into an object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lading import BadInput, Json
+
+if TYPE_CHECKING:
+    from .options import KubernetesOptions
+
+
+def patched(body: Json, options: KubernetesOptions) -> Json:
+    """An object with its patch. Raises BadInput if the patch would change one of our marks."""
+    patch = options.patch.get(body["kind"])
+    if patch is None:
+        return body
+    made = merged(body, patch)
+    lost = _lost(body, made)
+    if lost:
+        raise BadInput(
+            f"the patch changes {lost} of the {body['kind']}, by which Lading knows the object",
+            hint="leave it out of the patch",
+            option=f"patch.{body['kind']}",
+        )
+    return made
+
+
+@contextmanager
+def at_its_option(kind: str, options: KubernetesOptions) -> Iterator[None]:
+    """Name the option of a field that the cluster does not accept in an object of a kind."""
+    try:
+        yield
+    except BadInput as error:
+        error.option = error.option or _option(kind, error.message, options)
+        raise
+
+
+def _option(kind: str, message: str, options: KubernetesOptions) -> str:
+    """The option whose content is not checked by Lading: a patch, or the choice of nodes of the pods."""
+    if kind in options.patch:
+        return f"patch.{kind}"
+    return next((name for name in ("tolerations", "affinity") if kind == "Deployment" and name in message), "")
+
+
+def merged(old: Any, new: Any) -> Any:
+    """JSON merge patch (RFC 7396), but a list of named items is merged item by item."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        kept = {name: value for name, value in old.items() if name not in new}
+        return kept | {name: merged(old.get(name), value) for name, value in new.items() if value is not None}
+    if _named(old) and _named(new):
+        added = {item["name"]: item for item in new}
+        known = {item["name"] for item in old}
+        items = [merged(item, added.get(item["name"], {})) for item in old]
+        return items + [item for name, item in added.items() if name not in known]
+    return dict(new) if isinstance(new, Mapping) else new
+
+
+def _named(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, Mapping) and "name" in item for item in value)
+
+
+def _lost(before: Json, after: Json) -> str:
+    """The first mark that has changed; empty if none has."""
+    paths = [("kind",), ("metadata", "name"), ("metadata", "namespace")]
+    paths += [("metadata", part, name) for part in ("labels", "annotations") for name in before["metadata"][part]]
+    paths += [("spec", "selector"), ("spec", "template", "metadata", "labels")]
+    return next((".".join(path) for path in paths if _at(before, path) != _at(after, path)), "")
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

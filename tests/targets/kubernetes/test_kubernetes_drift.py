@@ -1,0 +1,44 @@
+"""Fields that others change in the objects of a release, on a real cluster."""
+
+from __future__ import annotations
+
+import pytest
+from tests.targets.kubernetes.kubernetes_kit import Hooks
+
+from lading import Ready
+from lading_kubernetes import lading_status
+from lading_kubernetes.options import Autoscale
+
+pytestmark = pytest.mark.kubernetes
+
+
+def test_changed_fields_are_named_with_their_managers_and_a_deploy_repairs_them(hooks: Hooks) -> None:
+    env = {"MODE": "quick"}
+    deployment, kubectl = hooks.deployment(env=env), hooks.kubernetes.kubectl
+    assert hooks.deploy(hooks.request(env=env)) == Ready()
+    assert lading_status(deployment, hooks.context).changed == {}
+    name = kubectl("get", "deploy", "-o", "name", "-l", f"app.kubernetes.io/name={hooks.service}")
+    kubectl("set", "env", name, "MODE=slow")
+    template = '{"spec": {"terminationGracePeriodSeconds": 5}}'
+    kubectl("patch", name, "--patch", f'{{"spec": {{"replicas": 2, "template": {template}}}}}')
+    kubectl("patch", "svc", hooks.service, "--patch", '{"spec": {"type": "NodePort"}}')
+    found = lading_status(deployment, hooks.context)
+    assert found.changed == {
+        "replicas": "changed by kubectl-patch",
+        "env.MODE": "changed by kubectl-set",
+        "Deployment.spec.template.spec.terminationGracePeriodSeconds": "changed by kubectl-patch",
+        "service_type": "changed by kubectl-patch",
+    }
+    assert "replicas was changed by kubectl" in found.detail
+    assert hooks.deploy(hooks.request(2, env=env)) == Ready()
+    assert lading_status(deployment, hooks.context).changed == {}
+    assert hooks.kubernetes.read("svc", hooks.service)["spec"]["type"] == "ClusterIP"
+
+
+def test_an_autoscaler_may_change_the_number_of_pods(hooks: Hooks) -> None:
+    scale = Autoscale(min=1, max=3)
+    assert hooks.deploy(hooks.request(autoscale=scale)) == Ready()
+    name = hooks.kubernetes.kubectl("get", "deploy", "-o", "name", "-l", f"app.kubernetes.io/name={hooks.service}")
+    hooks.kubernetes.kubectl("patch", name, "--patch", '{"spec": {"replicas": 2}}')
+    assert lading_status(hooks.deployment(), hooks.context).changed == {"replicas": "changed by kubectl-patch"}
+    assert lading_status(hooks.deployment(autoscale=scale), hooks.context).changed == {}
