@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lading import BadInput, Context, StageFailed
+from lading import Context, StageFailed
 
-from .options import AzureOptions
+from .options import AzureOptions, WorkspaceOptions
+from .portal import names_in
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .port import AzureWorkspace, Place
 
-_PORTAL = ("subscription_id", "resource_group", "workspace_name")
 _EXTRA = "pip install 'lading[azureml]'"
 
 
@@ -39,7 +36,7 @@ def connect(name: str, options: AzureOptions, context: Context) -> AzureConnecti
     _require_sdk()
     from .sdk import open_workspace
 
-    place = _place(options)
+    place = place_in(options)
     return AzureConnection(name, place, options.experiment, open_workspace(place, options, context))
 
 
@@ -57,29 +54,13 @@ def _require_sdk() -> None:
     raise StageFailed("Azure ML cannot be reached: its SDK is not installed", hint=_EXTRA)
 
 
-def _place(options: AzureOptions) -> Place:
+def place_in(options: WorkspaceOptions) -> Place:
+    """The workspace that the options name. Raises BadInput for a `config` file that names none."""
     from .port import Place
 
     if options.config:
-        return _portal_place(options.config)
+        return Place(*names_in(options.config))
     assert options.subscription_id
     assert options.resource_group
     assert options.workspace
     return Place(options.subscription_id, options.resource_group, options.workspace)
-
-
-def _portal_place(file: Path) -> Place:
-    from .port import Place
-
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{file} names no workspace: {error}", option="config") from None
-    parts: list[Any] = [value.get(key) if isinstance(value, dict) else None for key in _PORTAL]
-    if not all(isinstance(part, str) and part for part in parts):
-        raise BadInput(
-            f"{file} names no workspace",
-            hint="it needs subscription_id, resource_group and workspace_name, as in the portal's config.json",
-            option="config",
-        )
-    return Place(*parts)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lading import InputPath, Options, Text
+from lading import BadInput, InputPath, Json, Options, Text
+
+from .portal import names_in
 
 if TYPE_CHECKING:
     from lading import Installs
@@ -67,8 +70,10 @@ class ImageOptions(EnvironmentOptions):
 
 
 @dataclass(frozen=True)
-class AzureOptions(Options):
+class WorkspaceOptions(Options):
     """The workspace is named by `subscription_id`, `resource_group` and `workspace`, or by `config`."""
+
+    placed_by = (*_PLACE, "config", "cloud")
 
     subscription_id: Name | None = None
     """Id of the subscription; a reference such as `${AZURE_SUBSCRIPTION_ID}` keeps it out of the file."""
@@ -82,6 +87,43 @@ class AzureOptions(Options):
     config: InputPath | None = None
     """The `config.json` of the workspace from the Azure portal, instead of the three names above."""
 
+    auth: Literal["service-principal", "managed-identity", "cli", "interactive"] | None = None
+    """How to sign in. Without it: a service principal in `AZURE_*` variables, one in `AZUREML_SERVICE_PRINCIPAL_*`
+    variables, managed identity, then `az login`. `interactive` opens a browser, only on a terminal.
+    """
+
+    cloud: Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"] = "AzureCloud"
+    """The Azure cloud that has the workspace."""
+
+    @property
+    def placed_at(self) -> Mapping[str, Any]:
+        """The names of the workspace, read from `config` if it has them."""
+        if self.config is None:
+            return super().placed_at
+        try:
+            named = dict(zip(_PLACE, names_in(self.config), strict=True))
+        except BadInput:  # reported when the connection is opened
+            named = {}
+        return {**super().placed_at, **named, "config": None if named else self.config}
+
+    @classmethod
+    def place_of(cls, service: str, values: Mapping[str, Json]) -> Json:  # noqa: ARG003 - a workspace has no service
+        """Azure ignores the case of names."""
+        return {name: value.lower() if isinstance(value, str) else value for name, value in values.items()}
+
+    def __post_init__(self) -> None:
+        given = [name for name in _PLACE if getattr(self, name)]
+        if self.config and given:
+            raise ValueError(f"{given[0]}: config names the workspace; keep one of the two")
+        if not self.config and len(given) < len(_PLACE):
+            missing = " and ".join(name for name in _PLACE if name not in given)
+            raise ValueError(f"a workspace needs {missing}, or config with the portal's config.json")
+
+
+@dataclass(frozen=True)
+class AzureOptions(WorkspaceOptions):
+    """A workspace that may be created, and the experiment of its runs."""
+
     location: Name | None = None
     """Azure region of a workspace that `create` makes, such as `southeastasia`."""
 
@@ -94,21 +136,8 @@ class AzureOptions(Options):
     experiment: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$")] | None = None
     """The experiment that runs are logged to; by default the name of the service."""
 
-    auth: Literal["service-principal", "managed-identity", "cli", "interactive"] | None = None
-    """How to sign in. Without it: a service principal in `AZURE_*` variables, one in `AZUREML_SERVICE_PRINCIPAL_*`
-    variables, managed identity, then `az login`. `interactive` opens a browser, only on a terminal.
-    """
-
-    cloud: Literal["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"] = "AzureCloud"
-    """The Azure cloud that has the workspace."""
-
     def __post_init__(self) -> None:
-        given = [name for name in _PLACE if getattr(self, name)]
-        if self.config and given:
-            raise ValueError(f"{given[0]}: config names the workspace; keep one of the two")
-        if not self.config and len(given) < len(_PLACE):
-            missing = " and ".join(name for name in _PLACE if name not in given)
-            raise ValueError(f"a workspace needs {missing}, or config with the portal's config.json")
+        super().__post_init__()
         if self.create and not self.location:
             raise ValueError("create: a new workspace needs a location")
         if self.create and self.config:

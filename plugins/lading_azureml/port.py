@@ -161,6 +161,7 @@ class Service:
     scoring_uri: str | None
     auth: str
     created: datetime | None = None
+    updated: datetime | None = None
 
 
 @dataclass(frozen=True)

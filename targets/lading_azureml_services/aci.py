@@ -44,7 +44,7 @@ ACI = Kind(
 @hookimpl
 def lading_describe() -> Description:
     return Description(
-        summary="a container on Azure Container Instances, through Azure ML",
+        summary="a container on Azure Container Instances, through Azure ML (SDK v1, support ended 2026-06-30)",
         api=1,
         options=AciOptions,
         capabilities=CAPABILITIES,

@@ -34,7 +34,7 @@ AKS = Kind(
 @hookimpl
 def lading_describe() -> Description:
     return Description(
-        summary="containers on an AKS cluster, through Azure ML",
+        summary="containers on an AKS cluster, through Azure ML (SDK v1, support ended 2026-06-30)",
         api=1,
         options=AksOptions,
         capabilities=CAPABILITIES,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence
 
 from lading import (
     BadInput,
@@ -21,14 +19,13 @@ from lading import (
     State,
     Status,
 )
+from lading_azureml.log_pages import LONGEST, page
 from lading_azureml.port import Service
 
 from . import sent
 from .ownership import MODEL, PACKAGE, RELEASE_ID, connection, is_ours, our_service, whose
 from .states import state_of
 
-_MARK = 10  # lines that mark the position of a reader in a log
-_ALL = 5000  # lines of a log that Azure keeps available
 _POLL_INTERVAL = 1.0  # seconds
 
 
@@ -64,10 +61,8 @@ def scoring_uri(deployment: Deployment, context: Context) -> ScoringUri | NoScor
 
 def logs(request: LogsRequest, context: Context) -> Logs:
     _existing(request.deployment, context)
-    lines = connection(context).workspace.service_log(request.deployment.service, max(request.tail, _ALL))
-    mark = json.dumps([len(lines), lines[-_MARK:]])
-    new = _after(lines, *json.loads(request.cursor)) if request.cursor else lines[max(0, len(lines) - request.tail) :]
-    return Logs(lines=tuple(new if request.tail or request.cursor else ()), cursor=mark)
+    lines = connection(context).workspace.service_log(request.deployment.service, max(request.tail, LONGEST))
+    return page(lines, request)
 
 
 def build_log(deployment: Deployment, context: Context) -> Logs:
@@ -79,17 +74,6 @@ def build_log(deployment: Deployment, context: Context) -> Logs:
         lost = "Azure has not kept it" if asked else "this store has requested none"
         raise StageFailed(f"no log of an image build for {deployment.service}: {lost}")
     return Logs(lines=tuple(lines))
-
-
-def _after(lines: Sequence[str], count: int, mark: list[str]) -> Sequence[str]:
-    """The lines after a `mark` that ended at line `count`, or earlier if the log has lost lines at its start.
-
-    Returns all lines if the mark is empty or is not found. The first lines of the mark itself can be lost too.
-    """
-    log, size = list(lines), len(mark)
-    whole = (end for end in range(min(count, len(log)), size - 1, -1) if mark and log[end - size : end] == mark)
-    parts = (length for length in range(size - 1, 0, -1) if mark[-length:] == log[:length])
-    return log[next(whole, next(parts, 0)) :]
 
 
 def keys(deployment: Deployment, context: Context, rotate: str | None) -> Keys:

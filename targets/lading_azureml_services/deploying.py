@@ -25,16 +25,17 @@ from lading import (
 )
 from lading_azureml.contents import contents
 from lading_azureml.port import Operation, Service, ServiceSpec, Taken
+from lading_azureml.sealing import fits, seal
 from lading_azureml.servers import server
 
 from . import sent
 from .deleting import forget_delete, remove
 from .failing import failed
-from .kind import RECREATE, Kind, keys, secrets
+from .kind import KEEPS_KEYS, RECREATE, Kind, keys, secrets
 from .naming import check_name
-from .ownership import FIXED, KEYS, OPTIONS, PACKAGE, SECRETS, connection, our_service
-from .sealing import fits, seal
+from .ownership import FIXED, KEYS, OPTIONS, PACKAGE, SECRETS, connection, is_ours, not_ours, our_service
 from .sent import Sent
+from .writers import MAX_UNDONE, not_shown, release_of, taken, undone, writer
 
 if TYPE_CHECKING:
     from .options import ServiceOptions
@@ -76,9 +77,10 @@ class _Step:
         self._digest, self._fixed = kind.digests(self._options)
         self._secrets, self._keys = secrets(self._options, context), keys(self._options, context)
         self._sent = sent.read(context.work, request.release_id)
+        self._undone = self._sent.undone if self._sent else 0
 
     def take(self) -> DeployStep:
-        service = our_service(self._request.deployment, self._context)
+        service = self._read()
         operation = self._operation()
         if operation is not None and operation.is_running:
             return self._look(_phase(operation), operation)
@@ -92,11 +94,21 @@ class _Step:
             return self._look("health" if operation else "waiting for Azure", operation, service.state)
         return self._settled(service, operation)
 
+    def _read(self) -> Service | None:
+        """The deployment's service. Raises StageFailed if it belongs to others, or was taken during the deploy."""
+        deployment = self._request.deployment
+        found = self._workspace.find_service(deployment.service)
+        if found is None or is_ours(found, deployment):
+            return found
+        raise taken(found) if self._sent and self._sent.operation else not_ours(found, self._context)
+
     def _succeeded(self, service: Service | None, operation: Operation) -> DeployStep:
         """The step after an operation that succeeded. A service that contradicts it may lag behind: it is read again.
 
         Raises OutcomeUnknown if the service never shows this release.
         """
+        if service is not None and self._is_of_others(service):
+            return self._again(service)
         shown = service is not None and self._is_wanted(service)
         if service is not None and service.state in _TRANSITIONAL_STATES:
             return self._look("health", operation, service.state)
@@ -107,23 +119,38 @@ class _Step:
             return self._look("health", operation, service.state if service and shown else "waiting for this release")
         if service is not None and shown:
             return self._failed(service, operation)
-        sent.forget(self._context.work)
-        raise self._undone(service)
+        raise self._not_shown(service)
 
-    def _undone(self, service: Service | None) -> OutcomeUnknown:
-        name = self._request.deployment.service
-        found = (
-            f"the service shows release {service.tags.get('lading.release')}"
-            if service
-            else "the service does not exist"
-        )
-        return OutcomeUnknown(
-            f"Azure has finished the update of {name}, but {found}",
-            hint="another command may have changed it: run the same command again",
-        )
+    def _not_shown(self, service: Service | None) -> OutcomeUnknown:
+        """The failure if the service contradicts its operation for long. The next command sends the request again."""
+        self._count_undone(service)
+        again = Sent(self._request.release_id, looks=_MAX_UNSEEN_CHECKS, undone=self._undone)
+        replace(again, before=release_of(service)).write(self._context.work)
+        return not_shown(self._request.deployment.service, service)
+
+    def _is_of_others(self, service: Service) -> bool:
+        """Whether the release of the service is neither ours nor the one before our request: another writer's."""
+        if self._sent is None or self._is_wanted(service):
+            return False
+        return release_of(service) not in (self._request.release_id, self._sent.before)
+
+    def _again(self, service: Service) -> DeployStep:
+        """Send the request again that another writer has undone. Raises StageFailed after a few times."""
+        self._count_undone(service)
+        self._context.warn(f"another writer has changed {service.name}: {writer(service)}; it is updated again")
+        return self._update(service)
+
+    def _count_undone(self, service: Service | None) -> None:
+        """Raises StageFailed if another writer has undone the request too often."""
+        self._undone += 1
+        if self._undone >= MAX_UNDONE:
+            sent.forget(self._context.work)
+            raise undone(self._request.deployment.service, self._undone, service)
 
     def _settled(self, service: Service, operation: Operation | None) -> DeployStep:
         """The step for a service without a running operation."""
+        if self._is_of_others(service):
+            return self._again(service)
         if not self._is_wanted(service):
             return self._unseen() or self._update(service)
         if service.state != "healthy":
@@ -147,7 +174,9 @@ class _Step:
             return None
         found = self._workspace.operation(self._sent.operation, self._sent.offset)
         if found is None:
-            self._sent = Sent(self._request.release_id, lines=self._sent.lines).write(self._context.work)
+            kept = self._sent
+            forgotten = Sent(kept.release, lines=kept.lines, before=kept.before, undone=kept.undone)
+            self._sent = forgotten.write(self._context.work)
         return found
 
     def _look(self, phase: str, operation: Operation | None, detail: str = "") -> Pending:
@@ -190,10 +219,10 @@ class _Step:
                 return self._recreate(service)
             raise Refused(
                 f"the value of primary_key or secondary_key has changed, and {service.name} keeps its keys",
-                hint=f"set the variable back and use `lading keys --rotate`, or {RECREATE}",
+                hint=KEEPS_KEYS,
             )
         spec = self._spec(update=True)
-        return self._ask("update", lambda: self._workspace.update_service(spec))
+        return self._ask("update", lambda: self._workspace.update_service(spec), release_of(service))
 
     def _recreate(self, service: Service) -> Pending:
         """Delete the service, once everything that the new one needs is there. The next steps create it again.
@@ -209,14 +238,14 @@ class _Step:
             raise StageFailed(f"{service.name} is not created again: {taken.reason}", hint="it still serves as before")
         return taken
 
-    def _ask(self, what: str, ask: Callable[[], str | None]) -> Pending:
+    def _ask(self, what: str, ask: Callable[[], str | None], before: str = "") -> Pending:
         """Send one request to Azure once. A refused request is forgotten. After a lost answer, the object
         is searched.
         """
         work = self._context.work
         self._context.intend(f"service/{self._request.deployment.service}/{what}")
         self._context.progress("validating")
-        self._sent = Sent(self._request.release_id).write(work)
+        self._sent = Sent(self._request.release_id, before=before, undone=self._undone).write(work)
         try:
             operation = ask()
         except Transient:
@@ -228,7 +257,7 @@ class _Step:
         except LadingError:
             sent.forget(work)
             raise
-        self._sent = Sent(self._request.release_id, operation).write(work)
+        self._sent = replace(self._sent, operation=operation).write(work)
         sent.keep_operation(work, operation or "")
         return Pending(phase="creating the service" if what == "create" else "updating the service", retry_after=0.5)
 

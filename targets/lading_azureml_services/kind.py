@@ -29,11 +29,12 @@ CAPABILITIES = frozenset(
     }
 )
 
-_SECRETS = ("primary_key", "secondary_key")
+KEY_OPTIONS = ("primary_key", "secondary_key")
 RECREATE = (
     "give the block another service_name, or `recreate: true`: then the old service is deleted first, "
     "and nothing answers until the new one is up"
 )
+KEEPS_KEYS = f"set the variable back and use `lading keys --rotate`, or {RECREATE}"
 _OWN = ("tags", "base_image", "base_image_registry", "dockerfile", "env", "recreate")
 
 
@@ -49,7 +50,7 @@ class Kind:
         """The options that are set, as arguments of the SDK. For an update, only those that can change in place."""
         left_out = {*_OWN, *self.own, *(self.fixed if update else ())}
         given = {name: value for name, value in _given(options).items() if name not in left_out}
-        secrets = {name: context.secret(given[name]).reveal() for name in _SECRETS if name in given}
+        secrets = {name: context.secret(given[name]).reveal() for name in KEY_OPTIONS if name in given}
         paths = {name: str(value) for name, value in given.items() if isinstance(value, Path)}
         return {**given, **paths, **secrets, **_authentication(options)}
 
@@ -71,7 +72,7 @@ def secrets(options: ServiceOptions, context: Context) -> dict[str, str]:
 
 def keys(options: ServiceOptions, context: Context) -> dict[str, str]:
     """The values of the keys that the options name."""
-    return {name: context.secret(given).reveal() for name in _SECRETS if (given := getattr(options, name))}
+    return {name: context.secret(given).reveal() for name in KEY_OPTIONS if (given := getattr(options, name))}
 
 
 def _given(options: Options) -> dict[str, Any]:

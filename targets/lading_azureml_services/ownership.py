@@ -35,8 +35,12 @@ def our_service(deployment: Deployment, context: Context) -> Service | None:
     """The deployment's service. Raises StageFailed if the name belongs to another service, which is never changed."""
     service = connection(context).workspace.find_service(deployment.service)
     if service is not None and not is_ours(service, deployment):
-        raise StageFailed(whose(service, context), hint="give the target's block another service_name")
+        raise not_ours(service, context)
     return service
+
+
+def not_ours(service: Service, context: Context) -> StageFailed:
+    return StageFailed(whose(service, context), hint="give the target's block another service_name")
 
 
 def whose(service: Service, context: Context) -> str:

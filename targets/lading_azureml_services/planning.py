@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lading import PlanEffect, PlanFinding, PlanFindings
 
-from .kind import RECREATE, Kind
+from .kind import KEEPS_KEYS, KEY_OPTIONS, RECREATE, Kind
 
 if TYPE_CHECKING:
-    from lading import PlanRequest
+    from lading import Json, PlanRequest, UpRelease
 
     from .options import AksOptions, ServiceOptions
 
@@ -22,13 +22,20 @@ def findings(kind: Kind, request: PlanRequest[ServiceOptions], gap: PlanFinding 
     """The options that cannot change in place. If there are none, the `gap` while the new release replaces the old."""
     if request.up is None:
         return PlanFindings()
-    before, after = request.up.written, request.deployment.written
-    changed = [name for name in kind.fixed if before.get(name) != after.get(name)]
-    if not changed:
+    changed = [name for name in kind.fixed if _is_changed(name, request.up, request.deployment.written)]
+    options = request.deployment.options
+    keys = [name for name in KEY_OPTIONS if name not in changed and getattr(options, name) in request.up.rotated]
+    if not changed and not keys:
         return PlanFindings(findings=(gap,) if gap else ())
-    if request.deployment.options.recreate:
-        return PlanFindings(findings=(_created_again(changed),))
-    return PlanFindings(findings=tuple(_refused(changed)))
+    if options.recreate:
+        return PlanFindings(findings=(_created_again([*changed, *keys]),))
+    return PlanFindings(findings=(*_refused(changed), *_keys_refused(keys)))
+
+
+def _is_changed(name: str, up: UpRelease, written: Mapping[str, Json]) -> bool:
+    """Whether an option is written in another way, or has a variable with another value."""
+    before, after = up.written.get(name), written.get(name)
+    return before != after or any(f"${{{variable}}}" in str(after) for variable in up.rotated)
 
 
 def aci_gap() -> PlanFinding:
@@ -47,6 +54,12 @@ def _refused(changed: list[str]) -> Iterator[PlanFinding]:
     for name in changed:
         message = f"{name} cannot change in place"
         yield PlanFinding(message=message, effect=PlanEffect.REFUSED, option=name, hint=RECREATE)
+
+
+def _keys_refused(keys: list[str]) -> Iterator[PlanFinding]:
+    for name in keys:
+        message = f"the value of {name} has changed, and Azure keeps the keys of a service"
+        yield PlanFinding(message=message, effect=PlanEffect.REFUSED, option=name, hint=KEEPS_KEYS)
 
 
 def _created_again(changed: list[str]) -> PlanFinding:

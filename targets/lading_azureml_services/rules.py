@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lading import check_env_sizes
+
 Rules = tuple[tuple[Callable[[Any], object], str], ...]
 
-_LONGEST = 131_071  # bytes of `NAME=value`: the limit of Linux
 _AZURES = ("AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AZUREML_SOURCE_DIRECTORY")
 
 
@@ -34,9 +35,7 @@ def reserved(tags: Mapping[str, str]) -> bool:
 
 
 def check_env(env: Mapping[str, str]) -> None:
-    for name, value in env.items():
-        size = len(f"{name}={value}".encode())
+    for name in env:
         if name in _AZURES:
             raise ValueError(f"env: Azure ML sets {name} itself")
-        if size > _LONGEST:
-            raise ValueError(f"env: {name} has {size} bytes, and Linux accepts at most {_LONGEST}")
+    check_env_sizes(env)

@@ -19,7 +19,8 @@ class Sent:
 
     `operation` is None if its reply was lost or Azure has forgotten it, and empty if the reply named none. `looks`
     counts the steps since then. `contradictions` counts the reads of the service that contradict a finished operation.
-    `offset` and `lines` are the part of the operation's log that was read.
+    `offset` and `lines` are the part of the operation's log that was read. `before` is the id of the release that the
+    service showed before the request. `undone` counts the requests that another writer has undone.
     """
 
     release: str
@@ -28,6 +29,8 @@ class Sent:
     contradictions: int = 0
     offset: int = 0
     lines: tuple[str, ...] = ()
+    before: str = ""
+    undone: int = 0
 
     def looked(self, new: tuple[str, ...] = (), length: int = 0) -> Sent:
         """The state after one more check, which read `length` characters of the log: the lines `new`."""

@@ -1,26 +1,29 @@
-"""Read the failure in an exception of the SDK: the sender, its status, code, message and retry time."""
+"""Read the failure in an exception of the SDK."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+from azureml.exceptions import AuthenticationException
 from msrest.exceptions import ClientRequestError
 from requests.exceptions import ChunkedEncodingError, Timeout
 from requests.exceptions import ConnectionError as NoConnection
 from urllib3.exceptions import HTTPError as BrokenConnection
 
-from lading import Json, retry_after
+from lading import Json
 
+from ..failures import Failure, causes, of_answer
+from ..senders import is_page, read_body
 from ..text import clean
-from .senders import is_page, read_body
 
+_NO_SIGN_IN = (ClientAuthenticationError, AuthenticationException)
 _NO_ANSWER = (
     NoConnection,
     Timeout,
@@ -36,34 +39,16 @@ _NO_ANSWER = (
 _RESPONSE = re.compile(r"Response Code: (\d+)\s+Headers: (\{.*?\})\s+Content: (.*)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Failure:
-    """An exception's details. `status` is None if nobody answered, or if the answer came without an error.
-
-    `host` is the sender if it is known. `page` is true for a web page, which is never from Azure; `message` is then its
-    title.
-    """
-
-    status: int | None
-    code: str
-    message: str
-    retry_after: float | None
-    answered: bool = True
-    host: str = ""
-    page: bool = False
-
-    @property
-    def said(self) -> str:
-        """The message with its code, for people."""
-        return f"{self.message} ({self.code})" if self.code and self.code not in self.message else self.message
-
-
 def read(error: BaseException) -> Failure:
     """Read the response from an exception of the SDK, or from the exception that it wraps.
 
     After a 404, the SDK creates the missing object. If nobody answers the creation, the 404 is not the reason.
     """
-    for cause in _chain(error):
+    return replace(_read(error), unsigned=isinstance(error, _NO_SIGN_IN))
+
+
+def _read(error: BaseException) -> Failure:
+    for cause in causes(error):
         response = getattr(cause, "response", None)
         if response is not None and getattr(response, "status_code", None):
             status, headers = int(response.status_code), dict(response.headers)
@@ -79,18 +64,6 @@ def read(error: BaseException) -> Failure:
     return Failure(None, type(error).__name__, clean(_message(error)), None)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all its causes, each once."""
-    seen: list[BaseException] = []
-    queue: list[Any] = [error]
-    while queue:
-        cause = queue.pop(0)
-        if isinstance(cause, BaseException) and cause not in seen:
-            seen.append(cause)
-            queue += [getattr(cause, "inner_exception", None), cause.__cause__, cause.__context__]
-            yield cause
-
-
 def _message(error: BaseException) -> str:
     """The text of an exception. `str` of the SDK's ServiceException fails if the body had no details."""
     message = getattr(error, "message", None)
@@ -104,21 +77,12 @@ def _message(error: BaseException) -> str:
 
 def _failure(status: int, headers: Mapping[str, str], content: Json, otherwise: str, host: str) -> Failure:
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)
-    found = {name.lower(): value for name, value in headers.items()}
-    body = read_body(text, found)
-    return Failure(
-        status,
-        body.code,
-        clean(body.message or ("" if body.page else body.code or otherwise)),
-        retry_after(found.get("retry-after"), date=found.get("date")),
-        host=host,
-        page=body.page,
-    )
+    return of_answer(status, headers, text, host=host, otherwise=otherwise)
 
 
 def host_of(error: BaseException) -> str:
     """The host that answered, according to the exception or its causes; empty if they do not show it."""
-    for cause in _chain(error):
+    for cause in causes(error):
         response = getattr(cause, "response", None)
         url = getattr(response, "url", None) or getattr(getattr(response, "request", None), "url", None)
         if isinstance(url, str):

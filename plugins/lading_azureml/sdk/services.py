@@ -146,6 +146,7 @@ def _service(found: Mapping[str, Any]) -> Service:
         scoring_uri=found.get("scoringUri"),
         auth=auth,
         created=_instant(found.get("createdTime")),
+        updated=_instant(found.get("updatedTime")),
     )
 
 

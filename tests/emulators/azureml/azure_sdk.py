@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from offline_azure.client import Azure
 
@@ -47,6 +47,9 @@ except Exception as error:
 class Sdk:
     """Call it with the body of a function. `workspace` is the test's own, and `say(...)` sets the result."""
 
+    prologue: ClassVar[str] = SAY
+    sign_in_lines: ClassVar[str] = SIGN_IN
+
     def __init__(self, azure: Azure, folder: Path) -> None:
         self.azure = azure
         self.folder = folder
@@ -65,7 +68,7 @@ class Sdk:
         return name, text
 
     def _run(self, lines: str, sign_in: bool) -> subprocess.CompletedProcess[str]:
-        body = (SIGN_IN if sign_in else "") + textwrap.indent(textwrap.dedent(lines), "    ")
+        body = (self.sign_in_lines if sign_in else "") + textwrap.indent(textwrap.dedent(lines), "    ")
         place = self.azure.workspace
         where = {
             "SUBSCRIPTION_ID": place.subscription_id,
@@ -73,7 +76,7 @@ class Sdk:
             "WORKSPACE": place.workspace,
         }
         return subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", SAY + body + RUN],
+            [sys.executable, "-W", "ignore", "-c", self.prologue + body + RUN],
             cwd=self.folder,
             env={"PATH": os.environ["PATH"], **where, **self.environ},
             capture_output=True,

@@ -90,10 +90,13 @@ def test_a_conflict_is_reported_at_its_line_before_any_call_to_azure(cloud: Clou
 def test_a_wheel_of_this_machine_is_refused_at_its_line(cloud: Cloud) -> None:
     write_wheel(cloud.shell.folder)
     cloud.edit("{conda: [scikit-learn]}", "{conda: [scikit-learn], pip: [./thing-1.0-py3-none-any.whl]}")
-    cloud.shell("package", "salary.yaml")
-    done = cloud("plan", code=2)
-    assert "package.environment.pip.0: aci cannot install thing: a wheel of this machine does not get there" in done.err
-    assert "publish it, and name its URL or NAME==VERSION" in done.err
+    for command in ("plan", "deploy", "package", "plan", "deploy"):
+        done = cloud.shell("package", "salary.yaml") if command == "package" else cloud(command, code=2)
+        if command != "package":
+            reason = "aci cannot install thing: a wheel of this machine does not get there"
+            assert f"package.environment.pip.0: {reason}" in done.err
+            assert "publish it, and name its URL or NAME==VERSION" in done.err
+            assert "train: done" not in done.err
     assert cloud.azure.calls.like("POST", CREATE) == []
 
 

@@ -113,7 +113,7 @@ def test_a_failed_image_build_shows_the_end_of_its_log(cloud: Cloud) -> None:
     assert "building the image failed: conda could not solve it" in done.err
     assert "no such package: absent" in done.err
     assert cloud("logs", "--build").out == "step 1\nno such package: absent\n"
-    assert "leave out --follow and --tail" in cloud("logs", "--build", "-n", "5", code=2).err
+    assert "leave out --follow, --tail" in cloud("logs", "--build", "-n", "5", code=2).err
     assert "builds no image itself" in cloud("logs", "--build", target="local", code=2).err
 
 

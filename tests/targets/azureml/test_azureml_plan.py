@@ -30,6 +30,7 @@ from lading import (
 )
 from lading_azureml.port import Compute, NoAdminUser, Operation
 from lading_azureml_services import aci, aks
+from lading_azureml_services.kind import KEEPS_KEYS
 from lading_azureml_services.options import AciOptions, AksOptions, Provision
 
 
@@ -38,9 +39,11 @@ def scene(tmp_path: Path) -> Scene:
     return scene_in(tmp_path)
 
 
-def plan(scene: Scene, options: ServiceT, new: dict[str, Json], up: dict[str, Json] | None) -> tuple[PlanFinding, ...]:
+def plan(
+    scene: Scene, options: ServiceT, new: dict[str, Json], up: dict[str, Json] | None, rotated: tuple[str, ...] = ()
+) -> tuple[PlanFinding, ...]:
     deployment = replace(scene.deployment(options), written=new)
-    release = UpRelease(service="salary", release=1, written=up) if up is not None else None
+    release = UpRelease(service="salary", release=1, written=up, rotated=rotated) if up is not None else None
     target = aci if isinstance(options, AciOptions) else aks
     request: PlanRequest = PlanRequest(deployment=deployment, up=release)
     found: tuple[PlanFinding, ...] = target.lading_plan(request).findings
@@ -84,6 +87,30 @@ def test_each_changed_option_is_named(scene: Scene) -> None:
     assert [finding.option for finding in found] == ["location", "primary_key"]
     (moved,) = plan(scene, AksOptions(compute_target_name="b"), {"compute_target_name": "b"}, {})
     assert moved.message == "compute_target_name cannot change in place"
+
+
+def test_a_changed_value_of_a_variable_is_a_change_of_its_option(scene: Scene) -> None:
+    written: dict[str, Json] = {"cpu_cores": "${CORES}", "location": "${REGION}"}
+    options = AciOptions(cpu_cores=1, location="oslo")
+    assert plan(scene, options, written, written, ("CORES", "CORE")) == (IN_PLACE,)
+    assert plan(scene, options, written, written, ("CORE",)) == (ACI_GAP,)
+
+
+@pytest.mark.parametrize("name", ["primary_key", "secondary_key"])
+def test_a_changed_value_of_a_key_is_refused(scene: Scene, name: str) -> None:
+    written: dict[str, Json] = {"primary_key": "FIRST", "secondary_key": "SECOND"}
+    changed = written[name]
+    options = AciOptions(primary_key="FIRST", secondary_key="SECOND")
+    (found,) = plan(scene, options, written, written, (changed, "OTHER"))
+    assert found == PlanFinding(
+        message=f"the value of {name} has changed, and Azure keeps the keys of a service",
+        effect=PlanEffect.REFUSED,
+        option=name,
+        hint=KEEPS_KEYS,
+    )
+    (again,) = plan(scene, replace(options, recreate=True), written, written, (changed,))
+    assert (again.effect, again.option) == (PlanEffect.GAP, name)
+    assert plan(scene, options, written, written, ("OTHER",)) == (ACI_GAP,)
 
 
 def test_a_service_that_is_created_again_states_its_gap(scene: Scene) -> None:
@@ -267,7 +294,9 @@ def test_a_plan_names_the_option_and_recreate_replaces_the_service(cloud: Cloud)
     assert "salary-svc" in listed
     cloud.edit("    memory_gb: 1\n    tags", "    memory_gb: 2\n    tags")
     assert "refused: salary.yaml:" in cloud("plan").out
-    assert "memory_gb cannot change in place" in cloud("plan").out
+    planned = cloud("plan").out
+    assert "memory_gb cannot change in place" in planned
+    assert "give the block another service_name, or `recreate: true`" in planned
     assert "recreate: true" in cloud("deploy", code=3).err
     cloud.edit("    memory_gb: 2\n    tags", "    memory_gb: 2\n    recreate: true\n    tags")
     assert "the service is deleted and created again" in cloud("plan").out

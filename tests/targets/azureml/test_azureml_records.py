@@ -56,7 +56,7 @@ def test_a_failed_training_is_logged_as_failed(cloud: Cloud) -> None:
     cloud.edit("  test_size: 0.25\n", "  test_size: 0.25\n  params: {fit_intercept: 3}\n")
     cloud.edit("target: local", "track: [azureml]\ntarget: local")
     cloud.shell.fails = True
-    cloud.shell("train", "salary.yaml", code=6)
+    cloud.shell("train", "salary.yaml", code=2)
     run = only(cloud.azure.state["runs"])
     assert run["status"] == "Failed"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lading_azureml_services.sealing import fits, seal
+from lading_azureml.sealing import fits, seal
 
 
 def test_a_seal_fits_only_the_values_that_it_was_made_of() -> None:

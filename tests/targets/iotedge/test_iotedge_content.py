@@ -205,10 +205,12 @@ def test_the_hub_accepts_at_most_32_kib(scene: Scene) -> None:
         whole = content.put(agent, router, part_of(scene, env=env))
         return len(json.dumps(whole[AGENT]["properties.desired"], separators=(",", ":")).encode())
 
-    room = 32 * 1024 - len('{"properties.desired":}') - size(A="")
-    assert size(A="x" * room) == 32 * 1024 - len('{"properties.desired":}')
+    limit = 32 * 1024 - len('{"properties.desired":}')
+    pads = {f"P{number}": "x" * 4000 for number in range((limit - size(A="")) // 4096)}
+    room = limit - size(A="", B="", **pads)
+    assert size(A="x" * (room // 2), B="x" * (room - room // 2), **pads) == limit
     with pytest.raises(BadInput, match="would have 32769 bytes, and the hub takes 32768") as caught:
-        size(A="x" * (room + 1))
+        size(A="x" * (room // 2), B="x" * (room - room // 2 + 1), **pads)
     assert caught.value.option == "device"
 
 

@@ -115,7 +115,10 @@ def test_a_network_without_the_hub_names_the_proxy_or_the_certificate() -> None:
         ("EnvironmentCredential: no\nMax retries exceeded with url", 5, "HTTPS_PROXY"),
         ("x: [SSL: CERTIFICATE_VERIFY_FAILED]", 5, "REQUESTS_CA_BUNDLE"),
         ("AADSTS53003: Access has been blocked", 6, "a device that the rule allows"),
+        ("AADSTS53011: The user is blocked due to risk", 6, "a device that the rule allows"),
+        ("AADSTS50097: Device authentication is required", 6, "a device that the rule allows"),
         ("AADSTS7000215: Invalid client secret", 6, "az login"),
+        ("AADSTS65004: The user has refused to consent", 6, "az login"),
     ],
 )
 def test_a_failed_sign_in_has_its_reason(words: str, code: int, hint: str) -> None:
@@ -123,3 +126,24 @@ def test_a_failed_sign_in_has_its_reason(words: str, code: int, hint: str) -> No
     assert found.exit_code == code
     assert found.hint is not None
     assert hint in found.hint
+
+
+CHAIN = "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted credentials:\n\t"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "EnvironmentCredential: Authentication failed: AADSTS7000215: Invalid client secret provided.\nTrace: 1",
+            "EnvironmentCredential: Authentication failed: AADSTS7000215: Invalid client secret provided",
+        ),
+        (
+            "EnvironmentCredential: Environment variables are not configured.\n\tSharedTokenCacheCredential: empty"
+            "\n\tManagedIdentityCredential: no response.\n\tAzureCliCredential: Please run 'az login'",
+            "Environment variables are not configured; no response; Please run 'az login'",
+        ),
+    ],
+)
+def test_a_refused_sign_in_names_the_answer_or_each_way_that_is_missing(words: str, message: str) -> None:
+    assert sign_in(CHAIN + words).message == f"Azure does not accept the sign-in: {message}"

@@ -155,6 +155,7 @@ FIELDS: list[tuple[str, ...]] = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.sampled_from(FIELDS), st.sampled_from(HOSTILE), st.text("ab.", max_size=2))
 def test_malicious_text_is_refused_or_passed_on_literally(
@@ -268,3 +269,14 @@ def test_labels_on_the_hub_reach_no_other_variable() -> None:
     assert with_values(kept, VARIABLES, ["A"])[0]["env"] == {"A": {"value": "A"}}
     with pytest.raises(lading.StageFailed, match="needs A, a variable that no manifest"):
         with_values(kept, VARIABLES, [])
+
+
+@pytest.mark.parametrize("block", ["env", "routes"])
+def test_the_limit_of_a_text_counts_bytes(tmp_path: Path, block: str) -> None:
+    assert problem(tmp_path, device="pi", **{block: {"A": "é" * 2048}}) is None
+    found = problem(tmp_path, device="pi", **{block: {"A": "é" * 2049}})
+    assert found is not None
+    assert (found.path, found.message) == (
+        f"targets.iot-edge.{block}",
+        "A has 4098 bytes, and a hub takes at most 4096",
+    )

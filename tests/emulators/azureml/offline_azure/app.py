@@ -6,19 +6,25 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from . import arm, artifacts, computes, discovery, history, images, metrics, models, operations, services, sign_in
+from . import aks, arm, artifacts, computes, discovery, history, images, metrics, models, operations, services, sign_in
 from .blobs import BLOB_HOST
 from .door import Door, handled
 from .faults import Rule
 from .machines import Machines
-from .messages import Answer, Head, Refusal, Request
+from .messages import Answer, HangUp, Head, Refusal, Request
 from .routing import Later, Route, Visit, find, refused
 from .state import World
+from .v2 import assets, deployments, endpoints, rights
+from .v2 import operations as lros
+from .v2.gateway import HOST as SCORING_HOST
 
 T = TypeVar("T")
 
-PARTS = (sign_in, arm, computes, discovery, history, metrics, artifacts, models, operations, services, images)
-ROUTES: list[Route[Visit]] = [route for part in PARTS for routes in part.ROUTES for route in routes.routes]
+PARTS = (sign_in, arm, aks, computes, discovery, history, metrics, artifacts, models, operations, services, images)
+V2_PARTS = (rights, assets, endpoints, deployments, lros)
+ROUTES: list[Route[Visit]] = [
+    route for part in (*PARTS, *V2_PARTS) for routes in part.ROUTES for route in routes.routes
+]
 
 
 class App(Door):
@@ -55,9 +61,18 @@ class App(Door):
         front = self.machines.fronts.get(request.head.host)
         if front is not None:
             return front.answer(request)
+        if request.head.host.endswith(SCORING_HOST):
+            return self._score(request)
         with self.machines.lock:
             answer = self._route(request, rule)
         return answer if isinstance(answer, Answer) else answer()
+
+    def _score(self, request: Request) -> Answer:
+        """The answer of an online endpoint. A host that has none does not exist."""
+        gateway = self.machines.gateways.get(request.head.host)
+        if gateway is None:
+            raise HangUp
+        return gateway.answer(request)
 
     def _route(self, request: Request, rule: Rule | None) -> Answer | Later:
         found = find(ROUTES, request)

@@ -13,6 +13,7 @@ import subprocess
 import threading
 from pathlib import Path
 from urllib.parse import quote, urlencode
+from xml.etree import ElementTree
 
 from .kept import Kept
 from .messages import Answer, Request
@@ -28,7 +29,7 @@ class Blobs:
 
     def __init__(self, azurite: Path, folder: Path) -> None:
         self.account = f"offline{secrets.token_hex(4)}"
-        self._key = base64.b64encode(secrets.token_bytes(64)).decode()
+        self.key = base64.b64encode(secrets.token_bytes(64)).decode()
         self._containers: set[str] = set()
         self._lock = threading.Lock()
         self._process = self._start(azurite, folder)
@@ -45,6 +46,21 @@ class Blobs:
         fields = (permissions, "", EXPIRY, resource, "", "", "", VERSION, "b", "", "", "", "", "", "")
         query = {"sv": VERSION, "sr": "b", "sp": permissions, "se": EXPIRY, "sig": self._sign("\n".join(fields))}
         return f"https://{self.host}/{container}/{quote(name)}?{urlencode(query)}"
+
+    def container_url(self, container: str) -> str:
+        """A signed URL to list, read and write the blobs of a container."""
+        self._make(container)
+        fields = ("rcwl", "", EXPIRY, f"/blob/{self.account}/{container}", *([""] * 3), VERSION, "c", *([""] * 6))
+        query = {"sv": VERSION, "sr": "c", "sp": "rcwl", "se": EXPIRY, "sig": self._sign("\n".join(fields))}
+        return f"https://{self.host}/{container}?{urlencode(query)}"
+
+    def names(self, container: str, path: str) -> list[str]:
+        """The blob `path`, or all blobs below it."""
+        query = urlencode({"restype": "container", "comp": "list", "prefix": path})
+        target = self.container_url(container).removeprefix(f"https://{self.host}")
+        answer = self._ask("GET", f"{target}&{query}", b"", {"host": self.host})
+        found = [item.text or "" for item in ElementTree.fromstring(answer.body).iterfind("Blobs/Blob/Name")]
+        return [name for name in found if name == path or name.startswith(f"{path}/")]
 
     def forward(self, request: Request) -> Answer:
         """Forward a client's call to Azurite unchanged."""
@@ -96,7 +112,7 @@ class Blobs:
             connection.close()
 
     def _sign(self, text: str) -> str:
-        digest = hmac.new(base64.b64decode(self._key), text.encode(), hashlib.sha256).digest()
+        digest = hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()
         return base64.b64encode(digest).decode()
 
     def _start(self, azurite: Path, folder: Path) -> Kept:
@@ -105,7 +121,7 @@ class Blobs:
             raise FileNotFoundError("node")
         options = ["--blobPort", "0", "--blobHost", "127.0.0.1", "--inMemoryPersistence"]
         options += ["--skipApiVersionCheck", "--disableTelemetry"]
-        env = {**os.environ, "AZURITE_ACCOUNTS": f"{self.account}:{self._key}"}
+        env = {**os.environ, "AZURITE_ACCOUNTS": f"{self.account}:{self.key}"}
         return Kept([node, azurite, *options], env, folder, subprocess.PIPE)
 
     def _listening(self) -> int:

@@ -7,26 +7,21 @@ model in `azureml-models/{name}/{version}/`, where `Model.get_model_path` looks.
 
 from __future__ import annotations
 
-import http.client
 import io
 import os
-import shutil
-import socket
 import sys
 import tarfile
-import tempfile
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from .blobs import Blobs
 from .environments import build
-from .kept import Kept
 from .models import files
 from .operations import Failure
+from .serving import Ended, Response, Serving
 from .state import Record, Workspace
 
 CRASHED = "Your container application crashed. This may be caused by errors in your scoring file's init() function."
-EVERY = 0.05  # seconds between two checks whether it responds
 
 
 class Container:
@@ -34,11 +29,9 @@ class Container:
 
     def __init__(self, blobs: Blobs, folder: Path, workspace: Workspace, service: Record) -> None:
         """Build the image. Raises Failure if that fails."""
-        self._folder = Path(tempfile.mkdtemp(prefix="container-", dir=folder))
-        self._log = self._folder / "log.txt"
-        self._app = self._folder / "azureml-app"
+        self._serving = Serving(folder)
+        self._app = self._serving.folder / "azureml-app"
         self._request = service["environmentImageRequest"]
-        self._process: Kept | None = None
         build(self._request["environment"])
         try:
             for asset in self._request["assets"]:
@@ -50,71 +43,59 @@ class Container:
             ) from error
         model_folder = models[0] if len(models) == 1 else self._app / "azureml-models"
         self._env = self._environment(workspace, service, model_folder)
-        self._port = _free_port()
 
     def start(self) -> None:
-        with self._log.open("wb") as log:
-            self._process = Kept(self._argv(), self._env, self._app, log)
+        self._serving.start(server(self._app / self._script, self._serving.port), self._env, self._app)
 
     def wait(self, seconds: float) -> None:
         """Wait until it responds. Raises Failure if it ends before that, or takes longer than `seconds`."""
-        end = time.monotonic() + seconds
-        while not self.answers():
-            if self._process is None or self._process.ended:
-                raise _failure("DeploymentFailed", "DeployService", "CrashLoopBackOff", CRASHED)
-            if time.monotonic() > end:
-                message = f"Your container did not answer within {seconds} s."
-                raise _failure("DeploymentFailed", "DeployService", "DeploymentTimedOut", message)
-            time.sleep(EVERY)
-
-    def answers(self) -> bool:
         try:
-            return self.ask("GET", "/", b"", {})[0] == 200
-        except OSError:
-            return False
+            self._serving.wait("/", seconds)
+        except Ended as error:
+            raise _failure("DeploymentFailed", "DeployService", "CrashLoopBackOff", CRASHED) from error
+        except TimeoutError as error:
+            message = f"Your container did not answer within {seconds} s."
+            raise _failure("DeploymentFailed", "DeployService", "DeploymentTimedOut", message) from error
 
-    def ask(
-        self, method: str, target: str, body: bytes, headers: dict[str, str]
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        try:
-            connection.request(method, target, body, headers)
-            response = connection.getresponse()
-            return response.status, response.getheaders(), response.read()
-        except http.client.HTTPException as error:
-            raise ConnectionError(str(error)) from error
-        finally:
-            connection.close()
+    def ask(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Response:
+        return self._serving.ask(method, target, body, headers)
 
     def log(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        return self._serving.log()
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._serving.stop()
 
-    def _argv(self) -> list[str]:
-        script = self._app / self._variables().get("AZUREML_ENTRY_SCRIPT", self._request["driverProgram"])
-        server = [sys.executable, "-m", "azureml_inference_server_http"]
-        return [*server, "--port", str(self._port), "--entry_script", str(script)]
+    @property
+    def _script(self) -> str:
+        return self._variables().get("AZUREML_ENTRY_SCRIPT", str(self._request["driverProgram"]))
 
     def _variables(self) -> dict[str, str]:
         return dict(self._request["environment"].get("environmentVariables") or {})
 
     def _environment(self, workspace: Workspace, service: Record, models: Path) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self._folder),
-            "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
-            **self._variables(),
-            "AML_APP_ROOT": str(self._app),
-            "AZUREML_APP_ROOT": str(self._app),
-            "AZUREML_MODEL_DIR": str(models),
-            "SERVICE_NAME": service["name"],
-            "WORKSPACE_NAME": workspace.name,
-        }
+        names = {"SERVICE_NAME": service["name"], "WORKSPACE_NAME": workspace.name}
+        return {**variables(self._serving.folder, self._app, models, self._variables()), **names}
+
+
+def server(script: Path, port: int) -> list[str]:
+    """The command of Azure's inference server."""
+    argv = [sys.executable, "-m", "azureml_inference_server_http"]
+    return [*argv, "--port", str(port), "--entry_script", str(script)]
+
+
+def variables(home: Path, app: Path, models: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of Azure's inference server, with the variables of a deployment."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        **given,
+        "AML_APP_ROOT": str(app),
+        "AZUREML_APP_ROOT": str(app),
+        "AZUREML_MODEL_DIR": str(models),
+    }
 
 
 def _place(asset: Record, content: bytes, app: Path) -> None:
@@ -152,10 +133,3 @@ def _failure(code: str, phase: str, detail: str, message: str) -> Failure:
         "details": [{"code": detail, "message": message}],
     }
     return Failure(error, phase, message)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -19,10 +19,15 @@ def require_sdk() -> None:
     """Skip the test without azureml-core. It may have no release for this Python, so this is never a failure."""
     if sys.version_info >= (3, 13):
         pytest.skip("azureml-core has no release for this python")
+    require("azureml-core")
+
+
+def require(distribution: str) -> None:
+    """Skip the test without a distribution."""
     try:
-        importlib.metadata.version("azureml-core")
+        importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        skip_without("azureml-core is missing")
+        skip_without(f"{distribution} is missing")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ from pathlib import Path
 from .blobs import Blobs
 from .fronts import Front
 from .proxy import App, Listener
+from .state import Record
+from .v2.gateway import Gateway
+from .v2.lro import Lro
 
 
 class Machines:
@@ -21,6 +24,8 @@ class Machines:
         self.finished: dict[str, threading.Event] = {}
         self.held: list[Callable[[], None]] = []
         self.fronts: dict[str, Front] = {}
+        self.lros: dict[str, Lro] = {}
+        self.gateways: dict[str, Gateway] = {}
         self.app: App | None = None
         self._listeners: dict[str, Listener] = {}
 
@@ -44,6 +49,13 @@ class Machines:
         """The front of a service in a workspace."""
         return next(item for item in self.fronts.values() if item.service["id"] == f"{scope}/services/{name}")
 
+    def gateway(self, endpoint: Record) -> Gateway:
+        """The host of an online endpoint."""
+        return self.gateways[Gateway.host_of(endpoint["name"], endpoint["location"])]
+
+    def close_gateway(self, endpoint: Record) -> None:
+        self.gateways.pop(self.gateway(endpoint).host).close()
+
     def release(self) -> int:
         """Let stuck operations continue. Returns their number."""
         held, self.held = self.held, []
@@ -55,6 +67,10 @@ class Machines:
         """Stop everything that belongs to a workspace."""
         self.held = []
         self.finished = {}
+        self.lros = {}
+        for gateway in self.gateways.values():
+            gateway.close()
+        self.gateways = {}
         for front in list(self.fronts.values()):
             self.close_front(front)
 

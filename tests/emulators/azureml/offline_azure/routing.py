@@ -113,7 +113,8 @@ def _error(host: str, refusal: Refusal) -> Record:
         return {"error": refusal.code, "error_description": refusal.message, "error_codes": [7000215]}
     if "modelmanagement" in host:
         return flat_error(refusal)
-    return {"error": {"code": refusal.code, "message": refusal.message, "details": []}}
+    details = [{"code": code, "message": message} for code, message in refusal.details]
+    return {"error": {"code": refusal.code, "message": refusal.message, "details": details}}
 
 
 def flat_error(refusal: Refusal) -> Record:

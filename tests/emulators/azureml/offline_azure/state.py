@@ -26,6 +26,30 @@ class Settings:
     lists_lag: int = 0  # lists of models that a new model is not in yet
     reads_lag: int = 0  # reads of a service that show its state before the last change
     deletes_last: bool = False  # whether a delete of a service is an operation
+    retry_after: int = 1  # seconds between two queries of an operation of Resource Manager
+    denied: list[str] = field(default_factory=list)  # actions that the client has no role for
+    taken_names: list[str] = field(default_factory=list)  # of endpoints of other customers in the region
+    cores: int = 100  # quota of each family of machines
+    no_capacity: list[str] = field(default_factory=list)  # instance types that the region has no machines of
+    images: str = ""  # folder of unpacked images, see `v2.images`
+    engine: str = ""  # address of a container engine that pulls and runs images
+    clusters: dict[str, str] = field(default_factory=dict)  # the kubeconfig of each cluster of AKS, by its name
+
+
+@dataclass
+class Resources:
+    """The part of a workspace that SDK v2 sees, by name.
+
+    Assets have the key `name:version`, and deployments `endpoint/deployment`.
+    """
+
+    models: dict[str, Record] = field(default_factory=dict)
+    codes: dict[str, Record] = field(default_factory=dict)
+    environments: dict[str, Record] = field(default_factory=dict)
+    endpoints: dict[str, Record] = field(default_factory=dict)
+    keys: dict[str, Record] = field(default_factory=dict)
+    deployments: dict[str, Record] = field(default_factory=dict)
+    operations: dict[str, Record] = field(default_factory=dict)
 
 
 @dataclass
@@ -48,6 +72,7 @@ class Workspace:
     keys: dict[str, Record] = field(default_factory=dict)
     computes: dict[str, Record] = field(default_factory=dict)
     operations: dict[str, Record] = field(default_factory=dict)
+    v2: Resources = field(default_factory=Resources)
     unlisted: dict[str, int] = field(default_factory=dict)  # the lists that a new model is still missing in
     stale: dict[str, list[Record]] = field(default_factory=dict)  # the next answers about a service
     counter: int = 0

@@ -5,13 +5,13 @@ A seal shows whether a value has changed. It has a salt and is slow to compute, 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import os
 from collections.abc import Mapping
 
-_COST = 2**12  # about 10 ms for each guess
+from lading import slow_digest
+
 _SALT = 8  # bytes
 
 
@@ -29,5 +29,4 @@ def fits(found: str | None, values: Mapping[str, str]) -> bool:
 
 
 def _sealed(values: Mapping[str, str], salt: str) -> str:
-    text = json.dumps(values, sort_keys=True).encode()
-    return f"{salt}:{hashlib.scrypt(text, salt=salt.encode(), n=_COST, r=8, p=1, dklen=16).hex()}"
+    return f"{salt}:{slow_digest(json.dumps(values, sort_keys=True), salt=salt)}"

@@ -1,0 +1,40 @@
+"""Open a workspace from the options of a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lading import Context, StageFailed
+from lading_azureml.connection import place_in
+from lading_azureml.options import WorkspaceOptions
+
+if TYPE_CHECKING:
+    from lading_azureml.port import Place
+
+    from .workspace import Workspace
+
+
+@dataclass(frozen=True)
+class AzureV2Connection:
+    """An open workspace, and the name of its connection in the manifest."""
+
+    name: str
+    place: Place
+    workspace: Workspace
+
+
+def connect(name: str, options: WorkspaceOptions, context: Context) -> AzureV2Connection:
+    """Sign in and open the workspace.
+
+    Raises BadInput for a `config` file that names no workspace. Raises StageFailed if the extra is not installed, the
+    sign-in fails or the workspace does not exist.
+    """
+    try:
+        from .rest import Arm
+        from .workspace import open_workspace
+    except ImportError as error:
+        hint = "pip install 'lading[azureml-v2]'"
+        raise StageFailed(f"Azure ML cannot be reached: {error.name} is not installed", hint=hint) from error
+    place = place_in(options)
+    return AzureV2Connection(name, place, open_workspace(Arm(place, options, context)))

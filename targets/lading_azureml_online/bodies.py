@@ -1,0 +1,157 @@
+"""The bodies of requests, made from the options alone.
+
+Azure shows durations in whole seconds. A body that is made from a read would lose the parts of seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from lading import Json
+from lading_azureml.sealing import seal
+from lading_serving import identity
+
+from .owning import BESIDE, OPTIONS, SECRETS
+
+if TYPE_CHECKING:
+    from lading import DeployRequest
+    from lading_azureml_v2.workspace import Workspace
+
+    from .kind import Kind
+    from .options import OnlineOptions, Probe, RequestSettings
+
+_PORT = 5001
+_AUTH = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
+
+
+def endpoint(
+    kind: Kind,
+    options: OnlineOptions,
+    marks: Mapping[str, str],
+    workspace: Workspace,
+    traffic: Mapping[str, int],
+    *,
+    mirror: Mapping[str, int] = MappingProxyType({}),
+) -> Json:
+    """An endpoint with the traffic of its deployments, in percent. `marks` are those of the release that serves."""
+    properties = {
+        "authMode": _AUTH[options.auth],
+        "description": options.description,
+        "properties": {},
+        "traffic": dict(traffic),
+        "mirrorTraffic": dict(mirror),
+        **kind.endpoint(options, workspace.id),
+    }
+    return {
+        "location": workspace.location,
+        "tags": {**options.tags, **marks},
+        "identity": _identity(options),
+        "properties": _given(properties),
+    }
+
+
+def environment(image: str) -> Json:
+    """An environment that is a finished image. Azure checks it, and scores, at these paths."""
+    route = {"path": "/", "port": _PORT}
+    routes = {"livenessRoute": route, "readinessRoute": route, "scoringRoute": {"path": "/score", "port": _PORT}}
+    return {
+        "properties": {
+            "image": image,
+            "inferenceConfig": routes,
+            "osType": "Linux",
+            "isAnonymous": True,
+            "isArchived": False,
+        }
+    }
+
+
+def version_of(body: Json) -> str:
+    """The version of an environment, from its content."""
+    return _digest(body)[:32]
+
+
+def deployment(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Workspace, environment_id: str) -> Json:
+    """The deployment of a release."""
+    options = request.deployment.options
+    body = _deployment(kind, options, workspace, environment_id)
+    marks = {**request.tags, OPTIONS: digest(kind, request, workspace, environment_id)}
+    if request.beside:
+        marks[BESIDE] = "true"
+    if options.env:
+        marks[SECRETS] = seal(options.env)
+    model = request.package.model
+    facts = identity.variables(request.tags, model.name, model.version)
+    return {
+        **body,
+        "tags": {**options.tags, **marks},
+        "properties": {**body["properties"], "environmentVariables": {**facts, **options.env}},
+    }
+
+
+def digest(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Workspace, environment_id: str) -> str:
+    """The digest of the content of a release, without its tags and the values of its variables."""
+    options = request.deployment.options
+    body = _deployment(kind, options, workspace, environment_id)
+    return _digest([body, sorted(options.env), options.auth, _identity(options), kind.endpoint(options, workspace.id)])
+
+
+def _deployment(kind: Kind, options: OnlineOptions, workspace: Workspace, environment_id: str) -> Json:
+    properties = {
+        "environmentId": environment_id,
+        "appInsightsEnabled": options.app_insights_enabled,
+        "requestSettings": _request_settings(options.request_settings),
+        "livenessProbe": _probe(options.liveness_probe),
+        "readinessProbe": _probe(options.readiness_probe),
+        "endpointComputeType": kind.compute_type,
+        **kind.deployment(options),
+    }
+    sku = _given({"name": "Default", "capacity": kind.instances(options)})
+    return {"location": workspace.location, "sku": sku, "properties": _given(properties)}
+
+
+def _identity(options: OnlineOptions) -> Json:
+    if options.identity.type == "system_assigned":
+        return {"type": "SystemAssigned"}
+    named: Json = {each.resource_id: {} for each in options.identity.user_assigned_identities}
+    return {"type": "UserAssigned", "userAssignedIdentities": named}
+
+
+def _request_settings(settings: RequestSettings) -> Json:
+    return _given(
+        {
+            "requestTimeout": _duration(settings.request_timeout_ms, 0.001),
+            "maxConcurrentRequestsPerInstance": settings.max_concurrent_requests_per_instance,
+            "maxQueueWait": _duration(settings.max_queue_wait_ms, 0.001),
+        }
+    )
+
+
+def _probe(probe: Probe) -> Json:
+    return _given(
+        {
+            "initialDelay": _duration(probe.initial_delay),
+            "period": _duration(probe.period),
+            "timeout": _duration(probe.timeout),
+            "successThreshold": probe.success_threshold,
+            "failureThreshold": probe.failure_threshold,
+        }
+    )
+
+
+def _duration(value: int | None, unit: float = 1.0) -> str | None:
+    """A duration of ISO 8601, such as PT0.1S."""
+    return None if value is None else f"PT{value * unit:.10g}S"
+
+
+def _given(values: Mapping[str, Json]) -> dict[str, Json]:
+    """The values that are set. Azure applies its own defaults to the others."""
+    left = {"traffic", "mirrorTraffic", "properties"}
+    return {name: value for name, value in values.items() if name in left or value not in (None, {})}
+
+
+def _digest(content: Json) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,258 @@
+"""One step of a deploy: bring up a deployment without traffic beside the old one, then give it all requests.
+
+Each step reads the endpoint and its deployments. So the next command continues one that was killed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lading import BadInput, Candidate, DeployStep, Pending, Ready, Refused, StageFailed
+from lading_azureml.sealing import fits
+
+from . import bodies
+from .clearing import busy, clear
+from .failing import Cause, cause_of, refusal, with_log
+from .naming import check_name, deployment_name
+from .operations import Operations, pending
+from .owning import (
+    ALL,
+    BESIDE,
+    HEADER,
+    OPTIONS,
+    PACKAGE,
+    RELEASE_ID,
+    SECRETS,
+    foreign_traffic,
+    our_endpoint,
+    stable_of,
+    workspace_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from lading import Context, DeployRequest, Json
+    from lading_azureml_v2.resources import OnlineDeployment
+
+    from .kind import Kind
+    from .options import OnlineOptions
+
+_ENDPOINT, _CREATING, _DELETING = "endpoint", "creating the deployment", "deleting the endpoint"
+_BRINGING_UP = timedelta(hours=1)  # the longest time that a command needs to bring a deployment up
+_TAKEN = re.compile("already an endpoint|unique within a region", re.IGNORECASE)
+
+
+def step(kind: Kind, request: DeployRequest[OnlineOptions], context: Context) -> DeployStep:
+    """The next step of `request.release`."""
+    check_name(request.deployment.service)
+    release = Release(kind, request, context)
+    given_up = Cause.read(context.work, request.release_id)
+    if given_up is not None:
+        return release.remove(given_up)
+    if request.verdict is not None and not request.verdict.up:
+        return release.give_up(Cause(reason=request.verdict.reason))
+    if request.verdict is not None or release.serves:
+        return release.promote()
+    return release.bring_up()
+
+
+class Release:
+    """A release during its deploy, and the endpoint of its deployment."""
+
+    def __init__(self, kind: Kind, request: DeployRequest[OnlineOptions], context: Context) -> None:
+        self._kind, self._request, self._context = kind, request, context
+        self._deployment = request.deployment
+        self._workspace = workspace_of(context)
+        self._operations = Operations(context, self._workspace, request.release_id)
+        self._endpoint = our_endpoint(request.deployment, context)
+        self._all = self._workspace.deployments(self._endpoint.name) if self._endpoint else ()
+        self._name = self._adopted or deployment_name(request)
+
+    @property
+    def serves(self) -> bool:
+        """Whether the release gets all requests."""
+        return self._endpoint is not None and self._endpoint.traffic == {self._name: ALL}
+
+    @property
+    def _adopted(self) -> str:
+        """The name of the deployment that serves, if it has the content of this release already."""
+        found = None if self._request.beside else self._find(self._stable)
+        if found is None or found.has_failed or found.tags.get(PACKAGE) != self._request.package.digest:
+            return ""
+        if self._kind.has_changed(found, self._deployment.options):
+            return ""
+        wanted = bodies.digest(self._kind, self._request, self._workspace, self._environment_id)
+        same = found.tags.get(OPTIONS) == wanted and fits(found.tags.get(SECRETS), self._deployment.options.env)
+        return found.name if same else ""
+
+    def bring_up(self) -> DeployStep:
+        """Create the endpoint and the deployment, or wait for them."""
+        self._check()
+        waiting = self._ready_endpoint()
+        if waiting is not None:
+            return waiting
+        found, operation = self._find(self._name), self._operations.find(self._name)
+        if (operation and operation.is_running) or (found and found.is_busy):
+            return pending(_CREATING, f"{self._name} is {found.state if found else 'not there yet'}", operation)
+        if operation or (found and found.has_failed):
+            return self.give_up(cause_of(operation.error if operation else {}, _CREATING))
+        if found is None:
+            return self._clear(self._in_use) or busy(self._all) or self._create()
+        assert self._endpoint is not None
+        return Candidate(uri=self._endpoint.uri, headers={HEADER: self._name})
+
+    def promote(self) -> DeployStep:
+        """Give the release all requests, then delete the old deployment."""
+        if self._foreign and not self.serves:
+            return self.give_up(Cause(reason=self._foreign))
+        waiting = self._ready_endpoint()
+        if waiting is not None:
+            return waiting
+        if self._request.beside:
+            return self._cleared({self._name, self._stable})
+        if not self.serves:
+            found = self._find(self._name)
+            if found is None:
+                return Cause(reason=f"another command has deleted {self._name} before requests reached it").step
+            return busy(self._all) or self._put_endpoint({self._name: ALL}, "switching", found)
+        return self._cleared({self._name})
+
+    def _cleared(self, keep: Collection[str]) -> DeployStep:
+        """Ready when the others are deleted. One that Azure does not delete gets no requests, so the release is up."""
+        try:
+            return self._clear(keep) or Ready()
+        except StageFailed as error:
+            self._context.warn(f"the old deployment stays, and costs money: {error.message}")
+            return Ready()
+
+    def give_up(self, cause: Cause) -> DeployStep:
+        """Begin to remove the release. The one that served before continues."""
+        if self._find(self._name) is not None:
+            cause = with_log(cause, self._workspace, self._deployment.service, self._name)
+        cause.write(self._context.work, self._request.release_id)
+        return self.remove(cause)
+
+    def remove(self, cause: Cause) -> DeployStep:
+        """Delete the deployment of a release that is given up. A first release leaves no endpoint behind."""
+        found = self._find(self._name)
+        if found is not None and not (self._endpoint and self._endpoint.traffic.get(self._name)):
+            others = {each.name for each in self._all} - {self._name}
+            return self._clear(others) or cause.step
+        operation = self._operations.find(_ENDPOINT)
+        if self._endpoint is not None and (self._endpoint.is_busy or (operation and operation.is_running)):
+            return pending(_DELETING, self._endpoint.name, operation)
+        if self._endpoint is not None and not self._all and self._is_first and not operation:
+            self._context.intend(f"{self._place}/delete")
+            started = self._workspace.delete_endpoint(self._endpoint.name)
+            return Pending(phase=_DELETING, retry_after=self._operations.keep(_ENDPOINT, started))
+        self._operations.forget(_ENDPOINT)
+        Cause.forget(self._context.work)
+        return cause.step
+
+    @property
+    def _in_use(self) -> set[str]:
+        """The deployments that get requests, are a canary, or that another command may still bring up."""
+        assert self._endpoint is not None
+        shares, young = {**self._endpoint.traffic, **self._endpoint.mirror}, datetime.now(UTC) - _BRINGING_UP
+        return {
+            each.name
+            for each in self._all
+            if each.name in shares or BESIDE in each.tags or each.created is None or each.created > young
+        }
+
+    @property
+    def _stable(self) -> str:
+        """The name of the deployment that serves; empty if none does."""
+        return stable_of(self._endpoint, self._all)
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether this release has made the endpoint."""
+        return self._endpoint is not None and self._endpoint.tags.get(RELEASE_ID) == self._request.release_id
+
+    @property
+    def _place(self) -> str:
+        return f"endpoint/{self._deployment.service}"
+
+    @property
+    def _environment(self) -> Json:
+        assert self._request.image is not None, "the engine gives an image to a target that asks for one"
+        return bodies.environment(self._request.image.reference)
+
+    @property
+    def _environment_id(self) -> str:
+        return self._workspace.environment_id(bodies.version_of(self._environment))
+
+    def _find(self, name: str) -> OnlineDeployment | None:
+        return next((each for each in self._all if each.name == name), None)
+
+    @property
+    def _foreign(self) -> str:
+        return foreign_traffic(self._endpoint, self._all, self._deployment)
+
+    def _check(self) -> None:
+        """Raise Refused if a deployment of others gets requests, which it would lose. Raise BadInput for another
+        cluster, which Azure cannot change.
+        """
+        if self._foreign:
+            hint = "move its traffic away, or give the target's block another service_name"
+            raise Refused(f"{self._foreign}: it is left alone", hint=hint)
+        wanted = str(self._kind.endpoint(self._deployment.options, self._workspace.id).get("compute") or "")
+        if self._endpoint is not None and wanted.lower() != self._endpoint.compute.lower():
+            raise BadInput(
+                f"endpoint {self._endpoint.name} is on {self._endpoint.compute or 'instances of Azure'}, and Azure "
+                "cannot move it",
+                hint="give the target's block another service_name, or delete the endpoint first",
+                option="compute" if wanted else "",
+            )
+
+    def _ready_endpoint(self) -> DeployStep | None:
+        """The step until the endpoint is ready; None if it is."""
+        operation = self._operations.find(_ENDPOINT)
+        state = self._endpoint.state if self._endpoint else "not there yet"
+        if (operation and operation.is_running) or (self._endpoint and self._endpoint.is_busy):
+            return pending("waiting for the endpoint", f"it is {state}", operation)
+        if operation:
+            self._operations.forget(_ENDPOINT)
+            return self.give_up(cause_of(operation.error, "writing the endpoint"))
+        if self._endpoint is None:
+            return self._put_endpoint({}, "creating the endpoint")
+        if self._endpoint.has_failed:  # after an operation that this release did not start
+            return self._put_endpoint(self._endpoint.traffic, "repairing the endpoint", self._find(self._stable))
+        return None
+
+    def _put_endpoint(
+        self, traffic: Mapping[str, int], phase: str, owner: OnlineDeployment | None = None
+    ) -> DeployStep:
+        """Write the endpoint with the marks of the deployment that serves, by default those of this release."""
+        marks = owner.marks if owner else self._request.tags
+        mirror = self._endpoint.mirror if self._endpoint and traffic == self._endpoint.traffic else {}
+        body = bodies.endpoint(self._kind, self._deployment.options, marks, self._workspace, traffic, mirror=mirror)
+        self._context.intend(f"{self._place}/{self._request.release}/{'+'.join(traffic)}")
+        try:
+            started = self._workspace.put_endpoint(self._deployment.service, body)
+        except StageFailed as error:
+            if _TAKEN.search(error.message):
+                raise Refused(error.message, hint="give the target's block another service_name") from error
+            if self._find(self._name) is None:
+                raise
+            return self.give_up(refusal(error))
+        wait = self._operations.keep(_ENDPOINT, started)
+        return Pending(phase=phase, detail=self._deployment.service, retry_after=wait)
+
+    def _create(self) -> DeployStep:
+        self._workspace.put_environment(bodies.version_of(self._environment), self._environment)
+        body = bodies.deployment(self._kind, self._request, self._workspace, self._environment_id)
+        self._context.intend(f"{self._place}/{self._name}")
+        try:
+            started = self._workspace.put_deployment(self._deployment.service, self._name, body)
+        except StageFailed as error:
+            return self.give_up(refusal(error))
+        wait = self._operations.keep(self._name, started)
+        return Pending(phase=_CREATING, detail=self._name, retry_after=wait)
+
+    def _clear(self, keep: Collection[str]) -> Pending | None:
+        return clear(self._all, keep, self._deployment, self._context, self._operations)

@@ -1,0 +1,97 @@
+"""Explain why a release did not come up: Azure's error, the option to change, and the logs of the containers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lading import Failed, Json, LadingError
+from lading_azureml.text import clean, reason
+from lading_azureml_v2.wording import plain
+
+from .logs import last_lines
+
+if TYPE_CHECKING:
+    from lading_azureml_v2.workspace import Workspace
+
+_FILE = "failed.json"
+
+_CAUSES = (
+    (re.compile(r"quota", re.IGNORECASE), "instance_type", "the quota for these instances is used up"),
+    (re.compile(r"OutOfCapacity|capacity", re.IGNORECASE), "instance_type", "the region has none of these instances"),
+    (
+        re.compile(r"AcrPull|unauthorized|(?:pull|download).*image|ImagePull", re.IGNORECASE),
+        "identity",
+        "Azure cannot pull the image: the identity of the endpoint needs the role AcrPull on the registry",
+    ),
+    (re.compile(r"crashed|terminated", re.IGNORECASE), "", "the container has ended"),
+    (re.compile(r"liveness", re.IGNORECASE), "liveness_probe", "the container does not answer its health check"),
+    (
+        re.compile(r"ResourceNotReady|readiness|not ready", re.IGNORECASE),
+        "readiness_probe",
+        "the container does not answer its health check",
+    ),
+)
+"""Signs in Azure's errors, with the option to change and the cause in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Why a release is given up. `log` has the last lines of its containers."""
+
+    reason: str
+    option: str = ""
+    log: str = ""
+
+    def write(self, folder: Path, release_id: str) -> None:
+        (folder / _FILE).write_text(json.dumps({"release_id": release_id, **asdict(self)}), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path, release_id: str) -> Cause | None:
+        """The cause that an earlier step has written; None if the release is not given up."""
+        with suppress(OSError, ValueError, TypeError):
+            kept = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            if kept.pop("release_id", "") == release_id:
+                return cls(**kept)
+        return None
+
+    @staticmethod
+    def forget(folder: Path) -> None:
+        (folder / _FILE).unlink(missing_ok=True)
+
+    @property
+    def step(self) -> Failed:
+        return Failed(reason=self.reason, log=self.log, option=self.option)
+
+
+def cause_of(error: Mapping[str, Json], what: str) -> Cause:
+    """The cause that Azure's error shows. `what` is the failed part of the work."""
+    code = str(error.get("code") or "")
+    said = plain(clean(reason(error))) or "Azure gives no reason"
+    message = f"{said} ({code})" if code and code not in said else said
+    for sign, option, words in _CAUSES:
+        if sign.search(f"{code} {said}"):
+            return Cause(reason=f"{what} failed, {words}: {message}", option=option)
+    return Cause(reason=f"{what} failed: {message}")
+
+
+def refusal(error: LadingError) -> Cause:
+    """The cause of a request that Azure has refused. Its message has the reason already."""
+    option = next((option for sign, option, _words in _CAUSES if sign.search(error.message)), "")
+    return Cause(reason=error.message, option=option)
+
+
+def with_log(cause: Cause, workspace: Workspace, endpoint: str, deployment: str) -> Cause:
+    """The cause with the logs of a deployment's containers. They are only a help, so a failure to read them is left
+    out.
+    """
+    try:
+        log = "\n".join(last_lines(workspace, endpoint, deployment))
+    except LadingError:
+        return cause
+    return Cause(reason=cause.reason, option=cause.option, log=log)

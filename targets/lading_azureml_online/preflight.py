@@ -1,0 +1,77 @@
+"""Check for problems of a deploy to a workspace, without any effect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from lading import BadInput, Json, Refused, StageFailed, TargetFinding, TargetFindings
+
+from .naming import check_name
+from .owning import connection, our_endpoint, workspace_of
+
+if TYPE_CHECKING:
+    from lading import Context, PreflightRequest
+    from lading_azureml_v2.workspace import Workspace
+
+    from .options import OnlineOptions
+
+_ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+ACTIONS = (
+    "Microsoft.MachineLearningServices/workspaces/read",
+    "Microsoft.MachineLearningServices/workspaces/environments/versions/write",
+    f"{_ENDPOINTS}/read",
+    f"{_ENDPOINTS}/write",
+    f"{_ENDPOINTS}/delete",
+    f"{_ENDPOINTS}/deployments/read",
+    f"{_ENDPOINTS}/deployments/write",
+    f"{_ENDPOINTS}/deployments/delete",
+    f"{_ENDPOINTS}/deployments/getLogs/action",
+)
+"""The actions of every deploy. `OF_AUTH` has those that read the keys or a token."""
+OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/token/action"}
+
+
+def findings(request: PreflightRequest[OnlineOptions], context: Context) -> TargetFindings:
+    """Check the name, its owner, and the actions that the sign-in may take."""
+    found = [*_name(request, context), *_actions(request.deployment.options, context)]
+    return TargetFindings(findings=tuple(found))
+
+
+def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterator[TargetFinding]:
+    try:
+        check_name(request.deployment.service)
+        our_endpoint(request.deployment, context)
+    except (BadInput, Refused) as error:
+        yield TargetFinding(message=error.message, option="service_name", hint=error.hint)
+
+
+def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
+    wanted = [*ACTIONS, *filter(None, [OF_AUTH.get(options.auth)])]
+    missing = lacking(workspace_of(context), wanted)
+    if missing:
+        place = connection(context).place.workspace
+        message = f"this sign-in lacks actions on workspace {place}: {', '.join(missing)}"
+        hint = "the role AzureML Data Scientist on the workspace has them"
+        yield TargetFinding(message=message, hint=hint)
+
+
+def lacking(workspace: Workspace, wanted: list[str]) -> list[str]:
+    """The actions that the sign-in lacks. None are known if it may not ask."""
+    try:
+        permissions = workspace.permissions()
+    except StageFailed:
+        return []
+    return [action for action in wanted if not any(_allows(each, action) for each in permissions)]
+
+
+def _allows(permission: Mapping[str, Json], action: str) -> bool:
+    """Whether a permission gives an action and does not take it away again."""
+    given, taken = permission.get("actions") or (), permission.get("notActions") or ()
+    return any(_fits(each, action) for each in given) and not any(_fits(each, action) for each in taken)
+
+
+def _fits(pattern: str, action: str) -> bool:
+    """Whether an action matches a pattern, in which `*` stands for any text. Azure ignores the case."""
+    return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), action, re.IGNORECASE))

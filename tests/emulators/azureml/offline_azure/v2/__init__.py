@@ -1,0 +1,1 @@
+"""The side of Azure ML v2: resources of Resource Manager, and the hosts of online endpoints."""

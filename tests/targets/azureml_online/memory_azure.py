@@ -1,0 +1,145 @@
+"""A workspace in memory, below the library requests: endpoints, deployments and operations that take a few checks."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from requests.exceptions import ConnectionError as NoConnection
+from tests.plugins.wire import Answer, Sent, Wire
+
+from lading import Json
+
+PLACE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.MachineLearningServices/workspaces/salary"
+OPERATIONS = "https://management.azure.com/operations/"
+_ENDPOINT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)")
+_DEPLOYMENT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)/deployments/([^/]+)")
+_MISSING = Answer({"error": {"code": "NotFound", "message": "it does not exist"}}, 404)
+
+
+@dataclass
+class Operation:
+    """A running operation: the checks that are left, the record and the state that it will have."""
+
+    record: Json
+    checks: int
+    error: Json = None
+    deletes: tuple[dict[str, Json], str] | None = None
+
+    def check(self) -> Answer:
+        self.checks -= 1
+        if self.checks > 0:
+            return Answer({"status": "InProgress"}, headers={"Retry-After": "0"})
+        if self.error:
+            self.record["properties"]["provisioningState"] = "Failed"
+            return Answer({"status": "Failed", "error": self.error})
+        if self.deletes is not None:
+            self.deletes[0].pop(self.deletes[1], None)
+        self.record["properties"]["provisioningState"] = "Succeeded"
+        return Answer({"status": "Succeeded"})
+
+
+@dataclass
+class MemoryAzure(Wire):
+    """`errors` are those of the next operations, by a pattern of their path. `refusals` are answers to requests.
+
+    `lost` is the number of the request whose reply is lost after its effect.
+    """
+
+    endpoints: dict[str, Json] = field(default_factory=dict)
+    deployments: dict[str, dict[str, Json]] = field(default_factory=dict)
+    environments: dict[str, Json] = field(default_factory=dict)
+    operations: list[Operation] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=lambda: {"primaryKey": "first", "secondaryKey": "second"})
+    logs: dict[str, str] = field(default_factory=lambda: {"InferenceServer": "up\n", "StorageInitializer": ""})
+    actions: Json = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
+    errors: dict[str, Json] = field(default_factory=dict)
+    refusals: dict[str, Answer] = field(default_factory=dict)
+    keeps_keys: bool = False
+    checks: int = 2
+    lost: int = 0
+
+    def answer_to(self, sent: Sent) -> Answer:
+        refusal = next((each for each in self.refusals if re.search(each, sent.line)), None)
+        if refusal is not None:
+            return self.refusals.pop(refusal)
+        answer = self._answer(sent)
+        if len(self.sent) == self.lost:
+            return Answer(error=lambda: NoConnection("the connection was closed"))
+        return answer
+
+    def settle(self) -> None:
+        """Let all operations end."""
+        for operation in self.operations:
+            while operation.checks > 0:
+                operation.check()
+
+    def _answer(self, sent: Sent) -> Answer:
+        if sent.path.startswith("/operations/"):
+            return self.operations[int(sent.path.rpartition("/")[2])].check()
+        if sent.path == PLACE:
+            return Answer({"location": "westeurope", "properties": {}})
+        if "/environments/" in sent.path:
+            self.environments[sent.path] = sent.json
+            return Answer(sent.json, 201)
+        if sent.path.endswith("/permissions"):
+            return Answer({"value": self.actions})
+        if sent.method == "POST":
+            return self._posted(sent)
+        if sent.path.endswith("/deployments"):
+            return Answer({"value": list(self.deployments.get(_name(sent), {}).values())})
+        if sent.path.endswith("/onlineEndpoints"):
+            return Answer({"value": list(self.endpoints.values())})
+        return self._resource(sent)
+
+    def _resource(self, sent: Sent) -> Answer:
+        found = _DEPLOYMENT.fullmatch(sent.path)
+        table, name = (self.deployments.setdefault(found[1], {}), found[2]) if found else (self.endpoints, _name(sent))
+        if sent.method == "PUT":
+            return self._put(table, name, sent)
+        if name not in table:
+            return _MISSING
+        if sent.method == "DELETE":
+            table[name]["properties"]["provisioningState"] = "Deleting"
+            return self._begin(sent, Operation(table[name], self.checks, deletes=(table, name)))
+        return Answer(table[name])
+
+    def _put(self, table: dict[str, Json], name: str, sent: Sent) -> Answer:
+        state = "Updating" if name in table else "Creating"
+        record = json.loads(sent.body) | {"name": name}
+        record["properties"] |= {"provisioningState": state}
+        if table is self.endpoints:
+            record["properties"]["scoringUri"] = f"https://{name}.westeurope.inference.ml.azure.com/score"
+        table[name] = record
+        return self._begin(sent, Operation(record, self.checks), 201)
+
+    def _begin(self, sent: Sent, operation: Operation, status: int = 202) -> Answer:
+        fails = next((each for each in self.errors if re.search(each, sent.line)), None)
+        operation.error = self.errors.pop(fails) if fails else None
+        self.operations.append(operation)
+        headers = {"Azure-AsyncOperation": f"{OPERATIONS}{len(self.operations) - 1}", "Retry-After": "0"}
+        return Answer(operation.record, status, headers)
+
+    def _posted(self, sent: Sent) -> Answer:
+        action = sent.path.rpartition("/")[2]
+        if action == "getLogs":
+            return Answer({"content": self.logs[sent.json["containerType"]]})
+        if action == "regenerateKeys":
+            if not self.keeps_keys:
+                self.keys[f"{sent.json['keyType'].lower()}Key"] = sent.json["keyValue"]
+            return self._begin(sent, Operation({"properties": {}}, self.checks))
+        if action == "token":
+            return Answer({"accessToken": "t-1", "expiryTimeUtc": 1767322800})
+        return Answer(self.keys)
+
+
+def _name(sent: Sent) -> str:
+    found = _ENDPOINT.match(sent.path)
+    assert found, sent.path
+    return found[1]
+
+
+def error(code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "message": message, "details": []}

@@ -1,0 +1,114 @@
+"""The salary model on `managed-online`, with the real command line and the offline Azure."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.targets.azureml_online.online_project import Project
+
+ENDPOINT = r"/onlineEndpoints/salary-svc$"
+DEPLOYMENT = r"/deployments/r-[^/]+$"
+RAISES = "def init():\n    raise ValueError('no such table')\n\ndef run(raw_data):\n    return 1\n"
+
+
+def test_one_word_moves_a_package_from_local_to_azure(project: Project) -> None:
+    project("deploy", target="local")
+    project("deploy")
+    local, online = project.row("status", target="local"), project.row("status")
+    assert local["package"] == online["package"] != ""
+    assert project.scores("local") == project.scores() == "[141760.56910569107]\n"
+    (name,) = project.deployments
+    assert project.endpoint["properties"]["traffic"] == {name.partition("/")[2]: 100}
+    assert project.row("status")["state"] == "running"
+    assert "salary-svc.southeastasia.inference.ml.azure.com" in project("uri").out
+    changes = len(project.azure.calls.like("PUT", "."))
+    project("deploy")
+    assert len(project.azure.calls.like("PUT", ".")) == changes
+    project("delete")
+    assert (project.azure.state["v2"]["endpoints"], project.deployments) == ({}, [])
+
+
+def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:
+    project.script(RAISES)
+    done = project("deploy", code=8)
+    assert "ValueError: no such table" in done.err
+    assert "score.py" in done.err
+    assert project.azure.state["v2"]["endpoints"] == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"cores": 1}, "Not enough quota available for Standard_DS2_v2"),
+        ({"no_capacity": ["Standard_DS2_v2"]}, "the region has none of these instances"),
+    ],
+)
+def test_a_region_without_room_is_reported_at_the_instance_type(
+    project: Project, settings: dict[str, object], words: str
+) -> None:
+    project.azure.settings(**settings)
+    done = project("deploy", code=8)
+    assert words in done.err
+    assert "targets.managed-online.instance_type" in done.err
+    assert project.azure.state["v2"]["endpoints"] == {}
+
+
+def test_a_name_of_other_customers_is_refused(project: Project) -> None:
+    project.azure.settings(taken_names=["salary-svc"])
+    assert "already an endpoint with this name" in project("deploy", code=3).err
+
+
+def test_missing_actions_are_reported_before_the_training(project: Project) -> None:
+    action = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/write"
+    project.azure.settings(denied=[action])
+    assert action in project("deploy", code=6).err
+    assert not project.azure.calls.like("PUT", ".")
+
+
+def test_a_rotated_key_is_another_one(project: Project) -> None:
+    project("deploy")
+    before = json.loads(project("keys", "--json", "--show").out)
+    after = json.loads(project("keys", "--json", "--show", "--rotate", "primary").out)
+    project.canaries.shown |= {*map(str, before.values()), *map(str, after.values())}
+    assert before["primary"] != after["primary"]
+    assert before["secondary"] == after["secondary"]
+    assert project.scores() == "[141760.56910569107]\n"
+
+
+@pytest.mark.parametrize("auth", ["aml_token", "aad_token"])
+def test_requests_carry_a_token(project: Project, auth: str) -> None:
+    project.write(f"auth: {auth}")
+    project("deploy")
+    assert project.scores() == "[141760.56910569107]\n"
+
+
+def test_an_empty_store_adopts_the_release(project: Project) -> None:
+    project("deploy")
+    kept, changes = project.deployments, len(project.azure.calls.like("PUT", "."))
+    project.forget()
+    project("deploy")
+    assert project.deployments == kept
+    assert len(project.azure.calls.like("PUT", ".")) == changes
+
+
+def test_the_log_has_the_lines_of_the_server(project: Project) -> None:
+    project("deploy")
+    assert "POST /score" in project("logs").out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["lost", "429", "503"])
+@pytest.mark.parametrize("number", range(0, 24, 4))
+def test_a_fault_at_a_request_leaves_one_release(project: Project, fault: str, number: int) -> None:
+    """Counted from the sign-in on. The command is run again if it asks for that."""
+    if fault == "lost":
+        project.azure.faults.drop_after(skip=number)
+    else:
+        project.azure.faults.answer(int(fault), headers={"Retry-After": "0"}, skip=number)
+    for _ in range(3):
+        if project("deploy", code=None).code == 0:
+            break
+    assert project.row("status")["state"] == "running"
+    assert project.scores() == "[141760.56910569107]\n"
+    assert len(project.deployments) == 1

@@ -1,0 +1,107 @@
+"""A release beside the one that serves, and the shares of both, on a workspace in memory."""
+
+from __future__ import annotations
+
+import pytest
+from tests.targets.azureml_online.memory_azure import MemoryAzure, error
+from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready
+
+from lading import Candidate, Done, Failed, Verdict
+from lading_azureml_online.owning import HEADER
+
+UP = Verdict(up=True)
+
+
+@pytest.fixture
+def canary(hooks: Hooks) -> Hooks:
+    """Release 1 serves, and release 2 is beside it."""
+    ready(hooks.deploy(1))
+    assert isinstance(hooks.until_answer(2, beside=True), Candidate)
+    ready(hooks.until_answer(2, beside=True, verdict=UP))
+    return hooks
+
+
+def test_a_release_beside_gets_no_requests(canary: Hooks) -> None:
+    assert canary.traffic == {name_of(1): 100}
+    assert canary.shares == [(id_of(1), 100, 0), (id_of(2), 0, 0)]
+    shown = canary.status
+    assert (shown.release_id, shown.detail) == (id_of(1), "")
+    assert {each.release_id: each.headers for each in shown.releases}[id_of(2)] == {HEADER: name_of(2)}
+
+
+def test_weights_and_copies_are_those_of_azure(canary: Hooks, memory: MemoryAzure) -> None:
+    assert canary.shift((1, 70, 0), (2, 30, 0)) == Done()
+    assert canary.traffic == {name_of(1): 70, name_of(2): 30}
+    assert canary.shift((1, 0, 0), (2, 100, 0)) == Done()
+    assert (canary.traffic, canary.status.release_id) == ({name_of(2): 100}, id_of(1))
+    assert canary.shift((1, 100, 0), (2, 0, 20)) == Done()
+    assert canary.traffic == {name_of(1): 100}
+    assert memory.endpoints["salary"]["properties"]["mirrorTraffic"] == {name_of(2): 20}
+    assert canary.shares == [(id_of(1), 100, 0), (id_of(2), 0, 20)]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_only_release_with_a_share_is_left(canary: Hooks, number: int) -> None:
+    canary.shift((1, 70, 0), (2, 30, 0))
+    assert canary.shift((number, 100, 0)) == Done()
+    assert (canary.traffic, canary.names) == ({name_of(number): 100}, [name_of(number)])
+    assert (canary.shares, canary.status.release_id) == ([(id_of(number), 100, 0)], id_of(number))
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        (((1, 50, 0), (9, 50, 0)), "does not serve"),
+        (((1, 100, 0), (2, 0, 60)), "at most 50 %"),
+        (((1, 50, 0), (2, 30, 0)), "do not add up to 100"),
+    ],
+)
+def test_impossible_shares_change_nothing(
+    canary: Hooks, memory: MemoryAzure, shares: tuple[tuple[int, int, int], ...], words: str
+) -> None:
+    memory.sent.clear()
+    step = canary.shift(*shares)
+    assert isinstance(step, Failed)
+    assert words in step.reason
+    assert {sent.method for sent in memory.sent} == {"GET"}
+
+
+def test_a_shift_takes_no_requests_from_others(canary: Hooks, memory: MemoryAzure) -> None:
+    memory.deployments["salary"]["blue"] = {"name": "blue", "properties": {"provisioningState": "Succeeded"}}
+    memory.endpoints["salary"]["properties"]["traffic"] = {name_of(1): 50, "blue": 50}
+    step = canary.shift((1, 70, 0), (2, 30, 0))
+    assert isinstance(step, Failed)
+    assert "deployment blue of endpoint salary gets requests" in step.reason
+    assert canary.traffic == {name_of(1): 50, "blue": 50}
+
+
+def test_a_shift_does_not_change_the_way_of_signing_in(canary: Hooks, memory: MemoryAzure) -> None:
+    memory.endpoints["salary"]["properties"]["authMode"] = "AADToken"
+    step = canary.shift((1, 100, 0))
+    assert isinstance(step, Failed)
+    assert "another `auth` than the endpoint" in step.reason
+
+
+def test_a_refused_release_beside_is_deleted(hooks: Hooks) -> None:
+    ready(hooks.deploy(1))
+    hooks.until_answer(2, beside=True)
+    failed(hooks.until_answer(2, beside=True, verdict=Verdict(up=False, reason="wrong")))
+    assert hooks.shares == [(id_of(1), 100, 0)]
+
+
+def test_another_release_beside_is_deleted(canary: Hooks) -> None:
+    canary.until_answer(3, beside=True)
+    ready(canary.until_answer(3, beside=True, verdict=UP))
+    assert canary.names == [name_of(1), name_of(3)]
+
+
+def test_a_new_release_ends_a_canary(canary: Hooks) -> None:
+    ready(canary.deploy(3))
+    assert (canary.traffic, canary.names) == ({name_of(3): 100}, [name_of(3)])
+
+
+def test_a_shift_that_azure_does_not_make_is_reported(canary: Hooks, memory: MemoryAzure) -> None:
+    memory.errors["PUT .*onlineEndpoints/salary$"] = error("InternalServerError", "try later")
+    step = canary.shift((1, 70, 0), (2, 30, 0))
+    assert isinstance(step, Failed)
+    assert "try later" in step.reason
