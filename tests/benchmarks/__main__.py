@@ -22,13 +22,14 @@ from types import FrameType
 
 import click
 
-from . import azure, containers, deploying, fleet, serving, startup
+from . import azure, canary, containers, deploying, fleet, serving, startup
 from .environments import Bench, prepare
 
 PARTS = {
     "startup": startup.rows,
     "deploy": deploying.rows,
     "serving": serving.rows,
+    "canary": canary.rows,
     "azure": azure.rows,
     "containers": containers.rows,
     "fleet": fleet.rows,

@@ -31,11 +31,15 @@ START_LIMIT = 60.0
 
 @dataclass(frozen=True)
 class Slot:
-    """A few seconds of load. `seconds` are wall-clock time. `cpu` is the time of the server's processes."""
+    """A few seconds of load. `seconds` are wall-clock time. `cpu` is the time of the server's processes.
+
+    All but one percent of the requests took at most `p99` seconds.
+    """
 
     requests: int
     seconds: float
     cpu: float
+    p99: float
 
     @property
     def rate(self) -> float:
@@ -47,19 +51,19 @@ class Slot:
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    missing = _missing()
-    if missing:
-        yield Row(CPU, missing, "", None, 0.3)
-        yield Row(RATE, missing, "", None, 3.5, at_least=True)
+    if reason := missing():
+        yield Row(CPU, reason, "", None, 0.3)
+        yield Row(RATE, reason, "", None, 3.5, at_least=True)
         for what, most in ((WORKER, 25), (MEMORY, 35)):
-            yield Row(what, missing, "", None, most, "MB")
+            yield Row(what, reason, "", None, most, "MB")
     else:
         yield from _measured(bench)
         if bench.reference:
             yield from _against_reference(bench)
 
 
-def _missing() -> str:
+def missing() -> str:
+    """The reason why nothing can be measured here. Empty if it can."""
     if not PROC.exists():
         return "needs Linux"
     return "" if shutil.which("wrk") else "install wrk"
@@ -69,8 +73,8 @@ def _measured(bench: Bench) -> Iterator[Row]:
     peer, folder = azureml_environment(bench), bench.model("small", KIB)
     with bench.deployment(folder / "lading.yaml", "small") as uri, _azureml(peer, folder) as azureml_uri:
         slots = alternate(
-            _load(bench, uri, processes_of(bench.store("small"))),
-            _load(bench, azureml_uri, processes_of(folder)),
+            load(bench, uri, processes_of(bench.store("small"))),
+            load(bench, azureml_uri, processes_of(folder)),
             bench.times(5),
         )
         sizes = [resident_bytes(pid) for pid in processes_of(bench.store("small"))]
@@ -85,8 +89,8 @@ def _against_reference(bench: Bench) -> Iterator[Row]:
     with bench.deployment(manifest, "new") as uri, other.deployment(manifest, "old") as other_uri:
         for count in (1, 1000):
             slots = alternate(
-                _load(bench, uri, processes_of(bench.store("new")), count),
-                _load(bench, other_uri, processes_of(bench.store("old")), count),
+                load(bench, uri, processes_of(bench.store("new")), count),
+                load(bench, other_uri, processes_of(bench.store("old")), count),
                 bench.times(9),
             )
             what = f"{count} rows, new against old"
@@ -104,7 +108,7 @@ def _compared(cpu: str, most: float, rate: str, least: float, slots: tuple[list[
     yield Row(rate, *shown, ratio(rates, their_rates), least, at_least=True, spread=quartiles)
 
 
-def _load(bench: Bench, uri: str, pids: list[int], count: int = 1) -> Callable[[], Slot]:
+def load(bench: Bench, uri: str, pids: list[int], count: int = 1) -> Callable[[], Slot]:
     """An action that sends requests of `count` rows over 8 connections. Raises Broken if a request fails."""
     seconds = bench.times(5)
 
@@ -115,7 +119,7 @@ def _load(bench: Bench, uri: str, pids: list[int], count: int = 1) -> Callable[[
         report = json.loads(printed.splitlines()[-1])
         if report["failed"]:
             raise Broken(f"{report['failed']} of {report['requests']} requests to {uri} failed")
-        return Slot(report["requests"], report["microseconds"] / 1e6, cpu)
+        return Slot(report["requests"], report["microseconds"] / 1e6, cpu, report["p99"] / 1e6)
 
     return action
 

@@ -30,7 +30,11 @@ COMMANDS = (
     *(("run", "list"), ("run", "show", "latest"), ("run", "compare", "a", "b"), ("model", "list")),
     *(("model", "show", "sal_model"), ("model", "inspect", "sal_model"), ("image", "build"), ("image", "push")),
     *(("store", "trust"), ("store", "trust", "--yes"), ("evaluate",), ("list",), ("preflight",), ("report",)),
+    ("forward",),
+    *(("traffic",), ("traffic", "--weight", "5"), ("promote",), ("abort",), ("compare",)),
     *(("plugin", "list"), ("plugin", "show", "local"), ("target", "list"), ("target", "show", "local"), ("schema",)),
+    ("eject", MANIFEST, "made"),
+    *(("diff", "1", "2"), ("why", "1"), ("why", "http://127.0.0.1:1/score")),
 )
 WITHOUT_STORE = {("check",)}  # it reads only the manifest
 WITHOUT_MANIFEST = {
@@ -97,7 +101,7 @@ class Range:
         warm = self.warm.get()
         env = {**self.trial.build.environment(), "HOME": str(self.trial.folder)}
         env |= {"LADING_TRUST_STORE": "1"} if trusted else {}
-        argv = command if command in WITHOUT_MANIFEST else (*command, MANIFEST)
+        argv = command if command in WITHOUT_MANIFEST or MANIFEST in command else (*command, MANIFEST)
         try:
             return warm(*argv, folder=project.folder, env=env, seconds=SECONDS, memory=MEMORY)
         finally:

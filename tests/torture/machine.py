@@ -1,4 +1,4 @@
-"""Random deploys, changes, kills, rollbacks, deletions and cleanings over two deployments, compared with a model.
+"""Random deploys, canaries, changes, kills, rollbacks and cleanings over two deployments, compared with a model.
 
 `machine.py FOLDER EXAMPLES STEPS` runs it and prints its figures as JSON.
 """
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 import lading
-from lading.errors import BadInput, LadingError, NotUp
+from lading.errors import BadInput, LadingError, NotUp, Refused
 from lading.store import Store
 
 TARGETS = ("near", "far")
@@ -60,8 +60,8 @@ blocks = st.sampled_from(TARGETS)
 class Lifecycle(RuleBasedStateMachine):
     """The model.
 
-    `live` is the serving release of each target. `torn` is the release that a killed deploy wanted there. `past` lists
-    the releases that came up, in order.
+    `live` is the serving release of each target, and `beside` its canary. `torn` is the release that a killed deploy
+    wanted there. `past` lists the releases that came up, in order.
     """
 
     folder: Path
@@ -75,6 +75,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.wanted = 1
         self.live: dict[str, int] = {}
         self.torn: dict[str, int] = {}
+        self.beside: dict[str, int] = {}
         self.past: dict[str, list[int]] = {target: [] for target in TARGETS}
         self.murky: set[str] = set()  # targets whose last release only the store knows
         self.dark: set[str] = set()  # targets whose supervisor was killed
@@ -105,8 +106,45 @@ class Lifecycle(RuleBasedStateMachine):
         (self.home / "model.joblib").write_text(str(value))
         self.manifest.write_text(MANIFEST.format(answer=value))
 
+    @rule(block=blocks, weight=st.integers(0, 100), shadow=st.booleans())
+    def deploy_a_canary(self, block: str, weight: int, shadow: bool) -> None:
+        if block not in self.live or block in self.torn or block in self.dark:
+            return  # without a release that serves, it is a plain deploy
+        if self.live[block] == self.wanted:
+            return  # this release is up already
+        if self.beside.get(block, self.wanted) != self.wanted:
+            self._need_refusal(block)
+            return
+        copies, percent = (max(1, weight), None) if shadow else (None, weight)
+        lading.deploy(self.manifest, target=block, store=self.store, canary=percent, shadow=copies)
+        self.beside[block] = self.wanted
+        found = lading.traffic(self.manifest, target=block, store=self.store)
+        shown = found.canary and (found.canary.weight, found.shadow)
+        need(shown == (percent or 0, copies or 0), "untrue", f"the shares of {block}: {found}")
+
+    @rule(block=blocks, promoted=st.booleans())
+    def end_the_canary(self, block: str, promoted: bool) -> None:
+        if block not in self.beside:
+            return
+        if promoted:
+            lading.promote(self.manifest, target=block, store=self.store)
+            self._came_up(block, self.beside.pop(block))
+        else:
+            lading.abort(self.manifest, target=block, store=self.store)
+            self.kept.add(self.beside.pop(block))
+
+    @rule(block=blocks, promoted=st.booleans(), event=st.integers(1, EVENTS))
+    def kill_the_end_of_a_canary(self, block: str, promoted: bool, event: int) -> None:
+        if block not in self.beside:
+            return
+        self._die(block, event, "promote" if promoted else "abort")
+        self.end_the_canary(block, promoted)
+
     @rule(block=blocks)
     def deploy(self, block: str) -> None:
+        if block in self.beside:
+            self._need_refusal(block)
+            return
         live = lading.deploy(self.manifest, target=block, store=self.store)
         need(live.score(1) == self.wanted, "stuck", f"a deploy to {block} answers {live.score(1)}, not {self.wanted}")
         if block in self.torn and self.torn[block] != self.wanted:
@@ -115,7 +153,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(block=blocks)
     def deploy_what_answers_wrongly(self, block: str) -> None:
-        if block in self.torn or self.live.get(block) == self.wanted:
+        if block in self.beside or block in self.torn or self.live.get(block) == self.wanted:
             return  # a release that is up gets no golden requests again
         self.manifest.write_text(MANIFEST.format(answer=99))
         try:
@@ -130,10 +168,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(block=blocks, event=st.integers(1, EVENTS))
     def kill_a_deploy(self, block: str, event: int) -> None:
-        argv = [sys.executable, str(DYING), str(self.home), block, str(event)]
-        ended = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
-        need(ended.returncode in (0, -signal.SIGKILL), "stuck", f"{ended.returncode}: {ended.stderr[-600:]}")
-        if ended.returncode == 0:
+        if block in self.beside:
+            return
+        if self._die(block, event, "deploy"):
             if block in self.torn and self.torn[block] != self.wanted:
                 self.murky.add(block)
             self._came_up(block, self.wanted)
@@ -142,16 +179,16 @@ class Lifecycle(RuleBasedStateMachine):
             self.murky.add(block)
         self.torn[block] = self.wanted
 
-    @precondition(lambda self: set(self.live) - set(self.torn) - self.dark)
+    @precondition(lambda self: set(self.live) - set(self.torn) - set(self.beside) - self.dark)
     @rule(data=st.data())
     def kill_a_supervisor(self, data: st.DataObject) -> None:
-        target = data.draw(st.sampled_from(sorted(set(self.live) - set(self.torn) - self.dark)))
+        target = data.draw(st.sampled_from(sorted(set(self.live) - set(self.torn) - set(self.beside) - self.dark)))
         os.kill(self._supervisor(target), signal.SIGKILL)
         self.dark.add(target)
 
     @rule(block=blocks)
     def roll_back(self, block: str) -> None:
-        if block in self.torn or block in self.murky or block not in self.live:
+        if block in self.torn or block in self.murky or block in self.beside or block not in self.live:
             return
         others = [value for value in reversed(self.past[block]) if value != self.live[block]]
         if set(others) & self.unsure:
@@ -170,6 +207,8 @@ class Lifecycle(RuleBasedStateMachine):
     def delete(self, block: str) -> None:
         self._deployment(block).delete()
         self.live.pop(block, None)
+        if block in self.beside:
+            self.kept.add(self.beside.pop(block))
         self.dark.discard(block)
         if self.torn.pop(block, None) is not None:
             self.murky.add(block)
@@ -177,7 +216,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule()
     def clean(self) -> None:
         lading.gc(self.manifest, keep=KEEP, remove=True, store=self.store)
-        sure, perhaps = set(self.live.values()), set(self.torn.values())
+        sure, perhaps = {*self.live.values(), *self.beside.values()}, set(self.torn.values())
         for target, past in self.past.items():
             last = list(dict.fromkeys(reversed(past)))
             sure |= set(last[: KEEP - (target in self.torn or target in self.murky)])
@@ -199,6 +238,8 @@ class Lifecycle(RuleBasedStateMachine):
                 need(numbers == list(range(len(numbers), 0, -1)), "lost", f"releases {numbers}")
                 up = [release.state for release in releases].count("up")
                 need(target in self.torn or up == (target in self.live), "corrupt", f"{up} releases of {target} are up")
+                canaries = [release.state for release in releases].count("canary")
+                need(canaries == (target in self.beside), "corrupt", f"{canaries} releases of {target} are canaries")
             self.models = found
 
     @invariant()
@@ -206,7 +247,7 @@ class Lifecycle(RuleBasedStateMachine):
         for target, value in self.live.items():
             if target not in self.dark:
                 answer = self._deployment(target).score(1)
-                allowed = {value, self.torn.get(target, value)}
+                allowed = {value, self.torn.get(target, value), self.beside.get(target, value)}
                 need(answer in allowed, "gaps", f"{target} answers {answer}, not one of {allowed}")
 
     @invariant()
@@ -221,6 +262,21 @@ class Lifecycle(RuleBasedStateMachine):
             return running <= known and expected in (None, len(running))
 
         need(eventually(settled), "orphans", f"{expected} processes should run, and {processes(self.home)} do")
+
+    def _die(self, block: str, event: int, command: str) -> bool:
+        """Kill a command before its n-th change. Returns whether it ended before that."""
+        argv = [sys.executable, str(DYING), str(self.home), block, str(event), command]
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+        need(ended.returncode in (0, -signal.SIGKILL), "stuck", f"{ended.returncode}: {ended.stderr[-600:]}")
+        return ended.returncode == 0
+
+    def _need_refusal(self, block: str) -> None:
+        """A plain deploy beside a canary is refused, and changes nothing."""
+        try:
+            lading.deploy(self.manifest, target=block, store=self.store)
+        except Refused:
+            return
+        need(False, "untrue", f"a deploy to {block} came up beside a canary")
 
     def _came_up(self, target: str, value: int) -> None:
         self.live[target] = value

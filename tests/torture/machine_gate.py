@@ -37,7 +37,7 @@ def _lifecycles(trial: Trial) -> Figures:
 GATES = (
     Gate(
         "lifecycles",
-        "random deploys, changes, kills, rollbacks, deletions and cleanings, checked step by step",
+        "random deploys, canaries, changes, kills, rollbacks, deletions and cleanings, checked step by step",
         _lifecycles,
     ),
 )

@@ -21,7 +21,7 @@ FOR_NUMPY_1 = ("1.2", "1.3", "1.4")  # their users had it, and the metadata of s
 KINDS = ("table", "linear", "forest", "grid", "text", "boosting", "histograms", "network")
 FORMATS = ("joblib", "pkl")
 CONFIGURATION = ("pip_", "uv_", "ssl_", "http_proxy", "https_proxy", "no_proxy", "requests_ca")  # of package indexes
-LIMIT = 600.0  # seconds for a command that downloads an environment
+LIMIT = 1800.0  # seconds for a command that downloads an environment, also on a busy machine
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,10 @@ def _attempt(trial: Trial, tried: list[Point]) -> Iterator[Found]:
     site.folder.mkdir()
     site.make(tried)
     for point in tried:
-        yield from _deploy(site, point)
+        try:
+            yield from _deploy(site, point)
+        except subprocess.TimeoutExpired as error:
+            yield Found(Harm.STUCK, f"{point}: {error}")
     ended = site.lading(tried[-1], "delete")
     if ended.returncode:
         yield Found(Harm.STUCK, f"{tried[-1]}: delete: {ended.stderr[-600:]}")

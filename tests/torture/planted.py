@@ -84,8 +84,8 @@ PLANTED = [
         Defect(
             "the old release goes before the new one is up",
             "lading_local/deploying.py",
-            '{"serving": before["serving"], "candidate": number}',
-            '{"serving": None, "candidate": number}',
+            '{**before, "candidate": number}',
+            '{**before, "serving": None, "candidate": number}',
         ),
         "call='connect'",  # the request to the new release for its golden request
     ),

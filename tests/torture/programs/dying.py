@@ -1,4 +1,7 @@
-"""`dying.py FOLDER TARGET EVENT`: one deploy that ends like `kill -9` before its n-th change in FOLDER."""
+"""`dying.py FOLDER TARGET EVENT [COMMAND]`: one command that ends like `kill -9` before its n-th change in FOLDER.
+
+The command is a function of `lading`, by default `deploy`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import lading
 CHANGES = {"os.mkdir", "os.rename", "os.link", "os.chmod", "os.remove", "os.rmdir", "subprocess.Popen"}
 
 
-def die(home: Path, target: str, event: int) -> None:
+def die(home: Path, target: str, event: int, command: str = "deploy") -> None:
     left = [event]
 
     def count(name: str, arguments: tuple[Any, ...]) -> None:
@@ -24,8 +27,8 @@ def die(home: Path, target: str, event: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(count)
-    lading.deploy(home / "lading.yaml", target=target, store=home / ".lading")
+    getattr(lading, command)(home / "lading.yaml", target=target, store=home / ".lading")
 
 
 if __name__ == "__main__":
-    die(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    die(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

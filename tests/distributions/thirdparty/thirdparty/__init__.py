@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from lading import Json, LadingError, Listed, Listing, Measured, State, Transient
+from lading import Ejected, Json, KeyNotReadable, LadingError, Listed, Listing, Measured, State, Transient
 
-Wrong = str | Listing | Measured
+Wrong = str | Listing | Measured | Ejected
 """An answer that no hook may give."""
 
 
@@ -59,6 +59,10 @@ def _end_well() -> NoReturn:
     raise Calm("nothing is wrong")
 
 
+def _hide_key() -> NoReturn:
+    raise KeyNotReadable("this sign-in lacks the action listKeys")
+
+
 def _fail_once() -> NoReturn:
     del os.environ["HOOK_FAULT"]
     raise Transient("the platform is busy")
@@ -88,6 +92,7 @@ FAULTS: dict[str, Callable[[], Wrong | None]] = {
     "gives-up": _give_up,
     "ends-well": _end_well,
     "fails-once": _fail_once,
+    "hides-key": _hide_key,
     "prints": _print,
     "leaks": _leak,
     "wrong-type": lambda: "a string",
@@ -95,5 +100,6 @@ FAULTS: dict[str, Callable[[], Wrong | None]] = {
     "wrong-metric": lambda: Measured(metrics={"weight": "heavy"}),  # type: ignore[dict-item]
     "wrong-plot": lambda: Measured(metrics={}, plots=("a.svg",)),  # type: ignore[arg-type]
     "taken-name": lambda: Measured(metrics={"weight": 1.0, "verdict": 1.0}),
+    "wrong-path": lambda: Ejected(files={"../up.json": "{}"}, commands=()),
     "wrong-field": lambda: Listing(objects=(_misnumbered(),)),
 }

@@ -21,6 +21,8 @@ from . import Wrong, note
 
 @dataclass(frozen=True)
 class AccountOptions(Options):
+    placed_by = ("region",)
+
     region: str
     """Where the account is."""
     password: str = "HOSTING_PASSWORD"

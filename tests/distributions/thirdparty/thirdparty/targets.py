@@ -29,16 +29,20 @@ from lading import (
     DeployStep,
     Description,
     Done,
+    Ejected,
     Failed,
+    Figures,
     FindingSeverity,
     ImageNeed,
     Keys,
+    Latency,
     Listed,
     Listing,
     ListRequest,
     Logs,
     LogsRequest,
     Means,
+    Metrics,
     NoScoringUri,
     Options,
     Pending,
@@ -49,8 +53,10 @@ from lading import (
     PreflightRequest,
     Range,
     Ready,
+    ReleaseMetrics,
     ScoringUri,
     Secret,
+    StageFailed,
     State,
     Status,
     TargetFinding,
@@ -250,13 +256,39 @@ class Opaque(ProcessTarget):
     lading_status = None  # type: ignore[assignment]  # a hook that it does not have
 
 
-class Capable(ProcessTarget):
+class Ejecting:
+    """A target that writes a release as one file."""
+
+    @hookimpl
+    def lading_eject(self, request: DeployRequest[Place], context: Context) -> Ejected | Wrong:
+        misbehaviour = note("lading_eject", target=request.deployment.target, release=request.release)
+        if misbehaviour is not None:
+            return misbehaviour
+        options, image = request.deployment.options, request.image.reference if request.image else ""
+        about = {"tags": dict(request.tags), "flag": options.flag, "image": image, "password": "${SERVER_PASSWORD}"}
+        text = json.dumps(about, indent=1)
+        return Ejected(
+            files={"server/server.json": text, "order.txt": "server/server.json\n"},
+            commands=("cat server/server.json",),
+            placeholders={"SERVER_PASSWORD": "any word"},
+        )
+
+
+class Capable(Ejecting, ProcessTarget):
     key: str = "s3same"
 
     @hookimpl
     def lading_describe(self) -> Description:
         description = super().lading_describe()
-        more = {Capability.LOGS, Capability.KEYS, Capability.LIST, Capability.PREFLIGHT, Capability.PLAN}
+        more = {
+            Capability.LOGS,
+            Capability.KEYS,
+            Capability.LIST,
+            Capability.PREFLIGHT,
+            Capability.PLAN,
+            Capability.METRICS,
+            Capability.EJECT,
+        }
         return replace(description, capabilities=description.capabilities | more)
 
     @hookimpl
@@ -272,6 +304,17 @@ class Capable(ProcessTarget):
         lines = (context.work / f"{tags['lading.release-id']}.log").read_text().splitlines()
         start = int(request.cursor) if request.cursor else max(0, len(lines) - request.tail)
         return Logs(lines=tuple(lines[start:]), cursor=str(len(lines)))
+
+    @hookimpl
+    def lading_metrics(self, deployment: Deployment, context: Context) -> Metrics | Wrong:
+        misbehaviour = note("lading_metrics", target=deployment.target)
+        if misbehaviour is not None:
+            return misbehaviour
+        release = json.loads((context.work / "served.json").read_text())["tags"]["lading.release-id"]
+        answered = (context.work / f"{release}.log").read_text().split().count("answered")
+        latency = Latency(bounds=(1.0,), counts=(answered, 0))
+        total = Figures(requests=answered, errors=0, latency=latency)
+        return Metrics(releases=(ReleaseMetrics(release_id=release, total=total),))
 
     @hookimpl
     def lading_preflight(self, request: PreflightRequest) -> TargetFindings | Wrong:
@@ -316,13 +359,21 @@ class Rotating(Capable):
         description = super().lading_describe()
         return replace(description, capabilities=description.capabilities | {Capability.ROTATE_KEYS})
 
+    @hookimpl
+    def lading_keys(self, deployment: Deployment, rotate: str | None) -> Keys | Wrong:  # type: ignore[override]
+        if rotate == "secondary":
+            raise StageFailed(f"the key {self.key} cannot be replaced")
+        return super().lading_keys(deployment)
 
-class Puller(ProcessTarget):
+
+class Puller(Ejecting, ProcessTarget):
     """A target that accepts only container images."""
 
     @hookimpl
     def lading_describe(self) -> Description:
-        return replace(super().lading_describe(), image=ImageNeed.PUSHED)
+        description = super().lading_describe()
+        declared = description.capabilities | {Capability.EJECT}
+        return replace(description, image=ImageNeed.PUSHED, capabilities=declared)
 
     @hookimpl
     def lading_deploy(self, request: DeployRequest[Place], context: Context) -> DeployStep | Wrong:
@@ -414,7 +465,7 @@ def failure_of(request: DeployRequest[Place], said: str) -> Failed | None:
     if said.startswith("failed"):
         return Failed(reason="init() failed", log=said)
     if float(request.package.model.file.read_text()) > request.deployment.options.depth:
-        return Failed(reason="over the limit", log="server: the number is too large")
+        return Failed(reason="over the limit", log="server: the number is too large", option="depth")
     return None
 
 
