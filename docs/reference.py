@@ -18,8 +18,10 @@ import click
 import lading
 from lading import Options
 from lading.cli.commands import lading as command_line
-from lading.manifest import REFERENCE, NoWorseThan, Register, RegisterSchema, options_schema
+from lading.manifest import REFERENCE, NoWorseThan, Register, RegisterSchema
 from lading.manifest.core import Core, EvaluateBlock, ImageBlock, Recorded, Sample, TargetBlock
+from lading.manifest.json_schema import options_schema
+from lading.manifest.rollout import Rollout
 from lading.plugin.bound import BoundPlugin
 from lading.plugin.discovery import GROUPS, installed
 from lading.plugin.spec import HOOKS
@@ -35,6 +37,7 @@ CORE: dict[str, type[Options]] = {
     "`package.samples`, recorded": Recorded,
     "`image`": ImageBlock,
     "Every block of `targets`": TargetBlock,
+    "`rollout` of a target": Rollout,
 }
 HERE = Path(__file__).parent
 SOURCES = [HERE.parent / name for name in ("core", "plugins", "targets")]
