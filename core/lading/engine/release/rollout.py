@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ...errors import LadingError, NotUp, OutcomeUnknown, Refused, StageFailed, Transient
-from ...model import Capability, Metrics, Release, Served
+from ...model import Capability, Metrics, Release, Served, State
 from .answers import golden_change
 from .breaches import breach, differs, since
 from .canaries import canary_of, ended_elsewhere, stable_of
@@ -117,10 +117,12 @@ class _Run:
         return Progress(release=self.canary.id, step=progress.step + 1)
 
     def share(self) -> Split:
-        """The share of the canary, as the target reports it. A canary that does not serve any more is aborted."""
-        found = find_served(self.service.status(), self.canary.id)
-        if found is None:
+        """The share of the canary, as the target reports it. It is aborted if only the stable release serves."""
+        status = self.service.status()
+        found = find_served(status, self.canary.id)
+        if found is None and status.state is State.RUNNING:
             self.give_up("it does not serve any more")
+        found = found or require_served(self.service, self.canary)
         return Split(weight=found.weight, shadow=found.shadow)
 
     def split(self, progress: Progress) -> Split:
