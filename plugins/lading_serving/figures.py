@@ -31,7 +31,7 @@ FIGURES = "application/vnd.lading.figures+json"
 MINUTE = 60.0
 _INTERVAL = 5.0  # seconds between two snapshots
 _KEPT = 16
-_WORDS = TIME_CELLS + 2  # the time, the errors and the buckets of one snapshot
+_WORDS = TIME_CELLS + 3  # the time, the errors, the refused and the buckets of one snapshot
 _NEXT = SNAPSHOTS - 1  # the place of the number of snapshots
 _STARTED = SNAPSHOTS - 2
 _STATUS_CELLS = table_cell(SCORING, METHODS[1], 200) - table_cell(SCORING, METHODS[0], 200)
@@ -39,21 +39,20 @@ _STATUS_CELLS = table_cell(SCORING, METHODS[1], 200) - table_cell(SCORING, METHO
 
 @dataclass(frozen=True)
 class Count:
-    """Scored requests: how many ended with a status of 5xx, and how many took how long, by bucket."""
+    """Scored requests: how many ended with a status of 5xx and of 4xx, and how many took how long, by bucket."""
 
     errors: int
+    refused: int
     buckets: tuple[int, ...]
 
     def minus(self, other: Count) -> Count:
         buckets = tuple(ours - theirs for ours, theirs in zip(self.buckets, other.buckets, strict=True))
-        return Count(self.errors - other.errors, buckets)
+        return Count(self.errors - other.errors, self.refused - other.refused, buckets)
 
     @property
     def document(self) -> dict[str, Any]:
-        return {"requests": sum(self.buckets), "errors": self.errors, "bounds": SECONDS, "counts": self.buckets}
-
-
-_ZERO = Count(0, (0,) * TIME_CELLS)
+        answers = {"requests": sum(self.buckets), "errors": self.errors, "refused": self.refused}
+        return {**answers, "bounds": SECONDS, "counts": self.buckets}
 
 
 def begin(board: Board, entry: int) -> None:
@@ -82,20 +81,20 @@ def remember(board: Board, entry: int, now: float) -> None:
         return
     count, place = total(board, entry), entry + SNAPSHOTS + taken % _KEPT * _WORDS
     board.floats[place] = now
-    board.numbers[place + 1] = count.errors
-    for offset, number in enumerate(count.buckets, 2):
+    for offset, number in enumerate((count.errors, count.refused, *count.buckets), 1):
         board.numbers[place + offset] = number
     board.numbers[entry + _NEXT] = taken + 1
 
 
 def total(board: Board, entry: int) -> Count:
     """The scored requests of a release since it began."""
-    numbers, errors, buckets = board.numbers, 0, [0] * TIME_CELLS
+    numbers, ended, buckets = board.numbers, {"4": 0, "5": 0}, [0] * TIME_CELLS
     for slot in board.slots(entry):
         start = slot + LATENCY + SCORING * TIME_CELLS
         buckets = [sum(pair) for pair in zip(buckets, numbers[start : start + TIME_CELLS].tolist(), strict=True)]
-        errors += sum(count for method, status, count in statuses(board, slot, SCORING) if status.startswith("5"))
-    return Count(errors, tuple(buckets))
+        for _method, status, count in statuses(board, slot, SCORING):
+            ended[status[0]] = ended.get(status[0], 0) + count
+    return Count(ended["5"], ended["4"], tuple(buckets))
 
 
 def last_minute(board: Board, entry: int, now: float) -> Count | None:
@@ -111,8 +110,8 @@ def last_minute(board: Board, entry: int, now: float) -> Count | None:
 def _snapshots(board: Board, entry: int, taken: int) -> Iterator[tuple[float, Count]]:
     for number in range(min(taken, _KEPT)):
         place = entry + SNAPSHOTS + number * _WORDS
-        buckets = tuple(board.numbers[place + 2 : place + _WORDS].tolist())
-        yield board.floats[place], Count(board.numbers[place + 1], buckets)
+        errors, refused, *buckets = board.numbers[place + 1 : place + _WORDS].tolist()
+        yield board.floats[place], Count(errors, refused, tuple(buckets))
 
 
 def statuses(board: Board, slot: int, group: int) -> Iterator[tuple[str, str, int]]:

@@ -21,8 +21,8 @@ class Unread(Exception):
 def figures(uri: str, key: str = "", certificate: str = "") -> Any:
     """The figures of a service as JSON, from the host of its scoring URI.
 
-    `certificate` is the SHA-256 of the one that it presents, if its scheme is https. Raises Unread, or OSError if it is
-    silent.
+    `certificate` is the SHA-256 of the one that it presents, if its scheme is https. Raises Unread, or OSError
+    without a whole answer.
     """
     headers = {"authorization": f"Bearer {key}"} if key else {}
     with closing(connection_to(uri, certificate, _LIMIT)) as connection:
@@ -30,8 +30,8 @@ def figures(uri: str, key: str = "", certificate: str = "") -> Any:
             connection.request("GET", "/metrics", headers={"accept": FIGURES, **headers})
             response = connection.getresponse()
             body = response.read(_MOST_BYTES)
-        except HTTPException as error:
-            raise Unread(str(no_answer(error))) from None
+        except HTTPException as error:  # a worker that ends while it answers is replaced: asking again helps
+            raise no_answer(error) from None
     if response.status != 200 or response.headers.get_content_type() != FIGURES:
         raise Unread(f"it answered {response.status} to the question for its figures")
     try:

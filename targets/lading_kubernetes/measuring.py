@@ -72,5 +72,6 @@ def _sum(parts: Sequence[Figures]) -> Figures:
     return Figures(
         requests=sum(part.requests for part in parts),
         errors=sum(part.errors for part in parts),
+        refused=sum(part.refused for part in parts),
         latency=Latency(bounds=parts[0].latency.bounds, counts=tuple(map(sum, counts))),
     )

@@ -14,6 +14,7 @@ from tests.waiting import eventually
 
 from lading import Figures, Latency, Metrics, ReleaseMetrics
 from lading.cli import figures
+from lading.engine.release.breaches import since
 from lading.python.measurement import Measurement
 from lading_serving.board import OTHER, SCORING, SECONDS, Board, table_cell
 from lading_serving.figures import begin, document, last_minute, remember, restarted
@@ -99,6 +100,25 @@ def test_the_document_of_a_board_is_figures() -> None:
     assert release.total.latency.bounds == SECONDS
     assert release.minute == release.total
     assert release.memory is None or release.memory > 1e6
+
+
+def test_refused_requests_are_counted_beside_errors() -> None:
+    found, entry, _ = board()
+    for status, number in ((200, 5), (422, 3), (400, 1), (500, 2)):
+        count(found, entry, number, status)
+    assert (total := document(found)["releases"][0]["total"])["refused"] == 4
+    assert total["errors"] == 2
+
+
+def totals(requests: int, errors: int, counts: tuple[int, int]) -> Metrics:
+    seen = Figures(requests=requests, errors=errors, latency=Latency(bounds=(1.0,), counts=counts))
+    return Metrics(releases=(ReleaseMetrics(release_id="new", total=seen),))
+
+
+@pytest.mark.parametrize("then", [totals(400, 100, (400, 0)), totals(400, 0, (100, 300))])
+def test_a_sum_that_is_lower_than_before_counts_from_the_start(then: Metrics) -> None:
+    """One of several replicas was replaced: the others have had more requests meanwhile."""
+    assert since(totals(800, 30, (790, 10)), then, "new", "old").canary.errors == 30
 
 
 def test_the_last_minute_is_the_difference_to_a_snapshot_of_its_begin() -> None:

@@ -36,9 +36,9 @@ def roll_out(project: Shell, rollout: str, *, answer: int = 7, target: str = "ro
     project.write("lading.yaml", manifest.replace("  roll: {}\n  stop: {}\n", block))
 
 
-def figures(project: Shell, canary: dict[str, int], stable: dict[str, int] | None = None) -> None:
-    """Let each look find these requests of release 2, and of release 1."""
-    project.write("figures.json", json.dumps({"1": stable or FINE, "2": canary}))
+def figures(project: Shell, canary: dict[str, int], stable: dict[str, int] | None = None, **faults: int) -> None:
+    """Let each look find these requests of release 2, and of release 1, and the router have these faults."""
+    project.write("figures.json", json.dumps({"1": stable or FINE, "2": canary, **faults}))
 
 
 def states(project: Shell) -> list[str]:
@@ -69,6 +69,11 @@ def test_a_rollout_shifts_step_by_step_and_promotes(routed: Shell) -> None:
             "max_error_rate: 0.01",
             {"requests": 0, "restarts": 3},
             r"3 more workers of it than of the stable release ended",
+        ),
+        (
+            "max_error_rate: 0.01",
+            {"requests": 100, "refused": 60},
+            r"60 % of its 100 requests were refused with a status of 4xx, 0 % of the stable release's",
         ),
         ("max_difference: 0.02", FINE, r"its answers to 1 golden requests differ by up to 12.5 %, more than max_diff"),
     ],
@@ -184,6 +189,77 @@ def test_a_look_that_fails_is_repeated(routed: Shell) -> None:
     said = routed("deploy").err
     assert "its figures cannot be read: the router is busy" in said
     assert states(routed) == ["2 up", "1 superseded"]
+
+
+def test_figures_that_cannot_be_read_once_are_read_again(routed: Shell) -> None:
+    figures(routed, FINE, broken=2)
+    roll_out(routed, "steps: [25, 100], pause: 0", answer=8)
+    assert "its figures cannot be read: a server of the router has just ended" in routed("deploy").err
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+def test_refusals_that_both_releases_have_are_not_the_fault_of_the_canary(routed: Shell) -> None:
+    figures(routed, {"requests": 100, "refused": 40}, {"requests": 100, "refused": 30})
+    roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01", answer=8)
+    assert "100 requests, 0 % errors, 40 % refused" in routed("deploy").err
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+def test_a_canary_that_is_not_ready_is_aborted(routed: Shell) -> None:
+    figures(routed, FINE, unready=1)
+    roll_out(routed, "steps: [25, 100], pause: 0", answer=8)
+    said = routed("deploy", code=8).err
+    assert "is aborted: none of its replicas is ready, of 1" in said
+    assert "release 1 serves all requests" in said
+    assert states(routed) == ["2 aborted", "1 up"]
+
+
+@pytest.mark.parametrize("stuck", [50, 100])
+def test_a_canary_whose_share_cannot_be_changed_is_aborted(routed: Shell, stuck: int) -> None:
+    figures(routed, FINE, stuck=stuck)
+    said = routed("deploy", code=8).err
+    assert "is aborted: its share cannot be changed" in said
+    assert "this share has no room" in said
+    assert states(routed) == ["2 aborted", "1 up"]
+    assert routed("traffic", "--json").json()["canary"] is None
+
+
+def test_an_abort_is_tried_again_while_the_target_is_busy(routed: Shell) -> None:
+    figures(routed, {"requests": 100, "errors": 50}, busy=2)
+    roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01", answer=8)
+    said = routed("deploy", code=8).err
+    assert "it cannot be aborted yet: the router has just restarted" in said
+    assert states(routed) == ["2 aborted", "1 up"]
+
+
+def test_an_abort_that_was_interrupted_continues_with_its_reason(routed: Shell) -> None:
+    figures(routed, {"requests": 100, "errors": 50}, busy=1000)
+    roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01", answer=8)
+    with routed.start("deploy") as process:
+        said_to = process.stderr
+        assert said_to is not None
+        wait_for(lambda: "cannot be aborted yet" in said_to.readline())
+        process.kill()
+    figures(routed, FINE)
+    assert "is aborted: 50 % of its 100 requests failed" in routed("deploy", code=8).err
+    assert states(routed) == ["2 aborted", "1 up"]
+
+
+def test_a_canary_that_the_target_has_lost_is_aborted(routed: Shell, pausing: subprocess.Popen[str]) -> None:
+    pausing.kill()
+    pausing.wait()
+    work = next(routed.folder.rglob("routes"))
+    work.write_text(json.dumps(json.loads(work.read_text())[:1]))
+    assert "is aborted: it does not serve any more" in routed("deploy", code=8).err
+    assert states(routed) == ["2 aborted", "1 up"]
+
+
+@pytest.mark.slow
+def test_the_outcome_of_a_late_shift_is_unknown(routed: Shell) -> None:
+    routed("deploy", "--canary", "10")
+    late = {"LADING_HOOK_TIMEOUT": "1", "HOOK_FAULT": "lading_shift:hangs"}
+    assert "did not end lading_shift in time" in routed("traffic", "--weight", "20", code=7, **late).err
+    routed("traffic", "--weight", "20")
 
 
 @pytest.mark.slow

@@ -39,11 +39,12 @@ class Latency:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Requests for the scoring script. `errors` are those that were answered with a status of 5xx."""
+    """Requests for the scoring script: `errors` were answered with a status of 5xx, and `refused` with one of 4xx."""
 
     requests: int
     errors: int
     latency: Latency
+    refused: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,4 +105,5 @@ def _release(content: Json) -> ReleaseMetrics:
 def _figures(content: Json) -> Figures:
     bounds, counts = tuple(map(float, content["bounds"])), tuple(map(int, content["counts"]))
     latency = Latency(bounds=bounds, counts=counts)
-    return Figures(requests=int(content["requests"]), errors=int(content["errors"]), latency=latency)
+    errors, refused = int(content["errors"]), int(content.get("refused", 0))
+    return Figures(requests=int(content["requests"]), errors=errors, refused=refused, latency=latency)

@@ -11,7 +11,7 @@ import pytest
 from tests.waiting import LIMIT
 
 from lading_serving.pinned import send
-from lading_serving.scrape import Unread, figures
+from lading_serving.scrape import figures
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 ENDS = {
@@ -48,6 +48,7 @@ def test_an_answer_that_is_not_whole_is_reported_by_its_end(listener: socket.soc
         send(uri, None, {}, key="", certificate="", timeout=LIMIT)
 
 
-def test_figures_that_do_not_arrive_are_reported_by_their_end(listener: socket.socket) -> None:
-    with pytest.raises(Unread, match="it closed the connection without an answer"):
-        figures(answer_with(listener, b""))
+@pytest.mark.parametrize("data", list(ENDS)[:2])
+def test_figures_that_do_not_arrive_can_be_asked_for_again(listener: socket.socket, data: bytes) -> None:
+    with pytest.raises(OSError, match=ENDS[data]):
+        figures(answer_with(listener, data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,7 +38,9 @@ class StepFigures(NamedTuple):
         slow = self.canary.latency.quantile(_QUANTILE)
         words = [f"{self.canary.requests} requests"]
         if self.canary.requests:
-            words += [f"{_percent(_rate(self.canary))} errors"]
+            words += [f"{_percent(_rate(self.canary.errors, self.canary))} errors"]
+        if self.canary.refused:
+            words += [f"{_percent(_rate(self.canary.refused, self.canary))} refused"]
         if slow is not None:
             words += [f"p99 {_milliseconds(slow)}"]
         if self.canary.requests < ENOUGH:
@@ -62,12 +65,8 @@ def breach(rollout: Rollout, found: StepFigures) -> str:
     """The first limit that the figures exceed, with the figures. Empty if they exceed none, or are too few."""
     if found.replaced >= _MOST_REPLACED:
         return f"{found.replaced} more workers of it than of the stable release ended and were replaced"
-    limit, rate = rollout.max_error_rate, _rate(found.canary)
-    if limit is not None and found.canary.requests >= ENOUGH and rate > limit:
-        return (
-            f"{_percent(rate)} of its {found.canary.requests} requests failed ({_percent(_rate(found.stable))} of the "
-            f"stable release's), more than max_error_rate {_percent(limit)}"
-        )
+    if rollout.max_error_rate is not None and (failing := _failing(found, rollout.max_error_rate)):
+        return failing
     if rollout.max_latency_ratio is not None and (slower := _slower(found, rollout.max_latency_ratio)):
         return slower
     if rollout.max_difference is not None and found.compared and found.compared.largest > rollout.max_difference:
@@ -78,6 +77,32 @@ def breach(rollout: Rollout, found: StepFigures) -> str:
 def differs(largest: float, limit: float, what: str) -> str:
     """The message about answers that differ too much."""
     return f"its answers to {what} differ by up to {_percent(largest)}, more than max_difference {_percent(limit)}"
+
+
+def _failing(found: StepFigures, limit: float) -> str:
+    """The errors of the canary above the limit, or its refusals, of which clients cause some at any release."""
+    canary, stable = found.canary, found.stable
+    most = f"more than max_error_rate {_percent(limit)}"
+    if canary.requests < ENOUGH:
+        return ""
+    if (rate := _rate(canary.errors, canary)) > limit:
+        others = _percent(_rate(stable.errors, stable))
+        return f"{_percent(rate)} of its {canary.requests} requests failed ({others} of the stable release's), {most}"
+    if stable.requests < ENOUGH:
+        return ""
+    rate, usual = _rate(canary.refused, canary), _rate(stable.refused, stable)
+    if rate - usual <= limit + _chance(canary, stable):
+        return ""
+    return (
+        f"{_percent(rate)} of its {canary.requests} requests were refused with a status of 4xx, {_percent(usual)} of "
+        f"the stable release's: the difference is {most}"
+    )
+
+
+def _chance(one: Figures, other: Figures) -> float:
+    """A difference of refusals that chance alone seldom exceeds: three standard errors."""
+    share = (one.refused + other.refused) / (one.requests + other.requests)
+    return 3 * math.sqrt(share * (1 - share) * (1 / one.requests + 1 / other.requests))
 
 
 def _slower(found: StepFigures, limit: float) -> str:
@@ -96,15 +121,23 @@ NOTHING = Figures(requests=0, errors=0, latency=Latency(bounds=(), counts=(0,)))
 
 
 def _difference(release: ReleaseMetrics | None, earlier: ReleaseMetrics | None) -> Figures:
-    """What was counted between two moments. A release that counts from the start again counts as a whole."""
+    """What was counted between two moments. A release that counts from the start again counts as a whole.
+
+    So does one of several replicas, of which one was replaced: then a sum can be lower than before.
+    """
     if release is None:
         return NOTHING
     now, then = release.total, earlier.total if earlier else None
-    if then is None or then.requests > now.requests or then.latency.bounds != now.latency.bounds:
+    if then is None or then.latency.bounds != now.latency.bounds:
         return now
     counts = tuple(a - b for a, b in zip(now.latency.counts, then.latency.counts, strict=True))
-    latency = replace(now.latency, counts=counts)
-    return Figures(requests=now.requests - then.requests, errors=now.errors - then.errors, latency=latency)
+    found = Figures(
+        requests=now.requests - then.requests,
+        errors=now.errors - then.errors,
+        refused=now.refused - then.refused,
+        latency=replace(now.latency, counts=counts),
+    )
+    return now if min(found.requests, found.errors, found.refused, *counts) < 0 else found
 
 
 def _restarts(release: ReleaseMetrics | None, earlier: ReleaseMetrics | None) -> int:
@@ -113,8 +146,8 @@ def _restarts(release: ReleaseMetrics | None, earlier: ReleaseMetrics | None) ->
     return now - then if now >= then else now
 
 
-def _rate(figures: Figures) -> float:
-    return figures.errors / figures.requests if figures.requests else 0.0
+def _rate(count: int, figures: Figures) -> float:
+    return count / figures.requests if figures.requests else 0.0
 
 
 def _percent(share: float) -> str:

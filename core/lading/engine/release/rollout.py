@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from ...errors import NotUp, OutcomeUnknown, Refused, Transient
-from ...model import Capability, Metrics, Release
+from ...errors import LadingError, NotUp, OutcomeUnknown, Refused, StageFailed, Transient
+from ...model import Capability, Metrics, Release, Served, State
 from .answers import golden_change
 from .breaches import breach, differs, since
 from .canaries import canary_of, ended_elsewhere, stable_of
 from .observing import read_metrics
 from .rollout_state import Progress, held, keep, kept
-from .shifting import SHIFT_LIMIT
+from .shifting import SHIFT_LIMIT, find_served
 from .traffic import Split, abort, promote, require_served, set_share
 
 if TYPE_CHECKING:
     from ...manifest.rollout import Rollout
     from .service import Service
 
+Result = TypeVar("Result")
+
 _SHORTEST_LOOK, _LONGEST_LOOK = 1.0, 30.0  # seconds between two looks at the figures
 _LOOKS = 20  # in a step
-_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 0.0)  # seconds after each try to read the figures
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 0.0)  # seconds after each try to look at the canary
+_UNREADY_LOOKS = 3  # in sequence: a canary of one worker is not ready while the worker is replaced
+_ABORT_LIMIT = 3600.0  # seconds: until the canary is removed, it has its share of the requests, and nobody looks
 _POLL_INTERVAL = 1.0  # seconds until the rollout notices that another command has ended its canary
 
 
@@ -32,8 +37,9 @@ def roll_out(service: Service, canary: Release, *, detach: bool = False) -> Rele
     The lock of the service is held for each shift, and not during a step. So other commands can end the canary.
 
     After an interrupt the same call continues at the step that ran. Raises NotUp, after the canary is aborted, if its
-    figures exceed a limit of the block, or if another command has aborted it. Raises Refused if another command has
-    changed its share, and Locked if another command rolls the service out.
+    figures exceed a limit of the block or cannot be read, if it cannot answer or its share cannot be changed, or if
+    another command has aborted it. Raises Refused if another command has changed its share, and Locked if another
+    command rolls the service out.
     """
     with held(service):
         rollout, stable = service.target.rollout, stable_of(service)
@@ -63,7 +69,7 @@ class _Run:
                     self.give_up(reason)
                 progress = self.following(progress) if progress else self.first()
                 if self.rollout.steps[progress.step] == 100:
-                    return promote(self.service)
+                    return self.moved(promote)
                 progress = self.shifted(progress)
             if detach:
                 return self.canary
@@ -90,7 +96,10 @@ class _Run:
     def first(self) -> Progress:
         """The step that an interrupted command was in. Otherwise the first step that does not take requests away."""
         self.judge_golden()
-        known, weight, steps = kept(self.service, self.canary), self.share().weight, self.rollout.steps
+        known, steps = kept(self.service, self.canary), self.rollout.steps
+        if known and known.reason:
+            self.give_up(known.reason)
+        weight = self.share().weight
         if known and (weight == steps[known.step] or (known.began is None and weight < steps[known.step])):
             return known
         step = next(number for number, percent in enumerate(steps) if percent >= weight)
@@ -108,8 +117,12 @@ class _Run:
         return Progress(release=self.canary.id, step=progress.step + 1)
 
     def share(self) -> Split:
-        """The share of the canary, as the target reports it. Raises Refused if the canary does not serve."""
-        found = require_served(self.service, self.canary)
+        """The share of the canary, as the target reports it. It is aborted if only the stable release serves."""
+        status = self.service.status()
+        found = find_served(status, self.canary.id)
+        if found is None and status.state is State.RUNNING:
+            self.give_up("it does not serve any more")
+        found = found or require_served(self.service, self.canary)
         return Split(weight=found.weight, shadow=found.shadow)
 
     def split(self, progress: Progress) -> Split:
@@ -121,7 +134,7 @@ class _Run:
     def shifted(self, progress: Progress) -> Progress:
         """Give the canary its share of the step. The step begins when this is done, or did before an interrupt."""
         keep(self.service, progress)
-        set_share(self.service, self.split(progress))
+        self.moved(lambda service: set_share(service, self.split(progress)))
         if progress.began is None:
             before = self.metrics()
             if isinstance(before, str):
@@ -130,38 +143,59 @@ class _Run:
             keep(self.service, progress)
         return progress
 
+    def moved(self, shift: Callable[[Service], Result]) -> Result:
+        """Shift the requests. A canary whose share cannot be changed is aborted, because nobody would look at it."""
+        try:
+            return shift(self.service)
+        except LadingError as error:
+            if isinstance(error, OutcomeUnknown) and self.service.session.order.timeout is not None:
+                raise  # the user has limited the time, and the same command continues
+            self.give_up(f"its share cannot be changed: {error.message}")
+
     def watch(self, progress: Progress) -> str:
         """Look at the figures until the step is over. Returns why the canary must be aborted; empty if it need not."""
         assert progress.began is not None
         service, rollout = self.service, self.rollout
         end, share = service.session.end(), f"{rollout.steps[progress.step]} % of the requests"
         look = min(max(_SHORTEST_LOOK, rollout.seconds / _LOOKS), _LONGEST_LOOK)
-        before = progress.before or Metrics(releases=())
+        before, unready = progress.before or Metrics(releases=()), 0
         while not self.ended():
-            found = self.metrics()
-            if isinstance(found, str):
-                return found
+            served, found = self.served(), self.metrics()
+            if isinstance(served, str) or isinstance(found, str):
+                return served if isinstance(served, str) else str(found)
+            unready = 0 if served.ready else unready + 1
+            if unready == _UNREADY_LOOKS:
+                return f"none of its replicas is ready, of {served.wanted}"
             figures = since(found, before, self.canary.id, self.stable.id)
             if reason := breach(rollout, figures):
                 return reason
             left = progress.began + rollout.seconds - time.time()
             rest = f"{_clock(left)} left" if left > 0 else "the step is over"
-            service.emit("progress", phase="rollout", detail=f"{share} · {figures} · {rest}")
-            if left <= 0:
+            state = "" if served.ready else " · not ready"
+            service.emit("progress", phase="rollout", detail=f"{share} · {figures}{state} · {rest}")
+            if left <= 0 and not unready:
                 break
-            self.wait(min(look, left), share, end)
+            self.wait(min(look, left) if left > 0 else look, share, end)
         return ""
 
+    def served(self) -> Served | str:
+        """The canary as the target reports it, or the reason why a few tries could not find it."""
+        return self.tried(lambda: require_served(self.service, self.canary), "it cannot be found")
+
     def metrics(self) -> Metrics | str:
-        """The figures, or the reason why a few tries could not read them: a busy service does not answer at once."""
-        service, reason = self.service, ""
-        if not service.plugin.can(Capability.METRICS):
+        """The figures, or the reason why a few tries could not read them."""
+        if not self.service.plugin.can(Capability.METRICS):
             return Metrics(releases=())
+        return self.tried(lambda: read_metrics(self.service), "its figures cannot be read")
+
+    def tried(self, look: Callable[[], Result], fault: str) -> Result | str:
+        """The result of a look, or the reason why a few tries failed: a busy service does not answer at once."""
+        service, reason = self.service, ""
         for pause in _PAUSES:
             try:
-                return read_metrics(service)
-            except (OutcomeUnknown, Transient) as error:
-                reason = f"its figures cannot be read: {error.message}"
+                return look()
+            except (OutcomeUnknown, Refused, StageFailed, Transient) as error:
+                reason = f"{fault}: {error.message}"
                 service.emit("progress", phase="rollout", detail=reason)
                 service.session.pause(pause, f"the rollout of {service.name}", reason, service.session.end())
         return reason
@@ -179,8 +213,22 @@ class _Run:
             self.give_up(differs(change.largest or 0.0, limit, f"{change.compared} golden requests"))
 
     def give_up(self, reason: str) -> NoReturn:
-        """Abort the canary. The caller holds the lock."""
-        abort(self.service, reason)
+        """Abort the canary, also if the target is busy for a while. The caller holds the lock.
+
+        The reason is recorded first, so that the same command continues after an interrupt.
+        """
+        service, pause = self.service, _SHORTEST_LOOK
+        known = kept(service, self.canary) or Progress(release=self.canary.id, step=0)
+        keep(service, replace(known, reason=reason))
+        end = service.session.end(_ABORT_LIMIT)
+        while True:
+            try:
+                abort(service, reason)
+                break
+            except (OutcomeUnknown, Transient) as error:
+                service.emit("progress", phase="rollout", detail=f"it cannot be aborted yet: {error.message}")
+                service.session.pause(pause, f"the abort of release {self.canary.number}", error.message, end)
+                pause = min(2 * pause, _LONGEST_LOOK)
         raise NotUp(
             f"the rollout of release {self.canary.number} of {self.service.name} is aborted: {reason}",
             hint=f"release {self.stable.number} serves all requests",

@@ -22,13 +22,14 @@ _SHORTEST_WAIT = 1.0  # seconds: a command that only asks for the holder takes t
 class Progress:
     """The step of a rollout that runs. `began` is the time of day in seconds, and `before` the figures then.
 
-    Both are None until the requests are shifted.
+    Both are None until the requests are shifted. `reason` says why the canary is being aborted.
     """
 
     release: str
     step: int
     began: float | None = None
     before: Metrics | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

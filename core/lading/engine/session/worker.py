@@ -25,6 +25,7 @@ _EXTERNAL_HOOKS = frozenset(
         "lading_keys",
         "lading_register",
         "lading_scoring_uri",
+        "lading_shift",
         "lading_status",
         "lading_track",
     }

@@ -25,6 +25,7 @@ from lading import (
     Latency,
     Metrics,
     NoScoringUri,
+    OutcomeUnknown,
     Pending,
     Ready,
     ReleaseMetrics,
@@ -32,6 +33,7 @@ from lading import (
     Served,
     ShiftRequest,
     ShiftStep,
+    StageFailed,
     State,
     Status,
     Transient,
@@ -140,6 +142,11 @@ class Router(Ejecting, ProcessTarget):
         known = {route["id"]: route for route in routes(context.work)}
         if missing := [share.release_id for share in request.shares if share.release_id not in known]:
             return Failed(reason=f"no server of release {missing[0]} runs")
+        newest = request.shares[-1]
+        if newest.weight == written().get("stuck") and newest.release_id != next(iter(known)):
+            return Failed(reason="this share has no room")
+        if len(request.shares) == 1 and called(context.work / "aborts") < written().get("busy", 0):
+            raise OutcomeUnknown("the router has just restarted")
         wanted = [{**known[s.release_id], "weight": s.weight, "shadow": s.shadow} for s in request.shares]
         if wanted == list(known.values()):
             return Done()
@@ -152,12 +159,11 @@ class Router(Ejecting, ProcessTarget):
         """The figures that a test has written, by release number. Each call finds as many requests more."""
         if (misbehaviour := note("lading_metrics", target=deployment.target)) is not None:
             return misbehaviour
-        file, count = Path("figures.json"), context.work / "figures-read"
-        figures = json.loads(file.read_text()) if file.exists() else {}
-        calls = int(count.read_text()) if count.exists() else 0
-        count.write_text(str(calls + 1))
+        figures, calls = written(), called(context.work / "figures-read")
         if calls < figures.get("silent", 0):
             raise Transient("the router is busy")
+        if calls < figures.get("broken", 0):
+            raise StageFailed("a server of the router has just ended")
         return Metrics(releases=tuple(measured(route, figures, calls) for route in routes(context.work)))
 
     @hookimpl
@@ -184,7 +190,7 @@ class Router(Ejecting, ProcessTarget):
                     package_digest=route["tags"]["lading.package"],
                     weight=route["weight"],
                     shadow=route["shadow"],
-                    ready=1,
+                    ready=0 if lane == "canary" and written().get("unready") else 1,
                     wanted=1,
                     headers={"x-lane": lane},
                 )
@@ -201,12 +207,27 @@ class Router(Ejecting, ProcessTarget):
         return step
 
 
+def written() -> dict[str, Any]:
+    """The figures and faults that a test has written."""
+    file = Path("figures.json")
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found
+
+
+def called(count: Path) -> int:
+    """How often this was called before, for this file."""
+    before = int(count.read_text()) if count.exists() else 0
+    count.write_text(str(before + 1))
+    return before
+
+
 def measured(route: Route, figures: Mapping[str, Any], calls: int) -> ReleaseMetrics:
     """The figures of a release: requests, errors, the number of requests in each class of latency, and restarts."""
     given = {name: calls * number for name, number in figures.get(route["tags"]["lading.release"], {}).items()}
     slow, requests = given.get("slow", 0), given.get("requests", 0)
     latency = Latency(bounds=(0.01, 1.0), counts=(requests - slow, slow, 0))
-    total = Figures(requests=requests, errors=given.get("errors", 0), latency=latency)
+    errors, refused = given.get("errors", 0), given.get("refused", 0)
+    total = Figures(requests=requests, errors=errors, refused=refused, latency=latency)
     return ReleaseMetrics(release_id=route["id"], total=total, restarts=given.get("restarts", 0))
 
 
