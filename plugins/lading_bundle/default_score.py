@@ -74,9 +74,9 @@ class Scorer:
     def _formed(self, found: Any, table: Table) -> Any:
         """The answers as lists. With several outputs, a row has a list of probabilities for each."""
         if table.method != "predict_proba":
-            return listed(found, table.place)
+            return listed(found, table)
         outputs = found if isinstance(found, list) else [found]
-        lists = [listed(output, table.place) for output in outputs]
+        lists = [listed(output, table) for output in outputs]
         if self.output != "probabilities":
             classes = self.model.classes_ if isinstance(found, list) else [self.model.classes_]
             lists = [labelled(rows, labels.tolist(), self.output) for rows, labels in zip(lists, classes, strict=True)]
@@ -132,11 +132,14 @@ def is_fitted(model: Any) -> bool:
     return True
 
 
-def listed(found: Any, place: str) -> list[Any]:
-    """Answers as lists. Raises BadData if one of them is not finite."""
+def listed(found: Any, table: Table) -> list[Any]:
+    """Answers as lists. Raises BadData unless there is one for each row, and each is finite."""
     answers = np.asarray(found)
+    if answers.shape[:1] != (len(table.rows),):
+        count = len(answers) if answers.ndim else "no list of"
+        raise BadData(f"{table.place}: the model has {count} answers to {len(table.rows)} rows: it takes other rows")
     if answers.dtype.kind == "f" and not np.isfinite(answers).all():
-        raise BadData(f"{place}: the model has no finite answer to these values")
+        raise BadData(f"{table.place}: the model has no finite answer to these values")
     return answers.tolist()  # type: ignore[no-any-return]
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from lading import Json, Schema, SchemaColumn, SchemaKind, SchemaOutput
 
+from .intake import takes_documents
+
 _ENOUGH = 10  # rows that share a value, so that it tells nothing about one of them
 _MOST_CATEGORIES = 100
 _MOST_TRIED = 100  # columns in which a missing value is tried, because each needs a prediction
@@ -44,10 +46,12 @@ def schema_of(model: Any, columns: Mapping[str, Any], inputs: Any, answers: Mapp
 
 
 def schema_of_model(model: Any) -> Schema:
-    """The schema of a model whose training data is not known: the names of its columns, or the shape of its input."""
+    """The schema of a model whose training data is not known: its columns, that it takes texts, or its shape."""
     names, width = getattr(model, "feature_names_in_", None), getattr(model, "n_features_in_", None)
     count = getattr(model, "n_outputs_", 1)
     outputs = (SchemaOutput(),) * (count if isinstance(count, int) else 1)
+    if takes_documents(model):
+        return Schema(is_text=True, outputs=outputs)
     if names is not None:
         return Schema(columns=tuple(SchemaColumn(name=str(name)) for name in names), outputs=outputs, is_framed=True)
     return Schema(shape=(None, int(width)) if width else (), outputs=outputs)
@@ -129,7 +133,7 @@ def _answers(model: Any, inputs: Any, row: Sequence[Json]) -> bool:
             answer = np.asarray(model.predict(_as_input(inputs, row)))
     except Exception:  # the model can be of any class
         return False
-    return answer.dtype.kind != "f" or bool(np.isfinite(answer).all())
+    return answer.shape[:1] == (1,) and (answer.dtype.kind != "f" or bool(np.isfinite(answer).all()))
 
 
 def _as_input(inputs: Any, row: Sequence[Json]) -> Any:
