@@ -116,10 +116,12 @@ def check_model(found: Any, file: str) -> None:
 
 
 def is_fitted(model: Any) -> bool:
-    """Whether a model is fitted. False only for an estimator of scikit-learn, or a pipeline that ends with one."""
+    """Whether a model, or the last step of a pipeline, is fitted. True for a class that does not say it."""
     last = model
     while hasattr(last, "steps"):
         last = last.steps[-1][1]
+    if hasattr(last, "__sklearn_is_fitted__"):
+        return bool(last.__sklearn_is_fitted__())
     if not type(last).__module__.startswith("sklearn."):  # a class of its own may keep what it learned under any name
         return True
     from sklearn.exceptions import NotFittedError
