@@ -63,7 +63,10 @@ class Columns:
         self.names = list(dtypes)
         self.is_text = schema.get("is_text") or any(hasattr(each, "build_analyzer") for each in first_steps(model))
         self.width = 1 if self.is_text else len(self.names) or getattr(model, "n_features_in_", 0)
-        kinds = [KINDS.get(dtype, "number") for dtype in dtypes.values()]
+        known = {column["name"]: column["kind"] for column in schema.get("columns", ())}
+        kinds = [
+            "boolean" if known.get(name) == "boolean" else KINDS.get(dtype, "number") for name, dtype in dtypes.items()
+        ]
         framed = schema.get("is_framed") or (not self.is_text and ("value" in kinds or not self.width))
         self.pandas = pandas() if framed else None
         self.kinds = ["text"] if self.is_text else kinds or ["number"] * self.width
@@ -157,7 +160,11 @@ def finite(values: list[Any], shape: Any) -> Any:
 
 def filled(values: Sequence[Any], types: set[type], kind: str) -> Any:
     """Cells as an array, with NaN for null."""
-    if kind == "number" or (types & NUMBERS and types <= {*NUMBERS, type(None)}):
+    if (
+        kind == "number"
+        or (kind == "boolean" and type(None) in types)
+        or (types & NUMBERS and types <= {*NUMBERS, type(None)})
+    ):
         return np.array(values, dtype=float)
     if types == {bool}:
         return np.array(values)

@@ -76,6 +76,7 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
             raise  # the author of the estimator needs the traceback
         raise (known or _unfit(model, error, "estimator" if spec["estimator"] else "steps")) from error
     metrics, warnings = measured(model, fit_part, held_out)
+    named = dict(zip(labels, np.atleast_2d(answers.T), strict=True))
     return Fitted(
         model,
         parameters={name: spec[name] for name in ("estimator", "test_size", "random_state") if spec[name] is not None}
@@ -84,10 +85,7 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
         columns=tuple((name, _dtype(column)) for name, column in columns.items()),
         label=(labels[0], _dtype(answers)) if len(labels) == 1 else None,
         samples=record(model, inputs, spec["samples"]) if spec["samples"] else [],
-        schema=replace(
-            schema_of(model, columns, inputs, dict(zip(labels, np.atleast_2d(answers.T), strict=True))),
-            **reading.forms(),
-        ),
+        schema=replace(schema_of(model, columns, inputs, named, taken.booleans(table, columns)), **reading.forms()),
         modules=(*((MODULE,) if reading.dates else ()), *(own for own in map(Path, spec["own"]) if own.is_file())),
         warnings=warnings,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +24,16 @@ _MADE_UP = {"boolean": False, "date": "2000-01-01"}
 _TEXT = "text"
 
 
-def schema_of(model: Any, columns: Mapping[str, Any], inputs: Any, answers: Mapping[str, Any]) -> Schema:
+def schema_of(
+    model: Any,
+    columns: Mapping[str, Any],
+    inputs: Any,
+    answers: Mapping[str, Any],
+    booleans: Collection[str] = (),
+) -> Schema:
     """The schema of a model. `columns` and `answers` are its features and labels, each an array of shape (rows,).
+
+    `booleans` are the names of columns that have booleans as numbers, because of missing values.
 
     `inputs` are the features as the model took them: an array or a data frame of shape (rows, features), or texts of
     shape (rows,).
@@ -34,7 +42,10 @@ def schema_of(model: Any, columns: Mapping[str, Any], inputs: Any, answers: Mapp
     if len(inputs.shape) == 1:
         example = _TEXT if _answers(model, inputs, [_TEXT]) else None
         return Schema(is_text=True, outputs=outputs, is_framed=is_framed, example=example)
-    found = [_column(name, values) for name, values in columns.items()]
+    found = [
+        SchemaColumn(name=name, kind="boolean") if name in booleans else _column(name, values)
+        for name, values in columns.items()
+    ]
     row = [_example(column, values) for column, values in zip(found, columns.values(), strict=True)]
     nulls = _nullable(model, inputs, row)
     return Schema(
