@@ -12,7 +12,7 @@ from lading import ExpectedModel, Installs, PackageProblem, script_problem
 from . import entries as reading
 from .entries import Entry
 from .environment import Asked, Environment
-from .imports import Imported, imports_of
+from .imports import Imported, imports_of, own_places
 from .names import meant
 from .origin import Origin
 from .pins import SERVER, SKLEARN, Pins, pin
@@ -56,7 +56,7 @@ def judge(asked: Asked, model: ExpectedModel, needs: Iterable[str], *, closed: b
     """
     environment, origin = asked.environment or Environment(), Origin(model)
     source = read_source(environment, model.python)
-    entries, problems = reading.read(source.written)
+    entries, problems = reading.read(source.written, model.python)
     origin.add_wheels(entries)
     own = _own_modules(asked, model)
     libraries, unknown = _libraries(origin, asked, own.imports)
@@ -145,7 +145,8 @@ def _libraries(origin: Origin, asked: Asked, more: Iterable[Imported]) -> tuple[
     """The distributions that loading the model imports, and the modules that no distribution provides."""
     if not any(found.modules for found in origin.distributions.values()):
         return [], []  # a record of an earlier version
-    own = {path.stem for path in (*asked.beside, *([asked.script] if asked.script else []), *origin.model.modules)}
+    scripts = [asked.script] if asked.script else []
+    own = {*own_places(scripts, asked.beside), *(path.stem for path in origin.model.modules)}
     imported = set(origin.model.imports or ()) - own - sys.stdlib_module_names - {"?", "__main__", "__builtin__"}
     provided = {module: origin.providers(module) for module in sorted({*imported, *(one.top for one in more)})}
     known = [names[0] for names in provided.values() if names]

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from packaging.markers import InvalidMarker, Marker
 
-from .entries import Written
+from .entries import Written, applies
 from .wrong import Wrong
 
 _Package = Mapping[str, Any]
@@ -57,8 +57,7 @@ class _Lock:
             marker = Marker(item["marker"]) if item.get("marker") else None
         except InvalidMarker:
             raise self.wrong(item["name"], f"has the marker {item['marker']!r}, which cannot be read") from None
-        there = {"python_version": self._python, "python_full_version": f"{self._python}.0", "extra": extra}
-        return marker is None or marker.evaluate(there)
+        return applies(marker, self._python, extra)
 
 
 def _pylock(lock: _Lock) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from lading import Distribution, ExpectedModel, PackageProblem
 
 from .addresses import Address
-from .entries import Entry
+from .entries import Entry, applies
 from .origin import Origin
 from .wrong import Wrong
 
@@ -88,7 +88,7 @@ def _asked(origin: Origin, entries: Iterable[Entry], problems: list[PackageProbl
     for entry in entries:
         if entry.name == "python":
             problems += _other_python(entry, origin.python)
-        elif _applies(entry.requirement, origin.python) and not _is_left_to_targets(entry, origin):
+        elif not _is_left_to_targets(entry, origin):
             asked.append(entry)
     return asked
 
@@ -225,16 +225,12 @@ def _needs(distribution: Distribution, extra: str, python: str) -> list[tuple[st
     for text in distribution.requires:
         with suppress(InvalidRequirement):  # metadata from before PEP 508
             requirement = Requirement(text)
-            needs += _with_extras(requirement) if _applies(requirement, python, extra) else []
+            needs += _with_extras(requirement) if applies(requirement.marker, python, extra) else []
     return needs
 
 
 def _with_extras(requirement: Requirement) -> list[tuple[str, str]]:
     return [(canonicalize_name(requirement.name), extra) for extra in ("", *sorted(requirement.extras))]
-
-
-def _applies(requirement: Requirement, python: str, extra: str = "") -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"python_version": python, "extra": extra})
 
 
 def _skew(model: ExpectedModel, pinned: str | None) -> list[PackageProblem]:
