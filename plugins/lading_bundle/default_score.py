@@ -63,9 +63,11 @@ class Scorer:
         try:
             return self._formed(call(inputs), table)
         except (AttributeError, LookupError, TypeError) as error:
-            if self.columns.width:  # else only the model itself can say which columns it lacks
+            if not self.columns.width:  # only the model itself can say which columns it lacks
+                raise BadData(f"{table.place}: the model does not take these columns: {error}") from None
+            if table.has_only_numbers:
                 raise
-            raise BadData(f"{table.place}: the model does not take these columns: {error}") from None
+            raise located(error, call, inputs, table) from None
         except ValueError as error:
             if isinstance(error, BadData) or "nan" in str(error).lower():
                 table.check(nulls=False)
@@ -152,7 +154,7 @@ def labelled(rows: list[Any], labels: list[Any], output: str) -> list[Any]:
     return [dict(zip(map(str, labels), row, strict=True)) for row in rows]
 
 
-def located(error: ValueError, call: Callable[[Any], Any], inputs: Any, table: Table) -> BadData:
+def located(error: Exception, call: Callable[[Any], Any], inputs: Any, table: Table) -> BadData:
     """An error of the model, with the first row that it does not take. Half of the rows are tried each time."""
     first, last = 0, len(inputs)
     while last - first > 1:
@@ -160,7 +162,7 @@ def located(error: ValueError, call: Callable[[Any], Any], inputs: Any, table: T
         try:
             call(inputs[first:middle])
             first = middle
-        except ValueError as found:
+        except (AttributeError, LookupError, TypeError, ValueError) as found:
             last, error = middle, found
     cells = zip(table.names or (), table.rows[first], strict=False)
     names = [f", column {name}" for name, cell in cells if isinstance(cell, str) and repr(cell) in str(error)]

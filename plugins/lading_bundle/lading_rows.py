@@ -36,6 +36,16 @@ class Table(NamedTuple):
     names: list[str] | None = None
     kinds: Sequence[str] = ()
 
+    @property
+    def has_only_numbers(self) -> bool:
+        """Whether each cell is a number in the columns that take any value."""
+        return all(
+            type(cell) in NUMBERS
+            for cells in self.rows
+            for cell, kind in zip(cells, self.kinds, strict=True)
+            if kind == "value"
+        )
+
     def check(self, *, nulls: bool = True) -> None:
         """Raise BadData for the first cell that is not of the kind of its column."""
         for row, cells in enumerate(self.rows):

@@ -209,6 +209,24 @@ def test_a_first_step_of_the_users_own_gets_a_a_data_frame(serve: Run) -> None:
     assert "does not take these columns" in refused(score({"data": [[30, 44]]}))
 
 
+class Halved(Sum):
+    """A step that raises TypeError for a text."""
+
+    def fit(self, rows: Any, labels: Any = None) -> Halved:
+        self.feature_names_in_ = np.array(["age", "hours"], dtype=object)
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        return np.array([[age / 2, hours] for age, hours in rows.itertuples(index=False)])
+
+
+def test_a_cell_that_raises_another_error_in_the_model_is_named(serve: Run) -> None:
+    steps = [("half", Halved()), ("model", LinearRegression())]
+    score = serve(Pipeline(steps).fit(FRAME, FRAME["age"]))
+    assert refused(score({"data": [[1, 2], [3, 4], ["x", 5]]})).startswith("data[2]: unsupported operand")
+    assert score({"data": [[1, 2]]}) == pytest.approx([1])
+
+
 def test_another_method_by_request(serve: Run) -> None:
     rows = [[1, 2], [4, 3]]
     score = serve(FOREST)
