@@ -47,11 +47,24 @@ class BundleOptions(Options):
             raise ValueError(f"{name}: {OWN_SCRIPT}")
 
     def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:
+        unserved = self._unserved(model)
         if not (self.environment or self.scoring_script or self.include or model.modules):
-            return ()
+            return unserved
         from .judging import expected_problems  # a deploy with nothing to do does not load it
 
-        return expected_problems(self.asked(*(path for path in model.modules if path.is_file())), model)
+        asked = self.asked(*(path for path in model.modules if path.is_file()))
+        return [*unserved, *expected_problems(asked, model)]
+
+    def _unserved(self, model: ExpectedModel) -> Sequence[PackageProblem]:
+        """The problem of a finished file that the default script cannot serve."""
+        if self.scoring_script or not model.finished:
+            return ()
+        from lading import PackageProblem
+
+        from .served import SCRIPT_NEEDED, Served
+
+        message = Served(model.finished, model.framework, is_folder=False).obstacle
+        return [PackageProblem(message=message, hint=SCRIPT_NEEDED, about_model=True)] if message else ()
 
     def asked(self, *modules: Path) -> Asked:
         """The environment with its scoring script. `modules` are source files of the model."""

@@ -61,7 +61,9 @@ def judge_manifest(
             message = f"{reason}: name a scoring_script under package"
             raise ManifestError((draft.document.problem(("register", "file"), message),))
         expected = replace(_expected(manifest, made), installs=installs)
-        placed += _placed(section, section.options.package_problems(expected))
+        problems = section.options.package_problems(expected)
+        placed += _placed(section, (each for each in problems if not each.about_model))
+        placed += [(("register", "file"), each) for each in problems if each.about_model]
     _raise(draft, placed)
 
 
@@ -82,6 +84,7 @@ def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:
         full_imports=full or (),
         requires=made.requires if made else (),
         modules=trainer.model_modules(manifest.file.parent.resolve()) if trainer else (),
+        finished=manifest.register.file.name if manifest.register.file else "",
     )
 
 
