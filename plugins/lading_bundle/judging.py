@@ -15,7 +15,7 @@ from .environment import Asked, Environment
 from .imports import Imported, imports_of, own_places
 from .names import meant
 from .origin import Origin
-from .pins import SERVER, SKLEARN, Pins, pin
+from .pins import SERVER, SKLEARN, Pins, exactly, pin
 from .sources import Source, read_source
 from .wrong import Wrong
 
@@ -39,6 +39,18 @@ def expected_problems(asked: Asked, model: ExpectedModel) -> Sequence[PackagePro
     """The problems that are known before the model is made."""
     needs = _expected_needs(asked, model)
     return judge(asked, _with_framework(model), needs or (), closed=needs is not None).pins.problems
+
+
+def foreign_pins(environment: Environment, model: ExpectedModel) -> dict[str, str]:
+    """The exact pins of an environment that are not installed here, each with its option."""
+    entries, _problems = reading.read(read_source(environment, model.python).written, model.python)
+    installed = {name: one.version for name, one in model.find_distributions().items()}
+    exact = [(entry, exactly(entry.requirement.specifier)) for entry in entries if not entry.address]
+    return {
+        f"{entry.name}=={version}": entry.written.option
+        for entry, version in exact
+        if version and entry.name != "python" and installed.get(entry.name) != version
+    }
 
 
 def _with_framework(model: ExpectedModel) -> ExpectedModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -54,6 +54,13 @@ class BundleOptions(Options):
 
         asked = self.asked(*(path for path in model.modules if path.is_file()))
         return [*unserved, *expected_problems(asked, model)]
+
+    def foreign_pins(self, model: ExpectedModel) -> Mapping[str, str]:
+        if self.environment is None or self.environment.lock:
+            return {}
+        from .judging import foreign_pins
+
+        return foreign_pins(self.environment, model)
 
     def _unserved(self, model: ExpectedModel) -> Sequence[PackageProblem]:
         """The problem of a finished file that the default script cannot serve."""

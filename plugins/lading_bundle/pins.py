@@ -94,7 +94,7 @@ def _asked(origin: Origin, entries: Iterable[Entry], problems: list[PackageProbl
 
 
 def _is_left_to_targets(entry: Entry, origin: Origin) -> bool:
-    is_exact = _exact(entry.requirement.specifier) is not None
+    is_exact = exactly(entry.requirement.specifier) is not None
     return entry.name == SERVER and not is_exact and entry.name not in origin.distributions
 
 
@@ -141,7 +141,7 @@ def _version(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None
     recorded = _public(name, installed.version, place, option) if installed else None
     if recorded and asked.contains(recorded, prereleases=True):
         return recorded
-    exact = _exact(asked)
+    exact = exactly(asked)
     if exact and asked.contains(exact, prereleases=True):
         return exact
     if recorded is None:
@@ -182,7 +182,7 @@ def _absent(name: str, asked: SpecifierSet, origin: Origin, place: str, option: 
     return Wrong(message, hint=f"did you mean {meant}?" if meant else way_out, option=option)
 
 
-def _exact(asked: SpecifierSet) -> str | None:
+def exactly(asked: SpecifierSet) -> str | None:
     """The one version that `==` names."""
     exact = {one.version for one in asked if one.operator == "==" and not one.version.endswith(".*")}
     return exact.pop() if len(exact) == 1 else None

@@ -7,9 +7,7 @@ from tests.conftest import Shell
 
 HEAD = "version: 1\nname: svc\n"
 SCRIPT = "package: {scoring_script: score.py, environment: {pip: [numpy]}}\n"
-OTHER = (
-    "is not a scikit-learn model, so the default scoring script cannot serve it; name a scoring_script under package"
-)
+OTHER = "is of ONNX, so the default scoring script cannot serve it; name a scoring_script under package"
 FILE = "register: {file: model.onnx}\n"
 
 
