@@ -46,7 +46,10 @@ def test_keys_of_text_stay_text() -> None:
 def test_a_grid_has_tuples_and_estimators(data: Path, grid: str) -> None:
     candidates = {
         "words__ngram_range": [[1, 1], [1, 2]],
-        "model": [{"estimator": "sklearn.svm.SVC"}, {"estimator": LOGISTIC, "params": {"C": 2.0}}],
+        "model": [
+            {"estimator": "sklearn.svm.SVC", "params": {"gamma": 1.0}},
+            {"estimator": LOGISTIC, "params": {"C": 2.0}},
+        ],
     }
     search = SEARCH if grid == "param_grid" else "sklearn.model_selection.RandomizedSearchCV"
     params = {"estimator": PIPELINE, grid: candidates, "cv": 2} | ({} if grid == "param_grid" else {"n_iter": 2})
