@@ -77,9 +77,13 @@ def is_exported(entry: str, name: str) -> bool:
 
 
 def is_built_without_python(entry: str, name: str) -> bool:
-    """Whether an entry has a build such as `h6a678d5_0`. That of a distribution names Python: `py311_0`."""
+    """Whether an entry has a build such as `h6a678d5_0`. That of a distribution names Python: `py311_0`.
+
+    A pattern for builds, such as `*cuda*`, does not show it.
+    """
     build = _build(entry)
-    return bool(build) and "py" not in build and name != "python"
+    is_exact = bool(build) and "*" not in build
+    return is_exact and "py" not in build and name != "python" and name not in _DISTRIBUTIONS
 
 
 def _build(entry: str) -> str:

@@ -11,6 +11,7 @@ from lading_bundle import entries
 from lading_bundle.entries import Written
 from lading_bundle.environment import Environment
 from lading_bundle.imports import imports_of
+from lading_bundle.named import wheel_path
 from lading_bundle.sources import read_source
 
 OTHERS = [
@@ -25,6 +26,14 @@ OTHERS = [
 @pytest.mark.parametrize("text", OTHERS)
 def test_an_entry_for_another_python_is_not_judged(text: str) -> None:
     assert entries.read([Written(text, "environment.pip.0")], "3.11") == ([], [])
+
+
+def test_a_wheel_for_another_machine_is_not_needed() -> None:
+    assert wheel_path("thing @ file:absent/thing-1.0-py3-none-any.whl ; sys_platform == 'other'") == ""
+    for marker in ("", " ; sys_platform != 'other'", " ; what"):
+        assert (
+            wheel_path(f"thing @ file:absent/thing-1.0-py3-none-any.whl{marker}") == "absent/thing-1.0-py3-none-any.whl"
+        )
 
 
 def test_an_entry_for_this_python_is_judged() -> None:
@@ -47,6 +56,8 @@ dependencies:
   - numpy=1.26.4=py311h08b1b3b_0
   - joblib=1.4.2=pyhd8ed1ab_0
   - certifi=2020.6.20=py_0
+  - pytorch=2.1=cuda_0
+  - jaxlib=0.4=*cuda*
 """
 
 
@@ -56,7 +67,7 @@ def test_an_exported_package_without_python_in_its_build_is_left_out(tmp_path: P
     assert source.left_out == ["expat", "krb5", "lerc", "vc", "m2w64-gcc-libs", "ucx"]
     found, problems = entries.read(source.written, "3.11")
     assert problems == []
-    assert [entry.name for entry in found] == ["python", "numpy", "joblib", "certifi"]
+    assert [entry.name for entry in found] == ["python", "numpy", "joblib", "certifi", "torch", "jaxlib"]
 
 
 def test_a_listed_package_without_python_in_its_build_is_reported() -> None:
