@@ -93,7 +93,7 @@ def test_every_wrong_key_is_reported(tmp_path: Path) -> None:
 
 def test_a_number_is_a_key_inside_the_value_of_an_option(tmp_path: Path) -> None:
     weights = "train: {params: {class_weight: {0: 1, -1: 2, 0.5: 3, True: 4, on: 5, ~: 6, [a]: 7, '0': 8}}}\n"
-    found = [problem for problem in problems(tmp_path, HEAD + weights) if " key" in problem.partition(": ")[2]]
+    found = [problem for problem in problems(tmp_path, HEAD + weights) if "class_weight" in problem]
     assert found == [
         '4:63: train.params.class_weight: a key must be text: quote it, "on"',
         '4:70: train.params.class_weight: a key must be text: quote it, "~"',
