@@ -76,6 +76,23 @@ def is_exported(entry: str, name: str) -> bool:
     return name in _OF_PYTHON.split() or name.startswith("_") or entry.count("=") - 2 * entry.count("==") == 2
 
 
+def is_built_without_python(entry: str, name: str) -> bool:
+    """Whether an entry has a build such as `h6a678d5_0`. That of a distribution names Python: `py311_0`.
+
+    A pattern for builds, such as `*cuda*`, does not show it.
+    """
+    build = _build(entry)
+    is_exact = bool(build) and "*" not in build
+    return is_exact and "py" not in build and name != "python" and name not in _DISTRIBUTIONS
+
+
+def _build(entry: str) -> str:
+    """The build of an entry, such as `py311_0`. Empty if it has none."""
+    found = _ENTRY.fullmatch(entry.strip(" "))
+    version = _VERSION.fullmatch(found["version"] or "") if found else None
+    return (version["build"] or "").strip("= ") if version else ""
+
+
 def is_foreign(name: str) -> bool:
     """Whether a package of conda is not a Python distribution."""
     is_library = name.startswith(_FOREIGN_PREFIXES) and name not in _PYTHON_LIBS.split()

@@ -63,9 +63,11 @@ class Scorer:
         try:
             return self._formed(call(inputs), table)
         except (AttributeError, LookupError, TypeError) as error:
-            if self.columns.width:  # else only the model itself can say which columns it lacks
+            if not self.columns.width:  # only the model itself can say which columns it lacks
+                raise BadData(f"{table.place}: the model does not take these columns: {error}") from None
+            if table.has_only_numbers:
                 raise
-            raise BadData(f"{table.place}: the model does not take these columns: {error}") from None
+            raise located(error, call, inputs, table) from None
         except ValueError as error:
             if isinstance(error, BadData) or "nan" in str(error).lower():
                 table.check(nulls=False)
@@ -74,9 +76,9 @@ class Scorer:
     def _formed(self, found: Any, table: Table) -> Any:
         """The answers as lists. With several outputs, a row has a list of probabilities for each."""
         if table.method != "predict_proba":
-            return listed(found, table.place)
+            return listed(found, table)
         outputs = found if isinstance(found, list) else [found]
-        lists = [listed(output, table.place) for output in outputs]
+        lists = [listed(output, table) for output in outputs]
         if self.output != "probabilities":
             classes = self.model.classes_ if isinstance(found, list) else [self.model.classes_]
             lists = [labelled(rows, labels.tolist(), self.output) for rows, labels in zip(lists, classes, strict=True)]
@@ -116,10 +118,12 @@ def check_model(found: Any, file: str) -> None:
 
 
 def is_fitted(model: Any) -> bool:
-    """Whether a model is fitted. False only for an estimator of scikit-learn, or a pipeline that ends with one."""
+    """Whether a model, or the last step of a pipeline, is fitted. True for a class that does not say it."""
     last = model
     while hasattr(last, "steps"):
         last = last.steps[-1][1]
+    if hasattr(last, "__sklearn_is_fitted__"):
+        return bool(last.__sklearn_is_fitted__())
     if not type(last).__module__.startswith("sklearn."):  # a class of its own may keep what it learned under any name
         return True
     from sklearn.exceptions import NotFittedError
@@ -132,11 +136,14 @@ def is_fitted(model: Any) -> bool:
     return True
 
 
-def listed(found: Any, place: str) -> list[Any]:
-    """Answers as lists. Raises BadData if one of them is not finite."""
+def listed(found: Any, table: Table) -> list[Any]:
+    """Answers as lists. Raises BadData unless there is one for each row, and each is finite."""
     answers = np.asarray(found)
+    if answers.shape[:1] != (len(table.rows),):
+        count = len(answers) if answers.ndim else "no list of"
+        raise BadData(f"{table.place}: the model has {count} answers to {len(table.rows)} rows: it takes other rows")
     if answers.dtype.kind == "f" and not np.isfinite(answers).all():
-        raise BadData(f"{place}: the model has no finite answer to these values")
+        raise BadData(f"{table.place}: the model has no finite answer to these values")
     return answers.tolist()  # type: ignore[no-any-return]
 
 
@@ -147,7 +154,7 @@ def labelled(rows: list[Any], labels: list[Any], output: str) -> list[Any]:
     return [dict(zip(map(str, labels), row, strict=True)) for row in rows]
 
 
-def located(error: ValueError, call: Callable[[Any], Any], inputs: Any, table: Table) -> BadData:
+def located(error: Exception, call: Callable[[Any], Any], inputs: Any, table: Table) -> BadData:
     """An error of the model, with the first row that it does not take. Half of the rows are tried each time."""
     first, last = 0, len(inputs)
     while last - first > 1:
@@ -155,7 +162,7 @@ def located(error: ValueError, call: Callable[[Any], Any], inputs: Any, table: T
         try:
             call(inputs[first:middle])
             first = middle
-        except ValueError as found:
+        except (AttributeError, LookupError, TypeError, ValueError) as found:
             last, error = middle, found
     cells = zip(table.names or (), table.rows[first], strict=False)
     names = [f", column {name}" for name, cell in cells if isinstance(cell, str) and repr(cell) in str(error)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -15,6 +17,7 @@ from lading import PackageProblem
 from . import conda
 from .addresses import IS_ADDRESS, Address, Unusable, read_address
 from .names import wrong_name
+from .patterns import MARKER
 from .wrong import Wrong
 
 _INSTALLERS = ("pip", "conda")  # not pinned, because they install the rest
@@ -60,13 +63,17 @@ class Entry:
         return canonicalize_name(self.requirement.name)
 
 
-def read(written: Iterable[Written]) -> tuple[list[Entry], list[PackageProblem]]:
-    """Read entries as requirements. Returns those that can be read, and the problems of the others."""
+def read(written: Iterable[Written], python: str) -> tuple[list[Entry], list[PackageProblem]]:
+    """Read entries as requirements for a Python such as `3.11`.
+
+    Returns those that can be read, and the problems of the others. An entry whose marker excludes this Python or this
+    machine is left out.
+    """
     entries: list[Entry] = []
     problems: list[PackageProblem] = []
     for one in written:
         try:
-            entries += _conda(one) if one.is_conda else _pip(one)
+            entries += _conda(one) if one.is_conda else _pip(one, python)
         except Wrong as error:
             problems.append(error.problem)
     return entries, problems
@@ -77,7 +84,7 @@ def _conda(written: Written) -> Iterator[Entry]:
     channel, name = conda.parts(text)
     if name in _INSTALLERS:
         return
-    if conda.is_foreign(name):
+    if conda.is_foreign(name) or conda.is_built_without_python(text, name):
         message = f"{name} is not a Python distribution, so pip cannot install it"
         raise written.wrong(message, "remove the entry; if scoring needs it, use a base image that has it")
     requirement = _parsed(written, text, conda.requirement)
@@ -86,13 +93,28 @@ def _conda(written: Written) -> Iterator[Entry]:
     yield Entry(requirement, written, channel)
 
 
-def _pip(written: Written) -> Iterator[Entry]:
+def _pip(written: Written, python: str) -> Iterator[Entry]:
     text = _without_comment(written)
+    if not applies(_marker(text), python):
+        return
     address = _addressed(written, text) if _is_address(text) and not text.startswith("-") else None
     requirement = address.requirement if address else _parsed(written, text, lambda text: text)
     if requirement.name not in _INSTALLERS:
         _check_name(written, requirement)
         yield Entry(requirement, written, address=address)
+
+
+def applies(marker: Marker | None, python: str, extra: str = "") -> bool:
+    """Whether a marker holds for a Python such as `3.11`, on this machine."""
+    known = {"python_version": python, "python_full_version": f"{python}.0", "extra": extra}
+    return marker is None or marker.evaluate(known)
+
+
+def _marker(text: str) -> Marker | None:
+    """The marker of an entry. None if it has none, or one that cannot be read."""
+    with suppress(InvalidMarker, InvalidRequirement, IndexError):
+        return Marker(MARKER.split(text, maxsplit=1)[1]) if _is_address(text) else Requirement(text).marker
+    return None
 
 
 def _addressed(written: Written, text: str) -> Address:

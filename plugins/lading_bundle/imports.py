@@ -15,6 +15,7 @@ from .wrong import Wrong
 # The server provides these, or a server that the target adds does.
 _PROVIDED = ("azureml", "azureml_inference_server_http", "inference_schema")
 _CAUGHT = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+_CHANGES_PATH = ("sys.path", "site.addsitedir")
 _TESTS = {"TYPE_CHECKING", "version_info", "find_spec", "__name__"}  # of an `if` around an import
 
 
@@ -62,7 +63,7 @@ def imports_of(
     read too. Raises Wrong for a file that is not Python, about the `option` that names the scripts.
     """
     first = list(scripts)
-    places = {path.stem if path.is_file() else path.name: path for path in (*first, *own)}
+    places = own_places(first, own)
     todo = [*first, *within]
     found: list[Imported] = []
     seen: set[Path] = set()
@@ -78,6 +79,25 @@ def imports_of(
             else:
                 todo += imported.files(place)
     return [one for one in found if one.top not in sys.stdlib_module_names and one.top not in _PROVIDED]
+
+
+def own_places(scripts: Iterable[Path], own: Iterable[Path]) -> dict[str, Path]:
+    """The project's own modules by the name that scripts import them by.
+
+    If a script changes `sys.path`, the modules inside the folders of `own` count too.
+    """
+    scripts, own = list(scripts), list(own)
+    folders = [path for path in own if path.is_dir()] if any(map(_changes_path, scripts)) else []
+    inside = (path for folder in folders for path in folder.iterdir() if path.suffix == ".py" or path.is_dir())
+    return {path.stem if path.is_file() else path.name: path for path in (*inside, *scripts, *own)}
+
+
+def _changes_path(script: Path) -> bool:
+    try:
+        nodes = ast.walk(parse_script(script))
+    except (OSError, ValueError):  # reported when its imports are read
+        return False
+    return any(isinstance(node, ast.Attribute) and ast.unparse(node) in _CHANGES_PATH for node in nodes)
 
 
 def _imports(file: Path, option: str) -> Iterator[Imported]:

@@ -12,10 +12,10 @@ from lading import ExpectedModel, Installs, PackageProblem, script_problem
 from . import entries as reading
 from .entries import Entry
 from .environment import Asked, Environment
-from .imports import Imported, imports_of
+from .imports import Imported, imports_of, own_places
 from .names import meant
 from .origin import Origin
-from .pins import SERVER, SKLEARN, Pins, pin
+from .pins import SERVER, SKLEARN, Pins, exactly, pin
 from .sources import Source, read_source
 from .wrong import Wrong
 
@@ -41,6 +41,18 @@ def expected_problems(asked: Asked, model: ExpectedModel) -> Sequence[PackagePro
     return judge(asked, _with_framework(model), needs or (), closed=needs is not None).pins.problems
 
 
+def foreign_pins(environment: Environment, model: ExpectedModel) -> dict[str, str]:
+    """The exact pins of an environment that are not installed here, each with its option."""
+    entries, _problems = reading.read(read_source(environment, model.python).written, model.python)
+    installed = {name: one.version for name, one in model.find_distributions().items()}
+    exact = [(entry, exactly(entry.requirement.specifier)) for entry in entries if not entry.address]
+    return {
+        f"{entry.name}=={version}": entry.written.option
+        for entry, version in exact
+        if version and entry.name != "python" and installed.get(entry.name) != version
+    }
+
+
 def _with_framework(model: ExpectedModel) -> ExpectedModel:
     """The model with the framework that this machine will train it with, if its trainer names scikit-learn."""
     if model.framework or model.is_recorded or "sklearn" not in (model.imports or ()):
@@ -56,7 +68,7 @@ def judge(asked: Asked, model: ExpectedModel, needs: Iterable[str], *, closed: b
     """
     environment, origin = asked.environment or Environment(), Origin(model)
     source = read_source(environment, model.python)
-    entries, problems = reading.read(source.written)
+    entries, problems = reading.read(source.written, model.python)
     origin.add_wheels(entries)
     own = _own_modules(asked, model)
     libraries, unknown = _libraries(origin, asked, own.imports)
@@ -145,7 +157,8 @@ def _libraries(origin: Origin, asked: Asked, more: Iterable[Imported]) -> tuple[
     """The distributions that loading the model imports, and the modules that no distribution provides."""
     if not any(found.modules for found in origin.distributions.values()):
         return [], []  # a record of an earlier version
-    own = {path.stem for path in (*asked.beside, *([asked.script] if asked.script else []), *origin.model.modules)}
+    scripts = [asked.script] if asked.script else []
+    own = {*own_places(scripts, asked.beside), *(path.stem for path in origin.model.modules)}
     imported = set(origin.model.imports or ()) - own - sys.stdlib_module_names - {"?", "__main__", "__builtin__"}
     provided = {module: origin.providers(module) for module in sorted({*imported, *(one.top for one in more)})}
     known = [names[0] for names in provided.values() if names]

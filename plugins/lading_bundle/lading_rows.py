@@ -19,6 +19,7 @@ TYPES: dict[str, set[type]] = {
     "value": {bool, str, *NUMBERS},
 }
 KINDS = {"object": "value", "bool": "boolean"}  # of a column, by its type at the training
+PASSED_ON = ("steps", "transformer_list", "best_estimator_", "estimator", "estimators", "regressor")
 FORMS = ("data", "input_data", "dataframe_split", "dataframe_records", "instances")
 
 
@@ -34,6 +35,16 @@ class Table(NamedTuple):
     method: str
     names: list[str] | None = None
     kinds: Sequence[str] = ()
+
+    @property
+    def has_only_numbers(self) -> bool:
+        """Whether each cell is a number in the columns that take any value."""
+        return all(
+            type(cell) in NUMBERS
+            for cells in self.rows
+            for cell, kind in zip(cells, self.kinds, strict=True)
+            if kind == "value"
+        )
 
     def check(self, *, nulls: bool = True) -> None:
         """Raise BadData for the first cell that is not of the kind of its column."""
@@ -60,9 +71,12 @@ class Columns:
         remembered = {str(name): "object" for name in getattr(model, "feature_names_in_", ())}
         dtypes = {column["name"]: column["dtype"] for column in recorded} or remembered
         self.names = list(dtypes)
-        self.is_text = schema.get("is_text") or hasattr(first_step(model), "build_analyzer")
+        self.is_text = schema.get("is_text") or any(hasattr(each, "build_analyzer") for each in first_steps(model))
         self.width = 1 if self.is_text else len(self.names) or getattr(model, "n_features_in_", 0)
-        kinds = [KINDS.get(dtype, "number") for dtype in dtypes.values()]
+        known = {column["name"]: column["kind"] for column in schema.get("columns", ())}
+        kinds = [
+            "boolean" if known.get(name) == "boolean" else KINDS.get(dtype, "number") for name, dtype in dtypes.items()
+        ]
         framed = schema.get("is_framed") or (not self.is_text and ("value" in kinds or not self.width))
         self.pandas = pandas() if framed else None
         self.kinds = ["text"] if self.is_text else kinds or ["number"] * self.width
@@ -82,16 +96,19 @@ class Columns:
         rows, place, given = table.rows, table.place, table.names
         if not isinstance(rows, list) or not rows:
             raise BadData(f"{place}: a list of rows is expected, such as [[1, 2]]")
+        is_text = self.is_text
         if given is None and isinstance(rows[0], dict):
             names = self._ordered(list(rows[0]), f"{place}[0]")
             rows = by_name(rows, names, place)
         else:
-            rows = [[row] if isinstance(row, str) else row for row in rows] if self.is_text else rows
+            if self.is_text or (not self.width and isinstance(rows[0], str)):
+                rows = [[row] if isinstance(row, str) else row for row in rows]
+                is_text = True
             names = self.names if given is None else self._ordered(given, place)
             check_shape(rows, self.width or len(names), place)
             if given is not None and given != names:
                 rows = picked(rows, [given.index(name) for name in names])
-        kinds = self.kinds or ["value" if names else "number"] * len(rows[0])
+        kinds = ["text"] if is_text else self.kinds or ["value" if names else "number"] * len(rows[0])
         return Table(rows, place, table.method, names, kinds)
 
     def _ordered(self, given: list[str], place: str) -> list[str]:
@@ -104,7 +121,7 @@ class Columns:
 
     def inputs(self, table: Table) -> Any:
         """The rows as the model takes them: texts, a data frame, or a numeric array of shape (rows, columns)."""
-        if self.is_text:
+        if table.kinds == ["text"]:
             table.check()
             texts = [row[0] for row in table.rows]
             return self.pandas.Series(texts) if self.pandas else texts
@@ -118,10 +135,22 @@ class Columns:
         return self.pandas.DataFrame(dict(table.arrays()))
 
 
-def first_step(model: Any) -> Any:
-    """The first step of a pipeline, which a search may have found; else the model itself."""
-    found = getattr(model, "best_estimator_", model)
-    return found.steps[0][1] if getattr(found, "steps", None) else found
+def first_steps(model: Any) -> Iterator[Any]:
+    """The estimators that get the rows unchanged: those inside pipelines, unions, searches and ensembles."""
+    inner = [part for name in PASSED_ON for part in parts(name, getattr(model, name, None))]
+    if not inner:
+        yield model
+    for part in inner:
+        yield from first_steps(part)
+
+
+def parts(name: str, found: Any) -> list[Any]:
+    """The estimators in an attribute of a model that get its rows. Lists hold an estimator, or (name, estimator)."""
+    if not isinstance(found, list):
+        return [] if found is None or isinstance(found, type) else [found]
+    estimators = [each[-1] if isinstance(each, tuple) else each for each in found]
+    estimators = [each for each in estimators if each is not None and not isinstance(each, str)]  # "passthrough"
+    return estimators[:1] if name == "steps" else estimators
 
 
 def pandas() -> Any:
@@ -141,7 +170,11 @@ def finite(values: list[Any], shape: Any) -> Any:
 
 def filled(values: Sequence[Any], types: set[type], kind: str) -> Any:
     """Cells as an array, with NaN for null."""
-    if kind == "number" or (types & NUMBERS and types <= {*NUMBERS, type(None)}):
+    if (
+        kind == "number"
+        or (kind == "boolean" and type(None) in types)
+        or (types & NUMBERS and types <= {*NUMBERS, type(None)})
+    ):
         return np.array(values, dtype=float)
     if types == {bool}:
         return np.array(values)

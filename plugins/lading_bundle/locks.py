@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from packaging.markers import InvalidMarker, Marker
+from packaging.specifiers import SpecifierSet
 
-from .entries import Written
+from .entries import Written, applies
 from .wrong import Wrong
 
 _Package = Mapping[str, Any]
@@ -30,7 +31,9 @@ def locked(file: Path, option: str, python: str) -> list[Written]:
         message = f"{file.name} is neither a uv.lock with packages nor a pylock.toml"
         raise Wrong(message, hint="`uv lock` writes one; for others use `requirements`", option=option)
     try:
-        pins = list(read(_Lock(file, text, option, content, python)))
+        lock = _Lock(file, text, option, content, python)
+        lock.check_python()
+        pins = list(read(lock))
     except (LookupError, TypeError, ValueError, AttributeError, StopIteration, RuntimeError):
         message = f"{file.name} is not a lock file of {'pip' if read is _pylock else 'uv'}"
         raise Wrong(message, hint="lock the project again", option=option) from None
@@ -51,14 +54,26 @@ class _Lock:
         hint = "build a wheel with `pip wheel`, and lock that; or publish it"
         return Wrong(f"{place}: {name} {message}", hint=hint, option=self._option)
 
+    def check_python(self, package: _Package | None = None) -> None:
+        """Raise Wrong if the lock, or one of its packages, is for another Python."""
+        requires = (self.content if package is None else package).get("requires-python", "")
+        if not requires or any(SpecifierSet(requires).contains(f"{self._python}.{micro}") for micro in range(100)):
+            return
+        what = "the lock" if package is None else package["name"]
+        line = _line(self._text, package["name"]) if package else _line(self._text, requires, "requires-python")
+        raise Wrong(
+            f"{self._file.name}:{line}: {what} requires Python {requires}, and the model is made with {self._python}",
+            hint=f"lock the project for Python {self._python}, or make the model with the other one",
+            option=self._option,
+        )
+
     def applies(self, item: _Package, extra: str = "") -> bool:
         """Whether the marker of a package or a dependency holds for the Python."""
         try:
             marker = Marker(item["marker"]) if item.get("marker") else None
         except InvalidMarker:
             raise self.wrong(item["name"], f"has the marker {item['marker']!r}, which cannot be read") from None
-        there = {"python_version": self._python, "python_full_version": f"{self._python}.0", "extra": extra}
-        return marker is None or marker.evaluate(there)
+        return applies(marker, self._python, extra)
 
 
 def _pylock(lock: _Lock) -> Iterator[tuple[str, str]]:
@@ -66,6 +81,7 @@ def _pylock(lock: _Lock) -> Iterator[tuple[str, str]]:
     for package in lock.content.get("packages", ()):
         if not lock.applies(package):
             continue
+        lock.check_python(package)
         if "directory" in package or not package.keys() & {"vcs", "archive", "version"}:
             raise lock.wrong(package["name"], _FOLDER)
         yield package["name"], f" @ {_pylock_address(package)}" if _is_pylock_address(package) else _exactly(package)
@@ -137,7 +153,7 @@ def _find(packages: list[_Package], need: _Package) -> _Package:
     return next(found for found in named if need.get("version") in (None, found.get("version")))
 
 
-def _line(text: str, name: str) -> int:
-    """The line of a package in a lock file."""
-    found = re.search(rf'^name = "{re.escape(name)}"', text, re.MULTILINE)
+def _line(text: str, value: str, key: str = "name") -> int:
+    """The line of a package, or of another key, in a lock file."""
+    found = re.search(rf'^{key} = "{re.escape(value)}"', text, re.MULTILINE)
     return text.count("\n", 0, found.start()) + 1 if found else 1

@@ -13,13 +13,29 @@ from pathlib import Path
 
 
 def wheel_path(text: str) -> str:
-    """The path in an entry that names a wheel of this machine, as written. Empty for any other entry."""
+    """The path in an entry that names a wheel of this machine, as written. Empty for any other entry.
+
+    An entry whose marker excludes this machine needs no wheel.
+    """
     from .patterns import MARKER, PARTS, WHEEL
 
-    found = PARTS.fullmatch(MARKER.split(text, maxsplit=1)[0].strip())
+    entry, *marker = MARKER.split(text, maxsplit=1)
+    if marker and not _holds(marker[0]):
+        return ""
+    found = PARTS.fullmatch(entry.strip())
     address = found["address"] if found else ""
     local = WHEEL.fullmatch(re.sub("^file:(//(?=/))?", "", address))
     return "" if local is None or re.search("://|%", local["path"]) or ":" in local["path"] else local["path"]
+
+
+def _holds(marker: str) -> bool:
+    """Whether a marker holds here. One that cannot be read is reported with its entry."""
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        return Marker(marker).evaluate()
+    except InvalidMarker:
+        return True
 
 
 def named_files(file: Path) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -47,11 +47,31 @@ class BundleOptions(Options):
             raise ValueError(f"{name}: {OWN_SCRIPT}")
 
     def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:
+        unserved = self._unserved(model)
         if not (self.environment or self.scoring_script or self.include or model.modules):
-            return ()
+            return unserved
         from .judging import expected_problems  # a deploy with nothing to do does not load it
 
-        return expected_problems(self.asked(*(path for path in model.modules if path.is_file())), model)
+        asked = self.asked(*(path for path in model.modules if path.is_file()))
+        return [*unserved, *expected_problems(asked, model)]
+
+    def foreign_pins(self, model: ExpectedModel) -> Mapping[str, str]:
+        if self.environment is None or self.environment.lock:
+            return {}
+        from .judging import foreign_pins
+
+        return foreign_pins(self.environment, model)
+
+    def _unserved(self, model: ExpectedModel) -> Sequence[PackageProblem]:
+        """The problem of a finished file that the default script cannot serve."""
+        if self.scoring_script or not model.finished:
+            return ()
+        from lading import PackageProblem
+
+        from .served import SCRIPT_NEEDED, Served
+
+        message = Served(model.finished, model.framework, is_folder=False).obstacle
+        return [PackageProblem(message=message, hint=SCRIPT_NEEDED, about_model=True)] if message else ()
 
     def asked(self, *modules: Path) -> Asked:
         """The environment with its scoring script. `modules` are source files of the model."""

@@ -31,6 +31,7 @@ from .files import Folder
 from .judging import Judged, judge
 from .options import OWN_SCRIPT, BundleOptions
 from .pins import SKLEARN, Pins
+from .served import SCRIPT_NEEDED, Served
 from .wrong import failure
 
 _DEFAULT_SCRIPT = Path(__file__).with_name("default_score.py")
@@ -103,17 +104,8 @@ def _needs(options: BundleOptions, model: ModelVersion) -> list[str]:
         return []
     if _own_script(options, model):
         return _framework(model)
-    if model.file.is_dir():
-        raise BadInput(
-            f"{model.file_name} is a folder, and the default scoring script loads one file",
-            hint="name a scoring_script under package",
-        )
-    if model.framework != SKLEARN:
-        what = f"of {model.framework}" if model.framework else "not a scikit-learn model"
-        raise BadInput(
-            f"{model.file_name} is {what}, so the default scoring script cannot serve it",
-            hint="name a scoring_script under package",
-        )
+    if obstacle := Served(model.file_name, model.framework, model.file.is_dir()).obstacle:
+        raise BadInput(obstacle, hint=SCRIPT_NEEDED)
     is_framed = any(column.dtype == "object" for column in model.columns) or (model.schema and model.schema.is_framed)
     return [SKLEARN, *(["pandas"] if is_framed else []), *(["skops"] if _is_skops(model) else [])]
 

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from lading import Distribution, ExpectedModel, PackageProblem
 
 from .addresses import Address
-from .entries import Entry
+from .entries import Entry, applies
 from .origin import Origin
 from .wrong import Wrong
 
@@ -88,13 +88,13 @@ def _asked(origin: Origin, entries: Iterable[Entry], problems: list[PackageProbl
     for entry in entries:
         if entry.name == "python":
             problems += _other_python(entry, origin.python)
-        elif _applies(entry.requirement, origin.python) and not _is_left_to_targets(entry, origin):
+        elif not _is_left_to_targets(entry, origin):
             asked.append(entry)
     return asked
 
 
 def _is_left_to_targets(entry: Entry, origin: Origin) -> bool:
-    is_exact = _exact(entry.requirement.specifier) is not None
+    is_exact = exactly(entry.requirement.specifier) is not None
     return entry.name == SERVER and not is_exact and entry.name not in origin.distributions
 
 
@@ -141,7 +141,7 @@ def _version(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None
     recorded = _public(name, installed.version, place, option) if installed else None
     if recorded and asked.contains(recorded, prereleases=True):
         return recorded
-    exact = _exact(asked)
+    exact = exactly(asked)
     if exact and asked.contains(exact, prereleases=True):
         return exact
     if recorded is None:
@@ -182,7 +182,7 @@ def _absent(name: str, asked: SpecifierSet, origin: Origin, place: str, option: 
     return Wrong(message, hint=f"did you mean {meant}?" if meant else way_out, option=option)
 
 
-def _exact(asked: SpecifierSet) -> str | None:
+def exactly(asked: SpecifierSet) -> str | None:
     """The one version that `==` names."""
     exact = {one.version for one in asked if one.operator == "==" and not one.version.endswith(".*")}
     return exact.pop() if len(exact) == 1 else None
@@ -225,16 +225,12 @@ def _needs(distribution: Distribution, extra: str, python: str) -> list[tuple[st
     for text in distribution.requires:
         with suppress(InvalidRequirement):  # metadata from before PEP 508
             requirement = Requirement(text)
-            needs += _with_extras(requirement) if _applies(requirement, python, extra) else []
+            needs += _with_extras(requirement) if applies(requirement.marker, python, extra) else []
     return needs
 
 
 def _with_extras(requirement: Requirement) -> list[tuple[str, str]]:
     return [(canonicalize_name(requirement.name), extra) for extra in ("", *sorted(requirement.extras))]
-
-
-def _applies(requirement: Requirement, python: str, extra: str = "") -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"python_version": python, "extra": extra})
 
 
 def _skew(model: ExpectedModel, pinned: str | None) -> list[PackageProblem]:

@@ -26,7 +26,8 @@ _CONDA_KEYS = ("name", "channels", "dependencies", "prefix", "platforms")
 class Source:
     """The entries of an environment as written, its conda channels, and the problems of its files.
 
-    `left_out` are packages that only conda's own Python needs. `is_file` is whether conda's entries are from a file.
+    `left_out` are packages in files of conda that are not Python distributions. `is_file` is whether conda's entries
+    are from a file.
     """
 
     written: list[Written] = field(default_factory=list)
@@ -91,7 +92,8 @@ def _read_dependencies(file: Path, value: Any, found: Source) -> None:
 
 def _read_dependency(file: Path, node: Any, found: Source) -> None:
     name = conda.parts(node.value)[1]
-    if conda.is_foreign(name) and conda.is_exported(node.value, name):
+    is_listed = conda.is_foreign(name) and conda.is_exported(node.value, name)
+    if is_listed or conda.is_built_without_python(node.value, name):
         found.left_out.append(name)
     else:
         found.written.append(_written_at(file, node, is_conda=True))

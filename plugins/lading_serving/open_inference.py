@@ -21,7 +21,8 @@ _KNOWN = {
 }
 _REQUEST = {"id", "parameters", "inputs", "outputs"}
 _INPUT = {"name", "shape", "datatype", "parameters", "data"}
-_ROWS = "rows"  # the name of the input of a model that knows no columns
+_OUTPUT = {"name", "parameters"}
+_ROWS = "rows"  # the name of the input of a model that knows no columns, and of rows of all columns
 
 
 class OpenInference:
@@ -55,7 +56,9 @@ class OpenInference:
         body = _body(request)
         inputs = [_Tensor(given, f"inputs[{number}]") for number, given in enumerate(body["inputs"])]
         columns = [tensor.name for tensor in inputs]
-        if len(inputs) == 1:
+        self._wanted(body)
+        is_column = inputs[0].width == 1 and columns != [_ROWS]
+        if len(inputs) == 1 and not is_column:
             content: dict[str, Any] = {"data": inputs[0].rows()}
         else:
             content = {"columns": columns, "data": [list(row) for row in zip(*_columns(inputs), strict=True)]}
@@ -68,8 +71,10 @@ class OpenInference:
         content = json.loads(response.body)
         if response.status != 200:
             return _error(response.status, content.get("message", ""), response)
-        identity = json.loads(request.body).get("id")
-        document = {"model_name": self.name, "model_version": self._version, "outputs": self._tensors(content)}
+        body = json.loads(request.body)
+        identity, wanted = body.get("id"), self._wanted(body)
+        outputs = [tensor for tensor in self._tensors(content) if not wanted or tensor["name"] in wanted]
+        document = {"model_name": self.name, "model_version": self._version, "outputs": outputs}
         answer = json_response({**document, **({} if identity is None else {"id": identity})})
         answer.headers = response.headers
         return answer
@@ -78,6 +83,20 @@ class OpenInference:
         """The outputs with their names. Those that have none are called by their number."""
         for number, output in enumerate(self._schema["outputs"]):
             yield output["name"] or f"output-{number}", output
+
+    def _wanted(self, body: Mapping[str, Any]) -> set[str]:
+        """The names of the outputs that a request selects. Raises Refused for one that the model does not have."""
+        known = [name for name, _output in self._outputs()]
+        asked = body.get("outputs") or []
+        if not isinstance(asked, list) or not all(isinstance(each, dict) for each in asked):
+            raise Refused(400, "outputs: a list of objects is expected")
+        for number, each in enumerate(asked):
+            _check_keys(each, _OUTPUT, f"outputs[{number}]")
+            if each.get("name") not in known:
+                raise Refused(400, f"outputs[{number}]: the model has {', '.join(known)}, not {each.get('name')}")
+            if each.get("parameters") not in (None, {}, {"binary_data": False}):
+                raise Refused(400, f"outputs[{number}]: its parameters are not supported")
+        return {each["name"] for each in asked}
 
     def _tensors(self, answers: list[Any]) -> list[dict[str, Any]]:
         names = [name for name, _output in self._outputs()]
@@ -141,10 +160,14 @@ class _Tensor:
                 400, f"{place}: {len(self.data)} values do not have the shape {self.shape}, or it is not rows"
             )
 
+    @property
+    def width(self) -> int:
+        """The values of a row. A row of one dimension has one."""
+        return self.shape[1] if len(self.shape) == 2 else 1
+
     def rows(self) -> list[Any]:
-        """The data as a list of rows. A row of one dimension has one value."""
-        width = self.shape[1] if len(self.shape) == 2 else 1
-        return [self.data[first : first + width] for first in range(0, len(self.data), width)] if width else []
+        """The data as a list of rows."""
+        return [self.data[at : at + self.width] for at in range(0, len(self.data), self.width)] if self.width else []
 
 
 def _columns(inputs: list[_Tensor]) -> Iterator[list[Any]]:

@@ -182,6 +182,14 @@ def _numbers(parsed: Sequence[Any], missing: Sequence[bool]) -> Array:
     return np.array(parsed, dtype="int64" if whole else "float64")
 
 
+def are_booleans(cells: Cells, column: Array) -> bool:
+    """Whether a typed column has booleans. With missing values, it has the numbers 1 and 0 for them."""
+    if column.dtype.kind != "f" or not isinstance(cells.values, list):
+        return bool(column.dtype.kind == "b")
+    first = next((cell for cell, number in zip(cells.values, column.tolist(), strict=True) if number == number), None)  # noqa: PLR0124 - not NaN
+    return isinstance(first, bool) or (isinstance(first, str) and first.lower() in _BOOLEANS)
+
+
 def _booleans(parsed: Sequence[Any], missing: Sequence[bool]) -> Array:
     import numpy as np
 

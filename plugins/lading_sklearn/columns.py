@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lading import BadInput, PluginError
 
-from .cells import FILL, LABEL, Reading, missing_in, typed
+from .cells import FILL, LABEL, Reading, are_booleans, missing_in, typed
 from .dates import date_column, expanded, part_names
 from .forms import ENCODE
 from .intake import Takes, intake
@@ -33,6 +33,10 @@ class Intake:
     def read(self, table: Table) -> dict[str, Array]:
         """The typed features. Raises BadInput, at the cell, for a value that the model does not take."""
         return {name: self._column(table, name) for name in self._features}
+
+    def booleans(self, table: Table, columns: Mapping[str, Array]) -> frozenset[str]:
+        """The names of the typed columns that are booleans."""
+        return frozenset(name for name, column in columns.items() if are_booleans(table.cells(name), column))
 
     def explained(self, error: ValueError, table: Table) -> BadInput | None:
         """The cell that an estimator refused although its tags do not say so; None for another error of a fit."""

@@ -13,6 +13,8 @@ from lading import BadInput
 from .cells import Reading
 from .part import Part, column_places, content_of
 
+_LONGEST_CELL = 2**31 - 1  # characters; Python's own limit is 131072
+
 
 def read(file: Path, names: Sequence[str], reading: Reading) -> Part:
     """Read the columns `names` of a CSV file.
@@ -52,6 +54,7 @@ def _delimiter_hint(header: Sequence[str]) -> str:
 
 def _rows(file: Path, reading: Reading) -> Iterator[tuple[int, list[str]]]:
     """The rows of a file, each with the line on which it starts. Blank lines are skipped."""
+    csv.field_size_limit(_LONGEST_CELL)
     text = io.StringIO(decoded(file, reading), newline="")
     reader = csv.reader(text, strict=True, delimiter=reading.delimiter or _usual_delimiter(file))
     end = 0

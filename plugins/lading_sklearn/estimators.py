@@ -11,6 +11,10 @@ from typing import Any
 
 from lading import BadInput, Json
 
+from .cells import number_of
+
+_GRIDS = ("param_grid", "param_distributions")  # the candidates of a search, by the names of nested params
+
 
 def make_model(estimator: str | None, steps: Iterable[Mapping[str, Json]], params: Mapping[str, Json]) -> Any:
     """An unfitted estimator, or the pipeline of `steps`. Raises BadInput if it cannot be created."""
@@ -46,6 +50,9 @@ def make_estimator(dotted: str, params: Mapping[str, Json]) -> Any:
         if name not in parameters and not open_ended:
             raise BadInput(f"{dotted} has no parameter {name}", hint=_guess(name, parameters), option=f"params.{name}")
     arguments = {name: _argument(name, value, parameters.get(name)) for name, value in params.items()}
+    searched = arguments.get("estimator")
+    if hasattr(searched, "get_params"):
+        arguments |= {name: _with_tuples(arguments[name], searched) for name in _GRIDS if name in arguments}
     try:
         return kind(**arguments)
     except (TypeError, ValueError) as error:
@@ -57,17 +64,47 @@ def _argument(name: str, value: Json, parameter: inspect.Parameter | None) -> An
     if parameter is not None and isinstance(parameter.default, tuple) and isinstance(value, list):
         return tuple(value)
     try:
-        return _nested(value)
+        return nested(value)
     except BadInput as error:
         raise BadInput(error.message, hint=error.hint, option=f"params.{name}") from error.__cause__
 
 
-def _nested(value: Json) -> Any:
+def nested(value: Json) -> Any:
+    """A value in which each `{estimator: NAME}` is that estimator, and keys that show numbers or booleans are these."""
     if isinstance(value, list):
-        return [_nested(item) for item in value]
-    if isinstance(value, dict) and "estimator" in value and value.keys() <= {"estimator", "params"}:
+        return [nested(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("estimator"), str) and value.keys() <= {"estimator", "params"}:
         return make_estimator(value["estimator"], value.get("params", {}))
-    return value
+    keys = [_key(key) for key in value]
+    inner = [nested(item) for item in value.values()]
+    return dict(zip(value if None in keys else keys, inner, strict=True))
+
+
+def _key(text: str) -> int | float | bool | None:
+    """The number or the boolean that a key shows, as a cell of a label shows it. None for other texts."""
+    found = number_of(text)
+    return {"true": True, "false": False}.get(text) if found is None else found
+
+
+def _with_tuples(grid: Any, searched: Any) -> Any:
+    """The candidates of a search, with a tuple for each list if the searched estimator has a tuple there."""
+    if isinstance(grid, list):
+        return [_with_tuples(one, searched) for one in grid]
+    if not isinstance(grid, dict):
+        return grid
+    known = searched.get_params()
+    return {
+        name: list(map(_as_tuple, values))
+        if isinstance(known.get(name), tuple) and isinstance(values, list)
+        else values
+        for name, values in grid.items()
+    }
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _find(dotted: str) -> Any:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from lading import BadInput, Json, Schema
 
 from .cells import Reading
-from .columns import Intake, matrix, read_answers
+from .columns import Intake, read_answers
 from .dates import MODULE, with_dates
 from .estimators import make_model
+from .framing import use_inputs
 from .recording import record
 from .schema import schema_of
 from .table import Table, read_table
@@ -60,17 +61,22 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
     taken = Intake(model, features, reading, flat=flat)
     table = read_table(spec["data"], [*features, *labels], reading, Path(spec["base"]))
     columns, answers = taken.read(table), read_answers(table, labels, reading, regressor(model))
-    inputs = matrix(columns, flat=flat)
-    fit_part, held_out = parts(table, inputs, answers, spec)
     model = with_dates(model, reading.dates)
-    try:
+
+    def fit(inputs: Any) -> tuple[Any, Rows, Rows | None]:
+        fit_part, held_out = parts(table, inputs, answers, spec)
         model.fit(*fit_part)
+        return inputs, fit_part, held_out
+
+    try:
+        inputs, fit_part, held_out = use_inputs(model, columns, fit, framed=False, flat=flat)
     except ValueError as error:
         known = taken.explained(error, table)
         if known is None and spec["own"]:
             raise  # the author of the estimator needs the traceback
         raise (known or _unfit(model, error, "estimator" if spec["estimator"] else "steps")) from error
     metrics, warnings = measured(model, fit_part, held_out)
+    named = dict(zip(labels, np.atleast_2d(answers.T), strict=True))
     return Fitted(
         model,
         parameters={name: spec[name] for name in ("estimator", "test_size", "random_state") if spec[name] is not None}
@@ -79,10 +85,7 @@ def fit_declared(spec: Mapping[str, Json]) -> Fitted:
         columns=tuple((name, _dtype(column)) for name, column in columns.items()),
         label=(labels[0], _dtype(answers)) if len(labels) == 1 else None,
         samples=record(model, inputs, spec["samples"]) if spec["samples"] else [],
-        schema=replace(
-            schema_of(model, columns, inputs, dict(zip(labels, np.atleast_2d(answers.T), strict=True))),
-            **reading.forms(),
-        ),
+        schema=replace(schema_of(model, columns, inputs, named, taken.booleans(table, columns)), **reading.forms()),
         modules=(*((MODULE,) if reading.dates else ()), *(own for own in map(Path, spec["own"]) if own.is_file())),
         warnings=warnings,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 _SCRIPT = "or prepare the data in a training script"
@@ -11,6 +11,7 @@ ENCODE = (
     "encode it with sklearn.preprocessing.OneHotEncoder in a sklearn.compose.ColumnTransformer, leave it out of the "
     f"features, {_SCRIPT}"
 )
+_DATED = "it is a date"
 _SIGN = r"[-+\u2212]?"
 _GROUPED = r"\d{1,3}(?P<mark>[,. '\u2019\u00a0\u202f])(?:\d{2,3}(?P=mark))*\d{3}"
 _THOUSANDS = re.compile(rf"{_SIGN}{_GROUPED}(?P<decimal>[.,]\d*)?")
@@ -24,16 +25,26 @@ _DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}([ T].*)?|\d{1,2}([-/.])\d{1,2}
 def form_of(value: Any, column: str) -> tuple[str, str]:
     """What a cell shows instead of a plain number, and the next step. The first is empty for any other text."""
     if isinstance(value, date):  # a datetime is one too
-        return _date(column)
+        return _DATED, _parts_hint(column)
     if not isinstance(value, str):
         return f"a value of the type {type(value).__name__}", f"keep numbers and text in the column, {_SCRIPT}"
     if _DATE.fullmatch(value):
-        return _date(column)
+        before = "" if _is_read(value) else "write YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, and "
+        return _DATED, f"{before}{_parts_hint(column)}"
     return _amount(value) or _separated(value) or ("", ENCODE)
 
 
-def _date(column: str) -> tuple[str, str]:
-    return "it is a date", f"`dates: {{{column}: [year, month, weekday]}}` under train gives its parts to the model"
+def _is_read(value: str) -> bool:
+    """Whether the option `dates` reads a text."""
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _parts_hint(column: str) -> str:
+    return f"`dates: {{{column}: [year, month, weekday]}}` under train gives its parts to the model"
 
 
 def _amount(value: str) -> tuple[str, str] | None:

@@ -73,9 +73,10 @@ def load(spec: Mapping[str, Json]) -> Any:
 
 def read_rows(spec: Mapping[str, Json], model: Any) -> Rows:
     """The rows to measure on: all rows of a file, or those that the training held out."""
-    from .columns import Intake, matrix, read_answers
+    from .columns import Intake, read_answers
     from .dates import without_dates
     from .fitting import as_list, parts, regressor
+    from .framing import use_inputs
     from .intake import takes_documents
     from .table import read_table
 
@@ -89,7 +90,7 @@ def read_rows(spec: Mapping[str, Json], model: Any) -> Rows:
     flat = spec["flat"] or takes_documents(plain)
     taken = Intake(plain, features, reading, flat=flat)
     table = read_table(spec["data"], [*features, *labels], reading)
-    inputs = matrix(taken.read(table), framed=named is not None, flat=flat)
+    inputs = use_inputs(model, taken.read(table), lambda found: found, framed=named is not None, flat=flat)
     answers = read_answers(table, labels, reading, regressor(plain))
     if spec["split"] is None:
         return Rows(inputs, answers, features, ", ".join(labels))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lading import Json, Schema, SchemaColumn, SchemaKind, SchemaOutput
+
+from .intake import takes_documents
 
 _ENOUGH = 10  # rows that share a value, so that it tells nothing about one of them
 _MOST_CATEGORIES = 100
@@ -22,8 +24,16 @@ _MADE_UP = {"boolean": False, "date": "2000-01-01"}
 _TEXT = "text"
 
 
-def schema_of(model: Any, columns: Mapping[str, Any], inputs: Any, answers: Mapping[str, Any]) -> Schema:
+def schema_of(
+    model: Any,
+    columns: Mapping[str, Any],
+    inputs: Any,
+    answers: Mapping[str, Any],
+    booleans: Collection[str] = (),
+) -> Schema:
     """The schema of a model. `columns` and `answers` are its features and labels, each an array of shape (rows,).
+
+    `booleans` are the names of columns that have booleans as numbers, because of missing values.
 
     `inputs` are the features as the model took them: an array or a data frame of shape (rows, features), or texts of
     shape (rows,).
@@ -32,7 +42,10 @@ def schema_of(model: Any, columns: Mapping[str, Any], inputs: Any, answers: Mapp
     if len(inputs.shape) == 1:
         example = _TEXT if _answers(model, inputs, [_TEXT]) else None
         return Schema(is_text=True, outputs=outputs, is_framed=is_framed, example=example)
-    found = [_column(name, values) for name, values in columns.items()]
+    found = [
+        SchemaColumn(name=name, kind="boolean") if name in booleans else _column(name, values)
+        for name, values in columns.items()
+    ]
     row = [_example(column, values) for column, values in zip(found, columns.values(), strict=True)]
     nulls = _nullable(model, inputs, row)
     return Schema(
@@ -44,10 +57,12 @@ def schema_of(model: Any, columns: Mapping[str, Any], inputs: Any, answers: Mapp
 
 
 def schema_of_model(model: Any) -> Schema:
-    """The schema of a model whose training data is not known: the names of its columns, or the shape of its input."""
+    """The schema of a model whose training data is not known: its columns, that it takes texts, or its shape."""
     names, width = getattr(model, "feature_names_in_", None), getattr(model, "n_features_in_", None)
     count = getattr(model, "n_outputs_", 1)
     outputs = (SchemaOutput(),) * (count if isinstance(count, int) else 1)
+    if takes_documents(model):
+        return Schema(is_text=True, outputs=outputs)
     if names is not None:
         return Schema(columns=tuple(SchemaColumn(name=str(name)) for name in names), outputs=outputs, is_framed=True)
     return Schema(shape=(None, int(width)) if width else (), outputs=outputs)
@@ -129,7 +144,7 @@ def _answers(model: Any, inputs: Any, row: Sequence[Json]) -> bool:
             answer = np.asarray(model.predict(_as_input(inputs, row)))
     except Exception:  # the model can be of any class
         return False
-    return answer.dtype.kind != "f" or bool(np.isfinite(answer).all())
+    return answer.shape[:1] == (1,) and (answer.dtype.kind != "f" or bool(np.isfinite(answer).all()))
 
 
 def _as_input(inputs: Any, row: Sequence[Json]) -> Any:

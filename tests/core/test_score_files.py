@@ -334,7 +334,7 @@ WRONG = {
     "a folder as output": (["-d", "@in.csv", "-o", "folder.csv.d.csv"], 2, "folder.csv.d.csv is a folder"),
     "the input": (["-d", "@in.csv", "-o", "in.csv"], 2, "is the file of the rows"),
     "not Parquet": (["-d", "@in.parquet", "-o", "out.csv"], 2, "in.parquet is not Parquet"),
-    "two equal columns": (["-d", "@twice.csv", "-o", "out.csv"], 2, "twice.csv:1: a header is expected"),
+    "two equal columns": (["-d", "@twice.csv", "-o", "out.csv"], 2, "twice.csv:1: the column x exists 2 times"),
     "an open quote": (["-d", "@open.csv", "-o", "out.csv"], 2, "open.csv:2: not CSV"),
     "not UTF-8": (["-d", "@latin.csv", "-o", "out.csv"], 2, "latin.csv: not UTF-8"),
 }

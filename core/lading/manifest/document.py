@@ -19,6 +19,7 @@ _SCALAR_TAGS = frozenset(CORE_TAG + name for name in ("str", "int", "float", "bo
 _MERGE_TAG = CORE_TAG + "merge"
 # Each 32 characters of a scalar count as one more value. Otherwise aliases of one long text could fill the memory.
 _TEXT_PER_VALUE = 32
+_IN_AN_OPTION = 2  # the length of the path of an option: the block, and its name
 
 
 class Document:
@@ -142,17 +143,24 @@ class Document:
             self._report(node, path, "a key must be text, and not a list or a mapping")
             return None
         self._spend_text(node, path)
-        reason = forbidden(node.value) or (None if self._is_text(node) else f"quote it, {quoted(node.value)}")
+        key = self._key_text(node, is_inside=len(path) >= _IN_AN_OPTION)
+        reason = forbidden(node.value) or (f"quote it, {quoted(node.value)}" if key is None else None)
         if reason is None:
-            return str(node.value)
+            return key
         self._report(node, path, f"a key must be text: {reason}")
         return None
 
-    def _is_text(self, node: ScalarNode) -> bool:
+    def _key_text(self, node: ScalarNode, *, is_inside: bool) -> str | None:
+        """A key as text. Inside the value of an option, a number or a boolean is a key too. None for another one."""
         try:
-            return isinstance(self._read(node), str)
+            key = self._read(node)
         except BadScalar:
-            return False
+            return None
+        if isinstance(key, str):
+            return key
+        if not is_inside or key is None:
+            return None
+        return str(key).lower() if isinstance(key, bool) else str(key)
 
     def _spend_text(self, node: ScalarNode, path: Path_) -> None:
         self._spend(1 + len(node.value) // _TEXT_PER_VALUE, node, path)

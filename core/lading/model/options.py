@@ -123,6 +123,13 @@ class Options:
         """
         return ()
 
+    def foreign_pins(self, model: ExpectedModel) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
+        """For a packager's options: pins of a package that are not installed here, each with the option that names it.
+
+        Before a training, the framework asks the package indexes of the targets for them: `{"numpy==1.26.4": "pins"}`.
+        """
+        return {}
+
     @property
     def included(self) -> tuple[Path, ...]:
         """For a packager's options: the files and folders of the project that lie beside the scoring script.

@@ -20,6 +20,7 @@ class ExpectedModel:
     `is_recorded` is whether the distributions are those of an earlier registration, and not those of this machine.
     `modules` are the files and folders of the project that loading the model imports; the packages get the files by
     themselves. `installs` are the installations that the command leads to, each under the name of its target or image.
+    `finished` is the name of the finished file that `register` names; empty if a training makes the model.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ExpectedModel:
     is_recorded: bool = False
     modules: tuple[Path, ...] = ()
     installs: Mapping[str, Installs] = field(default_factory=dict)
+    finished: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +43,11 @@ class PackageProblem:
     stops it.
 
     `option` is the option of the plugin that it is about, as in `BadInput`. It is reported at its line and column.
+    With `about_model`, it is about the finished file, and reported there.
     """
 
     message: str
     hint: str = ""
     option: str = ""
     refused: bool = False
+    about_model: bool = False

@@ -14,7 +14,7 @@ from ..engine.release.chunks import RowAnswer, Sender
 from ..engine.release.service import Service
 from ..errors import BadInput
 from . import tables
-from .cells import USUAL, Form, from_text, kinds_of
+from .cells import USUAL, Form, from_text, kinds_of, labels_of, width_of
 from .partial import Partial, opened
 from .writing import write
 
@@ -105,7 +105,9 @@ def _source(service: Service, file: Path, device: str | None) -> dict[str, Json]
 def reader_of(service: Service, file: Path, release: Release | None = None) -> tables.Reader:
     """Reads the rows of a file as the model of a release takes them, by default that of the release that is up."""
     model = _model(service, release)
-    return tables.Reader(file, kinds_of(model) if model else {}, _form(model))
+    if model is None:
+        return tables.Reader(file, {})
+    return tables.Reader(file, kinds_of(model), Form.of(model), width=width_of(model), labels=labels_of(model))
 
 
 def _form(model: ModelVersion | None) -> Form:

@@ -81,10 +81,26 @@ USUAL = Form()
 
 
 def kinds_of(model: ModelVersion) -> dict[str, SchemaKind]:
-    """The kind of each column of a model: from its schema, else from its type at the training."""
+    """The kind of each column of a model: from its schema, else from its type at the training.
+
+    A script can record only `object` for a column of a data frame. So an empty kind in the schema counts.
+    """
     recorded = {column.name: _KINDS.get(column.dtype, "") for column in model.columns}
     known = model.schema.columns if model.schema else ()
-    return recorded | {column.name: column.kind for column in known if column.kind or column.name not in recorded}
+    return recorded | {column.name: column.kind for column in known}
+
+
+def width_of(model: ModelVersion) -> int:
+    """The numbers in a row of a model whose columns have no names; 0 for other models."""
+    schema = model.schema or Schema()
+    is_array = len(schema.shape) == 2 and not schema.columns
+    return schema.shape[1] or 0 if is_array else 0
+
+
+def labels_of(model: ModelVersion) -> frozenset[str]:
+    """The names of the columns that a model predicts, as far as they are known."""
+    outputs = model.schema.outputs if model.schema else ()
+    return frozenset(filter(None, (model.label.name if model.label else "", *(output.name for output in outputs))))
 
 
 def from_text(text: str, kind: SchemaKind, form: Form = USUAL) -> Json:

@@ -9,7 +9,7 @@ import json
 import zlib
 from codecs import BOM_UTF8, lookup
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +17,25 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..errors import BadInput
 from .cells import USUAL, Form, from_text, from_value
+from .headers import check_header, distinct
 
 if TYPE_CHECKING:
     from ..model import Json
     from ..model.schema import SchemaKind
 
 Cells = dict[str, "Json"]
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
 ROWS_AT_ONCE = 1000
 GZIP = ".gz"
+_LONGEST_CELL = 2**31 - 1  # characters; Python's own limit is 131072
 
 
 class Row(NamedTuple):
@@ -41,19 +51,23 @@ class Reader:
     """The rows of a file.
 
     `columns` has the kind of each column that the model takes; empty if it is not known. Without `columns`, the rows
-    have only their cells. `form` is that of the file; its words for a missing value count in one of `columns`.
-    `left_out` names the columns that are not sent, because the model does not take them. `done` is the share of the
-    file that has been read, from 0 to 1, and `line` its last line. `header` has the names of the columns once the
-    reading has begun; JSON lines have none.
+    have only their cells. `form` is that of the file; its words for a missing value count in one of `columns`. If the
+    file does not have the `columns`, and the model takes a list of `width` numbers, a row is a list of its cells in
+    their order, without those of the `labels`. `left_out` names the columns that are not sent, because the model does
+    not take them. `done` is the share of the file that has been read, from 0 to 1, and `line` its last line. `header`
+    has the names of the columns once the reading has begun; JSON lines have none.
     """
 
     file: Path
     columns: Mapping[str, SchemaKind] | None = None
     form: Form = USUAL
+    width: int = 0
+    labels: frozenset[str] = frozenset()
     left_out: tuple[str, ...] | None = None
     done: float = 0.0
     line: int = 0
     header: tuple[str, ...] = ()
+    _by_place: dict[str, None] | None = None
 
     def rows(self) -> Iterator[Row]:
         """All rows, in their order. Raises BadInput, with the line, for a file that cannot be read."""
@@ -70,19 +84,42 @@ class Reader:
     def _row(self, cells: Cells, convert: Callable[[str, Json], Json]) -> Row:
         if self.columns is None:
             return Row(None, cells)
-        names = self.columns if self.columns and self.columns.keys() <= cells.keys() else cells
+        names = self._sent(cells)
         if self.left_out is None:
             self.left_out = tuple(name for name in cells if name not in names)
-        return Row({name: convert(name, cells[name]) for name in names}, cells)
+        if names is not self._by_place:
+            return Row({name: convert(name, cells[name]) for name in names}, cells)
+        if names.keys() <= cells.keys():
+            return Row([convert(name, cells[name]) for name in names], cells)
+        return Row(None, cells, f"a row has {', '.join(names)}")
+
+    def _sent(self, cells: Cells) -> Mapping[str, Any]:
+        """The columns that are sent: those that the model takes, if the row has all of them."""
+        if self.columns and self.columns.keys() <= cells.keys():
+            return self.columns
+        if self.width and self._by_place is None:
+            self._by_place = self._places(cells)
+        return cells if self._by_place is None else self._by_place
+
+    def _places(self, cells: Cells) -> dict[str, None]:
+        """The columns of a row that is sent as a list. Raises BadInput if the model takes another number of them."""
+        features = [name for name in cells if len(cells) == self.width or name not in self.labels]
+        if len(features) == self.width:
+            return dict.fromkeys(features)
+        raise BadInput(
+            f"{self.file} has the columns {', '.join(features)}, and the model takes {self.width} without names",
+            hint="leave out the other columns; the rest are sent in their order",
+        )
 
     def _csv(self) -> Iterator[Row]:
+        csv.field_size_limit(_LONGEST_CELL)
         with self._lines() as lines:
-            table = csv.reader(lines, strict=True, delimiter=delimiter_of(self.file, self.form))
+            mark = delimiter_of(self.file, self.form)
+            table = csv.reader(lines, strict=True, delimiter=mark)
             try:
                 header = [name.strip() if self.form.is_stripped else name for name in next(table, [])]
-                self._check_delimiter(header)
-                if len(set(header)) != len(header) or not header:
-                    raise BadInput(f"{self.file}:1: a header is expected, with a different name for each column")
+                check_header(self.file, header, self.columns, used=mark, by_place=self.width > 0)
+                header = distinct(header)
                 self.header = tuple(header)
                 for cells in table:
                     if not cells:
@@ -96,17 +133,6 @@ class Reader:
                         yield self._row(dict(zip(header, cells, strict=True)), self._cell)
             except csv.Error as error:
                 raise BadInput(f"{self.file}:{table.line_num}: not CSV: {error}") from None
-
-    def _check_delimiter(self, header: list[str]) -> None:
-        """Raise BadInput if the header is one cell that has the columns of the model with another delimiter."""
-        used = delimiter_of(self.file, self.form)
-        for mark in (";", "\t", "|", ",") if len(header) == 1 and header[0] not in (self.columns or header) else ():
-            names = [name.strip().strip('"') for name in header[0].split(mark)]
-            if len(names) > 1 and self.columns and self.columns.keys() <= set(names):
-                raise BadInput(
-                    f"{self.file}:1: the columns are separated by {mark!r}, and those of the training by {used!r}",
-                    hint=f"save the file with {used!r}",
-                )
 
     def _cell(self, name: str, text: str) -> Json:
         return from_text(text, self._kind(name), self._form(name))
@@ -200,8 +226,15 @@ def _unpacked(file: Path, data: IO[bytes]) -> IO[bytes]:
 
 
 def is_table(file: Path) -> bool:
-    """Whether the name of a file has one of the endings of a table."""
-    return _format(file) is not None
+    """Whether a file is a table by the ending of its name. A file `.json` is one if its first line is a whole object
+    and others follow: else it is one request.
+    """
+    is_json = ".json" in map(str.lower, file.suffixes) and _format(file) == "jsonl"
+    if not is_json or not file.is_file():
+        return _format(file) is not None
+    with suppress(ValueError, OSError, EOFError, RecursionError, zlib.error), Reader(file)._lines() as lines:
+        return isinstance(json.loads(next(lines, "")), dict) and any(line.strip() for line in lines)
+    return False
 
 
 def _format(file: Path) -> str | None:

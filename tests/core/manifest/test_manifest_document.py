@@ -91,6 +91,17 @@ def test_every_wrong_key_is_reported(tmp_path: Path) -> None:
     ]
 
 
+def test_a_number_is_a_key_inside_the_value_of_an_option(tmp_path: Path) -> None:
+    weights = "train: {params: {class_weight: {0: 1, -1: 2, 0.5: 3, True: 4, on: 5, ~: 6, [a]: 7, '0': 8}}}\n"
+    found = [problem for problem in problems(tmp_path, HEAD + weights) if "class_weight" in problem]
+    assert found == [
+        '4:63: train.params.class_weight: a key must be text: quote it, "on"',
+        '4:70: train.params.class_weight: a key must be text: quote it, "~"',
+        "4:76: train.params.class_weight: a key must be text, and not a list or a mapping",
+        "4:84: train.params.class_weight.0: duplicate key (the first is at line 4)",
+    ]
+
+
 VALUES = [
     ("", None),
     ("~", None),

@@ -12,17 +12,21 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from tests.plugins.bundle.conftest import Packed
 
 from lading import ModelVersion
 from lading_bundle.options import BundleOptions
+from lading_sklearn.schema import schema_of_model
 
 Run = Callable[..., Any]
 
@@ -30,6 +34,14 @@ FRAME = pd.DataFrame({"age": [1.0, 2, 3, 4], "hours": [2.0, 1, 4, 3]})
 AGE = LinearRegression().fit(FRAME, FRAME["age"])
 TEXTS = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["good", "bad"] * 5, ["yes", "no"] * 5)
 FOREST = RandomForestClassifier(5, random_state=0).fit(FRAME.to_numpy(), ["low", "low", "high", "high"])
+
+
+def lengths(texts: Any) -> Any:
+    return np.array([[len(text)] for text in texts])
+
+
+def lowered(texts: Any) -> Any:
+    return [text.lower() for text in texts]
 
 
 class Sum(BaseEstimator):  # type: ignore[misc]
@@ -158,13 +170,61 @@ def test_a_text_model_takes_texts(serve: Run) -> None:
         assert message in refused(score({"data": rows}))
 
 
-def test_a_first_step_of_the_users_own_gets_a_data_frame(serve: Run) -> None:
+WORDS, LETTERS = ("words", TfidfVectorizer()), ("letters", TfidfVectorizer(analyzer="char"))
+LOGISTIC = LogisticRegression()
+OF_TEXTS = [
+    make_pipeline(FeatureUnion([WORDS, LETTERS]), LOGISTIC),
+    make_pipeline(FeatureUnion([("length", FunctionTransformer(lengths)), WORDS]), LOGISTIC),
+    make_pipeline(make_pipeline(TfidfVectorizer(), TruncatedSVD(1)), LOGISTIC),
+    make_pipeline("passthrough", TfidfVectorizer(), LOGISTIC),
+    GridSearchCV(make_pipeline(TfidfVectorizer(), LOGISTIC), {"logisticregression__C": [1.0]}, cv=2),
+    CalibratedClassifierCV(make_pipeline(TfidfVectorizer(), LOGISTIC), cv=2),
+    VotingClassifier([("one", make_pipeline(TfidfVectorizer(), LOGISTIC))]),
+]
+
+
+@pytest.mark.parametrize("model", OF_TEXTS)
+def test_a_vectorizer_inside_another_estimator_takes_texts(serve: Run, model: Any) -> None:
+    texts = ["good day", "bad luck"] * 5
+    model = clone(model).fit(texts, ["yes", "no"] * 5)
+    score = serve(model)
+    for body in TEXT_FORMS:
+        assert score(body) == model.predict(["good", "bad"]).tolist(), body
+    assert schema_of_model(model).is_text
+
+
+def test_a_first_step_of_the_users_own_gets_texts(serve: Run) -> None:
+    steps = (FunctionTransformer(lowered), TfidfVectorizer(), LogisticRegression())
+    score = serve(make_pipeline(*steps).fit(["good", "bad"] * 5, ["yes", "no"] * 5))
+    assert score({"data": ["GOOD", "BAD", "BAD"]}) == ["yes", "no", "no"]
+    assert "the model has 1 answers to 2 rows" in refused(score({"data": [{"a": "GOOD"}, {"a": "BAD"}]}))
+
+
+def test_a_first_step_of_the_users_own_gets_a_a_data_frame(serve: Run) -> None:
     score = serve(CUSTOM)
     split = {"columns": ["age", "hours"], "data": [[30, 44], [2, 1]]}
     assert score(split) == score({"data": [{"age": 30, "hours": 44}, {"hours": 1, "age": 2}]}) == pytest.approx([30, 2])
     assert "must be in the same order" in refused(score(SPLIT))
     assert "hours" in refused(score({"data": [{"age": 30}]}))
     assert "does not take these columns" in refused(score({"data": [[30, 44]]}))
+
+
+class Halved(Sum):
+    """A step that raises TypeError for a text."""
+
+    def fit(self, rows: Any, labels: Any = None) -> Halved:
+        self.feature_names_in_ = np.array(["age", "hours"], dtype=object)
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        return np.array([[age / 2, hours] for age, hours in rows.itertuples(index=False)])
+
+
+def test_a_cell_that_raises_another_error_in_the_model_is_named(serve: Run) -> None:
+    steps = [("half", Halved()), ("model", LinearRegression())]
+    score = serve(Pipeline(steps).fit(FRAME, FRAME["age"]))
+    assert refused(score({"data": [[1, 2], [3, 4], ["x", 5]]})).startswith("data[2]: unsupported operand")
+    assert score({"data": [[1, 2]]}) == pytest.approx([1])
 
 
 def test_another_method_by_request(serve: Run) -> None:

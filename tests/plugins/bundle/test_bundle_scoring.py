@@ -171,6 +171,18 @@ class Own(BaseEstimator):  # type: ignore[misc]
         return rows
 
 
+class Saying:
+    """A model of another library, which says itself whether it is fitted, as XGBoost and LightGBM do."""
+
+    def fit(self, rows: Any, answers: Any) -> None: ...
+
+    def predict(self, rows: Any) -> Any:
+        return rows
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return False
+
+
 class Untrained:
     predict = None
 
@@ -187,6 +199,8 @@ class Untrained:
         (make_pipeline(StandardScaler()), "an object of Pipeline, which has no predict()"),
         (LinearRegression(), "a LinearRegression that is not fitted"),
         (make_pipeline(StandardScaler(), LinearRegression()), "a Pipeline that is not fitted"),
+        (Saying(), "a Saying that is not fitted"),
+        (make_pipeline(StandardScaler(), Saying()), "a Pipeline that is not fitted"),
     ],
 )
 def test_only_a_fitted_model_is_served(salary: ModelVersion, pack: Pack, load: Load, found: Any, words: str) -> None:

@@ -114,6 +114,37 @@ def test_other_datatypes_and_methods(serve: Callable[..., Ask]) -> None:
     assert answer == tensor("output-0", [2, 2], FOREST.predict_proba(rows).ravel().tolist())
 
 
+TWO = LinearRegression().fit(FRAME.to_numpy(), FRAME.to_numpy() * 2)
+OUTPUTS = Schema(shape=(None, 2), outputs=(SchemaOutput(name="pay"), SchemaOutput(name="days")))
+
+
+def test_a_request_may_select_its_outputs(serve: Callable[..., Ask]) -> None:
+    ask = serve(TWO, schema=asdict(OUTPUTS))
+    body = {"inputs": [tensor("rows", [1, 2], [1, 3])]}
+    names = [output["name"] for output in ask(f"{MODEL}/infer", body)[1]["outputs"]]
+    assert names == ["pay", "days"]
+    (output,) = ask(f"{MODEL}/infer", {**body, "outputs": [{"name": "days"}]})[1]["outputs"]
+    assert output == tensor("days", [1], [pytest.approx(6)])
+    for wrong, message in (
+        ([{"name": "nope"}], "outputs[0]: the model has pay, days, not nope"),
+        ([{"name": "pay", "top": 1}], "outputs[0] has the unknown key top"),
+        ([{"name": "pay", "parameters": {"classification": 2}}], "outputs[0]: its parameters are not supported"),
+        ({"name": "pay"}, "outputs: a list of objects is expected"),
+    ):
+        status, answer = ask(f"{MODEL}/infer", {**body, "outputs": wrong})
+        assert (status, answer) == (400, {"error": message})
+
+
+def test_a_model_of_one_column_has_one_name(serve: Callable[..., Ask]) -> None:
+    ask = serve(LinearRegression().fit(FRAME[["age"]], FRAME["age"]))
+    for name in ("age", "rows"):
+        status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor(name, [2], [30, 2])]})
+        assert (status, answer["outputs"][0]["data"]) == (200, pytest.approx([30, 2]))
+    status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor("hours", [2, 1], [30, 2])]})
+    assert status == 400
+    assert "missing: age; unknown: hours" in answer["error"]
+
+
 def test_texts(serve: Callable[..., Ask]) -> None:
     ask = serve(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["good", "bad"] * 5, [1, 0] * 5))
     body = {"inputs": [tensor("rows", [2], ["good", "bad"], "BYTES")]}

@@ -55,6 +55,20 @@ NO_MODELS: dict[str, Any] = {
 WITHOUT_SKOPS = ("a pandas.DataFrame", "LinearRegression itself", "None", "a collections", "a Bunch", "a dict")
 
 
+BOOSTING = [("xgboost", "XGBRegressor"), ("xgboost", "XGBClassifier"), ("lightgbm", "LGBMRegressor")]
+
+
+@pytest.mark.parametrize(("library", "name"), BOOSTING)
+def test_a_model_of_trees_that_is_not_fitted_is_named(tmp_path: Path, library: str, name: str) -> None:
+    model = getattr(pytest.importorskip(library), name)(n_estimators=2)
+    for saved, words in ((model, "a"), (make_pipeline(SCALER, model), "a Pipeline that ends with a")):
+        joblib.dump(saved, tmp_path / "saved.joblib")
+        assert holds(tmp_path / "saved.joblib").removeprefix(words).lstrip("n") == f" {name} that is not fitted"
+    model.fit(np.eye(4), [0, 1, 0, 1])
+    joblib.dump(model, tmp_path / "saved.joblib")
+    assert holds(tmp_path / "saved.joblib") == ""
+
+
 class Own(BaseEstimator):  # type: ignore[misc]
     """A model of the user's own, which keeps what it has learned under any name."""
 

@@ -171,6 +171,8 @@ def test_a_number_with_misplaced_marks_is_none(cell: str, reading: dict[str, Any
         ("12 %", "it is a percentage", "keep only the number"),
         ("2024-05-31", "it is a date", "`dates: {y: [year, month, weekday]}`"),
         ("31.12.2024 10:30", "it is a date", "`dates: {y: [year, month, weekday]}`"),
+        ("31/05/2024", "it is a date", "write YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, and `dates: {y: [year"),
+        ("2024/05/31", "it is a date", "write YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, and `dates: {y: [year"),
         ("red", "'red' is text, and Ridge takes numbers", "OneHotEncoder"),
     ],
 )

@@ -61,8 +61,28 @@ def judge_manifest(
             message = f"{reason}: name a scoring_script under package"
             raise ManifestError((draft.document.problem(("register", "file"), message),))
         expected = replace(_expected(manifest, made), installs=installs)
-        placed += _placed(section, section.options.package_problems(expected))
+        problems = section.options.package_problems(expected)
+        placed += _placed(section, (each for each in problems if not each.about_model))
+        placed += [(("register",), replace(each, option="file")) for each in problems if each.about_model]
     _raise(draft, placed)
+
+
+def check_pins(session: Session) -> None:
+    """Raise ManifestError for a pin that is not installed here and that a target of the command cannot install."""
+    manifest = session.manifest
+    section, blocks = manifest.package, (*manifest.targets.values(), *([manifest.image] if manifest.image else []))
+    installs = [installs for block in blocks if (installs := block.options.installs)]
+    expected = _expected(manifest, None)
+    pins = section.options.foreign_pins(expected) if section and installs else {}
+    if section is None or not pins:
+        return
+    from ..resolving import Conflict, Question  # most packages have only pins that are installed here
+
+    for each in installs:
+        found = session.resolver.resolve(Question(tuple(pins), expected.python, each.platform, each.sources))
+        if isinstance(found, Conflict):
+            option = next((option for pin, option in pins.items() if pin in found.requirements), "")
+            _raise(session.draft(), _placed(section, [PackageProblem(message=str(found), option=option)]))
 
 
 def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:
@@ -82,6 +102,7 @@ def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:
         full_imports=full or (),
         requires=made.requires if made else (),
         modules=trainer.model_modules(manifest.file.parent.resolve()) if trainer else (),
+        finished=manifest.register.file.name if manifest.register.file else "",
     )
 
 
