@@ -13,7 +13,8 @@ from tests.plugins.azureml.workspace_kit import HISTORY, MANAGEMENT, SCOPE, an_i
 from tests.plugins.wire import Wire
 
 from lading import StageFailed
-from lading_azureml.port import BuiltImage, LoggedRun, RegisteredModel
+from lading_azureml.port import BuiltImage, RegisteredModel
+from lading_azureml.runs import LoggedRun
 
 if TYPE_CHECKING:
     from lading_azureml.sdk.workspace import OpenWorkspace

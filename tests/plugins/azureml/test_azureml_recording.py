@@ -20,8 +20,9 @@ from lading import (
     TrackedRun,
 )
 from lading_azureml import lading_register, lading_track
-from lading_azureml.port import LoggedRun, NewModel, RegisteredModel
+from lading_azureml.port import NewModel, RegisteredModel
 from lading_azureml.registering import ensure_registered
+from lading_azureml.runs import LoggedRun
 
 
 def a_request(folder: Path, **fields: Any) -> RegisterRequest:
