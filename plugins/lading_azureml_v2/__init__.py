@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lading import ConnectRequest, Context, Description, Run, TrackedRun, hookimpl
+from lading import ConnectRequest, Context, Description, ModelReference, RegisterRequest, Run, TrackedRun, hookimpl
 
 from .connection import AzureV2Connection, connect
 from .options import AzureV2Options
@@ -23,6 +23,13 @@ def lading_describe() -> Description:
 @hookimpl
 def lading_connect(request: ConnectRequest[AzureV2Options], context: Context) -> AzureV2Connection:
     return connect(request.name, request.options, context)
+
+
+@hookimpl
+def lading_register(request: RegisterRequest, context: Context) -> ModelReference:
+    from .registering import register
+
+    return register(request, context)
 
 
 @hookimpl
