@@ -1,7 +1,8 @@
-"""Microsoft's own SDKs read the runs that Lading has logged to the offline Azure."""
+"""Microsoft's own SDKs read the runs and models that Lading has recorded in the offline Azure."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -27,7 +28,7 @@ train:
   test_size: 0.25
   random_state: 10
 track: [azureml-v2]
-register: {{model: sal_model, description: a line, tags: {{data: Salary}}}}
+register: {{model: sal_model, description: a line, tags: {{data: Salary}}, to: [azureml-v2]}}
 package: {{environment: {{conda: [scikit-learn]}}}}
 connections:
   azureml-v2: {{subscription_id: "{subscription}", resource_group: {group}, workspace: {workspace}, experiment: salexp}}
@@ -80,3 +81,27 @@ def test_the_sdk_of_v1_reads_metrics_and_files(azure: Azure, shell: Heard, proje
     assert said["metrics"]["r2"] == pytest.approx(0.97, abs=0.05)
     assert {"intercept", "coef_x", "start", "end"} <= said["metrics"].keys()
     assert f"/runs/{run}?wsid=/subscriptions/" in said["url"]
+
+
+def test_the_sdk_of_v2_reads_and_downloads_the_model(azure: Azure, shell: Heard, project: Path) -> None:
+    require("azure-ai-ml")
+    shell("register")
+    shown = shell("model", "show", "sal_model:1", "--json").json()
+    (run,) = azure.state["runs"]
+    version = f"sha256-{shown['sha256'][:16]}"
+    assert {"registry": "azureml-v2", "name": "sal_model", "version": version}.items() <= shown["references"][
+        -1
+    ].items()
+    said = SdkV2(azure, project)(f"""
+        model = client.models.get("sal_model", version="{version}")
+        client.models.download("sal_model", version="{version}", download_path="there")
+        files = [str(file) for file in Path("there").rglob("*") if file.is_file()]
+        say(tags=dict(model.tags), properties=dict(model.properties), run=model.job_name, files=files)
+    """)
+    assert (said["tags"], said["run"]) == ({"data": "Salary"}, run)
+    assert (said["properties"]["lading.version"], said["properties"]["lading.run"]) == ("1", run)
+    (file,) = said["files"]
+    assert hashlib.sha256((project / file).read_bytes()).hexdigest() == shown["sha256"]
+    shutil.rmtree(shell.folder / ".lading")
+    shell("register")
+    assert [*azure.state["v2"]["models"]] == [f"sal_model:{version}"]
