@@ -66,7 +66,7 @@ class Runs:
         return f"ExperimentRun/{found.get('dataContainerId') or f'dcid.{run_id}'}"
 
     def _create(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> Json:
-        self._ask("POST", f"experiments/{experiment}", what=f"creating experiment {experiment}")
+        self._ask("POST", f"experiments/{quote(experiment, safe='')}", what=f"creating experiment {experiment}")
         body = {"runId": run_id, "displayName": name, "target": "local", "tags": dict(tags)}
         return self._ask("PATCH", _path(experiment, run_id), body, what=f"creating run {run_id}")
 
@@ -82,7 +82,7 @@ class Runs:
 
 
 def _path(experiment: str, run_id: str) -> str:
-    return f"experiments/{experiment}/runs/{quote(run_id, safe='')}"
+    return f"experiments/{quote(experiment, safe='')}/runs/{quote(run_id, safe='')}"
 
 
 def _now() -> str:

@@ -88,6 +88,22 @@ def test_an_unstarted_run_is_started(wire: Wire, workspace: OpenWorkspace, statu
     assert len(wire.like("POST", "/runs/r1/events")) == started
 
 
+@pytest.mark.parametrize("known", [(), ("loss",)])
+def test_steps_are_logged_with_their_numbers_once(wire: Wire, workspace: OpenWorkspace, known: tuple[str, ...]) -> None:
+    has_run(wire)
+    row = {"metricId": "m1", "createdUtc": "2026-01-02T03:04:05+00:00", "step": 1, "data": {"loss": 9.0}}
+    kept = {"name": "loss", "columns": {"loss": "double"}, "properties": {"uxMetricType": "azureml.v1.scalar"}}
+    wire.answer("POST", "/runs/r1/list", {"value": [{"metricKey": {"name": name}, "columns": {}} for name in known]})
+    wire.answer("POST", "/runs/r1/full", {**kept, "value": [row]})
+    wire.answer("POST", "/runs/r1/batch", {"errors": []})
+    wire.answer("GET", "/runs/r1/metricsingest/wait", {})
+    workspace.log("price", "r1", {}, {"loss": [(1, 9.0), (2, 7.0)]})
+    sent = [
+        row for each in wire.like("POST", "/runs/r1/batch") for metric in each.json["values"] for row in metric["value"]
+    ]
+    assert [(row["step"], row["data"]["loss"]) for row in sent] == ([] if known else [(1, 9.0), (2, 7.0)])
+
+
 def test_a_run_that_does_not_exist_is_created_with_its_id_and_tags(wire: Wire, workspace: OpenWorkspace) -> None:
     wire.answer("GET", "/runs/r1", {"error": {"code": "UserError", "message": "not found"}}, 404)
     has_run(wire)
