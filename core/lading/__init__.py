@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     from .model.parts import ModelPart as ModelPart
     from .model.planning import Action as Action
     from .model.planning import Change as Change
+    from .model.planning import Counterpart as Counterpart
     from .model.planning import Drift as Drift
     from .model.planning import Fate as Fate
     from .model.planning import Plan as Plan
@@ -248,7 +249,7 @@ __getattr__, __dir__ = lazily(
         "Requirements Text",
         "model.packaging": "ExpectedModel PackageProblem",
         "model.parts": "ModelPart",
-        "model.planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
+        "model.planning": "Action Change Counterpart Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
         "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Shown State Status",
         "model.questions": "InvokeAnswer InvokeRequest Keys Logs LogsRequest",

@@ -13,6 +13,7 @@ from .portal import names_in
 
 if TYPE_CHECKING:
     from .port import AzureWorkspace, Place
+    from .runs import Runs
 
 _EXTRA = "pip install 'lading[azureml]'"
 
@@ -25,6 +26,10 @@ class AzureConnection:
     place: Place
     experiment: str | None
     workspace: AzureWorkspace
+
+    @property
+    def runs(self) -> Runs:
+        return self.workspace
 
 
 def connect(name: str, options: AzureOptions, context: Context) -> AzureConnection:

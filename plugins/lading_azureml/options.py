@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lading import Installs
 
 Name = Annotated[str, Text(min_length=1, max_length=260)]
+Experiment = Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$")]
 Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 REPOSITORY = r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$"
 _NEW_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}"
@@ -133,7 +134,7 @@ class AzureOptions(WorkspaceOptions):
     create_resource_group: bool = False
     """Create its resource group too if that does not exist."""
 
-    experiment: Annotated[str, Text(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$")] | None = None
+    experiment: Experiment | None = None
     """The experiment that runs are logged to; by default the name of the service."""
 
     def __post_init__(self) -> None:

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from lading import Json, StageFailed
 
+from .runs import Runs
+
 SHA256 = "lading.sha256"
 """The property of a registered model with the digest of its file."""
 
@@ -81,16 +83,6 @@ class NewModel:
     properties: Mapping[str, str]
     run: str | None = None
     experiment: str | None = None
-
-
-@dataclass(frozen=True)
-class LoggedRun:
-    """A run of the workspace. `status` is Azure's term, and `url` is its page in the studio."""
-
-    id: str
-    status: str
-    url: str
-    metrics: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -202,7 +194,7 @@ class ServiceKeys:
     expires: datetime | None = None
 
 
-class AzureWorkspace(Protocol):
+class AzureWorkspace(Runs, Protocol):
     """An open workspace."""
 
     def model(self, name: str, version: int) -> RegisteredModel | None:
@@ -216,21 +208,6 @@ class AzureWorkspace(Protocol):
 
     def register_model(self, model: NewModel) -> RegisteredModel:
         """Upload a model and register it as the next version. Call it once; read the state before you repeat it."""
-
-    def begin_run(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> LoggedRun:
-        """The run with that id. It is started if it does not exist."""
-
-    def log(self, experiment: str, run_id: str, values: Mapping[str, Json]) -> None:
-        """Log values to a run: numbers, text, and lists of both."""
-
-    def attach(self, experiment: str, run_id: str, files: Mapping[str, Path]) -> tuple[str, ...]:
-        """Upload files to a run under their names. Azure keeps the first file of a name.
-
-        Returns the names of the files that the run has with another content.
-        """
-
-    def end_run(self, experiment: str, run_id: str, error: str | None) -> None:
-        """Complete a run, or fail it with an error."""
 
     def find_image(self, repository: str, label: str) -> BuiltImage | None:
         """The image with a label in a repository of the workspace's registry."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VERSION = "lading.version"
 COLUMNS = "lading.columns"
 SAMPLE_INPUT = "lading.sample_input"
-_BETWEEN = ", "  # between the ids of several models in the version of their reference
+BETWEEN = ", "  # between the ids of several models in the version of their reference
 _LONGEST = 1000  # characters: Azure ML's limit for a property of a run; its limit for a model is unknown
 _FRAMEWORKS = {"scikit-learn": "ScikitLearn", "onnx": "Onnx", "tensorflow": "TensorFlow"}
 
@@ -31,7 +31,7 @@ def register(request: RegisterRequest, context: Context) -> ModelReference:
     connection: AzureConnection = context.connection
     version = request.reference.version if request.reference else ""
     models = ensure_registered(connection, request, request.run, version, context)
-    found = _BETWEEN.join(model.id for model in models) if request.parts else str(models[0].version)
+    found = BETWEEN.join(model.id for model in models) if request.parts else str(models[0].version)
     return ModelReference(registry=connection.name, name=request.name, version=found)
 
 
@@ -39,10 +39,10 @@ def ensure_registered(
     connection: AzureConnection, model: RegisterRequest | ModelVersion, run: Run | None, version: str, context: Context
 ) -> tuple[RegisteredModel, ...]:
     """The workspace's version of a model, or of each one in a folder of several. See `_ensure`."""
-    return tuple(_ensure(connection, each, run, version, context) for each in _alone(model))
+    return tuple(_ensure(connection, each, run, version, context) for each in each_model(model))
 
 
-def _alone(model: RegisterRequest | ModelVersion) -> Iterator[RegisterRequest | ModelVersion]:
+def each_model(model: RegisterRequest | ModelVersion) -> Iterator[RegisterRequest | ModelVersion]:
     """A model, or each one in a folder of several."""
     if not model.parts:
         yield model
@@ -72,7 +72,7 @@ def _ensure(
         return known
     context.intend(f"model/{model.name}/{model.sha256}")
     context.progress("registering", f"{model.name} in workspace {connection.place.workspace}")
-    tracked = _tracked(run, connection.name)
+    tracked = tracked_id(run, connection.name)
     experiment = connection.experiment or (run.name if run else None)
     _Asked(model.sha256).write(context.work)
     registered = connection.workspace.register_model(
@@ -151,12 +151,12 @@ def _ids(
 
 def _named(model: str, version: str) -> Iterator[tuple[str, int]]:
     """The id of one of several models in the version of their reference."""
-    for name, _, number in (each.rpartition(":") for each in version.split(_BETWEEN)):
+    for name, _, number in (each.rpartition(":") for each in version.split(BETWEEN)):
         if name == model and number.isdecimal():
             yield name, int(number)
 
 
-def _tracked(run: Run | None, connection: str) -> str | None:
+def tracked_id(run: Run | None, connection: str) -> str | None:
     """The id of the run in the workspace, if it was logged there."""
     ids = [tracked.id for tracked in run.tracked if tracked.tracker == connection] if run else []
     return ids[-1] if ids else None

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from lading import Context, Json, Run, StageFailed, TrackedRun
 
 if TYPE_CHECKING:
-    from .connection import AzureConnection
+    from .runs import Steps, Tracking
 
 RUN = "lading.run"
 _EVALUATED = "evaluation."
 _PLOTS = "plots"
+_STEPS = ".steps"
 _ENDED = ("Completed", "Failed", "Canceled")
 
 
@@ -22,16 +23,16 @@ def track(run: Run, context: Context) -> TrackedRun:
 
     The run has the same id in the workspace. Values that are already there are left out, so nothing is logged twice.
     """
-    connection: AzureConnection = context.connection
-    workspace, experiment = connection.workspace, connection.experiment or run.name
+    connection: Tracking = context.connection
+    runs, experiment = connection.runs, connection.experiment or run.name
     context.intend(f"run/{run.id}")
-    logged = workspace.begin_run(experiment, run.id, run.name, _tags(run))
+    logged = runs.begin_run(experiment, run.id, run.name, _tags(run))
     if run.state != "running":
         ended = logged.status in _ENDED
-        workspace.log(experiment, run.id, _missing(run, logged.metrics, ended=ended))
+        runs.log(experiment, run.id, _missing(run, logged.metrics, ended=ended), {} if ended else _steps(run))
         if not ended:
             failure = run.error or "the training failed" if run.state == "failed" else None
-            workspace.end_run(experiment, run.id, failure)
+            runs.end_run(experiment, run.id, failure)
     return TrackedRun(tracker=connection.name, id=run.id, url=logged.url)
 
 
@@ -40,10 +41,10 @@ def attach(run: Run, files: Sequence[Path], context: Context) -> None:
 
     A warning also names each file that differs from the one that the workspace has.
     """
-    connection: AzureConnection = context.connection
+    connection: Tracking = context.connection
     named = {f"{_PLOTS}/{file.name}": file for file in files}
     try:
-        kept = connection.workspace.attach(connection.experiment or run.name, run.id, named)
+        kept = connection.runs.attach(connection.experiment or run.name, run.id, named)
     except StageFailed as error:
         context.warn(f"the plots of the run are not logged: {error.message}")
         return
@@ -59,7 +60,26 @@ def _tags(run: Run) -> dict[str, str]:
 def _values(run: Run) -> Mapping[str, Json]:
     """Parameters, metrics, start and end in one flat mapping. A nested value becomes `name.key`."""
     times = {"start": run.started.isoformat(), "end": run.ended.isoformat() if run.ended else None}
-    return dict(_flat({**run.parameters, **run.metrics, **times}, ""))
+    histories = _steps(run)
+    metrics = {name: value for name, value in run.metrics.items() if name.removesuffix(_STEPS) not in histories}
+    return dict(_flat({**run.parameters, **metrics, **times}, ""))
+
+
+def _steps(run: Run) -> Steps:
+    """The histories of a run's metrics. Steps without a finite number are left out."""
+    found = {name.removesuffix(_STEPS): value for name, value in run.metrics.items() if _is_history(name, value)}
+    return {name: [(step, number) for step, number in pairs if number is not None] for name, pairs in found.items()}
+
+
+def _is_history(name: str, value: Json) -> bool:
+    """Whether a value has all steps of the metric with that name, as pairs of step and number."""
+    return name.endswith(_STEPS) and isinstance(value, list) and all(map(_is_step, value))
+
+
+def _is_step(pair: Json) -> bool:
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        return False
+    return type(pair[0]) is int and isinstance(pair[1], int | float | None)
 
 
 def _missing(run: Run, logged: Container[str], *, ended: bool) -> dict[str, Json]:

@@ -7,24 +7,31 @@ from typing import TYPE_CHECKING
 
 from lading import Context, StageFailed
 from lading_azureml.connection import place_in
-from lading_azureml.options import WorkspaceOptions
+
+from .options import AzureV2Options
 
 if TYPE_CHECKING:
     from lading_azureml.port import Place
 
+    from .runs import Runs
     from .workspace import Workspace
 
 
 @dataclass(frozen=True)
 class AzureV2Connection:
-    """An open workspace, and the name of its connection in the manifest."""
+    """An open workspace, the name of its connection in the manifest, and the name of its experiment."""
 
     name: str
     place: Place
+    experiment: str | None
     workspace: Workspace
 
+    @property
+    def runs(self) -> Runs:
+        return self.workspace.runs
 
-def connect(name: str, options: WorkspaceOptions, context: Context) -> AzureV2Connection:
+
+def connect(name: str, options: AzureV2Options, context: Context) -> AzureV2Connection:
     """Sign in and open the workspace.
 
     Raises BadInput for a `config` file that names no workspace. Raises StageFailed if the extra is not installed, the
@@ -37,4 +44,4 @@ def connect(name: str, options: WorkspaceOptions, context: Context) -> AzureV2Co
         hint = "pip install 'lading[azureml-v2]'"
         raise StageFailed(f"Azure ML cannot be reached: {error.name} is not installed", hint=hint) from error
     place = place_in(options)
-    return AzureV2Connection(name, place, open_workspace(Arm(place, options, context)))
+    return AzureV2Connection(name, place, options.experiment, open_workspace(Arm(place, options, context)))

@@ -58,15 +58,22 @@ class Resource:
         return {
             "name": found["name"],
             "state": str(properties.get("provisioningState") or "").lower(),
-            "tags": {name: str(value) for name, value in (found.get("tags") or {}).items()},
+            "tags": {_tag(name): str(value) for name, value in (found.get("tags") or {}).items()},
             "created": datetime.fromisoformat(created) if created else None,
         }
+
+
+def _tag(name: str) -> str:
+    """A name of a tag. Azure ignores its case, so other programs may have changed that of ours."""
+    return name.lower() if name.lower().startswith("lading.") else name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint(Resource):
     """An online endpoint. `traffic` has the percentage of the requests that each deployment gets, and `mirror` the
     percentage of which it gets copies, both without zeros. `compute` is the cluster of an endpoint on Kubernetes.
+    `identities` are the ids of its existing identities, in lower case; none if Azure has made its identity. `is_public`
+    tells whether it answers requests from the internet.
     """
 
     traffic: Mapping[str, int] = field(default_factory=dict)
@@ -74,6 +81,9 @@ class Endpoint(Resource):
     auth: str = ""
     uri: str = ""
     compute: str = ""
+    description: str = ""
+    identities: frozenset[str] = frozenset()
+    is_public: bool = True
 
     @classmethod
     def _fields(cls, found: Json) -> dict[str, Any]:
@@ -84,6 +94,9 @@ class Endpoint(Resource):
             "auth": str(properties.get("authMode") or "").lower(),
             "uri": str(properties.get("scoringUri") or ""),
             "compute": str(properties.get("compute") or ""),
+            "description": str(properties.get("description") or ""),
+            "identities": frozenset(map(str.lower, (found.get("identity") or {}).get("userAssignedIdentities") or ())),
+            "is_public": str(properties.get("publicNetworkAccess") or "").lower() != "disabled",
         }
 
 

@@ -7,7 +7,7 @@ requests. Only an expired token is renewed, once, because the rejected request h
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from .clouds import CLOUDS
 from .wording import plain
 
 _CONNECT, _READ = 10, 60  # seconds
+_BLOBS = "2021-08-06"  # the version of blob storage
 _IN_PROGRESS_DELAY = 5.0  # seconds
 _NO_ANSWER = (ServiceRequestError, ServiceResponseError, ConnectionError, TimeoutError)
 
@@ -78,6 +79,35 @@ class Arm:
             raise explain(Failure(None, "", "its address is not one of Azure", None), what, self.place)
         return self._ask(what, "GET", url, {}, None, gone=True)
 
+    def ask_service(self, what: str, method: str, url: str, body: Json = None, *, gone: bool = False) -> Reply:
+        """The reply of a service of the workspace, at an address that Resource Manager has given."""
+        if urlsplit(url).scheme != "https":
+            raise explain(Failure(None, "", f"{url} is not an https address", None), what, self.place)
+        return self._ask(what, method, url, {}, body, gone=gone)
+
+    def get_public(self, what: str, url: str) -> Json:
+        """The JSON at an address that needs no sign-in."""
+        return _json(what, self._accepted(what, self._request(what, HttpRequest("GET", url))))
+
+    def write_blob(self, what: str, url: str, content: bytes, headers: Mapping[str, str]) -> None:
+        """PUT bytes at a signed address."""
+        request = HttpRequest("PUT", url, headers={"x-ms-version": _BLOBS, **headers}, content=content)
+        self._accepted(what, self._request(what, request))
+
+    def read_blob(self, what: str, url: str) -> Iterator[bytes]:
+        """The bytes at a signed address, in pieces. Raises FileNotFoundError if it has none."""
+        response = self._request(what, HttpRequest("GET", url, headers={"x-ms-version": _BLOBS}), stream=True)
+        if response.status_code == 404:
+            response.close()
+            raise FileNotFoundError(what)
+        if response.status_code >= 300:
+            response.read()
+            self._accepted(what, response)
+        try:
+            yield from response.iter_bytes()
+        except AzureError as error:
+            raise explain(_unanswered(error), what, self.place) from None
+
     def scoring_token(self) -> AccessToken:
         """A token of Microsoft Entra for requests to endpoints."""
         return self._token("signing in", f"https://{self._cloud.scoring}/.default")
@@ -87,10 +117,7 @@ class Arm:
         if response.status_code == 401:
             self._credential = self._make(self._cloud.authority)
             response = self._send(what, method, url, query, body)
-        text = response.text() or ""
-        accepted = response.status_code < 300 or (gone and response.status_code == 404)
-        if not accepted or is_page(text):
-            raise _explained(_failure(response, text), what, self.place)
+        text = self._accepted(what, response, gone=gone)
         return Reply(
             response.status_code,
             _json(what, text) if response.status_code < 300 else None,
@@ -101,8 +128,19 @@ class Arm:
     def _send(self, what: str, method: str, url: str, query: Mapping[str, str], body: Json) -> HttpResponse:
         token = self._token(what, f"https://{self._cloud.manager}/.default").token
         request = HttpRequest(method, url, params=dict(query), headers={"Authorization": f"Bearer {token}"}, json=body)
+        return self._request(what, request)
+
+    def _accepted(self, what: str, response: HttpResponse, *, gone: bool = False) -> str:
+        """The text of a response. Raises the LadingError that explains a refusal, or a web page in its place."""
+        text = response.text() or ""
+        accepted = response.status_code < 300 or (gone and response.status_code == 404)
+        if not accepted or is_page(text):
+            raise _explained(_failure(response, text), what, self.place)
+        return text
+
+    def _request(self, what: str, request: HttpRequest, *, stream: bool = False) -> HttpResponse:
         try:
-            return self._client.send_request(request, read_timeout=_READ)  # type: ignore[no-any-return]
+            return self._client.send_request(request, read_timeout=_READ, stream=stream)  # type: ignore[no-any-return]
         except AzureError as error:
             raise explain(_unanswered(error), what, self.place) from None
 

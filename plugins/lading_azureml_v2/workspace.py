@@ -1,4 +1,4 @@
-"""An open workspace: its online endpoints, their deployments and environments.
+"""An open workspace: its online endpoints, their deployments, environments and models.
 
 Each method sends one request; a list takes one for each page.
 """
@@ -15,24 +15,35 @@ from lading_azureml.text import clean_lines
 
 from .resources import Endpoint, EndpointKeys, OnlineDeployment, Operation, Started
 from .rest import Arm, Reply
+from .runs import Runs
+from .services import Services
 
 # The versions that Microsoft's SDK uses.
 _WORKSPACES = "2024-10-01-preview"
 _ENDPOINTS = "2022-02-01-preview"
 _DEPLOYMENTS = "2023-04-01-preview"
+_MODELS = "2023-08-01-preview"
 _PERMISSIONS = "2022-04-01"
 
 _ANONYMOUS = "CliV2AnonymousEnvironment"
 """The environment whose versions the studio does not list."""
 
+_ARTIFACTS = "workspaceartifactstore"
+"""The datastore that has the files of runs and the uploaded ones."""
+
 
 class Workspace:
-    """A workspace. `location` is its region, and `id` its path in Resource Manager."""
+    """A workspace. `location` is its region, and `id` its path in Resource Manager.
 
-    def __init__(self, arm: Arm, path: str, location: str) -> None:
+    Its services other than Resource Manager are asked only when a run or a model is recorded.
+    """
+
+    def __init__(self, arm: Arm, path: str, found: Json) -> None:
         self._arm = arm
         self.id = path
-        self.location = location
+        self.location = str(found["location"])
+        self.services = Services(arm, path, str(found["properties"].get("discoveryUrl") or ""))
+        self.runs = Runs(self.services)
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The endpoint of that name, with any owner; None if the workspace has none."""
@@ -75,6 +86,24 @@ class Workspace:
     def environment_id(self, version: str) -> str:
         """The path of a version of an environment."""
         return f"{self.id}/environments/{_ANONYMOUS}/versions/{version}"
+
+    def model(self, name: str, version: str) -> Json:
+        """The properties of a version of a model; None if the workspace has none of that name."""
+        what = f"reading model {name}:{version}"
+        reply = self._arm.ask(what, "GET", self._model(name, version), _MODELS, gone=True)
+        return reply.body["properties"] if reply.status != 404 else None
+
+    def put_model(self, name: str, version: str, body: Json) -> None:
+        """Register a version of a model, whose files are uploaded."""
+        self._arm.ask(f"registering model {name}", "PUT", self._model(name, version), _MODELS, body)
+
+    def file_uri(self, path: str) -> str:
+        """The address of an uploaded file or folder, for assets of the workspace."""
+        place = self._arm.place
+        return (
+            f"azureml://subscriptions/{place.subscription_id}/resourcegroups/{place.resource_group}"
+            f"/workspaces/{place.workspace}/datastores/{_ARTIFACTS}/paths/{path}"
+        )
 
     def keys(self, endpoint: Endpoint) -> EndpointKeys:
         """The keys of an endpoint, or a token for it."""
@@ -128,6 +157,9 @@ class Workspace:
             given = dict(parse_qsl(urlsplit(page["nextLink"]).query))
             query = {name: value for name, value in given.items() if name != "api-version"}
 
+    def _model(self, name: str, version: str) -> str:
+        return f"{self.id}/models/{quote(name, safe='')}/versions/{version}"
+
     def _endpoint(self, name: str) -> str:
         return f"{self.id}/onlineEndpoints/{quote(name, safe='')}"
 
@@ -149,7 +181,7 @@ def open_workspace(arm: Arm) -> Workspace:
             f"{place.subscription_id}",
             hint="check the names of the connection; `az ml workspace list -o table` shows the workspaces",
         )
-    return Workspace(arm, path, str(reply.body["location"]))
+    return Workspace(arm, path, reply.body)
 
 
 def _started(reply: Reply) -> Started:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PORT = 5001
 _AUTH = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
+_MODES = {mode.lower(): mode for mode in _AUTH.values()}
 
 
 def endpoint(
@@ -36,10 +37,14 @@ def endpoint(
     traffic: Mapping[str, int],
     *,
     mirror: Mapping[str, int] = MappingProxyType({}),
+    auth: str = "",
 ) -> Json:
-    """An endpoint with the traffic of its deployments, in percent. `marks` are those of the release that serves."""
+    """An endpoint with the traffic of its deployments, in percent. `marks` are those of the release that serves.
+
+    `auth` is the present way of signing requests, in Azure's word, if it must stay.
+    """
     properties = {
-        "authMode": _AUTH[options.auth],
+        "authMode": _MODES.get(auth) or _AUTH[options.auth],
         "description": options.description,
         "properties": {},
         "traffic": dict(traffic),

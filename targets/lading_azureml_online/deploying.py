@@ -17,6 +17,7 @@ from .clearing import busy, clear
 from .failing import Cause, cause_of, refusal, with_log
 from .naming import check_name, deployment_name
 from .operations import Operations, pending
+from .options import identities
 from .owning import (
     ALL,
     BESIDE,
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from lading import Context, DeployRequest, Json
-    from lading_azureml_v2.resources import OnlineDeployment
+    from lading_azureml_v2.resources import Endpoint, OnlineDeployment
 
     from .kind import Kind
     from .options import OnlineOptions
 
 _ENDPOINT, _CREATING, _DELETING = "endpoint", "creating the deployment", "deleting the endpoint"
+_CHANGED = "changed"  # the record of the release that has changed the settings of the endpoint
 _BRINGING_UP = timedelta(hours=1)  # the longest time that a command needs to bring a deployment up
 _TAKEN = re.compile("already an endpoint|unique within a region", re.IGNORECASE)
 
@@ -98,7 +100,7 @@ class Release:
         if (operation and operation.is_running) or (found and found.is_busy):
             return pending(_CREATING, f"{self._name} is {found.state if found else 'not there yet'}", operation)
         if operation or (found and found.has_failed):
-            return self.give_up(cause_of(operation.error if operation else {}, _CREATING))
+            return self.give_up(self._cause_of(operation.error if operation else {}, _CREATING))
         if found is None:
             return self._clear(self._in_use) or busy(self._all) or self._create()
         assert self._endpoint is not None
@@ -186,6 +188,9 @@ class Release:
     def _environment_id(self) -> str:
         return self._workspace.environment_id(bodies.version_of(self._environment))
 
+    def _cause_of(self, error: Mapping[str, Json], what: str) -> Cause:
+        return cause_of(error, what, on_kubernetes=self._kind.on_kubernetes)
+
     def _find(self, name: str) -> OnlineDeployment | None:
         return next((each for each in self._all if each.name == name), None)
 
@@ -195,11 +200,17 @@ class Release:
 
     def _check(self) -> None:
         """Raise Refused if a deployment of others gets requests, which it would lose. Raise BadInput for another
-        cluster, which Azure cannot change.
+        cluster or another identity, which Azure cannot change.
         """
         if self._foreign:
             hint = "move its traffic away, or give the target's block another service_name"
             raise Refused(f"{self._foreign}: it is left alone", hint=hint)
+        if self._endpoint is not None and self._endpoint.identities != identities(self._deployment.options):
+            raise BadInput(
+                f"endpoint {self._endpoint.name} has another identity, and Azure cannot change it",
+                hint="give the target's block another service_name, or delete the endpoint first",
+                option="identity",
+            )
         wanted = str(self._kind.endpoint(self._deployment.options, self._workspace.id).get("compute") or "")
         if self._endpoint is not None and wanted.lower() != self._endpoint.compute.lower():
             raise BadInput(
@@ -217,12 +228,23 @@ class Release:
             return pending("waiting for the endpoint", f"it is {state}", operation)
         if operation:
             self._operations.forget(_ENDPOINT)
-            return self.give_up(cause_of(operation.error, "writing the endpoint"))
+            return self.give_up(self._cause_of(operation.error, "writing the endpoint"))
         if self._endpoint is None:
             return self._put_endpoint({}, "creating the endpoint")
         if self._endpoint.has_failed:  # after an operation that this release did not start
             return self._put_endpoint(self._endpoint.traffic, "repairing the endpoint", self._find(self._stable))
+        if self._differs(self._endpoint) and self._context.recorded(_CHANGED) != self._request.release_id:
+            changing = self._put_endpoint(self._endpoint.traffic, "changing the endpoint", self._find(self._stable))
+            self._context.record(_CHANGED, self._request.release_id)  # once, as Azure may not keep each value
+            return changing
         return None
+
+    def _differs(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint has other settings than the options, of those that change without a new deployment."""
+        options = self._deployment.options
+        private = self._kind.endpoint(options, self._workspace.id).get("publicNetworkAccess") == "Disabled"
+        same = options.tags.items() <= endpoint.tags.items() and (options.description or "") == endpoint.description
+        return not same or endpoint.is_public == private
 
     def _put_endpoint(
         self, traffic: Mapping[str, int], phase: str, owner: OnlineDeployment | None = None
@@ -230,7 +252,10 @@ class Release:
         """Write the endpoint with the marks of the deployment that serves, by default those of this release."""
         marks = owner.marks if owner else self._request.tags
         mirror = self._endpoint.mirror if self._endpoint and traffic == self._endpoint.traffic else {}
-        body = bodies.endpoint(self._kind, self._deployment.options, marks, self._workspace, traffic, mirror=mirror)
+        auth = self._endpoint.auth if self._endpoint and traffic == self._endpoint.traffic else ""
+        body = bodies.endpoint(
+            self._kind, self._deployment.options, marks, self._workspace, traffic, mirror=mirror, auth=auth
+        )
         self._context.intend(f"{self._place}/{self._request.release}/{'+'.join(traffic)}")
         try:
             started = self._workspace.put_endpoint(self._deployment.service, body)
@@ -239,7 +264,7 @@ class Release:
                 raise Refused(error.message, hint="give the target's block another service_name") from error
             if self._find(self._name) is None:
                 raise
-            return self.give_up(refusal(error))
+            return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
         wait = self._operations.keep(_ENDPOINT, started)
         return Pending(phase=phase, detail=self._deployment.service, retry_after=wait)
 
@@ -250,7 +275,7 @@ class Release:
         try:
             started = self._workspace.put_deployment(self._deployment.service, self._name, body)
         except StageFailed as error:
-            return self.give_up(refusal(error))
+            return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
         wait = self._operations.keep(self._name, started)
         return Pending(phase=_CREATING, detail=self._name, retry_after=wait)
 

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 _FILE = "failed.json"
 
+_QUOTA = re.compile(r"quota", re.IGNORECASE)
+_CAPACITY = re.compile(r"OutOfCapacity|capacity|Insufficient (?:cpu|memory)", re.IGNORECASE)
+_PULL = re.compile(r"AcrPull|unauthorized|(?:pull|download).*image|ImagePull", re.IGNORECASE)
 _CAUSES = (
-    (re.compile(r"quota", re.IGNORECASE), "instance_type", "the quota for these instances is used up"),
-    (re.compile(r"OutOfCapacity|capacity", re.IGNORECASE), "instance_type", "the region has none of these instances"),
+    (_QUOTA, "instance_type", "the quota for these instances is used up"),
+    (_CAPACITY, "instance_type", "the region has none of these instances"),
     (
-        re.compile(r"AcrPull|unauthorized|(?:pull|download).*image|ImagePull", re.IGNORECASE),
+        _PULL,
         "identity",
         "Azure cannot pull the image: the identity of the endpoint needs the role AcrPull on the registry",
     ),
@@ -38,6 +41,13 @@ _CAUSES = (
     ),
 )
 """Signs in Azure's errors, with the option to change and the cause in words."""
+
+_OF_KUBERNETES = (
+    (_QUOTA, "resources", "a quota of the namespace is used up"),
+    (_CAPACITY, "resources", "no node of the cluster has room for an instance"),
+    (_PULL, "", "the cluster cannot pull the image: its identity needs the role AcrPull on the registry"),
+)
+"""The causes that have other words on a cluster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,21 +79,24 @@ class Cause:
         return Failed(reason=self.reason, log=self.log, option=self.option)
 
 
-def cause_of(error: Mapping[str, Json], what: str) -> Cause:
+def cause_of(error: Mapping[str, Json], what: str, *, on_kubernetes: bool = False) -> Cause:
     """The cause that Azure's error shows. `what` is the failed part of the work."""
     code = str(error.get("code") or "")
     said = plain(clean(reason(error))) or "Azure gives no reason"
     message = f"{said} ({code})" if code and code not in said else said
-    for sign, option, words in _CAUSES:
-        if sign.search(f"{code} {said}"):
-            return Cause(reason=f"{what} failed, {words}: {message}", option=option)
-    return Cause(reason=f"{what} failed: {message}")
+    option, words = _cause(f"{code} {said}", on_kubernetes=on_kubernetes)
+    return Cause(reason=f"{what} failed, {words}: {message}" if words else f"{what} failed: {message}", option=option)
 
 
-def refusal(error: LadingError) -> Cause:
+def refusal(error: LadingError, *, on_kubernetes: bool = False) -> Cause:
     """The cause of a request that Azure has refused. Its message has the reason already."""
-    option = next((option for sign, option, _words in _CAUSES if sign.search(error.message)), "")
-    return Cause(reason=error.message, option=option)
+    return Cause(reason=error.message, option=_cause(error.message, on_kubernetes=on_kubernetes)[0])
+
+
+def _cause(text: str, *, on_kubernetes: bool) -> tuple[str, str]:
+    """The option to change and the cause in words; both are empty for an unknown one."""
+    causes = (*(_OF_KUBERNETES if on_kubernetes else ()), *_CAUSES)
+    return next(((option, words) for sign, option, words in causes if sign.search(text)), ("", ""))
 
 
 def with_log(cause: Cause, workspace: Workspace, endpoint: str, deployment: str) -> Cause:

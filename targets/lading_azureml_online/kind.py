@@ -44,9 +44,13 @@ class Kind:
     deployment: Callable[[Any], Json]
     instances: Callable[[Any], int | None]
 
+    @property
+    def on_kubernetes(self) -> bool:
+        return self.compute_type == "Kubernetes"
+
     def has(self, compute: str) -> bool:
         """Whether an endpoint on `compute` is of this kind. A managed one has none."""
-        return bool(compute) == (self.compute_type == "Kubernetes")
+        return bool(compute) == self.on_kubernetes
 
     def has_changed(self, found: OnlineDeployment, options: OnlineOptions) -> bool:
         """Whether a deployment has another number of instances than the options say."""

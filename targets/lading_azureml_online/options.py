@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lading import Means, Options, Range, Text, check_env_sizes
+
+if TYPE_CHECKING:
+    from lading import Counterpart
 
 Count = Annotated[int, Range(ge=1, le=1000)]
 Milliseconds = Annotated[int, Range(ge=1, le=180_000)]
@@ -111,7 +114,9 @@ class OnlineOptions(Options):
     """The identity of the endpoint, which pulls the image; by default Azure makes one."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the endpoint and its deployments, beside those that mark them as Lading's."""
+    """Tags of the endpoint and its deployments, beside those that mark them as Lading's. A change reaches the endpoint
+    at once, and its deployments with the next release that changes anything else.
+    """
 
     description: Annotated[str, Text(max_length=5000)] | None = None
     """Description of the endpoint."""
@@ -138,6 +143,11 @@ class ManagedOptions(OnlineOptions):
 
     egress_public_network_access: Literal["enabled", "disabled"] | None = None
     """Whether the instances reach the internet; enabled by default."""
+
+    def counterparts(self, plugin: str, given: Mapping[str, Any]) -> Mapping[str, Counterpart]:
+        from .from_v1 import counterparts
+
+        return counterparts(plugin, given, self)
 
 
 @dataclass(frozen=True)
@@ -200,10 +210,15 @@ class KubernetesOnlineOptions(OnlineOptions):
             raise ValueError("instance_count: `scale_settings` sets the number of instances; keep one of the two")
 
 
+def identities(options: OnlineOptions) -> frozenset[str]:
+    """The ids of the existing identities, in lower case, because Azure ignores their case."""
+    return frozenset(each.resource_id.lower() for each in options.identity.user_assigned_identities)
+
+
 _RULES: tuple[tuple[Callable[[OnlineOptions], object], str], ...] = (
     (lambda o: any(name in o.env for name in _AZURES), f"env: the image sets {', '.join(_AZURES)}"),
     (
-        lambda o: any(name.startswith("lading.") for name in o.tags),
+        lambda o: any(name.lower().startswith("lading.") for name in o.tags),
         "tags: names that begin with `lading.` are Lading's own",
     ),
 )

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lading import PlanEffect, PlanFinding, PlanFindings
 
 if TYPE_CHECKING:
-    from lading import PlanRequest
+    from lading import Json, PlanRequest
 
     from .options import OnlineOptions
 
+_MADE = {"type": "system_assigned"}  # the identity by default
+
 
 def findings(request: PlanRequest[OnlineOptions]) -> PlanFindings:
-    """The effect of another way to sign requests: clients with the old one are refused from the switch on."""
+    """The effect of another identity, or of another way to sign requests."""
     if request.up is None:
         return PlanFindings()
-    before, after = request.up.written.get("auth", "key"), request.deployment.options.auth
+    before, after = request.up.written, request.deployment.written
+    found = [*_identity(before, after), *_auth(before.get("auth", "key"), request.deployment.options.auth)]
+    return PlanFindings(findings=tuple(found))
+
+
+def _identity(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[PlanFinding]:
+    """Azure makes the identity of an endpoint with it, and never changes it."""
+    if (before.get("identity") or _MADE) == (after.get("identity") or _MADE):
+        return
+    hint = "give the target's block another service_name, or delete the endpoint first"
+    message = "Azure cannot change the identity of an endpoint"
+    yield PlanFinding(message=message, effect=PlanEffect.REFUSED, option="identity", hint=hint)
+
+
+def _auth(before: object, after: str) -> Iterator[PlanFinding]:
+    """Clients that sign requests in the earlier way are refused from the switch on."""
     if before == after:
-        return PlanFindings()
+        return
     message = f"requests with {_words(before)} are refused once the new release serves"
     hint = f"give clients {_words(after)}: `lading keys` shows it"
-    return PlanFindings(findings=(PlanFinding(message=message, effect=PlanEffect.GAP, option="auth", hint=hint),))
+    yield PlanFinding(message=message, effect=PlanEffect.GAP, option="auth", hint=hint)
 
 
 def _words(auth: object) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Json, Refused, StageFailed, TargetFinding, TargetFindings
+from lading import BadInput, FindingSeverity, Json, Refused, StageFailed, TargetFinding, TargetFindings
 
 from .naming import check_name
 from .owning import connection, our_endpoint, workspace_of
@@ -21,15 +21,18 @@ _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 ACTIONS = (
     "Microsoft.MachineLearningServices/workspaces/read",
     "Microsoft.MachineLearningServices/workspaces/environments/versions/write",
+    "Microsoft.MachineLearningServices/workspaces/models/versions/read",
+    "Microsoft.MachineLearningServices/workspaces/models/versions/write",
     f"{_ENDPOINTS}/read",
     f"{_ENDPOINTS}/write",
     f"{_ENDPOINTS}/delete",
     f"{_ENDPOINTS}/deployments/read",
     f"{_ENDPOINTS}/deployments/write",
     f"{_ENDPOINTS}/deployments/delete",
-    f"{_ENDPOINTS}/deployments/getLogs/action",
 )
-"""The actions of every deploy. `OF_AUTH` has those that read the keys or a token."""
+"""The actions of every deploy."""
+LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
+"""The action that reads the log of a release that fails."""
 OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/token/action"}
 
 
@@ -48,13 +51,17 @@ def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterato
 
 
 def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
-    wanted = [*ACTIONS, *filter(None, [OF_AUTH.get(options.auth)])]
-    missing = lacking(workspace_of(context), wanted)
-    if missing:
-        place = connection(context).place.workspace
-        message = f"this sign-in lacks actions on workspace {place}: {', '.join(missing)}"
-        hint = "the role AzureML Data Scientist on the workspace has them"
-        yield TargetFinding(message=message, hint=hint)
+    """The actions that the sign-in lacks. Without those that read, a release without golden requests comes up."""
+    reading = (LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
+    missing = lacking(workspace_of(context), [*ACTIONS, *reading])
+    severities = ((FindingSeverity.ERROR, ACTIONS), (FindingSeverity.WARNING, reading))
+    for severity, actions in severities:
+        names = ", ".join(action for action in actions if action in missing)
+        if names:
+            place = connection(context).place.workspace
+            message = f"this sign-in lacks actions on workspace {place}: {names}"
+            hint = "the role AzureML Data Scientist on the workspace has them"
+            yield TargetFinding(message=message, severity=severity, hint=hint)
 
 
 def lacking(workspace: Workspace, wanted: list[str]) -> list[str]:

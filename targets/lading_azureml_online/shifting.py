@@ -65,7 +65,7 @@ class Shift:
             return pending(_PHASE, f"the endpoint is {self._endpoint.state}", operation)
         if operation:
             self._operations.forget(_SUBJECT)
-            return Failed(reason=cause_of(operation.error, _PHASE).reason)
+            return Failed(reason=cause_of(operation.error, _PHASE, on_kubernetes=self._kind.on_kubernetes).reason)
         if not self._is_right:
             return busy(self._all) or self._put()
         keep = {each.name for each in self._chosen}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lading import Json, Options, Range, Text, check_env_sizes
+
+if TYPE_CHECKING:
+    from lading import Counterpart
 
 Name = Annotated[str, Text(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 Label = Annotated[str, Text(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-\w.]*[A-Za-z0-9])?$")]
@@ -234,6 +237,11 @@ class KubernetesOptions(Options):
         for broken, message in _RULES:
             if broken(self):
                 raise ValueError(message)
+
+    def counterparts(self, plugin: str, given: Mapping[str, Any]) -> Mapping[str, Counterpart]:
+        from .from_aks import counterparts
+
+        return counterparts(plugin, given, self)
 
     @property
     def fewest(self) -> int:

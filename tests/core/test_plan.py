@@ -313,6 +313,14 @@ def test_each_setting_of_another_target_is_kept_or_lost_for_a_reason(project: Sh
     assert "must be at most 12" in project("plan", *asked_for).out
 
 
+def test_the_options_type_of_the_new_target_explains_options_of_another_plugin(project: Shell) -> None:
+    edit(project, "{depth: 11,", "{depth: 11, pier: east,")
+    asked_for = ("--target", "stop", "--from", "roll")
+    assert settings(project, *asked_for)["pier"] == ("lossy", "write `places: {pier: east}`; it is white there")
+    edit(project, "stop: {}", "stop: {flag: east}")
+    assert settings(project, *asked_for)["pier"] == ("mapped", "as places.pier")
+
+
 @pytest.mark.parametrize("fault", ["lading_connect:raises", "lading_status:raises"])
 def test_settings_are_compared_without_a_reachable_target(project: Shell, fault: str) -> None:
     asked_for = ("plan", "--target", "stop")

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from .parts import ModelPart as ModelPart
     from .planning import Action as Action
     from .planning import Change as Change
+    from .planning import Counterpart as Counterpart
     from .planning import Drift as Drift
     from .planning import Fate as Fate
     from .planning import Plan as Plan
@@ -143,7 +144,7 @@ __getattr__, __dir__ = lazily(
         "ModelVersion Package Release Shown State Status",
         "packaging": "ExpectedModel PackageProblem",
         "parts": "ModelPart",
-        "planning": "Action Change Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
+        "planning": "Action Change Counterpart Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
         "questions": "InvokeAnswer InvokeRequest Keys Logs LogsRequest",
         "requirements": "judge_metrics metrics_table",
         "runs": "Run TrackedRun",

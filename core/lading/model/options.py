@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .environments import Installs
     from .packaging import ExpectedModel, PackageProblem
+    from .planning import Counterpart
 else:
     from typing import TypeVar
 
@@ -154,6 +155,18 @@ class Options:
         The framework checks that it can be installed before it calls another hook of the target.
         """
         return None
+
+    def counterparts(
+        self,
+        plugin: str,  # noqa: ARG002 - for subclasses
+        given: Mapping[str, Any],  # noqa: ARG002
+    ) -> Mapping[str, Counterpart]:
+        """For a target's options: the fate of options in a block of another plugin, by their names there.
+
+        `given` has the options that the other block sets. Options that the answer leaves out are compared by their
+        names and by `Means`. A value may be a secret, so show only numbers and words of the other plugin.
+        """
+        return {}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:

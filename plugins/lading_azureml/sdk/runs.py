@@ -14,7 +14,7 @@ from azureml.core import Experiment, Run
 
 from lading import Json
 
-from ..port import LoggedRun
+from ..runs import LoggedRun, Steps
 from ..text import clean
 from .artifacts import sha256_of, sha256_of_file
 from .calls import Part
@@ -33,14 +33,18 @@ class Runs(Part):
         metrics = self._call(what, run.get_metrics) if status == "Running" else {}
         return LoggedRun(run_id, status, str(run.get_portal_url()), frozenset(metrics))
 
-    def log(self, experiment: str, run_id: str, values: Mapping[str, Json]) -> None:
+    def log(self, experiment: str, run_id: str, values: Mapping[str, Json], steps: Steps) -> None:
         def send() -> None:
             run = self._run(experiment, run_id)
+            known = run.get_metrics() if steps else ()
             for name, value in values.items():
                 _log(run, name, value)
+            for name in steps.keys() - known:
+                for step, number in steps[name]:
+                    run.log(name, number, step=step)
             run.flush()
 
-        if values:
+        if values or steps:
             self._call(f"logging the metrics of run {run_id}", send)
 
     def attach(self, experiment: str, run_id: str, files: Mapping[str, Path]) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from tests.hook_kit import MemoryContext, context_in
 
 from lading import LadingError
 from lading_azureml.connection import AzureConnection
-from lading_azureml.port import BuiltImage, LoggedRun, NewModel, Operation, Place, RegisteredModel
+from lading_azureml.port import BuiltImage, NewModel, Operation, Place, RegisteredModel
+from lading_azureml.runs import LoggedRun, Steps
 
 PLACE = Place("s-1", "mi2", "salary")
 RUNNING = LoggedRun("r1", "Running", "https://ml.example/r1", frozenset())
@@ -66,8 +67,8 @@ class MemoryWorkspace:
         self.asked.append(("begin", experiment, run_id, name, tags))
         return self.run
 
-    def log(self, experiment: str, run_id: str, values: dict[str, Any]) -> None:
-        self.asked.append(("log", experiment, run_id, values))
+    def log(self, experiment: str, run_id: str, values: dict[str, Any], steps: Steps) -> None:
+        self.asked.append(("log", experiment, run_id, values, *filter(None, [steps])))
 
     def attach(self, experiment: str, run_id: str, files: dict[str, Path]) -> tuple[str, ...]:
         self.asked.append(("attach", experiment, run_id, files))

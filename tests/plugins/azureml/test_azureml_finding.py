@@ -13,7 +13,8 @@ from tests.plugins.azureml.workspace_kit import HISTORY, MANAGEMENT, SCOPE, an_i
 from tests.plugins.wire import Wire
 
 from lading import StageFailed
-from lading_azureml.port import BuiltImage, LoggedRun, RegisteredModel
+from lading_azureml.port import BuiltImage, RegisteredModel
+from lading_azureml.runs import LoggedRun
 
 if TYPE_CHECKING:
     from lading_azureml.sdk.workspace import OpenWorkspace
@@ -85,6 +86,22 @@ def test_an_unstarted_run_is_started(wire: Wire, workspace: OpenWorkspace, statu
     assert "r1" in run.url
     assert wire.like("PATCH", "/runs/r1") == []
     assert len(wire.like("POST", "/runs/r1/events")) == started
+
+
+@pytest.mark.parametrize("known", [(), ("loss",)])
+def test_steps_are_logged_with_their_numbers_once(wire: Wire, workspace: OpenWorkspace, known: tuple[str, ...]) -> None:
+    has_run(wire)
+    row = {"metricId": "m1", "createdUtc": "2026-01-02T03:04:05+00:00", "step": 1, "data": {"loss": 9.0}}
+    kept = {"name": "loss", "columns": {"loss": "double"}, "properties": {"uxMetricType": "azureml.v1.scalar"}}
+    wire.answer("POST", "/runs/r1/list", {"value": [{"metricKey": {"name": name}, "columns": {}} for name in known]})
+    wire.answer("POST", "/runs/r1/full", {**kept, "value": [row]})
+    wire.answer("POST", "/runs/r1/batch", {"errors": []})
+    wire.answer("GET", "/runs/r1/metricsingest/wait", {})
+    workspace.log("price", "r1", {}, {"loss": [(1, 9.0), (2, 7.0)]})
+    sent = [
+        row for each in wire.like("POST", "/runs/r1/batch") for metric in each.json["values"] for row in metric["value"]
+    ]
+    assert [(row["step"], row["data"]["loss"]) for row in sent] == ([] if known else [(1, 9.0), (2, 7.0)])
 
 
 def test_a_run_that_does_not_exist_is_created_with_its_id_and_tags(wire: Wire, workspace: OpenWorkspace) -> None:

@@ -20,8 +20,9 @@ from lading import (
     TrackedRun,
 )
 from lading_azureml import lading_register, lading_track
-from lading_azureml.port import LoggedRun, NewModel, RegisteredModel
+from lading_azureml.port import NewModel, RegisteredModel
 from lading_azureml.registering import ensure_registered
+from lading_azureml.runs import LoggedRun
 
 
 def a_request(folder: Path, **fields: Any) -> RegisterRequest:
@@ -176,6 +177,14 @@ def test_a_run_is_logged_completely(tmp_path: Path) -> None:
         ("end", "price", "r1", None),
     ]
     assert context.intents == ["run/r1"]
+
+
+def test_every_step_of_a_metric_is_logged_once(tmp_path: Path) -> None:
+    workspace = MemoryWorkspace()
+    run = a_run(metrics={"loss": 7.0, "loss.steps": [[1, 9.0], [2, None], [3, 7.0]], "odd.steps": [1, 2]}, ended=None)
+    lading_track(request=run, context=context_of(tmp_path, workspace), artifacts=())
+    values = {"odd.steps": [1, 2], "start": "2026-01-02T03:04:05+00:00"}
+    assert workspace.asked[1] == ("log", "price", "r1", values, {"loss": [(1, 9.0), (3, 7.0)]})
 
 
 @pytest.mark.parametrize(

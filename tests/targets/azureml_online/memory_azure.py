@@ -45,7 +45,7 @@ class Operation:
 class MemoryAzure(Wire):
     """`errors` are those of the next operations, by a pattern of their path. `refusals` are answers to requests.
 
-    `lost` is the number of the request whose reply is lost after its effect.
+    `lost` is the number of the request whose reply is lost after its effect. `drops` is a property that is not kept.
     """
 
     endpoints: dict[str, Json] = field(default_factory=dict)
@@ -60,6 +60,7 @@ class MemoryAzure(Wire):
     keeps_keys: bool = False
     checks: int = 2
     lost: int = 0
+    drops: str = ""
 
     def answer_to(self, sent: Sent) -> Answer:
         refusal = next((each for each in self.refusals if re.search(each, sent.line)), None)
@@ -110,6 +111,7 @@ class MemoryAzure(Wire):
         state = "Updating" if name in table else "Creating"
         record = json.loads(sent.body) | {"name": name}
         record["properties"] |= {"provisioningState": state}
+        record["properties"].pop(self.drops, None)
         if table is self.endpoints:
             record["properties"]["scoringUri"] = f"https://{name}.westeurope.inference.ml.azure.com/score"
         table[name] = record

@@ -30,10 +30,10 @@ from lading import (
     Transient,
     Verdict,
 )
-from lading_azureml.options import WorkspaceOptions
 from lading_azureml_online.managed import lading_deploy, lading_shift, lading_status
 from lading_azureml_online.options import ManagedOptions
 from lading_azureml_v2.connection import connect
+from lading_azureml_v2.options import AzureV2Options
 from lading_azureml_v2.workspace import Workspace
 
 _MOST_STEPS = 60
@@ -58,7 +58,7 @@ class Hooks:
 
     def connect(self) -> None:
         """Open the workspace, as each command does."""
-        options = WorkspaceOptions(subscription_id="s-1", resource_group="mi2", workspace="salary")
+        options = AzureV2Options(subscription_id="s-1", resource_group="mi2", workspace="salary")
         self.context.connection = connect("azureml-v2", options, self.context)
         self.azure.sent.clear()
 

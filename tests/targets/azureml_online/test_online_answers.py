@@ -19,6 +19,7 @@ import lading_azureml_online
 from lading import (
     BadInput,
     Deployment,
+    FindingSeverity,
     Keys,
     LogsRequest,
     Options,
@@ -50,7 +51,7 @@ from lading_azureml_online.options import (
     UserIdentity,
 )
 from lading_azureml_online.owning import OPTIONS, SECRETS
-from lading_azureml_online.preflight import ACTIONS
+from lading_azureml_online.preflight import ACTIONS, LOGS, OF_AUTH
 
 IDENTITY = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pull"
 
@@ -238,7 +239,7 @@ def test_the_address_is_that_of_the_endpoint(hooks: Hooks) -> None:
     [
         ({"actions": ["*"], "notActions": []}, []),
         ({"actions": ["*/read"], "notActions": []}, [each for each in ACTIONS if not each.endswith("/read")]),
-        ({"actions": ["*"], "notActions": [ACTIONS[5].upper()]}, [ACTIONS[5]]),
+        ({"actions": ["*"], "notActions": [ACTIONS[7].upper()]}, [ACTIONS[7]]),
     ],
 )
 def test_the_preflight_names_the_actions_that_are_missing(
@@ -246,9 +247,18 @@ def test_the_preflight_names_the_actions_that_are_missing(
 ) -> None:
     memory.actions = [permission]
     found = lading_preflight(PreflightRequest(deployment=hooks.deployment()), hooks.context).findings
-    words = " ".join(finding.message for finding in found)
+    errors = [finding for finding in found if finding.severity is FindingSeverity.ERROR]
+    words = " ".join(finding.message for finding in errors)
     assert [action for action in ACTIONS if action in words.replace(",", " ").split()] == missing
-    assert len(found) == (1 if missing else 0)
+    assert len(errors) == (1 if missing else 0)
+
+
+def test_a_missing_action_that_only_reads_is_a_warning(hooks: Hooks, memory: MemoryAzure) -> None:
+    reading = [LOGS, OF_AUTH["key"]]
+    memory.actions = [{"actions": ["*"], "notActions": reading}]
+    (found,) = lading_preflight(PreflightRequest(deployment=hooks.deployment()), hooks.context).findings
+    assert found.severity is FindingSeverity.WARNING
+    assert found.message == f"this sign-in lacks actions on workspace salary: {', '.join(reading)}"
 
 
 def test_the_preflight_finds_an_endpoint_of_others(hooks: Hooks, memory: MemoryAzure) -> None:
@@ -263,6 +273,14 @@ def test_the_plan_warns_of_another_way_to_sign_requests(hooks: Hooks) -> None:
     (found,) = lading_plan(PlanRequest(deployment=hooks.deployment(auth="aml_token"), up=up)).findings
     assert (found.effect, found.option) == (PlanEffect.GAP, "auth")
     assert "requests with a key are refused" in found.message
+
+
+def test_the_plan_refuses_another_identity(hooks: Hooks) -> None:
+    up = UpRelease(service="salary", release=1, written={"identity": {"type": "system_assigned"}})
+    assert lading_plan(PlanRequest(deployment=hooks.deployment(), up=up)).findings == ()
+    other = replace(up, written={"identity": {"type": "user_assigned", "user_assigned_identities": []}})
+    (found,) = lading_plan(PlanRequest(deployment=hooks.deployment(), up=other)).findings
+    assert (found.effect, found.option) == (PlanEffect.REFUSED, "identity")
 
 
 def test_no_sdk_of_azure_ml_is_imported() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...errors import LadingError
 from ...manifest.build import hints
 from ...model import Capability, Means
-from ...model.planning import Fate, Setting
+from ...model.planning import Counterpart, Fate, Setting
 from ..session.order import Needs
 from ..session.session import open_session
 
@@ -62,21 +62,24 @@ def report_first_deploy(service: Service) -> None:
 
 
 def _settings(origin: Section, declared: BoundPlugin, target: Section, plugin: BoundPlugin) -> Iterator[Setting]:
+    given = {name: getattr(origin.options, name) for name in origin.record}
+    known = target.options.counterparts(origin.plugin, given)
     for name in origin.record:
-        wanted = _wanted(name, origin, declared.description.options, plugin.description.options)
-        if wanted is None:
-            yield Setting(
-                origin=origin.name,
-                target=target.name,
-                name=name,
-                fate=Fate.UNSUPPORTED,
-                detail=f"'{target.plugin}' has no such option",
-            )
-        else:
-            fate, detail = _fate(wanted, target, plugin)
-            if fate is Fate.KEPT and wanted.name != name:
-                fate, detail = Fate.MAPPED, f"as {wanted.name}{detail and f', {detail}'}"
-            yield Setting(origin=origin.name, target=target.name, name=name, fate=fate, detail=detail)
+        found = known.get(name) or _counterpart(name, origin, declared, target, plugin)
+        yield Setting(origin=origin.name, target=target.name, name=name, fate=found.fate, detail=found.detail)
+
+
+def _counterpart(
+    name: str, origin: Section, declared: BoundPlugin, target: Section, plugin: BoundPlugin
+) -> Counterpart:
+    """The fate of a setting that the target's plugin does not explain: by its name, or by its meaning."""
+    wanted = _wanted(name, origin, declared.description.options, plugin.description.options)
+    if wanted is None:
+        return Counterpart(fate=Fate.UNSUPPORTED, detail=f"'{target.plugin}' has no such option")
+    fate, detail = _fate(wanted, target, plugin)
+    if fate is Fate.KEPT and wanted.name != name:
+        fate, detail = Fate.MAPPED, f"as {wanted.name}{detail and f', {detail}'}"
+    return Counterpart(fate=fate, detail=detail)
 
 
 class _Wanted(NamedTuple):

@@ -23,6 +23,7 @@ from lading import (
     Candidate,
     Capability,
     Context,
+    Counterpart,
     DeleteStep,
     Deployment,
     DeployRequest,
@@ -149,6 +150,10 @@ class StopOptions(Options):
     """A colour."""
     pairs: Annotated[int, Range(ge=0), Means("processor cores", unit=2)] = 1
     """How many pairs of CPUs it has."""
+
+    def counterparts(self, plugin: str, given: Mapping[str, object]) -> Mapping[str, Counterpart]:
+        known = plugin == "roll" and "pier" in given
+        return {"pier": Counterpart.at("places.pier", given["pier"], self.flag)} if known else {}
 
 
 Place = RollOptions | StopOptions

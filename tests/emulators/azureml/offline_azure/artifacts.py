@@ -19,14 +19,23 @@ def create(visit: Visit) -> Answer:
     if visit["origin"] not in ORIGINS:
         raise WrongShape(f"no artifacts come from {visit['origin']!r}")
     paths = [item["path"] for item in visit.request.json()["paths"]]
-    made = {path: _add(visit.workspace, visit["origin"], visit["container"], path) for path in paths}
+    taken = {path for path in paths if _identifier(visit) + posixpath.normpath(path) in visit.workspace.artifacts}
+    made = {
+        path: _add(visit.workspace, visit["origin"], visit["container"], path) for path in paths if path not in taken
+    }
     return as_json(
         {
             "artifacts": made,
             "artifactContentInformation": {path: _content(visit, item, "rcw") for path, item in made.items()},
-            "errors": {},
+            "errors": {path: _conflict(_identifier(visit) + path) for path in taken},
         }
     )
+
+
+@routes.on("GET", "/write/{origin}/{container}/{path*}")
+def write_address(visit: Visit) -> Answer:
+    """A signed URL to write an artifact that exists."""
+    return as_json(_content(visit, find(visit.workspace, _identifier(visit) + visit["path"]), "rcw"))
 
 
 @routes.on("GET", "/contentinfo/{origin}/{container}/{path*}")
@@ -68,6 +77,10 @@ def find(workspace: Workspace, identifier: str) -> Record:
     if identifier not in workspace.artifacts:
         raise Refusal(404, "UserError", f"Artifact {identifier} was not found")
     return workspace.artifacts[identifier]
+
+
+def _conflict(identifier: str) -> Record:
+    return {"error": {"code": "UserError", "message": f"Resource Conflict: ArtifactId {identifier} already exists."}}
 
 
 def _identifier(visit: Visit) -> str:

@@ -22,7 +22,9 @@ STATUS = {
 }
 ENDED = ("Completed", "Failed", "Canceled")
 CONDITION = re.compile(r'\((?:(Tags|Properties)/)?([^\s()]+) (eq|ne) ("(?:[^"\\]|\\.)*"|null)(?: or \S+ eq null)?\)')
-EDITABLE = ("name", "runTypeV2", "target", "description", "status", "hidden", "inputDatasets", "outputDatasets")
+EDITABLE = (
+    "name", "displayName", "runTypeV2", "target", "description", "status", "hidden", "inputDatasets", "outputDatasets",
+)  # fmt: skip
 
 
 @routes.on("GET", "/experiments/{experiment}")
@@ -59,6 +61,7 @@ def patch_known_run(visit: Visit) -> Answer:
     return as_json(_edit(_run(visit), visit.request.json()))
 
 
+@routes.on("GET", "/runs/{run}")
 @routes.on("GET", "/experimentids/{experiment}/runs/{run}")
 @routes.on("GET", "/experiments/{experiment}/runs/{run}")
 def read_run(visit: Visit) -> Answer:

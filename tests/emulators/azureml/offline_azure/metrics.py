@@ -6,21 +6,25 @@ from .messages import Answer, Refusal, WrongShape, as_json
 from .routing import DATA_PLANE, WORKSPACE, Routes, Visit
 from .state import Record
 
+MOST_ROWS = 250
 routes = Routes(DATA_PLANE, prefix=f"/metric/v2.0{WORKSPACE}/runs/{{run}}")
 ROUTES = (routes,)
 
 
 @routes.on("POST", "/batch")
 def log(visit: Visit) -> Answer:
-    kept = _metrics(visit)
-    for value in visit.request.json()["values"]:
+    kept, values = _metrics(visit), visit.request.json()["values"]
+    if sum(len(value["value"]) for value in values) > MOST_ROWS:
+        raise WrongShape(f"more than {MOST_ROWS} rows in one request")
+    for value in values:
         if not {"name", "columns", "value", "properties"} <= value.keys():
             raise WrongShape(f"a metric without name, columns, value or properties: {sorted(value)}")
         same = next((metric for metric in kept if metric["name"] == value["name"]), None)
         if same is None:
             kept.append(value)
         else:
-            same["value"] += value["value"]
+            known = {row["metricId"] for row in same["value"]}
+            same["value"] += [row for row in value["value"] if row["metricId"] not in known]
     return as_json({"errors": []})
 
 

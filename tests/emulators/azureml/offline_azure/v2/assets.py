@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ..messages import Answer, Refusal, as_json
+from ..messages import Answer, Refusal, WrongShape, as_json
 from ..routing import Visit
 from ..state import Record
 from . import bodies
+from .images import PATHS
 from .refusing import absent
 from .rights import PROVIDER, ArmRoutes
 from .shapes import body
@@ -18,11 +19,10 @@ routes = ArmRoutes()
 ROUTES = (routes,)
 
 FORMS: dict[str, dict[str, Any]] = {"models": bodies.MODEL, "codes": bodies.CODE, "environments": bodies.ENVIRONMENT}
-DATASTORE = "/datastores/workspaceblobstore"
+DATASTORES = ("workspaceblobstore", "workspaceartifactstore")
 
 
-@routes.on("GET", DATASTORE, "datastores/read")
-def read_datastore(visit: Visit) -> Answer:
+def read_datastore(name: str, visit: Visit) -> Answer:
     blobs, container = visit.machines.blobs, visit.workspace.container
     blobs.container_url(container)  # the container exists from now on
     properties = {
@@ -32,18 +32,22 @@ def read_datastore(visit: Visit) -> Answer:
         "endpoint": "core.windows.net",
         "protocol": "https",
         "credentials": {"credentialsType": "AccountKey"},
-        "isDefault": True,
+        "isDefault": name == DATASTORES[0],
         "tags": {},
         "properties": {},
     }
-    return as_json({**_resource(visit, "datastores/workspaceblobstore"), "properties": properties})
+    return as_json({**_resource(visit, f"datastores/{name}"), "properties": properties})
 
 
-@routes.on("POST", f"{DATASTORE}/listSecrets", "datastores/listSecrets/action")
 def list_secrets(visit: Visit) -> Answer:
     if visit.request.body:
         body(visit, bodies.LIST_SECRETS)
     return as_json({"secretsType": "AccountKey", "key": visit.world.issue(visit.machines.blobs.key)})
+
+
+for each in DATASTORES:
+    routes.on("GET", f"/datastores/{each}", "datastores/read")(partial(read_datastore, each))
+    routes.on("POST", f"/datastores/{each}/listSecrets", "datastores/listSecrets/action")(list_secrets)
 
 
 def read_container(kind: str, visit: Visit) -> Answer:
@@ -70,11 +74,22 @@ def read_version(kind: str, visit: Visit) -> Answer:
 def put_version(kind: str, visit: Visit) -> Answer:
     given, records = body(visit, FORMS[kind]), getattr(visit.workspace.v2, kind)
     before = records.get(f"{visit['name']}:{visit['version']}")
+    if kind == "models":
+        _check_model(visit, given["properties"])
     record = _record(visit, kind, given["properties"])
     if before is not None and _content(before) != _content(record):
         raise Refusal(409, "Conflict", f"{before['id']} already exists, and a version cannot be changed")
     records[f"{visit['name']}:{visit['version']}"] = record
     return as_json(record, 200 if before else 201)
+
+
+def _check_model(visit: Visit, properties: Record) -> None:
+    """Raise WrongShape for a model without files, or of a run that the workspace does not have."""
+    path = PATHS.fullmatch(properties["modelUri"])
+    if path is None or not visit.machines.blobs.names(visit.workspace.container, path[1]):
+        raise WrongShape(f"no file is at {properties['modelUri']!r}")
+    if properties.get("jobName") and properties["jobName"] not in visit.workspace.runs:
+        raise WrongShape(f"the workspace has no run {properties['jobName']!r}")
 
 
 def delete_version(kind: str, visit: Visit) -> Answer:

@@ -141,6 +141,8 @@ def _create(visit: Visit, given: Record) -> Answer:
 def _change(visit: Visit, before: Record, given: Record) -> Answer:
     if (given["properties"].get("compute") or None) != before["properties"]["compute"]:
         raise invalid("compute", "The compute of an endpoint cannot be changed")
+    if _identities(given) != _identities(before):
+        raise invalid("identity", "The identity of an endpoint cannot be changed")
     given["properties"].pop("keys", None)
     record = _record(visit, given, "Succeeded")
     shown = {**before, "properties": {**before["properties"], "provisioningState": "Updating"}}
@@ -154,6 +156,11 @@ def _change(visit: Visit, before: Record, given: Record) -> Answer:
 
     visit.machines.gateway(before).endpoint = shown
     return as_headed(shown, 200, start(visit, visit["endpoint"], Task(done, failed)))
+
+
+def _identities(record: Record) -> set[str]:
+    """The ids of the existing identities of an endpoint; none if the service has made its identity."""
+    return {name.lower() for name in (record.get("identity") or {}).get("userAssignedIdentities") or ()}
 
 
 def _check_compute(visit: Visit, compute: str | None) -> None:

@@ -21,7 +21,7 @@ from ..operations import Failure
 from ..state import Record, Settings, Workspace
 from .replicas import ProcessReplica, Replica, Routes, no_image
 
-PATHS = re.compile(r"azureml:.*/datastores/workspaceblobstore/paths/(.+)")
+PATHS = re.compile(r"azureml:.*/datastores/workspace(?:blob|artifact)store/paths/(.+)")
 
 
 def replica_of(machines: Machines, settings: Settings, workspace: Workspace, deployment: Record) -> Replica:

@@ -1,0 +1,97 @@
+"""The registry: register a model version of the store in the workspace.
+
+The name of a version has the digest of the model, so the same model is the same version, and a repeated PUT changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lading import Context, ModelReference, RegisterRequest, Run, model_files
+from lading_azureml.port import SHA256, Taken
+from lading_azureml.registering import BETWEEN, VERSION, described, each_model, tracked_id
+
+from .artifacts import put_files
+
+if TYPE_CHECKING:
+    from lading import Json, ModelVersion
+
+    from .connection import AzureV2Connection
+
+_RUN, _FRAMEWORK = "lading.run", "lading.framework"
+_SHOWN = 16  # digits of a digest in a name
+
+
+def register(request: RegisterRequest, context: Context) -> ModelReference:
+    """Register a model once. Several models are registered one by one; the reference then names each of them."""
+    connection: AzureV2Connection = context.connection
+    found = [f"{each.name}:{_ensure(each, request, context)}" for each in each_model(request)]
+    version = BETWEEN.join(found) if request.parts else found[0].rpartition(":")[2]
+    return ModelReference(registry=connection.name, name=request.name, version=version)
+
+
+def version_of(sha256: str) -> str:
+    """The name of the version of a model with that digest. It does not look like one of Azure's own numbers."""
+    return f"sha256-{sha256[:_SHOWN]}"
+
+
+def _ensure(model: RegisterRequest | ModelVersion, request: RegisterRequest, context: Context) -> str:
+    """The version of a model in the workspace. If there is none, the model is uploaded and registered.
+
+    Raises Taken if the version of that name has another content.
+    """
+    connection: AzureV2Connection = context.connection
+    workspace, version = connection.workspace, version_of(model.sha256)
+    known = workspace.model(model.name, version)
+    if known is not None:
+        if (known.get("properties") or {}).get(SHA256) != model.sha256:
+            raise Taken(f"model {model.name} has a version {version} of another content", hint=_hint(model.name))
+        return version
+    context.intend(f"model/{model.name}/{model.sha256}")
+    context.progress("registering", f"{model.name} in workspace {connection.place.workspace}")
+    run = tracked_id(request.run, connection.name)
+    uri = _upload(model, run, connection)
+    workspace.put_model(model.name, version, _body(model, request, uri, run))
+    return version
+
+
+def _hint(name: str) -> str:
+    return f"archive it in the studio, or give the model another name than {name}"
+
+
+def _upload(model: RegisterRequest | ModelVersion, run: str | None, connection: AzureV2Connection) -> str:
+    """Upload the files of a model, to those of its run if it has one. Returns the address of the model.
+
+    The names of the files have the digest of the model. So a name with another content is not the work of Lading.
+    """
+    workspace, shown = connection.workspace, model.sha256[:_SHOWN]
+    place = workspace.runs.place(run) if run else f"LocalUpload/{model.sha256[: 2 * _SHOWN]}"
+    folder = f"models/{shown}/" if run else ""
+    files = {f"{folder}{name}": file for name, file in model_files(model.file, model.file_name).items()}
+    for name in put_files(workspace.services, place, files):
+        raise Taken(f"{place} has a file {name} of another content", hint="delete it in the studio")
+    return workspace.file_uri(f"{place}/{folder}{model.file_name}")
+
+
+def _body(model: RegisterRequest | ModelVersion, request: RegisterRequest, uri: str, run: str | None) -> Json:
+    reference, trained = request.reference, request.run
+    properties = {
+        SHA256: model.sha256,
+        VERSION: reference.version if reference else "",
+        _FRAMEWORK: f"{model.framework} {model.framework_version}".strip(),
+        **({_RUN: trained.id} if isinstance(trained, Run) else {}),
+        **described(model),
+    }
+    return {
+        "properties": {
+            "description": model.description,
+            "tags": dict(model.tags),
+            "properties": {name: text for name, text in properties.items() if text},
+            "modelType": "custom_model",
+            "modelUri": uri,
+            "isAnonymous": False,
+            "isArchived": False,
+            **({"jobName": run} if run else {}),
+        }
+    }

@@ -1,0 +1,121 @@
+"""The fate of the options of `aks` on `kubernetes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lading import Counterpart, Fate
+
+from .quotas import amount
+
+if TYPE_CHECKING:
+    from .options import KubernetesOptions
+
+_Rule = Callable[["KubernetesOptions", Any], Counterpart]
+_GPU = "nvidia.com/gpu"
+_MEBIBYTES = 1024  # of a gibibyte
+
+
+def counterparts(plugin: str, given: Mapping[str, Any], options: KubernetesOptions) -> dict[str, Counterpart]:
+    """The fate of each known option of a block of `aks`."""
+    if plugin != "aks":
+        return {}
+    return {name: _RULES[name](options, value) for name, value in given.items() if name in _RULES}
+
+
+def _cpu(options: KubernetesOptions, value: float) -> Counterpart:
+    return _amount("cpu", f"{round(value * 1000)}m", options.cpu)
+
+
+def _memory(options: KubernetesOptions, value: float) -> Counterpart:
+    return _amount("memory", f"{round(value * _MEBIBYTES)}Mi", options.memory)
+
+
+def _amount(option: str, wanted: str, found: str) -> Counterpart:
+    return Counterpart.at(option, wanted, wanted if amount(wanted) == amount(found) else found)
+
+
+def _gpus(options: KubernetesOptions, value: int) -> Counterpart:
+    found = options.resources.get(_GPU)
+    if found == value:
+        return Counterpart(fate=Fate.MAPPED, detail="as resources")
+    return Counterpart(fate=Fate.LOSSY, detail=f"write `resources: {{{_GPU}: {value}}}`")
+
+
+def _replicas(options: KubernetesOptions, value: int) -> Counterpart:
+    return Counterpart.at("replicas", value, options.replicas)
+
+
+def _autoscale(name: str) -> _Rule:
+    """A limit of the autoscaler."""
+    return lambda options, value: Counterpart.at(f"autoscale.{name}", value, getattr(options.autoscale, name, None))
+
+
+def _autoscaled(options: KubernetesOptions, value: bool) -> Counterpart:
+    if value == bool(options.autoscale):
+        return Counterpart(fate=Fate.MAPPED, detail="as autoscale")
+    detail = "write `autoscale: {min: 1, max: 10}`" if value else "remove `autoscale`"
+    return Counterpart(fate=Fate.LOSSY, detail=detail)
+
+
+def _utilization(options: KubernetesOptions, value: int) -> Counterpart:
+    found = options.autoscale.cpu if options.autoscale else None
+    there = "" if found == value else f"; write `autoscale: {{cpu: {value}}}`"
+    return Counterpart(fate=Fate.LOSSY, detail=f"the percent is of the used processor time, not of busy pods{there}")
+
+
+def _auth(options: KubernetesOptions, value: bool) -> Counterpart:
+    return Counterpart.at("auth", "key" if value else "none", options.auth)
+
+
+def _fate(fate: Fate, detail: str) -> _Rule:
+    return lambda _options, _value: Counterpart(fate=fate, detail=detail)
+
+
+_KEYS = _fate(Fate.LOSSY, "the first deploy makes the keys: `lading keys` shows them, `--rotate` sets fresh ones")
+_LIMIT = _fate(Fate.LOSSY, "`cpu` and `memory` are the request and the limit of a pod: write the higher value there")
+_BASE = _fate(Fate.LOSSY, "the plugin of the block `image` builds the image; see its options")
+_CLUSTER = _fate(Fate.LOSSY, "write `aks_cluster: {subscription_id: ID, resource_group: GROUP, name: NAME}`")
+_PROBE = _fate(Fate.LOSSY, "Lading sets the probes: `start_timeout` and `patch` change them")
+_LIMITS = _fate(Fate.UNSUPPORTED, "a pod queues requests without this limit; an ingress controller can have one")
+
+_RULES: dict[str, _Rule] = {
+    "cpu_cores": _cpu,
+    "memory_gb": _memory,
+    "cpu_cores_limit": _LIMIT,
+    "memory_gb_limit": _LIMIT,
+    "gpu_cores": _gpus,
+    "num_replicas": _replicas,
+    "autoscale_enabled": _autoscaled,
+    "autoscale_min_replicas": _autoscale("min"),
+    "autoscale_max_replicas": _autoscale("max"),
+    "autoscale_target_utilization": _utilization,
+    "autoscale_refresh_seconds": _fate(Fate.UNSUPPORTED, "the cluster decides how often it measures the load"),
+    "auth_enabled": _auth,
+    "token_auth_enabled": _fate(Fate.UNSUPPORTED, "requests cannot carry a token; `auth: key` asks for a key"),
+    "primary_key": _KEYS,
+    "secondary_key": _KEYS,
+    "properties": _fate(Fate.LOSSY, "write them as `annotations`"),
+    "tags": _fate(Fate.LOSSY, "write them as `labels` or `annotations`"),
+    "description": _fate(Fate.LOSSY, "write it as one of the `annotations`"),
+    "enable_app_insights": _fate(Fate.UNSUPPORTED, "the metrics at /metrics are for Prometheus"),
+    "collect_model_data": _fate(Fate.UNSUPPORTED, "requests are not collected"),
+    "recreate": _fate(Fate.MAPPED, "not needed: a release comes up beside the old one"),
+    "base_image": _BASE,
+    "dockerfile": _BASE,
+    "base_image_registry": _BASE,
+    "compute_target_name": _CLUSTER,
+    "attach": _CLUSTER,
+    "provision": _fate(Fate.UNSUPPORTED, "the cluster must exist: `az aks create` makes one"),
+    "scoring_timeout_ms": _LIMITS,
+    "replica_max_concurrent_requests": _LIMITS,
+    "max_request_wait_time": _LIMITS,
+    "period_seconds": _PROBE,
+    "initial_delay_seconds": _PROBE,
+    "timeout_seconds": _PROBE,
+    "success_threshold": _PROBE,
+    "failure_threshold": _PROBE,
+    "blobfuse_enabled": _fate(Fate.UNSUPPORTED, "the image has the model, so nothing is downloaded"),
+}
+"""The options of `aks` that have another name or meaning here. Those with the same one are left out."""

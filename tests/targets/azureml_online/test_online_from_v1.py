@@ -1,0 +1,141 @@
+"""The fate of the options of `aci` and `aks` on `managed-online`: each one is kept, mapped, or lost for a reason."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from lading import Options
+from lading_azureml_online import from_v1
+from lading_azureml_online.options import ManagedOptions, Probe, RequestSettings
+from lading_azureml_online.sizes import SIZES, size_of, smallest
+from lading_azureml_services.options import AciOptions, AksOptions
+
+SIZED = {"cpu_cores", "memory_gb"}
+
+
+def names(options: type[Options]) -> set[str]:
+    return {field.name for field in fields(options)}
+
+
+def fate(plugin: str, name: str, options: ManagedOptions, **given: Any) -> tuple[str, str]:
+    found = options.counterparts(plugin, given)[name]
+    return found.fate, found.detail
+
+
+def managed(instance_type: str = "Standard_DS2_v2", **more: Any) -> ManagedOptions:
+    return ManagedOptions(instance_type=instance_type, **more)
+
+
+@pytest.mark.parametrize("kind", [AciOptions, AksOptions])
+def test_each_option_of_v1_has_a_fate(kind: type[Options]) -> None:
+    assert names(kind) - from_v1._RULES.keys() - SIZED <= names(ManagedOptions)
+
+
+def test_each_rule_is_for_an_option_of_v1() -> None:
+    assert from_v1._RULES.keys() <= names(AciOptions) | names(AksOptions)
+    assert not from_v1._RULES.keys() & names(ManagedOptions)
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "name"),
+    [
+        (0.1, 0.5, "Standard_DS1_v2"),
+        (1, 3.5, "Standard_DS1_v2"),
+        (1, 4, "Standard_F2s_v2"),
+        (2, 7, "Standard_DS2_v2"),
+        (2, 8, "Standard_D2as_v4"),
+        (2, 12, "Standard_E2s_v3"),
+        (3, 8, "Standard_F4s_v2"),
+        (60, 100, "Standard_F64s_v2"),
+    ],
+)
+def test_the_smallest_instance_holds_cores_and_memory(cores: float, memory: float, name: str) -> None:
+    found = smallest(cores, memory)
+    assert found is not None
+    assert found.name == name
+    assert size_of(name.upper()) == found
+
+
+def test_no_instance_has_everything() -> None:
+    assert smallest(97, 1) is smallest(1, 500) is size_of("Standard_X1") is None
+    assert len({size.name for size in SIZES}) == len(SIZES)
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "given", "expected"),
+    [
+        (
+            "Standard_DS2_v2",
+            {"cpu_cores": 1.8, "memory_gb": 6},
+            ("mapped", "as instance_type, Standard_DS2_v2 has 2 cores and 7 GiB"),
+        ),
+        (
+            "standard_ds3_v2",
+            {"cpu_cores": 1},
+            (
+                "mapped",
+                "as instance_type, Standard_DS3_v2 has 4 cores and 14 GiB; `instance_type: Standard_DS1_v2` is enough",
+            ),
+        ),
+        (
+            "Standard_DS1_v2",
+            {"cpu_cores": 2, "memory_gb": 4},
+            (
+                "lossy",
+                "write `instance_type: Standard_F2s_v2`: Standard_DS1_v2 has 1 core and 3.5 GiB; "
+                "Standard_F2s_v2 has 2 cores and 4 GiB",
+            ),
+        ),
+        (
+            "Standard_NC4as_T4_v3",
+            {"cpu_cores": 2},
+            ("lossy", "the size of Standard_NC4as_T4_v3 is not known; `instance_type: Standard_F2s_v2` is enough"),
+        ),
+        ("Standard_DS2_v2", {"cpu_cores": 97}, ("unsupported", "no known instance has 97 cores and 0.5 GB")),
+    ],
+)
+def test_cores_and_memory_become_an_instance(
+    instance_type: str, given: dict[str, float], expected: tuple[str, str]
+) -> None:
+    for name in given:
+        assert fate("aci", name, managed(instance_type), **given) == expected
+
+
+def test_a_value_is_compared_with_its_place_in_the_new_block() -> None:
+    options = managed(request_settings=RequestSettings(request_timeout_ms=9000), liveness_probe=Probe(period=5))
+    assert fate("aks", "scoring_timeout_ms", options, scoring_timeout_ms=9000) == (
+        "mapped",
+        "as request_settings.request_timeout_ms",
+    )
+    assert fate("aks", "period_seconds", options, period_seconds=7) == (
+        "lossy",
+        "write `liveness_probe: {period: 7}`; it is 5 there",
+    )
+    assert fate("aks", "max_request_wait_time", options, max_request_wait_time=80) == (
+        "lossy",
+        "write `request_settings: {max_queue_wait_ms: 80}`",
+    )
+    assert fate("aks", "num_replicas", options, num_replicas=3) == ("lossy", "write `instance_count: 3`; it is 1 there")
+
+
+def test_the_way_of_signing_requests_is_compared() -> None:
+    assert fate("aci", "auth_enabled", managed(), auth_enabled=True) == ("mapped", "as auth, key there")
+    assert fate("aci", "auth_enabled", managed(), auth_enabled=False)[0] == "unsupported"
+    assert fate("aks", "token_auth_enabled", managed(), token_auth_enabled=True) == (
+        "lossy",
+        "write `auth: aml_token`; it is key there",
+    )
+    assert fate("aks", "token_auth_enabled", managed(auth="aml_token"), token_auth_enabled=True)[0] == "mapped"
+
+
+def test_a_virtual_network_asks_for_an_endpoint_without_public_access() -> None:
+    assert fate("aci", "vnet_name", managed(), vnet_name="v") == ("lossy", "write `public_network_access: disabled`")
+    assert fate("aci", "vnet_name", managed(public_network_access="disabled"), vnet_name="v")[0] == "mapped"
+
+
+def test_options_of_other_plugins_are_compared_by_name() -> None:
+    assert managed().counterparts("container", {"cpu_cores": 2}) == {}
+    assert managed().counterparts("aci", {"env": {"A": "secret"}, "tags": {}}) == {}

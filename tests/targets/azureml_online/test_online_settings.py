@@ -1,0 +1,97 @@
+"""Settings of an endpoint that exists: which change at once, which stay until the switch, and which never change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.targets.azureml_online.memory_azure import MemoryAzure
+from tests.targets.azureml_online.online_kit import Hooks, ready
+
+from lading import BadInput, State
+from lading_azureml_online.failing import cause_of
+from lading_azureml_online.options import Identity, UserIdentity
+
+ID = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
+
+
+def endpoint(memory: MemoryAzure) -> dict[str, Any]:
+    found: dict[str, Any] = memory.endpoints["salary"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "place", "value"),
+    [
+        ({"tags": {"team": "a"}}, "tags", "a"),
+        ({"description": "prices"}, "properties", "prices"),
+    ],
+)
+def test_tags_and_the_description_alone_reach_a_release_that_serves(
+    hooks: Hooks, memory: MemoryAzure, options: dict[str, Any], place: str, value: str
+) -> None:
+    ready(hooks.deploy(1))
+    names = hooks.names
+    ready(hooks.deploy(2, package=1, **options))
+    assert value in endpoint(memory)[place].values()
+    assert hooks.names == names
+    assert hooks.status.state is State.RUNNING
+
+
+def test_access_changes_before_the_new_release_and_the_way_of_signing_with_the_switch(
+    hooks: Hooks, memory: MemoryAzure
+) -> None:
+    ready(hooks.deploy(1))
+    more = {"auth": "aml_token", "public_network_access": "disabled"}
+    hooks.until_answer(2, **more)
+    properties = endpoint(memory)["properties"]
+    assert (properties["publicNetworkAccess"], properties["authMode"]) == ("Disabled", "Key")
+    ready(hooks.deploy(2, **more))
+    assert endpoint(memory)["properties"]["authMode"] == "AMLToken"
+    ready(hooks.deploy(3, auth="aml_token"))
+    assert "publicNetworkAccess" not in endpoint(memory)["properties"]
+
+
+def test_a_value_that_azure_does_not_keep_is_written_once(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    memory.drops = "description"
+    memory.sent.clear()
+    ready(hooks.deploy(2, package=1, description="prices"))
+    assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
+
+
+def test_another_identity_is_refused(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    other = Identity(type="user_assigned", user_assigned_identities=(UserIdentity(resource_id=ID),))
+    with pytest.raises(BadInput, match="has another identity") as refused:
+        hooks.until_answer(2, identity=other)
+    assert refused.value.option == "identity"
+    endpoint(memory)["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {ID.upper(): {}}}
+    ready(hooks.deploy(2, identity=other))
+
+
+def test_the_case_of_our_tags_does_not_matter(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    for found in (endpoint(memory), *memory.deployments["salary"].values()):
+        found["tags"] = {name.replace("lading.", "Lading."): value for name, value in found["tags"].items()}
+    assert hooks.status.state is State.RUNNING
+    assert hooks.status.release_id is not None
+    ready(hooks.deploy(2))
+
+
+@pytest.mark.parametrize(
+    ("code", "on_kubernetes", "option", "words"),
+    [
+        ("OutOfQuota", False, "instance_type", "the quota for these instances is used up"),
+        ("OutOfQuota", True, "resources", "a quota of the namespace is used up"),
+        ("OutOfCapacity", False, "instance_type", "the region has none of these instances"),
+        ("OutOfCapacity", True, "resources", "no node of the cluster has room for an instance"),
+        ("ImagePullFailed", False, "identity", "the identity of the endpoint needs the role AcrPull"),
+        ("ImagePullFailed", True, "", "the cluster cannot pull the image"),
+        ("ResourceNotReady", True, "readiness_probe", "does not answer its health check"),
+    ],
+)
+def test_a_cause_has_the_words_of_its_place(code: str, on_kubernetes: bool, option: str, words: str) -> None:
+    found = cause_of({"code": code, "message": "no"}, "creating", on_kubernetes=on_kubernetes)
+    assert found.option == option
+    assert words in found.reason
