@@ -88,6 +88,8 @@ class FakeCluster:
             applied = "apply-patch" in request.headers["content-type"]
             return self._patch(kind, name, json.loads(request.content), dry="dryRun" in query, applied=applied)
         if request.method == "DELETE":
+            if kind == "Deployment":
+                self.objects.pop(("Pod", f"{name}-1"), None)
             return (200, {}) if self.objects.pop((kind, name), None) else (404, {})
         if name:
             return (200, self.objects[kind, name]) if (kind, name) in self.objects else (404, {})
