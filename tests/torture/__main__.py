@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-sys.path.append(str(Path(__file__).parents[1] / "emulators" / "azureml"))  # also as a program
+sys.path += [str(Path(__file__).parents[1] / place) for place in ("emulators/azureml", "engine")]  # also as a program
 
 from .builds import Build
 from .gate import Figures, Gate, Harm, Trial

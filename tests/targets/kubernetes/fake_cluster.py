@@ -93,7 +93,13 @@ class FakeCluster:
             return (200, {}) if self.objects.pop((kind, name), None) else (404, {})
         if name:
             return (200, self.objects[kind, name]) if (kind, name) in self.objects else (404, {})
-        return 200, {"items": self._matching(kind, query.get("labelSelector", ""))}
+        return 200, self._page(self._matching(kind, query.get("labelSelector", "")), query)
+
+    def _page(self, found: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+        """The part of a list that a request asks for. `continue` is the number of the objects before."""
+        begin, limit = int(query.get("continue") or 0), int(query["limit"])
+        end = begin + limit
+        return {"items": found[begin:end], "metadata": {"continue": str(end) if end < len(found) else ""}}
 
     def _patch(self, kind: str, name: str, body: dict[str, Any], *, dry: bool, applied: bool) -> tuple[int, Any]:
         known = self.objects.get((kind, name))
