@@ -41,5 +41,6 @@ GATES = (
         _sweep,
         needs="kubectl",
         share=0,
+        variable="LADING_TEST_KUBECONFIG",
     ),
 )

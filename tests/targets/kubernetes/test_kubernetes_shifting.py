@@ -11,6 +11,7 @@ from tests.targets.kubernetes.deploys_kit import BOTH, Canary, id_of
 from tests.targets.kubernetes.fake_cluster import FakeCluster
 
 from lading import Done, Failed, Pending, Transient
+from lading_kubernetes.asking import status
 from lading_kubernetes.ejecting import eject
 from lading_kubernetes.owning import release_name
 from lading_kubernetes.sharing import Pods, pods_for
@@ -68,6 +69,14 @@ def test_all_or_nothing_is_exact(canary: Canary, context: MemoryContext, weight:
     assert canary.deploys.serving == id_of(2 if weight else 1)
     assert canary.served == [(id_of(1), 100 - weight), (id_of(2), weight)]
     assert context.warnings == []
+
+
+def test_a_route_that_only_the_manifest_has_does_not_hide_the_weight(canary: Canary, cluster: FakeCluster) -> None:
+    canary.bring_up()
+    assert canary.to_the_end((1, 50), (2, 50)) == Done()
+    edited = canary.deploys.request(1, f"replicas: 3, {ROUTE}").deployment
+    found = status(edited, canary.context, cluster.client())
+    assert [each.weight for each in found.releases] == [50, 50]
 
 
 def test_a_promoted_canary_serves_alone(canary: Canary, cluster: FakeCluster) -> None:
