@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lading import Json, Transient
+from lading import BadInput, Json, Transient
 
 from .failing import Conflict
 from .owning import find, shares_of
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
     from .options import KubernetesOptions
     from .rest import Cluster
+
+
+def dry_run(cluster: Cluster, body: Json, options: KubernetesOptions) -> Json | None:
+    """An object as the cluster would keep it. None if a rule of the cluster accepts no dry run."""
+    try:
+        with at_its_option(body["kind"], options):
+            return cluster.apply(patched(body, options), dry_run=True)
+    except BadInput as error:
+        if "does not support dry run" not in error.message:
+            raise
+    return None
 
 
 class Changes:

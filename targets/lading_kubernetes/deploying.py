@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lading import BadInput, Candidate, DeployStep, Failed, Json, Pending, Ready
 
 from . import objects, pods
-from .changing import Changes
+from .changing import Changes, dry_run
 from .drift import remember
 from .judging import Cause, cause, is_complete, is_ready, progress
 from .keys import ensure_keys
@@ -34,7 +34,6 @@ from .owning import (
     selector,
     shares_of,
 )
-from .patching import at_its_option, patched
 from .removing import remove, unwanted
 from .rivals import Moved, SecondCanary, age, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
 
@@ -204,7 +203,7 @@ class Release:
         request, options = self._request, self._deployment.options
         deployment = pods.deployment(request, self._replicas(), self._group())
         for body in (deployment, objects.service(request), *objects.stable(request, self._cluster)):
-            self._check(body)
+            dry_run(self._cluster, body, options)
         if not options.service_account:
             self._changes.apply(objects.account(request))
         if options.auth == "key":
@@ -252,15 +251,6 @@ class Release:
     def _releases(self) -> list[Json]:
         """The Deployments of all releases, if the Service leads to one."""
         return find_all(self._cluster, "Deployment", self._deployment) if self._shares.stable else []
-
-    def _check(self, body: Json) -> None:
-        """Let the cluster check an object before anything is made. Some admission rules accept no such check."""
-        try:
-            with at_its_option(body["kind"], self._deployment.options):
-                self._cluster.apply(patched(body, self._deployment.options), dry_run=True)
-        except BadInput as error:
-            if "does not support dry run" not in error.message:
-                raise
 
     def _clear(self) -> None:
         """Remove the old release and remains of earlier attempts, but not a release that another command brings up."""

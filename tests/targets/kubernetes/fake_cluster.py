@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -108,9 +109,13 @@ class FakeCluster:
         wanted = body.setdefault("metadata", {}).pop("resourceVersion", None)
         if wanted and known and wanted != known["metadata"]["resourceVersion"]:
             return 409, {"message": "the object has been modified"}
-        if known and applied and not dry:
+        if dry:
+            planned = deepcopy(known or {"metadata": {}})
+            self._drop(planned)
+            return 200, merged(planned, body)
+        if known and applied:
             self._drop(known)
-        return 200, body if dry else self.put(kind, name, body)
+        return 200, self.put(kind, name, body)
 
     def _drop(self, known: dict[str, Any]) -> None:
         """Remove the fields that Lading has applied, so that an apply without them removes them."""
