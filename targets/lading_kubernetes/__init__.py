@@ -161,7 +161,7 @@ def lading_preflight(request: PreflightRequest[KubernetesOptions]) -> TargetFind
 def lading_plan(request: PlanRequest[KubernetesOptions]) -> PlanFindings:
     from .planning import findings
 
-    return findings(request)
+    return findings(request, _cluster)
 
 
 @hookimpl

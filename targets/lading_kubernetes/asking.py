@@ -59,8 +59,9 @@ def _served(
     """The releases that the Service and the route lead to; the stable one is first."""
     shares = shares_of(service)
     if shares.canary and deployment.options.route:
-        route = cluster.get("HTTPRoute", deployment.service)
-        shares = shares._replace(weight=weight_in_route(route, deployment.service) or 0)
+        route = find(cluster, "HTTPRoute", deployment.service, deployment)
+        if route is not None:  # a route that the manifest asks for is made when the stable release has it
+            shares = shares._replace(weight=weight_in_route(route, deployment.service) or 0)
     for release_id, weight in shares.weights.items():
         if found := known.get(release_id):
             yield Served(

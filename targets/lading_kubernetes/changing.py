@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lading import Json, Transient
+from lading import BadInput, Json, Transient
 
 from .failing import Conflict
-from .owning import find
+from .owning import find, shares_of
 from .patching import at_its_option, patched
+from .rivals import Moved
 
 if TYPE_CHECKING:
     from lading import Context, Deployment
 
     from .options import KubernetesOptions
     from .rest import Cluster
+
+
+def dry_run(cluster: Cluster, body: Json, options: KubernetesOptions) -> Json | None:
+    """An object as the cluster would keep it. None if a rule of the cluster accepts no dry run."""
+    try:
+        with at_its_option(body["kind"], options):
+            return cluster.apply(patched(body, options), dry_run=True)
+    except BadInput as error:
+        if "does not support dry run" not in error.message:
+            raise
+    return None
 
 
 class Changes:
@@ -33,12 +45,18 @@ class Changes:
         with at_its_option(kind, self._deployment.options):
             return self._cluster.apply(patched(body, self._deployment.options))
 
-    def apply_service(self, body: Json) -> Json:
-        """Change the releases that the Service leads to. Raises Transient if another command has done so meanwhile."""
+    def apply_service(self, body: Json, before: Json | None) -> Json:
+        """Change the releases that the Service leads to, if it is still as it was `before`.
+
+        Raises Moved if another command has changed them meanwhile, and Transient if something else has changed.
+        """
         try:
             return self.apply(body)
         except Conflict as error:
-            message = f"another command deploys {self._deployment.service}"
+            found = find(self._cluster, "Service", self._deployment.service, self._deployment)
+            if shares_of(found) != shares_of(before):
+                raise Moved(self._deployment.service, found) from error
+            message = f"another program has changed the Service {self._deployment.service}"
             raise Transient(message, hint="run the same command again", retry_after=error.retry_after) from error
 
     def scale(self, name: str, replicas: int) -> None:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 from lading import BadInput, Candidate, DeployStep, Failed, Json, Pending, Ready
 
 from . import objects, pods
-from .changing import Changes
+from .changing import Changes, dry_run
 from .drift import remember
 from .judging import Cause, cause, is_complete, is_ready, progress
 from .keys import ensure_keys
 from .logs import last_lines
 from .owning import (
-    SEEN,
     Shares,
     check_name,
     find,
@@ -34,11 +33,9 @@ from .owning import (
     release_of,
     selector,
     shares_of,
-    tags,
-    was_led_to,
 )
-from .patching import at_its_option, patched
 from .removing import remove, unwanted
+from .rivals import Moved, SecondCanary, age, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
 
 if TYPE_CHECKING:
     from lading import Context, DeployRequest
@@ -48,8 +45,6 @@ if TYPE_CHECKING:
 
 _POLL_INTERVAL = 0.5  # seconds
 _SETTLE = 3.0  # seconds in which all nodes learn where the Service leads
-_BEAT = 20.0  # seconds between two marks of a command on the release that it brings up
-_OTHERS_LIMIT = 60.0  # seconds without such a mark until no command works on a release that never served
 _ADDRESS_LIMIT = 180.0  # seconds that a load balancer may take to get an address
 
 
@@ -57,6 +52,14 @@ def step(request: DeployRequest[KubernetesOptions], context: Context, cluster: C
     """The next step of `request.release`."""
     check_name(request.deployment.service)
     release = Release(request, context, cluster)
+    try:
+        return _next(request, release)
+    except (Moved, SecondCanary):
+        release.remove()
+        raise
+
+
+def _next(request: DeployRequest[KubernetesOptions], release: Release) -> DeployStep:
     if request.verdict is not None and not request.verdict.up:
         return release.give_up(Cause(request.verdict.reason))
     if request.verdict is None and not (release.serves and release.exists):
@@ -93,6 +96,8 @@ class Release:
     def bring_up(self) -> DeployStep:
         """Create the release, or wait for its pods."""
         found = self._found
+        if self.is_canary and self._shares.weight:
+            refuse_a_second_canary(self._request, self._service, self._releases())
         if found is None:
             refuse_foreign(self._cluster, self._deployment)
             if self.is_canary and self._shares.canary:
@@ -102,7 +107,7 @@ class Release:
             self._clear()
             self._create()
             return Pending(phase="creating", detail=self._name, retry_after=_POLL_INTERVAL)
-        self._mark(found)
+        mark(self._cluster, found)
         seen = self._pods()
         wrong = cause(self._cluster, found, seen)
         if wrong is not None:
@@ -117,6 +122,7 @@ class Release:
         if not self.exists:
             return Failed(reason=f"another command has removed {self._name}")
         if not self.serves:
+            refuse_a_second_switch(self._request, self._service)
             return self._switch(Shares(self._request.release_id), f"to release {self._request.release}")
         if waiting := self._wait_for_a_pod():
             return waiting
@@ -161,10 +167,11 @@ class Release:
         """Change the releases that the Service leads to. Two commands never do so at the same time."""
         is_stable, service = shares.stable == self._shares.stable, self._service
         if is_stable and service:
-            body = objects.service(known(service, self._deployment, shares.stable), service, shares)
+            stable = self._request.stable or self._deployment
+            body = objects.service(known(service, stable, shares.stable), service, shares)
         else:
             body = objects.service(self._request, service, shares)
-        self._changes.apply_service(body)
+        self._changes.apply_service(body, service)
         return Pending(phase="switching", detail=detail, retry_after=_SETTLE)
 
     def give_up(self, wrong: Cause) -> DeployStep:
@@ -173,11 +180,15 @@ class Release:
             return self._move(Shares(self._shares.stable), "to the stable release")
         seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
         log = "\n".join(last_lines(self._cluster, name) for name in seen)
-        for kind in ("Deployment", "Secret"):
-            self._changes.delete(kind, self._name)
+        self.remove()
         if not self._shares.stable and not self._has_others():  # a first release leaves nothing behind
             remove(self._cluster, self._deployment, self._context)
         return Failed(reason=wrong.reason, log=log, option=wrong.option)
+
+    def remove(self) -> None:
+        """Remove the objects of the release alone."""
+        for kind in ("Deployment", "Secret"):
+            self._changes.delete(kind, self._name)
 
     def _has_others(self) -> bool:
         """Whether the service has other releases, which another command deploys."""
@@ -192,7 +203,7 @@ class Release:
         request, options = self._request, self._deployment.options
         deployment = pods.deployment(request, self._replicas(), self._group())
         for body in (deployment, objects.service(request), *objects.stable(request, self._cluster)):
-            self._check(body)
+            dry_run(self._cluster, body, options)
         if not options.service_account:
             self._changes.apply(objects.account(request))
         if options.auth == "key":
@@ -224,10 +235,10 @@ class Release:
 
     def _replicas(self) -> int:
         """One pod for a canary, else as many as the old release has if an autoscaler has added some."""
-        options, stable = self._deployment.options, self._stable()
         if self.is_canary:
             return 1
-        return full(options, stable) if stable else options.fewest
+        weights = self._shares.weights
+        return full(self._deployment.options, (each for each in self._releases() if weights.get(release_of(each))))
 
     def _group(self) -> str:
         stable = self._stable() if self.is_canary else None
@@ -235,38 +246,19 @@ class Release:
 
     def _stable(self) -> Json | None:
         """The Deployment of the stable release."""
-        found = find_all(self._cluster, "Deployment", self._deployment) if self._shares.stable else []
-        return next((each for each in found if release_of(each) == self._shares.stable), None)
+        return next((each for each in self._releases() if release_of(each) == self._shares.stable), None)
 
-    def _check(self, body: Json) -> None:
-        """Let the cluster check an object before anything is made. Some admission rules accept no such check."""
-        try:
-            with at_its_option(body["kind"], self._deployment.options):
-                self._cluster.apply(patched(body, self._deployment.options), dry_run=True)
-        except BadInput as error:
-            if "does not support dry run" not in error.message:
-                raise
+    def _releases(self) -> list[Json]:
+        """The Deployments of all releases, if the Service leads to one."""
+        return find_all(self._cluster, "Deployment", self._deployment) if self._shares.stable else []
 
     def _clear(self) -> None:
         """Remove the old release and remains of earlier attempts, but not a release that another command brings up."""
         kept = {self._request.release_id, *self._shares.ids}
         for kind in ("Deployment", "Secret"):
             for found in find_all(self._cluster, kind, self._deployment):
-                if release_of(found) not in kept and not self._may_be_of_others(found):
+                if release_of(found) not in kept and not may_be_of_others(self._cluster, self._service, found):
                     self._changes.delete(kind, found["metadata"]["name"])
-
-    def _may_be_of_others(self, found: Json) -> bool:
-        return not was_led_to(self._service, release_of(found)) and self._age(found) < _OTHERS_LIMIT
-
-    def _mark(self, found: Json) -> None:
-        """Mark the release from time to time, so that other commands spare it."""
-        if self._age(found) >= _BEAT:
-            self._cluster.annotate("Deployment", self._name, {SEEN: self._cluster.now.isoformat()})
-
-    def _age(self, found: Json) -> float:
-        """The seconds since an object was made, or marked by its command, by the clock of the cluster."""
-        last = tags(found).get(SEEN) or found["metadata"]["creationTimestamp"]
-        return (self._cluster.now - datetime.fromisoformat(last)).total_seconds()
 
     def _waits_for_address(self) -> bool:
         """Whether a load balancer has no address yet. A cluster without load balancers never gives one."""
@@ -274,7 +266,7 @@ class Release:
             return False
         if (self._service["status"].get("loadBalancer") or {}).get("ingress"):
             return False
-        if self._age(self._service) < _ADDRESS_LIMIT:
+        if age(self._cluster, self._service) < _ADDRESS_LIMIT:
             return True
         self._context.warn("the cluster has given the Service no load balancer: `service_type: NodePort` needs none")
         return False

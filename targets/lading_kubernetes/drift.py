@@ -35,7 +35,7 @@ _OPTIONS = {
 
 def remember(context: Context, applied: Json) -> None:
     """Record the fields that Lading owns in a Deployment or a Service of the release that serves."""
-    kept = {"uid": applied["metadata"]["uid"], "fields": sorted(_owned(applied).get(MANAGER, ()))}
+    kept = {"uid": applied["metadata"]["uid"], "fields": sorted(owned(applied).get(MANAGER, ()))}
     context.record(_fact(applied["kind"]), json.dumps(kept))
 
 
@@ -57,7 +57,7 @@ def words(differences: Mapping[str, str]) -> Iterator[str]:
 
 
 def _lost(kind: str, body: Json, applied: list[str]) -> Iterator[tuple[str, str]]:
-    managers = _owned(body)
+    managers = owned(body)
     left = managers.pop(MANAGER, set())
     for name in dict.fromkeys(_name(kind, path) for path in applied if path not in left):
         who = [manager for manager, fields in managers.items() if any(_name(kind, path) == name for path in fields)]
@@ -72,7 +72,7 @@ def _name(kind: str, path: str) -> str:
     return f"env.{variable[1]}" if variable else f"{kind}.{path}"
 
 
-def _owned(body: Json) -> dict[str, set[str]]:
+def owned(body: Json) -> dict[str, set[str]]:
     """The paths in `spec` that each manager owns."""
     found: dict[str, set[str]] = {}
     for entry in body["metadata"].get("managedFields") or ():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lading import Json, Logs, LogsRequest
 
-from .owning import find, query, release_of, selector, shares_of
+from .owning import pods_that_serve
 from .pods import CONTAINER
 
 if TYPE_CHECKING:
@@ -32,14 +32,10 @@ class Line(NamedTuple):
 
 def read_log(request: LogsRequest, cluster: Cluster) -> Logs:
     """The last `tail` lines, or the lines after `cursor`, which has the time of the last line of each pod."""
-    deployment = request.deployment
-    service = find(cluster, "Service", deployment.service, deployment)
-    releases = shares_of(service).ids
-    if not releases:
+    found = pods_that_serve(cluster, request.deployment)
+    if not found:
         return Logs(lines=(), cursor=request.cursor)
     last = _positions(request.cursor)
-    known = cluster.list("Pod", query(selector(deployment.service)))
-    found = [pod for pod in known if release_of(pod) in releases]
     lines = sorted(line for pod in found for line in _of_pod(cluster, pod, request, last))
     shown = lines if request.cursor else lines[max(0, len(lines) - request.tail) :]
     last |= {line.pod: line.time for line in lines}

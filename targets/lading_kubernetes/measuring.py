@@ -11,7 +11,7 @@ from lading_serving.figures import FIGURES
 
 from .judging import is_ready
 from .keys import keys
-from .owning import find, query, release_of, selector, shares_of
+from .owning import pods_that_serve
 from .pods import PORT
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ _LIMIT = 2.0  # seconds for one pod
 
 def metrics(deployment: Deployment[KubernetesOptions], context: Context, cluster: Cluster) -> Metrics:
     """The figures of the releases that serve. Raises StageFailed without ready pods, and Transient if one is silent."""
-    releases = shares_of(find(cluster, "Service", deployment.service, deployment)).ids
-    found = cluster.list("Pod", query(selector(deployment.service))) if releases else []
-    ready = [pod["metadata"]["name"] for pod in found if release_of(pod) in releases and is_ready(pod)]
+    ready = [pod["metadata"]["name"] for pod in pods_that_serve(cluster, deployment) if is_ready(pod)]
     if not ready:
         raise StageFailed("no pod serves")
     key = keys(cluster, deployment, context, None).primary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lading import BadInput, Json, Refused
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .rest import Cluster
 
 SERVICE, TARGET, RELEASE_ID = "lading.service", "lading.target", "lading.release-id"
+RELEASE = "lading.release"
 GROUP = "lading.group"
 """The label of pods with the id of the group of releases that may share the requests: a stable one and its canary."""
 
@@ -140,6 +141,15 @@ def shares_of(service: Json | None) -> Shares:
     return Shares(str((service["spec"].get("selector") or {}).get(RELEASE_ID, "")))
 
 
+def shares_words(service: Json | None) -> str:
+    """The releases that a Service leads to, for people. The number is that in the store of the release."""
+    shares = shares_of(service)
+    if service is None or not shares.stable:
+        return "the Service is gone"
+    words = f"the Service leads to release {tags(service).get(RELEASE, '?')} ({shares.stable})"
+    return f"{words}, and gives release {shares.canary} {shares.weight} % of the requests" if shares.canary else words
+
+
 def serving(service: Json | None) -> str:
     """The id of the stable release of a Service; empty if there is none."""
     return shares_of(service).stable
@@ -150,11 +160,12 @@ def was_led_to(service: Json | None, release_id: str) -> bool:
     return service is not None and release_id in tags(service).get(PREVIOUS, "").split()
 
 
-def full(options: KubernetesOptions, stable: Json) -> int:
-    """The number of pods that can answer all requests: as many as the stable release has, if it is scaled by load."""
+def full(options: KubernetesOptions, serving: Iterable[Json]) -> int:
+    """The number of pods that can answer all requests. By load, it is not less than a release that serves has."""
     if options.autoscale is None:
         return options.fewest
-    return min(options.autoscale.max, max(options.fewest, int(stable["spec"].get("replicas", 1))))
+    present = (int(each["spec"].get("replicas", 1)) for each in serving)
+    return min(options.autoscale.max, max((options.fewest, *present)))
 
 
 def group_of(found: Json) -> str:
@@ -189,6 +200,13 @@ def find_all(cluster: Cluster, kind: str, deployment: Deployment) -> list[Json]:
     """All objects of the deployment of a kind that belong to one release each. Items of a list have no kind."""
     found = cluster.list(kind, query(labels(deployment.service)))
     return [{**each, "kind": kind} for each in found if is_ours(each, deployment) and release_of(each)]
+
+
+def pods_that_serve(cluster: Cluster, deployment: Deployment) -> list[Json]:
+    """The pods of the releases that the Service leads to, also of a canary without requests."""
+    releases = shares_of(find(cluster, "Service", deployment.service, deployment)).ids
+    found = cluster.list("Pod", query(selector(deployment.service))) if releases else []
+    return [pod for pod in found if release_of(pod) in releases]
 
 
 def refuse_foreign(cluster: Cluster, deployment: Deployment[KubernetesOptions]) -> None:

@@ -11,20 +11,29 @@ from lading import BadInput, Json
 if TYPE_CHECKING:
     from .options import KubernetesOptions
 
+_SHARES = {
+    "HTTPRoute": [("spec", "rules")],
+    "Deployment": [("spec", "replicas")],
+    "HorizontalPodAutoscaler": [("spec", "scaleTargetRef")],
+}
+"""The fields that give each release its share, by kind."""
+
 
 def patched(body: Json, options: KubernetesOptions) -> Json:
-    """An object with its patch. Raises BadInput if the patch would change one of our marks."""
+    """An object with its patch. Raises BadInput if the patch would change one of our marks, or the shares."""
     patch = options.patch.get(body["kind"])
     if patch is None:
         return body
     made = merged(body, patch)
-    lost = _lost(body, made)
-    if lost:
-        raise BadInput(
-            f"the patch changes {lost} of the {body['kind']}, by which Lading knows the object",
-            hint="leave it out of the patch",
-            option=f"patch.{body['kind']}",
-        )
+    marks = [path for path in _marks(body) if _at(body, path) != _at(made, path)]
+    shares = [path for path in _SHARES.get(body["kind"], ()) if path[-1] in (_at(patch, path[:-1]) or ())]
+    for reason, paths in (("knows the object", marks), ("splits the requests", shares)):
+        if paths:
+            raise BadInput(
+                f"the patch changes {'.'.join(paths[0])} of the {body['kind']}, by which Lading {reason}",
+                hint="leave it out of the patch",
+                option=f"patch.{body['kind']}",
+            )
     return made
 
 
@@ -62,12 +71,11 @@ def _named(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, Mapping) and "name" in item for item in value)
 
 
-def _lost(before: Json, after: Json) -> str:
-    """The first mark that has changed; empty if none has."""
-    paths = [("kind",), ("metadata", "name"), ("metadata", "namespace")]
-    paths += [("metadata", part, name) for part in ("labels", "annotations") for name in before["metadata"][part]]
-    paths += [("spec", "selector"), ("spec", "template", "metadata", "labels")]
-    return next((".".join(path) for path in paths if _at(before, path) != _at(after, path)), "")
+def _marks(body: Json) -> list[tuple[str, ...]]:
+    """The places of our marks in an object."""
+    paths: list[tuple[str, ...]] = [("kind",), ("metadata", "name"), ("metadata", "namespace")]
+    paths += [("metadata", part, name) for part in ("labels", "annotations") for name in body["metadata"][part]]
+    return [*paths, ("spec", "selector"), ("spec", "template", "metadata", "labels")]
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:

@@ -1,24 +1,46 @@
-"""Plan the effect of a change, from the blocks alone."""
+"""Plan the effect of a change, from the blocks, and by a dry run on the cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING
 
-from lading import PlanEffect, PlanFinding, PlanFindings
+from lading import LadingError, PlanEffect, PlanFinding, PlanFindings
+
+from .comparing import differences
+from .owning import find
 
 if TYPE_CHECKING:
     from lading import PlanRequest
 
     from .options import KubernetesOptions
+    from .rest import Cluster
+
+    Connect = Callable[[KubernetesOptions], AbstractContextManager[Cluster]]
 
 
-def findings(request: PlanRequest[KubernetesOptions]) -> PlanFindings:
-    """The port of all nodes that an old service keeps: under its old name, or in its old namespace."""
-    return PlanFindings(findings=tuple(_kept_port(request)))
+def findings(request: PlanRequest[KubernetesOptions], connect: Connect) -> PlanFindings:
+    """The port of all nodes that an old service keeps, and the fields of objects that change."""
+    changes = _changes(request, connect) if request.up else ()
+    return PlanFindings(findings=(*_kept_port(request), *changes))
+
+
+def _changes(request: PlanRequest[KubernetesOptions], connect: Connect) -> Iterator[PlanFinding]:
+    """The changed fields, if the cluster can be read. The status of a plan reports why it cannot."""
+    deployment = request.deployment
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(connect(deployment.options))
+            service = find(cluster, "Service", deployment.service, deployment)
+        except LadingError:
+            return
+        if service is not None:
+            yield from differences(deployment, service, cluster)
 
 
 def _kept_port(request: PlanRequest[KubernetesOptions]) -> Iterator[PlanFinding]:
+    """The port of all nodes that an old service keeps: under its old name, or in its old namespace."""
     options, up = request.deployment.options, request.up
     moved = (up,) if up and up.written.get("namespace") != options.namespace else ()
     for old in (*request.left, *moved):

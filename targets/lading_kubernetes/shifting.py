@@ -18,6 +18,7 @@ from .drift import remember
 from .judging import Cause, cause, is_complete, is_ready, progress
 from .logs import last_lines
 from .owning import (
+    GROUP,
     Known,
     Shares,
     find,
@@ -50,7 +51,7 @@ def step(request: ShiftRequest[KubernetesOptions], context: Context, cluster: Cl
     shift = Shift(request, context, cluster)
     if problem := shift.problem():
         return Failed(reason=problem)
-    return shift.scale_up() or shift.move() or shift.finish()
+    return shift.clear_group() or shift.scale_up() or shift.move() or shift.finish()
 
 
 class Shift:
@@ -82,9 +83,26 @@ class Shift:
         groups = {group_of(self._found[release_id]) for release_id in self._wanted.ids}
         return "" if len(groups) == 1 and "" not in groups else "the releases have no common group of pods"
 
+    def clear_group(self) -> ShiftStep | None:
+        """Remove releases that the shift does not name, and whose pods would get requests. None if there are none.
+
+        An interrupted command leaves them, or another command brings one up that has not answered yet.
+        """
+        group = group_of(self._found[self._wanted.stable])
+        if self._options.route or self._wanted.weight in (0, 100) or not group:
+            return None
+        for kind, name in self._others():
+            self._changes.delete(kind, name)
+        pods = self._cluster.list("Pod", query({**selector(self._deployment.service), GROUP: group}))
+        others = [pod["metadata"] for pod in pods if release_of(pod) not in self._wanted.ids]
+        left = [each["name"] for each in others if not each.get("deletionTimestamp")]
+        if left:
+            return Pending(phase="removing", detail=f"{', '.join(left)} of other releases", retry_after=_POLL_INTERVAL)
+        return None
+
     def scale_up(self) -> ShiftStep | None:
         """Add the pods that a release lacks for its share, and wait for them. None if all are there."""
-        more = {each: count for each, count in self._pods().items() if self._replicas(each) < count}
+        more = {each: count for each, count in self._pods(self._wanted).items() if self._replicas(each) < count}
         for release_id, count in more.items():
             self._changes.scale(self._name(release_id), count)
         if more:
@@ -105,7 +123,7 @@ class Shift:
         if self._options.route and wanted.canary:
             self._changes.apply(objects.canary_service(stable, wanted.canary))
         if not leads_there:
-            remember(self._context, self._changes.apply_service(body))
+            remember(self._context, self._changes.apply_service(body, self._service))
         if self._options.route:
             self._changes.apply(objects.route(stable, wanted))
         if words := self._split():
@@ -123,7 +141,7 @@ class Shift:
     def finish(self) -> ShiftStep:
         """Remove the pods without a share, and the objects of a release without one."""
         if self._wanted.canary:
-            self._scale_down()
+            self._scale_down(self._wanted)
             return Done()
         stable = self._stable()
         for body in objects.stable(stable, self._cluster):
@@ -137,26 +155,27 @@ class Shift:
     def _stable(self) -> Known:
         return known(self._found[self._wanted.stable], self._deployment, self._wanted.stable)
 
-    def _pods(self) -> Mapping[str, int]:
-        """The number of pods of each release with a share."""
-        wanted = self._wanted
-        count = full(self._options, self._found.get(self._now.stable) or self._found[wanted.stable])
-        if not wanted.canary:
-            return {wanted.stable: count}
-        pods = pods_for(wanted.weight, count, by_route=self._options.route is not None)
-        return {wanted.stable: pods.stable, wanted.canary: pods.canary}
+    def _pods(self, shares: Shares) -> Mapping[str, int]:
+        """The number of pods of each release that has one of the shares."""
+        serving = (self._found[each] for each, weight in self._now.weights.items() if weight and each in self._found)
+        count = full(self._options, serving)
+        if not shares.canary:
+            return {shares.stable: count}
+        pods = pods_for(shares.weight, count, by_route=self._options.route is not None)
+        return {shares.stable: pods.stable, shares.canary: pods.canary}
 
-    def _scale_down(self) -> None:
-        """Remove the pods beyond the share of a release. An autoscaler does this itself."""
-        for release_id, count in self._pods().items() if self._options.autoscale is None else ():
-            if self._replicas(release_id) > count:
+    def _scale_down(self, shares: Shares) -> None:
+        """Remove the pods beyond the shares of the releases. The autoscaler does this for the stable release."""
+        for release_id, count in self._pods(shares).items():
+            is_scaled_by_load = self._options.autoscale is not None and release_id == shares.stable
+            if self._replicas(release_id) > count and not is_scaled_by_load:
                 self._changes.scale(self._name(release_id), count)
 
     def _split(self) -> str:
         """How the pods split the requests, if not exactly."""
         if self._options.route or not self._wanted.canary:
             return ""
-        pods = self._pods()
+        pods = self._pods(self._wanted)
         return split_words(self._wanted.weight, pods[self._wanted.stable], pods[self._wanted.canary])
 
     def _wait(self, release_id: str) -> ShiftStep | None:
@@ -169,9 +188,15 @@ class Shift:
         if self._leaves_the_canary and self._has_waited(found, seen, wrong):
             return None
         if wrong:
-            return Failed(reason=wrong.reason, log="\n".join(last_lines(self._cluster, wrong.pod)) if wrong.pod else "")
+            return self._give_up(wrong)
         phase, detail = progress(found, seen)
         return Pending(phase=phase, detail=detail, retry_after=_POLL_INTERVAL)
+
+    def _give_up(self, wrong: Cause) -> Failed:
+        """Leave the shares as they are, without the pods that the shift has added."""
+        log = last_lines(self._cluster, wrong.pod) if wrong.pod else ""
+        self._scale_down(self._now)
+        return Failed(reason=wrong.reason, log=log)
 
     @property
     def _leaves_the_canary(self) -> bool:
@@ -191,13 +216,12 @@ class Shift:
 
     def _others(self) -> Iterator[tuple[str, str]]:
         """The Deployments and Secrets of releases that had a share, and of a canary that has not got one."""
-        stable = self._wanted.stable
-        group = group_of(self._found[stable])
-        gone = {each for each, found in self._found.items() if each != stable and group_of(found) == group != ""}
+        named, group = self._wanted.ids, group_of(self._found[self._wanted.stable])
+        gone = {each for each, found in self._found.items() if each not in named and group_of(found) == group != ""}
         for kind in ("Deployment", "Secret"):
             for found in find_all(self._cluster, kind, self._deployment):
                 release_id = release_of(found)
-                if release_id in gone or (release_id != stable and was_led_to(self._service, release_id)):
+                if release_id in gone or (release_id not in named and was_led_to(self._service, release_id)):
                     yield kind, found["metadata"]["name"]
 
     def _name(self, release_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import urllib.request
 from collections import Counter
@@ -183,6 +184,47 @@ def kill_in(project: Shell, hook: str, *argv: str) -> None:
     with project.start(*argv, HOOK_FAULT=f"{hook}@router:hangs") as process:
         wait_for(lambda: calls(project, hook) > known)
         process.send_signal(signal.SIGKILL)
+
+
+def flags(project: Shell) -> set[str]:
+    """The option `flag` in the shifts so far. They are forgotten."""
+    log = Path(project.env["HOOK_LOG"])
+    found = [facts["flag"] for hook, facts in map(json.loads, log.read_text().splitlines()) if hook == "lading_shift"]
+    log.write_text("")
+    return set(found)
+
+
+def paint(project: Shell, flag: str) -> None:
+    """Let the block of the target have the option `flag`."""
+    manifest = project.folder / "lading.yaml"
+    manifest.write_text(re.sub("  router: {.*}", f'  router: {{flag: "{flag}"}}', manifest.read_text()))
+
+
+def test_a_shift_has_the_options_of_the_release_that_serves_after_it(routed: Shell) -> None:
+    paint(routed, "green")
+    routed("deploy", "--canary", "10")
+    assert flags(routed) == {"white"}, "the stable release was deployed with this flag"
+    paint(routed, "red")
+    routed("traffic", "--weight", "50")
+    assert flags(routed) == {"white"}
+    routed("abort")
+    assert flags(routed) == {"white"}
+    paint(routed, "green")
+    routed("deploy", "--canary", "10")
+    paint(routed, "red")
+    routed("promote")
+    assert flags(routed) == {"white", "green"}
+
+
+def test_an_abort_does_not_need_the_variables_of_the_stable_release(routed: Shell) -> None:
+    paint(routed, "${FLAG}")
+    routed("deploy", FLAG="blue")
+    answer(routed, 9)
+    paint(routed, "red")
+    routed("deploy", "--canary", "10", FLAG="blue")
+    assert "the environment variable FLAG is not set" in routed("traffic", "--weight", "20", code=2).err
+    assert "the environment variable FLAG is not set; the options of the manifest count" in routed("abort").err
+    assert shares(routed) == (2, None, None)
 
 
 def test_a_shift_that_the_status_does_not_show_is_not_believed(routed: Shell) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-sys.path.append(str(Path(__file__).parents[1] / "emulators" / "azureml"))  # also as a program
+sys.path += [str(Path(__file__).parents[1] / place) for place in ("emulators/azureml", "engine")]  # also as a program
 
 from .builds import Build
 from .gate import Figures, Gate, Harm, Trial
@@ -31,7 +31,7 @@ def main(only: tuple[str, ...], share: float) -> None:
     gates = [gate for gate in GATES.values() if (gate.name in only if only else gate.share)]
     for gate in gates:
         if not gate.is_runnable:
-            raise click.ClickException(f"the gate {gate.name} needs Linux and {gate.needs} on the PATH")
+            raise click.ClickException(f"the gate {gate.name} needs {gate.requirement}")
     click.echo(_line(HEADINGS))
     with tempfile.TemporaryDirectory() as temporary:
         os.environ["XDG_STATE_HOME"] = str(Path(temporary) / "state")  # the list of the stores that it creates

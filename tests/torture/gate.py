@@ -103,7 +103,8 @@ class Trial:
 
 @dataclass(frozen=True)
 class Gate:
-    """One row of the table. `promise` explains the figures. `needs` is the program that the gate requires.
+    """One row of the table. `promise` explains the figures. `needs` is the program that the gate requires, and
+    `variable` the environment variable.
 
     `share` is its share of work if no gate is named, 0 for none. A named gate always does all of its work.
     """
@@ -113,6 +114,7 @@ class Gate:
     run: Callable[[Trial], Figures]
     needs: str = "strace"
     share: float = 1.0
+    variable: str = ""
 
     def timed(self, trial: Trial) -> Figures:
         started = time.monotonic()
@@ -122,7 +124,13 @@ class Gate:
     @property
     def is_runnable(self) -> bool:
         places = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-        return sys.platform == "linux" and shutil.which(self.needs, path=places) is not None
+        found = shutil.which(self.needs, path=places) is not None
+        return sys.platform == "linux" and found and (not self.variable or self.variable in os.environ)
+
+    @property
+    def requirement(self) -> str:
+        """The parts of a machine that it needs, for people."""
+        return f"Linux, {self.needs} on the PATH" + (f", and {self.variable}" if self.variable else "")
 
 
 def _spread(points: Sequence[T], most: int) -> list[T]:

@@ -273,4 +273,16 @@ PLANTED = [
         ),
         r"^lost .*POST .*/models$",
     ),
+    Planted(
+        "kubernetes-sweep",
+        {Harm.UNTRUE},
+        0.01,
+        Defect(
+            "a list that the cluster has forgotten is not read again",
+            "lading_kubernetes/failing.py",
+            "_WAITS = {408: 2.0, 410: 0.5, 429: 2.0, 500: 1.0, 502: 1.0, 503: 2.0, 504: 2.0}",
+            "_WAITS = {408: 2.0, 429: 2.0, 500: 1.0, 502: 1.0, 503: 2.0, 504: 2.0}",
+        ),
+        r"^gone .*GET .*/deployments$",
+    ),
 ]

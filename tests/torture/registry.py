@@ -8,6 +8,7 @@ from . import (
     deploy_gates,
     hostile_gates,
     hostile_store,
+    kubernetes_gates,
     machine_gate,
     old_models_gate,
     power_gate,
@@ -35,6 +36,7 @@ MODULES = (
     hostile_store,
     old_models_gate,
     azure_gates,
+    kubernetes_gates,
 )
 
 GATES: dict[str, Gate] = {gate.name: gate for module in MODULES for gate in module.GATES}

@@ -9,5 +9,4 @@ from .gate import Gate
 
 def require(gate: Gate) -> None:
     if not gate.is_runnable:
-        missing = f"this is not Linux, or {gate.needs} is missing"
-        skip_without(missing)
+        skip_without(f"the gate {gate.name} needs {gate.requirement}")

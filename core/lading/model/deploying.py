@@ -34,7 +34,8 @@ class DeployRequest(Generic[OptionsT_co]):
     the target installs, if its options say so. `metrics` are those of the run that trained the model.
 
     `beside` is set only for a target with the capability `traffic`. The release is then brought up beside the one that
-    serves, which keeps all requests.
+    serves, which keeps all requests. `stable` is the deployment of that release, with the options that it was deployed
+    with: its objects are not changed by those of the new one.
     """
 
     deployment: Deployment[OptionsT_co]
@@ -47,6 +48,7 @@ class DeployRequest(Generic[OptionsT_co]):
     environment: Environment | None = None
     metrics: Mapping[str, Json] = field(default_factory=dict)
     beside: bool = False
+    stable: Deployment[OptionsT_co] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,6 +81,8 @@ class PlanEffect(StrEnum):
     """Something stays at the old place."""
     MOVED = "moved"
     """The service is removed from its old place once the new release is up."""
+    CHANGED = "changed"
+    """An object of the service on its platform changes."""
 
 
 @dataclass(frozen=True, kw_only=True)

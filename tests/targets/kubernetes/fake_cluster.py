@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -88,10 +89,18 @@ class FakeCluster:
             applied = "apply-patch" in request.headers["content-type"]
             return self._patch(kind, name, json.loads(request.content), dry="dryRun" in query, applied=applied)
         if request.method == "DELETE":
+            if kind == "Deployment":
+                self.objects.pop(("Pod", f"{name}-1"), None)
             return (200, {}) if self.objects.pop((kind, name), None) else (404, {})
         if name:
             return (200, self.objects[kind, name]) if (kind, name) in self.objects else (404, {})
-        return 200, {"items": self._matching(kind, query.get("labelSelector", ""))}
+        return 200, self._page(self._matching(kind, query.get("labelSelector", "")), query)
+
+    def _page(self, found: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+        """The part of a list that a request asks for. `continue` is the number of the objects before."""
+        begin, limit = int(query.get("continue") or 0), int(query["limit"])
+        end = begin + limit
+        return {"items": found[begin:end], "metadata": {"continue": str(end) if end < len(found) else ""}}
 
     def _patch(self, kind: str, name: str, body: dict[str, Any], *, dry: bool, applied: bool) -> tuple[int, Any]:
         known = self.objects.get((kind, name))
@@ -100,9 +109,13 @@ class FakeCluster:
         wanted = body.setdefault("metadata", {}).pop("resourceVersion", None)
         if wanted and known and wanted != known["metadata"]["resourceVersion"]:
             return 409, {"message": "the object has been modified"}
-        if known and applied and not dry:
+        if dry:
+            planned = deepcopy(known or {"metadata": {}})
+            self._drop(planned)
+            return 200, merged(planned, body)
+        if known and applied:
             self._drop(known)
-        return 200, body if dry else self.put(kind, name, body)
+        return 200, self.put(kind, name, body)
 
     def _drop(self, known: dict[str, Any]) -> None:
         """Remove the fields that Lading has applied, so that an apply without them removes them."""

@@ -44,16 +44,26 @@ def test_a_refused_canary_leaves_the_stable_release(canary: Canary, cluster: Fak
     assert canary.served == [(id_of(1), 100)]
 
 
-def test_another_canary_takes_the_place_of_the_first(canary: Canary, cluster: FakeCluster) -> None:
+def test_another_canary_takes_the_place_of_one_without_requests(canary: Canary, cluster: FakeCluster) -> None:
     first = canary.bring_up(2)
-    assert canary.to_the_end((1, 50), (2, 50)) == Done()
     second = canary.beside(3)
     assert isinstance(canary.deploys.step(second), Pending)
-    assert canary.deploys.serving == id_of(1), "the pods of a candidate would get requests as those of the canary do"
+    assert canary.served == [(id_of(1), 100)]
     assert f"Deployment/{release_name(second)}" not in cluster.names()
     canary.bring_up(3)
     assert canary.served == [(id_of(1), 100), (id_of(3), 0)]
     assert f"Deployment/{release_name(first)}" not in cluster.names()
+
+
+def test_a_canary_does_not_change_the_service_of_the_stable_release(canary: Canary, cluster: FakeCluster) -> None:
+    edited = canary.deploys.request(2, "replicas: 3, service_type: NodePort, annotations: {team: blue}")
+    edited = replace(edited, beside=True, stable=canary.request(1).deployment)
+    canary.deploys.bring_up(edited)
+    assert isinstance(canary.deploys.step(edited, up=True), Pending)
+    assert canary.served == [(id_of(1), 100), (id_of(2), 0)]
+    service = cluster.objects["Service", "salary"]
+    assert service["spec"]["type"] == "ClusterIP"
+    assert "team" not in service["metadata"]["annotations"]
 
 
 def test_a_plain_deploy_ends_with_its_release_alone(canary: Canary, cluster: FakeCluster) -> None:

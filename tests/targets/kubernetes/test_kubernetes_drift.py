@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.targets.kubernetes.kubernetes_kit import Hooks
 
-from lading import Ready
-from lading_kubernetes import lading_status
+from lading import PlanRequest, Ready, UpRelease
+from lading_kubernetes import lading_plan, lading_status
 from lading_kubernetes.options import Autoscale
 
 pytestmark = pytest.mark.kubernetes
@@ -42,3 +44,19 @@ def test_an_autoscaler_may_change_the_number_of_pods(hooks: Hooks) -> None:
     hooks.kubernetes.kubectl("patch", name, "--patch", '{"spec": {"replicas": 2}}')
     assert lading_status(hooks.deployment(), hooks.context).changed == {"replicas": "changed by kubectl-patch"}
     assert lading_status(hooks.deployment(autoscale=scale), hooks.context).changed == {}
+
+
+def test_a_plan_names_the_fields_that_a_deploy_changes(hooks: Hooks) -> None:
+    scale = Autoscale(min=1, max=3)
+    assert hooks.deploy(hooks.request(autoscale=scale)) == Ready()
+
+    def planned(**options: Any) -> list[str]:
+        up = UpRelease(service=hooks.service, release=1)
+        made = PlanRequest(deployment=hooks.deployment(autoscale=scale, **options), up=up)
+        return [each.message for each in lading_plan(made).findings]
+
+    assert planned() == []
+    hooks.kubernetes.kubectl("patch", "svc", hooks.service, "--patch", '{"spec": {"type": "NodePort"}}')
+    (found,) = (each for each in planned() if "spec.type" in each)
+    assert found == f"Service {hooks.service}: spec.type: NodePort → ClusterIP, set by kubectl-patch"
+    assert any("metadata.labels.team: nothing → blue" in each for each in planned(labels={"team": "blue"}))

@@ -178,6 +178,22 @@ def test_a_patch_cannot_remove_a_mark(tmp_path: Path, patch: Mapping[str, Any], 
 
 
 @pytest.mark.parametrize(
+    ("kind", "patch", "lost"),
+    [
+        ("HTTPRoute", {"spec": {"rules": [{"backendRefs": [{"name": "salary", "port": 80}]}]}}, "spec.rules"),
+        ("Deployment", {"spec": {"replicas": 9}}, "spec.replicas"),
+    ],
+)
+def test_a_patch_cannot_change_the_shares(tmp_path: Path, kind: str, patch: Mapping[str, Any], lost: str) -> None:
+    made = request(tmp_path, ROUTE)
+    body = {"HTTPRoute": objects.route(made), "Deployment": pods.deployment(made, 1)}[kind]
+    with pytest.raises(BadInput, match=f"the patch changes {lost} of the {kind}, by which Lading splits") as caught:
+        patched(body, replace(made.deployment.options, patch={kind: patch}))
+    assert caught.value.option == f"patch.{kind}"
+    assert patched(body, replace(made.deployment.options, patch={kind: {"spec": {"more": 1}}}))["spec"]["more"] == 1
+
+
+@pytest.mark.parametrize(
     ("block", "expected"),
     [
         ("replicas: 2, autoscale: {min: 1, max: 2}", "replicas: `autoscale` sets the number of pods"),

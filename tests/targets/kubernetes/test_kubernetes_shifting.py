@@ -11,9 +11,12 @@ from tests.targets.kubernetes.deploys_kit import BOTH, Canary, id_of
 from tests.targets.kubernetes.fake_cluster import FakeCluster
 
 from lading import Done, Failed, Pending, Transient
+from lading_kubernetes.asking import status
 from lading_kubernetes.ejecting import eject
 from lading_kubernetes.owning import release_name
 from lading_kubernetes.sharing import Pods, pods_for
+
+ROUTE = "route: {host: salary.example.com, gateway: {name: public}}"
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,14 @@ def test_all_or_nothing_is_exact(canary: Canary, context: MemoryContext, weight:
     assert canary.deploys.serving == id_of(2 if weight else 1)
     assert canary.served == [(id_of(1), 100 - weight), (id_of(2), weight)]
     assert context.warnings == []
+
+
+def test_a_route_that_only_the_manifest_has_does_not_hide_the_weight(canary: Canary, cluster: FakeCluster) -> None:
+    canary.bring_up()
+    assert canary.to_the_end((1, 50), (2, 50)) == Done()
+    edited = canary.deploys.request(1, f"replicas: 3, {ROUTE}").deployment
+    found = status(edited, canary.context, cluster.client())
+    assert [each.weight for each in found.releases] == [50, 50]
 
 
 def test_a_promoted_canary_serves_alone(canary: Canary, cluster: FakeCluster) -> None:
@@ -156,6 +167,7 @@ def test_a_promotion_fails_if_the_canary_gets_no_pods(canary: Canary, cluster: F
     assert isinstance(failed, Failed)
     assert "exceeded quota: small" in failed.reason
     assert canary.deploys.serving == id_of(1)
+    assert canary.pods(2) == 1, "the pods that the promotion has added are removed"
 
 
 @pytest.mark.parametrize(
@@ -189,6 +201,29 @@ def test_an_autoscaler_allows_no_split_by_pods(tmp_path: Path, cluster: FakeClus
     assert scaler["scaleTargetRef"]["name"] == release_name(second)
 
 
+@pytest.mark.parametrize("left", [1, 2])
+def test_a_release_that_serves_alone_has_as_many_pods_as_the_load_needs(
+    tmp_path: Path, cluster: FakeCluster, context: MemoryContext, left: int
+) -> None:
+    canary = Canary(tmp_path, cluster, context, f"autoscale: {{min: 1, max: 8}}, {ROUTE}")
+    canary.bring_up()
+    cluster.objects["Deployment", release_name(canary.request(1))]["spec"]["replicas"] = 6
+    assert canary.to_the_end((1, 10), (2, 90)) == Done()
+    assert canary.pods(2) == 6
+    cluster.objects["Deployment", release_name(canary.request(1))]["spec"]["replicas"] = 1
+    assert canary.to_the_end((left, 100)) == Done()
+    assert canary.pods(left) == 6
+
+
+def test_a_canary_without_requests_needs_one_pod(tmp_path: Path, cluster: FakeCluster, context: MemoryContext) -> None:
+    canary = Canary(tmp_path, cluster, context, f"autoscale: {{min: 2, max: 8}}, {ROUTE}")
+    canary.bring_up()
+    assert canary.to_the_end((1, 50), (2, 50)) == Done()
+    assert canary.pods(2) == 2
+    assert canary.to_the_end((1, 100), (2, 0)) == Done()
+    assert canary.pods(2) == 1
+
+
 def test_a_stable_release_without_a_group_shares_no_requests(canary: Canary, cluster: FakeCluster) -> None:
     labels = cluster.objects["Deployment", release_name(canary.request(1))]["spec"]["template"]["metadata"]["labels"]
     del labels["lading.group"]
@@ -205,7 +240,7 @@ def test_a_service_that_another_command_has_changed_is_read_again(canary: Canary
             cluster.before = lambda *_: None
 
     cluster.before = change
-    with pytest.raises(Transient, match="another command deploys salary"):
+    with pytest.raises(Transient, match="another program has changed the Service salary"):
         canary.shift((1, 75), (2, 25))
     assert canary.deploys.serving == id_of(1)
     assert canary.to_the_end((1, 75), (2, 25)) == Done()

@@ -124,7 +124,7 @@ def test_a_service_that_another_command_has_changed_is_read_again(deploys: Deplo
             cluster.before = lambda *_: None
 
     cluster.before = change
-    with pytest.raises(Transient, match="another command deploys salary") as caught:
+    with pytest.raises(Transient, match="another program has changed the Service salary") as caught:
         deploys.step(second, up=True)
     assert caught.value.retry_after is not None, "the framework calls again"
     assert deploys.serving == id_of(1)

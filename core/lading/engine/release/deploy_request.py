@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...model import DeployRequest
+from .canaries import stable_of
 from .environment import environment_of
+from .restored import as_released
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...manifest import Section
-    from ...model import Image, Json, Package
+    from ...model import Deployment, Image, Json, Package
     from ..session.session import Session
     from .service import Service
 
@@ -36,7 +38,14 @@ def deploy_request(
         environment=environment_of(service.session, service.target, package),
         metrics=_metrics(service.session, package),
         beside=beside,
+        stable=_stable(service) if beside else None,
     )
+
+
+def _stable(service: Service) -> Deployment | None:
+    """The deployment of the release that is up, with the options that it was deployed with."""
+    release = stable_of(service)
+    return as_released(service, release).deployment if release else None
 
 
 def _tags(target: Section, package: Package, release: int, release_id: str) -> dict[str, str]:

@@ -135,7 +135,8 @@ class Router(Ejecting, ProcessTarget):
 
     @hookimpl
     def lading_shift(self, request: ShiftRequest[Place], context: Context) -> ShiftStep | Wrong:
-        if (misbehaviour := note("lading_shift", target=request.deployment.target)) is not None:
+        facts = {"target": request.deployment.target, "flag": request.deployment.options.flag}
+        if (misbehaviour := note("lading_shift", **facts)) is not None:
             return misbehaviour
         if os.environ.get("SHIFT_FAULT") == "lies":
             return Done()

@@ -1,0 +1,91 @@
+"""The differences between the objects around the pods and those of a deploy, by a dry run on the cluster.
+
+Each release has a new Deployment and a new Secret, so these are not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lading import Json, PlanEffect, PlanFinding
+
+from . import objects
+from .changing import dry_run
+from .drift import owned
+from .failing import Forbidden
+from .owning import find, known, shares_of
+from .removing import unwanted
+from .rest import MANAGER
+
+if TYPE_CHECKING:
+    from lading import Deployment
+
+    from .options import KubernetesOptions
+    from .rest import Cluster
+
+
+def differences(deployment: Deployment[KubernetesOptions], service: Json, cluster: Cluster) -> Iterator[PlanFinding]:
+    """The objects and the fields that change. Raises BadInput if the cluster does not accept an object.
+
+    Beside a canary nothing is compared, because a deploy is refused then.
+    """
+    shares = shares_of(service)
+    if shares.canary:
+        return
+    release = known(service, deployment, shares.stable)._replace(release_id=shares.stable)
+    for body in (objects.service(release), *objects.stable(release, cluster)):
+        kind, name = body["kind"], body["metadata"]["name"]
+        found = service if kind == "Service" else find(cluster, kind, name, deployment)
+        planned = _planned(cluster, body, deployment.options)
+        if found is None:
+            yield _finding(f"{kind} {name} is made")
+        elif planned:
+            yield from (_finding(f"{kind} {name}: {words}") for words in _words(found, planned))
+    for kind, name in unwanted(cluster, deployment):
+        yield _finding(f"{kind} {name} is removed")
+
+
+def _planned(cluster: Cluster, body: Json, options: KubernetesOptions) -> Json | None:
+    """An object after a deploy. None if the account may not ask: preflight reports the rights that it lacks."""
+    try:
+        return dry_run(cluster, body, options)
+    except Forbidden:
+        return None
+
+
+def _finding(message: str) -> PlanFinding:
+    return PlanFinding(message=message, effect=PlanEffect.CHANGED)
+
+
+def _words(found: Json, planned: Json) -> Iterator[str]:
+    """The changed fields of an object, each with the other managers that have set it."""
+    managers = {manager: paths for manager, paths in owned(found).items() if manager != MANAGER}
+    for path, old, new in _changed(_compared(found), _compared(planned), ""):
+        inside = (path, f"{path}.", f"{path}[")
+        who = [manager for manager, paths in managers.items() if any(each.startswith(inside) for each in paths)]
+        yield f"{path}: {_shown(old)} → {_shown(new)}" + (f", set by {' and '.join(who)}" if who else "")
+
+
+def _compared(body: Json) -> Json:
+    """The fields that Lading or a user sets, without our marks, which differ in each release."""
+    metadata = body["metadata"]
+    marks = metadata.get("annotations") or {}
+    annotations = {name: value for name, value in marks.items() if not name.startswith("lading.")}
+    return {
+        "metadata": {"labels": metadata.get("labels") or {}, "annotations": annotations},
+        "spec": body.get("spec") or {},
+    }
+
+
+def _changed(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """The paths whose values differ. A list is one value."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new}):
+            yield from _changed(old.get(name), new.get(name), f"{path}.{name}" if path else name)
+    elif old != new:
+        yield path, old, new
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else str(value)
