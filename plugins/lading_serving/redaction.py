@@ -26,7 +26,10 @@ class Redaction:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """The forms in which a value appears: whole or one of its lines, each plain, in a repr, and in JSON."""
+    """The forms in which a value appears: whole or one of its lines, each plain, in a repr, in JSON, and between the
+    single quotes of YAML or SQL.
+    """
     for part in map(str.strip, (value, *value.splitlines())):
         if len(part) >= _SHORTEST:
             yield from (part, repr(part)[1:-1], json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1])
+            yield part.replace("'", "''")

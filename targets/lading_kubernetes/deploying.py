@@ -17,7 +17,7 @@ from .changing import Changes, dry_run
 from .drift import remember
 from .judging import Cause, cause, is_complete, is_ready, progress
 from .keys import ensure_keys
-from .logs import last_lines
+from .logs import last_words
 from .owning import (
     Shares,
     check_name,
@@ -34,7 +34,7 @@ from .owning import (
     selector,
     shares_of,
 )
-from .removing import remove, unwanted
+from .removing import remove, unwanted, warn_of_unseen
 from .rivals import Moved, SecondCanary, age, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
 
 if TYPE_CHECKING:
@@ -128,11 +128,13 @@ class Release:
             return waiting
         for body in objects.stable(self._request, self._cluster):
             self._changes.apply(body)
-        for kind, name in unwanted(self._cluster, self._deployment):
+        gone = unwanted(self._cluster, self._deployment)
+        for kind, name in gone.objects:
             self._changes.delete(kind, name)
         self._clear()
         if self._waits_for_address():
             return Pending(phase="waiting for the address of the load balancer", retry_after=1.0)
+        warn_of_unseen(gone.unseen, self._deployment, self._context)
         for found in filter(None, (self._service, self._found)):
             remember(self._context, found)
         return Ready()
@@ -179,7 +181,7 @@ class Release:
         if self._shares.canary == self._request.release_id:
             return self._move(Shares(self._shares.stable), "to the stable release")
         seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
-        log = "\n".join(last_lines(self._cluster, name) for name in seen)
+        log = "\n".join(last_words(self._cluster, name) for name in seen)
         self.remove()
         if not self._shares.stable and not self._has_others():  # a first release leaves nothing behind
             remove(self._cluster, self._deployment, self._context)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -32,34 +33,70 @@ def eject(request: DeployRequest[KubernetesOptions], cluster: Cluster) -> Ejecte
     known = digests(cluster, request.deployment) if options.auth == "key" else None
     files = {
         _file(body): _yaml({"apiVersion": cluster.api_version(body["kind"]), **patched(body, options)})
-        for body in _bodies(request, cluster, known)
+        for body in _bodies(request, cluster)
     }
+    secrets = list(_secrets(request, known))
+    marks = {f"{each.folder}.yaml": _yaml({"apiVersion": "v1", **patched(each.body, options)}) for each in secrets}
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": cluster.namespace,
         "resources": list(files),
+        **({"secretGenerator": [each.generator for each in secrets]} if secrets else {}),
+        **({"patches": [{"path": path} for path in marks]} if secrets else {}),
     }
     place = options.aks_cluster.name if options.aks_cluster else options.context  # `az aks get-credentials` names it so
     context = f" --context {shlex.quote(place)}" if place else ""
     return Ejected(
-        files={**files, "kustomization.yaml": _yaml(kustomization)},
+        files={
+            **files,
+            **marks,
+            **{path: text for each in secrets for path, text in each.files.items()},
+            "kustomization.yaml": _yaml(kustomization),
+        },
         commands=(f"kubectl{context} apply -k .",),
         placeholders={_KEY_DIGEST: _MEANING} if options.auth == "key" and known is None else {},
     )
 
 
-def _bodies(request: DeployRequest[KubernetesOptions], cluster: Cluster, known: str | None) -> Iterator[Json]:
+class _Entries(NamedTuple):
+    """A Secret. Each entry is a file of `folder`, because a value of any characters and lines fits only there."""
+
+    folder: str
+    body: Json
+    entries: Mapping[str, str]
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return {f"{self.folder}/{name}": text for name, text in self.entries.items()}
+
+    @property
+    def generator(self) -> Json:
+        """Makes the Secret from its files. Its marks come from a patch, and its name has no digest."""
+        name, files = self.body["metadata"]["name"], [f"{each}={self.folder}/{each}" for each in self.entries]
+        return {"name": name, "type": "Opaque", "files": files, "options": {"disableNameSuffixHash": True}}
+
+
+def _secrets(request: DeployRequest[KubernetesOptions], known: str | None) -> Iterator[_Entries]:
     options = request.deployment.options
-    if not options.service_account:
-        yield objects.account(request)
     if options.auth == "key":
         text = known or f"${{{_KEY_DIGEST}}}\n"
-        yield _secret(pods.metadata(request, keys_name(request.deployment.service)), {DIGESTS: text})
+        yield _Entries("keys", _secret(pods.metadata(request, keys_name(request.deployment.service))), {DIGESTS: text})
     hidden = {name: request.deployment.written["env"][name] for name in pods.secret_values(request)}
     if hidden:
         written = {name: str(text).replace("$${", "${") for name, text in hidden.items()}
-        yield _secret(pods.metadata(request, release_name(request), request.release_id), written)
+        metadata = pods.metadata(request, release_name(request), request.release_id)
+        yield _Entries("secret", _secret(metadata), written)
+
+
+def _secret(metadata: Json) -> Json:
+    return {"kind": "Secret", "metadata": metadata, "type": "Opaque"}
+
+
+def _bodies(request: DeployRequest[KubernetesOptions], cluster: Cluster) -> Iterator[Json]:
+    """All objects but the Secrets."""
+    if not request.deployment.options.service_account:
+        yield objects.account(request)
     yield _deployment(request, cluster)
     yield objects.service(request)
     yield from objects.stable(request, cluster)
@@ -77,19 +114,13 @@ def _deployment(request: DeployRequest[KubernetesOptions], cluster: Cluster) -> 
     return {**made, "spec": spec}
 
 
-def _secret(metadata: Json, entries: Json) -> Json:
-    """A Secret with readable values, so that a person can fill them in."""
-    return {"kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": entries}
-
-
 def _file(body: Json) -> str:
-    """The name of the file of an object. A service has at most two Secrets."""
-    is_keys = body["kind"] == "Secret" and DIGESTS in body["stringData"]
-    return "keys.yaml" if is_keys else f"{body['kind'].lower()}.yaml"
+    """The name of the file of an object."""
+    return f"{body['kind'].lower()}.yaml"
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text with a placeholder or with several lines as a block, so that a value needs no quotes."""
+    """Writes a text with several lines as a block."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         """Write a part that occurs twice twice: people read the files."""
@@ -97,12 +128,12 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "${" in text or "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
 _Dumper.add_representer(str, _text)
 
 
 def _yaml(body: Any) -> str:
-    return yaml.dump(body, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
+    """The text of an object. No line is folded, so that each value of a variable is found."""
+    return yaml.dump(body, Dumper=_Dumper, sort_keys=False, width=sys.maxsize, allow_unicode=True)

@@ -40,6 +40,18 @@ def failure(status: int, headers: Mapping[str, str], text: str, what: str, serve
     return Transient(f"{what}: {server} says: {said}", retry_after=_WAITS[status] if wait is None else wait)
 
 
+def unanswered(status: int, headers: Mapping[str, str], text: str, server: str) -> LadingError:
+    """The failure of a request to a pod that the API server, or a proxy before it, has answered itself."""
+    passing = 503 if status == 404 else status  # a pod that is gone is replaced
+    return failure(passing, headers, text, "the service has not answered", server)
+
+
+def unsendable(server: str) -> StageFailed:
+    """The failure of a request with a token or a key that no header can have. The message does not quote it."""
+    hint = "a token or a key is one line of ASCII characters: correct that of the kubeconfig, or that of the service"
+    return StageFailed(f"a request to {server} has a header that cannot be sent", hint=hint)
+
+
 def _refusal(status: int, said: str, what: str, server: str) -> LadingError:
     if missing := _NO_NAMESPACE.search(said):
         return no_namespace(missing[1])

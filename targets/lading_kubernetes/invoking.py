@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lading import InvokeAnswer, InvokeRequest, Transient
+from lading import InvokeAnswer, InvokeRequest
 
 if TYPE_CHECKING:
     from .options import KubernetesOptions
     from .rest import Cluster
-
-_NO_POD = (502, 503)  # of the API server, if nothing listens
-_HEAD = 400  # bytes
 
 
 def invoke(request: InvokeRequest[KubernetesOptions], cluster: Cluster) -> InvokeAnswer | None:
@@ -20,6 +17,4 @@ def invoke(request: InvokeRequest[KubernetesOptions], cluster: Cluster) -> Invok
         return None
     key = {"X-Lading-Key": request.key.reveal()} if request.key else {}  # the server keeps `Authorization` for itself
     answer = cluster.ask(request.uri, request.body, {**request.headers, **key}, request.timeout)
-    if answer.status_code in _NO_POD and b'"kind":"Status"' in answer.content[:_HEAD]:
-        raise Transient(f"no pod answers: {answer.content[:_HEAD].decode('utf-8', 'replace')}")
-    return InvokeAnswer(status=answer.status_code, body=answer.content, headers=dict(answer.headers))
+    return InvokeAnswer(status=answer.status, body=answer.body, headers=dict(answer.headers))

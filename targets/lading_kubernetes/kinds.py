@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .options import KubernetesOptions
 
 
 class Kind(NamedTuple):
@@ -32,7 +35,13 @@ KINDS = {
 }
 
 OPTIONAL = ("HorizontalPodAutoscaler", "Ingress", "HTTPRoute")
-"""The kinds that only some options ask for. An account without rights on such a kind has made none of them."""
+"""The kinds that only some options ask for. An account needs no rights on the others."""
+
+
+def unasked(options: KubernetesOptions) -> tuple[str, ...]:
+    """The optional kinds that the options do not ask for."""
+    asked = (options.autoscale, options.ingress, options.route)
+    return tuple(kind for kind, option in zip(OPTIONAL, asked, strict=True) if option is None)
 
 
 def collection(api_version: str, namespace: str, kind: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from lading import Json, Logs, LogsRequest
+from lading import Json, LadingError, Logs, LogsRequest
 
 from .owning import pods_that_serve
 from .pods import CONTAINER
@@ -48,6 +48,14 @@ def last_lines(cluster: Cluster, pod: str, count: int = 30) -> str:
     """The last lines of the container that ended last in a pod, or else of the one that runs."""
     query = {"tailLines": str(count), "container": CONTAINER}
     return cluster.log(pod, previous="true", **query) or cluster.log(pod, **query)
+
+
+def last_words(cluster: Cluster, pod: str) -> str:
+    """The last lines of a pod for a message. Empty if they cannot be read: the failure itself is more important."""
+    try:
+        return last_lines(cluster, pod)
+    except LadingError:
+        return ""
 
 
 def _of_pod(cluster: Cluster, pod: Json, request: LogsRequest, last: Mapping[str, str]) -> Iterator[Line]:

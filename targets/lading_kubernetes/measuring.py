@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,14 @@ from .owning import pods_that_serve
 from .pods import PORT
 
 if TYPE_CHECKING:
-    from lading import Context, Deployment, Json
+    from lading import Context, Deployment
 
     from .options import KubernetesOptions
     from .rest import Cluster
 
-_LIMIT = 2.0  # seconds for one pod
+_LIMIT = 4.0  # seconds for all pods, which is less than a command waits for the figures
+_AT_ONCE = 16  # requests
+_LARGEST = 1 << 20  # bytes of the figures of one pod
 
 
 def metrics(deployment: Deployment[KubernetesOptions], context: Context, cluster: Cluster) -> Metrics:
@@ -30,7 +34,9 @@ def metrics(deployment: Deployment[KubernetesOptions], context: Context, cluster
         raise StageFailed("no pod serves")
     key = keys(cluster, deployment, context, None).primary
     headers = {"Accept": FIGURES, **({"X-Lading-Key": key.reveal()} if key else {})}
-    return total([_figures(cluster, pod, headers) for pod in ready])
+    end = time.monotonic() + _LIMIT
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return total(list(threads.map(lambda pod: _figures(cluster, pod, headers, end), ready)))
 
 
 def total(parts: Sequence[Metrics]) -> Metrics:
@@ -40,15 +46,15 @@ def total(parts: Sequence[Metrics]) -> Metrics:
     return Metrics(releases=tuple(_release(name, list(group)) for name, group in groups))
 
 
-def _figures(cluster: Cluster, pod: str, headers: dict[str, str]) -> Metrics:
-    answer = cluster.ask(cluster.proxy("Pod", f"{pod}:{PORT}", "/metrics"), None, headers, _LIMIT)
-    if answer.status_code in (502, 503):
-        raise Transient(f"{pod} does not answer")
+def _figures(cluster: Cluster, pod: str, headers: dict[str, str], end: float) -> Metrics:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise Transient(f"{pod} was not asked for its figures, because the other pods answer too slowly")
+    answer = cluster.ask(cluster.proxy("Pod", f"{pod}:{PORT}", "/metrics"), None, headers, left, largest=_LARGEST)
     if not answer.is_success or not answer.headers.get("content-type", "").startswith(FIGURES):
-        raise StageFailed(f"{pod} answered {answer.status_code} to the question for its figures")
+        raise StageFailed(f"{pod} answered {answer.status} to the question for its figures")
     try:
-        document: Json = answer.json()
-        return Metrics.from_json(document)
+        return Metrics.from_json(answer.json())
     except ValueError as error:
         raise StageFailed(f"{pod}: {error}") from error
 

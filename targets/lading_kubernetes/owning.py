@@ -94,8 +94,8 @@ def labels(service: str, release_id: str = "") -> dict[str, str]:
 
 
 def selector(service: str, release_id: str = "") -> dict[str, str]:
-    """The labels that select the pods of a service, or of one release."""
-    return {NAME: service, **({RELEASE_ID: release_id} if release_id else {})}
+    """The labels that select our pods of a service, or of one release. Pods of others may have the name too."""
+    return {NAME: service, **({RELEASE_ID: release_id} if release_id else {MANAGED_BY: "lading"})}
 
 
 def query(wanted: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 from lightkube.core.exceptions import ConfigError
 
-from lading import Json, StageFailed
+from lading import Json, StageFailed, Transient
 
-from .failing import failure, unreachable
-from .kinds import KINDS, OPTIONAL, collection
+from .failing import failure, unanswered, unreachable, unsendable
+from .kinds import KINDS, collection
 from .kubeconfig import aks_connection, connection, kubeconfigs, unusable
+from .receiving import LARGEST, Reply, receive
 
 if TYPE_CHECKING:
     from .options import KubernetesOptions
@@ -27,6 +29,7 @@ MANAGER = "lading"
 _PAGE = 500  # objects in one reply
 _TIMEOUT = 30.0  # seconds for one request
 _REVIEWS = "authorization.k8s.io/v1"
+_ID = "x-request-id"  # a header of each answer of the scoring server, and of none of the API server
 
 
 class Cluster:
@@ -41,7 +44,7 @@ class Cluster:
 
     def get(self, kind: str, name: str) -> Json | None:
         """An object; None if it does not exist."""
-        return self._json("GET", self._place(kind, name), f"reading {kind} {name}", absent=_absent(kind))
+        return self._json("GET", self._place(kind, name), f"reading {kind} {name}", absent=(404,))
 
     def list(self, kind: str, labels: str = "", fields: str = "") -> list[Json]:
         """All objects that match a selector, page by page. Empty if the cluster does not know the kind."""
@@ -51,7 +54,7 @@ class Cluster:
             return found
         while True:
             query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields, "continue": more}
-            page = self._json("GET", self._place(kind), f"listing {kind}", absent=_absent(kind), params=query) or {}
+            page = self._json("GET", self._place(kind), f"listing {kind}", absent=(404,), params=query) or {}
             found += page.get("items") or ()
             more = (page.get("metadata") or {}).get("continue") or ""
             if not more:
@@ -106,7 +109,7 @@ class Cluster:
     def log(self, pod: str, **query: str) -> str:
         """The log of a pod; empty if it has none yet."""
         reply = self._send("GET", f"{self._place('Pod', pod)}/log", params=query)
-        if reply.status_code in (400, 404):  # the container has not started, or nothing came before it
+        if reply.status in (400, 404):  # the container has not started, or nothing came before it
             return ""
         self._check(reply, f"the log of {pod}")
         return reply.text
@@ -115,10 +118,18 @@ class Cluster:
         """The address of a pod or a Service, with its port, through the API server."""
         return f"{self.server}{self._place(kind, name)}/proxy{path}"
 
-    def ask(self, uri: str, body: bytes | None, headers: Mapping[str, str], timeout: float) -> httpx2.Response:
-        """Send a request through the API server. Raises Transient if the server does not answer."""
-        method = "GET" if body is None else "POST"
-        return self._send(method, uri, content=body, headers=dict(headers), timeout=timeout)
+    def ask(
+        self, uri: str, body: bytes | None, headers: Mapping[str, str], timeout: float, *, largest: int = LARGEST
+    ) -> Reply:
+        """Send a request to a pod through the API server. `timeout` is in seconds, for the whole answer.
+
+        Raises Transient if no pod answers, and StageFailed if the account lacks the right.
+        """
+        method, end = "GET" if body is None else "POST", time.monotonic() + timeout
+        reply = self._send(method, uri, content=body, headers=headers, timeout=timeout, largest=largest, end=end)
+        if not reply.is_success and _ID not in reply.headers:
+            raise unanswered(reply.status, reply.headers, reply.text, self.server)
+        return reply
 
     def api_version(self, kind: str) -> str:
         """The newest version of a kind that this server has, such as `apps/v1`."""
@@ -146,32 +157,33 @@ class Cluster:
     def _json(self, method: str, path: str, what: str, *, absent: Sequence[int] = (), **arguments: Any) -> Json:
         """The reply; None if its status is in `absent`. Raises BadInput if the namespace does not exist."""
         reply = self._send(method, path, **arguments)
-        if reply.status_code in absent and "namespaces " not in reply.text:
+        if reply.status in absent and "namespaces " not in reply.text:
             return None
         self._check(reply, what)
-        return reply.json()
-
-    def _send(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         try:
-            reply = self._http.request(method, path, **arguments)
-        except ConfigError as error:
+            return reply.json()
+        except ValueError as error:
+            hint = "a proxy before the cluster may ask for a sign-in"
+            raise Transient(f"{what}: {self.server} does not answer with JSON", hint=hint) from error
+
+    def _send(self, method: str, path: str, **arguments: Any) -> Reply:
+        try:
+            reply = receive(self._http, method, path, **arguments)
+        except (ConfigError, OSError) as error:  # a file of the kubeconfig is read with the first request
             raise unusable(error) from error
+        except (httpx2.LocalProtocolError, UnicodeEncodeError):  # the error quotes the token or the key
+            raise unsendable(self.server) from None
         except httpx2.HTTPError as error:
             raise unreachable(error, self.server) from error
         self.now = _date(reply) or self.now
         return reply
 
-    def _check(self, reply: httpx2.Response, what: str) -> None:
+    def _check(self, reply: Reply, what: str) -> None:
         if not reply.is_success:
-            raise failure(reply.status_code, reply.headers, reply.text, what, self.server)
+            raise failure(reply.status, reply.headers, reply.text, what, self.server)
 
 
-def _absent(kind: str) -> tuple[int, ...]:
-    """The statuses which mean that an object does not exist."""
-    return (403, 404) if kind in OPTIONAL else (404,)
-
-
-def _date(reply: httpx2.Response) -> datetime | None:
+def _date(reply: Reply) -> datetime | None:
     """The time of a reply; None if it has none. Without a time zone it is in UTC."""
     with suppress(KeyError, TypeError, ValueError, OverflowError):
         found = parsedate_to_datetime(reply.headers["Date"])

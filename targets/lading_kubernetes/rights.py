@@ -10,7 +10,7 @@ import yaml
 from lading import Json
 
 from .failing import Forbidden
-from .kinds import KINDS, OPTIONAL
+from .kinds import KINDS, unasked
 from .options import KINDS as APPLIED
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ class Right(NamedTuple):
 
 def needed(options: KubernetesOptions) -> Iterator[Right]:
     """All rights for a deploy and the other commands, without those on kinds that the options do not ask for."""
-    asked = dict(zip(OPTIONAL, (options.autoscale, options.ingress, options.route), strict=True))
     for kind in APPLIED:
-        if asked.get(kind, True):
+        if kind not in unasked(options):
             yield from _on(KINDS[kind].group, KINDS[kind].plural, _VERBS)
     yield from _on("", "pods", ("list", "patch"))
     yield from _on("", "pods/log", ("get",))

@@ -16,7 +16,7 @@ from . import objects
 from .changing import Changes
 from .drift import remember
 from .judging import Cause, cause, is_complete, is_ready, progress
-from .logs import last_lines
+from .logs import last_words
 from .owning import (
     GROUP,
     Known,
@@ -32,7 +32,7 @@ from .owning import (
     shares_of,
     was_led_to,
 )
-from .removing import unwanted
+from .removing import unwanted, warn_of_unseen
 from .sharing import pods_for, split_words, weight_in_route
 
 if TYPE_CHECKING:
@@ -146,8 +146,10 @@ class Shift:
         stable = self._stable()
         for body in objects.stable(stable, self._cluster):
             self._changes.apply(body)
-        for kind, name in (*unwanted(self._cluster, self._deployment), *self._others()):
+        gone = unwanted(self._cluster, self._deployment)
+        for kind, name in (*gone.objects, *self._others()):
             self._changes.delete(kind, name)
+        warn_of_unseen(gone.unseen, self._deployment, self._context)
         for found in filter(None, (self._service, self._found[stable.release_id])):
             remember(self._context, found)
         return Done()
@@ -194,7 +196,7 @@ class Shift:
 
     def _give_up(self, wrong: Cause) -> Failed:
         """Leave the shares as they are, without the pods that the shift has added."""
-        log = last_lines(self._cluster, wrong.pod) if wrong.pod else ""
+        log = last_words(self._cluster, wrong.pod) if wrong.pod else ""
         self._scale_down(self._now)
         return Failed(reason=wrong.reason, log=log)
 

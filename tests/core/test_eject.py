@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.conftest import Shell
 from tests.core.test_preflight import calls
 from tests.waiting import LIMIT
 
 import lading
+from lading.base.redaction import Hidden
+from lading.engine.release.ejecting import in_yaml
 from lading.plugin.faults import unusable
 
 CANARY = "c4n4ry-flag"
@@ -103,6 +108,25 @@ def test_a_value_of_a_variable_is_left_out_until_it_is_filled_in(capable: Shell,
     assert (filled["flag"], filled["password"]) == (CANARY, "a $word")
     if deployed:
         capable("delete")
+
+
+@pytest.mark.parametrize("value", ['say "please" now', "two\nlines of text", "the \x1b[31mred one"])
+def test_a_value_that_envsubst_cannot_fill_in_is_refused(capable: Shell, value: str) -> None:
+    capable.env["FLAG"] = value
+    write(capable, 'capable: {flag: "${FLAG}"}')
+    done = capable("eject", "made", code=2)
+    assert "a value of FLAG or SERVER_PASSWORD needs quotes or escapes in server/server.json" in done.err
+    assert not (capable.folder / "made").exists()
+
+
+@pytest.mark.parametrize("style", ['"', "'"])
+@pytest.mark.parametrize("value", ["@d'Artagnan99", 'a "word" of it', "the \x1b[31mred one", "naïve \x07 word"])
+def test_a_valuein_yaml_is_found(style: str, value: str) -> None:
+    text = yaml.safe_dump({"flag": value}, default_style=style, allow_unicode=True, width=sys.maxsize)
+    with closing(Hidden()) as hidden:
+        for form in (value, in_yaml(value, allow_unicode=True), in_yaml(value, allow_unicode=False)):
+            hidden.hide_variables({"FLAG": form})
+        assert yaml.safe_load(hidden.redacted(text)) == {"flag": "${FLAG}"}
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,11 @@ def test_a_key_of_several_lines_is_redacted(redact: Redact, told: str) -> None:
 @pytest.mark.parametrize("form", [str, repr, json.dumps, lambda text: json.dumps(text, ensure_ascii=False)])
 def test_a_secret_with_special_characters_is_redacted(redact: Redact, secret: str, form: Callable[[str], str]) -> None:
     assert redact({"KEY": secret}, f"<{form(secret)}>").strip("<>'\"") == "${KEY}"
+
+
+@pytest.mark.parametrize("write", [yaml.safe_dump, lambda text: f"'{text.replace(chr(39), chr(39) * 2)}'"])
+def test_a_secret_between_single_quotes_is_redacted(redact: Redact, write: Callable[[str], str]) -> None:
+    assert redact({"KEY": "@d'Artagnan99"}, write("@d'Artagnan99")).strip() == "'${KEY}'"
 
 
 @pytest.mark.parametrize("short", ["n", "in", "true", "12345", "ab\ncd\n", "  on   "])

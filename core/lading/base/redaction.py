@@ -17,10 +17,13 @@ _open: list[Hidden] = []
 
 
 def forms(secret: str) -> Iterator[str]:
-    """The forms in which a secret appears: whole or one of its lines, each plain, in a repr, and in JSON."""
+    """The forms in which a secret appears: whole or one of its lines, each plain, in a repr, in JSON, and between the
+    single quotes of YAML or SQL.
+    """
     for part in map(str.strip, (secret, *secret.splitlines())):
         if len(part) >= SHORTEST:
             yield from (part, repr(part)[1:-1], json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1])
+            yield part.replace("'", "''")
 
 
 class Hidden:

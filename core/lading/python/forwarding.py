@@ -136,13 +136,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _passed(self, length: int | None) -> InvokeAnswer:
         """The answer of the service to a request with a body of this length."""
-        body = None if length is None else self.rfile.read(length)
-        if body is not None and len(body) != length:
-            return _refusal(400, "the request is not complete")
         key = _key(self.headers)
-        if key and not key.reveal().isascii():
+        if key and not (key.reveal().isascii() and key.reveal().isprintable()):
             return _refusal(400, "the key has characters that no key has")
-        with self.server.slots:
+        with self.server.slots:  # before the body is read, so that only a few are in memory
+            body = None if length is None else self.rfile.read(length)
+            if body is not None and len(body) != length:
+                return _refusal(400, "the request is not complete")
             return self.server.relay(body, key)
 
     def _refused(self) -> InvokeAnswer | None:
@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in _NOT_PASSED:
-                self.send_header(name, value)
+                self.send_header(name, _latin(value))
         self.send_header("Content-Length", str(len(answer.body)))
         self.send_header("Connection", "close")
         self.end_headers()
@@ -173,6 +173,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """The service logs its requests."""
+
+
+def _latin(value: str) -> str:
+    """The value of a header whose bytes are sent as Latin-1, on one line. Another text keeps its bytes in UTF-8."""
+    line = " ".join(value.split("\r\n"))
+    try:
+        line.encode("latin-1")
+    except UnicodeEncodeError:
+        return line.encode("utf-8", "replace").decode("latin-1")
+    return line
 
 
 def _key(headers: Message) -> Secret | None:

@@ -78,7 +78,11 @@ class Deploys:
         return str(self.cluster.objects["Service", "salary"]["spec"]["selector"]["lading.release-id"])
 
 
-BOTH = {"app.kubernetes.io/name": "salary", "lading.group": id_of(1)}
+BOTH = {
+    "app.kubernetes.io/name": "salary",
+    "app.kubernetes.io/managed-by": "lading",
+    "lading.group": id_of(1),
+}
 """The labels of the pods of both releases."""
 
 

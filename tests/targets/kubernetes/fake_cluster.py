@@ -23,7 +23,9 @@ START = datetime(2020, 1, 1, tzinfo=UTC)  # far from the clock of this machine
 
 @dataclass
 class FakeCluster:
-    """Keeps objects by kind and name. `refused` gives a status and a message for a method and a kind."""
+    """Keeps objects by kind and name. `refused` gives a status and a message for a method and a kind, such as `Pod`
+    or `Pod/log`.
+    """
 
     objects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     refused: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
@@ -81,7 +83,7 @@ class FakeCluster:
         kind, (name, _, part) = KIND_OF[plural], rest.partition("/")
         self.requests.append(f"{request.method} {kind}" + (" dryRun" if "dryRun" in query else ""))
         self.before(request.method, kind, name)
-        if refusal := self.refused.get((request.method, kind)):
+        if refusal := self.refused.get((request.method, f"{kind}/{part}" if part else kind)):
             return refusal[0], {"message": refusal[1]}
         if part == "log":
             return 200, self.logs.get("previous" in query, "")

@@ -17,6 +17,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from container_engine import need
 from tests.hook_kit import context_in
 from tests.targets.kubernetes.fake_cluster import FakeCluster
 from tests.targets.kubernetes.kubernetes_kit import Project
@@ -44,7 +45,9 @@ def deployed(folder: Path, cluster: FakeCluster, made: DeployRequest[KubernetesO
 
 
 def bodies(found: Ejected) -> dict[str, Any]:
-    return {name: yaml.safe_load(text) for name, text in found.files.items() if name != "kustomization.yaml"}
+    """The objects. The entries of a Secret are in other files."""
+    texts = {name: text for name, text in found.files.items() if name.endswith(".yaml")}
+    return {name: yaml.safe_load(text) for name, text in texts.items() if name != "kustomization.yaml"}
 
 
 @pytest.mark.parametrize("block", ["replicas: 2", FULL, ROUTE, f"auth: key, {PATCH}"])
@@ -56,7 +59,6 @@ def test_the_files_change_nothing_of_a_deploy(tmp_path: Path, block: str) -> Non
     assert names == {name for name in cluster.objects if name[0] != "Pod"}
     for body in written.values():
         known = cluster.objects[body["kind"], body["metadata"]["name"]]
-        body.pop("stringData", None)
         assert merged(known, body) == known, body["kind"]
 
 
@@ -65,8 +67,7 @@ def test_values_from_variables_are_placeholders(tmp_path: Path) -> None:
     deployed(tmp_path, cluster, made)
     found = eject(made, cluster.client())
     assert "hidden" not in "".join(found.files.values())
-    assert bodies(found)["secret.yaml"]["stringData"] == {"TOKEN": "${TOKEN}"}
-    assert "TOKEN: |-\n    ${TOKEN}\n" in found.files["secret.yaml"], "a value such as 1 or `a: b` would be no text"
+    assert found.files["secret/TOKEN"] == "${TOKEN}"
 
 
 def test_the_pods_of_another_cluster_accept_the_same_keys(tmp_path: Path) -> None:
@@ -74,15 +75,14 @@ def test_the_pods_of_another_cluster_accept_the_same_keys(tmp_path: Path) -> Non
     deployed(tmp_path, cluster, made)
     data = cluster.objects["Secret", "salary-keys"]["data"]
     found = eject(made, cluster.client())
-    entries = bodies(found)["keys.yaml"]["stringData"]
-    assert entries == {"digests": base64.b64decode(data["digests"]).decode()}
+    assert found.files["keys/digests"] == base64.b64decode(data["digests"]).decode()
     assert base64.b64decode(data["primary"]).decode() not in "".join(found.files.values())
     assert found.placeholders == {}
 
 
 def test_without_a_deployment_the_user_makes_the_key(tmp_path: Path) -> None:
     found = eject(request(tmp_path, "auth: key"), FakeCluster().client())
-    assert bodies(found)["keys.yaml"]["stringData"] == {"digests": "${KEY_DIGEST}\n"}
+    assert found.files["keys/digests"] == "${KEY_DIGEST}\n"
     assert "sha256sum" in found.placeholders["KEY_DIGEST"]
 
 
@@ -97,6 +97,7 @@ def test_the_kustomization_names_each_file_and_the_place(tmp_path: Path) -> None
     kustomization = yaml.safe_load(found.files["kustomization.yaml"])
     assert kustomization["namespace"] == "models"
     assert [*kustomization["resources"], "kustomization.yaml"] == list(found.files)
+    assert "secretGenerator" not in kustomization
     assert found.commands == ("kubectl --context 'prod of us' apply -k .",)
 
 
@@ -104,6 +105,36 @@ def test_the_kustomization_names_each_file_and_the_place(tmp_path: Path) -> None
 def test_the_files_are_valid(tmp_path: Path, block: str) -> None:
     for body in bodies(eject(request(tmp_path, block), FakeCluster().client())).values():
         kubernetes_validate.validate(body, "1.37", strict=True)
+
+
+HOSTILE = 'it\'s "any" text: {a}\n\nmetadata:\n  name: other\n# end'
+"""A value that would change other fields of a Secret in YAML."""
+
+
+def test_a_value_of_any_text_fills_only_its_entry(tmp_path: Path) -> None:
+    need("kubectl")
+    found = eject(request(tmp_path, f"auth: key, env: {{TOKEN: hidden}}, {PATCH}"), FakeCluster().client())
+    folder = tmp_path / "made"
+    for path, text in found.files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text.replace("${TOKEN}", HOSTILE))
+    built = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=LIMIT, check=True)
+    assert built.stderr == ""
+    made = [each for each in yaml.safe_load_all(built.stdout) if each["kind"] == "Secret"]
+    (values,) = (each for each in made if "TOKEN" in each["data"])
+    assert {name: base64.b64decode(value).decode() for name, value in values["data"].items()} == {"TOKEN": HOSTILE}
+    marks = yaml.safe_load(found.files["secret.yaml"])["metadata"]
+    assert values["metadata"] == {**marks, "namespace": "models"}
+    assert values["metadata"]["labels"]["kept"] == "yes"
+    (keys,) = (each for each in made if "digests" in each["data"])
+    assert keys["metadata"]["name"] == "salary-keys"
+
+
+def test_no_line_is_folded(tmp_path: Path) -> None:
+    """The engine finds a value of a variable only on one line."""
+    long = " ".join(["word"] * 500)
+    found = eject(request(tmp_path, f"annotations: {{about: '{long}'}}"), FakeCluster().client())
+    assert long in found.files["service.yaml"]
 
 
 def applied(project: Project, made: Any, **env: str) -> None:
@@ -149,9 +180,9 @@ def test_kubectl_alone_serves_the_same(project: Project) -> None:
     project.write(7, block, init="print('greeted', len(os.environ['GREETING']))")
     shell("deploy")
     made = shell("eject", "made", "--json").json()
-    assert set(made["unfilled"]) == {"secret.yaml"}
+    assert set(made["unfilled"]) == {"secret/GREETING"}
     folder = shell.folder / "made"
-    assert "a-secret-greeting" not in "".join(path.read_text() for path in folder.iterdir())
+    assert "a-secret-greeting" not in "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
     before = kubernetes.read("deploy,pods,svc", "-l", f"app.kubernetes.io/name={name}")["items"]
     unfilled = subprocess.run(
         ["kubectl", "apply", "-k", folder], env=shell.env, capture_output=True, text=True, timeout=LIMIT, check=False

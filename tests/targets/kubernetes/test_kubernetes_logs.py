@@ -8,7 +8,7 @@ from tests.targets.kubernetes.fake_cluster import FakeCluster
 from lading import Deployment, LogsRequest
 from lading_kubernetes.logs import read_log
 from lading_kubernetes.options import KubernetesOptions
-from lading_kubernetes.owning import selector
+from lading_kubernetes.owning import labels, selector
 
 DEPLOYMENT = Deployment(service="salary", target="t", options=KubernetesOptions())
 OURS = {"lading.service": "salary", "lading.target": "t"}
@@ -18,7 +18,7 @@ OURS = {"lading.service": "salary", "lading.target": "t"}
 def cluster() -> FakeCluster:
     found = FakeCluster()
     found.put("Service", "salary", {"metadata": {"annotations": OURS}, "spec": {"selector": selector("salary", "r1")}})
-    found.put("Pod", "p", {"metadata": {"labels": selector("salary", "r1")}})
+    found.put("Pod", "p", {"metadata": {"labels": labels("salary", "r1")}})
     found.logs[False] = "2020-01-01T00:00:01.5Z begins\n"
     return found
 

@@ -170,6 +170,31 @@ def test_a_promotion_fails_if_the_canary_gets_no_pods(canary: Canary, cluster: F
     assert canary.pods(2) == 1, "the pods that the promotion has added are removed"
 
 
+def crashing(canary: Canary, cluster: FakeCluster) -> None:
+    """A canary one of whose new pods ends at once."""
+    second = canary.bring_up()
+    assert isinstance(canary.shift((2, 100)), Pending)
+    labels = cluster.objects["Deployment", release_name(second)]["spec"]["template"]["metadata"]["labels"]
+    ended = [{"name": "service", "state": {"terminated": {"exitCode": 3}}}]
+    cluster.put("Pod", "new", {"metadata": {"labels": labels}, "status": {"containerStatuses": ended}})
+
+
+def test_a_promotion_that_fails_shows_the_last_lines(canary: Canary, cluster: FakeCluster) -> None:
+    crashing(canary, cluster)
+    cluster.logs[True] = "ValueError: no table\nthe end"
+    failed = canary.shift((2, 100))
+    assert isinstance(failed, Failed)
+    assert failed.log == "ValueError: no table\nthe end"
+
+
+def test_a_log_that_cannot_be_read_hides_no_failure(canary: Canary, cluster: FakeCluster) -> None:
+    crashing(canary, cluster)
+    cluster.refused["GET", "Pod/log"] = (403, "User cannot get resource pods/log")
+    failed = canary.shift((2, 100))
+    assert isinstance(failed, Failed)
+    assert (failed.log, "exit code 3" in failed.reason) == ("", True)
+
+
 @pytest.mark.parametrize(
     ("shares", "reason"),
     [

@@ -118,7 +118,7 @@ class Sender:
         try:
             answer = self.ask(body)
         except Transient as error:
-            raise Transient(error.message, hint=_NEXT) from error
+            raise Transient(error.message, hint=_NEXT, retry_after=error.retry_after) from error
         if answer.status in _PASSING:
             reason = f"the service answered {answer.status}: {_reason(answer)}"
             raise Transient(reason, hint=_NEXT, retry_after=answer.retry_after)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+import yaml
 
 from ...errors import BadInput
 from ...manifest.references import names
@@ -131,15 +134,40 @@ def _without_values(service: Service, found: Ejected) -> tuple[dict[str, str], d
     session, written = service.session, service.target.record
     variables = {name: session.order.environ[name] for name in names(written) if name in session.order.environ}
     session.events.hidden.hide_variables(variables)
+    for style in (True, False):
+        session.events.hidden.hide_variables(
+            {name: in_yaml(value, allow_unicode=style) for name, value in variables.items()}
+        )
     known = {*variables, *session.draft().variables, *found.placeholders}
     texts, unfilled = dict[str, str](), dict[str, tuple[str, ...]]()
     for path, text in found.files.items():
         redacted = session.events.redacted(text)
         needed = tuple(dict.fromkeys(name for name in _PLACEHOLDER.findall(redacted) if name in known))
         if needed:
+            _refuse_unfillable(path, text, redacted, {name: variables.get(name, "") for name in needed})
             unfilled[path] = needed
         texts[f"{path}{EXAMPLE}" if needed else path] = redacted
     return texts, unfilled
+
+
+def in_yaml(value: str, *, allow_unicode: bool) -> str:
+    """A value between the double quotes of YAML."""
+    return yaml.safe_dump(value, default_style='"', allow_unicode=allow_unicode, width=sys.maxsize).strip()[1:-1]
+
+
+def _refuse_unfillable(path: str, text: str, redacted: str, values: Mapping[str, str]) -> None:
+    """Raise BadInput if the file with its values filled in is not the one that the target has written.
+
+    The target has escaped a character of a value, such as a quote, which envsubst does not.
+    """
+    for name, value in values.items():
+        reference = f"${{{name}}}"
+        text, redacted = text.replace(reference, value), redacted.replace(reference, value)
+    if text != redacted:
+        raise BadInput(
+            f"a value of {' or '.join(values)} needs quotes or escapes in {path}, which envsubst does not write",
+            hint="use a value without quotes, line breaks and other special characters, or write it in the manifest",
+        )
 
 
 def _filling(unfilled: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -78,6 +78,7 @@ class Endpoint:
     def _request(self, body: bytes | None, timeout: float) -> InvokeRequest:
         from ...model import InvokeRequest  # most targets are asked over HTTP
 
+        scoring.check_key(self.uri, self.key)
         return InvokeRequest(
             deployment=self.deployment, uri=self.uri, body=body, key=self.key, headers=self.headers, timeout=timeout
         )

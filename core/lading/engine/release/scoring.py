@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
     from ...model import InvokeAnswer, InvokeRequest, Json, Secret
+    from .wire import Wire
 
 Result = TypeVar("Result")
 
@@ -24,7 +25,6 @@ NOT_READY = (502, 503, 504)
 
 LONGEST = 64 << 20  # bytes of an answer
 _NEXT = "`lading status` says whether it runs"
-_LOOPBACK = ("127.", "localhost", "[::1]")
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def ask(
         asked, date = (response.headers.get(name) for name in ("Retry-After", "Date"))
         return Answer(response.status, _read(uri, response), retry_after(asked, date=date))
 
-    return in_time(uri, timeout, lambda: _send(uri, body, key, timeout, read, more=headers))
+    return _exchanged(uri, body, key, timeout, read, more=headers)
 
 
 def reach(uri: str, *, key: Secret | None = None, timeout: float = 60.0) -> int:
     """GET an address, and return the status of the answer. Its body is not read. Raises Transient if there is none."""
-    return in_time(uri, timeout, lambda: _send(uri, None, key, timeout, lambda found: int(found.status)))
+    return _exchanged(uri, None, key, timeout, lambda found: int(found.status))
 
 
 def send(request: InvokeRequest) -> InvokeAnswer:
@@ -84,7 +84,7 @@ def send(request: InvokeRequest) -> InvokeAnswer:
     def read(response: Any) -> InvokeAnswer:
         return InvokeAnswer(status=response.status, body=_read(uri, response), headers=dict(response.headers))
 
-    return in_time(uri, timeout, lambda: _send(uri, request.body, request.key, timeout, read, more=request.headers))
+    return _exchanged(uri, request.body, request.key, timeout, read, more=request.headers)
 
 
 def require_ready(uri: str, status: int) -> None:
@@ -98,10 +98,20 @@ def too_long(uri: str) -> str:
     return f"{uri} answers with more than {LONGEST >> 20} MiB"
 
 
-def in_time(uri: str, timeout: float, exchange: Callable[[], Result]) -> Result:
+def check_key(uri: str, key: Secret | None) -> None:
+    """Raise StageFailed for a key that no header can have. HTTP clients quote such a key in their own errors."""
+    text = key.reveal() if key else ""
+    if not (text.isascii() and text.isprintable()):
+        raise StageFailed(f"the key of {uri} cannot be sent", hint="a key is one line of ASCII characters")
+
+
+def in_time(
+    uri: str, timeout: float, exchange: Callable[[], Result], abandon: Callable[[], None] = lambda: None
+) -> Result:
     """Exchange a request for its answer in a thread, with a limit for the whole answer.
 
     The time limit of a socket is one for each read, which a service that sends a byte each second never reaches.
+    `abandon` ends an exchange that is late, because its thread and its connection would stay.
     """
     done: list[Result] = []
     failed: list[BaseException] = []
@@ -118,11 +128,12 @@ def in_time(uri: str, timeout: float, exchange: Callable[[], Result]) -> Result:
     if failed:
         raise failed[0]
     if not done:
+        abandon()
         raise Transient(f"{uri} does not answer within {timeout:.3g} s", hint=_NEXT)
     return done[0]
 
 
-def _send(
+def _exchanged(
     uri: str,
     body: bytes | None,
     key: Secret | None,
@@ -132,15 +143,27 @@ def _send(
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> Result:
     """POST a body, or GET if there is none; `read` takes the answer, also an HTTP error."""
-    from http.client import HTTPException
-    from urllib.request import Request
+    from .wire import Wire  # most commands send no request
 
+    check_key(uri, key)
     headers = dict(more) if body is None else {**more, "content-type": "application/json"}
     if key is not None:
         headers["authorization"] = f"Bearer {key.reveal()}"
+    wire = Wire()
+    return in_time(uri, timeout, lambda: _send(uri, body, headers, timeout, read, wire=wire), wire.close)
+
+
+def _send(
+    uri: str, body: bytes | None, headers: dict[str, str], timeout: float, read: Callable[[Any], Result], *, wire: Wire
+) -> Result:
+    from http.client import HTTPException
+    from urllib.request import Request
+
+    from .wire import opener
+
     request = Request(uri, data=body, headers=headers)
     try:
-        with _answered(_opener(request.host), request, timeout) as response:
+        with _answered(opener(request.host, wire), request, timeout) as response:
             return read(response)
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
@@ -155,20 +178,6 @@ def _answered(opener: OpenerDirector, request: Any, timeout: float) -> Any:
         return opener.open(request, timeout=timeout)
     except HTTPError as error:
         return error
-
-
-def _opener(host: str) -> OpenerDirector:
-    from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
-
-    class Unfollowed(HTTPRedirectHandler):
-        """A redirect is the answer: another host must not get the key, and a redirected POST would become a GET."""
-
-        def redirect_request(self, *_redirect: Any) -> None:
-            return None
-
-    # A proxy for outside addresses cannot reach this machine's loopback address.
-    proxies = [ProxyHandler({})] if host.startswith(_LOOPBACK) else []
-    return build_opener(Unfollowed, *proxies)
 
 
 def _read(uri: str, response: Any) -> bytes:
