@@ -131,7 +131,7 @@ PLANTED = [
         Defect(
             "old workers are killed where they should drain",
             "lading_serving/process.py",
-            "            self._tell(command)",
+            "            self._send_command(command)",
             "            self.kill()",
         ),
     ),
@@ -142,8 +142,8 @@ PLANTED = [
         Defect(
             "golden requests are not asked",
             "lading/engine/release/golden.py",
-            "    for number, sample in enumerate(samples, 1):",
-            "    for number, sample in enumerate(samples[:0], 1):",
+            "        if found := _compared(answer, sample):\n            return _refused(number, sample, found)",
+            "        _compared(answer, sample)",
         ),
     ),
     Planted(
@@ -153,8 +153,8 @@ PLANTED = [
         Defect(
             "a worker's end is that of the others",
             "lading_serving/release.py",
-            "            self._note(worker.how_it_ended())",
-            "            self._kill()",
+            "        self._note(worker.how_it_ended())",
+            "        self._kill()",
         ),
     ),
     Planted(
