@@ -10,6 +10,12 @@ from .planting import Planted
 DURABLE, DATABASE = "lading/store/durable.py", "lading/store/database.py"
 LOCKS, LOCKED = "lading/store/locks.py", "            _wait_for(descriptor, name, wait, fcntl.LOCK_EX)"
 SUPERVISOR = "lading_serving/supervisor.py"
+KILLED = Defect(
+    "old workers are killed where they should drain",
+    "lading_serving/process.py",
+    "            self._send_command(command)",
+    "            self.kill()",
+)
 PLANTED = [
     Planted(
         "store-kill",
@@ -124,17 +130,8 @@ PLANTED = [
             "            pass",
         ),
     ),
-    Planted(
-        "switch-load",
-        {Harm.GAP},
-        0.01,
-        Defect(
-            "old workers are killed where they should drain",
-            "lading_serving/process.py",
-            "            self._send_command(command)",
-            "            self.kill()",
-        ),
-    ),
+    Planted("switch-load", {Harm.GAP}, 0.01, KILLED),
+    Planted("share-load", {Harm.GAP}, 0.01, KILLED),
     Planted(
         "switch-load",
         {Harm.GAP},
