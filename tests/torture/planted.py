@@ -193,9 +193,9 @@ PLANTED = [
         0.01,
         Defect(
             "the default script does not look for data",
-            "lading_bundle/default_score.py",
-            '    if not isinstance(body, dict) or "data" not in body:',
-            "    if not isinstance(body, dict):",
+            "lading_bundle/lading_rows.py",
+            "    if not place:",
+            "    if False:",
         ),
     ),
     Planted(
@@ -265,8 +265,8 @@ PLANTED = [
         Defect(
             "a model that the workspace has is not looked for",
             "lading_azureml/registering.py",
-            "    known = connection.workspace.find_model(model.name, model.sha256)",
-            "    known = None",
+            "    for name, version in _ids(connection, model, asked):",
+            "    return None\n    for name, version in _ids(connection, model, asked):",
         ),
         r"^lost .*POST .*/models$",
     ),
