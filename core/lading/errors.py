@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 
@@ -64,9 +65,16 @@ class Transient(LadingError):
 
 
 class StageFailed(LadingError):
-    """A target, a plugin or a user's script failed."""
+    """A target, a plugin or a user's script failed.
+
+    An image maker gives the `log` of a failed build as a whole. The message has only the end of it.
+    """
 
     exit_code = 6
+
+    def __init__(self, message: str, *, hint: str | None = None, log: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.log = log
 
 
 class KeyNotReadable(StageFailed):

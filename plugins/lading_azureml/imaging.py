@@ -84,12 +84,13 @@ def _unfinished(workspace: port.AzureWorkspace, operation: port.Operation, asked
     """The pending step of a build. Raises StageFailed with the end of the log if it has failed."""
     log: list[str] = []
     with suppress(LadingError):  # the log is only a help: a failure to read it must not stop the build
-        log = [line for line in workspace.build_log(operation.log_url) if line] if operation.log_url else []
+        log = list(workspace.build_log(operation.log_url)) if operation.log_url else []
+    shown = [line for line in log if line][-_LINES:]
     if operation.is_running:
-        return Pending(phase=BUILDING, detail=log[-1] if log else "", retry_after=_POLL_INTERVAL)
+        return Pending(phase=BUILDING, detail=shown[-1] if shown else "", retry_after=_POLL_INTERVAL)
     asked.unlink()
     said = reason(operation.error) or f"the operation is {operation.state.lower()}"
-    raise StageFailed("\n".join([f"{BUILDING} failed: {said}", *log[-_LINES:]]))
+    raise StageFailed("\n".join([f"{BUILDING} failed: {said}", *shown]), log=log)
 
 
 def _repository(request: ImageRequest, options: ImageOptions) -> str:

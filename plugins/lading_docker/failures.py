@@ -44,13 +44,13 @@ def build_failure(error: StageFailed, said: Iterable[str], base: str, *, network
     text = "\n".join([error.message, *said])
     if _NO_PYTHON.search(text):
         hint = "name a base image that has the package's version of Python, such as python:3.11-slim"
-        return StageFailed(f"the base image {base} has no python3\n{text}", hint=hint)
+        return StageFailed(f"the base image {base} has no python3\n{text}", hint=hint, log=error.log)
     if not _NO_NETWORK.search(text):
-        return StageFailed(text, hint=error.hint)
+        return StageFailed(text, hint=error.hint, log=error.log)
     if networked():
         cause = "the build cannot reach the package index"
         hint = "check the network and the DNS of the engine, or name a folder of `wheels:` under image"
     else:
         cause = "the engine gives a build no network: it was started with --bridge=none"
         hint = "name a folder of `wheels:` under image, or start the engine with a bridge"
-    return StageFailed(f"{cause}\n{text}", hint=hint)
+    return StageFailed(f"{cause}\n{text}", hint=hint, log=error.log)

@@ -63,7 +63,7 @@ def _build(engine: Engine, made_from: Recipe, name: str, context: Context, *, ca
             _follow(steps, "building", context)
         except StageFailed as error:
             message, *said = error.message.splitlines()
-            failed = StageFailed(message, hint=error.hint)
+            failed = StageFailed(message, hint=error.hint, log=error.log)
             raise build_failure(failed, said, base, networked=engine.has_bridge) from error
     built = engine.find(name, step="building the image")
     if built is None:
@@ -113,17 +113,18 @@ def _credentials(options: DockerOptions, context: Context) -> dict[str, str] | N
 
 
 def _follow(lines: Iterable[str], phase: str, context: Context) -> list[str]:
-    """Report each line, and return the last ones. A failure includes them too.
+    """Report each line, and return the last ones. The message of a failure includes them, and its log has all lines.
 
     Stops reading when the user cancels.
     """
     said: list[str] = []
     try:
         for line in lines:
-            said = [*said, line][-_KEPT_LINES:]
+            said.append(line)
             context.progress(phase, line)
             if context.cancelled:
                 break
     except StageFailed as error:
-        raise StageFailed("\n".join([error.message, *said]), hint=error.hint) from error
-    return said
+        shown = [error.message, *said[-_KEPT_LINES:]]
+        raise StageFailed("\n".join(shown), hint=error.hint, log=(*said, error.message)) from error
+    return said[-_KEPT_LINES:]

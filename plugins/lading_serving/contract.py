@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from .access import clean
 from .board import SCORING
-from .choice import UNCOUNTED
+from .choice import MARK, is_uncounted
 from .cors import Cors
 from .encoding import OF_THE_CONNECTION
 from .exposition import asks_for_figures, metrics
@@ -64,6 +64,7 @@ class Contract:
         self._pulse = pulse or Pulse()
         self._recorder = recorder or Recorder()
         self._limits = limits
+        self.mark = env.get(MARK, "")
         self._swaggers = Swaggers(Path(env["AML_APP_ROOT"]), env, script)
         self._server_version = env.get("HTTP_X_MS_SERVER_VERSION", "")
         self._cors = Cors(env["AML_CORS_ORIGINS"]) if env.get("AML_CORS_ORIGINS") else None
@@ -204,7 +205,7 @@ class Contract:
                 raise Refused(400, f"the JSON must not nest deeper than {self._limits.max_depth} levels")
 
     def _score(self, request: Request) -> Response:
-        if UNCOUNTED not in request.headers:
+        if not is_uncounted(request.headers, self.mark):
             self._recorder.group = SCORING
         self._check_depth(request)
         if self._guard is not None:

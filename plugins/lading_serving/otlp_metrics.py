@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -27,10 +28,10 @@ from prometheus_client.samples import Sample
 
 from .board import Board
 from .exposition import families
-from .logs import Recurring, log
-from .otlp_log import NOT_SENT
+from .logs import log
 from .otlp_traces import resource_of
 
+_PROBLEMS = logging.getLogger("opentelemetry.lading")  # it is shortened and redacted like the loggers of the libraries
 _INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"  # milliseconds, as for every program with OpenTelemetry
 _MINUTE = 60.0  # seconds between two exports, if the variable gives no other time
 _TOTALS = ("counter", "summary")
@@ -48,7 +49,6 @@ class MetricsSender:
         self._board, self._turn = board, turn
         self._resource = resource_of(facts)
         self._exporter = OTLPMetricExporter()
-        self._problems = Recurring(NOT_SENT)
         self._seconds = _interval(os.environ)
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -56,8 +56,8 @@ class MetricsSender:
         """Send the figures, if this worker has to. It may take as long as the collector is silent."""
         try:
             self._send()
-        except Exception as error:  # the next time may be better
-            self._problems.note(f"{type(error).__name__}: {error}")
+        except Exception:  # the next time may be better
+            _PROBLEMS.exception("Exception while exporting metrics.")
 
     def _send(self) -> None:
         if self._has_turn():

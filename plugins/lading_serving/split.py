@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from .choice import CANARY, CHOICE, COPIED, STABLE, UNCOUNTED
+from .choice import CANARY, CHOICE, COPIED, STABLE, is_uncounted
 from .encoding import encoded
 from .forward import Errand, Pool
 from .later import Answering, Later
@@ -31,16 +31,26 @@ class Server(Turns, Protocol):
 
 
 class Split:
-    """Answers requests with `answer`, or lets the canary answer. Only requests to one of the `paths` are split."""
+    """Answers requests with `answer`, or lets the canary answer. Only requests to one of the `paths` are split.
+
+    Requests with `mark` in the header `UNCOUNTED` are not copied.
+    """
 
     def __init__(
-        self, answer: Callable[[Request], Response], paths: Collection[str], shares: Shares, server: Server
+        self,
+        answer: Callable[[Request], Response],
+        paths: Collection[str],
+        shares: Shares,
+        server: Server,
+        *,
+        mark: str = "",
     ) -> None:
         limits = server.limits
         self._answer = answer
         self._admits = server.admits
         self._paths = paths
         self._shares = shares
+        self._mark = mark
         self._pool = Pool(server, _MOST_LINKS, _BODIES * limits.max_body, limits.max_unread)
         self._shadow = Shadow(shares, server)
         server.call_regularly(self._tidy)
@@ -76,7 +86,7 @@ class Split:
         canary = self._shares.canary
         started = time.perf_counter()
         response = self._answer(request)
-        if canary and canary.shadow and canary.is_reachable and UNCOUNTED not in request.headers:
+        if canary and canary.shadow and canary.is_reachable and not is_uncounted(request.headers, self._mark):
             self._shadow.offer(canary, request, response, time.perf_counter() - started)
         response.headers.append((CHOICE, STABLE))
         return response

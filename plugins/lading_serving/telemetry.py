@@ -75,7 +75,7 @@ def telemetry_of(env: Mapping[str, str], recorder: Recorder, turn: int = -1) -> 
         return None
     from .otlp_log import shorten
 
-    shorten()
+    shorten(env)
     known = identity(env)
     try:
         spans = _unless_refused(env, "traces", lambda: _spans(recorder, known)) if has_traces else None

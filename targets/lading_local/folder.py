@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from lading import NoScoringUri, Refused, ScoringUri, Served, State, Status
-from lading_serving.choice import CANARY, CHOICE, STABLE, UNCOUNTED
+from lading_serving.choice import CANARY, CHOICE, MARK, STABLE, UNCOUNTED
 from lading_serving.control import NOTHING, ControlFolder, Desired, ReleaseState
 from lading_serving.owned import Foreign, read_own
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from lading import Context
 
+_MARK = re.compile(rf'"{MARK}": "([0-9a-f]+)"'.encode())
 
 _STATES = {
     "starting": State.PENDING,
@@ -143,8 +145,14 @@ def _served(folder: ControlFolder, desired: Desired) -> Iterator[Served]:
             shadow=release.get("shadow", shadow) if is_supervised else shadow,
             ready=release.get("accepting", 0) if is_supervised else 0,
             wanted=release.get("workers", 0),
-            headers={CHOICE: STABLE if number == desired["serving"] else CANARY, UNCOUNTED: "1"},
+            headers={CHOICE: STABLE if number == desired["serving"] else CANARY, UNCOUNTED: _mark(folder, number)},
         )
+
+
+def _mark(folder: ControlFolder, number: int) -> str:
+    """The secret of a release by which it knows requests of Lading itself. Empty for an earlier release."""
+    found = _MARK.search(content(folder.spec(number)))
+    return found[1].decode() if found else ""
 
 
 def _canary_detail(folder: ControlFolder, desired: Desired) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.core.test_score_files import rows_of
 
 from lading.model import Schema, SchemaColumn
 from lading.python import cells, tables
-from lading.python.cells import Form
+from lading.python.cells import USUAL, Form
 
 MANIFEST = """\
 version: 1
@@ -120,6 +121,13 @@ def test_a_file_is_read_and_written_in_the_form_of_the_training(shell: Shell) ->
     shell.write("comma.csv", "size,town\n1,Köln\n")
     refused = shell("score", "-d", "@comma.csv", "-o", "no.csv", code=2).err
     assert "comma.csv:1: the columns are separated by ',', and those of the training by ';'" in refused
+    (shell.folder / "newer.csv").write_text("size;town\n2,5;Åre\n", encoding="utf-8")
+    shell("score", "-d", "@newer.csv", "-o", "out.csv")
+    assert (shell.folder / "out.csv").read_text("utf-8").splitlines()[1:] == ["2,5;Åre;40,0"]
+    shell.write("polish.jsonl", '{"size": 2.5, "town": "Łódź"}\n')
+    warned = shell("score", "-d", "@polish.jsonl", "-o", "polish.csv").err
+    assert "polish.csv is UTF-8: cp1252, the encoding of the training data, has no 'Ł'" in warned
+    assert (shell.folder / "polish.csv").read_text("utf-8").startswith("size;town;prediction\n2,5;Łódź;")
     (shell.folder / "wrong.csv").write_bytes(b"size;town\n1;\x81\n")  # cp1252 has no such byte
     assert "wrong.csv: not CP1252" in shell("score", "-d", "@wrong.csv", "-o", "no.csv", code=2).err
     (shell.folder / "wrong.jsonl").write_bytes(b'{"size": 1, "town": "\xe4"}\n')
@@ -149,6 +157,26 @@ def test_a_tsv_file_has_tabs(tmp_path: Path) -> None:
     (tmp_path / "in.tsv").write_text("x\ty\n1\t2\n")
     assert [row.cells for row in tables.Reader(tmp_path / "in.tsv").rows()] == [{"x": "1", "y": "2"}]
     assert tables.is_table(tmp_path / "in.tsv.gz")
+
+
+@pytest.mark.parametrize(
+    ("content", "used"),
+    [
+        ("town\nKöln\n".encode(), "utf-8"),
+        ("town\nKöln\n".encode("utf-8-sig"), "utf-8"),
+        ("town\nKöln\n".encode("cp1252"), "cp1252"),
+        (b"town\nBonn\n", "cp1252"),
+        (b"town\n" + (1 << 19) * "ä\n".encode() + b"\xe4\n", "cp1252"),  # not UTF-8 at its end only
+        ("town\nä".encode()[:-1], "cp1252"),
+    ],
+    ids=["utf-8", "a mark", "cp1252", "ascii", "utf-8 and more", "half a character"],
+)
+@pytest.mark.parametrize("name", ["in.csv", "in.csv.gz"])
+def test_a_file_of_utf_8_is_known_by_its_bytes(tmp_path: Path, content: bytes, used: str, name: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert tables.with_own_encoding(file, Form(encoding="cp1252")) == Form(encoding=used)
+    assert tables.with_own_encoding(file, USUAL) is USUAL
 
 
 def test_the_form_of_the_training_does_not_hide_the_mark_of_utf_8(tmp_path: Path) -> None:

@@ -10,6 +10,12 @@ from .planting import Planted
 DURABLE, DATABASE = "lading/store/durable.py", "lading/store/database.py"
 LOCKS, LOCKED = "lading/store/locks.py", "            _wait_for(descriptor, name, wait, fcntl.LOCK_EX)"
 SUPERVISOR = "lading_serving/supervisor.py"
+KILLED = Defect(
+    "old workers are killed where they should drain",
+    "lading_serving/process.py",
+    "            self._send_command(command)",
+    "            self.kill()",
+)
 PLANTED = [
     Planted(
         "store-kill",
@@ -124,17 +130,8 @@ PLANTED = [
             "            pass",
         ),
     ),
-    Planted(
-        "switch-load",
-        {Harm.GAP},
-        0.01,
-        Defect(
-            "old workers are killed where they should drain",
-            "lading_serving/process.py",
-            "            self._tell(command)",
-            "            self.kill()",
-        ),
-    ),
+    Planted("switch-load", {Harm.GAP}, 0.01, KILLED),
+    Planted("share-load", {Harm.GAP}, 0.01, KILLED),
     Planted(
         "switch-load",
         {Harm.GAP},
@@ -142,8 +139,8 @@ PLANTED = [
         Defect(
             "golden requests are not asked",
             "lading/engine/release/golden.py",
-            "    for number, sample in enumerate(samples, 1):",
-            "    for number, sample in enumerate(samples[:0], 1):",
+            "        if found := _compared(answer, sample):\n            return _refused(number, sample, found)",
+            "        _compared(answer, sample)",
         ),
     ),
     Planted(
@@ -153,8 +150,8 @@ PLANTED = [
         Defect(
             "a worker's end is that of the others",
             "lading_serving/release.py",
-            "            self._note(worker.how_it_ended())",
-            "            self._kill()",
+            "        self._note(worker.how_it_ended())",
+            "        self._kill()",
         ),
     ),
     Planted(
@@ -196,9 +193,9 @@ PLANTED = [
         0.01,
         Defect(
             "the default script does not look for data",
-            "lading_bundle/default_score.py",
-            '    if not isinstance(body, dict) or "data" not in body:',
-            "    if not isinstance(body, dict):",
+            "lading_bundle/lading_rows.py",
+            "    if not place:",
+            "    if False:",
         ),
     ),
     Planted(
@@ -268,8 +265,8 @@ PLANTED = [
         Defect(
             "a model that the workspace has is not looked for",
             "lading_azureml/registering.py",
-            "    known = connection.workspace.find_model(model.name, model.sha256)",
-            "    known = None",
+            "    for name, version in _ids(connection, model, asked):",
+            "    return None\n    for name, version in _ids(connection, model, asked):",
         ),
         r"^lost .*POST .*/models$",
     ),

@@ -70,7 +70,7 @@ PLANTED_SOCKET = [
         "readers",
     ),
     planted(
-        Defect("idle connections keep their descriptors", SERVER, "[:_SPARED]:", "[:0]:"),
+        Defect("idle connections keep their descriptors", SERVER, "[:_CLOSED_FOR_SCRIPT]:", "[:0]:"),
         "descriptors",
     ),
     planted(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,20 +40,31 @@ class Step(NamedTuple):
     """A command under load, the manifest at that time, and the expected exit code."""
 
     what: str
-    command: str
+    command: tuple[str, ...]
     manifest: Callable[[str], str]
     code: int
 
 
 STEPS = (
-    Step("a good deploy", "deploy", _otherwise_made, 0),
-    Step("a deploy whose init() fails", "deploy", _without_init, 8),
-    Step("a deploy that answers wrongly", "deploy", _wrong, 8),
-    Step("a rollback", "rollback", _salary, 0),
+    Step("a good deploy", ("deploy",), _otherwise_made, 0),
+    Step("a deploy whose init() fails", ("deploy",), _without_init, 8),
+    Step("a deploy that answers wrongly", ("deploy",), _wrong, 8),
+    Step("a rollback", ("rollback",), _salary, 0),
+)
+SHARES = (
+    Step("a canary", ("deploy", "--canary", "10"), _otherwise_made, 0),
+    Step("a larger share", ("traffic", "--weight", "50"), _otherwise_made, 0),
+    Step("a promotion", ("promote",), _otherwise_made, 0),
+    Step("a canary that answers wrongly", ("deploy", "--canary", "50"), _wrong, 8),
+    Step("a canary to abort", ("deploy", "--canary", "25"), _salary, 0),
+    Step("an abort", ("abort",), _salary, 0),
+    Step("a shadow", ("deploy", "--shadow", "50"), _salary, 0),
+    Step("the abort of the shadow", ("abort",), _salary, 0),
+    Step("a rollback", ("rollback",), _salary, 0),
 )
 
 
-def _switch(trial: Trial) -> Figures:
+def _under_load(steps: Sequence[Step], trial: Trial) -> Figures:
     """Repeat the steps until enough requests were answered, or one was not."""
     found: list[Found] = []
     asked = 0
@@ -61,7 +73,7 @@ def _switch(trial: Trial) -> Figures:
         (project.manifest.parent / "broken.py").write_text("def init(): raise OSError('no')\ndef run(raw_data): pass\n")
         while asked < trial.size(REQUESTS) and not found:
             with loaded(uri) as load:
-                for step in STEPS:
+                for step in steps:
                     project.manifest.write_text(step.manifest(text), encoding="utf-8")
                     found += _taken(project, step)
             asked += load.asked
@@ -71,7 +83,7 @@ def _switch(trial: Trial) -> Figures:
 
 
 def _taken(project: Project, step: Step) -> Iterator[Found]:
-    ended = project.run(step.command)
+    ended = project.run(*step.command)
     if ended.returncode != step.code:
         yield Found(Harm.UNTRUE, f"{step.what}: exit {ended.returncode}: {ended.stderr[-600:]}")
 
@@ -133,7 +145,13 @@ GATES = (
     Gate(
         "switch-load",
         f"{CONNECTIONS} connections ask on while releases come up, fail, answer wrongly and are rolled back",
-        _switch,
+        partial(_under_load, STEPS),
+        needs="wrk",
+    ),
+    Gate(
+        "share-load",
+        f"{CONNECTIONS} connections ask on while two releases share the requests, with promotions, aborts and shadows",
+        partial(_under_load, SHARES),
         needs="wrk",
     ),
     Gate("worker-kill", "a killed worker loses the connections that it held, and no others", _killed_workers, "wrk"),

@@ -121,7 +121,7 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
     help="Show the lines of this last time, such as 10m; all of them without --tail.",
 )
 @click.option("--release", type=click.IntRange(min=1), help="Show the log of this release.")
-@click.option("--build", is_flag=True, help="Show the whole log of the last image build on the target.")
+@click.option("--build", is_flag=True, help="Show the whole log of the last image build.")
 @click.option("--json", "as_json", is_flag=True, help="Print each line as a JSON object.")
 @options.store
 @verbose

@@ -87,7 +87,7 @@ def score_rows(
             changed = f"{file} or the release has changed while the rows were scored"
             raise BadInput(changed, hint="run the same command again: it begins again")
         made = _result(out, partial, known)
-        _write(file, out, partial, _model(service), failures=made.failures)
+        _write(file, out, partial, _model(service), emit, failures=made.failures)
         partial.file.unlink()
     return made
 
@@ -107,11 +107,13 @@ def reader_of(service: Service, file: Path, release: Release | None = None) -> t
     model = _model(service, release)
     if model is None:
         return tables.Reader(file, {})
-    return tables.Reader(file, kinds_of(model), Form.of(model), width=width_of(model), labels=labels_of(model))
+    form = _form(model, file)
+    return tables.Reader(file, kinds_of(model), form, width=width_of(model), labels=labels_of(model))
 
 
-def _form(model: ModelVersion | None) -> Form:
-    return Form.of(model) if model else USUAL
+def _form(model: ModelVersion | None, file: Path) -> Form:
+    """The form of a file of rows: that of the training, but an encoding that the file shows is its own."""
+    return tables.with_own_encoding(file, Form.of(model) if model else USUAL)
 
 
 def _model(service: Service, release: Release | None = None) -> ModelVersion | None:
@@ -149,9 +151,14 @@ def _result(out: Path, partial: Partial, known: int) -> Batch:
     return Batch(out=out, rows=partial.count, known=known, failures=failures, failed=failed)
 
 
-def _write(file: Path, out: Path, partial: Partial, model: ModelVersion | None, *, failures: int) -> None:
-    """Write each row with its answer. The output appears when it is complete."""
-    kinds, outputs, form = kinds_of(model) if model else {}, _outputs(model), _form(model)
+def _write(
+    file: Path, out: Path, partial: Partial, model: ModelVersion | None, emit: Emitter, *, failures: int
+) -> None:
+    """Write each row with its answer. The output appears when it is complete.
+
+    It is UTF-8 if the encoding of the rows lacks a character.
+    """
+    kinds, outputs, form = kinds_of(model) if model else {}, _outputs(model), _form(model, file)
     written = replace(form, missing=USUAL.missing)  # a word for a missing value stays in the output
     typed = tables.format_of(file) == "csv" and tables.format_of(out) != "csv"
 
@@ -176,7 +183,13 @@ def _write(file: Path, out: Path, partial: Partial, model: ModelVersion | None, 
         return (joined(first.cells, answer) for answer in partial.answers())
 
     writing = out.with_name(f".writing-{out.name}")
-    write(writing, rows, rows if tables.format_of(file) == "jsonl" else heads, form)
+    heading = rows if tables.format_of(file) == "jsonl" else heads
+    try:
+        write(writing, rows, heading, form)
+    except UnicodeEncodeError as error:
+        lacks = f"{form.encoding}, the encoding of the training data, has no {error.object[error.start]!r}"
+        emit("warning", detail=f"{out} is UTF-8: {lacks}")
+        write(writing, rows, heading, replace(form, encoding="utf-8"))
     os.replace(writing, out)  # noqa: PTH105
 
 

@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import zlib
-from codecs import BOM_UTF8, lookup
+from codecs import BOM_UTF8, getincrementaldecoder, lookup
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -36,6 +36,7 @@ FORMATS = {
 ROWS_AT_ONCE = 1000
 GZIP = ".gz"
 _LONGEST_CELL = 2**31 - 1  # characters; Python's own limit is 131072
+_BLOCK = 1 << 20  # bytes
 
 
 class Row(NamedTuple):
@@ -212,6 +213,30 @@ _READERS: dict[str, Callable[[Reader], Iterator[Row]]] = {
 def encoding_of(file: Path, form: Form) -> str:
     """The encoding of a file of text. JSON is UTF-8 by its standard."""
     return form.encoding if format_of(file) == "csv" else "utf-8"
+
+
+def with_own_encoding(file: Path, form: Form) -> Form:
+    """The form with the encoding of the file: UTF-8 if its bytes show that, otherwise that of the form.
+
+    Almost any file can be decoded in an encoding of one byte for each character. One of UTF-8 would give wrong letters.
+    """
+    if lookup(encoding_of(file, form)).name == "utf-8":
+        return form
+    return replace(form, encoding="utf-8") if _is_utf8(file) else form
+
+
+def _is_utf8(file: Path) -> bool:
+    """Whether the bytes of a file are UTF-8, and not only ASCII."""
+    decoder, is_ascii = getincrementaldecoder("utf-8")(), True
+    try:
+        with file.open("rb") as data, _unpacked(file, data) as plain:
+            while block := plain.read(_BLOCK):
+                is_ascii = is_ascii and block.isascii()
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except (UnicodeError, OSError, EOFError, zlib.error):  # reading the rows reports a file that cannot be read
+        return False
+    return not is_ascii
 
 
 def delimiter_of(file: Path, form: Form) -> str:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from codecs import lookup
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ def write(file: Path, rows: Rows, heads: Rows, form: Form) -> None:
     """Write rows to a file, in the format of its name. A CSV file gets `form`, so that it can be read again.
 
     `heads` gives rows that have all names of the columns; their values are not used. Parquet needs the rows twice:
-    first to find the type of each column.
+    first to find the type of each column. Raises UnicodeEncodeError if the encoding of `form` lacks a character.
     """
     _WRITERS[format_of(file)](file, rows, heads, form)
 
@@ -38,7 +39,8 @@ def _writing(file: Path, encoding: str) -> Iterator[IO[str]]:
     with file.open("wb") as data:
         is_packed = file.suffix.lower() == GZIP
         packed = gzip.GzipFile("", "wb", _GZIP_LEVEL, data, mtime=0) if is_packed else data
-        with io.TextIOWrapper(cast("IO[bytes]", packed), encoding, "backslashreplace", newline="") as stream:
+        errors = "backslashreplace" if lookup(encoding).name == "utf-8" else "strict"  # JSON can have half a character
+        with io.TextIOWrapper(cast("IO[bytes]", packed), encoding, errors, newline="") as stream:
             yield stream
 
 

@@ -103,6 +103,7 @@ def test_a_failed_build_shows_the_end_of_its_log_and_is_requested_again(tmp_path
     first, *lines = caught.value.message.splitlines()
     assert first == "building the image failed: no space"
     assert lines == [f"line {number}" for number in range(10, 40)]
+    assert caught.value.log == workspace.build_lines
     assert isinstance(lading_image(request=request, context=context), Pending)
     assert [asked[0] for asked in workspace.asked].count("build") == 2
 

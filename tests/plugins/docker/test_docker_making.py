@@ -128,6 +128,7 @@ def test_a_failed_build_shows_its_last_lines(wire: Wire, context: MemoryContext,
     first, *rest = caught.value.message.splitlines()
     assert first == "building the image: returned a non-zero code: 1"
     assert rest == [f"line {number}" for number in range(10, 30)]
+    assert caught.value.log == (*(f"line {number}" for number in range(30)), first)
     assert len(context.shown) == 30
 
 

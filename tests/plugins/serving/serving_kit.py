@@ -168,7 +168,8 @@ class Service:
         try:
             eventually(lambda: not self.folder.is_supervised(), "the supervisor leaves", _GRACE_PERIOD)
         except AssertionError:
-            os.kill(self.folder.state()["pid"], signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just left
+                os.kill(self.folder.state()["pid"], signal.SIGKILL)
         for pid in self.workers() if supervised else []:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -15,7 +15,7 @@ from tests.plugins.serving.serving_kit import Service, ask, exchange
 from tests.waiting import eventually
 
 from lading_serving.board import Board
-from lading_serving.choice import UNCOUNTED
+from lading_serving.choice import MARK, UNCOUNTED
 from lading_serving.figures import FIGURES
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -166,12 +166,12 @@ def test_clients_and_scripts_cannot_add_labels(service: Service) -> None:
 
 
 def test_the_figures_cover_scored_requests(service: Service) -> None:
-    uri = service.serve(script=STATUS, env={"LADING_RELEASE_ID": "r-1"})
+    uri = service.serve(script=STATUS, env={"LADING_RELEASE_ID": "r-1", MARK: "5ec2e7"})
     for number in (200, 200, 500, 599):
         ask(uri, str(number).encode())
     ask(uri, None, "GET", path="/")
     ask(uri, None, "GET", path="/none")
-    assert ask(uri, b"500", headers={UNCOUNTED: "1"}).status == 500
+    assert ask(uri, b"500", headers={UNCOUNTED: "5ec2e7"}).status == 500
     (found,) = ask(uri, None, "GET", {"accept": FIGURES}, "/metrics").json["releases"]
     assert (found["release"], found["release_id"], found["restarts"]) == ("1", "r-1", 0)
     assert found["total"] == found["minute"]
@@ -180,6 +180,15 @@ def test_the_figures_cover_scored_requests(service: Service) -> None:
     assert "/metrics" not in service.log(1)
     assert value(scraped(uri), "lading_requests_total", method="GET") == 2  # without the question for figures
     assert value(scraped(uri), "lading_requests_total", method="POST", status="500") == 2
+
+
+@pytest.mark.parametrize("mark", [{}, {MARK: ""}, {MARK: "5ec2e7"}])
+def test_a_client_cannot_hide_its_requests(service: Service, mark: dict[str, str]) -> None:
+    uri = service.serve(script=STATUS, env=mark)
+    for guess in ("1", "", "5ec2e", "5EC2E7", "\xe9"):
+        assert ask(uri, b"500", headers={UNCOUNTED: guess}).status == 500
+    (found,) = ask(uri, None, "GET", {"accept": FIGURES}, "/metrics").json["releases"]
+    assert found["total"]["errors"] == 5
 
 
 def test_a_release_without_a_place_is_served_uncounted() -> None:

@@ -13,7 +13,7 @@ from tests.plugins.serving.serving_kit import Service, ask
 from tests.plugins.serving.split_kit import CHOICE, WAITING, Crowd, client, post, serve_with_canary, shift
 from tests.waiting import eventually
 
-from lading_serving.choice import UNCOUNTED
+from lading_serving.choice import MARK, UNCOUNTED
 from lading_serving.comparing import Output, difference, relative
 from lading_serving.control import ComparedState
 from lading_serving.messages import Response
@@ -34,7 +34,7 @@ SCALED = """
 
 
 def serve_with_shadow(service: Service, shadow: int, scale: float = 1.01, script: str = SCALED) -> str:
-    uri = service.serve(1, SCALED, {"SCALE": "1"})
+    uri = service.serve(1, SCALED, {"SCALE": "1", MARK: "5ec2e7"})
     service.add(2, script, {"SCALE": str(scale)})
     service.desire(serving=1, candidate=2)
     service.until(2, "ready")
@@ -72,7 +72,7 @@ def test_exactly_the_given_share_is_copied(service: Service, shadow: int) -> Non
     uri = serve_with_shadow(service, shadow)
     with client(uri) as connection:
         for number in range(200):  # half of them are those of a comparison
-            headers = {UNCOUNTED: "1"} if number % 2 else {}
+            headers = {UNCOUNTED: "5ec2e7" if number % 2 else "1"}
             connection.request("POST", "/score", json.dumps({"data": [number]}), headers)
             connection.getresponse().read()
     compared(service, shadow)

@@ -193,6 +193,24 @@ def test_a_value_that_the_libraries_refuse_stops_no_service(
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HEADERS", "authorization: Bearer s3cr3t-t0ken"),  # the libraries quote it, because it has no `=`
+        ("HEADERS", "api-key=s3cr3t-t0ken%0Arest-of-it"),  # requests quotes it, because of the end of a line
+        ("ENDPOINT", "grpc://otel:s3cr3t-t0ken@127.0.0.1:9"),  # requests quotes it, because of the scheme
+    ],
+)
+def test_a_password_for_the_collector_is_not_logged(
+    collector: Collector, service: Service, name: str, value: str
+) -> None:
+    uri = service.serve(env={**collector.env, f"OTEL_EXPORTER_OTLP_{name}": value})
+    assert ask(uri, b"1").status == 200
+    eventually(lambda: "telemetry was not sent: " in service.log(1), "the problem is logged")
+    assert f"${{OTEL_EXPORTER_OTLP_{name}}}" in service.log(1)
+    assert "s3cr3t" not in service.log(1)
+
+
 def test_a_service_with_such_a_value_answers(collector: Collector, service: Service) -> None:
     uri = service.serve(env={**collector.env, "OTEL_EXPORTER_OTLP_TIMEOUT": "abc"})
     assert ask(uri).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from tests.targets.azureml.azureml_kit import Cloud
@@ -54,6 +55,19 @@ def test_a_failed_build_shows_the_end_of_its_log_and_can_be_repeated(builder: Cl
     builder.azure.faults.drop_after(method="POST", path=PACKAGES)
     assert "@sha256:" in build(builder)
     assert len(builder.azure.state["images"]) == 1
+
+
+def test_the_whole_log_of_a_failed_build_is_kept_until_a_build_succeeds(builder: Cloud) -> None:
+    lines = "".join(f"step {number}\n" for number in range(5000))
+    builder.azure.faults.fail_operation(ERROR, "BuildImage", lines, path=PACKAGES)
+    build(builder, code=6)
+    assert "step 4999\n" in builder.seen[-1]
+    assert "step 4900\n" not in builder.seen[-1]
+    file = builder.seen[-1].rpartition("the whole log of the build is in ")[2].strip()
+    assert Path(file).read_text("utf-8") == lines.rstrip()
+    assert builder("logs", "--build", target="local").out == lines
+    build(builder)
+    assert "the last image build has not failed" in builder("logs", "--build", target="local", code=2).err
 
 
 def test_a_registry_with_an_unexpected_response_is_named(builder: Cloud) -> None:

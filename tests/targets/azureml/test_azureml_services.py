@@ -15,6 +15,16 @@ LACKS = "this sign-in lacks the action"
 BROKEN = "def init():\n    raise RuntimeError('no data today')\n\n\ndef run(raw_data):\n    return 1\n"
 
 
+def test_a_deploy_without_changes_sends_six_requests(cloud: Cloud) -> None:
+    cloud("deploy")
+    before = len(cloud.azure.calls)
+    assert "unchanged · release 1" in cloud("deploy").err
+    asked = [f"{call.method} {call.path.rpartition('/')[2]}" for call in list(cloud.azure.calls)[before:]]
+    place = cloud.azure.workspace
+    sign_in = ["GET openid-configuration", "POST token", "GET subscriptions", f"GET {place.workspace}"]
+    assert asked == [*sign_in, "GET salary-svc", "GET salary-svc"]  # its status, and its address
+
+
 def test_a_release_that_does_not_come_up_is_replaced_by_the_previous_one(cloud: Cloud) -> None:
     first = cloud("deploy")
     cloud.script(BROKEN)

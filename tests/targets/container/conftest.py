@@ -49,6 +49,11 @@ class Project:
     def answer(self) -> object:
         return self.shell("score", "-d", "1").json()
 
+    def detail(self) -> str:
+        """The detail of the status of the service."""
+        (row,) = self.shell("status", "--json").json()["deployments"]
+        return str(row["detail"])
+
     def containers(self) -> list[str]:
         return sorted(self.engine.docker("ps", "-a", "--filter", f"name={self.name}", "--format", "{{.Names}}").split())
 

@@ -167,6 +167,28 @@ def test_status_explains_how_a_container_ended_and_a_deploy_restarts_it(project:
     assert project.answer() == [7]
 
 
+@pytest.mark.parametrize(
+    ("init", "cause"),
+    [
+        ("open('/tmp/started', 'x')", "exit code 3"),
+        (
+            "bytearray(400_000_000) if os.path.exists('/tmp/started') else open('/tmp/started', 'x')",
+            "out of memory, exit code 137",
+        ),
+    ],
+    ids=["exit code", "memory"],
+)
+def test_status_says_how_often_and_why_the_policy_restarted_a_container(
+    project: Project, init: str, cause: str
+) -> None:
+    project.write(7, init=init, target="{memory: 200m}")
+    project.shell("deploy")
+    assert project.detail() == ""
+    project.engine.docker("exec", project.name, "python3", "-c", "import os; os.kill(1, 15)")
+    said = re.compile(rf"(.*; )?its policy restarted it (once|\d+ times): {cause}")
+    eventually(lambda: said.fullmatch(project.detail()), "status says why the container was restarted")
+
+
 def test_an_image_is_pushed_to_the_repository_in_the_manifest_and_named_by_its_digest(
     project: Project, image_registry: str
 ) -> None:

@@ -179,9 +179,10 @@ def test_status_shows_both_releases(service: Service) -> None:
     service.say(2, weight=10, shadow=5, workers=2, accepting=1, tags=dict(service.request(2).tags))
     assert shares(service) == [(id_of(1), 90, 0, 2, 2), (id_of(2), 10, 5, 1, 2)]
     assert [dict(each.headers) for each in served(service)] == [
-        {"x-lading-release": "stable", "x-lading-uncounted": "1"},
-        {"x-lading-release": "canary", "x-lading-uncounted": "1"},
+        {"x-lading-release": "stable", "x-lading-uncounted": service.spec(1).env["LADING_UNCOUNTED"]},
+        {"x-lading-release": "canary", "x-lading-uncounted": service.spec(2).env["LADING_UNCOUNTED"]},
     ]
+    assert len({service.spec(number).env["LADING_UNCOUNTED"] for number in (1, 2)}) == 2
     assert lading_status(service.context).detail == "canary: only 1 of 2 workers accept requests"
     service.die()
     assert shares(service) == [(id_of(1), 90, 0, 0, 2), (id_of(2), 10, 5, 0, 2)]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ...errors import LadingError
+from ...errors import LadingError, StageFailed
 from ...model import Image, ImageRequest, Package
+from ...store.durable import replace_file
 from .attempt import RESUMABLE
 from .environment import environment_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ...manifest import Section
     from ..session.session import Session
 
 IMAGE_LIMIT = 3600.0  # seconds: the build may pull a base image of several gigabytes and push its result
+_FOLDER, _LOG = "images", "build.log"
+_LOG_LIMIT = 16 * 1024 * 1024  # bytes of the log of a failed build to keep
 
 
 def make_image(session: Session, package: Package, *, push: bool | None, force: bool = False) -> Image:
@@ -33,11 +38,34 @@ def make_image(session: Session, package: Package, *, push: bool | None, force: 
     except LadingError as error:
         if not isinstance(error, RESUMABLE):
             _settle(session, "failed")
+        if isinstance(error, StageFailed) and error.log:
+            _keep_log(session, error)
         emit("stage.failed", detail=error.message)
         raise
     _settle(session, "done")
+    _work(session).joinpath(_LOG).unlink(missing_ok=True)
     emit("stage.finished", detail=image.reference, digest=image.digest)
     return image
+
+
+def failed_build_log(session: Session) -> tuple[str, ...]:
+    """The log of the last image build, if it failed; empty if it did not."""
+    try:
+        return tuple(_work(session).joinpath(_LOG).read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        return ()
+
+
+def _keep_log(session: Session, error: StageFailed) -> None:
+    """Keep the log of a failed build, and name its file. Of a very long log, the end is kept: the failure is there."""
+    text = session.events.redacted("\n".join(error.log)).encode()[-_LOG_LIMIT:].decode(errors="ignore")
+    file = _work(session) / _LOG
+    replace_file(file, text.encode())
+    error.hint = error.hint or f"the whole log of the build is in {file}"
+
+
+def _work(session: Session) -> Path:
+    return session.store.work(_FOLDER, session.manifest.name)
 
 
 def _request(session: Session, section: Section, package: Package, *, push: bool | None, force: bool) -> ImageRequest:
@@ -58,7 +86,7 @@ def _request(session: Session, section: Section, package: Package, *, push: bool
 def _step_until_made(session: Session, section: Section, request: ImageRequest) -> Image:
     plugin, end = session.plugin(section), session.end(IMAGE_LIMIT)
     context = session.context(
-        session.store.work("images", request.service),
+        _work(session),
         stage=section.role,
         connection=section.connection,
         end=end,

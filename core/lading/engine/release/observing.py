@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ... import model
 from ...errors import BadInput, LadingError
 from ...model import Capability
+from .image import failed_build_log
 from .log_text import with_originals
 from .service import READ_LIMIT
 
@@ -48,8 +49,15 @@ def read_log(
 
 
 def read_build_log(service: Service) -> Logs:
-    """The whole log of the last image build. Raises BadInput if the target builds no image."""
-    _require(service, Capability.BUILD_LOGS, "builds no image itself, so it has no log of a build")
+    """The whole log of the last image build: of the target, or of the image maker if that build failed.
+
+    Raises BadInput if there is neither.
+    """
+    if not service.plugin.can(Capability.BUILD_LOGS):
+        kept = failed_build_log(service.session)
+        if kept:
+            return model.Logs(lines=kept)
+    _require(service, Capability.BUILD_LOGS, "builds no image itself, and the last image build has not failed")
     request = model.LogsRequest(deployment=service.deployment, build=True)
     return _ask(service, "lading_logs", lambda context: service.plugin.logs(request, context))
 
