@@ -67,7 +67,7 @@ def calls(project: Shell, hook: str) -> int:
 def test_without_a_release_a_canary_is_a_plain_deploy(project: Shell) -> None:
     project.write("lading.yaml", MANIFEST.replace("target: roll", "target: router").replace("  stop: {}\n", BLOCK))
     done = project("deploy", "--canary", "10")
-    assert "nothing serves yet, so the release gets all requests and is not a canary" in done.err
+    assert "nothing serves yet, so the new release gets all requests and is not a canary" in done.err
     assert shares(project) == (1, None, None)
     project("delete")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import BadInput, LadingError
+from .adopting import refuse_beside_any_canary
 from .canaries import canary_of, ended_elsewhere, refused, require_traffic
 from .deploy import ensure_up, wanted
 from .service import Service
@@ -62,6 +63,7 @@ def deploy(
             raise ended_elsewhere(service)
         desired = wanted(session, package, force=force)
         if canary is None and split is None and target.rollout is None:
+            refuse_beside_any_canary(service)
             return ensure_up(service, desired, force=force)
         from .beside import deploy_beside  # most deploys have no canary
 
