@@ -96,7 +96,8 @@ class Releases:
         `settles` also settles the open effects of the deployment: as done if the release is up or a canary, or was
         aborted, otherwise as failed. Raises BadInput if the store does not have the release.
         """
-        ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC))
+        promoted = release.promoted or (release.beside and state == "up")
+        ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC), promoted=promoted)
         with self._database.write() as connection:
             if state == "up":
                 self._supersede(connection, release)
