@@ -122,8 +122,10 @@ def test_beside_a_canary_other_releases_are_refused(routed: Shell) -> None:
         assert "`lading promote` or `lading abort` first" in refused
     answer(routed, 9)
     assert "the manifest asks for another release" in routed("deploy", "--canary", "10", code=3).err
-    assert calls(routed, "lading_train") == trained + 1
+    assert calls(routed, "lading_train") == trained
     assert shares(routed) == (1, 2, 10)
+    assert "release 2 is a canary, and the manifest asks for another release: `lading promote`" in routed("plan").out
+    answer(routed, 8)
     assert "release 2 is a canary: `lading promote` or `lading abort` first" in routed("plan").out
 
 
@@ -201,3 +203,20 @@ def test_the_cleaning_keeps_both_packages_and_a_delete_removes_both_releases(rou
     routed("delete")
     assert states(routed) == ["2 deleted", "1 deleted"]
     assert routed("traffic", "--json").json()["stable"] is None
+
+
+@pytest.mark.parametrize("ending", ["abort", "delete"])
+def test_a_rollback_leaves_out_a_canary_that_was_never_promoted(routed: Shell, ending: str) -> None:
+    routed("deploy", "--canary", "10")
+    routed(ending)
+    assert "has no earlier release with another package" in routed("rollback", code=2).err or ending == "delete"
+    refused = routed("rollback", "2", code=2).err
+    assert "cannot go back to release 2: it was a canary that was never promoted" in refused
+    assert routed("deploy", "--json").json()["deployments"][0]["release"] == 3
+    assert shares(routed) == (3, None, None)
+    answer(routed, 9)
+    routed("deploy", "--canary", "10")
+    routed("promote")
+    answer(routed, 10)
+    routed("deploy")
+    assert "release 4 serves again" in routed("rollback").err
