@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .base.scripts import parse_script as parse_script
     from .base.scripts import script_problem as script_problem
     from .base.variables import check_env_sizes as check_env_sizes
+    from .base.words import plain_words as plain_words
     from .engine.archive.archive import Archive as Archive
     from .engine.release.ejecting import Ejection as Ejection
     from .engine.release.preflight import Preflight as Preflight
@@ -263,6 +264,7 @@ __getattr__, __dir__ = lazily(
         "base.digests": "slow_digest",
         "model.traffic": "ReleaseWeight RolloutState Share Traffic",
         "base.headers": "retry_after",
+        "base.words": "plain_words",
         "base.matching": "matching_files",
         "base.missing": "MISSING_WORDS",
         "base.numerals": "plain_number",

@@ -32,8 +32,10 @@ _LOST = (
 )
 
 
-_ROTATED = {"max-size": "4m", "max-file": "2"}
-"""Docker's usual driver of logs has no limit by itself."""
+_ROTATED = {"json-file": {"max-size": "4m", "max-file": "2"}, "k8s-file": {"max-size": "4m"}}
+"""The options that bound a log, by the driver. These drivers of Docker and Podman have no limit by themselves."""
+
+_PODMAN_INFO = "/v4.0.0/libpod/info"  # Docker's API of Podman leaves out the driver of logs
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,13 @@ class Engine:
     def log_bound(self) -> Json:
         """The settings of a container for a log that is rotated. None if the engine's own way may do that already."""
         with asking("the engine's facts"):
-            driver = self.api.info().get("LoggingDriver")
-        return {"type": driver, "config": dict(_ROTATED)} if driver == "json-file" else None
+            driver = self.api.info().get("LoggingDriver") or self._driver_of_podman()
+        return {"type": driver, "config": _ROTATED[driver]} if driver in _ROTATED else None
+
+    def _driver_of_podman(self) -> str:
+        """Podman's driver of logs, from its own API; empty for another engine."""
+        answer = self.api.get(f"{self.api.base_url}{_PODMAN_INFO}")
+        return str(answer.json()["host"].get("logDriver", "")) if answer.ok else ""
 
     def processors(self) -> int:
         """The number of processors of the engine's machine."""

@@ -11,11 +11,17 @@ from typing import Any, NamedTuple
 from .messages import Response
 
 _TOLERANCE = 1e-6  # relative, like that of a golden request
+_LEAST = 1e-9  # an absolute difference up to which two numbers are equal: a sum of floats misses zero by less
+_OTHER = 1.0  # the difference of two values that are not both numbers
+_MOST = 2.0
 _MISSING = object()
 
 
 class Output(NamedTuple):
-    """The relative differences of one numeric output: the number of its values, their sum, and the largest."""
+    """The relative differences of one output: the number of its values, their sum, and the largest.
+
+    Two different values that are not both numbers differ by 1.
+    """
 
     values: int = 0
     total: float = 0.0
@@ -23,14 +29,18 @@ class Output(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How two answers differ. `outputs` has the numeric outputs by their place in the answer."""
+    """How two answers differ. `outputs` has the outputs by their place in the answer."""
 
     is_equal: bool
     outputs: tuple[Output, ...]
 
 
+DIFFERENT = Difference(False, (Output(1, _OTHER, _OTHER),))
+"""Two answers with different statuses or forms."""
+
+
 class Compared(NamedTuple):
-    """Sums over many requests: how many were answered equally, the seconds of both sides, and each numeric output."""
+    """Sums over many requests: how many were answered equally, the seconds of both sides, and each output."""
 
     requests: int
     equal: int
@@ -51,21 +61,32 @@ class Compared(NamedTuple):
 def difference(old: Response, new: Response) -> Difference:
     """Compare status and body. Numbers count as equal within a relative tolerance of 1e-6."""
     if old.status != new.status:
-        return Difference(False, ())
+        return DIFFERENT
     try:
         answers = json.loads(old.body), json.loads(new.body)
         pairs = list(_pairs(*map(_outputs, answers)))
-        return Difference(_are_equal(*answers), tuple(map(_summed, pairs)))
-    except (ValueError, RecursionError, OverflowError):  # not JSON, nested deeply, or an integer beyond all floats
-        return Difference(old.body == new.body, ())
+        found = Difference(_are_equal(*answers), tuple(map(_summed, pairs)))
+    except (ValueError, RecursionError):  # not JSON, or nested deeply
+        return Difference(True, ()) if old.body == new.body else DIFFERENT
+    has_other_form = not found.is_equal and all(output.largest <= _TOLERANCE for output in found.outputs)
+    return DIFFERENT if has_other_form else found
 
 
 def relative(old: float, new: float) -> float:
-    """The difference relative to the larger value: from 0, if both are equal, to 2, for opposite numbers."""
-    if old == new or (math.isnan(old) and math.isnan(new)):
+    """The difference relative to the larger value: from 0, if both are equal, to 2, for opposite numbers.
+
+    Numbers that differ by 1e-9 at most are equal. One that is not finite, or an integer beyond all floats, differs by 2
+    from any other.
+    """
+    if old == new:
         return 0.0
-    found = abs(old - new) / max(abs(old), abs(new))
-    return found if math.isfinite(found) else 2.0
+    try:
+        distance, largest = abs(float(old) - float(new)), max(abs(float(old)), abs(float(new)))
+    except OverflowError:
+        return _MOST
+    if math.isfinite(distance):
+        return 0.0 if distance <= _LEAST else distance / largest
+    return 0.0 if math.isnan(old) and math.isnan(new) else _MOST
 
 
 def _outputs(answer: Any) -> list[Iterable[Any]]:
@@ -124,5 +145,11 @@ def _are_numbers(pair: tuple[Any, Any]) -> bool:
 
 
 def _summed(pairs: list[tuple[Any, Any]]) -> Output:
-    found = [relative(*pair) for pair in pairs if _are_numbers(pair)]
+    found = [_apart(*pair) for pair in pairs]
     return Output(len(found), math.fsum(found), max(found, default=0.0))
+
+
+def _apart(old: Any, new: Any) -> float:
+    if _are_numbers((old, new)):
+        return relative(old, new)
+    return 0.0 if type(old) is type(new) and old == new else _OTHER

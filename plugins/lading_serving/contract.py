@@ -109,6 +109,10 @@ class Contract:
             return failure(405, _BAD_METHOD)
         return self._finished(request, route)
 
+    def refused(self, request: Request, refusal: Refused) -> Response:
+        """The answer to a request that was refused before, with its ids."""
+        return self._finished(request, lambda _request: _answer_to(request, refusal))
+
     def _finished(self, request: Request, route: Callable[[Request], Response]) -> Response:
         """The answer of a route, with the headers that all of them have."""
         headers: Headers = []
@@ -137,10 +141,8 @@ class Contract:
             return Response(200, b"", [_HTML])
         if self._page and request.path == "/" and request.method in _READ:
             response = self._page.locked()
-        elif request.path.startswith("/v2/"):
-            response = refused(Refused(401, _NO_KEY))
         else:
-            response = failure(401, _NO_KEY)
+            response = _answer_to(request, Refused(401, _NO_KEY))
         response.headers.append(_CHALLENGE)
         return response
 
@@ -240,6 +242,11 @@ def _new_id() -> str:
     """A random id in the form of a UUID."""
     digits = f"{_ids.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _answer_to(request: Request, refusal: Refused) -> Response:
+    """The answer of a refusal, in the form of the protocol of the path."""
+    return refused(refusal) if request.path.startswith("/v2/") else refusal.response
 
 
 def _add(headers: Headers, name: str, value: str) -> None:

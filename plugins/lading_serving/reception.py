@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from .hosts import Hosts
 from .messages import Refused, Response, failure
+from .replies import reply
 from .spec import Limits
 
 if TYPE_CHECKING:
     from .certificate import Certificate
+    from .recorder import Recorder
     from .relay import Relay
 
 _MOST_HELD = 64  # silent connections; with more, the oldest goes to the queue
@@ -61,6 +63,7 @@ class Reception:
         self._watched = -1  # the number of the listener, which may be closed by now
         self._hosts = Hosts("127.0.0.1")
         self._trouble = ""
+        self._recorder: Recorder
         self._held: dict[socket.socket, float] = {}  # with the time when each is closed
         self._waiting: deque[socket.socket] = deque()  # the queue was full
         files = _most_files()
@@ -87,11 +90,18 @@ class Reception:
         dues = [*self._held.values(), *(relay.due for relay in self._relays)]
         return min(again, self._paused_until or math.inf, *dues)
 
-    def open(self, listener: socket.socket, hosts: Hosts, trouble: str, certificate: Certificate | None = None) -> None:
+    def open(
+        self,
+        listener: socket.socket,
+        hosts: Hosts,
+        trouble: str,
+        recorder: Recorder,
+        certificate: Certificate | None = None,
+    ) -> None:
         """Accept on a listening socket, with TLS if there is a certificate. Health checks get `trouble` with 503, or
         are answered as healthy if it is empty.
         """
-        self._trouble, self._certificate = trouble, certificate
+        self._trouble, self._recorder, self._certificate = trouble, recorder, certificate
         if listener is not self._listener:
             self.close()
             self._listener, self._hosts = listener, hosts
@@ -181,7 +191,7 @@ class Reception:
         self._release(sock)
         with sock:
             if method:
-                _answer(sock, self._health(), len(head), with_body=method != b"HEAD")
+                reply(sock, self._health(), len(head), self._recorder)
 
     def _health(self) -> Response:
         return failure(503, self._trouble) if self._trouble else Response(200, b"Healthy", [_HTML])
@@ -199,7 +209,7 @@ class Reception:
             return
         self._release(sock)
         with sock:
-            _answer(sock, failure(503, "too many requests wait for a worker"), _READ_AT_ONCE, with_body=True)
+            reply(sock, failure(503, "too many requests wait for a worker"), _READ_AT_ONCE, self._recorder)
 
     def _drop_left(self) -> None:
         """Close the waiting connections whose clients send no more, which have most likely left."""
@@ -223,14 +233,6 @@ class Reception:
             except OSError:  # the queue is full
                 return
             self._waiting.popleft().close()
-
-
-def _answer(sock: socket.socket, response: Response, size: int, *, with_body: bool) -> None:
-    """Read a request of at most `size` bytes, as far as it has arrived, and answer it. The client may have left."""
-    with suppress(OSError):
-        sock.recv(size)
-        sock.send(response.encode(with_body=with_body, close=True))
-        sock.shutdown(socket.SHUT_WR)
 
 
 def _most_files() -> int:

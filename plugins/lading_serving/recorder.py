@@ -31,7 +31,7 @@ from .board import (
     Board,
     table_cell,
 )
-from .messages import Request, Response
+from .messages import Refused, Request, Response
 
 _MOST_KNOWN = 256  # kinds of requests that are looked up quickly
 
@@ -96,6 +96,10 @@ class Recorder:
             return response
 
         return recorded
+
+    def refusing(self, refuse: Callable[[Request, Refused], Response]) -> Callable[[Request, Refused], Response]:
+        """Record each refusal too."""
+        return lambda request, refusal: self.recording(lambda asked: refuse(asked, refusal))(request)
 
     def begin(self) -> float:
         """Begin to answer a request. Returns the time for `end`."""

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from .board import IN_FLIGHT, PID, QUEUED, Board
@@ -15,11 +16,13 @@ from .figures import begin, remember, restarted
 from .identity import identity
 from .listeners import Listeners, PortInUse, listen, scoring_uri
 from .process import Loop, Output, Worker
+from .replies import recorder_of
 from .spec import ReleaseSpec
 from .tls import scheme_of, tls_of
 
 if TYPE_CHECKING:
     from .certificate import Certificate
+    from .recorder import Recorder
 
 _LONGEST_PAUSE = 30.0
 _BUSY_AFTER = 1.0  # seconds of one request; if all workers take longer, the supervisor answers health checks
@@ -126,6 +129,11 @@ class Release:
             "slow": sum(worker.phase == used and worker.is_stuck(_SLOW_AFTER) for worker in self._workers),
             "tags": self.spec.tags,
         }
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """Records the requests that the supervisor answers in place of a worker."""
+        return recorder_of(self.spec, self._host.board, self._entry, self._log)
 
     @property
     def is_attended(self) -> bool:

@@ -105,7 +105,7 @@ class Runner:
             self.reception.close()
         else:
             hosts, trouble = serving.spec.hosts_at(serving.public), serving.trouble_of_health
-            self.reception.open(serving.public, hosts, trouble, serving.certificate)
+            self.reception.open(serving.public, hosts, trouble, serving.recorder, serving.certificate)
 
     def _reap(self) -> None:
         for number, release in list(self._releases.items()):

@@ -7,7 +7,7 @@ from collections import deque
 from typing import NamedTuple, Protocol
 
 from .choice import COPIED
-from .comparing import Difference, difference
+from .comparing import DIFFERENT, Difference, difference
 from .encoding import encoded
 from .forward import Errand, Loop, Pool
 from .later import Turn
@@ -78,7 +78,7 @@ class Shadow:
 
 
 def _difference(old: Response, new: Response) -> Difference:
-    return difference(old, new) if len(new.body) <= _MOST_BYTES else Difference(False, ())
+    return difference(old, new) if len(new.body) <= _MOST_BYTES else DIFFERENT
 
 
 def _run_time(response: Response, measured: float) -> float:

@@ -11,7 +11,6 @@ from .encoding import encoded
 from .forward import Errand, Pool
 from .later import Answering, Later
 from .messages import Refused, Request, Response
-from .open_inference import refused
 from .shadow import Shadow, Turns
 from .shares import Canary, Shares
 from .spec import Limits
@@ -19,6 +18,9 @@ from .spec import Limits
 _METHODS = frozenset({"GET", "POST"})
 _MOST_LINKS = 64
 _BODIES = 4  # limit for all requests at the canary together, as a multiple of `max_body`
+
+
+_NO_CANARY = Refused(400, f"the header {CHOICE} chooses the canary, but this service has none")
 
 
 class Server(Turns, Protocol):
@@ -33,12 +35,13 @@ class Server(Turns, Protocol):
 class Split:
     """Answers requests with `answer`, or lets the canary answer. Only requests to one of the `paths` are split.
 
-    Requests with `mark` in the header `UNCOUNTED` are not copied.
+    `refuse` answers those that neither release may answer. Those with `mark` in the header `UNCOUNTED` are not copied.
     """
 
     def __init__(
         self,
         answer: Callable[[Request], Response],
+        refuse: Callable[[Request, Refused], Response],
         paths: Collection[str],
         shares: Shares,
         server: Server,
@@ -47,6 +50,7 @@ class Split:
     ) -> None:
         limits = server.limits
         self._answer = answer
+        self._refuse = refuse
         self._admits = server.admits
         self._paths = paths
         self._shares = shares
@@ -64,9 +68,9 @@ class Split:
             return self._named(request, is_split=canary is not None)
         choice = request.headers.get(CHOICE)
         if choice not in {None, STABLE, CANARY}:
-            return _refusal(request, 400, f"the header {CHOICE} is expected to be {STABLE} or {CANARY}")
+            return self._refuse(request, Refused(400, f"the header {CHOICE} is expected to be {STABLE} or {CANARY}"))
         if canary is None:
-            return self._answer(request) if choice == STABLE else _without_canary(request)
+            return self._answer(request) if choice == STABLE else self._refuse(request, _NO_CANARY)
         if choice == CANARY or (choice is None and self._shares.takes_next(canary.weight)):
             return self._pass_on(request, canary, is_chosen=choice == CANARY)
         return self._answer_here(request)
@@ -111,7 +115,7 @@ class Split:
     def _answer_instead(self, request: Request, *, is_chosen: bool) -> Response:
         """Answer in place of the canary, unless the client wants no other answer."""
         if is_chosen:
-            return _refusal(request, 503, "the canary does not answer")
+            return self._refuse(request, Refused(503, "the canary does not answer"))
         return self._answer_here(request)
 
     def _tidy(self) -> None:
@@ -133,12 +137,3 @@ def unless_copied(answer: Callable[[Request], Response], copied: Callable[[Reque
 def _lacks_path(response: Response) -> bool:
     """Whether the other release does not serve the path, like that of another model. Such an answer has no id."""
     return response.status == 404 and all(name.lower() != "x-request-id" for name, _ in response.headers)
-
-
-def _without_canary(request: Request) -> Response:
-    return _refusal(request, 400, f"the header {CHOICE} chooses the canary, but this service has none")
-
-
-def _refusal(request: Request, status: int, message: str) -> Response:
-    refusal = Refused(status, message)
-    return refused(refusal) if request.path.startswith("/v2/") else refusal.response

@@ -100,7 +100,8 @@ class Worker:
         if telemetry:
             answer = telemetry.tracing(answer)
         self._server = Server(unless_copied(answer, contract), limits, pulse, guard=guard, recorder=recorder)
-        self._split = Split(answer, contract.scoring_paths, self._shares, self._server, mark=contract.mark)
+        refuse = recorder.refusing(contract.refused)
+        self._split = Split(answer, refuse, contract.scoring_paths, self._shares, self._server, mark=contract.mark)
         self._signals = wake_on_signals()
         self._server.call_when_readable(self._signals, self._terminate)
         self._server.call_when_readable(self._control, self._handle_commands)

@@ -102,7 +102,8 @@ def _try(request: Request, timeout: float) -> Reply:
             return Reply(response.status, "")
     except HTTPError as error:
         with error:
-            return Reply(error.code, error.reason, retry_after(error.headers.get("Retry-After")))
+            wait = retry_after(error.headers.get("Retry-After"), date=error.headers.get("Date"))
+            return Reply(error.code, error.reason, wait)
     except (OSError, HTTPException) as error:
         return Reply(0, _why(getattr(error, "reason", error)))
 

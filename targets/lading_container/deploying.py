@@ -203,7 +203,7 @@ class Release:
     def _begin(self, container: str, name: str, *, asks_for_key: bool) -> None:
         """Start a container. One that asks for keys gets their digests first, because it does not start without."""
         if asks_for_key:
-            copy_digests(self._engine, container, content(self._context))
+            copy_digests(self._engine, container, content(self._request.deployment, self._context, container))
         with asking(f"starting the container {name}"):
             self._engine.api.start(container)
 

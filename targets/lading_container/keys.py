@@ -75,10 +75,21 @@ def _copy_to_all(containers: list[str], digests: bytes) -> None:
         copy_digests(engine, container, digests)
 
 
-def content(context: Context) -> bytes:
-    """The digests of the keys, which are made if there are none."""
+def content(deployment: Deployment, context: Context, container: str) -> bytes:
+    """The digests of the keys for a container. They are made if there are none; another store may have others."""
     with _only_own():
+        if ring(context).kept() is None and _is_protected(deployment, container):
+            context.warn(
+                f"this store does not have the keys of {deployment.service}: it gets new ones, and the keys of its "
+                "clients end with the release that serves now (`lading keys --show` shows the new ones)"
+            )
         return published(ring(context).ensure())
+
+
+def _is_protected(deployment: Deployment, but: str) -> bool:
+    """Whether another container of the deployment asks for a key."""
+    found = (find(name, deployment) for name in names(deployment.service))
+    return any(each.asks_for_key for each in found if each is not None and each.id != but)
 
 
 @contextmanager

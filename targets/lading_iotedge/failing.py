@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from lading import BadInput, LadingError, StageFailed, Transient, retry_after
+from lading import BadInput, LadingError, StageFailed, Transient, plain_words, retry_after
 
 from .text import clean
 
@@ -26,8 +26,6 @@ _WAITS = {
 _LOST_ANSWER_DELAY = 2.0  # seconds before reading whether a call with a lost answer had its effect
 _SKEW = 300.0  # seconds that the clocks may differ
 _LONGEST = 300  # characters of a message
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _NETWORK = re.compile(
     r"establish a new connection|Max retries|Name or service|resolve|getaddrinfo|ProxyError|tunnel|refused|timed out"
     r"|unreachable|CERTIFICATE_VERIFY|SSL",
@@ -107,8 +105,7 @@ def _reason(message: str) -> str:
 
 def _page(reply: Reply, what: str, host: str) -> Transient:
     """A web page or a redirect comes from a proxy, or from the sign-in page of a network."""
-    title = _TITLE.search(reply.text)
-    shown = clean(_TAG.sub(" ", title[1] if title else reply.text))[:80]
+    shown = clean(plain_words(reply.text))[:80]
     to = reply.headers.get("Location", "")
     detail = f"a redirect to {clean(to)[:80]}" if to else f"a web page ({shown})"
     return Transient(

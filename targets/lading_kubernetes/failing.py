@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from lading import BadInput, LadingError, StageFailed, Transient, retry_after
+from lading import BadInput, LadingError, StageFailed, Transient, plain_words, retry_after
 
 _WAITS = {408: 2.0, 410: 0.5, 429: 2.0, 500: 1.0, 502: 1.0, 503: 2.0, 504: 2.0}
 """Seconds until the next try, if the server names none."""
@@ -103,4 +103,4 @@ def _words(text: str) -> str:
         found: Any = json.loads(text)
         if isinstance(found, dict):
             return str(found.get("message") or found.get("reason") or "")[:_LONGEST]
-    return " ".join(text.split())[:_LONGEST]
+    return " ".join(plain_words(text).split())[:_LONGEST]

@@ -24,6 +24,7 @@ from lading import (
 from lading_serving.control import NOTHING, ControlFolder, Desired
 
 from .folder import checked_uri, opened
+from .keys import refuse_other_keys
 from .logs import log_tail
 from .options import LocalOptions
 from .releases import prepare, prune, prune_environments
@@ -46,6 +47,8 @@ def _step(request: DeployRequest[LocalOptions], context: Context, folder: Contro
         return _discard(folder, number, request.verdict.reason)
     if not folder.spec(number).exists():
         _check(options, request.package, context)
+        if request.beside:
+            refuse_other_keys(folder, options)
         prune(folder, keep=in_use(folder))
         if failed := prepare(number, request, options, context, folder):
             return failed

@@ -80,7 +80,8 @@ def _restart(desired: Desired) -> str:
     """The command that starts a stopped service. A plain deploy is refused while there is a canary."""
     if desired["canary"] is None:
         return "`lading deploy` starts it again"
-    return f"`lading traffic --weight {desired['weight']}` starts both releases again"
+    again = f"deploy --shadow {desired['shadow']}" if desired["shadow"] else f"traffic --weight {desired['weight']}"
+    return f"`lading {again}` starts both releases again"
 
 
 def asks_for_key(folder: ControlFolder, number: int) -> bool:

@@ -25,6 +25,17 @@ def provide(folder: ControlFolder, options: LocalOptions, context: Context) -> N
         write_bytes(folder.digests, published(known))
 
 
+def refuse_other_keys(folder: ControlFolder, options: LocalOptions) -> None:
+    """Raise BadInput for a canary that would answer requests without a key, or refuse those that need none."""
+    serving = (folder.desired() or NOTHING)["serving"]
+    if serving is not None and (protected := asks_for_key(folder, serving)) != (options.auth == "key"):
+        raise BadInput(
+            f"the stable release asks for {'a' if protected else 'no'} key, and its canary must do the same",
+            hint="deploy this change without a canary",
+            option="auth",
+        )
+
+
 def keys(folder: ControlFolder, deployment: Deployment, context: Context, rotate: str | None) -> Keys:
     """The keys of the running releases. Without `auth: key` there are none, and none can be rotated."""
     releases = _releases(folder)
@@ -52,4 +63,5 @@ def keys(folder: ControlFolder, deployment: Deployment, context: Context, rotate
 
 def _releases(folder: ControlFolder) -> list[int]:
     desired = folder.desired() or NOTHING
-    return [number for number in (desired["serving"], desired["candidate"]) if number is not None]
+    numbers = (desired["serving"], desired["candidate"], desired["canary"])
+    return [number for number in numbers if number is not None]

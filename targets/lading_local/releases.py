@@ -8,7 +8,17 @@ import shutil
 import sys
 from pathlib import Path
 
-from lading import Context, Deployment, DeployRequest, Failed, Refused, __version__, child_environment, lay_out
+from lading import (
+    BadInput,
+    Context,
+    Deployment,
+    DeployRequest,
+    Failed,
+    Refused,
+    __version__,
+    child_environment,
+    lay_out,
+)
 from lading_serving import access, identity, keys, tls
 from lading_serving.choice import MARK
 from lading_serving.control import ControlFolder
@@ -91,6 +101,21 @@ def handed_values(deployment: Deployment[LocalOptions]) -> dict[str, str]:
     """The variables of `env` with values from our own environment. They are passed on without being written."""
     options, written = deployment.options, deployment.written
     return {name: value for name, value in options.env.items() if written.get("env", {}).get(name) != value}
+
+
+def require_values(
+    folder: ControlFolder, numbers: set[int], deployment: Deployment[LocalOptions], context: Context
+) -> None:
+    """Raise BadInput if a release to be started needs a variable that this command does not have."""
+    written = deployment.written.get("env")
+    for number in sorted(numbers):
+        spec = ReleaseSpec.read(folder.spec(number), recorded_sha256(folder, number, context))
+        if missing := [name for name in spec.handed if name not in handed_values(deployment)]:
+            named = ", ".join(str(written.get(name, name)) if isinstance(written, dict) else name for name in missing)
+            raise BadInput(
+                f"release {spec.label} cannot be started again without {named}",
+                hint="set the environment variables that it was deployed with, and run the same command again",
+            )
 
 
 def prune(folder: ControlFolder, keep: set[int]) -> None:

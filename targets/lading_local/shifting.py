@@ -8,8 +8,8 @@ from lading_serving.control import NOTHING, ControlFolder, Desired, ReleaseState
 from .folder import opened, weights
 from .logs import log_tail
 from .options import LocalOptions
-from .releases import prune, prune_environments
-from .supervising import desire, in_use, number_of, still_serving
+from .releases import prune, prune_environments, require_values
+from .supervising import desire, in_use, number_of, numbers_in, running, still_serving
 
 _POLL_INTERVAL = 0.05
 _ALL = 100
@@ -29,6 +29,7 @@ def _step(request: ShiftRequest[LocalOptions], context: Context, folder: Control
     wanted = _wanted({number: share for number, share in shares.items() if number is not None}, before)
     if wanted != before and before["canary"] in shares and (failed := _failed(folder, before["canary"])):
         return failed
+    require_values(folder, numbers_in(wanted) - running(folder), request.deployment, context)
     desire(folder, wanted, request.deployment, context, f"{wanted['serving']}/shift")
     return _observe(folder, wanted)
 

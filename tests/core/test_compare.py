@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.request import Request, urlopen
 
 import pytest
 from tests.conftest import Shell
 from tests.waiting import LIMIT
 
+from lading.engine.release.answers import golden_change
+from lading.model import GoldenRequest, Json, Release
 from lading_serving.figures import FIGURES
 
 SCRIPT = """\
@@ -126,3 +130,79 @@ def test_releases_are_named_by_number_if_both_serve(pair: Shell) -> None:
     refused = pair("compare", code=2).err
     assert "price on 'local' has no canary to compare with" in refused
     assert "`lading deploy --canary 0` brings a release up beside it" in refused
+
+
+ANSWERS = """\
+import json, os
+
+def init():
+    global answers
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.joblib")) as file:
+        answers = json.load(file)
+
+def run(raw_data):
+    return json.dumps(answers)
+"""
+FIXED = """\
+version: 1
+name: price
+register: {model: rate, file: model.joblib}
+package: {scoring_script: score.py}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "difference"),
+    [
+        ('["yes"]', '["no"]', 1.0),
+        ("[null]", "[0]", 1.0),
+        ("[1]", "[NaN]", 2.0),
+        ("[1]", "[Infinity]", 2.0),
+        ("[1.0, 0.0]", "[1.0, 1.1e-16]", 0.0),
+    ],
+)
+def test_each_kind_of_difference_counts(shell: Shell, old: str, new: str, difference: float) -> None:
+    shell.write("score.py", ANSWERS)
+    shell.write("lading.yaml", FIXED)
+    for answer, argv in ((old, ("deploy",)), (new, ("deploy", "--canary", "0"))):
+        shell.write("model.joblib", answer)
+        shell(*argv)
+    shell.write("rows.jsonl", '{"size": 1}\n')
+    found = shell("compare", "--data", "rows.jsonl", "--json").json()
+    assert max(each["largest"] for each in found["outputs"]) == difference
+    assert found["equal"] == (0.0 if difference else 1.0)
+    shell("delete")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (["yes"], ["no"], "differs from release 1, by at most 100 %"),
+        ([1], [[1]], "differs from release 1, by at most 100 %"),
+        ([1.0], [math.nan], "differs from release 1, by at most 200 %"),
+        ([0.0], [1.1e-16], "differ from release 1"),
+        ([2.0], [3.0], "differs from release 1, by at most 33 %"),
+    ],
+)
+def test_the_golden_answers_of_a_deploy_are_compared_in_the_same_way(old: Json, new: Json, words: str) -> None:
+    one, other = (_accepted(number, response) for number, response in ((1, old), (2, new)))
+    number = 0 if words.startswith("differ ") else 1
+    assert str(golden_change(one, other)) == f"{number} of 1 golden answers {words}"
+
+
+def _accepted(number: int, response: Json) -> Release:
+    """A release that has given this answer to its only golden request."""
+    golden = GoldenRequest(request=1, response=response)
+    return Release(
+        id=str(number),
+        service="price",
+        target="local",
+        number=number,
+        package_digest="",
+        model="rate",
+        model_version=number,
+        model_sha256="",
+        state="up",
+        started=datetime.now(UTC),
+        golden_requests=(golden,),
+    )

@@ -68,7 +68,7 @@ def calls(project: Shell, hook: str) -> int:
 def test_without_a_release_a_canary_is_a_plain_deploy(project: Shell) -> None:
     project.write("lading.yaml", MANIFEST.replace("target: roll", "target: router").replace("  stop: {}\n", BLOCK))
     done = project("deploy", "--canary", "10")
-    assert "nothing serves yet, so the release gets all requests and is not a canary" in done.err
+    assert "nothing serves yet, so the new release gets all requests and is not a canary" in done.err
     assert shares(project) == (1, None, None)
     project("delete")
 
@@ -123,8 +123,10 @@ def test_beside_a_canary_other_releases_are_refused(routed: Shell) -> None:
         assert "`lading promote` or `lading abort` first" in refused
     answer(routed, 9)
     assert "the manifest asks for another release" in routed("deploy", "--canary", "10", code=3).err
-    assert calls(routed, "lading_train") == trained + 1
+    assert calls(routed, "lading_train") == trained
     assert shares(routed) == (1, 2, 10)
+    assert "release 2 is a canary, and the manifest asks for another release: `lading promote`" in routed("plan").out
+    answer(routed, 8)
     assert "release 2 is a canary: `lading promote` or `lading abort` first" in routed("plan").out
 
 
@@ -243,3 +245,20 @@ def test_the_cleaning_keeps_both_packages_and_a_delete_removes_both_releases(rou
     routed("delete")
     assert states(routed) == ["2 deleted", "1 deleted"]
     assert routed("traffic", "--json").json()["stable"] is None
+
+
+@pytest.mark.parametrize("ending", ["abort", "delete"])
+def test_a_rollback_leaves_out_a_canary_that_was_never_promoted(routed: Shell, ending: str) -> None:
+    routed("deploy", "--canary", "10")
+    routed(ending)
+    assert "has no earlier release with another package" in routed("rollback", code=2).err or ending == "delete"
+    refused = routed("rollback", "2", code=2).err
+    assert "cannot go back to release 2: it was a canary that was never promoted" in refused
+    assert routed("deploy", "--json").json()["deployments"][0]["release"] == 3
+    assert shares(routed) == (3, None, None)
+    answer(routed, 9)
+    routed("deploy", "--canary", "10")
+    routed("promote")
+    answer(routed, 10)
+    routed("deploy")
+    assert "release 4 serves again" in routed("rollback").err

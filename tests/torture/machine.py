@@ -133,6 +133,18 @@ class Lifecycle(RuleBasedStateMachine):
             lading.abort(self.manifest, target=block, store=self.store)
             self.kept.add(self.beside.pop(block))
 
+    @precondition(lambda self: self._able_to_abort())
+    @rule(data=st.data())
+    def roll_back_after_an_abort(self, data: st.DataObject) -> None:
+        """Without this rule, few sequences have a rollback after an abort."""
+        block = data.draw(st.sampled_from(self._able_to_abort()))
+        if block not in self.beside:
+            if self.live[block] == self.wanted:
+                self.change(self.wanted % 4 + 1)
+            self.deploy_a_canary(block, 0, shadow=False)
+        self.end_the_canary(block, promoted=False)
+        self.roll_back(block)
+
     @rule(block=blocks, promoted=st.booleans(), event=st.integers(1, EVENTS))
     def kill_the_end_of_a_canary(self, block: str, promoted: bool, event: int) -> None:
         if block not in self.beside:
@@ -269,6 +281,9 @@ class Lifecycle(RuleBasedStateMachine):
         ended = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
         need(ended.returncode in (0, -signal.SIGKILL), "stuck", f"{ended.returncode}: {ended.stderr[-600:]}")
         return ended.returncode == 0
+
+    def _able_to_abort(self) -> list[str]:
+        return sorted(set(self.live) - set(self.torn) - self.dark)
 
     def _need_refusal(self, block: str) -> None:
         """A plain deploy beside a canary is refused, and changes nothing."""

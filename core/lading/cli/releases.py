@@ -68,7 +68,7 @@ def _row(past: PastRelease) -> dict[str, object]:
         "started": release.started,
         "ended": release.ended,
         "package": release.package_digest[:12],
-        "model": f"{release.model}:{release.model_version}",
+        "model": f"{release.model}:{release.model_version}" if release.model_version else "",
         "metrics": _main(past.metrics),
         "reason": (release.reason or back).partition("\n")[0],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -63,14 +63,22 @@ def registered(session: Session, *, force: bool = False, stages: Sequence[Stage]
 
 
 def packaged(
-    session: Session, *, model: str | None = None, force: bool = False, stages: Sequence[Stage] = STAGES
+    session: Session,
+    *,
+    model: str | None = None,
+    force: bool = False,
+    stages: Sequence[Stage] = STAGES,
+    admit: Callable[[Package], None] | None = None,
 ) -> Package:
     """The package of that model version, or of the one named `NAME:VERSION`.
 
-    Other registries receive the model only after the package has proved installable. Raises BadInput if it is not
-    installable, or if no such version exists.
+    Other registries receive the model only after the package has proved installable, and after `admit` did not raise.
+    Raises BadInput if it is not installable, or if no such version exists.
     """
-    return complete(session, _reach(session, PACKAGE, stages, model=model, force=force))
+    package = _reach(session, PACKAGE, stages, model=model, force=force)
+    if admit is not None:
+        admit(package)
+    return complete(session, package)
 
 
 def complete(session: Session, package: Package) -> Package:

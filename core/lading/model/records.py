@@ -137,7 +137,7 @@ class Release(Shown):
     `golden_requests` are those that it was accepted with, with `${NAME}` as in the manifest; None if it never came up.
     `asked` tells whether it has answered a request before it was up: otherwise only its start is known to succeed.
     `secrets` has a salted digest of each variable that it was deployed with. `beside` tells whether it was deployed as
-    a canary.
+    a canary, and `promoted` whether such a release has become the stable one.
     """
 
     id: str
@@ -157,6 +157,12 @@ class Release(Shown):
     asked: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     beside: bool = False
+    promoted: bool = False
+
+    @property
+    def came_up(self) -> bool:
+        """Whether it has been the stable release, after it answered its golden requests."""
+        return self.golden_requests is not None and (self.promoted or not self.beside)
 
 
 class State(StrEnum):

@@ -114,8 +114,8 @@ def deploy_each(
             from ..engine.plan.plan_file import refuse_stale  # loaded only for a plan
 
             refuse_stale(session, plan)
-        choosing.foresee(session, split, detach=detach)
-        packed = _packed(session, model=model, package=package, sha256=sha256)
+        choosing.foresee(session, split, trains=package is None and model is None, detach=detach)
+        packed = _packed(session, split, model=model, package=package, sha256=sha256)
         given = _options(model=model, package=package, sha256=sha256, order=order) if detach else None
         return tuple(
             deploy_one(session, name, packed, split, force=force, detached=given, rollout_of=rollout_of)
@@ -123,10 +123,12 @@ def deploy_each(
         )
 
 
-def _packed(session: Session, *, model: str | None, package: str | Path | None, sha256: str | None) -> Package:
+def _packed(
+    session: Session, split: Split | None, *, model: str | None, package: str | Path | None, sha256: str | None
+) -> Package:
     """The package of the manifest, or the one in the file of an exported package."""
     if package is None:
-        return pipeline.packaged(session, model=model)
+        return pipeline.packaged(session, model=model, admit=lambda made: choosing.admit(session, made, split))
     from ..engine.archive.archive import import_archive  # most commands have no archive
 
     return import_archive(session, Path(package), sha256=sha256)

@@ -170,7 +170,7 @@ def _newest(store: StoreToRead, deployments: Iterable[tuple[str, str]]) -> Relea
     releases = {place: store.releases.list(*place) for place in deployments}
     live = [release for place in releases if (release := last_live(store.releases, *place))]
     every = [release for history in releases.values() for release in history]
-    up = [release for release in every if release.golden_requests is not None]
+    up = [release for release in every if release.came_up]
     return max(live or up or every, key=lambda release: release.started)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.release import traffic as engine
+from ..engine.release.adopting import adopt_canary, canary_of_others
 from ..engine.release.canaries import require_traffic
 from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
@@ -44,6 +45,7 @@ def traffic(
             return engine.traffic(service)
         require_traffic(service.session, service.target, "--weight")
         with service.locked():
+            adopt_canary(service)
             return engine.set_share(service, engine.Split(weight=weight))
 
 
@@ -65,6 +67,7 @@ def promote(
         "promote", manifest, Needs.SHIFT, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait
     )
     with _service("promote", order, on_event) as service, service.locked():
+        adopt_canary(service)
         return engine.promote(service)
 
 
@@ -84,6 +87,7 @@ def abort(
     targets = () if target is None else (target,)
     order = Order.of("abort", manifest, Needs.SHIFT, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
     with _service("abort", order, on_event) as service, service.locked():
+        adopt_canary(service)
         return engine.abort(service)
 
 
@@ -136,5 +140,14 @@ def _request(file: Path, number: int, row: Row) -> Json:
 
 @contextmanager
 def _service(command: str, order: Order, on_event: OnEvent) -> Iterator[Service]:
-    with open_session(order if order.has_store else order.reading, on_event) as session:
+    with open_session(_order(order), on_event) as session:
         yield Service(session, session.targets[0], command)
+
+
+def _order(order: Order) -> Order:
+    """The order, without changes if there is no store. A store is made only for a canary of another store."""
+    if order.has_store or Needs.CHANGES not in order.needs:
+        return order if order.has_store else order.reading
+    with open_session(order.reading, ignore) as session:
+        service = Service(session, session.targets[0])
+        return order if canary_of_others(service, service.status()) else order.reading

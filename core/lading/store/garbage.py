@@ -105,7 +105,7 @@ def _kept(releases: Iterable[Release], keep: int) -> Iterator[Release]:
     last: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for release in releases:
         packages = last[release.service, release.target]
-        if release.golden_requests is not None and len(packages) < keep:
+        if release.came_up and len(packages) < keep:
             packages.add(release.package_digest)
         if release.state in ("up", "canary", "pending") or release.package_digest in packages:
             yield release

@@ -18,7 +18,7 @@ from .journal import settle_open
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..model import GoldenRequest
+    from ..model import GoldenRequest, Served
 
 
 _WELL = ("up", "canary", "aborted")
@@ -57,11 +57,35 @@ class Releases:
                 secrets=secrets or {},
                 beside=beside,
             )
-            self._database.keep(
-                "releases",
-                "INSERT INTO releases (service, target, number, state, record) VALUES (?, ?, ?, ?, ?)",
-                (service, target, number, release.state, to_json(release)),
+            self._insert(release)
+        return release
+
+    def adopt(self, service: str, target: str, found: Served, state: str, *, model: str, sha256: str = "") -> Release:
+        """Record a release that another store has brought up, in its present state, with the next number.
+
+        The version of its `model` is not known, so it is 0. If the state is `up`, the previous release becomes
+        superseded.
+        """
+        now = datetime.now(UTC)
+        with self._database.write() as connection:
+            release = Release(
+                id=found.release_id,
+                service=service,
+                target=target,
+                number=_newest(connection, service, target) + 1,
+                package_digest=found.package_digest,
+                model=model,
+                model_version=0,
+                model_sha256=sha256,
+                state=state,
+                started=now,
+                ended=now,
+                reason="brought up from another store",
+                beside=state == "canary",
             )
+            if state == "up":
+                self._supersede(connection, release)
+            self._insert(release)
         return release
 
     def finish(self, release: Release, state: str, reason: str = "", *, settles: bool = False) -> Release:
@@ -72,7 +96,8 @@ class Releases:
         `settles` also settles the open effects of the deployment: as done if the release is up or a canary, or was
         aborted, otherwise as failed. Raises BadInput if the store does not have the release.
         """
-        ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC))
+        promoted = release.promoted or (release.beside and state == "up")
+        ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC), promoted=promoted)
         with self._database.write() as connection:
             if state == "up":
                 self._supersede(connection, release)
@@ -119,6 +144,13 @@ class Releases:
     def _select(self, where: str, *values: str | None) -> builtins.list[Release]:
         rows = self._database.read(f"SELECT record FROM releases WHERE {where} ORDER BY seq DESC", *values)
         return [from_record(Release, record) for (record,) in rows]
+
+    def _insert(self, release: Release) -> None:
+        self._database.keep(
+            "releases",
+            "INSERT INTO releases (service, target, number, state, record) VALUES (?, ?, ?, ?, ?)",
+            (release.service, release.target, release.number, release.state, to_json(release)),
+        )
 
     def _supersede(self, connection: sqlite3.Connection, release: Release) -> None:
         query = "SELECT record FROM releases WHERE service = ? AND target = ? AND state = 'up' AND number != ?"

@@ -26,7 +26,7 @@ from lading.store.garbage import Needed, forget
 contents = st.sampled_from([b"aa", b"bb", b"cc", b"dd"])
 trained = st.sampled_from([b"aa", b"xx", b"yy", b"zz"])  # only the first of these is ever registered
 deployments = st.sampled_from([("one", "local"), ("two", "local"), ("one", "aci")])
-ENDS = ("up", "up", "up", "failed", "deleted", "pending")
+ENDS = ("up", "up", "up", "failed", "deleted", "pending", "aborted")
 
 
 class GarbageMachine(RuleBasedStateMachine):
@@ -70,12 +70,15 @@ class GarbageMachine(RuleBasedStateMachine):
         package = packed(self.store, model, {"azureml-app/score.py": script})
         self.store.reuse.put(f"{content!r} {script!r}", "package", package.digest)
         self.kept.add(package.digest)
-        release = self.store.releases.begin(*deployment, package)
+        release = self.store.releases.begin(*deployment, package, beside=end == "aborted")
         self.works[deployment] = written(self.store.work("deployments", *reversed(deployment)) / "spec", b"x")
         history = self.history.setdefault(deployment, [])
         if end == "up":
             release = self.store.releases.finish(replace(release, golden_requests=()), "up")
             history[:] = [replace(one, state="superseded") if one.state == "up" else one for one in history]
+        elif end == "aborted":
+            release = self.store.releases.finish(replace(release, golden_requests=()), "canary")
+            release = self.store.releases.finish(release, "aborted")
         elif end != "pending":
             release = self.store.releases.finish(release, end)
         history.append(release)
@@ -127,8 +130,8 @@ class GarbageMachine(RuleBasedStateMachine):
         return {one.package_digest for one in releases if one.state in ("up", "pending")}
 
     def _last(self, deployment: tuple[str, str], keep: int) -> list[str]:
-        up = [one.package_digest for one in reversed(self.history[deployment]) if one.golden_requests is not None]
-        return list(dict.fromkeys(up))[:keep]
+        answered = [one for one in reversed(self.history[deployment]) if one.golden_requests is not None]
+        return list(dict.fromkeys(one.package_digest for one in answered if one.state != "aborted"))[:keep]
 
     @invariant()
     def what_is_needed_is_there(self) -> None:
@@ -160,6 +163,22 @@ def test_clean_refuses_while_the_store_is_in_use(store: Store) -> None:
     with store.in_use(), store.in_use(), pytest.raises(Locked, match="'store' is locked by another command"):
         store.clean(0, command="lading gc")
     assert store.clean(0, command="lading gc") == []
+
+
+@pytest.mark.parametrize(("ends", "kept"), [(("aborted",), 0), (("deleted",), 0), (("up",), 1), (("up", "deleted"), 1)])
+def test_only_a_promoted_canary_takes_a_place_among_the_kept_packages(
+    store: Store, tmp_path: Path, ends: tuple[str, ...], kept: int
+) -> None:
+    packages = []
+    for number in range(2):
+        model = store.models.register(request_for(written(tmp_path / "model", b"%d" % number)))
+        packages.append(packed(store, model, {"azureml-app/score.py": b"alone"}))
+        release = store.releases.begin("one", "local", packages[-1], beside=number == 1)
+        release = store.releases.finish(replace(release, golden_requests=()), "canary" if number else "up")
+        for end in ends if number else ("superseded",):
+            release = store.releases.finish(release, end)
+    removed = [item.name for item in store.garbage(1) if item.kind == "package"]
+    assert removed == [packages[1 - kept].digest]
 
 
 def test_a_scratch_folder_in_use_is_not_garbage(root: Path, store: Store) -> None:

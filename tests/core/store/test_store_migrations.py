@@ -52,7 +52,7 @@ FIELDS = {
         "ModelReference": "name registry url version",
         "Column": "dtype name",
         "Release": "asked beside ended golden_requests id model model_sha256 model_version number package_digest "
-        "reason restores secrets service started state target",
+        "promoted reason restores secrets service started state target",
         "Schema": "columns decimal delimiter encoding example is_framed is_text missing outputs shape thousands",
         "SchemaColumn": "categories kind name nullable",
         "SchemaOutput": "classes kind name",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.plugins.docker.docker_kit import SHA, lacks, stream
 from tests.plugins.wire import Wire
 
-from lading import LadingError, StageFailed, Transient
+from lading import Json, LadingError, StageFailed, Transient
 from lading_docker.engine import Built, Engine, asking
 from lading_docker.failures import failure
 
@@ -283,3 +283,21 @@ def test_a_lading_error_passes_unchanged() -> None:
     with pytest.raises(LadingError) as caught, asking("the image"):
         raise ours
     assert caught.value is ours
+
+
+@pytest.mark.parametrize(
+    ("driver", "podman", "bound"),
+    [
+        ("json-file", "", {"type": "json-file", "config": {"max-size": "4m", "max-file": "2"}}),
+        ("", "k8s-file", {"type": "k8s-file", "config": {"max-size": "4m"}}),
+        ("", "journald", None),
+        ("journald", "", None),
+        ("", "", None),
+    ],
+)
+def test_a_log_without_a_limit_gets_one(wire: Wire, driver: str, podman: str, bound: Json) -> None:
+    """Docker's API of Podman leaves out the driver of logs. Podman's API has it."""
+    facts = {"host": {"logDriver": podman}} if podman else {"message": "page not found"}
+    wire.answer("GET", "/libpod/info", facts, 200 if podman else 404)
+    wire.answer("GET", "/info", {"LoggingDriver": driver})
+    assert Engine().log_bound() == bound

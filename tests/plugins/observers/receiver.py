@@ -59,8 +59,8 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 receiver.closing.wait(LIMIT)
                 return
             status, extra = answer
-            self.send_response(status)
-            for name, value in {"content-length": "0", **extra}.items():
+            self.send_response_only(status)
+            for name, value in {"Date": self.date_time_string(), "content-length": "0", **extra}.items():
                 date = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
                 self.send_header(name, date if value == IN_TWO_SECONDS else value)
             self.end_headers()

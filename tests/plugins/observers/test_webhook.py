@@ -12,6 +12,7 @@ from tests.plugins.observers.receiver import IN_TWO_SECONDS, Receiver
 MakeProject = Callable[..., Shell]
 Start = Callable[..., Receiver]
 
+PAST = "Mon, 01 Jan 2001 00:00"  # on the clock of a receiver
 RELEASES = "{plugin: webhook, url_from: HOOK_URL}"
 
 
@@ -88,6 +89,7 @@ def test_it_tries_again_after_the_requested_pause(make_project: MakeProject, rec
         "FAILS": ((500, {}), 0.5),
         "BUSY": ((429, {"Retry-After": "2"}), 2.0),
         "DATED": ((503, {"Retry-After": IN_TWO_SECONDS}), 1.0),
+        "BEHIND": ((503, {"Date": f"{PAST}:00 GMT", "Retry-After": f"{PAST}:02 GMT"}), 2.0),
         "VAGUE": ((429, {"Retry-After": "soon"}), 0.5),
     }
     hooks = {name: receiver(answer) for name, (answer, _) in answers.items()}

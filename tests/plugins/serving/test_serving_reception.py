@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -19,6 +20,7 @@ from lading_serving.hosts import Hosts
 from lading_serving.listeners import listen
 from lading_serving.messages import failure
 from lading_serving.reception import Reception, taken
+from lading_serving.recorder import Recorder
 from lading_serving.server import Server
 from lading_serving.spec import Limits
 
@@ -98,6 +100,12 @@ def test_health_is_503_while_workers_start_again_and_requests_wait_for_them(serv
     service.until(1, "starting")
     answer = ask(uri, None, "GET", {}, "/")
     assert (answer.status, answer.json) == (503, {"message": "no worker is ready"})
+    given = ask(uri, None, "GET", {"x-request-id": "h 1"}, "/")
+    assert (given.headers["x-request-id"], len(answer.headers["x-request-id"])) == ("h 1", 36)
+    assert re.findall(r" GET / 503 .* release=1 id=(\S+)", service.log(1))[:2] == [
+        answer.headers["x-request-id"],
+        "h%201",
+    ]
     assert "SIGKILL" in service.until(1, "starting")["reason"]
     answers: list[object] = []
     client = threading.Thread(target=lambda: answers.append(ask(uri).json))
@@ -107,6 +115,8 @@ def test_health_is_503_while_workers_start_again_and_requests_wait_for_them(serv
     client.join()
     assert answers == service.workers()
     assert ask(uri, None, "GET", {}, "/").status == 200
+    metrics = ask(uri, None, "GET", {}, "/metrics").body.decode()
+    assert re.search(r'lading_requests_total\{[^}]*method="GET",[^}]*status="503"\} [3-9]', metrics)
 
 
 def test_a_stopped_worker_does_not_stop_health_checks(service: Service) -> None:
@@ -160,7 +170,7 @@ def listener() -> Iterator[socket.socket]:
 @pytest.fixture
 def reception(loop: Loop, listener: socket.socket) -> Iterator[Reception]:
     reception = Reception(loop)
-    reception.open(listener, Hosts("127.0.0.1"), "")
+    reception.open(listener, Hosts("127.0.0.1"), "", Recorder())
     yield reception
     for sock in (*reception._pair, *reception._held, *reception._waiting):
         sock.close()
@@ -253,7 +263,7 @@ def test_with_a_full_queue_health_is_answered_and_nobody_is_lost(
         while sock := taken(reception.queue):
             sock.close()
             found += 1
-            reception.open(listener, Hosts("127.0.0.1"), "")
+            reception.open(listener, Hosts("127.0.0.1"), "", Recorder())
         assert found == len(clients) > 3
         assert reception.next_due() == float("inf")
 
@@ -267,7 +277,7 @@ def test_a_waiting_client_that_has_left_makes_room(reception: Reception, loop: L
         while sock := taken(reception.queue):
             last = sock.recv(4)
             sock.close()
-            reception.open(listener, Hosts("127.0.0.1"), "")
+            reception.open(listener, Hosts("127.0.0.1"), "", Recorder())
         assert last == b"last"
 
 
@@ -278,7 +288,7 @@ def test_a_silent_client_is_closed_after_the_time_limit_of_a_head(
     with socket.create_connection(listener.getsockname(), timeout=LIMIT) as client:
         loop.watched[listener.fileno()]()
         assert reception.next_due() < float("inf")
-        reception.open(listener, Hosts("127.0.0.1"), "")
+        reception.open(listener, Hosts("127.0.0.1"), "", Recorder())
         assert client.recv(1) == b""
         assert taken(reception.queue) is None
         assert list(loop.watched) == [listener.fileno()]

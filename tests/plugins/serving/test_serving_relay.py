@@ -19,6 +19,7 @@ from lading_serving.certificate import Certificate
 from lading_serving.hosts import Hosts
 from lading_serving.listeners import listen
 from lading_serving.reception import Reception, taken
+from lading_serving.recorder import Recorder
 
 REQUEST = b"POST /score HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n1"
 
@@ -61,7 +62,7 @@ class Received:
         assert eventually(lambda: self.worker.recv(1000), "the request arrives") == REQUEST
 
     def tend(self) -> None:
-        self.reception.open(self._listener, Hosts("127.0.0.1"), "", self._certificate)
+        self.reception.open(self._listener, Hosts("127.0.0.1"), "", Recorder(), self._certificate)
 
     def answer_until_the_client_should_read(self) -> None:
         """Answer more bytes than all buffers take."""

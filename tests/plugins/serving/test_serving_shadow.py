@@ -13,6 +13,7 @@ from tests.plugins.serving.serving_kit import Service, ask
 from tests.plugins.serving.split_kit import CHOICE, WAITING, Crowd, client, post, serve_with_canary, shift
 from tests.waiting import eventually
 
+from lading.engine.release import answers
 from lading_serving.choice import MARK, UNCOUNTED
 from lading_serving.comparing import Output, difference, relative
 from lading_serving.control import ComparedState
@@ -31,6 +32,9 @@ SCALED = """
         scale = float(os.environ["SCALE"])
         return [[cell * scale, cell] for cell in json.loads(raw_data)["data"]]
 """
+
+
+OTHER = Output(1, 1.0, 1.0)  # a value that is not a number, or an answer with another form
 
 
 def serve_with_shadow(service: Service, shadow: int, scale: float = 1.01, script: str = SCALED) -> str:
@@ -108,24 +112,28 @@ def test_large_requests_are_not_copied(service: Service) -> None:
     [
         ("[1, 2]", "[1, 2.5]", False, [Output(2, 0.2, 0.2)]),
         ("[1048576.0]", "[1048575.0]", True, [Output(1, 2**-20, 2**-20)]),
-        ('[[1, "a"]]', '[[1, "b"]]', False, [Output(1), Output()]),
-        ('["a"]', '["a"]', True, [Output()]),
-        ("[1]", "[1, 2]", False, [Output(1)]),
-        ("[1]", "1", False, [Output(1)]),
-        ("[true]", "[1]", False, [Output()]),
-        ("[null]", "[null]", True, [Output()]),
+        ('[[1, "a"]]', '[[1, "b"]]', False, [Output(1), OTHER]),
+        ('["a"]', '["a"]', True, [Output(1)]),
+        ("[1]", "[1, 2]", False, [Output(2, 1.0, 1.0)]),
+        ("[1]", "1", False, [OTHER]),
+        ("[true]", "[1]", False, [OTHER]),
+        ("[null]", "[null]", True, [Output(1)]),
+        ("[null]", "[0]", False, [OTHER]),
         ("[]", "[]", True, []),
         ('[{"a": 1, "b": 4}]', '[{"b": 2, "a": 1}]', False, [Output(1), Output(1, 0.5, 0.5)]),
         ('{"outputs": [{"data": [1, 2]}]}', '{"outputs": [{"data": [1, 4]}]}', False, [Output(2, 0.5, 0.5)]),
         ("[NaN]", "[NaN]", True, [Output(1)]),
-        ("[1" + "0" * 400 + "]", "[1.5]", False, []),
+        ("[NaN]", "[1]", False, [Output(1, 2.0, 2.0)]),
+        ("[1.0, 0.0]", "[1.0, 1.1e-16]", True, [Output(2)]),
+        ("[1" + "0" * 400 + "]", "[1.5]", False, [Output(1, 2.0, 2.0)]),
         ("no json", "no json", True, []),
-        ("[" * 100_000, "[1]", False, []),
-        ('{"a": 1}', '{"b": 1}', False, [Output(1)]),
-        ("[1, 2]", "[[1], [2]]", False, [Output(2)]),
-        ('{"a": [1, 2]}', '{"a": [1, [2]]}', False, [Output(2)]),
+        ("no json", "no more", False, [OTHER]),
+        ("[" * 100_000, "[1]", False, [OTHER]),
+        ('{"a": 1}', '{"b": 1}', False, [OTHER]),
+        ("[1, 2]", "[[1], [2]]", False, [OTHER]),
+        ('{"a": [1, 2]}', '{"a": [1, [2]]}', False, [OTHER]),
         ("[[1, 2], [3]]", "[[1, 2], [3]]", True, [Output(3)]),
-        ("[[1, 2], [3]]", "[[1], [2, 3]]", False, [Output(3)]),
+        ("[[1, 2], [3]]", "[[1], [2, 3]]", False, [OTHER]),
     ],
 )
 def test_answers_are_compared_by_their_values(old: str, new: str, is_equal: bool, outputs: list[Output]) -> None:
@@ -155,13 +163,22 @@ def calls_to_compare(width: int) -> int:
 
 
 def test_answers_with_different_statuses_are_not_equal() -> None:
-    assert not difference(Response(200, b"[1]", []), Response(500, b"[1]", [])).is_equal
+    assert difference(Response(200, b"[1]", []), Response(500, b"[1]", [])) == (False, (OTHER,))
 
 
 def test_a_relative_difference_is_at_most_two() -> None:
     assert relative(-3, 3) == 2
     assert relative(0, 5) == 1
     assert relative(float("inf"), 5) == 2
+
+
+NUMBERS = (0, 0.0, 1.1e-16, 1e-9, 1e-8, 1, 1.5, -3, 1e308, -1e308, 10**400, *map(float, ("inf", "-inf", "nan")))
+
+
+@pytest.mark.parametrize("old", NUMBERS, ids=lambda number: str(number)[:9])
+@pytest.mark.parametrize("new", NUMBERS, ids=lambda number: str(number)[:9])
+def test_the_engine_compares_numbers_in_the_same_way(old: float, new: float) -> None:
+    assert answers.relative(old, new) == relative(old, new)
 
 
 def test_shares_are_read_back_and_a_new_canary_begins_with_empty_sums() -> None:

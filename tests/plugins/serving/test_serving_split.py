@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -136,6 +137,25 @@ def test_the_stable_release_answers_if_the_canary_breaks(service: Service) -> No
         assert post(connection)[1:] == ("1", "stable")
         status, content, _release = post(connection, {CHOICE: "canary"})
         assert (status, content) == (503, {"message": "the canary does not answer"})
+
+
+def test_a_refusal_has_an_id_and_is_logged_and_counted(service: Service) -> None:
+    uri = serve_with_canary(service, 0, FATAL)
+    for choice, status in (("newest", 400), ("canary", 503)):
+        given = ask(uri, headers={**JSON, CHOICE: choice, "x-request-id": f"r-{choice}"})
+        made = ask(uri, headers={**JSON, CHOICE: choice})
+        assert (given.status, given.headers["x-request-id"]) == (status, f"r-{choice}")
+        assert (made.status, len(made.headers["x-request-id"])) == (status, 36)
+    metrics = ask(uri, None, "GET", {}, "/metrics").body.decode()
+    for status in (400, 503):
+        assert re.search(rf'lading_requests_total{{[^}}]*method="POST",[^}}]*status="{status}"}} 2\.0', metrics)
+    eventually(lambda: {" 400 " in line for line in logged(service, "r-newest")} == {True}, "the line of a refusal")
+    assert " 503 " in logged(service, "r-canary")[0]
+
+
+def logged(service: Service, request_id: str) -> list[str]:
+    """The lines of the log about one request."""
+    return [line for line in service.log(1).splitlines() if f"id={request_id}" in line]
 
 
 def test_a_request_to_a_canary_without_a_worker_is_answered_by_the_stable_release(service: Service) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.hook_kit import MemoryContext
 from tests.targets.target_kit import bound, problem
 
 from lading import Deployment, Image, Json, NoScoringUri, ScoringUri, StageFailed, State, Status, Transient
-from lading_container import _scoring_uri, _status, lading_status
+from lading_container import _scoring_uri, _status, keys, lading_status
 from lading_container.containers import Container, names, ours
 from lading_container.deploying import digest, host_settings, start_hint
 from lading_container.health import answers, seconds_since
@@ -452,3 +453,27 @@ def test_a_port_in_use_is_refused_except_for_the_container_that_has_it(monkeypat
         refuse_used("127.0.0.1", 0, None)
         monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.9:2375")
         refuse_used("127.0.0.1", port, None)
+
+
+def test_keys_that_another_store_has_are_replaced_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    protected = replace(RUNNING, labels={**LABELS, "lading.auth": "key"})
+    found = {"salary": protected, "salary.next": None, "salary.candidate": replace(protected, id="c2")}
+    monkeypatch.setattr(keys, "find", lambda name, _deployment: found[name])
+    context = MemoryContext(tmp_path)
+    made = keys.content(DEPLOYMENT, context, "c2")
+    (warning,) = context.warnings
+    assert "this store does not have the keys of salary: it gets new ones" in warning
+    assert keys.content(DEPLOYMENT, context, "c2") == made
+    assert len(context.warnings) == 1
+
+
+def test_the_first_keys_of_a_service_are_made_without_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    protected = replace(RUNNING, labels={**LABELS, "lading.auth": "key"})
+    monkeypatch.setattr(keys, "find", lambda name, _deployment: protected if name == "salary.candidate" else RUNNING)
+    context = MemoryContext(tmp_path)
+    keys.content(DEPLOYMENT, context, protected.id)
+    assert context.warnings == []

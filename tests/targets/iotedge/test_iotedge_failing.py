@@ -40,7 +40,7 @@ def test_the_message_of_the_hub_is_shown_with_its_host(status: int, kind: type[L
 def test_a_page_of_a_proxy_is_not_the_hub(status: int) -> None:
     found = failure(Reply(status, {"Content-Type": "text/html"}, PAGE), WHAT, HOST, math.inf)
     assert type(found) is Transient
-    expected = f"{WHAT}: a web page (Access  denied) with the status {status} came instead of an answer of {HOST}"
+    expected = f"{WHAT}: a web page (Access denied) with the status {status} came instead of an answer of {HOST}"
     assert found.message == expected
     assert found.hint is not None
     assert "HTTPS_PROXY" in found.hint

@@ -18,6 +18,7 @@ from tests.targets.local.local_kit import LocalService, ask, kill_supervisor, ur
 from tests.waiting import LIMIT, eventually
 
 from lading import (
+    BadInput,
     Candidate,
     Compared,
     Done,
@@ -105,7 +106,7 @@ def test_the_figures_have_the_comparison_of_the_copies(service: LocalService) ->
 
     assert eventually(compared, "all copies are compared") == {
         1: None,
-        2: Compared(requests=4, equal=0, largest=0.0, mean=0.0),
+        2: Compared(requests=4, equal=0, largest=1.0, mean=1.0),
     }
 
 
@@ -258,3 +259,16 @@ class Load:
                 except (OSError, http.client.HTTPException) as error:
                     self.seen[repr(error)] += 1
                     connection.close()
+
+
+@pytest.mark.parametrize(("shadow", "again"), [(0, "traffic --weight 10"), (20, "deploy --shadow 20")])
+def test_a_restart_names_the_variables_that_are_missing(service: LocalService, shadow: int, again: str) -> None:
+    service.deploy(1, ENVIRONMENT, env={"SECRET": "s3cret"})
+    deploy_beside(service)
+    shares = (1, 100 if shadow else 90), (2, 0 if shadow else 10, shadow)
+    assert shift(service, *shares) == Done()
+    kill_supervisor(service)
+    assert f"`lading {again}` starts both releases again" in lading_status(service.context).detail
+    with pytest.raises(BadInput, match=r"release 1 cannot be started again without SECRET") as refused:
+        shift(service, *shares)
+    assert "set the environment variables" in str(refused.value.hint)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.targets.local.local_kit import LocalService, Recorder, kill_supervisor, uri_of
+from tests.targets.local.test_local_canary import deploy_beside
 
 from lading import BadInput, Candidate, Deployment, Keys, Ready, Refused, StageFailed, Verdict
 from lading_local import lading_keys
@@ -202,3 +203,16 @@ def test_a_rotation_that_is_killed_locks_nobody_out_and_is_repeated(service: Loc
     assert texts(keys_of(service))[0] != first
     assert texts(keys_of(service))[1] == secondary
     assert status(service, first) == 401
+
+
+@pytest.mark.parametrize(("stable", "canary", "words"), [("none", "key", "no key"), ("key", "none", "a key")])
+def test_a_canary_with_other_access_than_the_stable_release_is_refused(
+    service: LocalService, stable: str, canary: str, words: str
+) -> None:
+    service.deploy(1, auth=stable)
+    with pytest.raises(BadInput, match=f"the stable release asks for {words}, and its canary must do") as refused:
+        deploy_beside(service, auth=canary)
+    assert refused.value.option == "auth"
+    deploy_beside(service, auth=stable)
+    found = keys_of(service)
+    assert (found.primary is not None) == (stable == "key")

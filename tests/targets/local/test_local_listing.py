@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.targets.local.local_kit import LocalService, Recorder, kill_supervisor, stop, uri_of
+from tests.targets.local.test_local_canary import deploy_beside
 
 from lading import Deployment, Listed, ListRequest, State
 from lading_local import lading_list
@@ -53,6 +54,19 @@ def test_a_stopped_service_is_listed_only_for_its_own_deployment(service: LocalS
     kill_supervisor(other)
     assert [each.state for each in listed(other, other.root)] == [State.STOPPED]
     assert [each.owner for each in listed(service, service.root)] == [str(service.context.work)]
+
+
+def test_a_canary_is_listed_beside_the_stable_release(service: LocalService, other: LocalService) -> None:
+    for each in (service, other):
+        each.deploy(1)
+        deploy_beside(each)
+    found = listed(service, service.root)
+    assert [(each.release, each.state) for each in found] == [(1, State.RUNNING), (2, State.RUNNING)] * 2
+    kill_supervisor(service)
+    assert [(each.service, each.state) for each in listed(service, service.context.work)] == [
+        ("salary", State.STOPPED),
+        ("salary", State.STOPPED),
+    ]
 
 
 @pytest.mark.parametrize("pid", [1, "the test's own"])

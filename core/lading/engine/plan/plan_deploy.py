@@ -10,12 +10,13 @@ from ...errors import StageFailed, Transient
 from ...model import Capability, NoScoringUri, Release, ScoringUri, State, Status
 from ...model.planning import Action, Change, Drift, PlanEffect, PlannedStage
 from ..release import deploy as deploy_stage
-from ..release.canaries import canary_of
+from ..release.canaries import ANOTHER, END_IT, canary_of, has_inputs
 from ..release.desired import inputs
 from ..release.environment import environment_of, sections, settle_for
 from ..release.foreseen_moves import foreseen_moves
 from ..release.secrets import rotated
 from ..stages import cache_keys as keys
+from ..stages.train import TRAIN
 from .differences import asked_for, changes, reason
 
 if TYPE_CHECKING:
@@ -36,12 +37,21 @@ def plan_deploy(
     planned = _plan_deploy(service, package, waits, blind=blind, force=force)
     canary, rollout = canary_of(service), service.target.rollout
     if canary is not None:
-        next_step = "its rollout continues" if rollout else "`lading promote` or `lading abort` first"
-        return replace(planned, reason=f"{planned.reason}; release {canary.number} is a canary: {next_step}")
+        next_step = _next_step(service, canary, package, waits)
+        return replace(planned, reason=f"{planned.reason}; release {canary.number} is a canary{next_step}")
     if rollout is not None and planned.action is Action.UPDATE:
         steps = ", ".join(f"{step} %" for step in rollout.steps)
         return replace(planned, reason=f"{planned.reason}; in steps of the requests: {steps}")
     return planned
+
+
+def _next_step(service: Service, canary: Release, package: Package | None, waits: str) -> str:
+    """What a deploy does about a canary. It is refused if the canary is not the desired release."""
+    if waits == TRAIN.name or (package is not None and not has_inputs(service, canary, package)):
+        return f", and {ANOTHER}: {END_IT}"
+    if service.target.rollout is None:
+        return f": {END_IT}"
+    return f": its rollout continues if {waits} gives the same package" if waits else ": its rollout continues"
 
 
 def _plan_deploy(service: Service, package: Package | None, waits: str, *, blind: bool, force: bool) -> PlannedStage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,13 +19,16 @@ TOLERANCE = 1e-6
 OTHER = 1.0
 """The difference of two values that are not numbers, and of answers of different forms."""
 
+_LEAST = 1e-9  # an absolute difference up to which two numbers are equal: a sum of floats misses zero by less
+_MOST = 2.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenChange:
     """How the golden answers of a release differ from those of the release before it, `previous`.
 
-    `compared` requests are equal in both. `largest` is the largest relative difference of two numbers; None if only
-    other values differ.
+    `compared` requests are equal in both. `largest` is the largest difference, and None if none differs. Numbers differ
+    relatively, and other values by 1.
     """
 
     previous: int
@@ -33,15 +37,27 @@ class GoldenChange:
     largest: float | None = None
 
     def __str__(self) -> str:
-        by = "" if self.largest is None else f", by at most {100 * self.largest:.2g} %"
+        digits = 3 if self.largest and self.largest >= 1 else 2
+        by = "" if self.largest is None else f", by at most {100 * self.largest:.{digits}g} %"
         verb = "differs" if self.different == 1 else "differ"
         return f"{self.different} of {self.compared} golden answers {verb} from release {self.previous}{by}"
 
 
 def relative(old: float, new: float) -> float:
-    """The difference of two numbers, as a share of the larger one: 0 if they are equal, 2 at most."""
-    largest = max(abs(old), abs(new))
-    return abs(old - new) / largest if largest else 0.0
+    """The difference of two numbers, as a share of the larger one: 0 if they are equal, 2 at most.
+
+    Numbers that differ by 1e-9 at most are equal. One that is not finite, or an integer beyond all floats, differs by 2
+    from any other. The server compares the answers to copies in the same way, without this package.
+    """
+    if old == new:
+        return 0.0
+    try:
+        distance, largest = abs(float(old) - float(new)), max(abs(float(old)), abs(float(new)))
+    except OverflowError:
+        return _MOST
+    if math.isfinite(distance):
+        return 0.0 if distance <= _LEAST else distance / largest
+    return 0.0 if math.isnan(old) and math.isnan(new) else _MOST
 
 
 def differences(old: Json, new: Json, path: str = "") -> Iterator[tuple[str, float, bool]]:
@@ -69,25 +85,18 @@ def golden_change(previous: Release | None, release: Release) -> GoldenChange | 
     pairs = [(before[key], g.response) for g in release.golden_requests or () if (key := _key(g)) in before]
     if not pairs:
         return None
-    found = [_changed(old, new) for old, new in pairs]
-    numbers = [largest for _, largest in found if largest > TOLERANCE]
+    found = [most_different(list(differences(decoded(old, None), decoded(new, None)))) for old, new in pairs]
+    different = [largest for largest in found if largest > TOLERANCE]
     return GoldenChange(
         previous=previous.number,
         compared=len(pairs),
-        different=sum(is_different for is_different, _ in found),
-        largest=max(numbers, default=None),
+        different=len(different),
+        largest=max(different, default=None),
     )
 
 
 def _key(golden: GoldenRequest) -> str:
     return json.dumps(golden.request, sort_keys=True)
-
-
-def _changed(old: Json, new: Json) -> tuple[bool, float]:
-    """Whether two answers differ, and the largest difference of their numbers."""
-    found = list(differences(decoded(old, None), decoded(new, None)))
-    numbers = max((difference for _, difference, numeric in found if numeric), default=0.0)
-    return any(difference > TOLERANCE for _, difference, _ in found), numbers
 
 
 def most_different(found: Sequence[tuple[str, float, bool]]) -> float:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ...errors import BadInput
-from ...model import Release, State
+from ...model import Release
+from .adopting import has_stable
 from .answers import golden_change
-from .canaries import has_inputs, refused, stable_of
+from .canaries import ANOTHER, has_inputs, refused, stable_of
 from .deploy import Deployed, ensure_up, served
 from .desired import Wanted, inputs
 from .moves import has_moved
 from .service import DEPLOY, Service
-from .shifting import find_served
 from .traffic import Split, set_share
 
 
@@ -19,27 +19,14 @@ def deploy_beside(
 ) -> Deployed:
     """Shift requests to the canary, or bring one up. The caller holds the lock of the service.
 
-    If nothing serves yet, the release gets all requests. Raises Refused if another canary is up.
+    If nothing serves yet, the release gets all requests. Raises Refused if another canary is up, or if the release
+    that is up does not serve.
     """
     if canary is not None:
         return _shifted(service, desired, canary, split)
-    if not _stable_serves(service):
+    if not has_stable(service, desired):
         return ensure_up(service, desired, force=force)
     return _as_canary(service, desired, split, force=force)
-
-
-def _stable_serves(service: Service) -> bool:
-    """Whether a release serves that a canary can stand beside. If not, the user learns that none is made."""
-    stable = stable_of(service)
-    if stable is None:
-        service.emit("warning", detail="nothing serves yet, so the release gets all requests and is not a canary")
-        return False
-    status = service.status()
-    if status.state is State.RUNNING and find_served(status, stable.id) is not None:
-        return True
-    detail = f"release {stable.number} does not serve, so the new release gets all requests and is not a canary"
-    service.emit("warning", detail=detail)
-    return False
 
 
 def _as_canary(service: Service, desired: Wanted, split: Split | None, *, force: bool) -> Deployed:
@@ -68,8 +55,8 @@ def _as_canary(service: Service, desired: Wanted, split: Split | None, *, force:
 
 def _shifted(service: Service, desired: Wanted, canary: Release, split: Split | None) -> Deployed:
     """The canary with another share. Raises Refused if it is not the desired release."""
-    if not has_inputs(service, canary, desired):
-        raise refused(service, canary, ", and the manifest asks for another release")
+    if not has_inputs(service, canary, desired.package):
+        raise refused(service, canary, f", and {ANOTHER}")
     if split is None and service.target.rollout is None:
         raise refused(service, canary)
     return _with_share(service, canary, split, reused=True)

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from ...errors import BadInput, NotUp, Refused
 from ...model import Capability
 from ...store.origin import mark
-from .desired import Wanted, inputs
+from .desired import inputs
 from .secrets import rotated
 
 if TYPE_CHECKING:
     from ...manifest import Section
-    from ...model import Release
+    from ...model import Package, Release
     from ..session.session import Session
     from .service import Service
 
-_END_IT = "`lading promote` or `lading abort` first"
+END_IT = "`lading promote` or `lading abort` first"
+ANOTHER = "the manifest asks for another release"
 
 
 def canary_of(service: Service) -> Release | None:
@@ -29,10 +30,10 @@ def stable_of(service: Service) -> Release | None:
     return service.session.store.releases.current(service.target.service_name, service.target.name)
 
 
-def has_inputs(service: Service, canary: Release, wanted: Wanted) -> bool:
-    """Whether a canary is the desired release."""
-    key = service.session.store.reuse.get(mark(canary))
-    return key == inputs(service, wanted.package).key and not rotated(service, canary)
+def has_inputs(service: Service, release: Release, package: Package) -> bool:
+    """Whether a canary, or another release, is the desired one: it has this package and the options of the block."""
+    key = service.session.store.reuse.get(mark(release))
+    return key == inputs(service, package).key and not rotated(service, release)
 
 
 def ended_elsewhere(service: Service) -> NotUp:
@@ -51,7 +52,7 @@ def refuse_beside_canary(service: Service) -> None:
 
 def refused(service: Service, canary: Release, why: str = "") -> Refused:
     """The refusal of a command that cannot run beside a canary."""
-    return Refused(f"release {canary.number} of {service.name} is a canary{why}", hint=_END_IT)
+    return Refused(f"release {canary.number} of {service.name} is a canary{why}", hint=END_IT)
 
 
 def require_traffic(session: Session, target: Section, option: str, *, shadow: bool = False) -> None:

@@ -4,38 +4,65 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import BadInput, LadingError
-from .canaries import canary_of, ended_elsewhere, refused, require_traffic
+from ...errors import BadInput
+from ..stages.train import TRAIN
+from .adopting import refuse_beside_any_canary
+from .canaries import ANOTHER, canary_of, ended_elsewhere, has_inputs, refused, require_traffic
 from .deploy import ensure_up, wanted
 from .service import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...errors import Refused
     from ...manifest import Section
-    from ...model import Package
+    from ...model import Package, Release
     from ..session.session import Session
     from .deploy import Deployed
     from .traffic import Split
 
 
-def foresee(session: Session, split: Split | None, *, detach: bool = False) -> None:
+def foresee(session: Session, split: Split | None, *, trains: bool, detach: bool = False) -> None:
     """Raise the failure of a deploy that its canary excludes, before the first stage works.
 
-    That is a target that cannot serve two releases, or a canary that is up on each chosen target. With `detach`, that
-    is also a target without a rollout.
+    That is a target that cannot serve two releases, or a canary that is up on each chosen target. Its share can change,
+    but with `trains` not if the deploy would train another model. With `detach`, that is also a target without a
+    rollout.
     """
-    failures: list[LadingError] = []
     for target in session.targets:
         if split is not None:
             require_traffic(session, target, "--shadow" if split.shadow else "--canary", shadow=split.shadow > 0)
         if detach and target.rollout is None:
             message = session.at_line(target.path, "the block has no rollout, and --detach needs one")
             raise BadInput(message, hint="add `rollout: {steps: [5, 25, 100], pause: 10m}` to the block")
-        service = Service(session, target)
-        canary = canary_of(service)
-        if canary is not None and split is None and target.rollout is None:
-            failures.append(refused(service, canary))
-    if failures and len(failures) == len(session.targets):
+    is_other = trains and any(map(canary_of, _services(session))) and TRAIN.works(session)
+    _raise_if_all(session, lambda service, canary: _why_not(service, canary, split, is_other=is_other))
+
+
+def admit(session: Session, package: Package, split: Split | None) -> None:
+    """Raise Refused if each chosen target has a canary of another package. Its model is in no other registry yet."""
+    _raise_if_all(
+        session,
+        lambda service, canary: _why_not(service, canary, split, is_other=not has_inputs(service, canary, package)),
+    )
+
+
+def _why_not(service: Service, canary: Release, split: Split | None, *, is_other: bool) -> Refused | None:
+    if is_other:
+        return refused(service, canary, f", and {ANOTHER}")
+    return refused(service, canary) if split is None and service.target.rollout is None else None
+
+
+def _raise_if_all(session: Session, why_not: Callable[[Service, Release], Refused | None]) -> None:
+    """Raise the first failure if every target has one. Otherwise the deploy to each target decides."""
+    found = [(service, canary_of(service)) for service in _services(session)]
+    failures = [canary and why_not(service, canary) for service, canary in found]
+    if failures and failures[0] is not None and all(failures):
         raise failures[0]
+
+
+def _services(session: Session) -> list[Service]:
+    return [Service(session, target) for target in session.targets]
 
 
 def deploy(
@@ -62,6 +89,7 @@ def deploy(
             raise ended_elsewhere(service)
         desired = wanted(session, package, force=force)
         if canary is None and split is None and target.rollout is None:
+            refuse_beside_any_canary(service)
             return ensure_up(service, desired, force=force)
         from .beside import deploy_beside  # most deploys have no canary
 

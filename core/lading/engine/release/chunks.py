@@ -167,7 +167,7 @@ def _values(answer: Answer, count: int) -> list[Json]:
         if _fits(found, count):
             return list(found)
         raise StageFailed(
-            f"the service did not answer {count} rows with {count} answers: {answer.text(_LONGEST_REASON)}",
+            f"the service did not answer {count} rows with {count} answers: {answer.words(_LONGEST_REASON)}",
             hint="its script must return a list with one item for each row of `data`",
         )
     if answer.status < 400 or answer.status in _NOT_ABOUT_ROWS:
@@ -188,6 +188,6 @@ def _reason(answer: Answer) -> str:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
-    if isinstance(found, dict) and isinstance(found.get("message"), str):
-        text = found["message"]
-    return " ".join(text.split())[:_LONGEST_REASON]
+    is_message = isinstance(found, dict) and isinstance(found.get("message"), str)
+    words = found["message"] if is_message else answer.words(len(text))
+    return " ".join(words.split())[:_LONGEST_REASON]

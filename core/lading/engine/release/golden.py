@@ -91,7 +91,7 @@ def answer_of(endpoint: Endpoint, request: Json, *, end: float | None) -> Json:
 def read(answer: scoring.Answer) -> Json:
     """The JSON of an answer. Raises Transient if the service is not ready, and StageFailed for a wrong status."""
     if answer.status in scoring.NOT_READY:
-        raise Transient(f"the service answered {answer.status}: {answer.text(400)}")
+        raise Transient(f"the service answered {answer.status}: {answer.words(400)}")
     return answer.json()
 
 

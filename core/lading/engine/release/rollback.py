@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...errors import BadInput, LadingError
+from .adopting import refuse_beside_any_canary
 from .bring_up import as_accepted, kept_package
 from .canaries import refuse_beside_canary
 from .deploy import Deployed, ensure_up
@@ -30,7 +31,7 @@ def rollback(session: Session, target: Section, number: int | None = None) -> De
     refuse_beside_canary(service)
     _chosen(service, number)  # a refusal needs no lock and no new store
     with service.locked():
-        refuse_beside_canary(service)
+        refuse_beside_any_canary(service)
         release, package = _chosen(service, number)
         done = ensure_up(as_released(service, release), as_accepted(service, release, package))
     if not done.reused:
@@ -48,7 +49,7 @@ def _chosen(service: Service, number: int | None) -> tuple[Release, Package]:
     able = {
         release.number: (release, package)
         for release in history
-        if _came_up(release) and release != current and (package := kept_package(service, release))
+        if release.came_up and release != current and (package := kept_package(service, release))
     }
     others = (n for n, (release, _) in able.items() if current is None or _differs(service, release, current))
     wanted = next(others, None) if number is None else number
@@ -88,16 +89,12 @@ def _elsewhere(service: Service) -> str:
 def _needed(service: Service, history: Sequence[Release], number: int | None) -> str:
     """The package file that would allow the rollback that the store cannot do."""
     manifest, target = service.session.order.file, service.target.name
-    found = next((each for each in history if each.number == number and _came_up(each)), None)
+    found = next((each for each in history if each.number == number and each.came_up), None)
     package = f"package {found.package_digest[:12]} ({found.model}:{found.model_version})" if found else "the package"
     return (
         f"export {package} from the store that has it (`lading package export FILE`), "
         f"then `lading deploy {manifest} --target {target} --package FILE`"
     )
-
-
-def _came_up(release: Release) -> bool:
-    return release.golden_requests is not None
 
 
 def _why_not(history: Sequence[Release], current: Release | None, number: int | None) -> str:
@@ -108,4 +105,12 @@ def _why_not(history: Sequence[Release], current: Release | None, number: int | 
         return f"has no release {number}"
     if found == current:
         return f"cannot go back to release {number}: it is the one that is up"
-    return f"cannot go back to release {number}: {'its package is gone' if _came_up(found) else 'it never came up'}"
+    return f"cannot go back to release {number}: {_obstacle(found)}"
+
+
+def _obstacle(release: Release) -> str:
+    if release.came_up:
+        return "its package is gone"
+    if not release.model_version:
+        return "another store has its package"
+    return "it was a canary that was never promoted" if release.beside else "it never came up"

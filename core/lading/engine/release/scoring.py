@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...base.headers import retry_after
+from ...base.words import plain_words
 from ...errors import BadInput, StageFailed, Transient
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ NOT_READY = (502, 503, 504)
 """The statuses with which a proxy or a server answers for a service that does not listen or answer yet."""
 
 LONGEST = 64 << 20  # bytes of an answer
+_MOST_READ = 64 << 10  # bytes of an answer for a message
 _NEXT = "`lading status` says whether it runs"
 
 
@@ -38,16 +40,23 @@ class Answer:
     def json(self) -> Json:
         """The body as JSON. Raises StageFailed if the status is not 200 or the body is not JSON."""
         if self.status != 200:
-            raise StageFailed(f"the service answered {self.status}: {self.text(400)}")
+            raise StageFailed(f"the service answered {self.status}: {self.words(400)}")
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise StageFailed(f"the service did not answer with JSON: {self.text(400)}") from None
+            raise StageFailed(f"the service did not answer with JSON: {self.words(400)}") from None
 
     def text(self, length: int | None = None) -> str:
         """The body as text without control characters, cut to `length` characters."""
-        text = self.body.decode("utf-8", "replace")[:length]
-        return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
+        return _printable(self.body.decode("utf-8", "replace")[:length])
+
+    def words(self, length: int) -> str:
+        """The text for a message. Of a web page, its title or its first sentence."""
+        return _printable(plain_words(self.body[:_MOST_READ].decode("utf-8", "replace"))[:length])
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
 def ask(

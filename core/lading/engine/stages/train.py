@@ -53,6 +53,10 @@ class _Train(Making[None, Trained]):
         kept_script(session.store.files, trained.scoring)
         return trained
 
+    def works(self, session: Session) -> bool:
+        """Whether the manifest's model must be trained, because no earlier one has the same inputs."""
+        return session.manifest.train is not None and self.find(session, self.inputs(session)) is None
+
     def reach(self, session: Session, upstream: None = None, *, force: bool = False) -> Trained:
         if session.manifest.train is None:
             from .finished import inspected  # a manifest with a training does not load it

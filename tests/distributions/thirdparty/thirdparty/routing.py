@@ -41,7 +41,7 @@ from lading import (
 )
 
 from . import Wrong, note
-from .targets import Ejecting, Place, ProcessTarget, RollOptions, failure_of, kill_server, start_server
+from .targets import Ejecting, Place, ProcessTarget, RollOptions, failure_of, kill_server, on_platform, start_server
 
 FRONT = """
 import http.client, http.server, json, pathlib, sys, threading, urllib.parse
@@ -181,7 +181,7 @@ class Router(Ejecting, ProcessTarget):
             return Status(state=State.ABSENT)
         tags = known[0]["tags"]
         return Status(
-            state=State.RUNNING,
+            state=next_state(),
             package_digest=tags["lading.package"],
             model_sha256=tags["lading.model"],
             release_id=known[0]["id"],
@@ -238,6 +238,14 @@ def routes(work: Path) -> list[Route]:
     return found
 
 
+def next_state() -> State:
+    """The state that the next status reports: the first word of the file `states`, if a test has written it."""
+    file = Path("states")
+    words = file.read_text().split() if file.exists() else []
+    file.write_text(" ".join(words[1:]))
+    return State(words[0]) if words else State.RUNNING
+
+
 def share_out(work: Path, wanted: list[Route]) -> None:
     """Route the requests to these releases, and stop the servers of all others."""
     part = work / "routes.part"
@@ -260,4 +268,33 @@ def start_front(work: Path) -> DeployStep | None:
     return None if address.exists() else Pending(phase="starting the front", retry_after=0.05)
 
 
+class SharedRouter(Router):
+    """A router on a platform in the folder PLATFORM, which each store finds."""
+
+    @hookimpl
+    def lading_deploy(self, request: DeployRequest[Place], context: Context) -> DeployStep | Wrong:
+        return super().lading_deploy(request, on_platform(request.deployment, context))
+
+    @hookimpl
+    def lading_shift(self, request: ShiftRequest[Place], context: Context) -> ShiftStep | Wrong:
+        return super().lading_shift(request, on_platform(request.deployment, context))
+
+    @hookimpl
+    def lading_metrics(self, deployment: Deployment, context: Context) -> Metrics | Wrong:
+        return super().lading_metrics(deployment, on_platform(deployment, context))
+
+    @hookimpl
+    def lading_scoring_uri(self, deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri | Wrong:
+        return super().lading_scoring_uri(deployment, on_platform(deployment, context))
+
+    @hookimpl
+    def lading_status(self, deployment: Deployment, context: Context) -> Status | Wrong:
+        return super().lading_status(deployment, on_platform(deployment, context))
+
+    @hookimpl
+    def lading_delete(self, deployment: Deployment, context: Context) -> DeleteStep | Wrong:
+        return super().lading_delete(deployment, on_platform(deployment, context))
+
+
 router = Router(keeps=True, options=RollOptions)
+shared_router = SharedRouter(keeps=True, options=RollOptions)

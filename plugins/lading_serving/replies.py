@@ -1,0 +1,62 @@
+"""The answers of the supervisor, in place of a worker: with a request id, logged and counted like those of a worker."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from .access import access_log, clean
+from .board import METHODS, PID, Board
+from .messages import Request, Response
+from .pulse import LONGEST_ID
+from .recorder import Place, Recorder
+from .spec import ReleaseSpec
+
+if TYPE_CHECKING:
+    from .process import Output
+
+_ID = "x-request-id"
+
+
+def recorder_of(spec: ReleaseSpec, board: Board, entry: int, log: Output) -> Recorder:
+    """A recorder for the supervisor, at a release of the board."""
+
+    def write(lines: bytes) -> int:
+        log.write(lines)
+        return len(lines)
+
+    slot = board.add_slot(entry)
+    recorder = Recorder(Place(board, slot) if slot else None, access_log(write, spec.env, spec.label))
+    if slot:
+        board.numbers[slot + PID] = 0  # the memory of the supervisor is not that of a worker
+    return recorder
+
+
+def reply(sock: socket.socket, response: Response, size: int, recorder: Recorder) -> None:
+    """Read a request of at most `size` bytes, as far as it has arrived, and answer it. The client may have left."""
+    with suppress(OSError):
+        request, started = _request(sock.recv(size)), recorder.begin()
+        request_id = _id(request)
+        recorder.request_id = clean(request_id)
+        response.headers.append((_ID, request_id))
+        recorder.end(request, response, started)  # before the client has its answer
+        sock.send(response.encode(with_body=request.method != "HEAD", close=True))
+        sock.shutdown(socket.SHUT_WR)
+    recorder.flush()
+
+
+def _request(data: bytes) -> Request:
+    """The head of a request that was not checked. Its body is left out."""
+    start, *fields = data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    method, _, target = start.partition(" ")
+    path = target.partition(" ")[0].partition("?")[0]
+    pairs = (field.partition(":") for field in fields)
+    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    return Request(method if method in METHODS else "other", path or "-", "", headers, b"", keep_alive=False)
+
+
+def _id(request: Request) -> str:
+    given = request.headers.get(_ID, "")
+    return given if 0 < len(given) <= LONGEST_ID and given.isprintable() else str(uuid.uuid4())
