@@ -22,8 +22,9 @@ from .measure import ENVIRONMENT, Broken, Row, alternate, ratio, ratios, run, sp
 from .processes import PROC, cpu_seconds, processes_of, resident_bytes
 from .reference import older
 
-CPU = "one-row scoring: CPU per request"
-RATE = "one-row scoring: requests per second"
+CPU = "{} rows: CPU per request"
+RATE = "{} rows: requests per second"
+LIMITS = {1: (0.3, 3.5), 1000: (0.5, 2)}  # by the rows of a request: most CPU, least rate
 WORKER = "memory of a worker"
 MEMORY = "memory of the server, one worker"
 START_LIMIT = 60.0
@@ -52,8 +53,9 @@ class Slot:
 
 def rows(bench: Bench) -> Iterator[Row]:
     if reason := missing():
-        yield Row(CPU, reason, "", None, 0.3)
-        yield Row(RATE, reason, "", None, 3.5, at_least=True)
+        for count, (most_cpu, least) in LIMITS.items():
+            yield Row(CPU.format(count), reason, "", None, most_cpu)
+            yield Row(RATE.format(count), reason, "", None, least, at_least=True)
         for what, most in ((WORKER, 25), (MEMORY, 35)):
             yield Row(what, reason, "", None, most, "MB")
     else:
@@ -72,13 +74,14 @@ def missing() -> str:
 def _measured(bench: Bench) -> Iterator[Row]:
     peer, folder = azureml_environment(bench), bench.model("small", KIB)
     with bench.deployment(folder / "lading.yaml", "small") as uri, _azureml(peer, folder) as azureml_uri:
-        slots = alternate(
-            load(bench, uri, processes_of(bench.store("small"))),
-            load(bench, azureml_uri, processes_of(folder)),
-            bench.times(5),
-        )
+        for count, (most_cpu, least) in LIMITS.items():
+            slots = alternate(
+                load(bench, uri, processes_of(bench.store("small")), count),
+                load(bench, azureml_uri, processes_of(folder), count),
+                bench.times(5),
+            )
+            yield from _compared(CPU.format(count), most_cpu, RATE.format(count), least, slots)
         sizes = [resident_bytes(pid) for pid in processes_of(bench.store("small"))]
-    yield from _compared(CPU, 0.3, RATE, 3.5, slots)
     floor = _floor(bench, folder / "model.joblib")
     for what, size, most in ((WORKER, max(sizes), 25), (MEMORY, sum(sizes), 35)):
         yield Row(what, _megabytes(size), _megabytes(floor), (size - floor) / 1e6, most, "MB")
