@@ -56,7 +56,7 @@ def _why_not(service: Service, canary: Release, split: Split | None, *, is_other
 def _raise_if_all(session: Session, why_not: Callable[[Service, Release], Refused | None]) -> None:
     """Raise the first failure if every target has one. Otherwise the deploy to each target decides."""
     found = [(service, canary_of(service)) for service in _services(session)]
-    failures = [canary and why_not(service, canary) for service, canary in found]
+    failures = [why_not(service, canary) if canary else None for service, canary in found]
     if failures and failures[0] is not None and all(failures):
         raise failures[0]
 
