@@ -73,6 +73,19 @@ def test_without_an_image_no_release_begins(project: Shell) -> None:
     assert project("score", "-d", "1").json() == [7.0]
 
 
+def test_the_whole_log_of_a_failed_build_is_kept_until_a_build_succeeds(project: Shell) -> None:
+    failed = project("deploy", code=6, BASE="rotten oak")
+    assert "the wood breaks" in failed.err
+    assert "nail 49 into ${BASE}" in failed.err
+    assert "rotten" not in failed.err
+    file = failed.err.partition("the whole log of the build is in ")[2].partition("\n")[0]
+    lines = "".join(f"nail {number} into ${{BASE}}\n" for number in range(50))
+    assert Path(file).read_text("utf-8") == lines.rstrip()
+    assert project("logs", "--build").out == lines
+    project("deploy")
+    assert "the last image build has not failed" in project("logs", "--build", code=2).err
+
+
 def test_a_target_without_images_needs_no_maker(project: Shell) -> None:
     project.write("lading.yaml", MANIFEST.replace("plugin: builder", "plugin: nobody"))
     del project.env["BASE"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...errors import LadingError, StageFailed
 from ...model import Image, ImageRequest, Package
-from ...store.durable import replace_file
+from ...store.durable import naming, replace_file
 from .attempt import RESUMABLE
 from .environment import environment_of
 
@@ -50,10 +50,11 @@ def make_image(session: Session, package: Package, *, push: bool | None, force: 
 
 def failed_build_log(session: Session) -> tuple[str, ...]:
     """The log of the last image build, if it failed; empty if it did not."""
-    try:
-        return tuple(_work(session).joinpath(_LOG).read_text(encoding="utf-8").splitlines())
-    except FileNotFoundError:
+    file = _work(session) / _LOG
+    if not file.is_file():
         return ()
+    with naming(file):
+        return tuple(file.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
 def _keep_log(session: Session, error: StageFailed) -> None:

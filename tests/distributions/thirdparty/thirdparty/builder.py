@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lading import Context, Description, Image, ImageRequest, Options, Pending, hookimpl
+from lading import Context, Description, Image, ImageRequest, Options, Pending, StageFailed, hookimpl
 
 from . import Wrong, note
 
@@ -25,6 +25,9 @@ def lading_image(request: ImageRequest[BuilderOptions], context: Context) -> Ima
         return misbehaviour
     if request.force:
         context.progress("building again")
+    if request.options.base.startswith("rotten"):
+        nails = tuple(f"nail {number} into {request.options.base}" for number in range(50))
+        raise StageFailed(f"the wood breaks\n{nails[-1]}", log=nails)
     mark = context.work / f"{request.options.base}-{request.package.digest}"
     if not mark.exists():
         context.intend(f"image/{request.package.digest}")
