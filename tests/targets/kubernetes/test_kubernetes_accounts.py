@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import yaml
 from tests.targets.kubernetes.kubernetes_kit import Hooks
@@ -45,7 +47,7 @@ def test_a_refused_account_is_named_with_the_right_that_it_lacks(hooks: Hooks, a
 
 
 def test_the_cluster_role_edit_is_enough_in_its_namespace(hooks: Hooks) -> None:
-    options = {"context": "limited", "namespace": TEAM}
+    options: dict[str, Any] = {"context": "limited", "namespace": TEAM}
     deployment = hooks.deployment(**options)
     assert lading_preflight(PreflightRequest(deployment=deployment)).findings == ()
     try:
