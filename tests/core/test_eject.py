@@ -110,7 +110,7 @@ def test_a_value_of_a_variable_is_left_out_until_it_is_filled_in(capable: Shell,
         capable("delete")
 
 
-@pytest.mark.parametrize("value", ['say "please" now', "two\nlines of text", "the \x1b[31mred one"])
+@pytest.mark.parametrize("value", ['say "please" now', "two\nlines of text", "back\\slash"])
 def test_a_value_that_envsubst_cannot_fill_in_is_refused(capable: Shell, value: str) -> None:
     capable.env["FLAG"] = value
     write(capable, 'capable: {flag: "${FLAG}"}')
