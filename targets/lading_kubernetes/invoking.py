@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .options import KubernetesOptions
     from .rest import Cluster
 
-_NO_POD = (502, 503)  # of the API server, if nothing listens
+NO_POD = (500, 502, 503)  # of the API server, if nothing listens, or if a connection to the pod ends
 _HEAD = 400  # bytes
 
 
@@ -20,6 +20,6 @@ def invoke(request: InvokeRequest[KubernetesOptions], cluster: Cluster) -> Invok
         return None
     key = {"X-Lading-Key": request.key.reveal()} if request.key else {}  # the server keeps `Authorization` for itself
     answer = cluster.ask(request.uri, request.body, {**request.headers, **key}, request.timeout)
-    if answer.status_code in _NO_POD and b'"kind":"Status"' in answer.content[:_HEAD]:
+    if answer.status_code in NO_POD and b'"kind":"Status"' in answer.content[:_HEAD]:
         raise Transient(f"no pod answers: {answer.content[:_HEAD].decode('utf-8', 'replace')}")
     return InvokeAnswer(status=answer.status_code, body=answer.content, headers=dict(answer.headers))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lading import Figures, Latency, Metrics, ReleaseMetrics, StageFailed, Transient
 from lading_serving.figures import FIGURES
 
+from .invoking import NO_POD
 from .judging import is_ready
 from .keys import keys
 from .owning import pods_that_serve
@@ -42,7 +43,7 @@ def total(parts: Sequence[Metrics]) -> Metrics:
 
 def _figures(cluster: Cluster, pod: str, headers: dict[str, str]) -> Metrics:
     answer = cluster.ask(cluster.proxy("Pod", f"{pod}:{PORT}", "/metrics"), None, headers, _LIMIT)
-    if answer.status_code in (502, 503):
+    if answer.status_code in NO_POD:
         raise Transient(f"{pod} does not answer")
     if not answer.is_success or not answer.headers.get("content-type", "").startswith(FIGURES):
         raise StageFailed(f"{pod} answered {answer.status_code} to the question for its figures")
