@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.hook_kit import context_in
+from tests.hook_kit import MemoryContext, context_in
 
 from lading import (
     Deployment,

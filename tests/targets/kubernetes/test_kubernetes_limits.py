@@ -39,7 +39,8 @@ def test_a_connection_that_ends_before_the_pod_is_no_answer() -> None:
     )
     cluster = Cluster(http, "models")
     deployment = Deployment(service="salary", target="t", options=KubernetesOptions())
-    request = InvokeRequest(deployment=deployment, uri=cluster.proxy("Pod", "a:5001"), body=b"1")
+    uri = cluster.proxy("Pod", "a:5001")
+    request = InvokeRequest(deployment=deployment, uri=uri, body=b"1", key=None, headers={}, timeout=5)
     with pytest.raises(Transient, match="connection reset by peer"):
         invoke(request, cluster)
 
