@@ -73,7 +73,7 @@ def lading_describe() -> Description:
 def lading_deploy(request: DeployRequest[KubernetesOptions], context: Context) -> DeployStep:
     from .deploying import step
 
-    with _cluster(request.deployment.options) as cluster:
+    with _cluster(request.deployment.options, context) as cluster:
         return step(request, context, cluster)
 
 
@@ -81,15 +81,15 @@ def lading_deploy(request: DeployRequest[KubernetesOptions], context: Context) -
 def lading_shift(request: ShiftRequest[KubernetesOptions], context: Context) -> ShiftStep:
     from .shifting import step
 
-    with _cluster(request.deployment.options) as cluster:
+    with _cluster(request.deployment.options, context) as cluster:
         return step(request, context, cluster)
 
 
 @hookimpl
-def lading_scoring_uri(deployment: Deployment[KubernetesOptions]) -> ScoringUri | NoScoringUri:
+def lading_scoring_uri(deployment: Deployment[KubernetesOptions], context: Context) -> ScoringUri | NoScoringUri:
     from .asking import scoring_uri
 
-    with _cluster(deployment.options) as cluster:
+    with _cluster(deployment.options, context) as cluster:
         return scoring_uri(deployment, cluster)
 
 
@@ -97,15 +97,15 @@ def lading_scoring_uri(deployment: Deployment[KubernetesOptions]) -> ScoringUri 
 def lading_status(deployment: Deployment[KubernetesOptions], context: Context) -> Status:
     from .asking import status
 
-    with _cluster(deployment.options) as cluster:
+    with _cluster(deployment.options, context) as cluster:
         return status(deployment, context, cluster)
 
 
 @hookimpl
-def lading_logs(request: LogsRequest[KubernetesOptions]) -> Logs:
+def lading_logs(request: LogsRequest[KubernetesOptions], context: Context) -> Logs:
     from .logs import read_log
 
-    with _cluster(request.deployment.options) as cluster:
+    with _cluster(request.deployment.options, context) as cluster:
         return read_log(request, cluster)
 
 
@@ -113,7 +113,7 @@ def lading_logs(request: LogsRequest[KubernetesOptions]) -> Logs:
 def lading_metrics(deployment: Deployment[KubernetesOptions], context: Context) -> Metrics:
     from .measuring import metrics
 
-    with _cluster(deployment.options) as cluster:
+    with _cluster(deployment.options, context) as cluster:
         return metrics(deployment, context, cluster)
 
 
@@ -121,15 +121,15 @@ def lading_metrics(deployment: Deployment[KubernetesOptions], context: Context) 
 def lading_keys(deployment: Deployment[KubernetesOptions], context: Context, rotate: str | None) -> Keys:
     from .keys import keys
 
-    with _cluster(deployment.options) as cluster:
+    with _cluster(deployment.options, context) as cluster:
         return keys(cluster, deployment, context, rotate)
 
 
 @hookimpl
-def lading_invoke(request: InvokeRequest[KubernetesOptions]) -> InvokeAnswer | None:
+def lading_invoke(request: InvokeRequest[KubernetesOptions], context: Context) -> InvokeAnswer | None:
     from .invoking import invoke
 
-    with _cluster(request.deployment.options) as cluster:
+    with _cluster(request.deployment.options, context) as cluster:
         return invoke(request, cluster)
 
 
@@ -137,47 +137,47 @@ def lading_invoke(request: InvokeRequest[KubernetesOptions]) -> InvokeAnswer | N
 def lading_delete(deployment: Deployment[KubernetesOptions], context: Context) -> DeleteStep:
     from .removing import delete
 
-    with _cluster(deployment.options) as cluster:
+    with _cluster(deployment.options, context) as cluster:
         return delete(deployment, context, cluster)
 
 
 @hookimpl
-def lading_list(request: ListRequest[KubernetesOptions]) -> Listing:
+def lading_list(request: ListRequest[KubernetesOptions], context: Context) -> Listing:
     from .asking import everything
 
-    with _cluster(request.deployment.options) as cluster:
+    with _cluster(request.deployment.options, context) as cluster:
         return everything(cluster)
 
 
 @hookimpl
-def lading_preflight(request: PreflightRequest[KubernetesOptions]) -> TargetFindings:
+def lading_preflight(request: PreflightRequest[KubernetesOptions], context: Context) -> TargetFindings:
     from .preflight import findings
 
-    with _cluster(request.deployment.options) as cluster:
+    with _cluster(request.deployment.options, context) as cluster:
         return findings(request.deployment, cluster)
 
 
 @hookimpl
-def lading_plan(request: PlanRequest[KubernetesOptions]) -> PlanFindings:
+def lading_plan(request: PlanRequest[KubernetesOptions], context: Context) -> PlanFindings:
     from .planning import findings
 
-    return findings(request, _cluster)
+    return findings(request, lambda: _cluster(request.deployment.options, context))
 
 
 @hookimpl
-def lading_eject(request: DeployRequest[KubernetesOptions]) -> Ejected:
+def lading_eject(request: DeployRequest[KubernetesOptions], context: Context) -> Ejected:
     from .ejecting import eject
 
-    with _cluster(request.deployment.options) as cluster:
+    with _cluster(request.deployment.options, context) as cluster:
         return eject(request, cluster)
 
 
 @contextmanager
-def _cluster(options: KubernetesOptions) -> Iterator[Cluster]:
+def _cluster(options: KubernetesOptions, context: Context) -> Iterator[Cluster]:
     """The cluster of a deployment, for one step. Raises PluginError if the extra is not installed."""
     try:
         from .rest import connect
     except ImportError as error:
         raise PluginError("the target 'kubernetes' needs lightkube", hint="pip install 'lading[kubernetes]'") from error
-    with connect(options) as cluster:
+    with connect(options, context.deadline) as cluster:
         yield cluster

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .options import KubernetesOptions
     from .rest import Cluster
 
-    Connect = Callable[[KubernetesOptions], AbstractContextManager[Cluster]]
+    Connect = Callable[[], AbstractContextManager[Cluster]]
 
 
 def findings(request: PlanRequest[KubernetesOptions], connect: Connect) -> PlanFindings:
@@ -31,7 +31,7 @@ def _changes(request: PlanRequest[KubernetesOptions], connect: Connect) -> Itera
     deployment = request.deployment
     with ExitStack() as stack:
         try:
-            cluster = stack.enter_context(connect(deployment.options))
+            cluster = stack.enter_context(connect())
             service = find(cluster, "Service", deployment.service, deployment)
         except LadingError:
             return

@@ -28,6 +28,8 @@ MANAGER = "lading"
 
 _PAGE = 500  # objects in one reply
 _TIMEOUT = 30.0  # seconds for one request
+_SHORTEST = 0.5  # seconds for a request at the end of a hook
+_SHARE = 0.8  # of the time that is left: the hook needs the rest to report a silent server
 _REVIEWS = "authorization.k8s.io/v1"
 _ID = "x-request-id"  # a header of each answer of the scoring server, and of none of the API server
 
@@ -35,8 +37,8 @@ _ID = "x-request-id"  # a header of each answer of the scoring server, and of no
 class Cluster:
     """One namespace of a cluster, for one step. Objects are JSON, as the server gives them."""
 
-    def __init__(self, http: httpx2.Client, namespace: str) -> None:
-        self._http = http
+    def __init__(self, http: httpx2.Client, namespace: str, deadline: datetime | None = None) -> None:
+        self._http, self._deadline = http, deadline
         self.namespace = namespace
         self.server = str(http.base_url).rstrip("/")
         self.now = datetime.now(UTC)
@@ -125,7 +127,7 @@ class Cluster:
 
         Raises Transient if no pod answers, and StageFailed if the account lacks the right.
         """
-        method, end = "GET" if body is None else "POST", time.monotonic() + timeout
+        method, end = "GET" if body is None else "POST", time.monotonic() + self._limit(timeout)
         reply = self._send(method, uri, content=body, headers=headers, timeout=timeout, largest=largest, end=end)
         if not reply.is_success and _ID not in reply.headers:
             raise unanswered(reply.status, reply.headers, reply.text, self.server)
@@ -168,7 +170,7 @@ class Cluster:
 
     def _send(self, method: str, path: str, **arguments: Any) -> Reply:
         try:
-            reply = receive(self._http, method, path, **arguments)
+            reply = receive(self._http, method, path, **{**arguments, "timeout": self._limit(**arguments)})
         except (ConfigError, OSError) as error:  # a file of the kubeconfig is read with the first request
             raise unusable(error) from error
         except (httpx2.LocalProtocolError, UnicodeEncodeError):  # the error quotes the token or the key
@@ -177,6 +179,13 @@ class Cluster:
             raise unreachable(error, self.server) from error
         self.now = _date(reply) or self.now
         return reply
+
+    def _limit(self, timeout: float = _TIMEOUT, **_: Any) -> float:
+        """The seconds for a request. A silent server must not hold a hook beyond the end of its time."""
+        if self._deadline is None:
+            return timeout
+        left = (self._deadline - datetime.now(UTC)).total_seconds()
+        return min(timeout, max(_SHORTEST, _SHARE * left))
 
     def _check(self, reply: Reply, what: str) -> None:
         if not reply.is_success:
@@ -192,9 +201,9 @@ def _date(reply: Reply) -> datetime | None:
 
 
 @contextmanager
-def connect(options: KubernetesOptions) -> Iterator[Cluster]:
+def connect(options: KubernetesOptions, deadline: datetime | None = None) -> Iterator[Cluster]:
     """The namespace of a cluster, for one step. Raises BadInput if the kubeconfig has no such context."""
     aks = options.aks_cluster
     settings, usual = aks_connection(aks) if aks else connection(options.context, kubeconfigs())
     with httpx2.Client(**{**settings, "timeout": _TIMEOUT, "follow_redirects": False}) as http:
-        yield Cluster(http, options.namespace or usual)
+        yield Cluster(http, options.namespace or usual, deadline)

@@ -19,7 +19,7 @@ TEAM = "team"
 
 def test_an_account_without_rights_gets_a_role_from_preflight(hooks: Hooks) -> None:
     deployment = hooks.deployment(context="nobody")
-    (finding,) = lading_preflight(PreflightRequest(deployment=deployment)).findings
+    (finding,) = lading_preflight(PreflightRequest(deployment=deployment), hooks.context).findings
     assert finding.option == "namespace"
     assert f"the account lacks rights in the namespace {hooks.kubernetes.namespace}: " in finding.message
     assert "get, list, create, patch, delete deployments" in finding.message
@@ -49,7 +49,7 @@ def test_a_refused_account_is_named_with_the_right_that_it_lacks(hooks: Hooks, a
 def test_the_cluster_role_edit_is_enough_in_its_namespace(hooks: Hooks) -> None:
     options: dict[str, Any] = {"context": "limited", "namespace": TEAM}
     deployment = hooks.deployment(**options)
-    assert lading_preflight(PreflightRequest(deployment=deployment)).findings == ()
+    assert lading_preflight(PreflightRequest(deployment=deployment), hooks.context).findings == ()
     try:
         assert hooks.deploy(hooks.request(**options)) == Ready()
     finally:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.hook_kit import context_in
+from tests.hook_kit import MemoryContext, context_in
 
 from lading import (
     Deployment,
@@ -120,11 +120,11 @@ def request(up: dict[str, Json] | None = None, left: dict[str, Json] | None = No
 OLD: dict[str, Json] = {"namespace": "models", "node_port": 30080}
 
 
-def test_a_port_that_an_old_service_keeps_is_refused() -> None:
-    (finding,) = lading_plan(request(left=OLD)).findings
+def test_a_port_that_an_old_service_keeps_is_refused(context: MemoryContext) -> None:
+    (finding,) = lading_plan(request(left=OLD), context).findings
     assert (finding.effect, finding.option) == (PlanEffect.REFUSED, "node_port")
     assert "wage has port 30080" in finding.message
-    (finding,) = lading_plan(request(up={**OLD, "namespace": "old"})).findings
+    (finding,) = lading_plan(request(up={**OLD, "namespace": "old"}), context).findings
     assert "salary in its old namespace has port 30080" in finding.message
 
 
@@ -136,5 +136,5 @@ def test_a_port_that_an_old_service_keeps_is_refused() -> None:
         request(left={**OLD, "node_port": 30081}),
     ],
 )
-def test_another_port_or_cluster_has_no_effect(made: PlanRequest[KubernetesOptions]) -> None:
-    assert lading_plan(made).findings == ()
+def test_another_port_or_cluster_has_no_effect(made: PlanRequest[KubernetesOptions], context: MemoryContext) -> None:
+    assert lading_plan(made, context).findings == ()

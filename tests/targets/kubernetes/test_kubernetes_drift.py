@@ -53,7 +53,7 @@ def test_a_plan_names_the_fields_that_a_deploy_changes(hooks: Hooks) -> None:
     def planned(**options: Any) -> list[str]:
         up = UpRelease(service=hooks.service, release=1)
         made = PlanRequest(deployment=hooks.deployment(autoscale=scale, **options), up=up)
-        return [each.message for each in lading_plan(made).findings]
+        return [each.message for each in lading_plan(made, hooks.context).findings]
 
     assert planned() == []
     hooks.kubernetes.kubectl("patch", "svc", hooks.service, "--patch", '{"spec": {"type": "NodePort"}}')

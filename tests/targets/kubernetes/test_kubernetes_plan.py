@@ -28,7 +28,7 @@ def planned(deploys: Deploys, block: str) -> list[str]:
     request = PlanRequest(
         deployment=deploys.request(1, block).deployment, up=UpRelease(service="salary", release=1, written={})
     )
-    found = findings(request, lambda _: nullcontext(deploys.cluster.client())).findings
+    found = findings(request, lambda: nullcontext(deploys.cluster.client())).findings
     assert {each.effect for each in found} <= {PlanEffect.CHANGED}
     return [each.message for each in found]
 

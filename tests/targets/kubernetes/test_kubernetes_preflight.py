@@ -19,7 +19,8 @@ pytestmark = pytest.mark.kubernetes
 
 
 def found(hooks: Hooks, **options: Any) -> list[TargetFinding]:
-    return list(lading_preflight(PreflightRequest(deployment=hooks.deployment(**options))).findings)
+    request = PreflightRequest(deployment=hooks.deployment(**options))
+    return list(lading_preflight(request, hooks.context).findings)
 
 
 @contextmanager

@@ -52,13 +52,13 @@ THEIRS: dict[str, Json] = {
 def test_a_service_from_its_first_release_to_its_end(hooks: Hooks) -> None:
     first, deployment, read = hooks.request(), hooks.deployment(), hooks.kubernetes.read
     assert lading_status(deployment, hooks.context).state is State.ABSENT
-    assert isinstance(lading_scoring_uri(deployment), NoScoringUri)
+    assert isinstance(lading_scoring_uri(deployment, hooks.context), NoScoringUri)
     candidate = hooks.steps(first)
     assert isinstance(candidate, Candidate)
     asked = InvokeRequest(
         deployment=deployment, uri=candidate.uri.replace("/score", "/"), body=None, key=None, headers={}, timeout=10
     )
-    answer = lading_invoke(asked)
+    answer = lading_invoke(asked, hooks.context)
     assert answer is not None
     assert answer.status == 200
     assert hooks.kubernetes.kubectl("get", "svc", "-o", "name", "-l", f"app.kubernetes.io/name={hooks.service}") == ""
@@ -73,9 +73,9 @@ def test_a_service_from_its_first_release_to_its_end(hooks: Hooks) -> None:
         first.package.digest,
         first.release_id,
     )
-    log = lading_logs(LogsRequest(deployment=deployment))
+    log = lading_logs(LogsRequest(deployment=deployment), hooks.context)
     assert "listening" in log.lines
-    assert lading_logs(LogsRequest(deployment=deployment, cursor=log.cursor)).lines == ()
+    assert lading_logs(LogsRequest(deployment=deployment, cursor=log.cursor), hooks.context).lines == ()
 
     second = hooks.request(2)
     refused = hooks.steps(replace(second, verdict=Verdict(up=False, reason="[1] is wrong")))
@@ -85,7 +85,9 @@ def test_a_service_from_its_first_release_to_its_end(hooks: Hooks) -> None:
     (release,) = read_of(hooks)
     assert release["metadata"]["labels"]["lading.release-id"] == second.release_id
     (listed,) = [
-        each for each in lading_list(ListRequest(deployment=deployment)).objects if each.service == hooks.service
+        each
+        for each in lading_list(ListRequest(deployment=deployment), hooks.context).objects
+        if each.service == hooks.service
     ]
     assert (listed.release, listed.state) == (2, State.RUNNING)
 
@@ -143,12 +145,12 @@ def test_an_option_that_is_gone_removes_its_object(hooks: Hooks) -> None:
     assert hooks.deploy(scaled) == Ready()
     name = f"horizontalpodautoscaler.autoscaling/{hooks.service}"
     assert name in hooks.kubernetes.names(hooks.service)
-    found = lading_scoring_uri(hooks.deployment(service_type="LoadBalancer"))
+    found = lading_scoring_uri(hooks.deployment(service_type="LoadBalancer"), hooks.context)
     assert isinstance(found, ScoringUri)
     assert found.uri.startswith("http://127.88.0."), "the address of the load balancer"
     assert hooks.deploy(hooks.request(2)) == Ready()
     assert name not in hooks.kubernetes.names(hooks.service)
-    found = lading_scoring_uri(hooks.deployment())
+    found = lading_scoring_uri(hooks.deployment(), hooks.context)
     assert isinstance(found, ScoringUri)
     assert found.uri.endswith(f"/services/{hooks.service}:80/proxy/score")
 
