@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from .model.context import Connection as Connection
     from .model.context import Context as Context
     from .model.context import Models as Models
+    from .model.counterparts import Counterpart as Counterpart
+    from .model.counterparts import Fate as Fate
     from .model.deploying import Candidate as Candidate
     from .model.deploying import DeleteStep as DeleteStep
     from .model.deploying import DeployRequest as DeployRequest
@@ -103,9 +105,7 @@ if TYPE_CHECKING:
     from .model.parts import ModelPart as ModelPart
     from .model.planning import Action as Action
     from .model.planning import Change as Change
-    from .model.planning import Counterpart as Counterpart
     from .model.planning import Drift as Drift
-    from .model.planning import Fate as Fate
     from .model.planning import Plan as Plan
     from .model.planning import PlanEffect as PlanEffect
     from .model.planning import PlanFinding as PlanFinding
@@ -234,6 +234,7 @@ __getattr__, __dir__ = lazily(
         "python.preflight": "preflight",
         "python.provenance": "Provenance why",
         "model.context": "Connection Context Models",
+        "model.counterparts": "Counterpart Fate",
         "model.deploying": "Candidate DeleteStep DeployRequest DeployStep Done Ejected Failed Pending Ready "
         "ShiftRequest ShiftStep Verdict",
         "model.description": "API_VERSION Capability Description ImageNeed Secret",
@@ -250,7 +251,7 @@ __getattr__, __dir__ = lazily(
         "Requirements Text",
         "model.packaging": "ExpectedModel PackageProblem",
         "model.parts": "ModelPart",
-        "model.planning": "Action Change Counterpart Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
+        "model.planning": "Action Change Drift Plan PlanEffect PlanFinding PlannedStage Setting",
         "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Shown State Status",
         "model.questions": "InvokeAnswer InvokeRequest Keys Logs LogsRequest",

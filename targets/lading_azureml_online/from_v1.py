@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lading import Counterpart, Fate
 
 from .sizes import size_of, smallest
 
-if TYPE_CHECKING:
-    from .options import ManagedOptions
-
-_Rule = Callable[["ManagedOptions", Any], Counterpart]
+_Rule = Callable[[Any, Any], Counterpart]
+"""The fate of a value with the options of the new block, which import this module."""
 _CORES, _MEMORY = 0.1, 0.5  # what Azure gives a container whose block leaves them out
 
 
-def counterparts(plugin: str, given: Mapping[str, Any], options: ManagedOptions) -> dict[str, Counterpart]:
+def counterparts(plugin: str, given: Mapping[str, Any], options: Any) -> dict[str, Counterpart]:
     """The fate of each known option of a block of `aci` or `aks`."""
     if plugin not in ("aci", "aks"):
         return {}
@@ -42,7 +40,7 @@ def _size(cores: float, memory: float, instance_type: str) -> Counterpart:
 def _as(option: str) -> _Rule:
     """A value that belongs into another option, with the same unit."""
 
-    def rule(options: ManagedOptions, value: Any) -> Counterpart:
+    def rule(options: Any, value: Any) -> Counterpart:
         found: Any = options
         for name in option.split("."):
             found = getattr(found, name)
@@ -63,22 +61,22 @@ def _unsupported(detail: str) -> _Rule:
     return _fate(Fate.UNSUPPORTED, detail)
 
 
-def _auth(options: ManagedOptions, value: bool) -> Counterpart:
+def _auth(options: Any, value: bool) -> Counterpart:
     if value:
         return Counterpart(fate=Fate.MAPPED, detail=f"as auth, {options.auth} there")
     return Counterpart(fate=Fate.UNSUPPORTED, detail="each request to an online endpoint needs a key or a token")
 
 
-def _token(options: ManagedOptions, value: bool) -> Counterpart:
+def _token(options: Any, value: bool) -> Counterpart:
     return Counterpart.at("auth", "aml_token" if value else "key", options.auth)
 
 
-def _private(options: ManagedOptions, _value: str) -> Counterpart:
+def _private(options: Any, _value: str) -> Counterpart:
     """A container in a virtual network answers only there."""
     return Counterpart.at("public_network_access", "disabled", options.public_network_access)
 
 
-def _ssl(_options: ManagedOptions, value: bool) -> Counterpart:
+def _ssl(_options: Any, value: bool) -> Counterpart:
     fate = Fate.MAPPED if value else Fate.LOSSY
     return Counterpart(fate=fate, detail="an online endpoint always answers with HTTPS, under Azure's host name")
 

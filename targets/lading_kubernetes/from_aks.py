@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lading import Counterpart, Fate
 
-from .quotas import amount
+from .quantities import amount
 
-if TYPE_CHECKING:
-    from .options import KubernetesOptions
-
-_Rule = Callable[["KubernetesOptions", Any], Counterpart]
+_Rule = Callable[[Any, Any], Counterpart]
+"""The fate of a value with the options of the new block, which import this module."""
 _GPU = "nvidia.com/gpu"
 _MEBIBYTES = 1024  # of a gibibyte
 
 
-def counterparts(plugin: str, given: Mapping[str, Any], options: KubernetesOptions) -> dict[str, Counterpart]:
+def counterparts(plugin: str, given: Mapping[str, Any], options: Any) -> dict[str, Counterpart]:
     """The fate of each known option of a block of `aks`."""
     if plugin != "aks":
         return {}
     return {name: _RULES[name](options, value) for name, value in given.items() if name in _RULES}
 
 
-def _cpu(options: KubernetesOptions, value: float) -> Counterpart:
+def _cpu(options: Any, value: float) -> Counterpart:
     return _amount("cpu", f"{round(value * 1000)}m", options.cpu)
 
 
-def _memory(options: KubernetesOptions, value: float) -> Counterpart:
+def _memory(options: Any, value: float) -> Counterpart:
     return _amount("memory", f"{round(value * _MEBIBYTES)}Mi", options.memory)
 
 
@@ -36,14 +34,14 @@ def _amount(option: str, wanted: str, found: str) -> Counterpart:
     return Counterpart.at(option, wanted, wanted if amount(wanted) == amount(found) else found)
 
 
-def _gpus(options: KubernetesOptions, value: int) -> Counterpart:
+def _gpus(options: Any, value: int) -> Counterpart:
     found = options.resources.get(_GPU)
     if found == value:
         return Counterpart(fate=Fate.MAPPED, detail="as resources")
     return Counterpart(fate=Fate.LOSSY, detail=f"write `resources: {{{_GPU}: {value}}}`")
 
 
-def _replicas(options: KubernetesOptions, value: int) -> Counterpart:
+def _replicas(options: Any, value: int) -> Counterpart:
     return Counterpart.at("replicas", value, options.replicas)
 
 
@@ -52,20 +50,20 @@ def _autoscale(name: str) -> _Rule:
     return lambda options, value: Counterpart.at(f"autoscale.{name}", value, getattr(options.autoscale, name, None))
 
 
-def _autoscaled(options: KubernetesOptions, value: bool) -> Counterpart:
+def _autoscaled(options: Any, value: bool) -> Counterpart:
     if value == bool(options.autoscale):
         return Counterpart(fate=Fate.MAPPED, detail="as autoscale")
     detail = "write `autoscale: {min: 1, max: 10}`" if value else "remove `autoscale`"
     return Counterpart(fate=Fate.LOSSY, detail=detail)
 
 
-def _utilization(options: KubernetesOptions, value: int) -> Counterpart:
+def _utilization(options: Any, value: int) -> Counterpart:
     found = options.autoscale.cpu if options.autoscale else None
     there = "" if found == value else f"; write `autoscale: {{cpu: {value}}}`"
     return Counterpart(fate=Fate.LOSSY, detail=f"the percent is of the used processor time, not of busy pods{there}")
 
 
-def _auth(options: KubernetesOptions, value: bool) -> Counterpart:
+def _auth(options: Any, value: bool) -> Counterpart:
     return Counterpart.at("auth", "key" if value else "none", options.auth)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from lading import Json, TargetFinding
@@ -12,16 +12,13 @@ from .failing import Forbidden
 from .owning import find, query, release_of, selector, shares_of
 from .patching import merged
 from .pods import CONTAINER, sizes
+from .quantities import amount
 
 if TYPE_CHECKING:
     from lading import Deployment
 
     from .options import KubernetesOptions
     from .rest import Cluster
-
-_UNITS = {"": Decimal(1), "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("0.001")}
-_UNITS |= {unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", 1)}
-_UNITS |= {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)}
 
 
 def shortages(deployment: Deployment[KubernetesOptions], cluster: Cluster) -> Iterator[TargetFinding]:
@@ -36,16 +33,6 @@ def shortages(deployment: Deployment[KubernetesOptions], cluster: Cluster) -> It
         for quota in quotas:
             if not quota["spec"].get("scopes") and not quota["spec"].get("scopeSelector"):
                 yield from _shortages_of(quota, more, needs)
-
-
-def amount(quantity: object) -> Decimal:
-    """A quantity of Kubernetes such as `500m` or `2Gi` as a number; 0 for other text, which the cluster refuses."""
-    text = str(quantity)
-    unit = text.lstrip("+-.0123456789")
-    try:
-        return Decimal(text.removesuffix(unit)) * _UNITS[unit] if unit in _UNITS else Decimal(text)
-    except InvalidOperation:
-        return Decimal()
 
 
 def _more_pods(deployment: Deployment[KubernetesOptions], cluster: Cluster) -> int:

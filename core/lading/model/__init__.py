@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .context import Connection as Connection
     from .context import Context as Context
     from .context import Models as Models
+    from .counterparts import Counterpart as Counterpart
+    from .counterparts import Fate as Fate
     from .deploying import Candidate as Candidate
     from .deploying import DeleteStep as DeleteStep
     from .deploying import DeployRequest as DeployRequest
@@ -71,9 +73,7 @@ if TYPE_CHECKING:
     from .parts import ModelPart as ModelPart
     from .planning import Action as Action
     from .planning import Change as Change
-    from .planning import Counterpart as Counterpart
     from .planning import Drift as Drift
-    from .planning import Fate as Fate
     from .planning import Plan as Plan
     from .planning import PlanEffect as PlanEffect
     from .planning import PlanFinding as PlanFinding
@@ -127,6 +127,7 @@ __getattr__, __dir__ = lazily(
     __name__,
     {
         "context": "Connection Context Models",
+        "counterparts": "Counterpart Fate",
         "deploying": "Candidate DeleteStep DeployRequest DeployStep Done Ejected Failed Pending Ready ShiftRequest "
         "ShiftStep Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",
@@ -144,7 +145,7 @@ __getattr__, __dir__ = lazily(
         "ModelVersion Package Release Shown State Status",
         "packaging": "ExpectedModel PackageProblem",
         "parts": "ModelPart",
-        "planning": "Action Change Counterpart Drift Fate Plan PlanEffect PlanFinding PlannedStage Setting",
+        "planning": "Action Change Drift Plan PlanEffect PlanFinding PlannedStage Setting",
         "questions": "InvokeAnswer InvokeRequest Keys Logs LogsRequest",
         "requirements": "judge_metrics metrics_table",
         "runs": "Run TrackedRun",

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
+    from .counterparts import Counterpart
     from .environments import Installs
     from .packaging import ExpectedModel, PackageProblem
-    from .planning import Counterpart
 else:
     from typing import TypeVar
 

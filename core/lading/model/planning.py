@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from .counterparts import Fate
 from .options import Json
 from .records import Shown
 
@@ -135,15 +136,6 @@ class PlannedStage(Shown):
             yield f"{name}: {value if value is not None else f'known after {self.stage}'}"
 
 
-class Fate(StrEnum):
-    """The fate of a setting on another target."""
-
-    KEPT = "kept"
-    MAPPED = "mapped"
-    LOSSY = "lossy"
-    UNSUPPORTED = "unsupported"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Setting(Shown):
     """One setting or capability of the target `origin`, and its fate on `target`."""
@@ -158,25 +150,6 @@ class Setting(Shown):
     def lost(self) -> bool:
         """Whether it is lost in whole or in part."""
         return self.fate in (Fate.LOSSY, Fate.UNSUPPORTED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counterpart:
-    """The fate of an option of another plugin's block, for `Options.counterparts`. `detail` has the lines to write."""
-
-    fate: Fate
-    detail: str = ""
-
-    @classmethod
-    def at(cls, option: str, wanted: Json, found: Json) -> Counterpart:
-        """The fate of a value that belongs into `option`, such as `scale_settings.max_instances`.
-
-        `found` is the present value of that option.
-        """
-        if wanted == found:
-            return cls(fate=Fate.MAPPED, detail=f"as {option}")
-        there = "" if found is None else f"; it is {_yaml(found)} there"
-        return cls(fate=Fate.LOSSY, detail=f"write `{_line(option, wanted)}`{there}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,16 +207,6 @@ def _found(stage: PlannedStage) -> Iterator[str]:
         yield str(finding)
         if finding.hint:
             yield f"  {finding.hint}"
-
-
-def _line(option: str, value: Json) -> str:
-    """An option as in a manifest: `scale_settings: {max_instances: 3}`."""
-    name, _, inner = option.partition(".")
-    return f"{name}: {{{_line(inner, value)}}}" if inner else f"{name}: {_yaml(value)}"
-
-
-def _yaml(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _short(value: Json) -> str:

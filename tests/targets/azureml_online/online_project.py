@@ -33,7 +33,7 @@ package:{script}
     - {{request: {{data: [[21]]}}, response: [141760.56910569107]}}
 image: {{plugin: unpacked, folder: "{images}"}}
 connections:
-  azureml-v2: {{subscription_id: {subscription}, resource_group: {group}, workspace: {workspace}}}
+  azureml-v2: {{subscription_id: {subscription}, resource_group: {group}, workspace: {workspace}, experiment: salexp}}
 targets:
   local: {{port: 0}}
   managed-online: {{instance_type: Standard_DS2_v2{more}}}

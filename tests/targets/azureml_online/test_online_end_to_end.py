@@ -27,8 +27,27 @@ def test_one_word_moves_a_package_from_local_to_azure(project: Project) -> None:
     asked = [f"{call.method} {call.path.rpartition('/')[2]}" for call in list(project.azure.calls)[before:]]
     assert len(asked) <= 6, asked
     assert [each for each in asked if not each.startswith("GET ")] == ["POST token"]
+    state = project.azure.state
+    (run,), (model,) = state["runs"].values(), state["v2"]["models"].values()
+    assert ([*state["experiments"]], run["status"]) == (["salexp"], "Completed")
+    assert model["properties"]["jobName"] == run["runId"]
     project("delete")
     assert (project.azure.state["v2"]["endpoints"], project.deployments) == ({}, [])
+
+
+def test_a_plan_from_aci_names_the_instance_that_holds_the_container(project: Project) -> None:
+    text = (project.shell.folder / "lading.yaml").read_text(encoding="utf-8")
+    old = "  aci: {plugin: aci, connection: old, cpu_cores: 3, memory_gb: 4, dns_name_label: salary}\n"
+    place = project.azure.workspace
+    names = f"subscription_id: {place.subscription_id}, resource_group: {place.resource_group}"
+    account = f"  old: {{plugin: azureml, {names}, workspace: {place.workspace}}}\n"
+    text = text.replace("targets:\n", f"{account}targets:\n{old}")
+    project.shell.write("lading.yaml", text)
+    shown = json.loads(project("plan", "--from", "aci", "--json").out)["settings"]
+    found = {setting["name"]: (setting["fate"], setting["detail"]) for setting in shown}
+    line = "write `instance_type: Standard_F4s_v2`: Standard_DS2_v2 has 2 cores and 7 GiB; "
+    assert found["cpu_cores"] == found["memory_gb"] == ("lossy", f"{line}Standard_F4s_v2 has 4 cores and 8 GiB")
+    assert found["dns_name_label"][0] == "lossy"
 
 
 def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:

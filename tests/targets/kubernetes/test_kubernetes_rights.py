@@ -10,7 +10,7 @@ import yaml
 from lading import Json
 from lading_kubernetes.failing import Forbidden
 from lading_kubernetes.options import Gateway, KubernetesOptions, Route
-from lading_kubernetes.quotas import amount
+from lading_kubernetes.quantities import amount
 from lading_kubernetes.rest import Cluster
 from lading_kubernetes.rights import Right, lacking, needed, role
 

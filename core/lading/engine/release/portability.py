@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...errors import LadingError
 from ...manifest.build import hints
 from ...model import Capability, Means
-from ...model.planning import Counterpart, Fate, Setting
+from ...model.counterparts import Counterpart, Fate
+from ...model.planning import Setting
 from ..session.order import Needs
 from ..session.session import open_session
 
