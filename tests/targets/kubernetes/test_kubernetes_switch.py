@@ -139,7 +139,7 @@ def test_an_option_that_was_never_used_needs_no_right(deploys: Deploys, cluster:
 
 def test_an_option_without_its_right_is_reported(deploys: Deploys, cluster: FakeCluster) -> None:
     cluster.refused = {(method, "Ingress"): (403, "forbidden") for method in ("GET", "PATCH")}
-    with pytest.raises(StageFailed, match="applying Ingress salary: forbidden"):
+    with pytest.raises(StageFailed, match="reading Ingress salary: forbidden"):
         deploys.step(deploys.request(1, INGRESS))
     assert cluster.names() == set()
 
