@@ -84,7 +84,7 @@ def _conda(written: Written) -> Iterator[Entry]:
     channel, name = conda.parts(text)
     if name in _INSTALLERS:
         return
-    if conda.is_foreign(name) or conda.is_built_without_python(text, name):
+    if conda.is_foreign(name):
         message = f"{name} is not a Python distribution, so pip cannot install it"
         raise written.wrong(message, "remove the entry; if scoring needs it, use a base image that has it")
     requirement = _parsed(written, text, conda.requirement)

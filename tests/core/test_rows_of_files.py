@@ -15,15 +15,15 @@ from lading.model import Json
 from lading.python.cells import Form, kinds_of, labels_of, width_of
 from lading.python.tables import Reader, is_table
 
-FRAMED = {  # what a training script records for a model that was fitted to a data frame
+FRAMED: dict[str, Any] = {  # what a training script records for a model that was fitted to a data frame
     "columns": (Column(name="age", dtype="object"), Column(name="zip", dtype="object")),
     "schema": Schema(columns=(SchemaColumn(name="age"), SchemaColumn(name="zip")), is_framed=True),
 }
-ARRAY = {  # and for one that was fitted to an array
+ARRAY: dict[str, Any] = {  # and for one that was fitted to an array
     "columns": (Column(name="x0", dtype="float64"), Column(name="x1", dtype="float64")),
     "schema": Schema(shape=(None, 2), outputs=(SchemaOutput(),)),
 }
-TEXT = {"columns": (Column(name="zip", dtype="object"),), "schema": None}
+TEXT: dict[str, Any] = {"columns": (Column(name="zip", dtype="object"),), "schema": None}
 
 
 def sent(file: Path, **known: Any) -> list[Json]:

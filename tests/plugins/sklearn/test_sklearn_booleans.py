@@ -16,15 +16,15 @@ from lading_bundle.lading_rows import Columns, parse
 from lading_sklearn.fitting import Fitted
 from lading_sklearn.options import Step
 
-FILLED = {
+FILLED: dict[str, Any] = {
     "estimator": "sklearn.compose.ColumnTransformer",
     "params": {"transformers": [["fill", {"estimator": IMPUTER}, ["smoker", "age"]]]},
 }
-CODED = {
+CODED: dict[str, Any] = {
     "estimator": "sklearn.compose.ColumnTransformer",
     "params": {"transformers": [["code", {"estimator": "sklearn.preprocessing.OneHotEncoder"}, ["smoker"]]]},
 }
-MODELS = {
+MODELS: dict[str, dict[str, Any]] = {
     "array": {"estimator": HIST},
     "frame": {"steps": (Step("fill", **FILLED), Step("model", "sklearn.linear_model.Ridge"))},
     "coded": {"steps": (Step("code", **CODED), Step("model", "sklearn.linear_model.Ridge"))},

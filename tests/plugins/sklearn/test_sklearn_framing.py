@@ -13,7 +13,7 @@ from lading_sklearn.measuring import read_rows
 from lading_sklearn.options import Step
 
 SCALER = {"estimator": "sklearn.preprocessing.StandardScaler"}
-RIDGE = {"name": "model", "estimator": "sklearn.linear_model.Ridge", "params": {}}
+RIDGE: dict[str, Any] = {"name": "model", "estimator": "sklearn.linear_model.Ridge", "params": {}}
 OWN = """\
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -60,8 +60,8 @@ def own(name: str) -> dict[str, Any]:
     return {"name": "own", "estimator": f"framed_steps.{name}", "params": {}}
 
 
-HIST = {"name": "model", "estimator": "sklearn.ensemble.HistGradientBoostingRegressor"}
-STEPS = [
+HIST: dict[str, Any] = {"name": "model", "estimator": "sklearn.ensemble.HistGradientBoostingRegressor"}
+STEPS: list[tuple[list[dict[str, Any]], bool]] = [
     ([columns(["size", "zone"]), RIDGE], True),
     ([columns([0], ["zone"]), RIDGE], True),
     ([columns([0, 1]), RIDGE], False),

@@ -71,7 +71,7 @@ def check_pins(session: Session) -> None:
     """Raise ManifestError for a pin that is not installed here and that a target of the command cannot install."""
     manifest = session.manifest
     section, blocks = manifest.package, (*manifest.targets.values(), *([manifest.image] if manifest.image else []))
-    installs = [installs for block in blocks if (installs := block.options.installs)]
+    installs = [each for each in (block.options.installs for block in blocks) if each]
     expected = _expected(manifest, None)
     pins = section.options.foreign_pins(expected) if section and installs else {}
     if section is None or not pins:
