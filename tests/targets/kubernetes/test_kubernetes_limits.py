@@ -45,9 +45,12 @@ def test_a_connection_that_ends_before_the_pod_is_no_answer() -> None:
         invoke(request, cluster)
 
 
-def test_figures_that_do_not_reach_a_pod_are_asked_again(
+def test_figures_that_do_not_reach_a_pod_are_read_again(
     canary: Canary, cluster: FakeCluster, context: MemoryContext
 ) -> None:
-    cluster.refused = {("GET", "Pod"): (500, "error trying to reach service")}
-    with pytest.raises(Transient):
+    def lose(method: str, kind: str, name: str) -> None:
+        cluster.refused = {("GET", "Pod"): (500, UNREACHED)} if name else {}
+
+    cluster.before = lose
+    with pytest.raises(Transient, match="does not answer"):
         metrics(canary.request(1).deployment, context, cluster.client())
