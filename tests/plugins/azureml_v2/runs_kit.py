@@ -36,8 +36,8 @@ def connected(
     wire, context = wire_of(monkeypatch), context_in(folder)
     wire.answer("GET", SCOPE, {"location": "westeurope", "properties": {"discoveryUrl": f"{API}/discovery{SCOPE}"}})
     wire.answer("GET", f"/discovery{SCOPE}", {"api": API, "studio": "https://ml.azure.com"})
-    place = {"subscription_id": "s-1", "resource_group": "mi2", "workspace": "salary"}
-    context.connection = connect("azureml-v2", AzureV2Options(**place, experiment=experiment), context)
+    options = AzureV2Options(subscription_id="s-1", resource_group="mi2", workspace="salary", experiment=experiment)
+    context.connection = connect("azureml-v2", options, context)
     wire.sent.clear()
     return context, wire
 

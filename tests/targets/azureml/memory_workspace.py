@@ -17,7 +17,6 @@ from lading_azureml.port import (
     BuiltImage,
     Compute,
     Image,
-    LoggedRun,
     NewModel,
     Operation,
     Place,
@@ -27,6 +26,7 @@ from lading_azureml.port import (
     ServiceSpec,
     Taken,
 )
+from lading_azureml.runs import LoggedRun, Steps
 from lading_azureml_services.options import ServiceOptions
 
 LOST = Transient("nobody answered")
@@ -189,7 +189,7 @@ class MemoryWorkspace:
     def begin_run(self, experiment: str, run_id: str, name: str, tags: Mapping[str, str]) -> LoggedRun:
         raise AssertionError("no target tracks runs")
 
-    def log(self, experiment: str, run_id: str, values: Mapping[str, Json]) -> None:
+    def log(self, experiment: str, run_id: str, values: Mapping[str, Json], steps: Steps) -> None:
         raise AssertionError("no target tracks runs")
 
     def attach(self, experiment: str, run_id: str, files: Mapping[str, Path]) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def test_access_changes_before_the_new_release_and_the_way_of_signing_with_the_s
     hooks: Hooks, memory: MemoryAzure
 ) -> None:
     ready(hooks.deploy(1))
-    more = {"auth": "aml_token", "public_network_access": "disabled"}
+    more: dict[str, Any] = {"auth": "aml_token", "public_network_access": "disabled"}
     hooks.until_answer(2, **more)
     properties = endpoint(memory)["properties"]
     assert (properties["publicNetworkAccess"], properties["authMode"]) == ("Disabled", "Key")
