@@ -6,7 +6,7 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, cast
 
@@ -46,7 +46,8 @@ def test_an_exchange_that_is_late_is_closed() -> None:
 def test_a_key_that_cannot_be_sent_is_not_quoted(key: str) -> None:
     uri = "http://127.0.0.1:1/score"
     invoked = Endpoint(deployment=DEPLOYMENT, uri=uri, key=Secret(key), invoke=lambda _request: None)
-    for send in (lambda: ask(uri, b"1", key=Secret(key)), lambda: invoked.ask(b"1")):
+    sends: list[Callable[[], object]] = [lambda: ask(uri, b"1", key=Secret(key)), lambda: invoked.ask(b"1")]
+    for send in sends:
         with pytest.raises(StageFailed, match=r"the key of http://127\.0\.0\.1:1/score cannot be sent") as caught:
             send()
         assert "hidden" not in f"{caught.value.message} {caught.value.hint}"

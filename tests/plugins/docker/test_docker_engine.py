@@ -297,7 +297,7 @@ def test_a_lading_error_passes_unchanged() -> None:
 )
 def test_a_log_without_a_limit_gets_one(wire: Wire, driver: str, podman: str, bound: Json) -> None:
     """Docker's API of Podman leaves out the driver of logs. Podman's API has it."""
-    facts = {"host": {"logDriver": podman}} if podman else {"message": "page not found"}
+    facts: Json = {"host": {"logDriver": podman}} if podman else {"message": "page not found"}
     wire.answer("GET", "/libpod/info", facts, 200 if podman else 404)
     wire.answer("GET", "/info", {"LoggingDriver": driver})
     assert Engine().log_bound() == bound

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Barrier
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -71,7 +72,7 @@ def test_a_missing_right_is_not_an_answer_of_the_service(status: int, content: b
 
 def test_an_overloaded_api_server_gives_no_verdict_about_a_release() -> None:
     cluster = answering(429, b"Too many requests", {"Retry-After": "1"})
-    endpoint = Endpoint(deployment=DEPLOYMENT, uri=URI, invoke=lambda request: invoke(request, cluster))
+    endpoint = Endpoint(deployment=DEPLOYMENT, uri=URI, invoke=lambda request: invoke(cast("Any", request), cluster))
     verdict = ask_golden(endpoint, [GoldenRequest(request=1, response=1)], end=None)
     assert (verdict.up, verdict.answered) == (False, False)
 
