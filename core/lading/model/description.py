@@ -39,7 +39,7 @@ class Capability(StrEnum):
     METRICS = "metrics", "lading_metrics", "the target does not count requests, errors and latencies"
     EJECT = "eject", "lading_eject"
     TRAFFIC = "traffic", "lading_shift", "the target cannot serve two releases at once, so it has no canary"
-    SHADOW = "shadow"
+    SHADOW = "shadow", "", "the target cannot send copies of requests to a canary"
     ROTATE_KEYS = "rotate_keys"
     BUILD_LOGS = "build_logs"
     LOGS_SINCE = "logs_since", "", "the target cannot show its log since a time"
