@@ -29,7 +29,7 @@ SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 REASONS = ("exit", "signal", "killed", "stuck")
 """How a worker ended that was replaced: `killed` is by SIGKILL, as for a lack of memory."""
 
-_LAYOUT = 1  # the version of everything below; a worker of another version does not touch the memory
+_LAYOUT = 2  # the version of everything below; a worker of another version does not touch the memory
 _MOST_RELEASES = 32
 _MOST_WORKERS = 1024
 _STATUS_CELLS = 64

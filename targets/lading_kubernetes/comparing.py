@@ -42,7 +42,7 @@ def differences(deployment: Deployment[KubernetesOptions], service: Json, cluste
             yield _finding(f"{kind} {name} is made")
         elif planned:
             yield from (_finding(f"{kind} {name}: {words}") for words in _words(found, planned))
-    for kind, name in unwanted(cluster, deployment):
+    for kind, name in unwanted(cluster, deployment).objects:
         yield _finding(f"{kind} {name} is removed")
 
 
