@@ -188,10 +188,10 @@ def kill_in(project: Shell, hook: str, *argv: str) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-def flags(project: Shell) -> set[str]:
-    """The option `flag` in the shifts so far. They are forgotten."""
+def flags(project: Shell, whose: str = "flag") -> set[str]:
+    """The option `flag` in the shifts so far, of the stable release or of the canary. They are forgotten."""
     log = Path(project.env["HOOK_LOG"])
-    found = [facts["flag"] for hook, facts in map(json.loads, log.read_text().splitlines()) if hook == "lading_shift"]
+    found = [facts[whose] for hook, facts in map(json.loads, log.read_text().splitlines()) if hook == "lading_shift"]
     log.write_text("")
     return set(found)
 
@@ -209,6 +209,8 @@ def test_a_shift_has_the_options_of_the_release_that_serves_after_it(routed: She
     paint(routed, "red")
     routed("traffic", "--weight", "50")
     assert flags(routed) == {"white"}
+    routed("traffic", "--weight", "40")
+    assert flags(routed, "canary") == {"green"}, "a target may have to start it again"
     routed("abort")
     assert flags(routed) == {"white"}
     paint(routed, "green")

@@ -80,7 +80,8 @@ def set_share(service: Service, split: Split) -> Traffic:
         raise BadInput(f"{service.name} has no canary", hint=_START_ONE)
     require_served(service, canary)
     service.emit("progress", phase="shifting", detail=f"release {canary.number} gets {split}")
-    shift(as_serving(service, stable), _beside(stable, canary, split))
+    beside = as_serving(service, canary).deployment
+    shift(as_serving(service, stable), _beside(stable, canary, split), beside)
     service.session.store.journal.settle_all(service.target.service_name, service.target.name, "done")
     return traffic(service)
 
