@@ -21,7 +21,7 @@ from lading import (
     lay_out,
 )
 from lading_serving import access, identity, keys, tls
-from lading_serving.choice import MARK
+from lading_serving.choice import COUNT_MARK
 from lading_serving.control import ControlFolder
 from lading_serving.owned import Foreign, read_own
 from lading_serving.page import VARIABLE, facts
@@ -49,7 +49,7 @@ def prepare(
     folder.releases.mkdir(mode=0o700, parents=True, exist_ok=True)
     model, model_folder = request.package.model, lay_out(request.package, home)
     env = _environment(request, options, home, model_folder) | _protection(options, folder) | _tls(options)
-    env[MARK] = os.urandom(16).hex()
+    env[COUNT_MARK] = os.urandom(16).hex()
     handed = tuple(handed_values(request.deployment, None))
     if options.python == "isolated":
         env |= {"VIRTUAL_ENV": str(python.parent.parent), "PATH": f"{python.parent}:{env.get('PATH', '')}"}
