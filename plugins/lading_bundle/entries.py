@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from .names import wrong_name
 from .patterns import MARKER
 from .wrong import Wrong
 
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _INSTALLERS = ("pip", "conda")  # not pinned, because they install the rest
 _WAY_OUT = "write NAME or NAME==VERSION"
 _SECRETS = re.compile(r"(?<=://)[^/\s@]*@|\?.*")  # a password or a token of an address
@@ -106,8 +108,8 @@ def _pip(written: Written, python: str) -> Iterator[Entry]:
 
 def applies(marker: Marker | None, python: str, extra: str = "") -> bool:
     """Whether a marker holds for a Python such as `3.11`, on this machine."""
-    known = {"python_version": python, "python_full_version": f"{python}.0", "extra": extra}
-    return marker is None or marker.evaluate(known)
+    full = {} if python == THIS_PYTHON else {"python_full_version": f"{python}.0"}
+    return marker is None or marker.evaluate({"python_version": python, "extra": extra, **full})
 
 
 def _marker(text: str) -> Marker | None:

@@ -32,8 +32,10 @@ def _holds(marker: str) -> bool:
     """Whether a marker holds here. One that cannot be read is reported with its entry."""
     from packaging.markers import InvalidMarker, Marker
 
+    from .entries import THIS_PYTHON, applies
+
     try:
-        return Marker(marker).evaluate()
+        return applies(Marker(marker), THIS_PYTHON)
     except InvalidMarker:
         return True
 

@@ -68,9 +68,9 @@ class BundleOptions(Options):
             return ()
         from lading import PackageProblem
 
-        from .served import SCRIPT_NEEDED, Served
+        from .served import SCRIPT_NEEDED, Servable
 
-        message = Served(model.finished, model.framework, is_folder=False).obstacle
+        message = Servable(model.finished, model.framework, is_folder=False).obstacle
         return [PackageProblem(message=message, hint=SCRIPT_NEEDED, about_model=True)] if message else ()
 
     def asked(self, *modules: Path) -> Asked:

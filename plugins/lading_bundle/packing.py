@@ -31,7 +31,7 @@ from .files import Folder
 from .judging import Judged, judge
 from .options import OWN_SCRIPT, BundleOptions
 from .pins import SKLEARN, Pins
-from .served import SCRIPT_NEEDED, Served
+from .served import SCRIPT_NEEDED, Servable
 from .wrong import failure
 
 _DEFAULT_SCRIPT = Path(__file__).with_name("default_score.py")
@@ -104,7 +104,7 @@ def _needs(options: BundleOptions, model: ModelVersion) -> list[str]:
         return []
     if _own_script(options, model):
         return _framework(model)
-    if obstacle := Served(model.file_name, model.framework, model.file.is_dir()).obstacle:
+    if obstacle := Servable(model.file_name, model.framework, model.file.is_dir()).obstacle:
         raise BadInput(obstacle, hint=SCRIPT_NEEDED)
     is_framed = any(column.dtype == "object" for column in model.columns) or (model.schema and model.schema.is_framed)
     return [SKLEARN, *(["pandas"] if is_framed else []), *(["skops"] if _is_skops(model) else [])]

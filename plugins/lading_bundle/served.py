@@ -7,7 +7,7 @@ from typing import NamedTuple
 SCRIPT_NEEDED = "name a scoring_script under package"
 
 
-class Served(NamedTuple):
+class Servable(NamedTuple):
     """A model by its file name. It is a folder, or it was made with a framework, which is empty if it is not known."""
 
     file_name: str

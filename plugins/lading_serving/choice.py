@@ -11,7 +11,7 @@ STABLE, CANARY = "stable", "canary"
 UNCOUNTED = "x-lading-uncounted"
 """The header of a request of Lading itself, such as a comparison. It is logged, but not among the scored requests."""
 
-MARK = "LADING_UNCOUNTED"
+COUNT_MARK = "LADING_UNCOUNTED"
 """The variable with the secret value of that header. Without it, or with another value, a request is counted."""
 
 COPIED = "x-lading-shadow"

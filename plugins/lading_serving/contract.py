@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from .access import clean
 from .board import SCORING
-from .choice import MARK, is_uncounted
+from .choice import COUNT_MARK, is_uncounted
 from .cors import Cors
 from .encoding import OF_THE_CONNECTION
 from .exposition import asks_for_figures, metrics
@@ -64,7 +64,7 @@ class Contract:
         self._pulse = pulse or Pulse()
         self._recorder = recorder or Recorder()
         self._limits = limits
-        self.mark = env.get(MARK, "")
+        self.mark = env.get(COUNT_MARK, "")
         self._swaggers = Swaggers(Path(env["AML_APP_ROOT"]), env, script)
         self._server_version = env.get("HTTP_X_MS_SERVER_VERSION", "")
         self._cors = Cors(env["AML_CORS_ORIGINS"]) if env.get("AML_CORS_ORIGINS") else None

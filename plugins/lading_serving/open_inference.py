@@ -57,14 +57,20 @@ class OpenInference:
         inputs = [_Tensor(given, f"inputs[{number}]") for number, given in enumerate(body["inputs"])]
         columns = [tensor.name for tensor in inputs]
         self._wanted(body)
-        is_column = inputs[0].width == 1 and columns != [_ROWS]
-        if len(inputs) == 1 and not is_column:
+        if len(inputs) == 1 and not self._is_column(inputs[0]):
             content: dict[str, Any] = {"data": inputs[0].rows()}
         else:
             content = {"columns": columns, "data": [list(row) for row in zip(*_columns(inputs), strict=True)]}
         method = (body.get("parameters") or {}).get("method")
         content |= {} if method is None else {"method": method}
         return request._replace(body=json.dumps(content).encode(), headers={**request.headers, "content-type": JSON})
+
+    def _is_column(self, tensor: _Tensor) -> bool:
+        """Whether the only input of a request is a column by its name. Otherwise it is rows, and may have any name."""
+        schema = self._schema
+        if schema["columns"] or schema.get("is_text") or schema.get("shape"):
+            return tensor.width == 1 and tensor.name in [column["name"] for column in schema["columns"]]
+        return tensor.width == 1 and tensor.name != _ROWS
 
     def response(self, request: Request, response: Response) -> Response:
         """The answer of the scoring script as tensors, or its error."""

@@ -54,7 +54,8 @@ def _step(request: DeployRequest[LocalOptions], context: Context, folder: Contro
             return failed
     wanted = _wanted(folder.desired() or NOTHING, number, request)
     try:
-        desire(folder, wanted, request.deployment, context, f"{number}/{_effect(wanted, number)}")
+        intent = f"{number}/{_effect(wanted, number)}"
+        desire(folder, wanted, request.deployment, context, intent, beside=request.stable)
     except TooManyStarts:
         _discard(folder, number, "")
         raise

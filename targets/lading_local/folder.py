@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from lading import NoScoringUri, Refused, ScoringUri, Served, State, Status
-from lading_serving.choice import CANARY, CHOICE, MARK, STABLE, UNCOUNTED
+from lading_serving.choice import CANARY, CHOICE, COUNT_MARK, STABLE, UNCOUNTED
 from lading_serving.control import NOTHING, ControlFolder, Desired, ReleaseState
 from lading_serving.owned import Foreign, read_own
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lading import Context
 
-_MARK = re.compile(rf'"{MARK}": "([0-9a-f]+)"'.encode())
+_MARK = re.compile(rf'"{COUNT_MARK}": "([0-9a-f]+)"'.encode())
 
 _STATES = {
     "starting": State.PENDING,

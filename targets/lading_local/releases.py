@@ -15,12 +15,13 @@ from lading import (
     DeployRequest,
     Failed,
     Refused,
+    ShiftRequest,
     __version__,
     child_environment,
     lay_out,
 )
 from lading_serving import access, identity, keys, tls
-from lading_serving.choice import MARK
+from lading_serving.choice import COUNT_MARK
 from lading_serving.control import ControlFolder
 from lading_serving.owned import Foreign, read_own
 from lading_serving.page import VARIABLE, facts
@@ -48,8 +49,8 @@ def prepare(
     folder.releases.mkdir(mode=0o700, parents=True, exist_ok=True)
     model, model_folder = request.package.model, lay_out(request.package, home)
     env = _environment(request, options, home, model_folder) | _protection(options, folder) | _tls(options)
-    env[MARK] = os.urandom(16).hex()
-    handed = tuple(handed_values(request.deployment))
+    env[COUNT_MARK] = os.urandom(16).hex()
+    handed = tuple(handed_values(request.deployment, None))
     if options.python == "isolated":
         env |= {"VIRTUAL_ENV": str(python.parent.parent), "PATH": f"{python.parent}:{env.get('PATH', '')}"}
     spec = ReleaseSpec(
@@ -97,20 +98,25 @@ def _fact(number: int) -> str:
     return f"release/{number}"
 
 
-def handed_values(deployment: Deployment[LocalOptions]) -> dict[str, str]:
-    """The variables of `env` with values from our own environment. They are passed on without being written."""
+def handed_values(deployment: Deployment[LocalOptions], beside: Deployment[LocalOptions] | None) -> dict[str, str]:
+    """The variables of `env` with values from our own environment. They are passed on without being written.
+
+    Those of the release `beside` it are added, because both may have to be started again.
+    """
+    others = handed_values(beside, None) if beside else {}
     options, written = deployment.options, deployment.written
-    return {name: value for name, value in options.env.items() if written.get("env", {}).get(name) != value}
+    return others | {name: value for name, value in options.env.items() if written.get("env", {}).get(name) != value}
 
 
 def require_values(
-    folder: ControlFolder, numbers: set[int], deployment: Deployment[LocalOptions], context: Context
+    folder: ControlFolder, numbers: set[int], request: ShiftRequest[LocalOptions], context: Context
 ) -> None:
     """Raise BadInput if a release to be started needs a variable that this command does not have."""
-    written = deployment.written.get("env")
+    written = request.deployment.written.get("env")
+    values = handed_values(request.deployment, request.canary)
     for number in sorted(numbers):
         spec = ReleaseSpec.read(folder.spec(number), recorded_sha256(folder, number, context))
-        if missing := [name for name in spec.handed if name not in handed_values(deployment)]:
+        if missing := [name for name in spec.handed if name not in values]:
             named = ", ".join(str(written.get(name, name)) if isinstance(written, dict) else name for name in missing)
             raise BadInput(
                 f"release {spec.label} cannot be started again without {named}",

@@ -29,8 +29,8 @@ def _step(request: ShiftRequest[LocalOptions], context: Context, folder: Control
     wanted = _wanted({number: share for number, share in shares.items() if number is not None}, before)
     if wanted != before and before["canary"] in shares and (failed := _failed(folder, before["canary"])):
         return failed
-    require_values(folder, numbers_in(wanted) - running(folder), request.deployment, context)
-    desire(folder, wanted, request.deployment, context, f"{wanted['serving']}/shift")
+    require_values(folder, numbers_in(wanted) - running(folder), request, context)
+    desire(folder, wanted, request.deployment, context, f"{wanted['serving']}/shift", beside=request.canary)
     return _observe(folder, wanted)
 
 

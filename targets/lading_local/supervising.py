@@ -44,14 +44,22 @@ def known(folder: ControlFolder) -> set[int]:
 
 
 def desire(
-    folder: ControlFolder, wanted: Desired, deployment: Deployment[LocalOptions], context: Context, intent: str
+    folder: ControlFolder,
+    wanted: Desired,
+    deployment: Deployment[LocalOptions],
+    context: Context,
+    intent: str,
+    *,
+    beside: Deployment[LocalOptions] | None = None,
 ) -> None:
     """Write the desired state under the name `intent`, and start a supervisor if none runs.
+
+    `beside` is the deployment of the other release that should run, if one does.
 
     Raises Refused if the store does not know the file of a release, and TooManyStarts.
     """
     specs = _due(folder, wanted, context)
-    handed = Handed(values=handed_values(deployment), specs=specs)
+    handed = Handed(values=handed_values(deployment, beside), specs=specs)
     if specs:
         provide(folder, deployment.options, context)
         folder.hand(handed)  # before the desired state, so that the start uses these values

@@ -115,13 +115,20 @@ def test_a_value_that_envsubst_cannot_fill_in_is_refused(capable: Shell, value: 
     capable.env["FLAG"] = value
     write(capable, 'capable: {flag: "${FLAG}"}')
     done = capable("eject", "made", code=2)
-    assert "a value of FLAG or SERVER_PASSWORD needs quotes or escapes in server/server.json" in done.err
+    assert "a value of FLAG needs quotes or escapes in server/server.json" in done.err
     assert not (capable.folder / "made").exists()
+
+
+def test_a_value_of_another_block_is_left_out_too(capable: Shell) -> None:
+    write(capable, f'capable: {{flag: {CANARY}}}\n  roll: {{flag: "${{FLAG}}"}}')
+    done = capable("eject", "made", "--json").json()
+    assert set(done["unfilled"]["server/server.json"]) == {"FLAG", "SERVER_PASSWORD"}
+    assert server(capable)["flag"] == "${FLAG}"
 
 
 @pytest.mark.parametrize("style", ['"', "'"])
 @pytest.mark.parametrize("value", ["@d'Artagnan99", 'a "word" of it', "the \x1b[31mred one", "naïve \x07 word"])
-def test_a_valuein_yaml_is_found(style: str, value: str) -> None:
+def test_a_value_in_yaml_is_found(style: str, value: str) -> None:
     text = yaml.safe_dump({"flag": value}, default_style=style, allow_unicode=True, width=sys.maxsize)
     with closing(Hidden()) as hidden:
         for form in (value, in_yaml(value, allow_unicode=True), in_yaml(value, allow_unicode=False)):

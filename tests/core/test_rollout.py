@@ -224,6 +224,15 @@ def test_a_canary_whose_share_cannot_be_changed_is_aborted(routed: Shell, stuck:
     assert routed("traffic", "--json").json()["canary"] is None
 
 
+def test_a_rollout_without_a_variable_is_continued_by_the_same_command(routed: Shell) -> None:
+    figures(routed, FINE, unset=50)
+    assert "release 1 cannot be started again without FLAG" in routed("deploy", code=2).err
+    assert states(routed) == ["2 canary", "1 up"]
+    figures(routed, FINE)
+    routed("deploy")
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
 def test_an_abort_is_tried_again_while_the_target_is_busy(routed: Shell) -> None:
     figures(routed, {"requests": 100, "errors": 50}, busy=2)
     roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01", answer=8)

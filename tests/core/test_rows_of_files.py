@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from tests.hook_kit import a_version
 
 from lading import BadInput, Column, Schema, SchemaColumn, SchemaOutput
 from lading.model import Json
+from lading.python.batch import reader_of
 from lading.python.cells import Form, kinds_of, labels_of, width_of
 from lading.python.tables import Reader, is_table
 
@@ -60,6 +62,19 @@ def test_a_model_without_names_gets_lists(write: Any, tmp_path: Path) -> None:
     parquet.write_table(pa.table({"a": [1], "b": [2.5]}), tmp_path / "in.parquet")
     assert sent(tmp_path / "in.parquet", **ARRAY) == [[1, 2.5]]
     assert sent(write("x1,id,x0\n1,2,3\n"), **ARRAY) == [{"x0": 3, "x1": 1}]
+
+
+@pytest.mark.parametrize("own_script", [False, True, None])
+def test_only_the_default_script_is_known_to_take_lists(write: Any, own_script: bool | None) -> None:
+    file = write("a,b\n1,2\n")
+    release = SimpleNamespace(model="pay", model_version=1, package_digest="d1")
+    store = SimpleNamespace(
+        models=SimpleNamespace(get=lambda *_: a_version(file, **ARRAY)),
+        packages=SimpleNamespace(get=lambda *_: SimpleNamespace(own_script=own_script)),
+    )
+    service: Any = SimpleNamespace(session=SimpleNamespace(store=store))
+    (row,) = reader_of(service, file, cast("Any", release)).rows()
+    assert row.value == ([1, 2] if own_script is False else {"a": 1, "b": 2})
 
 
 def test_the_label_of_a_model_without_names_is_not_sent(write: Any) -> None:

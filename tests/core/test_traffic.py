@@ -188,10 +188,10 @@ def kill_in(project: Shell, hook: str, *argv: str) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-def flags(project: Shell) -> set[str]:
-    """The option `flag` in the shifts so far. They are forgotten."""
+def flags(project: Shell, whose: str = "flag") -> set[str]:
+    """The option `flag` in the shifts so far, of the stable release or of the canary. They are forgotten."""
     log = Path(project.env["HOOK_LOG"])
-    found = [facts["flag"] for hook, facts in map(json.loads, log.read_text().splitlines()) if hook == "lading_shift"]
+    found = [facts[whose] for hook, facts in map(json.loads, log.read_text().splitlines()) if hook == "lading_shift"]
     log.write_text("")
     return set(found)
 
@@ -209,6 +209,8 @@ def test_a_shift_has_the_options_of_the_release_that_serves_after_it(routed: She
     paint(routed, "red")
     routed("traffic", "--weight", "50")
     assert flags(routed) == {"white"}
+    routed("traffic", "--weight", "40")
+    assert flags(routed, "canary") == {"green"}, "a target may have to start it again"
     routed("abort")
     assert flags(routed) == {"white"}
     paint(routed, "green")
@@ -218,15 +220,22 @@ def test_a_shift_has_the_options_of_the_release_that_serves_after_it(routed: She
     assert flags(routed) == {"white", "green"}
 
 
-def test_an_abort_does_not_need_the_variables_of_the_stable_release(routed: Shell) -> None:
-    paint(routed, "${FLAG}")
-    routed("deploy", FLAG="blue")
+def test_a_canary_does_not_need_the_variables_of_the_stable_release(routed: Shell) -> None:
+    paint(routed, "${OLD}")
+    routed("deploy", OLD="blue")
     answer(routed, 9)
-    paint(routed, "red")
-    routed("deploy", "--canary", "10", FLAG="blue")
-    assert "the environment variable FLAG is not set" in routed("traffic", "--weight", "20", code=2).err
-    assert "the environment variable FLAG is not set; the options of the manifest count" in routed("abort").err
+    paint(routed, "${NEW}")
+    routed.env["NEW"] = "red"
+    warning = "the environment variable OLD is not set; the options of the manifest count"
+    assert warning in routed("deploy", "--canary", "10").err
+    assert warning in routed("traffic", "--weight", "20").err
+    assert warning in routed("abort").err
     assert shares(routed) == (2, None, None)
+    routed("deploy", "--canary", "10")
+    paint(routed, "green")
+    del routed.env["NEW"]
+    assert "the environment variable NEW is not set; the options of the manifest count" in routed("promote").err
+    assert shares(routed) == (4, None, None)
 
 
 def test_a_shift_that_the_status_does_not_show_is_not_believed(routed: Shell) -> None:

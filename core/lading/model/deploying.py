@@ -53,10 +53,15 @@ class DeployRequest(Generic[OptionsT_co]):
 
 @dataclass(frozen=True, kw_only=True)
 class ShiftRequest(Generic[OptionsT_co]):
-    """One step towards exactly these `shares`. A release without a share is removed."""
+    """One step towards exactly these `shares`. A release without a share is removed.
+
+    `deployment` has the options of the release that is the stable one after the shift, and `canary` those of the
+    release beside it. It is None if only one release keeps a share.
+    """
 
     deployment: Deployment[OptionsT_co]
     shares: tuple[Share, ...]
+    canary: Deployment[OptionsT_co] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,8 +161,12 @@ class Release(Shown):
 
     @property
     def came_up(self) -> bool:
-        """Whether it has been the stable release, after it answered its golden requests."""
-        return self.golden_requests is not None and (self.promoted or not self.beside)
+        """Whether it has been the stable release, after it answered its golden requests.
+
+        Records of an older version of Lading have no `promoted`, so the state counts too.
+        """
+        was_stable = self.promoted or not self.beside or self.state in ("up", "superseded")
+        return self.golden_requests is not None and was_stable
 
 
 class State(StrEnum):

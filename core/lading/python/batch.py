@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..engine.release.bring_up import kept_package
+from ..engine.release.canaries import stable_of
 from ..engine.release.chunks import RowAnswer, Sender
 from ..engine.release.service import Service
 from ..errors import BadInput
@@ -104,11 +106,14 @@ def _source(service: Service, file: Path, device: str | None) -> dict[str, Json]
 
 def reader_of(service: Service, file: Path, release: Release | None = None) -> tables.Reader:
     """Reads the rows of a file as the model of a release takes them, by default that of the release that is up."""
+    release = release or stable_of(service)
     model = _model(service, release)
-    if model is None:
+    if release is None or model is None:
         return tables.Reader(file, {})
-    form = _form(model, file)
-    return tables.Reader(file, kinds_of(model), form, width=width_of(model), labels=labels_of(model))
+    package = kept_package(service, release)
+    takes_lists = package is not None and package.own_script is False  # nobody knows the rows of another script
+    width, form = width_of(model) if takes_lists else 0, _form(model, file)
+    return tables.Reader(file, kinds_of(model), form, width=width, labels=labels_of(model))
 
 
 def _form(model: ModelVersion | None, file: Path) -> Form:
@@ -118,9 +123,8 @@ def _form(model: ModelVersion | None, file: Path) -> Form:
 
 def _model(service: Service, release: Release | None = None) -> ModelVersion | None:
     """The model of a release; None if this store does not know it."""
-    store, target = service.session.store, service.target
-    release = release or store.releases.current(target.service_name, target.name)
-    return store.models.get(release.model, release.model_version) if release else None
+    release = release or stable_of(service)
+    return service.session.store.models.get(release.model, release.model_version) if release else None
 
 
 def _ask(sender: Sender, reader: tables.Reader, partial: Partial, emit: Emitter) -> None:

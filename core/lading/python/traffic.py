@@ -14,6 +14,7 @@ from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
 from ..errors import BadInput
+from ..model import Capability
 from ..model.records import OnEvent, ignore
 from ..store import MANIFEST
 
@@ -146,8 +147,12 @@ def _service(command: str, order: Order, on_event: OnEvent) -> Iterator[Service]
 
 def _order(order: Order) -> Order:
     """The order, without changes if there is no store. A store is made only for a canary of another store."""
-    if order.has_store or Needs.CHANGES not in order.needs:
-        return order if order.has_store else order.reading
+    if order.has_store:
+        return order
+    if Needs.CHANGES not in order.needs:
+        return order.reading
     with open_session(order.reading, ignore) as session:
         service = Service(session, session.targets[0])
+        if not service.plugin.can(Capability.TRAFFIC):
+            return order.reading
         return order if canary_of_others(service, service.status()) else order.reading

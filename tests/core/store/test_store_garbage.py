@@ -181,6 +181,16 @@ def test_only_a_promoted_canary_takes_a_place_among_the_kept_packages(
     assert removed == [packages[1 - kept].digest]
 
 
+@pytest.mark.parametrize("state", ["up", "superseded"])
+def test_a_canary_that_an_older_version_promoted_keeps_its_package(store: Store, tmp_path: Path, state: str) -> None:
+    model = store.models.register(request_for(written(tmp_path / "model", b"aa")))
+    package = packed(store, model, {"azureml-app/score.py": b"alone"})
+    release = store.releases.finish(store.releases.begin("one", "local", package, beside=True), state)
+    store.releases.accept(replace(release, promoted=False), ())
+    assert [found.came_up for found in store.releases.list("one", "local")] == [True]
+    assert "package" not in [item.kind for item in store.garbage(1)]
+
+
 def test_a_scratch_folder_in_use_is_not_garbage(root: Path, store: Store) -> None:
     holder = subprocess.Popen(
         [sys.executable, str(THIS), "hold", str(root), ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ OTHERS = [
 @pytest.mark.parametrize("text", OTHERS)
 def test_an_entry_for_another_python_is_not_judged(text: str) -> None:
     assert entries.read([Written(text, "environment.pip.0")], "3.11") == ([], [])
+
+
+def test_the_full_version_of_this_python_counts() -> None:
+    here, full = entries.THIS_PYTHON, platform.python_version()
+    text = f'joblib ; python_full_version >= "{full}"'
+    assert [entry.name for entry in entries.read([Written(text, "environment.pip.0")], here)[0]] == ["joblib"]
+    assert wheel_path(f"thing @ file:absent/thing-1.0-py3-none-any.whl ; python_full_version < '{full}'") == ""
 
 
 def test_a_wheel_for_another_machine_is_not_needed() -> None:

@@ -15,7 +15,7 @@ from tests.plugins.serving.serving_kit import Service, ask, exchange
 from tests.waiting import eventually
 
 from lading_serving.board import Board
-from lading_serving.choice import MARK, UNCOUNTED
+from lading_serving.choice import COUNT_MARK, UNCOUNTED
 from lading_serving.figures import FIGURES
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -166,7 +166,7 @@ def test_clients_and_scripts_cannot_add_labels(service: Service) -> None:
 
 
 def test_the_figures_cover_scored_requests(service: Service) -> None:
-    uri = service.serve(script=STATUS, env={"LADING_RELEASE_ID": "r-1", MARK: "5ec2e7"})
+    uri = service.serve(script=STATUS, env={"LADING_RELEASE_ID": "r-1", COUNT_MARK: "5ec2e7"})
     for number in (200, 200, 500, 599):
         ask(uri, str(number).encode())
     ask(uri, None, "GET", path="/")
@@ -182,7 +182,7 @@ def test_the_figures_cover_scored_requests(service: Service) -> None:
     assert value(scraped(uri), "lading_requests_total", method="POST", status="500") == 2
 
 
-@pytest.mark.parametrize("mark", [{}, {MARK: ""}, {MARK: "5ec2e7"}])
+@pytest.mark.parametrize("mark", [{}, {COUNT_MARK: ""}, {COUNT_MARK: "5ec2e7"}])
 def test_a_client_cannot_hide_its_requests(service: Service, mark: dict[str, str]) -> None:
     uri = service.serve(script=STATUS, env=mark)
     for guess in ("1", "", "5ec2e", "5EC2E7", "\xe9"):

@@ -137,12 +137,15 @@ def test_a_request_may_select_its_outputs(serve: Callable[..., Ask]) -> None:
 
 def test_a_model_of_one_column_has_one_name(serve: Callable[..., Ask]) -> None:
     ask = serve(LinearRegression().fit(FRAME[["age"]], FRAME["age"]))
-    for name in ("age", "rows"):
-        status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor(name, [2], [30, 2])]})
+    for name in ("age", "rows", "input-0"):
+        status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor(name, [2, 1], [30, 2])]})
         assert (status, answer["outputs"][0]["data"]) == (200, pytest.approx([30, 2]))
-    status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor("hours", [2, 1], [30, 2])]})
+
+
+def test_the_only_input_of_a_model_of_two_columns_may_be_one_of_them(serve: Callable[..., Ask]) -> None:
+    status, answer = serve(AGE)(f"{MODEL}/infer", {"inputs": [tensor("age", [2, 1], [30, 2])]})
     assert status == 400
-    assert "missing: age; unknown: hours" in answer["error"]
+    assert "missing: hours" in answer["error"]
 
 
 def test_texts(serve: Callable[..., Ask]) -> None:
@@ -150,6 +153,15 @@ def test_texts(serve: Callable[..., Ask]) -> None:
     body = {"inputs": [tensor("rows", [2], ["good", "bad"], "BYTES")]}
     assert ask(f"{MODEL}/infer", body)[1]["outputs"] == [tensor("output-0", [2], [1, 0], "INT64")]
     assert ask(MODEL)[1]["inputs"] == [{"name": "rows", "datatype": "BYTES", "shape": [-1]}]
+
+
+def test_the_name_of_a_single_input_of_texts_does_not_count(serve: Callable[..., Ask]) -> None:
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["good", "bad"] * 5, [1, 0] * 5)
+    schema = Schema(columns=(SchemaColumn(name="review", kind="text"),), outputs=(SchemaOutput(),))
+    ask = serve(model, columns=[{"name": "review", "dtype": "object"}], schema=asdict(schema))
+    for name in ("input-0", "review"):
+        status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor(name, [2], ["good", "bad"], "BYTES")]})
+        assert (status, answer["outputs"][0]["data"]) == (200, [1, 0])
 
 
 @pytest.mark.parametrize(

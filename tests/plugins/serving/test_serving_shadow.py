@@ -14,7 +14,7 @@ from tests.plugins.serving.split_kit import CHOICE, WAITING, Crowd, client, post
 from tests.waiting import eventually
 
 from lading.engine.release import answers
-from lading_serving.choice import MARK, UNCOUNTED
+from lading_serving.choice import COUNT_MARK, UNCOUNTED
 from lading_serving.comparing import Output, difference, relative
 from lading_serving.control import ComparedState
 from lading_serving.messages import Response
@@ -38,7 +38,7 @@ OTHER = Output(1, 1.0, 1.0)  # a value that is not a number, or an answer with a
 
 
 def serve_with_shadow(service: Service, shadow: int, scale: float = 1.01, script: str = SCALED) -> str:
-    uri = service.serve(1, SCALED, {"SCALE": "1", MARK: "5ec2e7"})
+    uri = service.serve(1, SCALED, {"SCALE": "1", COUNT_MARK: "5ec2e7"})
     service.add(2, script, {"SCALE": str(scale)})
     service.desire(serving=1, candidate=2)
     service.until(2, "ready")

@@ -35,6 +35,10 @@ class Rule(BaseEstimator):
 
     def predict(self, X):
         return X[:, 0] * self.factor_
+
+class Either(Rule):
+    def predict(self, X):
+        return [row[0] * self.factor_ for row in X]  # the rows of an array, and the names of a data frame
 """
 
 
@@ -71,6 +75,8 @@ STEPS: list[tuple[list[dict[str, Any]], bool]] = [
     ([own("Named"), RIDGE], True),
     ([own("Placed"), RIDGE], False),
     ([own("Rule")], False),
+    ([own("Either")], False),
+    ([columns([0, 1]) | {"name": "zone"}, RIDGE], False),
 ]
 
 
@@ -87,3 +93,12 @@ def test_a_table_of_numbers_is_a_data_frame_for_a_model_that_names_columns(
     rows = read_rows({**evaluated, "flat": False, "split": None}, fitted.model)
     assert hasattr(rows.inputs, "iloc") is is_framed
     assert len(fitted.model.predict(rows.inputs)) == 40
+
+
+def test_a_column_with_the_name_of_a_strategy_is_not_selected_by_it(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("mean,y\n" + "".join(f"{n},{2 * n}\n" for n in range(40)))
+    fill = {"name": "fill", "estimator": "sklearn.impute.SimpleImputer", "params": {"strategy": "mean"}}
+    fitted = fit(data=file, features=("mean",), label="y", steps=(Step(**fill), Step(**RIDGE)))
+    assert fitted.schema is not None
+    assert not fitted.schema.is_framed

@@ -156,6 +156,27 @@ def test_secrets_reach_both_releases_after_a_crash(service: LocalService) -> Non
     assert {tuple(ask(uri)) for _ in range(4)} == {("1", "s3"), ("2", "s3")}
 
 
+@pytest.mark.parametrize("owner", [1, 2])
+@pytest.mark.parametrize("command", ["deploy", "traffic"])
+def test_a_variable_of_one_release_does_not_keep_the_other_from_its_start(
+    service: LocalService, owner: int, command: str
+) -> None:
+    first, second = (service.request(n, env={"SECRET": "s3"} if n == owner else {}) for n in (1, 2))
+    service.until(first, Candidate)
+    service.until(replace(first, verdict=Verdict(up=True)), Ready)
+    second = replace(second, beside=True, stable=first.deployment)
+    service.until(second, Candidate)
+    second = replace(second, verdict=Verdict(up=True))
+    service.until(second, Ready)
+    kill_supervisor(service)
+    both = tuple(Share(release_id=each.release_id, weight=50) for each in (first, second))
+    asked = ShiftRequest(deployment=first.deployment, shares=both, canary=second.deployment)
+    if command == "deploy":
+        service.until(second, Ready)
+    eventually(lambda: lading_shift(asked, service.context) == Done(), "the shift ends")
+    eventually(lambda: shares(service) == {1: (50, 1), 2: (50, 1)}, "both serve")
+
+
 def begin(service: LocalService) -> None:
     lading_deploy(replace(service.request(2), beside=True), service.context)
 

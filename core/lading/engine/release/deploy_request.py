@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...model import DeployRequest
 from .canaries import stable_of
 from .environment import environment_of
-from .restored import as_released
+from .restored import as_serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ def deploy_request(
 def _stable(service: Service) -> Deployment | None:
     """The deployment of the release that is up, with the options that it was deployed with."""
     release = stable_of(service)
-    return as_released(service, release).deployment if release else None
+    return as_serving(service, release).deployment if release else None
 
 
 def _tags(target: Section, package: Package, release: int, release_id: str) -> dict[str, str]:

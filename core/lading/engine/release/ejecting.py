@@ -138,13 +138,13 @@ def _without_values(service: Service, found: Ejected) -> tuple[dict[str, str], d
         session.events.hidden.hide_variables(
             {name: in_yaml(value, allow_unicode=style) for name, value in variables.items()}
         )
-    known = {*variables, *session.draft().variables, *found.placeholders}
+    known = {**dict.fromkeys(found.placeholders, ""), **session.draft().variables, **variables}
     texts, unfilled = dict[str, str](), dict[str, tuple[str, ...]]()
     for path, text in found.files.items():
         redacted = session.events.redacted(text)
         needed = tuple(dict.fromkeys(name for name in _PLACEHOLDER.findall(redacted) if name in known))
         if needed:
-            _refuse_unfillable(path, text, redacted, {name: variables.get(name, "") for name in needed})
+            _refuse_unfillable(path, text, redacted, {name: known[name] for name in needed})
             unfilled[path] = needed
         texts[f"{path}{EXAMPLE}" if needed else path] = redacted
     return texts, unfilled
@@ -160,12 +160,15 @@ def _refuse_unfillable(path: str, text: str, redacted: str, values: Mapping[str,
 
     The target has escaped a character of a value, such as a quote, which envsubst does not.
     """
+    filled, expected = redacted, text
     for name, value in values.items():
         reference = f"${{{name}}}"
-        text, redacted = text.replace(reference, value), redacted.replace(reference, value)
-    if text != redacted:
+        filled, expected = filled.replace(reference, value), expected.replace(reference, value)
+    if filled != expected:
+        escaped = [name for name, value in values.items() if value not in text and f"${{{name}}}" not in text]
+        named = " or ".join(escaped or values)
         raise BadInput(
-            f"a value of {' or '.join(values)} needs quotes or escapes in {path}, which envsubst does not write",
+            f"a value of {named} needs quotes or escapes in {path}, which envsubst does not write",
             hint="use a value without quotes, line breaks and other special characters, or write it in the manifest",
         )
 

@@ -40,3 +40,15 @@ def as_released(service: Service, release: Release) -> Service:
             hint="write them into the manifest as they are now, and deploy",
         ) from error
     return Service(service.session, section, service.emit.stage)
+
+
+def as_serving(service: Service, release: Release) -> Service:
+    """The service with the options of a release that serves, for a shift of its requests.
+
+    If they cannot be restored, those of the manifest count, and a warning says so.
+    """
+    try:
+        return as_released(service, release)
+    except BadInput as error:
+        service.emit("warning", detail=f"{error.message}; the options of the manifest count")
+        return service

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from ...errors import LadingError, NotUp, OutcomeUnknown, Refused, StageFailed, Transient
+from ...errors import BadInput, LadingError, NotUp, OutcomeUnknown, Refused, StageFailed, Transient
 from ...model import Capability, Metrics, Release, Served, State
 from .answers import golden_change
 from .breaches import breach, differs, since
@@ -144,9 +144,14 @@ class _Run:
         return progress
 
     def moved(self, shift: Callable[[Service], Result]) -> Result:
-        """Shift the requests. A canary whose share cannot be changed is aborted, because nobody would look at it."""
+        """Shift the requests. A canary whose share cannot be changed is aborted, because nobody would look at it.
+
+        Raises BadInput if this command lacks a variable: the same command continues with it.
+        """
         try:
             return shift(self.service)
+        except BadInput:
+            raise
         except LadingError as error:
             if isinstance(error, OutcomeUnknown) and self.service.session.order.timeout is not None:
                 raise  # the user has limited the time, and the same command continues

@@ -10,6 +10,7 @@ from ...model import Done, Failed, Served, Share, ShiftRequest, ShiftStep, State
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ...model import Deployment
     from .service import Service
 
 SHIFT_LIMIT = 900.0  # seconds: on a cluster, the replicas of a removed release answer their open requests first
@@ -20,9 +21,10 @@ def find_served(status: Status, release_id: str) -> Served | None:
     return next((one for one in status.releases if one.release_id == release_id), None)
 
 
-def shift(service: Service, shares: tuple[Share, ...]) -> None:
+def shift(service: Service, shares: tuple[Share, ...], canary: Deployment | None = None) -> None:
     """Call `lading_shift` until the target has these shares, and its own status confirms it.
 
+    The service has the options of the stable release, and `canary` is the deployment of one that keeps a share.
     The intent is in the journal first. It stays open after an interrupt, so that the same command continues. Raises
     StageFailed if the target cannot shift, and Unverified if its status shows other shares.
     """
@@ -30,7 +32,7 @@ def shift(service: Service, shares: tuple[Share, ...]) -> None:
     journal, where = session.store.journal, (target.service_name, target.name)
     end = session.end(SHIFT_LIMIT)
     context = service.context(end, journal=lambda name: _ignore(journal.intend(*where, name)))
-    request = ShiftRequest(deployment=service.deployment, shares=shares)
+    request = ShiftRequest(deployment=service.deployment, shares=shares, canary=canary)
     what = f"the shift of {service.name}"
     journal.intend(*where, f"shift/{_text(shares)}")
 

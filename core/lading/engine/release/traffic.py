@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...errors import BadInput, Refused
 from ...model import Release, ReleaseWeight, Share, State, Status, Traffic
 from .canaries import canary_of, stable_of
-from .restored import as_released
+from .restored import as_serving
 from .rollout_state import state
 from .service import Service
 from .shifting import find_served, shift
@@ -80,7 +80,8 @@ def set_share(service: Service, split: Split) -> Traffic:
         raise BadInput(f"{service.name} has no canary", hint=_START_ONE)
     require_served(service, canary)
     service.emit("progress", phase="shifting", detail=f"release {canary.number} gets {split}")
-    shift(as_released(service, stable), _beside(stable, canary, split))
+    beside = as_serving(service, canary).deployment
+    shift(as_serving(service, stable), _beside(stable, canary, split), beside)
     service.session.store.journal.settle_all(service.target.service_name, service.target.name, "done")
     return traffic(service)
 
@@ -98,7 +99,7 @@ def promote(service: Service) -> Release:
         raise _no_canary(service)
     require_served(service, canary)
     service.emit("progress", phase="promoting", detail=f"release {canary.number}")
-    shift(as_released(service, canary), (Share(release_id=canary.id, weight=100),))
+    shift(as_serving(service, canary), (Share(release_id=canary.id, weight=100),))
     up = service.session.store.releases.finish(canary, "up", settles=True)
     before = f", and release {stable.number} is removed" if stable else ""
     service.emit("release.promoted", detail=f"release {up.number} gets all requests{before}", release=up.number)
@@ -122,20 +123,11 @@ def abort(service: Service, reason: str = "") -> Release | None:
             hint="`lading promote` makes the canary the stable release",
         )
     service.emit("progress", phase="aborting", detail=f"release {canary.number}")
-    shift(_as_stable(service, stable), (Share(release_id=stable.id, weight=100),))
+    shift(as_serving(service, stable), (Share(release_id=stable.id, weight=100),))
     ended = service.session.store.releases.finish(canary, "aborted", reason, settles=True)
     detail = f"release {ended.number} is removed, and release {stable.number} gets all requests"
     service.emit("release.aborted", detail=f"{detail}: {reason}" if reason else detail, release=ended.number)
     return ended
-
-
-def _as_stable(service: Service, stable: Release) -> Service:
-    """The service with the options of the stable release. Without them, an abort still takes requests from a canary."""
-    try:
-        return as_released(service, stable)
-    except BadInput as error:
-        service.emit("warning", detail=f"{error.message}; the options of the manifest count")
-        return service
 
 
 def _beside(stable: Release, canary: Release, split: Split) -> tuple[Share, Share]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lading import (
+    BadInput,
     Candidate,
     Capability,
     Context,
@@ -135,7 +136,8 @@ class Router(Ejecting, ProcessTarget):
 
     @hookimpl
     def lading_shift(self, request: ShiftRequest[Place], context: Context) -> ShiftStep | Wrong:
-        facts = {"target": request.deployment.target, "flag": request.deployment.options.flag}
+        beside = request.canary.options.flag if request.canary else None
+        facts = {"target": request.deployment.target, "flag": request.deployment.options.flag, "canary": beside}
         if (misbehaviour := note("lading_shift", **facts)) is not None:
             return misbehaviour
         if os.environ.get("SHIFT_FAULT") == "lies":
@@ -146,6 +148,8 @@ class Router(Ejecting, ProcessTarget):
         newest = request.shares[-1]
         if newest.weight == written().get("stuck") and newest.release_id != next(iter(known)):
             return Failed(reason="this share has no room")
+        if newest.weight == written().get("unset"):
+            raise BadInput("release 1 cannot be started again without FLAG")
         if len(request.shares) == 1 and called(context.work / "aborts") < written().get("busy", 0):
             raise OutcomeUnknown("the router has just restarted")
         wanted = [{**known[s.release_id], "weight": s.weight, "shadow": s.shadow} for s in request.shares]
