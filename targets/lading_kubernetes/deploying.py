@@ -55,7 +55,7 @@ def step(request: DeployRequest[KubernetesOptions], context: Context, cluster: C
     try:
         return _next(request, release)
     except (Moved, SecondCanary):
-        release.remove()
+        release.leave()
         raise
 
 
@@ -186,6 +186,12 @@ class Release:
         if not self._shares.stable and not self._has_others():  # a first release leaves nothing behind
             remove(self._cluster, self._deployment, self._context)
         return Failed(reason=wrong.reason, log=log, option=wrong.option)
+
+    def leave(self) -> None:
+        """Remove the release after a change of another command, unless the Service leads to the release now."""
+        service = find(self._cluster, "Service", self._deployment.service, self._deployment)
+        if self._request.release_id not in shares_of(service).ids:
+            self.remove()
 
     def remove(self) -> None:
         """Remove the objects of the release alone."""
