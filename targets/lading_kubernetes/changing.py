@@ -48,7 +48,8 @@ class Changes:
     def apply_service(self, body: Json, before: Json | None) -> Json:
         """Change the releases that the Service leads to, if it is still as it was `before`.
 
-        An earlier request without a reply may have made the same change late. Raises Moved if another command has changed them meanwhile, and Transient if something else has changed.
+        An earlier request without a reply may have made the same change late, which is accepted. Raises Moved if
+        another command has changed them meanwhile, and Transient if something else has changed.
         """
         try:
             return self.apply(body)
