@@ -167,13 +167,14 @@ class Release:
 
     def _move(self, shares: Shares, detail: str) -> DeployStep:
         """Change the releases that the Service leads to. Two commands never do so at the same time."""
-        is_stable, service = shares.stable == self._shares.stable, self._service
+        is_stable, service, changes = shares.stable == self._shares.stable, self._service, self._changes
         if is_stable and service:
             stable = self._request.stable or self._deployment
+            changes = Changes(stable, self._context, self._cluster, str(self._request.release))
             body = objects.service(known(service, stable, shares.stable), service, shares)
         else:
             body = objects.service(self._request, service, shares)
-        self._changes.apply_service(body, service)
+        changes.apply_service(body, service)
         return Pending(phase="switching", detail=detail, retry_after=_SETTLE)
 
     def give_up(self, wrong: Cause) -> DeployStep:
