@@ -230,14 +230,14 @@ def test_a_failed_promotion_reports_its_reason_if_the_stable_release_is_gone(
     canary: Canary, cluster: FakeCluster
 ) -> None:
     second = canary.bring_up()
+    promoted = cluster.objects["Deployment", release_name(second)]
     del cluster.objects["Deployment", release_name(canary.request(1))]
     assert isinstance(canary.shift((2, 100)), Pending)
-    labels = cluster.objects["Deployment", release_name(second)]["spec"]["template"]["metadata"]["labels"]
-    evicted = {"phase": "Failed", "reason": "Evicted"}
-    cluster.put("Pod", "broken", {"metadata": {"labels": labels}, "spec": {}, "status": evicted})
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    promoted["status"]["conditions"] = [{**refused, "lastTransitionTime": "2019-01-01T00:00:00+00:00"}]
     failed = canary.shift((2, 100))
     assert isinstance(failed, Failed)
-    assert "the pod broken has failed: Evicted" in failed.reason
+    assert "the cluster refuses its pods: exceeded quota" in failed.reason
 
 
 @pytest.mark.parametrize("left", [1, 2])
