@@ -57,7 +57,7 @@ def _ensure(model: RegisterRequest | ModelVersion, request: RegisterRequest, con
 
 
 def _hint(name: str) -> str:
-    return f"archive it in the studio, or give the model another name than {name}"
+    return f"give the model another name than {name}"
 
 
 def _upload(model: RegisterRequest | ModelVersion, run: str | None, connection: AzureV2Connection) -> str:

@@ -27,6 +27,7 @@ from .owning import (
     RELEASE_ID,
     SECRETS,
     foreign_traffic,
+    has_auth,
     our_endpoint,
     stable_of,
     workspace_of,
@@ -200,7 +201,7 @@ class Release:
 
     def _check(self) -> None:
         """Raise Refused if a deployment of others gets requests, which it would lose. Raise BadInput for another
-        cluster or another identity, which Azure cannot change.
+        cluster or another identity, which Azure cannot change, and for a canary with another `auth`.
         """
         if self._foreign:
             hint = "move its traffic away, or give the target's block another service_name"
@@ -210,6 +211,12 @@ class Release:
                 f"endpoint {self._endpoint.name} has another identity, and Azure cannot change it",
                 hint="give the target's block another service_name, or delete the endpoint first",
                 option="identity",
+            )
+        if self._request.beside and self._endpoint and not has_auth(self._endpoint, self._deployment.options):
+            raise BadInput(
+                f"endpoint {self._endpoint.name} has another `auth`, which is that of its canary too",
+                hint="deploy this change without a canary",
+                option="auth",
             )
         wanted = str(self._kind.endpoint(self._deployment.options, self._workspace.id).get("compute") or "")
         if self._endpoint is not None and wanted.lower() != self._endpoint.compute.lower():
@@ -240,10 +247,16 @@ class Release:
         return None
 
     def _differs(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint has other settings than the options, of those that change without a new deployment."""
+        """Whether the endpoint has other settings than the options, of those that change without a new deployment.
+
+        A canary leaves the settings of the stable release until its promotion.
+        """
+        if self._request.beside:
+            return False
         options = self._deployment.options
         private = self._kind.endpoint(options, self._workspace.id).get("publicNetworkAccess") == "Disabled"
-        same = options.tags.items() <= endpoint.tags.items() and (options.description or "") == endpoint.description
+        tags = {name: value for name, value in endpoint.tags.items() if not name.startswith("lading.")}
+        same = options.tags == tags and (options.description or "") == endpoint.description
         return not same or endpoint.is_public == private
 
     def _put_endpoint(
@@ -251,11 +264,10 @@ class Release:
     ) -> DeployStep:
         """Write the endpoint with the marks of the deployment that serves, by default those of this release."""
         marks = owner.marks if owner else self._request.tags
-        mirror = self._endpoint.mirror if self._endpoint and traffic == self._endpoint.traffic else {}
-        auth = self._endpoint.auth if self._endpoint and traffic == self._endpoint.traffic else ""
-        body = bodies.endpoint(
-            self._kind, self._deployment.options, marks, self._workspace, traffic, mirror=mirror, auth=auth
-        )
+        options = (self._request.stable or self._deployment).options
+        same = self._endpoint if self._endpoint and traffic == self._endpoint.traffic else None
+        mirror, auth = (same.mirror, same.auth) if same else ({}, "")
+        body = bodies.endpoint(self._kind, options, marks, self._workspace, traffic, mirror=mirror, auth=auth)
         self._context.intend(f"{self._place}/{self._request.release}/{'+'.join(traffic)}")
         try:
             started = self._workspace.put_endpoint(self._deployment.service, body)

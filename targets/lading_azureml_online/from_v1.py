@@ -38,7 +38,7 @@ def _size(cores: float, memory: float, instance_type: str) -> Counterpart:
 
 
 def _as(option: str) -> _Rule:
-    """A value that belongs into another option, with the same unit."""
+    """A value that belongs in another option, with the same unit."""
 
     def rule(options: Any, value: Any) -> Counterpart:
         found: Any = options

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lading_azureml_v2.resources import Endpoint, OnlineDeployment
     from lading_azureml_v2.workspace import Workspace
 
+    from .options import OnlineOptions
+
 SERVICE, TARGET, RELEASE_ID = "lading.service", "lading.target", "lading.release-id"
 PACKAGE, MODEL = "lading.package", "lading.model"
 OPTIONS = "lading.options"
@@ -48,6 +50,11 @@ def our_endpoint(deployment: Deployment, context: Context) -> Endpoint | None:
     if found is not None and not is_ours(found.tags, deployment):
         raise Refused(whose(found, context), hint="give the target's block another service_name")
     return found
+
+
+def has_auth(endpoint: Endpoint, options: OnlineOptions) -> bool:
+    """Whether the endpoint asks for the way of signing requests that the options have."""
+    return endpoint.auth == options.auth.replace("_", "")
 
 
 def foreign(endpoint: Endpoint | None, found: Sequence[OnlineDeployment], deployment: Deployment) -> str:

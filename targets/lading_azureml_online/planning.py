@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lading import PlanEffect, PlanFinding, PlanFindings
+
+from .options import identities
 
 if TYPE_CHECKING:
     from lading import Json, PlanRequest
 
     from .options import OnlineOptions
 
-_MADE = {"type": "system_assigned"}  # the identity by default
-
 
 def findings(request: PlanRequest[OnlineOptions]) -> PlanFindings:
     """The effect of another identity, or of another way to sign requests."""
     if request.up is None:
         return PlanFindings()
-    before, after = request.up.written, request.deployment.written
-    found = [*_identity(before, after), *_auth(before.get("auth", "key"), request.deployment.options.auth)]
+    before, options = request.up.written, request.deployment.options
+    found = [*_identity(before.get("identity"), options), *_auth(before.get("auth", "key"), options.auth)]
     return PlanFindings(findings=tuple(found))
 
 
-def _identity(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[PlanFinding]:
-    """Azure makes the identity of an endpoint with it, and never changes it."""
-    if (before.get("identity") or _MADE) == (after.get("identity") or _MADE):
+def _identity(before: Json, options: OnlineOptions) -> Iterator[PlanFinding]:
+    """Azure makes the identity of an endpoint with it, and never changes it.
+
+    The ids before are unknown if a variable has one of them. The deploy compares them with those of the endpoint.
+    """
+    if "${" in json.dumps(before):
+        return
+    named = (before or {}).get("user_assigned_identities") or ()
+    if {str(each["resource_id"]).lower() for each in named} == identities(options):
         return
     hint = "give the target's block another service_name, or delete the endpoint first"
     message = "Azure cannot change the identity of an endpoint"

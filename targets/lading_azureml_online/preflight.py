@@ -21,8 +21,6 @@ _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 ACTIONS = (
     "Microsoft.MachineLearningServices/workspaces/read",
     "Microsoft.MachineLearningServices/workspaces/environments/versions/write",
-    "Microsoft.MachineLearningServices/workspaces/models/versions/read",
-    "Microsoft.MachineLearningServices/workspaces/models/versions/write",
     f"{_ENDPOINTS}/read",
     f"{_ENDPOINTS}/write",
     f"{_ENDPOINTS}/delete",
@@ -31,6 +29,11 @@ ACTIONS = (
     f"{_ENDPOINTS}/deployments/delete",
 )
 """The actions of every deploy."""
+REGISTERING = (
+    "Microsoft.MachineLearningServices/workspaces/models/versions/read",
+    "Microsoft.MachineLearningServices/workspaces/models/versions/write",
+)
+"""The actions that register a model. A deploy of a registered model does not need them."""
 LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
 """The action that reads the log of a release that fails."""
 OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/token/action"}
@@ -51,10 +54,10 @@ def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterato
 
 
 def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
-    """The actions that the sign-in lacks. Without those that read, a release without golden requests comes up."""
-    reading = (LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
-    missing = lacking(workspace_of(context), [*ACTIONS, *reading])
-    severities = ((FindingSeverity.ERROR, ACTIONS), (FindingSeverity.WARNING, reading))
+    """The actions that the sign-in lacks. Some releases come up without those that are warnings."""
+    optional = (*REGISTERING, LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
+    missing = lacking(workspace_of(context), [*ACTIONS, *optional])
+    severities = ((FindingSeverity.ERROR, ACTIONS), (FindingSeverity.WARNING, optional))
     for severity, actions in severities:
         names = ", ".join(action for action in actions if action in missing)
         if names:

@@ -10,7 +10,7 @@ from . import bodies
 from .clearing import busy, clear
 from .failing import cause_of
 from .operations import Operations, pending
-from .owning import ALL, RELEASE_ID, foreign_traffic, is_ours, our_endpoint, stable_of, workspace_of
+from .owning import ALL, RELEASE_ID, foreign_traffic, has_auth, is_ours, our_endpoint, stable_of, workspace_of
 
 if TYPE_CHECKING:
     from lading import Context, ShiftRequest, ShiftStep
@@ -52,7 +52,7 @@ class Shift:
                 return f"release {share.release_id} does not serve"
             if share.shadow > _MOST_MIRRORED:
                 return f"Azure copies at most {_MOST_MIRRORED} % of the requests"
-        if self._endpoint.auth != self._deployment.options.auth.replace("_", ""):
+        if not has_auth(self._endpoint, self._deployment.options):
             return "the block has another `auth` than the endpoint, and clients use it: write the earlier one"
         if foreign := foreign_traffic(self._endpoint, self._all, self._deployment):
             return foreign

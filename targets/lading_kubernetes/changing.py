@@ -48,12 +48,15 @@ class Changes:
     def apply_service(self, body: Json, before: Json | None) -> Json:
         """Change the releases that the Service leads to, if it is still as it was `before`.
 
-        Raises Moved if another command has changed them meanwhile, and Transient if something else has changed.
+        An earlier request without a reply may have made the same change late, which is accepted. Raises Moved if
+        another command has changed them meanwhile, and Transient if something else has changed.
         """
         try:
             return self.apply(body)
         except Conflict as error:
             found = find(self._cluster, "Service", self._deployment.service, self._deployment)
+            if found is not None and shares_of(found) == shares_of(body):
+                return found
             if shares_of(found) != shares_of(before):
                 raise Moved(self._deployment.service, found) from error
             message = f"another program has changed the Service {self._deployment.service}"

@@ -5,8 +5,9 @@ Each release has a new Deployment and a new Secret, so these are not compared.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lading import Json, PlanEffect, PlanFinding
 
@@ -33,7 +34,8 @@ def differences(deployment: Deployment[KubernetesOptions], service: Json, cluste
     shares = shares_of(service)
     if shares.canary:
         return
-    release = known(service, deployment, shares.stable)._replace(release_id=shares.stable)
+    release = known(service, deployment, shares.stable)
+    hides = _has_variables(deployment)
     for body in (objects.service(release), *objects.stable(release, cluster)):
         kind, name = body["kind"], body["metadata"]["name"]
         found = service if kind == "Service" else find(cluster, kind, name, deployment)
@@ -41,7 +43,9 @@ def differences(deployment: Deployment[KubernetesOptions], service: Json, cluste
         if found is None:
             yield _finding(f"{kind} {name} is made")
         elif planned:
-            yield from (_finding(f"{kind} {name}: {words}") for words in _words(found, planned))
+            for change in _changes(found, planned):
+                shown = change.path if hides else change.words
+                yield _finding(f"{kind} {name}: {shown}{change.others}")
     for kind, name in unwanted(cluster, deployment).objects:
         yield _finding(f"{kind} {name} is removed")
 
@@ -58,13 +62,39 @@ def _finding(message: str) -> PlanFinding:
     return PlanFinding(message=message, effect=PlanEffect.CHANGED)
 
 
-def _words(found: Json, planned: Json) -> Iterator[str]:
-    """The changed fields of an object, each with the other managers that have set it."""
+def _has_variables(deployment: Deployment[KubernetesOptions]) -> bool:
+    """Whether fields of an object may have values of variables. Their old values are not known as secrets."""
+    written = [deployment.written.get(name) for name in ("annotations", "labels", "patch")]
+    return "${" in json.dumps(written)
+
+
+class _Change(NamedTuple):
+    """A changed field of an object, and the other managers that have set it."""
+
+    path: str
+    old: Any
+    new: Any
+    managers: list[str]
+
+    @property
+    def words(self) -> str:
+        return f"{self.path}: {_shown(self.old)} → {_shown(self.new)}"
+
+    @property
+    def others(self) -> str:
+        return f", set by {' and '.join(self.managers)}" if self.managers else ""
+
+
+def _changes(found: Json, planned: Json) -> Iterator[_Change]:
+    """The changed fields of an object."""
     managers = {manager: paths for manager, paths in owned(found).items() if manager != MANAGER}
     for path, old, new in _changed(_compared(found), _compared(planned), ""):
-        inside = (path, f"{path}.", f"{path}[")
-        who = [manager for manager, paths in managers.items() if any(each.startswith(inside) for each in paths)]
-        yield f"{path}: {_shown(old)} → {_shown(new)}" + (f", set by {' and '.join(who)}" if who else "")
+        who = [manager for manager, paths in managers.items() if any(_is_inside(each, path) for each in paths)]
+        yield _Change(path, old, new, who)
+
+
+def _is_inside(field: str, path: str) -> bool:
+    return field == path or field.startswith((f"{path}.", f"{path}["))
 
 
 def _compared(body: Json) -> Json:

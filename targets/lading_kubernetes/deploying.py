@@ -55,7 +55,7 @@ def step(request: DeployRequest[KubernetesOptions], context: Context, cluster: C
     try:
         return _next(request, release)
     except (Moved, SecondCanary):
-        release.remove()
+        release.leave()
         raise
 
 
@@ -167,13 +167,14 @@ class Release:
 
     def _move(self, shares: Shares, detail: str) -> DeployStep:
         """Change the releases that the Service leads to. Two commands never do so at the same time."""
-        is_stable, service = shares.stable == self._shares.stable, self._service
+        is_stable, service, changes = shares.stable == self._shares.stable, self._service, self._changes
         if is_stable and service:
             stable = self._request.stable or self._deployment
+            changes = Changes(stable, self._context, self._cluster, str(self._request.release))
             body = objects.service(known(service, stable, shares.stable), service, shares)
         else:
             body = objects.service(self._request, service, shares)
-        self._changes.apply_service(body, service)
+        changes.apply_service(body, service)
         return Pending(phase="switching", detail=detail, retry_after=_SETTLE)
 
     def give_up(self, wrong: Cause) -> DeployStep:
@@ -186,6 +187,12 @@ class Release:
         if not self._shares.stable and not self._has_others():  # a first release leaves nothing behind
             remove(self._cluster, self._deployment, self._context)
         return Failed(reason=wrong.reason, log=log, option=wrong.option)
+
+    def leave(self) -> None:
+        """Remove the release after a change of another command, unless the Service leads to the release now."""
+        service = find(self._cluster, "Service", self._deployment.service, self._deployment)
+        if self._request.release_id not in shares_of(service).ids:
+            self.remove()
 
     def remove(self) -> None:
         """Remove the objects of the release alone."""

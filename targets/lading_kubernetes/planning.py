@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from lading import LadingError, PlanEffect, PlanFinding, PlanFindings
+from lading import LadingError, PlanEffect, PlanFinding, PlanFindings, Refused, Transient
 
 from .comparing import differences
+from .failing import Forbidden
 from .owning import find
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def findings(request: PlanRequest[KubernetesOptions], connect: Connect) -> PlanF
 
 
 def _changes(request: PlanRequest[KubernetesOptions], connect: Connect) -> Iterator[PlanFinding]:
-    """The changed fields, if the cluster can be read. The status of a plan reports why it cannot."""
+    """The changed fields, as far as the cluster shows them. The status and the preflight report why it does not."""
     deployment = request.deployment
     with ExitStack() as stack:
         try:
@@ -36,7 +37,8 @@ def _changes(request: PlanRequest[KubernetesOptions], connect: Connect) -> Itera
         except LadingError:
             return
         if service is not None:
-            yield from differences(deployment, service, cluster)
+            with suppress(Forbidden, Refused, Transient):
+                yield from differences(deployment, service, cluster)
 
 
 def _kept_port(request: PlanRequest[KubernetesOptions]) -> Iterator[PlanFinding]:

@@ -1,4 +1,4 @@
-"""Other commands that deploy the same service: which objects they may need, and who of them stops."""
+"""Other commands that deploy the same service: which objects they may need, and which of them stops."""
 
 from __future__ import annotations
 
@@ -69,5 +69,5 @@ def refuse_a_second_canary(
     raise SecondCanary(
         f"release {number} ({shares.canary}) of another store is a canary of {request.deployment.service}, and gets "
         f"{shares.weight} % of the requests",
-        hint="`lading promote` or `lading abort` with that store ends it; a deploy without a canary replaces it",
+        hint="`lading promote` or `lading abort` with that store ends it",
     )

@@ -170,7 +170,8 @@ class Shift:
         """Remove the pods beyond the shares of the releases. The autoscaler does this for the stable release."""
         for release_id, count in self._pods(shares).items():
             is_scaled_by_load = self._options.autoscale is not None and release_id == shares.stable
-            if self._replicas(release_id) > count and not is_scaled_by_load:
+            is_there = release_id in self._found  # another program may have removed its Deployment
+            if is_there and self._replicas(release_id) > count and not is_scaled_by_load:
                 self._changes.scale(self._name(release_id), count)
 
     def _split(self) -> str:

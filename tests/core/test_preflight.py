@@ -63,6 +63,14 @@ def test_of_several_targets_the_others_are_deployed(capable: Shell) -> None:
     capable("delete", "-t", "roll")
 
 
+def test_a_failed_plan_of_one_target_does_not_stop_the_others(capable: Shell) -> None:
+    fault = "lading_plan@capable:raises"
+    rows = capable("deploy", "-t", "capable", "-t", "roll", "--json", code=6, HOOK_FAULT=fault).json()["deployments"]
+    assert "failed in lading_plan" in rows[0]["error"]["message"]
+    assert rows[1]["uri"].startswith("http://")
+    capable("delete", "-t", "roll")
+
+
 def test_a_transient_failure_is_checked_again_before_that_target_is_deployed(capable: Shell) -> None:
     capable.env["HOOK_FAULT"] = "lading_preflight:fails-once"
     rows = capable("deploy", "-t", "roll", "-t", "capable", "--json").json()["deployments"]

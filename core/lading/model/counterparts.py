@@ -25,7 +25,7 @@ class Counterpart:
 
     @classmethod
     def at(cls, option: str, wanted: object, found: object) -> Counterpart:
-        """The fate of a value that belongs into `option`, such as `scale_settings.max_instances`.
+        """The fate of a value that belongs in `option`, such as `scale_settings.max_instances`.
 
         `found` is the present value of that option.
         """

@@ -51,7 +51,7 @@ from lading_azureml_online.options import (
     UserIdentity,
 )
 from lading_azureml_online.owning import OPTIONS, SECRETS
-from lading_azureml_online.preflight import ACTIONS, LOGS, OF_AUTH
+from lading_azureml_online.preflight import ACTIONS, LOGS, OF_AUTH, REGISTERING
 
 IDENTITY = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pull"
 
@@ -239,7 +239,7 @@ def test_the_address_is_that_of_the_endpoint(hooks: Hooks) -> None:
     [
         ({"actions": ["*"], "notActions": []}, []),
         ({"actions": ["*/read"], "notActions": []}, [each for each in ACTIONS if not each.endswith("/read")]),
-        ({"actions": ["*"], "notActions": [ACTIONS[7].upper()]}, [ACTIONS[7]]),
+        ({"actions": ["*"], "notActions": [ACTIONS[5].upper()]}, [ACTIONS[5]]),
     ],
 )
 def test_the_preflight_names_the_actions_that_are_missing(
@@ -253,8 +253,8 @@ def test_the_preflight_names_the_actions_that_are_missing(
     assert len(errors) == (1 if missing else 0)
 
 
-def test_a_missing_action_that_only_reads_is_a_warning(hooks: Hooks, memory: MemoryAzure) -> None:
-    reading = [LOGS, OF_AUTH["key"]]
+def test_a_missing_action_that_some_deploys_do_not_need_is_a_warning(hooks: Hooks, memory: MemoryAzure) -> None:
+    reading = [*REGISTERING, LOGS, OF_AUTH["key"]]
     memory.actions = [{"actions": ["*"], "notActions": reading}]
     (found,) = lading_preflight(PreflightRequest(deployment=hooks.deployment()), hooks.context).findings
     assert found.severity is FindingSeverity.WARNING
@@ -278,7 +278,7 @@ def test_the_plan_warns_of_another_way_to_sign_requests(hooks: Hooks) -> None:
 def test_the_plan_refuses_another_identity(hooks: Hooks) -> None:
     up = UpRelease(service="salary", release=1, written={"identity": {"type": "system_assigned"}})
     assert lading_plan(PlanRequest(deployment=hooks.deployment(), up=up)).findings == ()
-    other = replace(up, written={"identity": {"type": "user_assigned", "user_assigned_identities": []}})
+    other = replace(up, written={"identity": {"user_assigned_identities": [{"resource_id": IDENTITY}]}})
     (found,) = lading_plan(PlanRequest(deployment=hooks.deployment(), up=other)).findings
     assert (found.effect, found.option) == (PlanEffect.REFUSED, "identity")
 

@@ -8,7 +8,8 @@ import pytest
 from tests.targets.azureml_online.memory_azure import MemoryAzure
 from tests.targets.azureml_online.online_kit import Hooks, ready
 
-from lading import BadInput, State
+from lading import BadInput, PlanRequest, State, UpRelease
+from lading_azureml_online.answers import lading_plan
 from lading_azureml_online.failing import cause_of
 from lading_azureml_online.options import Identity, UserIdentity
 
@@ -52,6 +53,12 @@ def test_access_changes_before_the_new_release_and_the_way_of_signing_with_the_s
     assert "publicNetworkAccess" not in endpoint(memory)["properties"]
 
 
+def test_a_removed_tag_leaves_the_endpoint(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1, tags={"team": "a", "cost": "b"}))
+    ready(hooks.deploy(2, package=1, tags={"team": "a"}))
+    assert {name for name in endpoint(memory)["tags"] if not name.startswith("lading.")} == {"team"}
+
+
 def test_a_value_that_azure_does_not_keep_is_written_once(hooks: Hooks, memory: MemoryAzure) -> None:
     ready(hooks.deploy(1))
     memory.drops = "description"
@@ -68,6 +75,14 @@ def test_another_identity_is_refused(hooks: Hooks, memory: MemoryAzure) -> None:
     assert refused.value.option == "identity"
     endpoint(memory)["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {ID.upper(): {}}}
     ready(hooks.deploy(2, identity=other))
+
+
+@pytest.mark.parametrize("written", [ID.upper(), "${IDENTITY}"])
+def test_the_plan_accepts_an_identity_that_is_only_written_in_another_way(hooks: Hooks, written: str) -> None:
+    before = {"identity": {"type": "user_assigned", "user_assigned_identities": [{"resource_id": written}]}}
+    same = Identity(type="user_assigned", user_assigned_identities=(UserIdentity(resource_id=ID),))
+    up = UpRelease(service="salary", release=1, written=before)
+    assert lading_plan(PlanRequest(deployment=hooks.deployment(identity=same), up=up)).findings == ()
 
 
 def test_the_case_of_our_tags_does_not_matter(hooks: Hooks, memory: MemoryAzure) -> None:

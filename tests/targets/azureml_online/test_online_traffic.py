@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.targets.azureml_online.memory_azure import MemoryAzure, error
-from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready
+from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready, settled
 
-from lading import Candidate, Done, Failed, Verdict
+from lading import BadInput, Candidate, Done, Failed, Verdict
+from lading_azureml_online.managed import lading_deploy
 from lading_azureml_online.owning import HEADER
 
 UP = Verdict(up=True)
@@ -80,6 +83,31 @@ def test_a_shift_does_not_change_the_way_of_signing_in(canary: Hooks, memory: Me
     step = canary.shift((1, 100, 0))
     assert isinstance(step, Failed)
     assert "another `auth` than the endpoint" in step.reason
+
+
+def test_a_release_beside_leaves_the_settings_of_the_endpoint(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    memory.sent.clear()
+    ready(hooks.deploy(2, beside=True, public_network_access="disabled", tags={"team": "a"}, description="prices"))
+    assert memory.like("PUT", "/onlineEndpoints/salary") == []
+
+
+def test_a_repaired_endpoint_keeps_the_settings_of_the_stable_release(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    memory.endpoints["salary"]["properties"]["provisioningState"] = "Failed"
+    request = replace(
+        hooks.request(2, beside=True, public_network_access="disabled"), stable=hooks.deployment(description="prices")
+    )
+    assert isinstance(settled(lambda: lading_deploy(request, hooks.context)), Candidate)
+    properties = memory.endpoints["salary"]["properties"]
+    assert (properties["description"], "publicNetworkAccess" in properties) == ("prices", False)
+
+
+def test_a_canary_with_another_auth_is_refused_before_it_is_made(hooks: Hooks) -> None:
+    ready(hooks.deploy(1))
+    with pytest.raises(BadInput, match="has another `auth`") as refused:
+        hooks.until_answer(2, beside=True, auth="aml_token")
+    assert (refused.value.option, hooks.names) == ("auth", [name_of(1)])
 
 
 def test_a_refused_release_beside_is_deleted(hooks: Hooks) -> None:

@@ -16,6 +16,7 @@ from lading import (
     DeployRequest,
     DeployStep,
     Image,
+    Json,
     Pending,
     Ready,
     Share,
@@ -44,11 +45,11 @@ class Deploys:
     def __init__(self, folder: Path, cluster: FakeCluster, context: MemoryContext) -> None:
         self._folder, self.cluster, self._context = folder, cluster, context
 
-    def request(self, release: int = 1, block: str = "replicas: 1") -> Request:
+    def request(self, release: int = 1, block: str = "replicas: 1", written: Json = None) -> Request:
         package = package_in(self._folder)
         options = bound(self._folder, KubernetesOptions, block)
         return DeployRequest(
-            deployment=Deployment(service="salary", target="t", options=options, written={}),
+            deployment=Deployment(service="salary", target="t", options=options, written=written or {}),
             package=package,
             release=release,
             release_id=id_of(release),

@@ -56,13 +56,15 @@ def test_another_canary_takes_the_place_of_one_without_requests(canary: Canary, 
 
 
 def test_a_canary_does_not_change_the_service_of_the_stable_release(canary: Canary, cluster: FakeCluster) -> None:
-    edited = canary.deploys.request(2, "replicas: 3, service_type: NodePort, annotations: {team: blue}")
+    patch = "patch: {Service: {spec: {sessionAffinity: ClientIP}}}"
+    edited = canary.deploys.request(2, f"replicas: 3, service_type: NodePort, annotations: {{team: blue}}, {patch}")
     edited = replace(edited, beside=True, stable=canary.request(1).deployment)
     canary.deploys.bring_up(edited)
     assert isinstance(canary.deploys.step(edited, up=True), Pending)
     assert canary.served == [(id_of(1), 100), (id_of(2), 0)]
     service = cluster.objects["Service", "salary"]
     assert service["spec"]["type"] == "ClusterIP"
+    assert "sessionAffinity" not in service["spec"]
     assert "team" not in service["metadata"]["annotations"]
 
 

@@ -11,7 +11,7 @@ from tests.hook_kit import MemoryContext
 from tests.targets.kubernetes.deploys_kit import Canary, Deploys
 from tests.targets.kubernetes.fake_cluster import FakeCluster
 
-from lading import BadInput, Done, PlanEffect, PlanRequest, Ready, Transient, UpRelease
+from lading import BadInput, Done, Json, PlanEffect, PlanRequest, Ready, Transient, UpRelease
 from lading_kubernetes.planning import findings
 
 BLOCK = "replicas: 1, annotations: {team: blue}, ingress: {host: a.example}"
@@ -24,10 +24,9 @@ def deploys(tmp_path: Path, cluster: FakeCluster, context: MemoryContext) -> Dep
     return made
 
 
-def planned(deploys: Deploys, block: str) -> list[str]:
-    request = PlanRequest(
-        deployment=deploys.request(1, block).deployment, up=UpRelease(service="salary", release=1, written={})
-    )
+def planned(deploys: Deploys, block: str, written: Json = None) -> list[str]:
+    deployment = deploys.request(1, block, written).deployment
+    request = PlanRequest(deployment=deployment, up=UpRelease(service="salary", release=1, written={}))
     found = findings(request, lambda: nullcontext(deploys.cluster.client())).findings
     assert {each.effect for each in found} <= {PlanEffect.CHANGED}
     return [each.message for each in found]
@@ -58,6 +57,19 @@ def test_the_manager_of_a_changed_field_is_named(deploys: Deploys, cluster: Fake
     assert planned(deploys, BLOCK) == ["Service salary: spec.type: NodePort → ClusterIP, set by kubectl-edit"]
 
 
+def test_a_manager_of_a_field_with_a_similar_name_is_not_named(deploys: Deploys, cluster: FakeCluster) -> None:
+    by_others: dict[str, Any] = {"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:types": {}}}}
+    cluster.put("Service", "salary", {"metadata": {"managedFields": [by_others]}, "spec": {"type": "NodePort"}})
+    assert planned(deploys, BLOCK) == ["Service salary: spec.type: NodePort → ClusterIP"]
+
+
+@pytest.mark.parametrize("option", ["annotations", "labels", "patch"])
+def test_the_old_value_of_a_variable_is_not_shown(deploys: Deploys, option: str) -> None:
+    found = planned(deploys, BLOCK.replace("blue", "red"), {option: {"team": "${TEAM}"}})
+    assert "Service salary: metadata.annotations.team" in found
+    assert not any("blue" in each or "red" in each for each in found)
+
+
 def test_an_object_that_the_cluster_does_not_accept_is_at_its_option(deploys: Deploys, cluster: FakeCluster) -> None:
     cluster.refused = {("PATCH", "Service"): (422, "spec.sessionAffinity: Unsupported value")}
     with pytest.raises(BadInput, match="Unsupported value") as caught:
@@ -72,6 +84,17 @@ def test_an_object_that_may_not_be_tried_has_no_differences(
     deploys: Deploys, cluster: FakeCluster, refusal: tuple[int, str]
 ) -> None:
     cluster.refused = {("PATCH", "Ingress"): refusal}
+    assert planned(deploys, BLOCK.replace("a.example", "b.example")) == []
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_an_object_that_cannot_be_read_ends_the_comparison(deploys: Deploys, cluster: FakeCluster, status: int) -> None:
+    cluster.refused = {("GET", "Ingress"): (status, "not now")}
+    assert planned(deploys, BLOCK.replace("blue", "red"))[0] == "Service salary: metadata.annotations.team: blue → red"
+
+
+def test_an_object_of_others_ends_the_comparison(deploys: Deploys, cluster: FakeCluster) -> None:
+    cluster.objects["Ingress", "salary"]["metadata"]["annotations"] = {}
     assert planned(deploys, BLOCK.replace("a.example", "b.example")) == []
 
 

@@ -113,6 +113,28 @@ def test_a_release_that_another_one_has_replaced_does_not_switch_back(deploys: D
     assert {name for kind, name in cluster.objects if kind == "Deployment"} == {release_name(two)}
 
 
+def test_a_switch_whose_first_request_arrives_late_is_made(deploys: Deploys, cluster: FakeCluster) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    request = deploys.request(2)
+    deploys.bring_up(request)
+    before_the_switch(cluster, lambda: deploys.step(request, up=True))
+    assert isinstance(deploys.step(request, up=True), Pending)
+    assert deploys.step(request, up=True) == Ready()
+    assert deploys.serving == id_of(2)
+    assert f"Deployment/{release_name(request)}" in cluster.names()
+
+
+def test_a_refused_canary_that_another_store_promotes_stays(canary: Canary, cluster: FakeCluster) -> None:
+    request = canary.beside()
+    canary.deploys.bring_up(request)
+    assert isinstance(canary.deploys.step(request, up=True), Pending)
+    before_the_switch(cluster, lambda: canary.to_the_end((2, 100)))
+    with pytest.raises(StageFailed, match=rf"the Service leads to release 2 \({id_of(2)}\)"):
+        canary.deploys.step(request, up=False)
+    assert canary.served == [(id_of(2), 100)]
+    assert f"Deployment/{release_name(request)}" in cluster.names()
+
+
 def test_a_shift_that_meets_another_one_names_it(canary: Canary, cluster: FakeCluster) -> None:
     canary.bring_up(2)
     before_the_switch(cluster, lambda: canary.to_the_end((1, 50), (2, 50)))

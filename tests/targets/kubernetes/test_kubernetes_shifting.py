@@ -226,6 +226,20 @@ def test_an_autoscaler_allows_no_split_by_pods(tmp_path: Path, cluster: FakeClus
     assert scaler["scaleTargetRef"]["name"] == release_name(second)
 
 
+def test_a_failed_promotion_reports_its_reason_if_the_stable_release_is_gone(
+    canary: Canary, cluster: FakeCluster
+) -> None:
+    second = canary.bring_up()
+    promoted = cluster.objects["Deployment", release_name(second)]
+    del cluster.objects["Deployment", release_name(canary.request(1))]
+    assert isinstance(canary.shift((2, 100)), Pending)
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    promoted["status"]["conditions"] = [{**refused, "lastTransitionTime": "2019-01-01T00:00:00+00:00"}]
+    failed = canary.shift((2, 100))
+    assert isinstance(failed, Failed)
+    assert "the cluster refuses its pods: exceeded quota" in failed.reason
+
+
 @pytest.mark.parametrize("left", [1, 2])
 def test_a_release_that_serves_alone_has_as_many_pods_as_the_load_needs(
     tmp_path: Path, cluster: FakeCluster, context: MemoryContext, left: int

@@ -62,7 +62,7 @@ class LookAhead:
         if name in self._known:
             return self._known[name]
         service = Service(self._session, self._session.manifest.targets[name])
-        failure = refusal(service) or self._looked(service)
+        failure = _refusal(service) or self._looked(service)
         if not isinstance(failure, Transient):  # a transient failure may be over when this target is deployed
             self._known[name] = failure
         return failure
@@ -79,3 +79,12 @@ class LookAhead:
                 emit("warning", detail=finding.message)
             elif finding.severity is FindingSeverity.INFO:
                 emit("progress", phase="preflight", detail=finding.message)
+
+
+def _refusal(service: Service) -> LadingError | None:
+    """Why the plan of a target refuses the change, or why it failed."""
+    try:
+        return refusal(service)
+    except LadingError as error:
+        service.session.events.redact_failure(error)
+        return error
