@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .lineage import end_others
-from .process import Output
+from .logs import Output
 from .release import Release
 from .runner import ORPHANS, Runner
 from .sink import sink, write_lines

@@ -7,10 +7,23 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from .tracebacks import remedy, shown
 
 _PAUSE = 60.0  # seconds between two entries about the same problem
+
+
+class Output(Protocol):
+    """The log of a release. If it is not `copied`, the workers write to the output of the supervisor themselves."""
+
+    copied: bool
+
+    def masked(self, text: str) -> str: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def log(message: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from .lineage import die_with
+from .logs import Output
 from .owned import open_own
 from .pulse import BEAT, Watch, memory_file, pulse_file, shared
 from .reception import Reception
@@ -40,18 +41,6 @@ class Loop(Protocol):
     def watch(self, fd: int, callback: Callable[[], None]) -> None: ...
 
     def unwatch(self, fd: int) -> None: ...
-
-
-class Output(Protocol):
-    """The log of a release. If it is not `copied`, the workers write to the output of the supervisor themselves."""
-
-    copied: bool
-
-    def masked(self, text: str) -> str: ...
-
-    def write(self, data: bytes) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Log:

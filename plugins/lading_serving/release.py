@@ -15,7 +15,8 @@ from .control import ReleaseState
 from .figures import begin, remember, restarted
 from .identity import identity
 from .listeners import Listeners, PortInUse, listen, scoring_uri
-from .process import Loop, Output, Worker
+from .logs import Output
+from .process import Loop, Worker
 from .replies import recorder_of
 from .spec import ReleaseSpec
 from .tls import scheme_of, tls_of

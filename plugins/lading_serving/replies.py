@@ -5,17 +5,14 @@ from __future__ import annotations
 import socket
 import uuid
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from .access import access_log, clean
 from .board import METHODS, PID, Board
+from .logs import Output
 from .messages import Request, Response
 from .pulse import LONGEST_ID
 from .recorder import Place, Recorder
 from .spec import ReleaseSpec
-
-if TYPE_CHECKING:
-    from .process import Output
 
 _ID = "x-request-id"
 

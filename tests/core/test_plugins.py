@@ -152,7 +152,9 @@ def test_a_name_that_two_distributions_offer_is_refused(shell: Shell, install: C
 def test_a_restriction_is_named_and_how_to_lift_it(
     broken: Shell, words: list[str], variable: str | None, message: str
 ) -> None:
-    broken.write("lading.yaml", MANIFEST.replace("{TARGET: {}}", "{local: {}, talker: {}}"))
+    script = "targets: {local: {}, talker: {}}\npackage: {scoring_script: score.py}\n"
+    broken.write("lading.yaml", MANIFEST.replace("targets: {TARGET: {}}\n", script))
+    broken.write("score.py", "def init(): pass\ndef run(raw_data): return 1\n")
     if variable is not None:
         broken.env["LADING_PLUGINS"] = variable
     done = broken(*words, "uri", "--target", "talker", code=2)

@@ -255,8 +255,10 @@ def is_table(file: Path) -> bool:
     and others follow: else it is one request.
     """
     is_json = ".json" in map(str.lower, file.suffixes) and _format(file) == "jsonl"
-    if not is_json or not file.is_file():
+    if not is_json:
         return _format(file) is not None
+    if not file.is_file():
+        return False
     with suppress(ValueError, OSError, EOFError, RecursionError, zlib.error), Reader(file)._lines() as lines:
         return isinstance(json.loads(next(lines, "")), dict) and any(line.strip() for line in lines)
     return False

@@ -177,7 +177,8 @@ def test_the_figures_come_from_another_worker_when_one_has_ended(collector: Coll
 def test_a_value_that_the_libraries_refuse_stops_no_service(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
-    env = {**collector.env, name: value}
+    seldom = {"OTEL_METRIC_EXPORT_INTERVAL": "3600000"}  # the thread of the metrics does not end in this process
+    env = {**collector.env, **seldom, name: value}
     for each in env.items():
         monkeypatch.setenv(*each)
     telemetry = telemetry_of(env, Recorder())

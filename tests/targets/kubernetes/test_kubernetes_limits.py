@@ -52,5 +52,5 @@ def test_figures_that_do_not_reach_a_pod_are_read_again(
         cluster.refused = {("GET", "Pod"): (500, UNREACHED)} if name else {}
 
     cluster.before = lose
-    with pytest.raises(Transient, match="does not answer"):
+    with pytest.raises(Transient, match="the service has not answered"):
         metrics(canary.request(1).deployment, context, cluster.client())

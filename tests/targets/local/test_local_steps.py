@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,7 @@ from lading import (
 from lading_local import lading_delete, lading_deploy, lading_scoring_uri, lading_status
 from lading_local.options import LocalOptions
 from lading_serving import access, identity
+from lading_serving.choice import COUNT_MARK
 from lading_serving.control import NOTHING, ControlFolder, ReleaseState
 from lading_serving.spec import Limits, ReleaseSpec
 
@@ -261,6 +263,7 @@ def test_the_spec_has_all_data_that_a_supervisor_needs(service: Service) -> None
         handed=(),
     )
     own = {name: value for name, value in spec.env.items() if name not in lading.child_environment()}
+    assert re.fullmatch("[0-9a-f]{32}", own.pop(COUNT_MARK))
     assert own == {
         "SERVICE_NAME": "salary",
         "SERVICE_VERSION": "1",

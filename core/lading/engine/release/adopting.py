@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Refused
 from ...model import Capability, State
-from .canaries import END_IT, canary_of, has_inputs, refuse_beside_canary, stable_of
+from .canaries import END_IT, canary_of, has_inputs, stable_of
 from .shifting import SHIFT_LIMIT, find_served
 
 if TYPE_CHECKING:
@@ -65,9 +65,8 @@ def _pending(service: Service) -> dict[str, Release]:
     return {each.id: each for each in releases.pending(target.service_name, target.name) if not each.beside}
 
 
-def refuse_beside_any_canary(service: Service) -> None:
-    """Raise Refused if a canary is up, according to this store or to the target."""
-    refuse_beside_canary(service)
+def refuse_unknown_canary(service: Service) -> None:
+    """Raise Refused if the target shows a canary that this store does not know."""
     if service.plugin.can(Capability.TRAFFIC):
         refuse_canary_of_others(service, service.status())
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadInput
 from ..stages.train import TRAIN
-from .adopting import refuse_beside_any_canary
 from .canaries import ANOTHER, canary_of, ended_elsewhere, has_inputs, refused, require_traffic
 from .deploy import ensure_up, wanted
 from .service import Service
@@ -89,7 +88,6 @@ def deploy(
             raise ended_elsewhere(service)
         desired = wanted(session, package, force=force)
         if canary is None and split is None and target.rollout is None:
-            refuse_beside_any_canary(service)
             return ensure_up(service, desired, force=force)
         from .beside import deploy_beside  # most deploys have no canary
 

@@ -88,8 +88,8 @@ def _answers(session: Session, package: Package, *, of_model: bool = False) -> t
 def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deployed:
     """Deploy a package to a target, or find that it already serves. The caller holds the lock of the service.
 
-    Raises NotUp if the new release does not start; then the old one still serves, or serves again. Raises
-    OutcomeUnknown if the time limit passes first.
+    Raises NotUp if the new release does not start; then the old one still serves, or serves again. Raises Refused
+    beside another store's canary, and OutcomeUnknown if the time limit passes first.
     """
     session, target, package = service.session, service.target, wanted.package
     stage_inputs = inputs(service, package)
@@ -98,9 +98,11 @@ def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deplo
         clear_old_places(service)
         return found
     from ..session.gates import pass_gates  # loaded only if there is something to do
+    from .adopting import refuse_unknown_canary
     from .answers import golden_change
     from .bring_up import bring_up
 
+    refuse_unknown_canary(service)
     pass_gates(session, DEPLOY.name, target=target.name, made=package)
     previous, _ = current(service)
     release = bring_up(service, wanted, stage_inputs)

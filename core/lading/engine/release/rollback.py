@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...errors import BadInput, LadingError
-from .adopting import refuse_beside_any_canary
 from .bring_up import as_accepted, kept_package
 from .canaries import refuse_beside_canary
 from .deploy import Deployed, ensure_up
@@ -31,7 +30,7 @@ def rollback(session: Session, target: Section, number: int | None = None) -> De
     refuse_beside_canary(service)
     _chosen(service, number)  # a refusal needs no lock and no new store
     with service.locked():
-        refuse_beside_any_canary(service)
+        refuse_beside_canary(service)
         release, package = _chosen(service, number)
         done = ensure_up(as_released(service, release), as_accepted(service, release, package))
     if not done.reused:
