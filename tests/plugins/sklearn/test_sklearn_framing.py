@@ -98,7 +98,7 @@ def test_a_table_of_numbers_is_a_data_frame_for_a_model_that_names_columns(
 def test_a_column_with_the_name_of_a_strategy_is_not_selected_by_it(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("mean,y\n" + "".join(f"{n},{2 * n}\n" for n in range(40)))
-    fill = {"name": "fill", "estimator": "sklearn.impute.SimpleImputer", "params": {"strategy": "mean"}}
+    fill: dict[str, Any] = {"name": "fill", "estimator": "sklearn.impute.SimpleImputer", "params": {"strategy": "mean"}}
     fitted = fit(data=file, features=("mean",), label="y", steps=(Step(**fill), Step(**RIDGE)))
     assert fitted.schema is not None
     assert not fitted.schema.is_framed
