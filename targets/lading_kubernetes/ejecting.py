@@ -37,14 +37,18 @@ def eject(request: DeployRequest[KubernetesOptions], cluster: Cluster) -> Ejecte
     }
     secrets = list(_secrets(request, known))
     marks = {f"{each.folder}.yaml": _yaml({"apiVersion": "v1", **patched(each.body, options)}) for each in secrets}
-    kustomization = {
+    kustomization: Json = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": cluster.namespace,
         "resources": list(files),
-        **({"secretGenerator": [each.generator for each in secrets]} if secrets else {}),
-        **({"patches": [{"path": path} for path in marks]} if secrets else {}),
     }
+    if secrets:  # in words that kubectl 1.20 understands too
+        kustomization |= {
+            "secretGenerator": [each.generator for each in secrets],
+            "generatorOptions": {"disableNameSuffixHash": True},
+            "patchesStrategicMerge": list(marks),
+        }
     place = options.aks_cluster.name if options.aks_cluster else options.context  # `az aks get-credentials` names it so
     context = f" --context {shlex.quote(place)}" if place else ""
     return Ejected(
@@ -72,9 +76,9 @@ class _Entries(NamedTuple):
 
     @property
     def generator(self) -> Json:
-        """Makes the Secret from its files. Its marks come from a patch, and its name has no digest."""
+        """Makes the Secret from its files. Its marks come from a patch."""
         name, files = self.body["metadata"]["name"], [f"{each}={self.folder}/{each}" for each in self.entries]
-        return {"name": name, "type": "Opaque", "files": files, "options": {"disableNameSuffixHash": True}}
+        return {"name": name, "type": "Opaque", "files": files}
 
 
 def _secrets(request: DeployRequest[KubernetesOptions], known: str | None) -> Iterator[_Entries]:

@@ -40,7 +40,7 @@ CASES = [
         {"patch": program(NEVER_READY), "start_timeout": 4},
     ),
     (
-        "0 of 1 pods were ready after 40 s: (Readiness probe failed: .*503|Startup probe failed: .*refused)",
+        "0 of 1 pods were ready after 40 s: ((Readiness|Liveness) probe failed: .*503|Startup probe failed: .*refused)",
         "ready_timeout",
         {"patch": program(ONCE_READY), "ready_timeout": 40, "start_timeout": 30},
     ),
