@@ -48,8 +48,9 @@ test-kubernetes: $(VENV)/.test
 
 # The tests with the lowest and with the newest versions that pyproject.toml allows. The tools of the torture need newer
 # versions than the product. The store and the emulators use no library whose version could matter.
+# azureml-core imports Python's distutils, and skops then imports setuptools, which wants its own copy.
 test-lowest test-newest: test-%: .venv-%/.test
-	.venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture and not kubernetes" --share $(SHARE) \
+	SETUPTOOLS_USE_DISTUTILS=stdlib .venv-$*/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not torture and not kubernetes" --share $(SHARE) \
 		--ignore tests/torture --ignore tests/core/store --ignore tests/emulators $(ROOMS)
 
 COMPILE := $(UV) pip compile --quiet --upgrade --python-version 3.11 --all-extras pyproject.toml \
