@@ -163,7 +163,7 @@ PAIRS = {
     "score --device": ("{} --device pi", "no device 'pi'"),
     "forward --port": ("{} --target router --port 54321", "54321"),
     "logs --tail": ("{} --tail 0", "the log is empty"),
-    "logs --build": ("{} --build", "no log of a build"),
+    "logs --build": ("{} --build", "the last image build has not failed"),
     "logs --follow": ("{} --follow", "interrupted"),
     "logs --since": ("{} --since 10m", "leave out --since"),
     "logs --release": ("{} --release 1", "leave out --release"),
