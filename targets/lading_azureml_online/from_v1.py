@@ -86,7 +86,7 @@ _BASE = _lossy("the plugin of the block `image` builds the image; see its option
 _KEYS = _lossy("Azure makes the keys: `lading keys` shows them, `--rotate` sets a fresh one")
 _FIXED = _lossy("the number of instances is fixed: `instance_count`")
 _LIMIT = _lossy("a container may use its whole instance, so `instance_type` is the limit")
-_MACHINES = _unsupported("Azure manages the machines, so there are no clusters and namespaces")
+_MACHINES = _unsupported("Azure manages the machines; it uses neither a cluster nor a namespace of yours")
 _VAULT = _unsupported("customer-managed keys belong to the workspace")
 
 _RULES: dict[str, _Rule] = {

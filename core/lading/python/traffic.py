@@ -146,7 +146,7 @@ def _service(command: str, order: Order, on_event: OnEvent) -> Iterator[Service]
 
 
 def _order(order: Order) -> Order:
-    """The order, without changes if there is no store. A store is made only for a canary of another store."""
+    """The order. Without a store it only reads, unless the target has a canary of another store."""
     if order.has_store:
         return order
     if Needs.CHANGES not in order.needs:
