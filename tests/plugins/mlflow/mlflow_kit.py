@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
 import urllib.request
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any
 
 from tests.waiting import LIMIT
+
+REPLACED = {"host", "connection", "transfer-encoding", "content-length"}  # the headers of the proxy's own request
 
 
 @dataclass
@@ -59,22 +64,34 @@ class Front:
         self._server.server_close()
 
 
+def _body(headers: Message, stream: BufferedIOBase) -> bytes:
+    if "chunked" not in headers.get("transfer-encoding", ""):
+        return stream.read(int(headers.get("content-length", 0)))
+    return b"".join(iter(lambda: _chunk(stream), b""))  # requests sends an empty file like this
+
+
+def _chunk(stream: BufferedIOBase) -> bytes:
+    content = stream.read(int(stream.readline(), 16))
+    stream.readline()
+    return content
+
+
 def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             front.seen.append(f"{self.command} {self.path.partition('?')[0]}")
             front.headers.append(self.headers.get("authorization", ""))
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            body = _body(self.headers, self.rfile)
             rule = front.rule(self.path)
             if rule is not None and rule.answer is not None:
                 self.reply(rule.answer, "text/plain", f"so said the front to {front.headers[-1]}".encode())
                 return
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
+            headers = {k: v for k, v in self.headers.items() if k.lower() not in REPLACED}
             server = http.client.HTTPConnection("127.0.0.1", front.port, timeout=LIMIT)
-            server.request(self.command, self.path, body, headers)
-            answer = server.getresponse()
-            content = answer.read()
-            server.close()
+            with contextlib.closing(server):
+                server.request(self.command, self.path, body, headers)
+                answer = server.getresponse()
+                content = answer.read()
             if rule is None:
                 self.reply(answer.status, answer.headers.get("content-type", "text/plain"), content)
             self.close_connection = True  # after a rule, without a reply
