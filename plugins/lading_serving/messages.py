@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple
+
+from .json_text import json_text
 
 JSON = "application/json"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -67,7 +68,7 @@ def _date(second: int) -> str:
 
 def json_response(content: Any, status: int = 200, *, run_failed: bool = False) -> Response:
     headers = [("content-type", JSON), ("x-ms-run-function-failed", str(run_failed))]
-    return Response(status, json.dumps(content).encode(), headers)
+    return Response(status, json_text(content), headers)
 
 
 def failure(status: int, message: str, *, run_failed: bool = False) -> Response:
