@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
@@ -11,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.waiting import LIMIT
+
+REPLACED = {"host", "connection", "transfer-encoding", "content-length"}  # the headers of the proxy's own request
 
 
 @dataclass
@@ -64,20 +67,30 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
         def handle_any(self) -> None:
             front.seen.append(f"{self.command} {self.path.partition('?')[0]}")
             front.headers.append(self.headers.get("authorization", ""))
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            body = self.body()
             rule = front.rule(self.path)
             if rule is not None and rule.answer is not None:
                 self.reply(rule.answer, "text/plain", f"so said the front to {front.headers[-1]}".encode())
                 return
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
+            headers = {k: v for k, v in self.headers.items() if k.lower() not in REPLACED}
             server = http.client.HTTPConnection("127.0.0.1", front.port, timeout=LIMIT)
-            server.request(self.command, self.path, body, headers)
-            answer = server.getresponse()
-            content = answer.read()
-            server.close()
+            with contextlib.closing(server):
+                server.request(self.command, self.path, body, headers)
+                answer = server.getresponse()
+                content = answer.read()
             if rule is None:
                 self.reply(answer.status, answer.headers.get("content-type", "text/plain"), content)
             self.close_connection = True  # after a rule, without a reply
+
+        def body(self) -> bytes:
+            if "chunked" not in self.headers.get("transfer-encoding", ""):
+                return self.rfile.read(int(self.headers.get("content-length", 0)))
+            return b"".join(iter(self.chunk, b""))  # requests sends an empty file like this
+
+        def chunk(self) -> bytes:
+            content = self.rfile.read(int(self.rfile.readline(), 16))
+            self.rfile.readline()
+            return content
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names are http.server's
 

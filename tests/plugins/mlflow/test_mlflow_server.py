@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
+from sklearn.dummy import DummyRegressor
 from tests.conftest import Shell
 from tests.plugins.mlflow.mlflow_kit import Front, Observed, Rule
 from tests.waiting import LIMIT
@@ -99,7 +101,7 @@ def loaded(uri: str, model: str) -> dict[str, object]:
 def test_a_finished_model_has_a_separate_run_and_is_registered_once(
     shell: Shell, front: Front, observed: Observed
 ) -> None:
-    shell.write("model.joblib", "not loaded, only kept")
+    joblib.dump(DummyRegressor().fit([[0]], [7]), shell.folder / "model.joblib")
     for folder in ("a", "b"):
         file = shell.write(
             f"{folder}/lading.yaml",
@@ -108,7 +110,7 @@ def test_a_finished_model_has_a_separate_run_and_is_registered_once(
         )
         shell("register", file, "--store", shell.folder / f"{folder}-store")
     (version,) = observed.versions("kept")
-    assert observed.artifact(version["source"], "model.joblib") == b"not loaded, only kept"
+    assert observed.artifact(version["source"], "model.joblib") == (shell.folder / "model.joblib").read_bytes()
     assert front.made("runs") == front.made("model-versions") == 1
 
 
