@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from lading import ManifestPath, Means, Options, Range, Text
+from lading import Duration, ManifestPath, Means, Options, Range, Text
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ class LocalOptions(Options):
     """The form of these lines: words, or one JSON object each."""
 
     scoring_timeout: Annotated[
-        Annotated[float, Range(gt=0, le=86400)] | None, Means("seconds that one call of run may take")
+        Annotated[float, Range(gt=0, le=86400), Duration()] | None, Means("seconds that one call of run may take")
     ] = None
     """Seconds that one call of `run` may take; by default an hour, as on Azure ML."""
 
-    start_timeout: Annotated[float, Range(gt=0, le=86400)] = 120
+    start_timeout: Annotated[float, Range(gt=0, le=86400), Duration()] = 120
     """Seconds that importing the scoring script and `init` may take together."""
 
     max_body: Annotated[int, Range(ge=1024, le=2**31)] = 16 * 1024 * 1024

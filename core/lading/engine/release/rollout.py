@@ -162,7 +162,7 @@ class _Run:
         assert progress.began is not None
         service, rollout = self.service, self.rollout
         end, share = service.session.end(), f"{rollout.steps[progress.step]} % of the requests"
-        look = min(max(_SHORTEST_LOOK, rollout.seconds / _LOOKS), _LONGEST_LOOK)
+        look = min(max(_SHORTEST_LOOK, rollout.pause / _LOOKS), _LONGEST_LOOK)
         before, unready = progress.before or Metrics(releases=()), 0
         while not self.ended():
             served, found = self.served(), self.metrics()
@@ -174,7 +174,7 @@ class _Run:
             figures = since(found, before, self.canary.id, self.stable.id)
             if reason := breach(rollout, figures):
                 return reason
-            left = progress.began + rollout.seconds - time.time()
+            left = progress.began + rollout.pause - time.time()
             rest = f"{_clock(left)} left" if left > 0 else "the step is over"
             state = "" if served.ready else " · not ready"
             service.emit("progress", phase="rollout", detail=f"{share} · {figures}{state} · {rest}")
