@@ -143,8 +143,7 @@ class LiveDeployment(Shown):
             found = seen_metrics(service)
             if isinstance(found, str):
                 return Measurement(missing=found)
-            releases = service.session.store.releases.list(self.service, self.target)
-            numbers = {release.id: release.number for release in releases}
+            numbers = {release.id: release.number for release in service.releases}
             return Measurement(releases=tuple((numbers.get(each.release_id), each) for each in found.releases))
 
     def logs(

@@ -82,8 +82,7 @@ class _Run:
 
     def promoted_elsewhere(self) -> Release:
         """The canary that another command has promoted. Raises NotUp if that command has removed it."""
-        releases = self.service.session.store.releases.list(self.service.target.service_name, self.service.target.name)
-        found = next(each for each in releases if each.id == self.canary.id)
+        found = next(each for each in self.service.releases if each.id == self.canary.id)
         if found.state != "up":
             raise NotUp(
                 f"the rollout of release {found.number} of {self.service.name} ended: another command made the release "
