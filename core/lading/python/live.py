@@ -181,7 +181,7 @@ class LiveDeployment(Shown):
         """Delete the service; False if it did not exist."""
         if self._is_nowhere():
             return False
-        with self._open(on_event, needs=Needs.DELETE) as service:
+        with self._open(on_event, needs=Needs.SERVICE) as service:
             existed = service.delete()
             return delete_old_places(service) or existed
 
