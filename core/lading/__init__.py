@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .model.description import ImageNeed as ImageNeed
     from .model.description import Secret as Secret
     from .model.distributions import Distribution as Distribution
+    from .model.durations import Duration as Duration
     from .model.environments import Environment as Environment
     from .model.environments import Installs as Installs
     from .model.environments import Sources as Sources
@@ -239,6 +240,7 @@ __getattr__, __dir__ = lazily(
         "ShiftRequest ShiftStep Verdict",
         "model.description": "API_VERSION Capability Description ImageNeed Secret",
         "model.distributions": "Distribution",
+        "model.durations": "Duration",
         "model.environments": "Environment Installs Sources",
         "model.evaluating": "EvaluateRequest Evaluation Judged Measured",
         "model.figures": "Compared Figures Latency Metrics ReleaseMetrics",

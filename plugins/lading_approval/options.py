@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from lading import ManifestPath, Options, Range, Requirements
+from lading import Duration, ManifestPath, Options, Range, Requirements
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ApprovalOptions(Options):
     """A program and its arguments, run without a shell in the manifest's folder; exit code 0 approves the deploy."""
     environment: tuple[str, ...] = ()
     """Names of environment variables that the command may see, besides `PATH`, `HOME` and their like."""
-    timeout: Annotated[float, Range(gt=0, le=3600)] = 60.0
+    timeout: Annotated[float, Range(gt=0, le=3600), Duration()] = 60.0
     """Seconds that the command may take."""
 
     @property

@@ -124,6 +124,8 @@ def is_fitted(model: Any) -> bool:
         last = last.steps[-1][1]
     if hasattr(last, "__sklearn_is_fitted__"):
         return bool(last.__sklearn_is_fitted__())
+    if type(last).__module__.startswith("catboost."):
+        return bool(last.is_fitted())
     if not type(last).__module__.startswith("sklearn."):  # a class of its own may keep what it learned under any name
         return True
     from sklearn.exceptions import NotFittedError

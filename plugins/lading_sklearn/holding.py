@@ -22,7 +22,7 @@ _CLASSES = """
 _NO_PREDICT_IN, _NO_PREDICT = frozenset(_MODULES.split()), frozenset(_CLASSES.split())
 _CONTAINERS = frozenset({"builtins", "collections", "numpy", "pandas", "scipy"})  # none of their objects has predict()
 _BOUND_METHOD = "getattr"
-_BOOSTING = ("xgboost", "lightgbm")
+_BOOSTING = ("xgboost", "lightgbm", "catboost")
 _NEED_NO_FIT = frozenset({"FrozenEstimator", "GaussianProcessRegressor"})
 _MOST_KEYS = 5
 _MOST_FEATURES = 10_000
@@ -101,7 +101,7 @@ def _object(found: Object, levels: int) -> str:
             return f"an object of {library}"
         return _with_article(f"{library}.{name}" if library != "builtins" else name)
     if library != "sklearn":
-        return _unboosted(name, state) if library in _BOOSTING else ""
+        return _unboosted(library, name, state) if library in _BOOSTING else ""
     if name in _NO_PREDICT or _NO_PREDICT_IN.intersection(rest[:1]):
         return f"{_with_article(name)}, which has no predict()"
     if name == "Pipeline":
@@ -126,11 +126,15 @@ def _unfitted(name: str, state: Any) -> str:
     return "" if is_fitted else f"{_with_article(name)} that is not fitted"
 
 
-def _unboosted(name: str, state: Any) -> str:
-    """The words for an estimator of XGBoost or LightGBM that has not made its trees. Empty if it may have."""
-    if not isinstance(state, dict) or UNREADABLE in state or "n_estimators" not in state:
+def _unboosted(library: str, name: str, state: Any) -> str:
+    """The words for an estimator of XGBoost, LightGBM or CatBoost without trees. Empty if it may have them."""
+    if not isinstance(state, dict) or UNREADABLE in state:
         return ""
-    return "" if state.get("_Booster") is not None else f"{_with_article(name)} that is not fitted"
+    if library == "catboost":
+        may_be_fitted = "__model" in state or not name.startswith("CatBoost")
+    else:
+        may_be_fitted = state.get("_Booster") is not None or "n_estimators" not in state
+    return "" if may_be_fitted else f"{_with_article(name)} that is not fitted"
 
 
 def _with_article(name: str) -> str:

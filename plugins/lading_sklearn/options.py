@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from lading import InputPath, Json, Options, Range, Text
+from lading import Duration, InputPath, Json, Options, Range, Text
 
 from .table_options import CellOptions, Name, Query, TableOptions, check_cells, check_table, repeats
 
@@ -67,7 +67,7 @@ class SklearnOptions(TableOptions):
     random_state: Annotated[int, Range(ge=0, le=2**32 - 1)] | None = None
     """The seed of the split."""
 
-    time_limit: Annotated[float, Range(gt=0)] | None = None
+    time_limit: Annotated[float, Range(gt=0), Duration()] | None = None
     """Seconds after which the training is stopped."""
 
     save_as: Literal["joblib", "skops"] = "joblib"
@@ -133,7 +133,7 @@ class SklearnEvaluation(CellOptions):
     """The column of `data` with the right answers, or a list of them; by default the label of the training, or the one
     column left."""
 
-    time_limit: Annotated[float, Range(gt=0)] | None = None
+    time_limit: Annotated[float, Range(gt=0), Duration()] | None = None
     """Seconds after which the evaluation is stopped."""
 
     def __post_init__(self) -> None:

@@ -93,15 +93,24 @@ def _check_fitted(script: Path, model: Any) -> None:
         raise StageFailed(f"{script.name} returned no model", hint="end train() with `return model`")
     if not hasattr(model, "predict"):
         raise StageFailed(f"{script.name} returned a {type(model).__name__}, which cannot predict")
+    if not _is_fitted(model):
+        raise StageFailed(f"{script.name} returned a model that is not fitted", hint="call fit() on it")
+
+
+def _is_fitted(model: Any) -> bool:
+    """Whether a model is fitted. True for a class that does not say it."""
     from sklearn.base import BaseEstimator
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
+    if type(model).__module__.startswith("catboost."):  # its classes do not derive from scikit-learn's
+        return bool(model.is_fitted())
     if isinstance(model, BaseEstimator):
         try:
             check_is_fitted(model)
         except NotFittedError:
-            raise StageFailed(f"{script.name} returned a model that is not fitted", hint="call fit() on it") from None
+            return False
+    return True
 
 
 def _columns(model: Any) -> tuple[tuple[str, str], ...]:

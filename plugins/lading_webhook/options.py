@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from lading import EVENT_KINDS, EventKind, Options, Range, Text
+from lading import EVENT_KINDS, Duration, EventKind, Options, Range, Text
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110 (5.6.2)
 _EVENTS = tuple(
@@ -25,7 +25,7 @@ class WebhookOptions(Options):
     """The kinds of events to send."""
     headers_from: Mapping[str, str] = field(default_factory=dict)
     """Additional headers, each with the name of the environment variable of its value: `Authorization: HOOK_TOKEN`."""
-    deadline: Annotated[float, Range(gt=0, le=60)] = 8.0
+    deadline: Annotated[float, Range(gt=0, le=60), Duration()] = 8.0
     """Seconds that one event may take, with all its tries. A command waits ten seconds for its observers."""
 
     def __post_init__(self) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lading import Means, Options, Range, Text, check_env_sizes
+from lading import Duration, Means, Options, Range, Text, check_env_sizes
 
 if TYPE_CHECKING:
     from lading import Counterpart
 
 Count = Annotated[int, Range(ge=1, le=1000)]
 Milliseconds = Annotated[int, Range(ge=1, le=180_000)]
-Seconds = Annotated[int, Range(ge=1, le=3600)]
+Seconds = Annotated[int, Range(ge=1, le=3600), Duration()]
 Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=253)]
 ResourceId = Annotated[str, Text(pattern=r"^/subscriptions/[^/]+/.+$", max_length=1000)]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from lading import InputPath, ManifestPath, Means, Options, Range, Text, check_env_sizes
+from lading import Duration, InputPath, ManifestPath, Means, Options, Range, Text, check_env_sizes
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class ContainerOptions(Options):
     pull: Literal["missing", "always", "never"] = "missing"
     """When to pull an image that is in a registry."""
 
-    start_timeout: Annotated[float, Range(gt=0, le=86400)] = 120
+    start_timeout: Annotated[float, Range(gt=0, le=86400), Duration()] = 120
     """Seconds that importing the scoring script and `init` may take together."""
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from lading import Json, Options, Range, Text
+from lading import Duration, Json, Options, Range, Text
 
 from .create_options import MAX_CHUNKS, bindings, host_port, split
 
@@ -18,7 +18,7 @@ Variable = Annotated[str, Text(pattern=VARIABLE)]
 Port = Annotated[int, Range(ge=1, le=65535)]
 Key = Annotated[str, Text(pattern=r"^[^.$#\s\x00-\x1f\x7f]{1,128}$")]
 PullHost = Annotated[str, Text(pattern=r"^(\$upstream|[A-Za-z0-9][A-Za-z0-9.-]*)(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$")]
-Seconds = Annotated[float, Range(gt=0, le=86400)]
+Seconds = Annotated[float, Range(gt=0, le=86400), Duration()]
 
 
 @dataclass(frozen=True)

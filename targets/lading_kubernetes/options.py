@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lading import Json, Options, Range, Text, check_env_sizes
+from lading import Duration, Json, Options, Range, Text, check_env_sizes
 
 if TYPE_CHECKING:
     from lading import Counterpart
@@ -23,7 +23,7 @@ Variable = Annotated[str, Text(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_leng
 Host = Annotated[str, Text(pattern=r"^[a-z0-9]+(-+[a-z0-9]+)*(\.[a-z0-9]+(-+[a-z0-9]+)*)*$", max_length=253)]
 AzureName = Annotated[str, Text(min_length=1, max_length=260)]
 Port = Annotated[int, Range(ge=1, le=65535)]
-Seconds = Annotated[int, Range(ge=1, le=86400)]
+Seconds = Annotated[int, Range(ge=1, le=86400), Duration()]
 
 KINDS = (
     "Deployment",

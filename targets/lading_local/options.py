@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from lading import ManifestPath, Means, Options, Range, Text
+from lading import Duration, ManifestPath, Means, Options, Range, Text
+
+if TYPE_CHECKING:
+    from lading import Installs
+
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # names of processors in a platform such as linux/amd64
 
 
 @dataclass(frozen=True)
@@ -89,12 +94,25 @@ class LocalOptions(Options):
     """The form of these lines: words, or one JSON object each."""
 
     scoring_timeout: Annotated[
-        Annotated[float, Range(gt=0, le=86400)] | None, Means("seconds that one call of run may take")
+        Annotated[float, Range(gt=0, le=86400), Duration()] | None, Means("seconds that one call of run may take")
     ] = None
     """Seconds that one call of `run` may take; by default an hour, as on Azure ML."""
 
-    start_timeout: Annotated[float, Range(gt=0, le=86400)] = 120
+    start_timeout: Annotated[float, Range(gt=0, le=86400), Duration()] = 120
     """Seconds that importing the scoring script and `init` may take together."""
 
     max_body: Annotated[int, Range(ge=1024, le=2**31)] = 16 * 1024 * 1024
     """Bytes that the body of one request may have."""
+
+    @property
+    def installs(self) -> Installs | None:
+        """A virtual environment gets the pins that this Python does not have."""
+        if self.python == "current":
+            return None
+        import platform
+        import sys
+
+        from lading import Installs  # most services score with the running Python
+
+        machine = platform.machine()
+        return Installs(platform=f"{sys.platform}/{_MACHINES.get(machine, machine)}", here=True)

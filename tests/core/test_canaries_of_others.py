@@ -82,6 +82,16 @@ def test_beside_the_canary_of_another_store_others_are_refused(elsewhere: Shell,
     assert shares(elsewhere) == (1, 2, 10)
 
 
+@pytest.mark.parametrize("number", [7, 9])
+def test_a_plan_names_the_canary_of_another_store(elsewhere: Shell, number: int) -> None:
+    elsewhere("deploy", "--canary", "10")
+    elsewhere.env["LADING_STORE"] = str(elsewhere.folder / ".lading")
+    answer(elsewhere, number)
+    said = elsewhere("plan").out
+    assert "another store has a canary beside it, with 10 % of the requests" in said
+    assert ("`lading promote` or `lading abort` first" in said) == (number == 9)
+
+
 @pytest.mark.parametrize(
     ("ending", "number", "left"), [("promote", 2, ["2 up", "1 superseded"]), ("abort", 1, ["2 aborted", "1 up"])]
 )

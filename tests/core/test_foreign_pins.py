@@ -17,6 +17,8 @@ target: container
 targets: {container: {port: 0}}
 """
 
+LOCAL = "target: local\ntargets: {local: {python: isolated}}"
+
 
 @pytest.fixture
 def site(shell: Shell) -> Shell:
@@ -30,6 +32,28 @@ def test_a_pin_that_does_not_exist_is_reported_before_the_training(site: Shell) 
     failed = site("deploy", code=2).err
     assert "lading.yaml:6:25: package.environment.pip.1: requets==2.31.0 cannot be installed" in failed
     assert "train: started" not in failed
+
+
+@pytest.fixture
+def isolated(site: Shell) -> Shell:
+    """A project for a virtual environment of this machine, whose package index is an empty folder."""
+    index = (site.folder / "wheels").as_uri()
+    site.env |= {"UV_DEFAULT_INDEX": index, "PIP_INDEX_URL": index}
+    site.write("lading.yaml", MANIFEST.replace("target: container\ntargets: {container: {port: 0}}", LOCAL))
+    return site
+
+
+def test_a_pin_of_an_isolated_python_is_asked_for_too(isolated: Shell) -> None:
+    failed = isolated("deploy", code=2).err
+    assert "lading.yaml:6:25: package.environment.pip.1: requets==2.31.0 cannot be installed" in failed
+    assert "train: started" not in failed
+
+
+def test_the_running_python_is_asked_for_nothing(isolated: Shell) -> None:
+    manifest = isolated.folder / "lading.yaml"
+    manifest.write_text(manifest.read_text().replace("isolated", "current"))
+    assert "train: done" in isolated("deploy", code=None).err
+    isolated("delete", code=None)
 
 
 def test_it_is_not_asked_for_if_no_target_installs_it(site: Shell) -> None:

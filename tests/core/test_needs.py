@@ -48,7 +48,7 @@ def bound(folder: Path, needs: Needs, target: str | None = None) -> set[str]:
     [
         (Needs.QUESTION, "container", set[str]()),
         (Needs.CHANGES, "container", set[str]()),
-        (Needs.DELETE, "container", {"observers"}),
+        (Needs.SERVICE, "container", {"observers"}),
         (Needs.PACKAGE, None, MAKING | GUARDS | {"connections"}),
         (Needs.DEPLOY, None, MAKING | GUARDS | {"connections", "image"}),
         (Needs.DEPLOY, "local", MAKING | GUARDS | {"connections"}),

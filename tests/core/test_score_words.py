@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from pyarrow import parquet
-from tests.conftest import Shell
+from tests.conftest import ROOT, Shell
 from tests.core.test_score_files import rows_of
 
+from lading.cli.scoring import score
 from lading.model import Schema, SchemaColumn
 from lading.python import cells, tables
 from lading.python.cells import USUAL, Form
@@ -197,3 +200,11 @@ def test_a_package_does_not_depend_on_the_form_of_a_file() -> None:
     plain = Schema(columns=(SchemaColumn(name="a"),))
     assert plain.served == replace(plain, delimiter=";", decimal=",", thousands=".", encoding="cp1252").served
     assert "delimiter" not in plain.served
+
+
+@pytest.mark.parametrize("ending", [*tables.FORMATS, tables.GZIP])
+def test_the_help_and_the_page_name_each_ending_of_a_file(ending: str) -> None:
+    (data,) = (each for each in score.params if each.name == "data" and isinstance(each, click.Option))
+    page = (ROOT / "docs/how-to/score-files.md").read_text().partition("## The files")[2].partition("\n- ")[0]
+    assert re.search(rf"{re.escape(ending)}\b", data.help or "")
+    assert f"`{ending}`" in page

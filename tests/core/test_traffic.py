@@ -114,6 +114,15 @@ def test_an_aborted_canary_leaves_the_stable_release(routed: Shell) -> None:
     assert routed("deploy", "--canary", "5", "--json").json()["deployments"][0]["release"] == 3
 
 
+def test_a_canary_is_ended_without_observers_that_cannot_be_bound(routed: Shell) -> None:
+    routed("deploy", "--canary", "10")
+    manifest = routed.folder / "lading.yaml"
+    manifest.write_text(manifest.read_text().replace("observers: [", 'observers: [{plugin: eventlog, file: "${NO}"}, '))
+    for command, weight in ((("traffic", "--weight", "50"), 50), (("abort",), None)):
+        assert "the observers are left out: " in routed(*command).err
+        assert shares(routed)[2] == weight
+
+
 def test_beside_a_canary_other_releases_are_refused(routed: Shell) -> None:
     routed("deploy", "--canary", "10")
     trained = calls(routed, "lading_train")

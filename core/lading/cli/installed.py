@@ -131,11 +131,11 @@ def plugin_show(name: str, as_json: bool) -> None:
 @click.option("--probe", is_flag=True, help="Import each plugin in a separate process, and show its description.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Seconds(min=0, min_open=True),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long a probe may take to import a plugin.",
+    help="How long a probe may take to import a plugin, such as 30 or 1m.",
 )
 @options.as_json
 @verbose

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 
 MANIFEST = "lading.yaml"
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
 
 class Seconds(click.FloatRange):
     """A number of seconds, with an optional unit: `60`, `60s`, `1.5m`, `2h`, `7d`."""
@@ -27,13 +23,13 @@ class Seconds(click.FloatRange):
     name = "number of seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value)
-        unit = _UNITS.get(text[-1:])
-        seconds = math.nan
-        with suppress(ValueError):
-            seconds = float(text[:-1] if unit else text) * (unit or 1)
-        if not math.isfinite(seconds):
-            self.fail(f"{text!r} is not a number of seconds, nor a time such as 90s, 10m, 2h or 7d", param, ctx)
+        if not isinstance(value, str):  # a default
+            return super().convert(value, param, ctx)
+        from ..model.durations import in_seconds  # most commands get no time
+
+        seconds = in_seconds(value)
+        if seconds is None:
+            self.fail(f"{value!r} is not a number of seconds, nor a time such as 90s, 10m, 2h or 7d", param, ctx)
         return super().convert(seconds, param, ctx)
 
 

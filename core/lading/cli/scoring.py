@@ -31,7 +31,8 @@ _NEXT = {400: "correct the request as the answer says", 429: "the service is bus
     "-d",
     "--data",
     metavar="JSON",
-    help="The request: JSON, @file, or - for stdin. Or the rows of @FILE.csv, .tsv, .jsonl (or .csv.gz …) or .parquet.",
+    help="The request: JSON, @FILE, or - for stdin. Or the rows of @FILE by its ending: .csv, .tsv, .jsonl, .ndjson,"
+    " .json with an object on each line, each of them also with .gz, or .parquet, .pq.",
     required=True,
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the answers to this file.")

@@ -57,8 +57,8 @@ class _Binding:
         samples, _ = self._build(tuple[GoldenRequest, ...], _written(converted), ("package", "samples"))
         wanted = (ref for ref in self._draft.sections() if ref.path in self._types)
         sections = [self._section(ref) for ref in wanted if not self._is_full]
-        keys, inputs = self._build(EvaluateKeys, _evaluate_keys(converted), ("evaluate",))
-        sections = [self._with_keys(self._with_rollout(each, converted), core, inputs) for each in sections]
+        keys, built = self._build(EvaluateKeys, _evaluate_keys(converted), ("evaluate",))
+        sections = [self._with_keys(self._with_rollout(each, converted), core, built.files) for each in sections]
         recorded = mapping(mapping(converted.get("package")).get("samples")).get("record", 0)
         if recorded:
             self._check_recording(sections)
@@ -169,7 +169,7 @@ class _Binding:
         converted = convert(hint, value, record)
         if not self._known_valid:
             self._check(hint, converted, ref.path, reserved)
-        options, inputs = self._build(hint, converted, ref.path, optional)
+        options, built = self._build(hint, converted, ref.path, optional)
         service = self._draft.service_name(block) if ref.role == Role.TARGET else ""
         return Section(
             path=ref.path,
@@ -177,9 +177,9 @@ class _Binding:
             plugin=ref.plugin,
             name=ref.name,
             options=options,
-            value=value,
-            record=record,
-            inputs=inputs,
+            value=built.plain(value, record),
+            record=built.plain(record, record),
+            inputs=built.files,
             connection=ref.connection,
             service_name=service,
             keep_old_place=self._draft.expanded(block.get("keep_old_place")) in (True, "true"),
@@ -190,10 +190,8 @@ class _Binding:
 
         self._report(check(hint, value, self._draft.document, path, reserved=reserved))
 
-    def _build(
-        self, hint: Any, value: Json, path: Path_, optional: Container[str | int] = ()
-    ) -> tuple[Any, Mapping[str, Path]]:
-        """Build a value and find its input paths, which must exist. Returns None for a value with problems.
+    def _build(self, hint: Any, value: Json, path: Path_, optional: Container[str | int] = ()) -> tuple[Any, Builder]:
+        """Build a value and find its input paths, which must exist. The value is None if it has problems.
 
         If the part below an `optional` key breaks a rule of its type, the value is built without it.
         """
@@ -212,7 +210,7 @@ class _Binding:
                 raise
             raise PluginError(f"options type {hint.__qualname__} refuses values that pydantic accepts") from error
         self._require_files(builder.inputs, path)
-        return built, {dotted(place): file for place, file in builder.inputs.items()}
+        return built, builder
 
     def _require_files(self, inputs: Mapping[Path_, Path], path: Path_) -> None:
         for place, file in inputs.items():

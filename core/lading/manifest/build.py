@@ -15,9 +15,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from ..base.matching import file_pattern, is_pattern, matching_files
 from ..errors import PluginError
-from ..model import IsInput, IsPath, Json, MayNameInput
+from ..model import Duration, IsInput, IsPath, Json, MayNameInput
+from ..model.durations import in_seconds
 from .records import Path_
 from .values import path_to
+from .words import dotted
 
 
 class Mismatch(TypeError):
@@ -62,11 +64,16 @@ def _names(options: Any) -> tuple[str, ...]:
 
 
 class Builder:
-    """Builds values of annotated types. `inputs` collects the absolute input paths, by their path in the value."""
+    """Builds values of annotated types.
+
+    `inputs` collects the absolute input paths, and `durations` the seconds of each text with a unit. Both are by their
+    path in the value.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.inputs: dict[Path_, Path] = {}
+        self.durations: dict[Path_, float] = {}
 
     def build(self, hint: Any, value: Json, path: Path_ = ()) -> Any:
         """Build a value of the type `hint`.
@@ -83,6 +90,20 @@ class Builder:
             return self._dataclass(hint, value, path)
         return _leaf(hint, value)
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """The input paths by their dotted path in the value."""
+        return {dotted(place): file for place, file in self.inputs.items()}
+
+    def plain(self, value: Json, written: Json) -> Json:
+        """The value with the seconds of its durations, so that `10m` and 600 are equal. `written` has `${NAME}`.
+
+        The text of a variable stays, as for an option that takes a number.
+        """
+        for path, seconds in self.durations.items():
+            value = _replaced(value, written, path, seconds)
+        return value
+
     def survey(self, options: Any, block: Mapping[str, Json]) -> None:
         """Collect the input paths of a block that has problems, from the fields that can be built."""
         for name in hints(options).keys() & block.keys():
@@ -90,8 +111,10 @@ class Builder:
                 self.build(hints(options)[name], block[name], (name,))
 
     def _annotated(self, hint: Any, value: Json, path: Path_) -> Any:
-        mark = next((mark for mark in hint.__metadata__ if isinstance(mark, IsPath | MayNameInput)), None)
-        if mark is None:
+        mark = next((mark for mark in hint.__metadata__ if isinstance(mark, IsPath | MayNameInput | Duration)), None)
+        if isinstance(mark, Duration):
+            value = self._seconds(value, path)
+        if mark is None or isinstance(mark, Duration):
             return self.build(hint.__origin__, value, path)
         if isinstance(mark, MayNameInput):
             return self._text(mark, self.build(hint.__origin__, value, path), path)
@@ -105,6 +128,16 @@ class Builder:
             more = [self._absolute(str(each)) for each in mark.names(file)]
             self.inputs |= {(*path, os.path.relpath(each, file.parent)): each for each in more}
         return file
+
+    def _seconds(self, value: Json, path: Path_) -> Json:
+        """The seconds of a text with a unit. Any other value stays."""
+        if not isinstance(value, str):
+            return value
+        seconds = in_seconds(value)
+        if seconds is None:
+            raise Mismatch
+        self.durations[path] = seconds
+        return seconds
 
     def _text(self, mark: MayNameInput, value: str, path: Path_) -> str:
         """A text, with the absolute path of the file that it names."""
@@ -135,8 +168,10 @@ class Builder:
                 return attempt.build(member, value, path)
             except Mismatch:
                 attempt.inputs.clear()
+                attempt.durations.clear()
             finally:
                 self.inputs |= attempt.inputs
+                self.durations |= attempt.durations
         raise Mismatch
 
     def _tuple(self, hint: Any, value: Json, path: Path_) -> tuple[Any, ...]:
@@ -194,6 +229,16 @@ def _broken_rule(message: str, block: Json, types: Container[str], path: Path_) 
     if not colon or option.partition(".")[0] not in types or " " in option:
         return BrokenRule(path, message)
     return BrokenRule((*path, *path_to(block, option)), rest)
+
+
+def _replaced(value: Json, written: Json, path: Path_, seconds: float) -> Json:
+    """A value with a number at a path, unless a variable is written there."""
+    if not path:
+        return value if "${" in written else seconds
+    first, *rest = path
+    copy = value.copy()
+    copy[first] = _replaced(value[first], written[first], tuple(rest), seconds)
+    return copy
 
 
 @cache

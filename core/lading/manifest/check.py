@@ -44,6 +44,8 @@ _KINDS = {
 
 _CHOICES = ("literal_error", "enum")
 
+_BOUNDS = ("greater_than_equal", "greater_than", "less_than_equal", "less_than")
+
 # The messages for values of the right kind that break a rule.
 _RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda _: "missing key",
@@ -174,7 +176,10 @@ class _Wording:
         kind, rule = detail["type"], detail.get("ctx", {})
         if kind == _UNKNOWN_KEY:
             return "unknown key" + did_you_mean(str(path[-1]), self._keys(path[:-1]))
-        return _RULES[kind](rule) if kind in _RULES else detail["msg"][:1].lower() + detail["msg"][1:]
+        if kind not in _RULES:
+            return detail["msg"][:1].lower() + detail["msg"][1:]
+        is_duration = kind in _BOUNDS and isinstance(_at(self._value, path), str)
+        return _RULES[kind](rule) + (" seconds" if is_duration else "")
 
     def _keys(self, path: Path_) -> set[str]:
         return _fields(self._hint, path) | (set() if path else self._reserved)

@@ -52,9 +52,9 @@ class Section:
     """A block with checked options.
 
     `value` is the block without the keys that the core reads, for cache keys. Variables are replaced by their text,
-    also for an option that takes a number. `record` is the same with `${NAME}` as written; it may be stored and shown.
-    `inputs` maps the dotted path of each `InputPath` in the options to the absolute path. `service_name`,
-    `keep_old_place` and `rollout` are only set for targets.
+    also for an option that takes a number. A duration is in seconds, unless a variable gives it. `record` is the same
+    with `${NAME}` as written; it may be stored and shown. `inputs` maps the dotted path of each `InputPath` in the
+    options to the absolute path. `service_name`, `keep_old_place` and `rollout` are only set for targets.
     """
 
     path: Path_

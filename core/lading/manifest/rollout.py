@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..model import Options, Range, Text
-from .words import DURATION
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from ..model import Duration, Options, Range
 
 
 @dataclass(frozen=True)
@@ -17,8 +14,8 @@ class Rollout(Options):
 
     steps: tuple[Annotated[int, Range(ge=1, le=100)], ...] = (5, 25, 100)
     """Percent of the requests that the new release gets in each step. The last step is 100."""
-    pause: Annotated[float, Range(ge=0)] | Annotated[str, Text(pattern=DURATION)] = "10m"
-    """How long a step lasts: seconds, or text with a unit, such as `90s`, `10m`, `2h` or `1d`."""
+    pause: Annotated[float, Range(ge=0), Duration()] = 600.0
+    """Seconds that a step lasts."""
     max_error_rate: Annotated[float, Range(ge=0, le=1)] | None = None
     """The share of its requests that may fail. With more, the new release is removed."""
     max_latency_ratio: Annotated[float, Range(gt=0)] | None = None
@@ -31,14 +28,6 @@ class Rollout(Options):
             raise ValueError("steps: the last step must be 100")
         if list(self.steps) != sorted(set(self.steps)):
             raise ValueError("steps: each step must be higher than the one before it")
-
-    @property
-    def seconds(self) -> float:
-        """The length of a step."""
-        if isinstance(self.pause, float | int):
-            return float(self.pause)
-        unit = _UNITS.get(self.pause[-1:])
-        return float(self.pause[:-1]) * unit if unit else float(self.pause)
 
     @property
     def limits(self) -> tuple[str, ...]:

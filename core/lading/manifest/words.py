@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from itertools import islice
 
+from ..model.durations import DURATION
 from ..model.options import REQUIREMENT
 
 SERVICE_NAME = r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$"
@@ -21,7 +22,6 @@ IMPORT_NAME = r"^[^\W\d]\w*(\.[^\W\d]\w*)+$"
 REFERENCE = r"\$\{"
 """The JSON Schema accepts a variable for any text with a pattern and for any choice."""
 
-DURATION = r"^[0-9]{1,9}(\.[0-9]{1,9})?[smhd]?$"
 PATTERN_WORDS = {
     SERVICE_NAME: "3 to 32 lower-case letters, digits and dashes, from a letter to a letter or digit, as in Azure ML",
     MODEL_NAME: "1 to 255 letters, digits, '_', '.' and '-', starting with a letter or digit",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .description import ImageNeed as ImageNeed
     from .description import Secret as Secret
     from .distributions import Distribution as Distribution
+    from .durations import Duration as Duration
     from .environments import Environment as Environment
     from .environments import Installs as Installs
     from .environments import Sources as Sources
@@ -132,6 +133,7 @@ __getattr__, __dir__ = lazily(
         "ShiftStep Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",
         "distributions": "Distribution",
+        "durations": "Duration",
         "environments": "Environment Installs Sources",
         "evaluating": "EvaluateRequest Evaluation Judged Measured",
         "figures": "Compared Figures Latency Metrics ReleaseMetrics",

@@ -29,7 +29,9 @@ class Installs:
 
     `adds` are requirements in order of preference. The first that fits the pins is installed beside them. If a pin
     names one of them, none is installed. `has_wheels` is whether the wheels in the package are there, so that it can
-    install them. `without_git` is the way out for git addresses, if git is not there.
+    install them. `without_git` is the way out for git addresses, if git is not there. `here` is whether it is this
+    machine, with its own configuration of pip: then the framework only asks, before a training, for the pins that the
+    running Python does not have.
     """
 
     platform: str = "linux/amd64"
@@ -37,6 +39,7 @@ class Installs:
     sources: Sources = Sources()
     has_wheels: bool = False
     without_git: str = ""
+    here: bool = False
 
     def obstacle(self, url: str) -> tuple[str, str]:
         """Why the address of a requirement cannot be installed there, and the way out. Both are empty if it can."""

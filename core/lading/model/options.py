@@ -150,7 +150,7 @@ class Options:
 
     @property
     def installs(self) -> Installs | None:
-        """For a target or an image: the installation on another machine with these options, or None.
+        """For a target or an image: the installation on another machine, or in another Python of this one, or None.
 
         The framework checks that it can be installed before it calls another hook of the target.
         """

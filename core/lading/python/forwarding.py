@@ -6,9 +6,11 @@ requests have a foreign `Origin` or, after DNS rebinding, a foreign `Host`.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +28,7 @@ from ..model.records import OnEvent, ignore
 from ..store import MANIFEST
 
 if TYPE_CHECKING:
+    import socket
     from email.message import Message
 
     from ..engine.release.endpoint import Endpoint
@@ -35,7 +38,7 @@ _HTTP = 80
 _PATH = "/score"
 _LARGEST = 16 << 20  # bytes of a request
 _AT_ONCE = 32  # limit of requests at once
-_CLIENT_TIMEOUT = 60.0  # seconds that a client may be silent
+_CLIENT_TIMEOUT = 60.0  # seconds in which a client must send the head of a request, its body, and take the answer
 _NOT_PASSED = frozenset({"connection", "content-encoding", "content-length", "date", "server", "transfer-encoding"})
 """Headers that belong to the connection with the service."""
 
@@ -114,13 +117,41 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class _Incoming(io.RawIOBase):
+    """The bytes of a client. All of a part must come in time, so that a client that sends slowly holds no slot."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.begin_part()
+
+    def begin_part(self) -> None:
+        """Give the client the whole time again, for the next part of its request."""
+        self._end = time.monotonic() + _CLIENT_TIMEOUT
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes. Raises TimeoutError at the end of the time."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """One request. Its key is passed on, because the port has none."""
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "lading", ""
-    timeout = _CLIENT_TIMEOUT
     server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self._incoming = _Incoming(self.connection)
+        self.rfile = io.BufferedReader(self._incoming)
 
     def do_GET(self) -> None:
         self._answer(self._refused() or self._passed(None))
@@ -140,10 +171,17 @@ class _Handler(BaseHTTPRequestHandler):
         if key and not (key.reveal().isascii() and key.reveal().isprintable()):
             return _refusal(400, "the key has characters that no key has")
         with self.server.slots:  # before the body is read, so that only a few are in memory
-            body = None if length is None else self.rfile.read(length)
-            if body is not None and len(body) != length:
-                return _refusal(400, "the request is not complete")
-            return self.server.relay(body, key)
+            body = None if length is None else self._body(length)
+            return body if isinstance(body, InvokeAnswer) else self.server.relay(body, key)
+
+    def _body(self, length: int) -> bytes | InvokeAnswer:
+        """The body of the request, or the refusal of one that does not come completely and in time."""
+        self._incoming.begin_part()  # the request may have waited for its slot
+        try:
+            body = self.rfile.read(length)
+        except TimeoutError:
+            return _refusal(408, f"the body did not arrive within {_CLIENT_TIMEOUT:g} s")
+        return body if len(body) == length else _refusal(400, "the request is not complete")
 
     def _refused(self) -> InvokeAnswer | None:
         """The refusal of a request that no program of this machine sends on purpose."""
@@ -162,6 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: InvokeAnswer) -> None:
         self.close_connection = True
+        self.connection.settimeout(_CLIENT_TIMEOUT)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in _NOT_PASSED:

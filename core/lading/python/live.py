@@ -143,8 +143,7 @@ class LiveDeployment(Shown):
             found = seen_metrics(service)
             if isinstance(found, str):
                 return Measurement(missing=found)
-            releases = service.session.store.releases.list(self.service, self.target)
-            numbers = {release.id: release.number for release in releases}
+            numbers = {release.id: release.number for release in service.releases}
             return Measurement(releases=tuple((numbers.get(each.release_id), each) for each in found.releases))
 
     def logs(
@@ -182,7 +181,7 @@ class LiveDeployment(Shown):
         """Delete the service; False if it did not exist."""
         if self._is_nowhere():
             return False
-        with self._open(on_event, needs=Needs.DELETE) as service:
+        with self._open(on_event, needs=Needs.SERVICE) as service:
             existed = service.delete()
             return delete_old_places(service) or existed
 

@@ -38,7 +38,7 @@ def traffic(
 
     Raises BadInput if no canary can get a weight.
     """
-    needs = Needs.QUESTION if weight is None else Needs.SHIFT
+    needs = Needs.QUESTION if weight is None else Needs.SERVICE
     targets = () if target is None else (target,)
     order = Order.of("traffic", manifest, needs, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
     with _service("traffic", order, on_event) as service:
@@ -65,7 +65,7 @@ def promote(
     """
     targets = () if target is None else (target,)
     order = Order.of(
-        "promote", manifest, Needs.SHIFT, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait
+        "promote", manifest, Needs.SERVICE, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait
     )
     with _service("promote", order, on_event) as service, service.locked():
         adopt_canary(service)
@@ -86,7 +86,9 @@ def abort(
     Raises BadInput if there is no canary. The same call continues after an interrupt.
     """
     targets = () if target is None else (target,)
-    order = Order.of("abort", manifest, Needs.SHIFT, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait)
+    order = Order.of(
+        "abort", manifest, Needs.SERVICE, store=store, targets=targets, timeout=timeout, lock_wait=lock_wait
+    )
     with _service("abort", order, on_event) as service, service.locked():
         adopt_canary(service)
         return engine.abort(service)

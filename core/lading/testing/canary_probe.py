@@ -29,7 +29,7 @@ _LIMIT = 60.0  # seconds until the hook must refuse
 def main() -> None:
     """Run the arguments. An expected failure is in the report as `error`."""
     report, mode, manifest = Report(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
-    order = Order.of("plugin check", manifest, Needs.SHIFT, targets=())
+    order = Order.of("plugin check", manifest, Needs.SERVICE, targets=())
     try:
         with open_session(order, lambda _event: None) as session:
             service = Service(session, session.targets[0])

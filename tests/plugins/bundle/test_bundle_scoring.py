@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tests.plugins import catboost_kit
 from tests.plugins.bundle.conftest import Packed
 
 from lading import ModelVersion
@@ -208,6 +209,16 @@ def test_only_a_fitted_model_is_served(salary: ModelVersion, pack: Pack, load: L
     with pytest.raises(script.NoModel) as raised:
         script.check_model(found, "model.joblib")
     assert str(raised.value).startswith(f"model.joblib holds {words}, and the default scoring script needs")
+
+
+def test_a_model_of_catboost_says_itself_whether_it_is_fitted(
+    salary: ModelVersion, pack: Pack, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, script = catboost_kit.install(monkeypatch)(), load(pack(salary))
+    for found, name in ((model, "CatBoostRegressor"), (make_pipeline(StandardScaler(), model), "Pipeline")):
+        with pytest.raises(script.NoModel, match=f"holds a {name} that is not fitted"):
+            script.check_model(found, "model.joblib")
+    script.check_model(model.fit([[1.0]], [1.0]), "model.joblib")
 
 
 @pytest.mark.parametrize("found", [Own(), make_pipeline(StandardScaler(), Own())])

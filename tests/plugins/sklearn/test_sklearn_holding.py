@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.utils import all_estimators
 from skops.io.exceptions import UnsupportedTypeException
+from tests.plugins import catboost_kit
 from tests.plugins.sklearn.honest_models import NUMBERS, constructed, fitted
 
 from lading import InspectRequest
@@ -67,6 +68,20 @@ def test_a_model_of_trees_that_is_not_fitted_is_named(tmp_path: Path, library: s
     model.fit(np.eye(4), [0, 1, 0, 1])
     joblib.dump(model, tmp_path / "saved.joblib")
     assert holds(tmp_path / "saved.joblib") == ""
+
+
+@pytest.mark.parametrize("params", [{}, {"iterations": 2}])
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_a_model_of_catboost_that_is_not_fitted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], protocol: int
+) -> None:
+    model, file = catboost_kit.install(monkeypatch)(**params), tmp_path / "saved.pkl"
+    for saved, words in ((model, "a"), (make_pipeline(SCALER, model), "a Pipeline that ends with a")):
+        file.write_bytes(pickle.dumps(saved, protocol))
+        assert holds(file) == f"{words} CatBoostRegressor that is not fitted"
+    model.fit([[1.0]], [1.0])
+    file.write_bytes(pickle.dumps(model, protocol))
+    assert holds(file) == ""
 
 
 class Own(BaseEstimator):  # type: ignore[misc]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins import catboost_kit
 from tests.plugins.sklearn.conftest import FakeContext
 from tests.waiting import eventually
 
@@ -137,6 +138,21 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
 def test_invalid_results(fit: Callable[..., Any], script: Callable[..., Path], body: str, message: str) -> None:
     with pytest.raises(lading.StageFailed, match=message):
         fit(script(body))
+
+
+@pytest.mark.parametrize("call", ["", ".fit([[0]], [0])"])
+def test_a_model_of_catboost_says_itself_whether_it_is_fitted(
+    fit: Callable[..., Any], script: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    catboost_kit.install(monkeypatch)
+    file = script(
+        f"from catboost.core import CatBoostRegressor\ndef train(data, log): return CatBoostRegressor(){call}"
+    )
+    if call:
+        fit(file)
+        return
+    with pytest.raises(lading.StageFailed, match=r"my_training\.py returned a model that is not fitted"):
+        fit(file)
 
 
 def test_a_script_gets_a_mapping_of_paths(fit: Callable[..., Any], script: Callable[..., Path]) -> None:

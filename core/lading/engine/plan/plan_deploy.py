@@ -34,11 +34,17 @@ def plan_deploy(
 
     With `blind`, the store's record counts if the target cannot be queried. `force` plans a release in any case.
     """
-    planned = _plan_deploy(service, package, waits, blind=blind, force=force)
+    if package is not None and not deploy_stage.is_current(service, package):
+        settle_for(service, package)  # like a deploy, before the target is queried
+    asked = _status(service, blind=blind)
+    planned = _plan_deploy(service, package, waits, asked, force=force)
     canary, rollout = canary_of(service), service.target.rollout
     if canary is not None:
         next_step = _next_step(service, canary, package, waits)
         return replace(planned, reason=f"{planned.reason}; release {canary.number} is a canary{next_step}")
+    if asked is not None and (words := _canary_of_others(service, asked)):
+        ending = "" if planned.action is Action.REUSE else f": {END_IT}"
+        return replace(planned, reason=f"{planned.reason}; {words}{ending}")
     if rollout is not None and planned.action is Action.UPDATE:
         steps = ", ".join(f"{step} %" for step in rollout.steps)
         return replace(planned, reason=f"{planned.reason}; in steps of the requests: {steps}")
@@ -54,12 +60,22 @@ def _next_step(service: Service, canary: Release, package: Package | None, waits
     return f": its rollout continues if {waits} gives the same package" if waits else ": its rollout continues"
 
 
-def _plan_deploy(service: Service, package: Package | None, waits: str, *, blind: bool, force: bool) -> PlannedStage:
+def _canary_of_others(service: Service, status: Status) -> str:
+    """The canary that another store has beside the release that serves, in words. Empty if there is none."""
+    if len(status.releases) < 2:
+        return ""
+    from ..release.adopting import canary_of_others  # a plan of one release does not need it
+
+    found = canary_of_others(service, status)
+    return f"another store has a canary beside it, with {found.weight} % of the requests" if found else ""
+
+
+def _plan_deploy(
+    service: Service, package: Package | None, waits: str, asked: Status | None, *, force: bool
+) -> PlannedStage:
+    """The plan without a canary. `asked` is the status of the target; None if it cannot be queried."""
     stage_inputs = inputs(service, package)
-    if package is not None and not deploy_stage.is_current(service, package):
-        settle_for(service, package)  # like a deploy, before the target is queried
     release, key = deploy_stage.current(service)
-    asked = _status(service, blind=blind)
     status = asked or Status(state=State.UNKNOWN)
     drift = tuple(_drift(release, status))
     planned = PlannedStage(

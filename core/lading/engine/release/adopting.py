@@ -82,7 +82,7 @@ def refuse_canary_of_others(service: Service, status: Status) -> None:
 
 def canary_of_others(service: Service, status: Status) -> Served | None:
     """The release beside the stable one, if this store does not know it."""
-    known = {each.id for each in _history(service)}
+    known = {each.id for each in service.releases}
     beside = (each for each in status.releases if each.release_id != status.release_id)
     return next((each for each in beside if each.release_id not in known), None)
 
@@ -105,7 +105,7 @@ def adopt_canary(service: Service) -> None:
 
 def _adopt_stable(service: Service, status: Status, served: Served) -> None:
     """Record the release that serves as the one that is up."""
-    known = {each.id: each for each in _history(service)}
+    known = {each.id: each for each in service.releases}
     found = known.get(served.release_id)
     if found is None:
         _adopt(service, served, "up", status.model_sha256 or "")
@@ -119,7 +119,3 @@ def _adopt(service: Service, served: Served, state: str, sha256: str = "") -> No
     found = releases.adopt(target.service_name, target.name, served, state, model=model, sha256=sha256)
     detail = f"a release of another store is release {found.number} of this one, package {found.package_digest[:12]}"
     service.emit("progress", phase="adopting", detail=detail)
-
-
-def _history(service: Service) -> list[Release]:
-    return service.session.store.releases.list(service.target.service_name, service.target.name)

@@ -142,8 +142,7 @@ def _still_serves(service: Service, previous: Release, error: LadingError) -> bo
 
 def _is_of_others(service: Service, status: Status) -> bool:
     """Whether the target shows a release that this store does not know: another writer's, which is left alone."""
-    known = service.session.store.releases.list(service.target.service_name, service.target.name)
-    return status.release_id is not None and all(release.id != status.release_id for release in known)
+    return status.release_id is not None and all(release.id != status.release_id for release in service.releases)
 
 
 def _restore_or_add(service: Service, previous: Release, error: LadingError) -> None:

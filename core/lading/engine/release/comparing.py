@@ -123,7 +123,7 @@ class _Exchange(NamedTuple):
 def _pair(service: Service, numbers: Sequence[int]) -> tuple[_Side, _Side]:
     releases = [stable_of(service), canary_of(service)]
     if numbers:
-        known = service.session.store.releases.list(service.target.service_name, service.target.name)
+        known = service.releases
         releases = [next((each for each in known if each.number == number), None) for number in numbers]
     elif releases[1] is None:
         raise BadInput(f"{service.name} has no canary to compare with", hint=_BEGIN_ONE)

@@ -27,16 +27,22 @@ def settle_for(service: Service, package: Package) -> None:
 def sections(service: Service) -> Iterator[Section]:
     """The blocks of a target and its image which declare that another machine installs the package."""
     for section in (service.target, service.image):
-        if section is not None and section.options.installs is not None:
+        if section is not None and _elsewhere(section) is not None:
             yield section
 
 
+def _elsewhere(section: Section) -> Installs | None:
+    """The installation of a block on another machine. On this one, pip resolves what it installs."""
+    installs = section.options.installs
+    return None if installs is None or installs.here else installs
+
+
 def environment_of(session: Session, section: Section, package: Package) -> Environment | None:
-    """The environment of a block; None if its options install nothing. A read-only command writes no file.
+    """The environment of a block; None if it installs nothing elsewhere. A read-only command writes no file.
 
     Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
     """
-    installs = section.options.installs
+    installs = _elsewhere(section)
     if installs is None:
         return None
     from ...model import Environment  # a deploy with nothing to do does not need it

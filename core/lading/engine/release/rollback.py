@@ -42,9 +42,8 @@ def rollback(session: Session, target: Section, number: int | None = None) -> De
 
 def _chosen(service: Service, number: int | None) -> tuple[Release, Package]:
     """The release to restore, and its package. Raises BadInput if there is none."""
-    target, releases = service.target, service.session.store.releases
-    history = releases.list(target.service_name, target.name)
-    current = releases.current(target.service_name, target.name)
+    target, history = service.target, service.releases
+    current = service.session.store.releases.current(target.service_name, target.name)
     able = {
         release.number: (release, package)
         for release in history

@@ -82,8 +82,7 @@ class _Run:
 
     def promoted_elsewhere(self) -> Release:
         """The canary that another command has promoted. Raises NotUp if that command has removed it."""
-        releases = self.service.session.store.releases.list(self.service.target.service_name, self.service.target.name)
-        found = next(each for each in releases if each.id == self.canary.id)
+        found = next(each for each in self.service.releases if each.id == self.canary.id)
         if found.state != "up":
             raise NotUp(
                 f"the rollout of release {found.number} of {self.service.name} ended: another command made the release "
@@ -162,7 +161,7 @@ class _Run:
         assert progress.began is not None
         service, rollout = self.service, self.rollout
         end, share = service.session.end(), f"{rollout.steps[progress.step]} % of the requests"
-        look = min(max(_SHORTEST_LOOK, rollout.seconds / _LOOKS), _LONGEST_LOOK)
+        look = min(max(_SHORTEST_LOOK, rollout.pause / _LOOKS), _LONGEST_LOOK)
         before, unready = progress.before or Metrics(releases=()), 0
         while not self.ended():
             served, found = self.served(), self.metrics()
@@ -174,7 +173,7 @@ class _Run:
             figures = since(found, before, self.canary.id, self.stable.id)
             if reason := breach(rollout, figures):
                 return reason
-            left = progress.began + rollout.seconds - time.time()
+            left = progress.began + rollout.pause - time.time()
             rest = f"{_clock(left)} left" if left > 0 else "the step is over"
             state = "" if served.ready else " · not ready"
             service.emit("progress", phase="rollout", detail=f"{share} · {figures}{state} · {rest}")

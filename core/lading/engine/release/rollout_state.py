@@ -90,7 +90,7 @@ def runner(service: Service) -> int | None:
 
 def abort_reason(service: Service) -> str:
     """Why the newest release was aborted, with the figures. Empty if it was not, or if a user did it."""
-    newest = next(iter(service.session.store.releases.list(service.target.service_name, service.target.name)), None)
+    newest = next(iter(service.releases), None)
     if newest is None or newest.state != "aborted" or not newest.reason:
         return ""
     return f"release {newest.number} was aborted: {newest.reason}"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         PlanFinding,
         PlanFindings,
         PlanRequest,
+        Release,
         Secret,
         TargetFinding,
         TargetFindings,
@@ -73,11 +74,9 @@ class Service:
     @property
     def deployment(self) -> Deployment:
         """The deployment as the store knows it."""
-        target, releases = self.target, self.session.store.releases
-        release = releases.current(target.service_name, target.name)
-        bare = Deployment(
-            service=target.service_name, target=target.name, options=target.options, written=target.record
-        )
+        target, service = self.target, self.target.service_name
+        release = self.session.store.releases.current(service, target.name)
+        bare = Deployment(service=service, target=target.name, options=target.options, written=target.record)
         if release is None:
             return bare
         return replace(
@@ -86,6 +85,11 @@ class Service:
             package_digest=release.package_digest,
             model_sha256=release.model_sha256,
         )
+
+    @property
+    def releases(self) -> list[Release]:
+        """Its releases in the store, newest first."""
+        return self.session.store.releases.list(self.target.service_name, self.target.name)
 
     @property
     def name(self) -> str:
@@ -235,15 +239,14 @@ class Service:
         return Service(self.session, self.target, _DELETE)._delete()
 
     def clear(self) -> bool:
-        """Remove the service from an old place; False if it was empty. The caller holds the lock."""
+        """Remove the service from its place; False if it was empty. The caller holds the lock."""
         existed = self.status().state is not State.ABSENT
         self._delete_until_done(self.session.end(DELETE_LIMIT))
         return existed
 
     def _delete(self) -> bool:
         with self.locked():
-            existed = self.status().state is not State.ABSENT
-            self._delete_until_done(self.session.end(DELETE_LIMIT))
+            existed = self.clear()
             existed = self._record_deletion() or existed
         if existed:
             self.emit("release.deleted", detail=self.target.service_name)
@@ -278,11 +281,9 @@ class Service:
         )
 
     def _record_deletion(self) -> bool:
-        releases = self.session.store.releases
-        known = releases.list(self.target.service_name, self.target.name)
-        found = [release for release in known if release.state in ("up", "canary", "pending")]
+        found = [release for release in self.releases if release.state in ("up", "canary", "pending")]
         for release in found:
-            releases.finish(release, "deleted", settles=True)
+            self.session.store.releases.finish(release, "deleted", settles=True)
         return bool(found)
 
     def _ask(self, hook: str, question: Callable[[HookContext], Result]) -> Result:

@@ -32,7 +32,7 @@ class Split:
 
 def traffic(service: Service) -> Traffic:
     """The shares as the target reports them. A target without the capability gives everything to one release."""
-    numbers = {release.id: release.number for release in _releases(service)}
+    numbers = {release.id: release.number for release in service.releases}
     status = service.status()
     if not status.releases:
         return Traffic(stable=_alone(service, status.state, numbers.get(status.release_id or "")))
@@ -57,7 +57,7 @@ def canary_status(service: Service, status: Status) -> tuple[int | None, Status]
     found = next((each for each in status.releases if each.release_id != stable_id), None)
     if found is None:
         return None
-    numbers = {release.id: release.number for release in _releases(service)}
+    numbers = {release.id: release.number for release in service.releases}
     canary = canary_of(service)
     rollout = canary and state(service, canary)
     detail = f"canary: {Split(weight=found.weight, shadow=found.shadow)}" + (f"; {rollout}" if rollout else "")
@@ -114,7 +114,7 @@ def abort(service: Service, reason: str = "") -> Release | None:
     """
     canary, stable = canary_of(service) or _unfinished(service), stable_of(service)
     if canary is None:
-        if any(release.state == "aborted" for release in _releases(service)[:1]):
+        if any(release.state == "aborted" for release in service.releases[:1]):
             return None
         raise _no_canary(service)
     if stable is None or find_served(service.status(), stable.id) is None:
@@ -158,7 +158,3 @@ def _no_canary(service: Service) -> BadInput:
         again = "run the same `lading deploy` again, or `lading abort`"
         return BadInput(f"release {begun.number} of {service.name}, the canary, is not up yet", hint=again)
     return BadInput(f"{service.name} has no canary", hint=_START_ONE)
-
-
-def _releases(service: Service) -> list[Release]:
-    return service.session.store.releases.list(service.target.service_name, service.target.name)

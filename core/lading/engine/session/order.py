@@ -46,18 +46,17 @@ class Needs(Flag):
     DEPLOY_ARCHIVE = ACCOUNTS | GUARDS | SAMPLES | IMAGE | CHANGES
     """`deploy --package`."""
     PREFLIGHT = IMAGE
-    DELETE = OBSERVERS | CHANGES
-    """`delete`. It works without the observers too."""
-    SHIFT = OBSERVERS | CHANGES
-    """`promote`, `abort` and `traffic --weight`."""
+    SERVICE = OBSERVERS | CHANGES
+    """`delete`, `promote`, `abort` and `traffic --weight`. They work without the observers too, so that the variable of
+    a webhook does not keep a bad release up."""
     ROLLBACK = GUARDS | IMAGE | CHANGES
     CHECK_TARGET = SAMPLES | IMAGE | CHANGES
     """`plugin check`."""
 
     @property
     def deploys(self) -> bool:
-        """Whether the command needs the parts of a release. Queries and removals only need its location."""
-        return self not in (Needs.QUESTION, Needs.CHANGES, Needs.DELETE)
+        """Whether the command needs the parts of a release. Others only need its location."""
+        return self not in (Needs.QUESTION, Needs.CHANGES, Needs.SERVICE)
 
     @property
     def unused(self) -> tuple[str, ...]:

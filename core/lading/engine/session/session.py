@@ -234,11 +234,11 @@ def open_session(order: Order, sink: Sink) -> Iterator[Session]:
 
 
 def _bound(order: Order, draft: Draft, store: Store, events: Events) -> tuple[Manifest, Plugins]:
-    """Bind the blocks that a command needs. A delete goes on without observers that cannot be bound."""
+    """Bind the blocks that a command needs. A service is changed without observers that cannot be bound."""
     try:
         return bind_manifest(draft, store, targets=order.targets, needs=order.needs)
     except (ManifestError, PluginError) as error:
-        if order.needs != Needs.DELETE:
+        if order.needs != Needs.SERVICE:
             raise
         found = bind_manifest(draft, store, targets=order.targets, needs=order.needs & ~Needs.OBSERVERS)
         events.emit("warning", detail=f"the observers are left out: {error.message}")

@@ -43,10 +43,10 @@ def judge_package(session: Session, version: ModelVersion | None = None, *, made
 
 
 def _installs(manifest: Manifest) -> dict[str, Installs]:
-    """The installations that a command leads to. Of several targets, each reports its own problems later."""
+    """The installations elsewhere that a command leads to. Of several targets, each reports its own problems later."""
     blocks = (*manifest.targets.values(), *([manifest.image] if manifest.image else []))
     found = {block.name: block.options.installs for block in blocks if len(manifest.targets) < 2}
-    return {name: installs for name, installs in found.items() if installs is not None}
+    return {name: installs for name, installs in found.items() if installs is not None and not installs.here}
 
 
 def judge_manifest(

@@ -1,0 +1,51 @@
+"""Times in seconds that people also write as text with a unit: `90s`, `10m`, `2h`, `7d`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+DURATION = r"^[0-9]{1,9}(\.[0-9]{1,9})?[smhd]?$"
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def in_seconds(text: str) -> float | None:
+    """The seconds that a text means, as an integer if they are whole. None if the text is not a duration."""
+    if not re.fullmatch(DURATION, text):
+        return None
+    unit = _UNITS.get(text[-1])
+    # The pattern allows nine decimals. Without the rounding, 1.15m is not 69.
+    seconds = round(float(text[:-1] if unit else text) * (unit or 1), 9)
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+class Duration:
+    """Marks a number of seconds that a manifest can also give as text with a unit, such as `10m`.
+
+    It comes last: `Annotated[float, Range(gt=0), Duration()]`. The plugin receives the number, and the bounds hold for
+    both forms. With `int` the text must mean whole seconds.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "type": "function-before",
+            "function": {"type": "no-info", "function": _number},
+            "schema": handler(source),
+        }
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), {"type": "string", "pattern": DURATION}]}
+
+
+def _number(value: Any) -> Any:
+    """The seconds of a text. Raises pydantic's error of a pattern if it is not a duration."""
+    from pydantic_core import PydanticKnownError
+
+    if not isinstance(value, str):
+        return value
+    seconds = in_seconds(value)
+    if seconds is None:
+        raise PydanticKnownError("string_pattern_mismatch", {"pattern": DURATION})
+    return seconds
