@@ -255,6 +255,15 @@ def test_a_target_that_did_not_keep_the_old_release_gets_it_again(
     assert (states(project), answer(project)) == (["up", "failed", "superseded"], "[7.0]")
 
 
+def test_a_release_with_the_package_of_the_old_one_and_other_options_is_undone(project: Shell) -> None:
+    project("deploy", describe(project, "garbled"))
+    written = (project.folder / "price.yaml").read_text()
+    project.write("price.yaml", written.replace("{plugin: garbled}", "{plugin: garbled, disks: 2}"))
+    done = project("deploy", "price.yaml", code=6, LIES="1")
+    assert "release 1 serves again, as release 3" in done.err
+    assert states(project) == ["up", "failed", "superseded"]
+
+
 def test_an_address_that_is_not_of_http_is_never_asked(project: Shell) -> None:
     up(project, "misdirected")
     secret = project.write("secret.json", "[8]").as_uri()
