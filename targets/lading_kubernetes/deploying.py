@@ -35,7 +35,16 @@ from .owning import (
     shares_of,
 )
 from .removing import remove, unwanted, warn_of_unseen
-from .rivals import Moved, SecondCanary, age, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
+from .rivals import (
+    Moved,
+    SecondCanary,
+    age,
+    led_before,
+    mark,
+    may_be_of_others,
+    refuse_a_second_canary,
+    refuse_a_second_switch,
+)
 
 if TYPE_CHECKING:
     from lading import Context, DeployRequest
@@ -148,7 +157,17 @@ class Release:
         if any(map(is_ready, seen)):
             return None
         wrong = cause(self._cluster, self._found, seen)
-        return Failed(reason=wrong.reason, option=wrong.option) if wrong else _pending(self._found, seen)
+        return self._undo(wrong) if wrong else _pending(self._found, seen)
+
+    def _undo(self, wrong: Cause) -> DeployStep:
+        """Give the requests back to the release before, if it has a pod that is ready, and remove this one."""
+        before = led_before(self._cluster, self._service, self._releases())
+        if before is None:
+            return self._failed(wrong)
+        shares = Shares(release_of(before))
+        body = objects.service(known(before, self._deployment, shares.stable), self._service, shares)
+        self._changes.apply_service(body, self._service)
+        return self.give_up(wrong)
 
     def stand_beside(self) -> DeployStep:
         """Make the release the canary of the Service, without requests."""
@@ -181,11 +200,16 @@ class Release:
         """Remove the release. The one that served before continues."""
         if self._shares.canary == self._request.release_id:
             return self._move(Shares(self._shares.stable), "to the stable release")
-        seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
-        log = "\n".join(last_words(self._cluster, name) for name in seen)
+        failed = self._failed(wrong)
         self.remove()
         if not self._shares.stable and not self._has_others():  # a first release leaves nothing behind
             remove(self._cluster, self._deployment, self._context)
+        return failed
+
+    def _failed(self, wrong: Cause) -> Failed:
+        """The failure with the last lines of the pod that has failed, or else of the first one."""
+        seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
+        log = "\n".join(last_words(self._cluster, name) for name in seen)
         return Failed(reason=wrong.reason, log=log, option=wrong.option)
 
     def leave(self) -> None:

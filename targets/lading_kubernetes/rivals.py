@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from lading import Json, Refused, StageFailed
 
-from .owning import RELEASE, SEEN, release_of, shares_of, shares_words, tags, was_led_to
+from .judging import is_ready
+from .owning import RELEASE, SEEN, query, release_of, shares_of, shares_words, tags, was_led_to
 
 if TYPE_CHECKING:
     from lading import DeployRequest
@@ -49,6 +50,15 @@ def age(cluster: Cluster, found: Json) -> float:
 def may_be_of_others(cluster: Cluster, service: Json | None, found: Json) -> bool:
     """Whether another command may bring up the release of an object."""
     return not was_led_to(service, release_of(found)) and age(cluster, found) < _OTHERS_LIMIT
+
+
+def led_before(cluster: Cluster, service: Json | None, releases: Sequence[Json]) -> Json | None:
+    """The Deployment of a release that the Service led to before, and that has a pod that is ready. None without one."""
+    for found in releases:
+        labels = query(found["spec"]["selector"]["matchLabels"])
+        if was_led_to(service, release_of(found)) and any(map(is_ready, cluster.list("Pod", labels))):
+            return found
+    return None
 
 
 def refuse_a_second_switch(request: DeployRequest[KubernetesOptions], service: Json | None) -> None:

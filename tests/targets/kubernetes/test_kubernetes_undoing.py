@@ -1,0 +1,60 @@
+"""Releases that fail after the switch, or through an error: the requests and the objects, on an API server in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.hook_kit import MemoryContext
+from tests.targets.kubernetes.deploys_kit import Deploys, Request, id_of
+from tests.targets.kubernetes.fake_cluster import FakeCluster
+
+from lading import Failed, Pending, Ready
+from lading_kubernetes.owning import release_name
+
+CRASHED = {"name": "service", "lastState": {"terminated": {"exitCode": 3}}}
+
+
+@pytest.fixture
+def deploys(tmp_path: Path, cluster: FakeCluster, context: MemoryContext) -> Deploys:
+    return Deploys(tmp_path, cluster, context)
+
+
+def crash(cluster: FakeCluster, request: Request) -> None:
+    """End the pods of a release."""
+    name = release_name(request)
+    cluster.objects["Deployment", name]["status"]["availableReplicas"] = 0
+    cluster.objects["Pod", f"{name}-1"]["status"] = {"containerStatuses": [CRASHED]}
+
+
+def switched(deploys: Deploys) -> Request:
+    """Release 2 after its switch from release 1, whose pods are still there."""
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    second = deploys.request(2)
+    deploys.bring_up(second)
+    assert isinstance(deploys.step(second, up=True), Pending)
+    assert deploys.serving == id_of(2)
+    return second
+
+
+def test_a_release_that_crashes_after_the_switch_is_undone(deploys: Deploys, cluster: FakeCluster) -> None:
+    second = switched(deploys)
+    cluster.logs = {True: "the end"}
+    crash(cluster, second)
+    failed = Failed(reason="the container ended with exit code 3", log="the end")
+    assert deploys.step(second, up=True) == failed
+    assert deploys.serving == id_of(1)
+    service = cluster.objects["Service", "salary"]["metadata"]["annotations"]
+    assert service["lading.release-id"] == id_of(1)
+    assert f"Deployment/{release_name(second)}" not in cluster.names()
+    assert f"Deployment/{release_name(deploys.request(1))}" in cluster.names()
+    assert deploys.deploy(deploys.request(3)) == Ready()
+
+
+def test_a_release_stays_if_the_one_before_has_no_pod_either(deploys: Deploys, cluster: FakeCluster) -> None:
+    second = switched(deploys)
+    for request in (deploys.request(1), second):
+        crash(cluster, request)
+    assert isinstance(deploys.step(second, up=True), Failed)
+    assert deploys.serving == id_of(2)
+    assert f"Deployment/{release_name(second)}" in cluster.names()
