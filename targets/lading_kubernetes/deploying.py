@@ -286,7 +286,12 @@ class Release:
         return find_all(self._cluster, "Deployment", self._deployment) if self._shares.stable else []
 
     def _clear(self) -> None:
-        """Remove the old release and remains of earlier attempts, but not a release that another command brings up."""
+        """Remove the old release and remains of earlier attempts, but not a release that another command brings up.
+
+        Nothing is removed if the Service does not show which release serves.
+        """
+        if self._service is not None and not self._shares.stable:
+            return
         kept = {self._request.release_id, *self._shares.ids}
         for kind in ("Deployment", "Secret"):
             for found in find_all(self._cluster, kind, self._deployment):

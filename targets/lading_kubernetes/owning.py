@@ -131,14 +131,17 @@ class Shares(NamedTuple):
 
 
 def shares_of(service: Json | None) -> Shares:
-    """The shares as a Service shows them. Beside a canary, its selector does not name the stable release."""
+    """The shares as a Service shows them. Its annotation names the stable release if its selector does not: beside a
+    canary, or after a change by hand.
+    """
     if service is None:
         return Shares("")
     marks = tags(service)
     if canary := marks.get(CANARY):
         weight = marks.get(WEIGHT, "")
         return Shares(marks.get(RELEASE_ID, ""), canary, int(weight) if weight.isdecimal() else 0)
-    return Shares(str((service["spec"].get("selector") or {}).get(RELEASE_ID, "")))
+    selected = (service["spec"].get("selector") or {}).get(RELEASE_ID)
+    return Shares(str(selected or marks.get(RELEASE_ID, "")))
 
 
 def shares_words(service: Json | None) -> str:

@@ -58,3 +58,38 @@ def test_a_release_stays_if_the_one_before_has_no_pod_either(deploys: Deploys, c
     assert isinstance(deploys.step(second, up=True), Failed)
     assert deploys.serving == id_of(2)
     assert f"Deployment/{release_name(second)}" in cluster.names()
+
+
+def edit_selector(cluster: FakeCluster, marks: dict[str, str]) -> None:
+    """Change the selector of the Service as `kubectl edit` does, and keep only some of its annotations."""
+    service = cluster.objects["Service", "salary"]
+    service["spec"]["selector"] = {"app.kubernetes.io/name": "salary"}
+    service["metadata"]["annotations"] = marks
+
+
+def test_after_a_selector_was_edited_the_old_release_serves_until_the_new_one_does(
+    deploys: Deploys, cluster: FakeCluster
+) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    cluster.wait(100)
+    edit_selector(cluster, cluster.objects["Service", "salary"]["metadata"]["annotations"])
+    old, second = f"Deployment/{release_name(deploys.request(1))}", deploys.request(2)
+    deploys.bring_up(second)
+    assert old in cluster.names()
+    assert isinstance(deploys.step(second, up=True), Pending)
+    assert deploys.serving == id_of(2)
+    assert old in cluster.names()
+    assert deploys.step(second, up=True) == Ready()
+    assert old not in cluster.names()
+
+
+def test_nothing_is_removed_while_the_service_shows_no_release(deploys: Deploys, cluster: FakeCluster) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    cluster.wait(100)
+    edit_selector(cluster, {"lading.service": "salary", "lading.target": "t"})
+    old, second = f"Deployment/{release_name(deploys.request(1))}", deploys.request(2)
+    deploys.bring_up(second)
+    assert old in cluster.names()
+    assert isinstance(deploys.step(second, up=True), Pending)
+    assert deploys.step(second, up=True) == Ready()
+    assert old not in cluster.names()
