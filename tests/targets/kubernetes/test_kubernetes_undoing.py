@@ -1,4 +1,4 @@
-"""Releases that fail after the switch, or through an error: the requests and the objects, on an API server in memory."""
+"""Releases that fail after the switch, or through an error, against an API server in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.hook_kit import MemoryContext
 from tests.targets.kubernetes.deploys_kit import Deploys, Request, id_of
 from tests.targets.kubernetes.fake_cluster import FakeCluster
 
-from lading import Failed, Pending, Ready
+from lading import Failed, Pending, Ready, Refused, StageFailed, Transient
 from lading_kubernetes.owning import release_name
 
 CRASHED = {"name": "service", "lastState": {"terminated": {"exitCode": 3}}}
@@ -93,3 +93,58 @@ def test_nothing_is_removed_while_the_service_shows_no_release(deploys: Deploys,
     assert isinstance(deploys.step(second, up=True), Pending)
     assert deploys.step(second, up=True) == Ready()
     assert old not in cluster.names()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("kind", ["Pod", "Event"])
+def test_a_candidate_that_ends_with_an_error_leaves(
+    deploys: Deploys, cluster: FakeCluster, kind: str, status: int
+) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    second = deploys.request(2)
+    assert isinstance(deploys.step(second), Pending)
+    waiting = {"name": "service", "state": {"waiting": {"reason": "ErrImagePull"}}}
+    labels = cluster.objects["Deployment", release_name(second)]["spec"]["template"]["metadata"]["labels"]
+    cluster.put("Pod", "p", {"metadata": {"labels": labels}, "status": {"containerStatuses": [waiting]}})
+    cluster.refused = {("GET", kind): (status, "not allowed")}
+    with pytest.raises(StageFailed, match="not allowed"):
+        deploys.step(second)
+    assert f"Deployment/{release_name(second)}" not in cluster.names()
+    assert deploys.serving == id_of(1)
+
+
+def test_a_first_candidate_that_ends_with_an_error_leaves_nothing(deploys: Deploys, cluster: FakeCluster) -> None:
+    first = deploys.request(1, "auth: key")
+    assert isinstance(deploys.step(first), Pending)
+    cluster.refused = {("GET", "Pod"): (403, "not allowed")}
+    with pytest.raises(StageFailed, match="not allowed"):
+        deploys.step(first)
+    cluster.refused = {}
+    assert cluster.names() == set()
+
+
+def test_an_error_that_also_stops_the_removal_is_the_one_that_is_reported(
+    deploys: Deploys, cluster: FakeCluster
+) -> None:
+    first = deploys.request(1)
+    assert isinstance(deploys.step(first), Pending)
+    cluster.refused = {("GET", "Pod"): (401, "the first"), ("DELETE", "Deployment"): (401, "the second")}
+    with pytest.raises(StageFailed, match="the first"):
+        deploys.step(first)
+
+
+def test_a_candidate_waits_through_a_failure_that_passes(deploys: Deploys, cluster: FakeCluster) -> None:
+    first = deploys.request(1)
+    assert isinstance(deploys.step(first), Pending)
+    cluster.refused = {("GET", "Pod"): (503, "busy")}
+    with pytest.raises(Transient):
+        deploys.step(first)
+    assert f"Deployment/{release_name(first)}" in cluster.names()
+
+
+def test_a_secret_of_others_stays_after_a_refusal(deploys: Deploys, cluster: FakeCluster) -> None:
+    request = deploys.request(1, "env: {MODE: fast}", {"env": {"MODE": "${MODE}"}})
+    cluster.put("Secret", release_name(request), {"data": {}})
+    with pytest.raises(Refused, match="Lading has not made it"):
+        deploys.step(request)
+    assert f"Secret/{release_name(request)}" in cluster.names()
