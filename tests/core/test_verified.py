@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,16 @@ def test_edited_samples_are_not_asked_without_a_readable_key(project: Shell) -> 
     assert len(project("history", "price.yaml", "--json").json()[0]["golden_requests"]) == 1
     assert "because they have changed" in project("deploy", "price.yaml").err
     assert len(project("history", "price.yaml", "--json").json()[0]["golden_requests"]) == 2
+
+
+def test_a_candidate_that_cannot_be_asked_is_refused(project: Shell) -> None:
+    log = project.folder / "hooks.log"
+    fault = {"HOOK_FAULT": "lading_keys:raises", "HOOK_LOG": str(log)}
+    done = project("deploy", describe(project, "capable"), code=6, **fault)
+    assert "the connection broke" in done.err
+    deploys = [facts for hook, facts in map(json.loads, log.read_text().splitlines()) if hook == "lading_deploy"]
+    assert deploys[-1]["verdict"] is False, "the target removes it"
+    assert states(project) == ["failed"]
 
 
 def up(project: Shell, plugin: str) -> None:
