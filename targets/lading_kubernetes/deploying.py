@@ -14,9 +14,10 @@ from lading import Candidate, DeployStep, Failed, Json, LadingError, OutcomeUnkn
 
 from . import objects, pods
 from .changing import Changes
+from .containers import is_ready
 from .creating import create, refuse_other_keys, warn_of_the_limit
 from .drift import remember
-from .judging import Cause, cause, is_complete, is_ready, progress
+from .judging import Cause, cause, is_complete, progress
 from .logs import last_words
 from .owning import (
     Shares,
@@ -207,7 +208,7 @@ class Release:
     def _failed(self, wrong: Cause) -> Failed:
         """The failure with the last lines of the pod that has failed, or else of the first one."""
         seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
-        log = "\n".join(last_words(self._cluster, name) for name in seen)
+        log = "\n".join(last_words(self._cluster, name, wrong.container) for name in seen)
         return Failed(reason=wrong.reason, log=log, option=wrong.option)
 
     def leave(self) -> None:

@@ -44,16 +44,16 @@ def read_log(request: LogsRequest, cluster: Cluster) -> Logs:
     return Logs(lines=texts, cursor=json.dumps(last))
 
 
-def last_lines(cluster: Cluster, pod: str, count: int = 30) -> str:
-    """The last lines of the container that ended last in a pod, or else of the one that runs."""
-    query = {"tailLines": str(count), "container": CONTAINER}
+def last_lines(cluster: Cluster, pod: str, container: str = CONTAINER, count: int = 30) -> str:
+    """The last lines of a container of a pod before its last end, or else of the one that runs."""
+    query = {"tailLines": str(count), "container": container}
     return cluster.log(pod, previous="true", **query) or cluster.log(pod, **query)
 
 
-def last_words(cluster: Cluster, pod: str) -> str:
+def last_words(cluster: Cluster, pod: str, container: str = CONTAINER) -> str:
     """The last lines of a pod for a message. Empty if they cannot be read: the failure itself is more important."""
     try:
-        return last_lines(cluster, pod)
+        return last_lines(cluster, pod, container)
     except LadingError:
         return ""
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PORT = 5001
 CONTAINER = "service"
+KEYS = "keys"
+"""The name of the volume with the digests of the keys."""
 
 _PRE_STOP = 5  # seconds in which the cluster learns that a pod is going
 _DRAIN = int(Limits().drain_timeout) + 10  # seconds in which the server finishes its requests
@@ -67,7 +69,7 @@ def secret_values(request: DeployRequest[KubernetesOptions]) -> Mapping[str, str
 
 def asks_for_key(found: Json) -> bool:
     """Whether the pods of a Deployment ask for a key."""
-    return any(volume["name"] == "keys" for volume in found["spec"]["template"]["spec"].get("volumes") or ())
+    return any(volume["name"] == KEYS for volume in found["spec"]["template"]["spec"].get("volumes") or ())
 
 
 def image_of(image: Image) -> str:
@@ -110,7 +112,7 @@ def _container(request: DeployRequest[KubernetesOptions]) -> Json:
     probe = {"httpGet": {"path": "/", "port": "http"}, "timeoutSeconds": 5}
     mounts: list[Json] = [{"name": "tmp", "mountPath": "/tmp"}]
     if options.auth == "key":
-        mounts.append({"name": "keys", "mountPath": _KEYS_FOLDER, "readOnly": True})
+        mounts.append({"name": KEYS, "mountPath": _KEYS_FOLDER, "readOnly": True})
     return {
         "name": CONTAINER,
         "image": image_of(request.image),
@@ -139,7 +141,7 @@ def _volumes(options: KubernetesOptions, service: str) -> list[Json]:
     volumes: list[Json] = [{"name": "tmp", "emptyDir": {}}]
     if options.auth == "key":
         secret = {"secretName": keys_name(service), "items": [{"key": DIGESTS, "path": DIGESTS}]}
-        volumes.append({"name": "keys", "secret": secret})
+        volumes.append({"name": KEYS, "secret": secret})
     return volumes
 
 

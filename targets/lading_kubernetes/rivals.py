@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lading import Json, Refused, StageFailed
 
-from .judging import is_ready
+from .containers import is_ready
 from .owning import RELEASE, SEEN, query, release_of, shares_of, shares_words, tags, was_led_to
 
 if TYPE_CHECKING:
