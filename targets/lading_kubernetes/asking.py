@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from lading import Json, Listed, Listing, NoScoringUri, ScoringUri, Served, State, Status
 
 from . import containers, drift, judging
+from .keys import are_lost
 from .objects import SERVICE_PORT
-from .owning import OURS, SERVICE, find, find_all, query, release_of, selector, serving, shares_of, tags
+from .owning import OURS, SERVICE, find, find_all, keys_name, query, release_of, selector, serving, shares_of, tags
 from .sharing import weight_in_route, words_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def status(deployment: Deployment[KubernetesOptions], context: Context, cluster:
     state, detail = _state(found, pods, cluster)
     marks = tags(found)
     differences = drift.changed(context, deployment.options, {"Deployment": found, "Service": service})
+    if are_lost(cluster, deployment, found):
+        differences[f"Secret.{keys_name(deployment.service)}"] = "removed"
     split = words_of(deployment.options, served)
     return Status(
         state=state,

@@ -9,7 +9,7 @@ from lading import BadInput, Json
 
 from . import objects, pods
 from .changing import dry_run
-from .keys import ensure_keys
+from .keys import asks_for_key, ensure_keys
 from .owning import keys_name
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def warn_of_the_limit(options: KubernetesOptions, context: Context) -> None:
 
 def refuse_other_keys(options: KubernetesOptions, stable: Json) -> None:
     """Raise BadInput for a canary that would answer requests without a key, or refuse those that need none."""
-    if pods.asks_for_key(stable) != (options.auth == "key"):
-        asks = "asks for a key" if pods.asks_for_key(stable) else "asks for no key"
+    if asks_for_key(stable) != (options.auth == "key"):
+        asks = "asks for a key" if asks_for_key(stable) else "asks for no key"
         raise BadInput(
             f"the stable release {asks}, and its canary must do the same",
             hint="deploy this change without a canary",

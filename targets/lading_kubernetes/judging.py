@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from lading import Json
 
 from .containers import NOT_STARTED, Container, containers, is_ready, last_end, short, shown, words
-from .pods import CONTAINER, KEYS
+from .keys import KEYS
+from .pods import CONTAINER
 
 if TYPE_CHECKING:
     from .rest import Cluster

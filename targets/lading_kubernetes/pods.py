@@ -11,7 +11,7 @@ from lading_serving import keys as serving_keys
 from lading_serving.page import VARIABLE, facts
 from lading_serving.spec import Limits
 
-from .keys import DIGESTS
+from .keys import DIGESTS, KEYS
 from .owning import GROUP, keys_name, labels, release_name, selector
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 PORT = 5001
 CONTAINER = "service"
-KEYS = "keys"
-"""The name of the volume with the digests of the keys."""
 
 _PRE_STOP = 5  # seconds in which the cluster learns that a pod is going
 _DRAIN = int(Limits().drain_timeout) + 10  # seconds in which the server finishes its requests
@@ -65,11 +63,6 @@ def secret_values(request: DeployRequest[KubernetesOptions]) -> Mapping[str, str
     """The variables of `env` whose values come from our own environment."""
     written = request.deployment.written.get("env", {})
     return {name: value for name, value in request.deployment.options.env.items() if written.get(name) != value}
-
-
-def asks_for_key(found: Json) -> bool:
-    """Whether the pods of a Deployment ask for a key."""
-    return any(volume["name"] == KEYS for volume in found["spec"]["template"]["spec"].get("volumes") or ())
 
 
 def image_of(image: Image) -> str:
