@@ -13,7 +13,7 @@ from .failing import Forbidden
 from .owning import find
 
 if TYPE_CHECKING:
-    from lading import PlanRequest
+    from lading import PlanRequest, UpRelease
 
     from .options import KubernetesOptions
     from .rest import Cluster
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 def findings(request: PlanRequest[KubernetesOptions], connect: Connect) -> PlanFindings:
     """The port of all nodes that an old service keeps, and the fields of objects that change."""
-    changes = _changes(request, connect) if request.up else ()
+    changes = _changes(request, request.up, connect) if request.up else ()
     return PlanFindings(findings=(*_kept_port(request), *changes))
 
 
-def _changes(request: PlanRequest[KubernetesOptions], connect: Connect) -> Iterator[PlanFinding]:
+def _changes(request: PlanRequest[KubernetesOptions], up: UpRelease, connect: Connect) -> Iterator[PlanFinding]:
     """The changed fields, as far as the cluster shows them. The status and the preflight report why it does not."""
     deployment = request.deployment
     with ExitStack() as stack:
@@ -38,7 +38,7 @@ def _changes(request: PlanRequest[KubernetesOptions], connect: Connect) -> Itera
             return
         if service is not None:
             with suppress(Forbidden, Refused, Transient):
-                yield from differences(deployment, service, cluster)
+                yield from differences(deployment, up.written, service, cluster)
 
 
 def _kept_port(request: PlanRequest[KubernetesOptions]) -> Iterator[PlanFinding]:
