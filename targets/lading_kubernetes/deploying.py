@@ -209,7 +209,8 @@ class Release:
         """The failure with the last lines of the pod that has failed, or else of the first one."""
         seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
         log = "\n".join(last_words(self._cluster, name, wrong.container) for name in seen)
-        return Failed(reason=wrong.reason, log=log, option=wrong.option)
+        by_load = wrong.option == "replicas" and self._deployment.options.autoscale
+        return Failed(reason=wrong.reason, log=log, option="autoscale" if by_load else wrong.option)
 
     def leave(self) -> None:
         """Remove the release after an error, unless the Service leads to it now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -25,6 +26,8 @@ _PREPARED = {"SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"
 _BEING_PREPARED = {"ContainerCreating", "PodInitializing"}
 _NODE_ADDED = {"TriggeredScaleUp", "Nominated"}  # by the Cluster Autoscaler, by Karpenter
 _NODE_PATIENCE = 60.0  # seconds until a pod without a node has failed, unless the cluster adds a node
+_REQUESTED = re.compile(r"\brequested: ([^=,]+)=")
+_LIMIT_RANGE = re.compile(r"\b(?:maximum|minimum) (\S+) usage per |(\S+) max limit to request ratio per ")
 _PATIENCE = 20.0  # seconds until a state has failed that may pass, such as a registry that does not answer
 
 
@@ -158,16 +161,30 @@ def _of_deployment(events: Events, deployment: Json) -> Iterator[Cause]:
         if each["type"] != "ReplicaFailure" or each["status"] != "True":
             continue
         if events.seconds_since(each.get("lastTransitionTime")) >= _PATIENCE:
-            yield Cause(f"the cluster refuses its pods: {short(each.get('message'))}", _refused_option(each))
+            yield Cause(
+                f"the cluster refuses its pods: {short(each.get('message'))}", _refused_option(str(each.get("message")))
+            )
 
 
-def _refused_option(condition: Json) -> str:
-    message = str(condition.get("message") or "")
-    if "serviceaccount" in message.lower():
+def _refused_option(message: str) -> str:
+    """The option that the words of a refusal of pods are about."""
+    if 'serviceaccount "' in message:
         return "service_account"
-    if "exceeded quota" in message:
-        return "memory" if "memory" in message.partition("limited")[0] else "cpu"
-    return "patch"
+    if "PriorityClass" in message:
+        return "priority_class"
+    if "exceeded quota" in message or "must specify" in message:
+        asked = _REQUESTED.search(message)
+        return _amount_option(asked[1]) if asked else "resources"
+    limit = _LIMIT_RANGE.search(message)
+    return _amount_option(limit[1] or limit[2]) if limit else "patch"
+
+
+def _amount_option(name: str) -> str:
+    """The option for an amount of a quota or a LimitRange, such as `requests.memory` or `pods`."""
+    amount = name.removeprefix("requests.").removeprefix("limits.")
+    if amount in ("pods", "count/pods"):
+        return "replicas"
+    return amount if amount in ("cpu", "memory") else "resources"
 
 
 def _no_node(events: Events, pod: Json) -> Iterator[Cause]:

@@ -86,6 +86,34 @@ def test_pods_that_are_refused_only_for_a_moment_are_awaited(seconds: float, fai
     assert (found is not None) == fails
 
 
+QUOTA = 'pods "p" is forbidden: exceeded quota: few, requested: {0}, used: {0}, limited: {0}'
+
+
+@pytest.mark.parametrize(
+    ("message", "option"),
+    [
+        (QUOTA.format("pods=1"), "replicas"),
+        (QUOTA.format("count/pods=1"), "replicas"),
+        (QUOTA.format("limits.cpu=500m,pods=1"), "cpu"),
+        (QUOTA.format("requests.memory=512Mi"), "memory"),
+        (QUOTA.format("requests.nvidia.com/gpu=1"), "resources"),
+        ("exceeded quota: few", "resources"),
+        ('pods "p" is forbidden: failed quota: few: must specify limits.ephemeral-storage', "resources"),
+        ('pods "p" is forbidden: maximum cpu usage per Container is 200m, but limit is 500m', "cpu"),
+        ('pods "p" is forbidden: [minimum memory usage per Pod is 1Gi, but request is 5Mi]', "memory"),
+        ('pods "p" is forbidden: memory max limit to request ratio per Container is 1, but provided', "memory"),
+        ('pods "p" is forbidden: no PriorityClass with name absent was found', "priority_class"),
+        ('error looking up service account models/a: serviceaccount "a" not found', "service_account"),
+        ('denied for user "system:serviceaccount:kube-system:replicaset-controller"', "patch"),
+        ('pods "p" is forbidden: violates PodSecurity "restricted:latest"', "patch"),
+    ],
+)
+def test_the_words_of_a_refusal_name_the_option(message: str, option: str) -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "lastTransitionTime": ago(25), "message": message}
+    found = judged({}, deployment={**DEPLOYMENT, "status": {"conditions": [refused]}})
+    assert found == Cause(f"the cluster refuses its pods: {message}", option)
+
+
 @pytest.mark.parametrize(("probe", "option"), [("startup", "start_timeout"), ("liveness", "")])
 def test_a_failed_probe_names_its_option(probe: str, option: str) -> None:
     found = judged(

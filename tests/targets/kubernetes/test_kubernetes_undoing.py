@@ -148,3 +148,20 @@ def test_a_secret_of_others_stays_after_a_refusal(deploys: Deploys, cluster: Fak
     with pytest.raises(Refused, match="Lading has not made it"):
         deploys.step(request)
     assert f"Secret/{release_name(request)}" in cluster.names()
+
+
+@pytest.mark.parametrize(
+    ("block", "option"), [("replicas: 2", "replicas"), ("autoscale: {min: 2, max: 3}", "autoscale")]
+)
+def test_too_many_pods_for_a_quota_are_at_their_option(
+    deploys: Deploys, cluster: FakeCluster, block: str, option: str
+) -> None:
+    request = deploys.request(1, block)
+    assert isinstance(deploys.step(request), Pending)
+    message = "exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1"
+    refused = {"type": "ReplicaFailure", "status": "True", "message": message}
+    refused["lastTransitionTime"] = cluster.now.isoformat()
+    cluster.wait(30)
+    cluster.objects["Deployment", release_name(request)]["status"] = {"conditions": [refused]}
+    failed = deploys.step(request)
+    assert failed == Failed(reason=f"the cluster refuses its pods: {message}", option=option)
