@@ -20,6 +20,7 @@ from .drift import remember
 from .judging import Cause, cause, is_complete, progress
 from .logs import last_words
 from .owning import (
+    SWITCHED,
     Shares,
     check_name,
     find,
@@ -194,6 +195,7 @@ class Release:
             body = objects.service(known(service, stable, shares.stable), service, shares)
         else:
             body = objects.service(self._request, service, shares)
+        body["metadata"]["annotations"][SWITCHED] = self._cluster.now.isoformat()
         changes.apply_service(body, service)
         return Pending(phase="switching", detail=detail, retry_after=_SETTLE)
 
@@ -270,7 +272,7 @@ class Release:
                     self._changes.delete(kind, found["metadata"]["name"])
 
     def _waits_for_address(self) -> bool:
-        """Whether a load balancer has no address yet. A cluster without load balancers never gives one."""
+        """Whether a load balancer has no address yet, soon after the switch. Some clusters never give one."""
         if self._deployment.options.service_type != "LoadBalancer" or self._service is None:
             return False
         if (self._service["status"].get("loadBalancer") or {}).get("ingress"):

@@ -28,6 +28,9 @@ CANARY, WEIGHT = "lading.canary-release-id", "lading.canary-weight"
 SEEN = "lading.seen"
 """The annotation of a Deployment with the time at which a command last looked at it."""
 
+SWITCHED = "lading.switched"
+"""The annotation of a Service with the time at which a deploy last changed the releases that it leads to."""
+
 NAME, MANAGED_BY = "app.kubernetes.io/name", "app.kubernetes.io/managed-by"
 OURS = f"{MANAGED_BY}=lading"
 """The selector of all our objects."""
@@ -67,7 +70,7 @@ class Known(NamedTuple):
 
 def known(found: Json, deployment: Deployment[KubernetesOptions], release_id: str) -> Known:
     """A release with the tags of one of its objects, or of the Service that leads to it."""
-    state = {PREVIOUS, CANARY, WEIGHT, SEEN}
+    state = {PREVIOUS, CANARY, WEIGHT, SEEN, SWITCHED}
     ours = {name: value for name, value in tags(found).items() if name.startswith("lading.") and name not in state}
     return Known(deployment, release_id, ours)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lading import Json, Refused, StageFailed
 
 from .containers import is_ready
-from .owning import RELEASE, SEEN, query, release_of, shares_of, shares_words, tags, was_led_to
+from .owning import RELEASE, SEEN, SWITCHED, query, release_of, shares_of, shares_words, tags, was_led_to
 
 if TYPE_CHECKING:
     from lading import DeployRequest
@@ -38,8 +38,8 @@ def mark(cluster: Cluster, found: Json) -> None:
 
 
 def age(cluster: Cluster, found: Json) -> float:
-    """The seconds since an object was made, or marked by its command, by the clock of the cluster."""
-    last = tags(found).get(SEEN) or found["metadata"]["creationTimestamp"]
+    """The seconds since an object was made, or marked or switched by its command, by the clock of the cluster."""
+    last = tags(found).get(SEEN) or tags(found).get(SWITCHED) or found["metadata"]["creationTimestamp"]
     return (cluster.now - datetime.fromisoformat(last)).total_seconds()
 
 
