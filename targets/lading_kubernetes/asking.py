@@ -83,11 +83,20 @@ def _state(found: Json, pods: Sequence[Json], cluster: Cluster) -> tuple[State, 
         return State.STOPPED, "it is scaled to 0 pods; `lading deploy` starts it again"
     if ready and judging.is_complete(found):
         return State.RUNNING, ""
-    wrong = judging.cause(cluster, found, pods)
+    wrong = judging.cause(cluster, found, [_now(pod) for pod in pods if not containers.is_ready(pod)])
     reason = f": {wrong.reason}" if wrong else ""
     if ready:
         return State.RUNNING, f"{ready} of {wanted} pods are ready{reason}"
     return (State.FAILED, wrong.reason) if wrong else (State.PENDING, f"0 of {wanted} pods are ready")
+
+
+def _now(pod: Json) -> Json:
+    """A pod without the earlier ends of containers that run again: they are not the cause of its present state."""
+    states = [
+        {**each, "lastState": {}} if (each.get("state") or {}).get("running") is not None else each
+        for each in containers.shown(pod)
+    ]
+    return {**pod, "status": {**(pod.get("status") or {}), "containerStatuses": states}}
 
 
 def _restarts(pods: Sequence[Json]) -> str:
