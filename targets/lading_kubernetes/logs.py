@@ -35,8 +35,8 @@ class Line(NamedTuple):
 def read_log(request: LogsRequest, cluster: Cluster) -> Logs:
     """The last `tail` lines, or the lines after `cursor`, which has the time of the last line of each pod.
 
-    A pod whose log cannot be read, such as one of an unreachable node, has one line. Raises its error if there is no
-    other pod.
+    A pod whose log cannot be read, such as one of an unreachable node, has one line. Raises its error if no log can
+    be read.
     """
     found = pods_that_serve(cluster, request.deployment)
     if not found:
