@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from lading import Json, Listed, Listing, NoScoringUri, ScoringUri, Served, State, Status
 
-from . import drift, judging
+from . import containers, drift, judging
+from .keys import are_lost
 from .objects import SERVICE_PORT
-from .owning import OURS, SERVICE, find, find_all, query, release_of, selector, serving, shares_of, tags
+from .owning import OURS, SERVICE, find, find_all, keys_name, query, release_of, selector, serving, shares_of, tags
 from .sharing import weight_in_route, words_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def status(deployment: Deployment[KubernetesOptions], context: Context, cluster:
     state, detail = _state(found, pods, cluster)
     marks = tags(found)
     differences = drift.changed(context, deployment.options, {"Deployment": found, "Service": service})
+    if are_lost(cluster, deployment, found):
+        differences[f"Secret.{keys_name(deployment.service)}"] = "removed"
     split = words_of(deployment.options, served)
     return Status(
         state=state,
@@ -68,23 +71,32 @@ def _served(
                 release_id=release_id,
                 package_digest=tags(found).get("lading.package", ""),
                 weight=weight,
-                ready=sum(judging.is_ready(pod) for pod in pods if release_of(pod) == release_id),
+                ready=sum(containers.is_ready(pod) for pod in pods if release_of(pod) == release_id),
                 wanted=found["spec"].get("replicas", 1),
             )
 
 
 def _state(found: Json, pods: Sequence[Json], cluster: Cluster) -> tuple[State, str]:
     """The state of a Deployment. It runs while any of its pods is ready."""
-    wanted, ready = found["spec"].get("replicas", 1), sum(map(judging.is_ready, pods))
+    wanted, ready = found["spec"].get("replicas", 1), sum(map(containers.is_ready, pods))
     if wanted == 0:
         return State.STOPPED, "it is scaled to 0 pods; `lading deploy` starts it again"
     if ready and judging.is_complete(found):
         return State.RUNNING, ""
-    wrong = judging.cause(cluster, found, pods)
+    wrong = judging.cause(cluster, found, [_now(pod) for pod in pods if not containers.is_ready(pod)])
     reason = f": {wrong.reason}" if wrong else ""
     if ready:
         return State.RUNNING, f"{ready} of {wanted} pods are ready{reason}"
     return (State.FAILED, wrong.reason) if wrong else (State.PENDING, f"0 of {wanted} pods are ready")
+
+
+def _now(pod: Json) -> Json:
+    """A pod without the earlier ends of containers that run again: they are not the cause of its present state."""
+    states = [
+        {**each, "lastState": {}} if (each.get("state") or {}).get("running") is not None else each
+        for each in containers.shown(pod)
+    ]
+    return {**pod, "status": {**(pod.get("status") or {}), "containerStatuses": states}}
 
 
 def _restarts(pods: Sequence[Json]) -> str:
@@ -94,7 +106,7 @@ def _restarts(pods: Sequence[Json]) -> str:
     ends = [ended for state in states if (ended := (state.get("lastState") or {}).get("terminated"))]
     if not times:
         return ""
-    cause = f": a container {judging.words(ends[-1])}" if ends else ""
+    cause = f": a container {containers.words(ends[-1])}" if ends else ""
     return f"restarted {'once' if times == 1 else f'{times} times'}{cause}"
 
 
@@ -120,7 +132,7 @@ def _outside(deployment: Deployment[KubernetesOptions], service: Json, cluster: 
         return _address(given[0].get("hostname") or given[0].get("ip") or "")
     if kind == "NodePort":
         pods = cluster.list("Pod", query(selector(deployment.service, serving(service))))
-        hosts = (pod["status"].get("hostIP") for pod in pods if judging.is_ready(pod))
+        hosts = (pod["status"].get("hostIP") for pod in pods if containers.is_ready(pod))
         return _address(next(filter(None, hosts), ""), f":{service['spec']['ports'][0]['nodePort']}")
     return ""
 

@@ -26,16 +26,23 @@ if TYPE_CHECKING:
     from .rest import Cluster
 
 
-def differences(deployment: Deployment[KubernetesOptions], service: Json, cluster: Cluster) -> Iterator[PlanFinding]:
+_COMPARED = ("annotations", "labels", "patch", "ingress", "route")
+"""The options with texts that the compared objects have."""
+
+
+def differences(
+    deployment: Deployment[KubernetesOptions], up: Mapping[str, Json], service: Json, cluster: Cluster
+) -> Iterator[PlanFinding]:
     """The objects and the fields that change. Raises BadInput if the cluster does not accept an object.
 
-    Beside a canary nothing is compared, because a deploy is refused then.
+    `up` has the options of the release that serves, as written. Beside a canary nothing is compared, because a deploy
+    is refused then.
     """
     shares = shares_of(service)
     if shares.canary:
         return
     release = known(service, deployment, shares.stable)
-    hides = _has_variables(deployment)
+    hides = _has_variables(deployment.written) or _has_variables(up)
     for body in (objects.service(release), *objects.stable(release, cluster)):
         kind, name = body["kind"], body["metadata"]["name"]
         found = service if kind == "Service" else find(cluster, kind, name, deployment)
@@ -62,10 +69,9 @@ def _finding(message: str) -> PlanFinding:
     return PlanFinding(message=message, effect=PlanEffect.CHANGED)
 
 
-def _has_variables(deployment: Deployment[KubernetesOptions]) -> bool:
+def _has_variables(written: Mapping[str, Json]) -> bool:
     """Whether fields of an object may have values of variables. Their old values are not known as secrets."""
-    written = [deployment.written.get(name) for name in ("annotations", "labels", "patch")]
-    return "${" in json.dumps(written)
+    return "${" in json.dumps([written.get(name) for name in _COMPARED])
 
 
 class _Change(NamedTuple):

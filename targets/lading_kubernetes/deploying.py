@@ -7,25 +7,26 @@ was killed.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Candidate, DeployStep, Failed, Json, Pending, Ready
+from lading import Candidate, DeployStep, Failed, Json, LadingError, OutcomeUnknown, Pending, Ready, Transient
 
 from . import objects, pods
-from .changing import Changes, dry_run
+from .changing import Changes
+from .containers import is_ready
+from .creating import create, refuse_other_keys, warn_of_the_limit
 from .drift import remember
-from .judging import Cause, cause, is_complete, is_ready, progress
-from .keys import ensure_keys
+from .judging import Cause, cause, is_complete, progress
 from .logs import last_words
 from .owning import (
+    SWITCHED,
     Shares,
     check_name,
     find,
     find_all,
     full,
     group_of,
-    keys_name,
     known,
     query,
     refuse_foreign,
@@ -35,7 +36,7 @@ from .owning import (
     shares_of,
 )
 from .removing import remove, unwanted, warn_of_unseen
-from .rivals import Moved, SecondCanary, age, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
+from .rivals import age, led_before, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
 
 if TYPE_CHECKING:
     from lading import Context, DeployRequest
@@ -49,13 +50,16 @@ _ADDRESS_LIMIT = 180.0  # seconds that a load balancer may take to get an addres
 
 
 def step(request: DeployRequest[KubernetesOptions], context: Context, cluster: Cluster) -> DeployStep:
-    """The next step of `request.release`."""
+    """The next step of `request.release`. It removes the release after an error that the same command cannot pass."""
     check_name(request.deployment.service)
     release = Release(request, context, cluster)
     try:
         return _next(request, release)
-    except (Moved, SecondCanary):
-        release.leave()
+    except (OutcomeUnknown, Transient):
+        raise
+    except LadingError:
+        with suppress(LadingError):  # the first failure is more important
+            release.leave()
         raise
 
 
@@ -102,10 +106,17 @@ class Release:
             refuse_foreign(self._cluster, self._deployment)
             if self.is_canary and self._shares.canary:
                 return self._move(Shares(self._shares.stable), "removing the canary before")
-            self._warn_of_the_limit()
-            self._refuse_other_keys()
+            warn_of_the_limit(self._deployment.options, self._context)
+            if stable := self._stable():
+                refuse_other_keys(self._deployment.options, stable)
             self._clear()
-            self._create()
+            create(
+                self._request,
+                self._changes,
+                self._context,
+                self._cluster,
+                pods.deployment(self._request, self._replicas(), self._group()),
+            )
             return Pending(phase="creating", detail=self._name, retry_after=_POLL_INTERVAL)
         mark(self._cluster, found)
         seen = self._pods()
@@ -148,7 +159,17 @@ class Release:
         if any(map(is_ready, seen)):
             return None
         wrong = cause(self._cluster, self._found, seen)
-        return Failed(reason=wrong.reason, option=wrong.option) if wrong else _pending(self._found, seen)
+        return self._undo(wrong) if wrong else _pending(self._found, seen)
+
+    def _undo(self, wrong: Cause) -> DeployStep:
+        """Give the requests back to the release before, if it has a pod that is ready, and remove this one."""
+        before = led_before(self._cluster, self._service, self._releases())
+        if before is None:
+            return self._failed(wrong)
+        shares = Shares(release_of(before))
+        body = objects.service(known(before, self._deployment, shares.stable), self._service, shares)
+        self._changes.apply_service(body, self._service)
+        return self.give_up(wrong)
 
     def stand_beside(self) -> DeployStep:
         """Make the release the canary of the Service, without requests."""
@@ -174,6 +195,7 @@ class Release:
             body = objects.service(known(service, stable, shares.stable), service, shares)
         else:
             body = objects.service(self._request, service, shares)
+        body["metadata"]["annotations"][SWITCHED] = self._cluster.now.isoformat()
         changes.apply_service(body, service)
         return Pending(phase="switching", detail=detail, retry_after=_SETTLE)
 
@@ -181,23 +203,30 @@ class Release:
         """Remove the release. The one that served before continues."""
         if self._shares.canary == self._request.release_id:
             return self._move(Shares(self._shares.stable), "to the stable release")
+        failed = self._failed(wrong)
+        self._remove(self._shares)
+        return failed
+
+    def _failed(self, wrong: Cause) -> Failed:
+        """The failure with the last lines of the pod that has failed, or else of the first one."""
         seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
-        log = "\n".join(last_words(self._cluster, name) for name in seen)
-        self.remove()
-        if not self._shares.stable and not self._has_others():  # a first release leaves nothing behind
-            remove(self._cluster, self._deployment, self._context)
-        return Failed(reason=wrong.reason, log=log, option=wrong.option)
+        log = "\n".join(last_words(self._cluster, name, wrong.container) for name in seen)
+        by_load = wrong.option == "replicas" and self._deployment.options.autoscale
+        return Failed(reason=wrong.reason, log=log, option="autoscale" if by_load else wrong.option)
 
     def leave(self) -> None:
-        """Remove the release after a change of another command, unless the Service leads to the release now."""
-        service = find(self._cluster, "Service", self._deployment.service, self._deployment)
-        if self._request.release_id not in shares_of(service).ids:
-            self.remove()
+        """Remove the release after an error, unless the Service leads to it now."""
+        shares = shares_of(find(self._cluster, "Service", self._deployment.service, self._deployment))
+        if self._request.release_id not in shares.ids:
+            self._remove(shares)
 
-    def remove(self) -> None:
-        """Remove the objects of the release alone."""
+    def _remove(self, shares: Shares) -> None:
+        """Remove the objects of the release. A first release leaves nothing behind."""
         for kind in ("Deployment", "Secret"):
-            self._changes.delete(kind, self._name)
+            if find(self._cluster, kind, self._name, self._deployment):
+                self._changes.delete(kind, self._name)
+        if not shares.stable and not self._has_others():
+            remove(self._cluster, self._deployment, self._context)
 
     def _has_others(self) -> bool:
         """Whether the service has other releases, which another command deploys."""
@@ -208,40 +237,6 @@ class Release:
         labels = query(selector(self._deployment.service, self._request.release_id))
         return self._cluster.list("Pod", labels)
 
-    def _create(self) -> None:
-        request, options = self._request, self._deployment.options
-        deployment = pods.deployment(request, self._replicas(), self._group())
-        for body in (deployment, objects.service(request), *objects.stable(request, self._cluster)):
-            dry_run(self._cluster, body, options)
-        if not options.service_account:
-            self._changes.apply(objects.account(request))
-        if options.auth == "key":
-            metadata = pods.metadata(request, keys_name(self._deployment.service))
-            ensure_keys(self._cluster, self._deployment, self._context, metadata)
-        values = objects.values(request)
-        if values is not None:
-            self._changes.apply(values)
-        self._changes.apply(deployment)
-
-    def _warn_of_the_limit(self) -> None:
-        """Warn if the command ends before the pods must be ready."""
-        limit, end = self._deployment.options.ready_timeout, self._context.deadline
-        if end is not None and (left := (end - datetime.now(UTC)).total_seconds()) < limit:
-            self._context.warn(
-                f"ready_timeout is {limit} s, but the command ends in {left:.0f} s: `--timeout` sets its limit"
-            )
-
-    def _refuse_other_keys(self) -> None:
-        """Raise BadInput for a canary that would answer requests without a key, or refuse those that need none."""
-        stable = self._stable() if self.is_canary else None
-        if stable and pods.asks_for_key(stable) != (self._deployment.options.auth == "key"):
-            asks = "asks for a key" if pods.asks_for_key(stable) else "asks for no key"
-            raise BadInput(
-                f"the stable release {asks}, and its canary must do the same",
-                hint="deploy this change without a canary",
-                option="auth",
-            )
-
     def _replicas(self) -> int:
         """One pod for a canary, else as many as the old release has if an autoscaler has added some."""
         if self.is_canary:
@@ -250,11 +245,13 @@ class Release:
         return full(self._deployment.options, (each for each in self._releases() if weights.get(release_of(each))))
 
     def _group(self) -> str:
-        stable = self._stable() if self.is_canary else None
+        stable = self._stable()
         return group_of(stable) if stable else ""
 
     def _stable(self) -> Json | None:
-        """The Deployment of the stable release."""
+        """The Deployment of the stable release beside a canary."""
+        if not self.is_canary:
+            return None
         return next((each for each in self._releases() if release_of(each) == self._shares.stable), None)
 
     def _releases(self) -> list[Json]:
@@ -262,7 +259,12 @@ class Release:
         return find_all(self._cluster, "Deployment", self._deployment) if self._shares.stable else []
 
     def _clear(self) -> None:
-        """Remove the old release and remains of earlier attempts, but not a release that another command brings up."""
+        """Remove the old release and remains of earlier attempts, but not a release that another command brings up.
+
+        Nothing is removed if the Service does not show which release serves.
+        """
+        if self._service is not None and not self._shares.stable:
+            return
         kept = {self._request.release_id, *self._shares.ids}
         for kind in ("Deployment", "Secret"):
             for found in find_all(self._cluster, kind, self._deployment):
@@ -270,7 +272,7 @@ class Release:
                     self._changes.delete(kind, found["metadata"]["name"])
 
     def _waits_for_address(self) -> bool:
-        """Whether a load balancer has no address yet. A cluster without load balancers never gives one."""
+        """Whether a load balancer has no address yet, soon after the switch. Some clusters never give one."""
         if self._deployment.options.service_type != "LoadBalancer" or self._service is None:
             return False
         if (self._service["status"].get("loadBalancer") or {}).get("ingress"):

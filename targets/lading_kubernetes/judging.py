@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lading import Json
 
+from .containers import NOT_STARTED, Container, containers, is_ready, last_end, short, shown, words
+from .keys import KEYS
 from .pods import CONTAINER
 
 if TYPE_CHECKING:
@@ -18,19 +21,25 @@ if TYPE_CHECKING:
 _NEVER_AN_IMAGE = {"InvalidImageName", "ErrImageNeverPull"}
 _NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 _NOT_CREATED = {"CreateContainerConfigError", "CreateContainerError"}
-_NOT_STARTED = {"ContainerCannotRun", "StartError"}
+_NOT_PREPARED = {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"}
+_PREPARED = {"SuccessfulAttachVolume", "Pulling", "Pulled", "Created", "Started"}
+_BEING_PREPARED = {"ContainerCreating", "PodInitializing"}
 _NODE_ADDED = {"TriggeredScaleUp", "Nominated"}  # by the Cluster Autoscaler, by Karpenter
 _NODE_PATIENCE = 60.0  # seconds until a pod without a node has failed, unless the cluster adds a node
+_REQUESTED = re.compile(r"\brequested: ([^=,]+)=")
+_LIMIT_RANGE = re.compile(r"\b(?:maximum|minimum) (\S+) usage per |(\S+) max limit to request ratio per ")
 _PATIENCE = 20.0  # seconds until a state has failed that may pass, such as a registry that does not answer
-_LONGEST = 500  # characters of a message
 
 
 class Cause(NamedTuple):
-    """Why a release does not come up. `option` is the key of the target's block to change; `pod` has a log."""
+    """Why a release does not come up. `option` is the key of the target's block to change; `pod` has a log of its
+    `container`.
+    """
 
     reason: str
     option: str = ""
     pod: str = ""
+    container: str = CONTAINER
 
 
 class Events:
@@ -64,47 +73,68 @@ def _of_pod(events: Events, pod: Json) -> Iterator[Cause]:
     """The causes of one pod."""
     status, name = pod.get("status") or {}, pod["metadata"]["name"]
     if status.get("phase") == "Failed":  # evicted, or refused by the node
-        yield Cause(f"the pod {name} has failed: {status.get('reason', '')} {_short(status.get('message'))}".strip())
+        yield Cause(f"the pod {name} has failed: {status.get('reason', '')} {short(status.get('message'))}".strip())
     yield from _no_node(events, pod)
-    for container in _containers(pod):
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        reason = waiting.get("reason")
-        if reason in _NO_IMAGE | _NOT_CREATED and not _lasts(events, pod):
-            continue
-        if reason in _NO_IMAGE | _NEVER_AN_IMAGE:
-            yield _no_image(events, name, waiting, container.get("image", ""))
-        elif reason in _NOT_CREATED:
-            yield Cause(f"the container cannot be created: {_short(waiting.get('message'))}", "patch")
-        elif reason == "RunContainerError":
-            yield Cause(f"the container could not be started: {_short(waiting.get('message'))}", "patch")
-        elif ended := last_end(container):
-            yield _ended(events, name, ended)
+    yield from _not_prepared(events, pod)
+    for container in containers(pod):
+        yield from _of_container(events, pod, container)
+
+
+def _of_container(events: Events, pod: Json, container: Container) -> Iterator[Cause]:
+    """The causes of one container. Only a patch or a rule of the cluster adds others to ours."""
+    waiting = (container.state.get("state") or {}).get("waiting") or {}
+    reason = waiting.get("reason")
+    if reason in _NO_IMAGE | _NOT_CREATED and not _lasts(events, pod):
+        return
+    found = None
+    if reason in _NO_IMAGE | _NEVER_AN_IMAGE:
+        found = _no_image(events, pod["metadata"]["name"], waiting, container.state.get("image", ""))
+    elif reason in _NOT_CREATED:
+        found = Cause(f"{container.words} cannot be created: {short(waiting.get('message'))}", "patch")
+    elif reason == "RunContainerError":
+        found = Cause(f"{container.words} could not be started: {short(waiting.get('message'))}", "patch")
+    elif (container.is_ours or reason == "CrashLoopBackOff") and (ended := last_end(container.state)):
+        found = _ended(events, pod["metadata"]["name"], container, ended)
+    if found:
+        yield found if container.is_ours else found._replace(option="patch")
+
+
+def _not_prepared(events: Events, pod: Json) -> Iterator[Cause]:
+    """The cause of a pod that has its node, and whose containers wait because of a volume or the network."""
+    scheduled = _scheduled(pod)
+    if scheduled is None or events.seconds_since(scheduled) < _PATIENCE or not all(map(_is_prepared, containers(pod))):
+        return
+    seen = [event for event in events.of(pod["metadata"]["name"]) if event.get("reason") in _NOT_PREPARED | _PREPARED]
+    failed = [event for event in seen if event["reason"] in _NOT_PREPARED]
+    if not failed or seen[-1]["reason"] in _PREPARED or events.seconds_since(_first(failed)) < _PATIENCE:
+        return
+    said = [str(event.get("message")) for event in failed]
+    message = next((each for each in reversed(said) if "timed out" not in each), said[-1])
+    option = "auth" if f'volume "{KEYS}"' in message else "patch" if "olume" in message else ""
+    yield Cause(f"the node cannot prepare the pod {pod['metadata']['name']}: {short(message)}", option)
+
+
+def _is_prepared(container: Container) -> bool:
+    """Whether a container waits for the volumes and the network of its pod."""
+    return ((container.state.get("state") or {}).get("waiting") or {}).get("reason") in _BEING_PREPARED
+
+
+def _scheduled(pod: Json) -> str | None:
+    """The time at which a pod got its node."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    times = (each.get("lastTransitionTime") for each in conditions if each["type"] == "PodScheduled")
+    return next(times, None)
+
+
+def _first(seen: Sequence[Json]) -> str | None:
+    """The time of the first of some events."""
+    return min(filter(None, (each.get("firstTimestamp") or each.get("eventTime") for each in seen)), default=None)
 
 
 def _lasts(events: Events, pod: Json) -> bool:
     """Whether a state that may pass has lasted too long: since its first event, or else since the pod has a node."""
-    failed = (event for event in events.of(pod["metadata"]["name"]) if event.get("reason") == "Failed")
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    scheduled = (each.get("lastTransitionTime") for each in conditions if each["type"] == "PodScheduled")
-    times = (each.get("firstTimestamp") or each.get("eventTime") for each in failed)
-    return events.seconds_since(min(filter(None, times), default=None) or next(scheduled, None)) >= _PATIENCE
-
-
-def last_end(container: Json) -> Json | None:
-    """How a container ended last; None if it has not ended yet."""
-    for part in ("state", "lastState"):
-        if ended := (container.get(part) or {}).get("terminated"):
-            return ended
-    return None
-
-
-def words(ended: Json) -> str:
-    """How a container ended, such as `ended with exit code 3`."""
-    if ended.get("reason") == "OOMKilled":
-        return "ran out of memory"
-    if ended.get("reason") in _NOT_STARTED:
-        return f"could not be started: {_short(ended.get('message'))}"
-    return f"ended with exit code {ended.get('exitCode')}"
+    failed = [event for event in events.of(pod["metadata"]["name"]) if event.get("reason") == "Failed"]
+    return events.seconds_since(_first(failed) or _scheduled(pod)) >= _PATIENCE
 
 
 def progress(deployment: Json, pods: Sequence[Json]) -> tuple[str, str]:
@@ -112,16 +142,9 @@ def progress(deployment: Json, pods: Sequence[Json]) -> tuple[str, str]:
     wanted, ready = deployment["spec"].get("replicas", 1), sum(map(is_ready, pods))
     if not pods or not all((pod.get("spec") or {}).get("nodeName") for pod in pods):
         return "scheduling", f"{wanted} pods" if wanted > 1 else "the pod"
-    if any(not (container.get("started") or container.get("containerID")) for pod in pods for container in _seen(pod)):
+    if any(not (container.get("started") or container.get("containerID")) for pod in pods for container in shown(pod)):
         return "pulling", "the image"
     return ("ready" if ready else "starting"), f"{ready} of {wanted} pods"
-
-
-def is_ready(pod: Json) -> bool:
-    if pod["metadata"].get("deletionTimestamp"):
-        return False
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def is_complete(deployment: Json) -> bool:
@@ -138,16 +161,30 @@ def _of_deployment(events: Events, deployment: Json) -> Iterator[Cause]:
         if each["type"] != "ReplicaFailure" or each["status"] != "True":
             continue
         if events.seconds_since(each.get("lastTransitionTime")) >= _PATIENCE:
-            yield Cause(f"the cluster refuses its pods: {_short(each.get('message'))}", _refused_option(each))
+            yield Cause(
+                f"the cluster refuses its pods: {short(each.get('message'))}", _refused_option(str(each.get("message")))
+            )
 
 
-def _refused_option(condition: Json) -> str:
-    message = str(condition.get("message") or "")
-    if "serviceaccount" in message.lower():
+def _refused_option(message: str) -> str:
+    """The option that the words of a refusal of pods are about."""
+    if 'serviceaccount "' in message:
         return "service_account"
-    if "exceeded quota" in message:
-        return "memory" if "memory" in message.partition("limited")[0] else "cpu"
-    return "patch"
+    if "PriorityClass" in message:
+        return "priority_class"
+    if "exceeded quota" in message or "must specify" in message:
+        asked = _REQUESTED.search(message)
+        return _amount_option(asked[1]) if asked else "resources"
+    limit = _LIMIT_RANGE.search(message)
+    return _amount_option(limit[1] or limit[2]) if limit else "patch"
+
+
+def _amount_option(name: str) -> str:
+    """The option for an amount of a quota or a LimitRange, such as `requests.memory` or `pods`."""
+    amount = name.removeprefix("requests.").removeprefix("limits.")
+    if amount in ("pods", "count/pods"):
+        return "replicas"
+    return amount if amount in ("cpu", "memory") else "resources"
 
 
 def _no_node(events: Events, pod: Json) -> Iterator[Cause]:
@@ -159,7 +196,7 @@ def _no_node(events: Events, pod: Json) -> Iterator[Cause]:
             continue
         if any(event.get("reason") in _NODE_ADDED for event in events.of(pod["metadata"]["name"])):
             continue
-        message = _short(each.get("message"))
+        message = short(each.get("message"))
         yield Cause(f"no node has room for a pod: {message}", _unschedulable_option(message, pod["spec"]))
 
 
@@ -175,24 +212,25 @@ def _no_image(events: Events, pod: str, waiting: Json, image: str) -> Cause:
     if reason == "ErrImageNeverPull":
         return Cause(f"the node does not have the image {image}, and may not pull it", "image_pull_policy")
     if reason == "InvalidImageName":
-        return Cause(f"the image has no valid name: {_short(waiting.get('message'))}")
+        return Cause(f"the image has no valid name: {short(waiting.get('message'))}")
     failed = [event for event in events.of(pod) if event.get("reason") == "Failed"]
     said = next((m for event in failed if "pull image" in (m := str(event.get("message")))), waiting.get("message"))
-    return Cause(f"the node cannot pull the image {image}: {_short(said)}", "image_pull_secrets")
+    return Cause(f"the node cannot pull the image {image}: {short(said)}", "image_pull_secrets")
 
 
-def _ended(events: Events, pod: str, ended: Json) -> Cause:
+def _ended(events: Events, pod: str, container: Container, ended: Json) -> Cause:
     """How a container ended, or the probe because of which the node has ended it."""
+    place = (pod, container.name)
     if ended.get("reason") == "OOMKilled":
-        return Cause(f"the container {words(ended)}", "memory", pod)
-    if ended.get("reason") in _NOT_STARTED:
-        return Cause(f"the container {words(ended)}", "patch", pod)
-    seen = events.of(pod)
+        return Cause(f"{container.words} {words(ended)}", "memory", *place)
+    if ended.get("reason") in NOT_STARTED:
+        return Cause(f"{container.words} {words(ended)}", "patch", *place)
+    seen = [event for event in events.of(pod) if container.is_meant(event)]
     killing = [str(event.get("message")) for event in seen if event.get("reason") == "Killing"]
     if not any("probe" in message for message in killing):
-        return Cause(f"the container {words(ended)}", "", pod)
+        return Cause(f"{container.words} {words(ended)}", "", *place)
     option = "start_timeout" if any("startup probe" in message for message in killing) else ""
-    return Cause(f"the container was ended by the node: {_unhealthy(seen) or 'a probe failed'}", option, pod)
+    return Cause(f"{container.words} was ended by the node: {_unhealthy(seen) or 'a probe failed'}", option, *place)
 
 
 def _too_late(events: Events, deployment: Json, pods: Sequence[Json]) -> Cause | None:
@@ -209,17 +247,4 @@ def _too_late(events: Events, deployment: Json, pods: Sequence[Json]) -> Cause |
 def _unhealthy(seen: Sequence[Json]) -> str:
     """The last message of a failed probe; empty if none has failed."""
     said = [str(event.get("message")) for event in seen if event.get("reason") == "Unhealthy"]
-    return _short(said[-1]) if said else ""
-
-
-def _containers(pod: Json) -> list[Json]:
-    """The states of our container; a patch may have added others."""
-    return [each for each in _seen(pod) if each.get("name") == CONTAINER]
-
-
-def _seen(pod: Json) -> list[Json]:
-    return list((pod.get("status") or {}).get("containerStatuses") or ())
-
-
-def _short(message: object) -> str:
-    return " ".join(str(message or "").split())[:_LONGEST]
+    return short(said[-1]) if said else ""

@@ -30,6 +30,16 @@ _LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 _PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 """The fields with paths. A relative path begins in the folder of its file."""
 
+_ACT = "give its context the credentials of the account that it acts as"
+_UNSUPPORTED = {
+    "cluster": {
+        "proxy-url": "remove it, and set HTTPS_PROXY to this address",
+        "tls-server-name": "remove it, and let `server` be a name that the certificate has",
+    },
+    "user": {"as": _ACT, "as-uid": _ACT, "as-groups": _ACT, "as-user-extra": _ACT},
+}
+"""The fields that lightkube ignores, and the next step. Without them, a request has other rights or another way."""
+
 _BROKEN = (ConfigError, KeyError, TypeError, ValueError, OSError, msgspec.MsgspecError, yaml.YAMLError)
 """The errors of a kubeconfig that cannot be used."""
 
@@ -154,13 +164,19 @@ def _single(merged: Mapping[str, Any], context: str | None) -> SingleConfig:
 
 
 def _check_part(known: Iterable[Json], context: str, part: str, name: object) -> None:
-    """Raise ConfigError if a context names no cluster or user, or one that the files do not have."""
+    """Raise ConfigError if a context names no cluster or user, or one that the files do not have, or with a field that
+    is not supported.
+    """
     if not name:
         raise ConfigError(
             f"its context '{context}' names no {part}: `kubectl config set-context {context} --{part}=NAME` adds it"
         )
-    if not any(each["name"] == name for each in known):
+    fields = next((each[part] or {} for each in known if each["name"] == name), None)
+    if fields is None:
         raise ConfigError(f"its context '{context}' names the {part} '{name}', which it does not have")
+    for field, step in _UNSUPPORTED[part].items():
+        if fields.get(field):
+            raise ConfigError(f"its {part} '{name}' has `{field}`, which is not supported: {step}")
 
 
 def _merged(files: Iterable[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|\+00:00) ?(.*)", re.DOTALL | re.ASCII)
 
+_FAILED = "!"  # ends the name of a pod in a cursor, whose log could not be read. No name of a pod has it.
+
 _SECOND = len("2026-01-01T00:00:00")  # the ends of containers have no smaller part
 
 
@@ -31,29 +33,54 @@ class Line(NamedTuple):
 
 
 def read_log(request: LogsRequest, cluster: Cluster) -> Logs:
-    """The last `tail` lines, or the lines after `cursor`, which has the time of the last line of each pod."""
+    """The last `tail` lines, or the lines after `cursor`, which has the time of the last line of each pod.
+
+    A pod whose log cannot be read, such as one of an unreachable node, has one line. Raises its error if no log can
+    be read.
+    """
     found = pods_that_serve(cluster, request.deployment)
     if not found:
         return Logs(lines=(), cursor=request.cursor)
     last = _positions(request.cursor)
-    lines = sorted(line for pod in found for line in _of_pod(cluster, pod, request, last))
+    lines, failed = _read(cluster, found, request, last)
     shown = lines if request.cursor else lines[max(0, len(lines) - request.tail) :]
-    last |= {line.pod: line.time for line in lines}
     several = len(found) > 1
-    texts = tuple(f"{_short(line.pod)}: {line.text}" if several else line.text for line in shown)
-    return Logs(lines=texts, cursor=json.dumps(last))
+    texts = [f"{_short(line.pod)}: {line.text}" if several else line.text for line in shown]
+    texts += [f"{_short(pod)}: {why}" for pod, why in failed.items() if last.get(f"{pod}{_FAILED}") != why]
+    last = {name: time for name, time in last.items() if not name.endswith(_FAILED)}
+    last |= {line.pod: line.time for line in lines}
+    last |= {f"{pod}{_FAILED}": why for pod, why in failed.items()}
+    return Logs(lines=tuple(texts), cursor=json.dumps(last))
 
 
-def last_lines(cluster: Cluster, pod: str, count: int = 30) -> str:
-    """The last lines of the container that ended last in a pod, or else of the one that runs."""
-    query = {"tailLines": str(count), "container": CONTAINER}
+def _read(
+    cluster: Cluster, pods: Sequence[Json], request: LogsRequest, last: Mapping[str, str]
+) -> tuple[list[Line], dict[str, str]]:
+    """The lines of all pods by their times, and why those of a pod cannot be read. Raises the error of the last pod if
+    this is so for all.
+    """
+    lines: list[Line] = []
+    failed: dict[str, str] = {}
+    for pod in pods:
+        try:
+            lines += list(_of_pod(cluster, pod, request, last))
+        except LadingError as error:
+            failed[pod["metadata"]["name"]] = f"its log cannot be read: {error.message}"
+            if len(failed) == len(pods):
+                raise
+    return sorted(lines), failed
+
+
+def last_lines(cluster: Cluster, pod: str, container: str = CONTAINER, count: int = 30) -> str:
+    """The last lines of a container of a pod before its last end, or else of the one that runs."""
+    query = {"tailLines": str(count), "container": container}
     return cluster.log(pod, previous="true", **query) or cluster.log(pod, **query)
 
 
-def last_words(cluster: Cluster, pod: str) -> str:
+def last_words(cluster: Cluster, pod: str, container: str = CONTAINER) -> str:
     """The last lines of a pod for a message. Empty if they cannot be read: the failure itself is more important."""
     try:
-        return last_lines(cluster, pod)
+        return last_lines(cluster, pod, container)
     except LadingError:
         return ""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lading import Figures, Latency, Metrics, ReleaseMetrics, StageFailed, Transient
 from lading_serving.figures import FIGURES
 
-from .judging import is_ready
+from .containers import is_ready
 from .keys import keys
 from .owning import pods_that_serve
 from .pods import PORT

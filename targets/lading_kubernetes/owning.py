@@ -28,6 +28,9 @@ CANARY, WEIGHT = "lading.canary-release-id", "lading.canary-weight"
 SEEN = "lading.seen"
 """The annotation of a Deployment with the time at which a command last looked at it."""
 
+SWITCHED = "lading.switched"
+"""The annotation of a Service with the time at which a deploy last changed the releases that it leads to."""
+
 NAME, MANAGED_BY = "app.kubernetes.io/name", "app.kubernetes.io/managed-by"
 OURS = f"{MANAGED_BY}=lading"
 """The selector of all our objects."""
@@ -67,7 +70,7 @@ class Known(NamedTuple):
 
 def known(found: Json, deployment: Deployment[KubernetesOptions], release_id: str) -> Known:
     """A release with the tags of one of its objects, or of the Service that leads to it."""
-    state = {PREVIOUS, CANARY, WEIGHT, SEEN}
+    state = {PREVIOUS, CANARY, WEIGHT, SEEN, SWITCHED}
     ours = {name: value for name, value in tags(found).items() if name.startswith("lading.") and name not in state}
     return Known(deployment, release_id, ours)
 
@@ -131,14 +134,17 @@ class Shares(NamedTuple):
 
 
 def shares_of(service: Json | None) -> Shares:
-    """The shares as a Service shows them. Beside a canary, its selector does not name the stable release."""
+    """The shares as a Service shows them. Its annotation names the stable release if its selector does not: beside a
+    canary, or after a change by hand.
+    """
     if service is None:
         return Shares("")
     marks = tags(service)
     if canary := marks.get(CANARY):
         weight = marks.get(WEIGHT, "")
         return Shares(marks.get(RELEASE_ID, ""), canary, int(weight) if weight.isdecimal() else 0)
-    return Shares(str((service["spec"].get("selector") or {}).get(RELEASE_ID, "")))
+    selected = (service["spec"].get("selector") or {}).get(RELEASE_ID)
+    return Shares(str(selected or marks.get(RELEASE_ID, "")))
 
 
 def shares_words(service: Json | None) -> str:

@@ -18,16 +18,19 @@ _SHARES = {
 }
 """The fields that give each release its share, by kind."""
 
+_PORTS = ("spec", "ports")
+
 
 def patched(body: Json, options: KubernetesOptions) -> Json:
-    """An object with its patch. Raises BadInput if the patch would change one of our marks, or the shares."""
+    """An object with its patch. Raises BadInput if the patch would change one of our marks, the shares, or the port."""
     patch = options.patch.get(body["kind"])
     if patch is None:
         return body
     made = merged(body, patch)
     marks = [path for path in _marks(body) if _at(body, path) != _at(made, path)]
     shares = [path for path in _SHARES.get(body["kind"], ()) if path[-1] in (_at(patch, path[:-1]) or ())]
-    for reason, paths in (("knows the object", marks), ("splits the requests", shares)):
+    ports = [_PORTS] if body["kind"] == "Service" and not _has_ports(made, body) else []
+    for reason, paths in (("knows the object", marks), ("splits the requests", shares), ("reaches the pods", ports)):
         if paths:
             raise BadInput(
                 f"the patch changes {'.'.join(paths[0])} of the {body['kind']}, by which Lading {reason}",
@@ -69,6 +72,14 @@ def merged(old: Any, new: Any) -> Any:
 
 def _named(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, Mapping) and "name" in item for item in value)
+
+
+def _has_ports(made: Json, body: Json) -> bool:
+    """Whether a Service with a patch still has our ports, because addresses and routes name them. It may have more."""
+    found = _at(made, _PORTS) or ()
+    fields = ("name", "port", "targetPort")
+    known = [[each.get(field) for field in fields] for each in found if isinstance(each, Mapping)]
+    return all([each[field] for field in fields] in known for each in _at(body, _PORTS))
 
 
 def _marks(body: Json) -> list[tuple[str, ...]]:

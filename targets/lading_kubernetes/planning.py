@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from lading import LadingError, PlanEffect, PlanFinding, PlanFindings, Refused, Transient
+from lading import Json, LadingError, PlanEffect, PlanFinding, PlanFindings, Refused, Transient
 
 from .comparing import differences
 from .failing import Forbidden
+from .options import KubernetesOptions
 from .owning import find
 
 if TYPE_CHECKING:
-    from lading import PlanRequest
+    from lading import PlanRequest, UpRelease
 
-    from .options import KubernetesOptions
     from .rest import Cluster
 
     Connect = Callable[[], AbstractContextManager[Cluster]]
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 def findings(request: PlanRequest[KubernetesOptions], connect: Connect) -> PlanFindings:
     """The port of all nodes that an old service keeps, and the fields of objects that change."""
-    changes = _changes(request, connect) if request.up else ()
+    changes = _changes(request, request.up, connect) if request.up else ()
     return PlanFindings(findings=(*_kept_port(request), *changes))
 
 
-def _changes(request: PlanRequest[KubernetesOptions], connect: Connect) -> Iterator[PlanFinding]:
+def _changes(request: PlanRequest[KubernetesOptions], up: UpRelease, connect: Connect) -> Iterator[PlanFinding]:
     """The changed fields, as far as the cluster shows them. The status and the preflight report why it does not."""
     deployment = request.deployment
     with ExitStack() as stack:
@@ -38,16 +38,16 @@ def _changes(request: PlanRequest[KubernetesOptions], connect: Connect) -> Itera
             return
         if service is not None:
             with suppress(Forbidden, Refused, Transient):
-                yield from differences(deployment, service, cluster)
+                yield from differences(deployment, up.written, service, cluster)
 
 
 def _kept_port(request: PlanRequest[KubernetesOptions]) -> Iterator[PlanFinding]:
     """The port of all nodes that an old service keeps: under its old name, or in its old namespace."""
     options, up = request.deployment.options, request.up
     moved = (up,) if up and up.written.get("namespace") != options.namespace else ()
+    here = _cluster(request.deployment.written or options.placed_at)
     for old in (*request.left, *moved):
-        same = (old.written.get("node_port"), old.written.get("context")) == (options.node_port, options.context)
-        if options.node_port and same:
+        if options.node_port and old.written.get("node_port") == options.node_port and _cluster(old.written) == here:
             place = f"{old.service} in its old namespace" if old in moved else old.service
             yield PlanFinding(
                 message=f"{place} has port {options.node_port} of the nodes until it is deleted",
@@ -55,3 +55,8 @@ def _kept_port(request: PlanRequest[KubernetesOptions]) -> Iterator[PlanFinding]
                 option="node_port",
                 hint=f"delete {place} first, or name another port",
             )
+
+
+def _cluster(values: Mapping[str, Json]) -> list[Json]:
+    """The cluster in the options of a block."""
+    return list(KubernetesOptions.place_of("", {**values, "namespace": None}))

@@ -11,7 +11,7 @@ from lading_serving import keys as serving_keys
 from lading_serving.page import VARIABLE, facts
 from lading_serving.spec import Limits
 
-from .keys import DIGESTS
+from .keys import DIGESTS, KEYS
 from .owning import GROUP, keys_name, labels, release_name, selector
 
 if TYPE_CHECKING:
@@ -65,11 +65,6 @@ def secret_values(request: DeployRequest[KubernetesOptions]) -> Mapping[str, str
     return {name: value for name, value in request.deployment.options.env.items() if written.get(name) != value}
 
 
-def asks_for_key(found: Json) -> bool:
-    """Whether the pods of a Deployment ask for a key."""
-    return any(volume["name"] == "keys" for volume in found["spec"]["template"]["spec"].get("volumes") or ())
-
-
 def image_of(image: Image) -> str:
     """The reference for a node. An image that was not pushed has a tag, because a node knows no ids of an engine."""
     return str(image.reference if image.registry else image.extra.get("name", image.reference))
@@ -110,7 +105,7 @@ def _container(request: DeployRequest[KubernetesOptions]) -> Json:
     probe = {"httpGet": {"path": "/", "port": "http"}, "timeoutSeconds": 5}
     mounts: list[Json] = [{"name": "tmp", "mountPath": "/tmp"}]
     if options.auth == "key":
-        mounts.append({"name": "keys", "mountPath": _KEYS_FOLDER, "readOnly": True})
+        mounts.append({"name": KEYS, "mountPath": _KEYS_FOLDER, "readOnly": True})
     return {
         "name": CONTAINER,
         "image": image_of(request.image),
@@ -139,7 +134,7 @@ def _volumes(options: KubernetesOptions, service: str) -> list[Json]:
     volumes: list[Json] = [{"name": "tmp", "emptyDir": {}}]
     if options.auth == "key":
         secret = {"secretName": keys_name(service), "items": [{"key": DIGESTS, "path": DIGESTS}]}
-        volumes.append({"name": "keys", "secret": secret})
+        volumes.append({"name": KEYS, "secret": secret})
     return volumes
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from lading import Json, Refused, StageFailed
 
-from .owning import RELEASE, SEEN, release_of, shares_of, shares_words, tags, was_led_to
+from .containers import is_ready
+from .owning import RELEASE, SEEN, SWITCHED, query, release_of, shares_of, shares_words, tags, was_led_to
 
 if TYPE_CHECKING:
     from lading import DeployRequest
@@ -30,10 +31,6 @@ class Moved(StageFailed):
         )
 
 
-class SecondCanary(Refused):
-    """Another canary has a share of the requests."""
-
-
 def mark(cluster: Cluster, found: Json) -> None:
     """Mark the Deployment of a release from time to time, so that other commands spare it."""
     if age(cluster, found) >= _BEAT:
@@ -41,14 +38,23 @@ def mark(cluster: Cluster, found: Json) -> None:
 
 
 def age(cluster: Cluster, found: Json) -> float:
-    """The seconds since an object was made, or marked by its command, by the clock of the cluster."""
-    last = tags(found).get(SEEN) or found["metadata"]["creationTimestamp"]
+    """The seconds since an object was made, or marked or switched by its command, by the clock of the cluster."""
+    last = tags(found).get(SEEN) or tags(found).get(SWITCHED) or found["metadata"]["creationTimestamp"]
     return (cluster.now - datetime.fromisoformat(last)).total_seconds()
 
 
 def may_be_of_others(cluster: Cluster, service: Json | None, found: Json) -> bool:
     """Whether another command may bring up the release of an object."""
     return not was_led_to(service, release_of(found)) and age(cluster, found) < _OTHERS_LIMIT
+
+
+def led_before(cluster: Cluster, service: Json | None, releases: Sequence[Json]) -> Json | None:
+    """The Deployment of a release that the Service led to before, and that has a ready pod. None without one."""
+    for found in releases:
+        labels = query(found["spec"]["selector"]["matchLabels"])
+        if was_led_to(service, release_of(found)) and any(map(is_ready, cluster.list("Pod", labels))):
+            return found
+    return None
 
 
 def refuse_a_second_switch(request: DeployRequest[KubernetesOptions], service: Json | None) -> None:
@@ -60,13 +66,13 @@ def refuse_a_second_switch(request: DeployRequest[KubernetesOptions], service: J
 def refuse_a_second_canary(
     request: DeployRequest[KubernetesOptions], service: Json | None, releases: Sequence[Json]
 ) -> None:
-    """Raise SecondCanary beside a canary with a share. Its pods would go, or the new ones would get its requests."""
+    """Raise Refused beside a canary with a share. Its pods would go, or the new ones would get its requests."""
     shares = shares_of(service)
     known = {release_of(each): each for each in releases}
     if shares.canary == request.release_id or shares.canary not in known:
         return
     number = tags(known[shares.canary]).get(RELEASE, "?")
-    raise SecondCanary(
+    raise Refused(
         f"release {number} ({shares.canary}) of another store is a canary of {request.deployment.service}, and gets "
         f"{shares.weight} % of the requests",
         hint="`lading promote` or `lading abort` with that store ends it",

@@ -14,8 +14,9 @@ from lading import Done, Failed, Pending, ShiftStep
 
 from . import objects
 from .changing import Changes
+from .containers import is_ready
 from .drift import remember
-from .judging import Cause, cause, is_complete, is_ready, progress
+from .judging import Cause, cause, is_complete, progress
 from .logs import last_words
 from .owning import (
     GROUP,
@@ -197,7 +198,7 @@ class Shift:
 
     def _give_up(self, wrong: Cause) -> Failed:
         """Leave the shares as they are, without the pods that the shift has added."""
-        log = last_words(self._cluster, wrong.pod) if wrong.pod else ""
+        log = last_words(self._cluster, wrong.pod, wrong.container) if wrong.pod else ""
         self._scale_down(self._now)
         return Failed(reason=wrong.reason, log=log)
 

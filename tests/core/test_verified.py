@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,16 @@ def test_edited_samples_are_not_asked_without_a_readable_key(project: Shell) -> 
     assert len(project("history", "price.yaml", "--json").json()[0]["golden_requests"]) == 1
     assert "because they have changed" in project("deploy", "price.yaml").err
     assert len(project("history", "price.yaml", "--json").json()[0]["golden_requests"]) == 2
+
+
+def test_a_candidate_that_cannot_be_asked_is_refused(project: Shell) -> None:
+    log = project.folder / "hooks.log"
+    fault = {"HOOK_FAULT": "lading_keys:raises", "HOOK_LOG": str(log)}
+    done = project("deploy", describe(project, "capable"), code=6, **fault)
+    assert "the connection broke" in done.err
+    deploys = [facts for hook, facts in map(json.loads, log.read_text().splitlines()) if hook == "lading_deploy"]
+    assert deploys[-1]["verdict"] is False, "the target removes it"
+    assert states(project) == ["failed"]
 
 
 def up(project: Shell, plugin: str) -> None:
@@ -253,6 +264,15 @@ def test_a_target_that_did_not_keep_the_old_release_gets_it_again(
     assert "release 1 serves again, as release 3" in done.err
     assert "still serves" not in done.err
     assert (states(project), answer(project)) == (["up", "failed", "superseded"], "[7.0]")
+
+
+def test_a_release_with_the_package_of_the_old_one_and_other_options_is_undone(project: Shell) -> None:
+    project("deploy", describe(project, "garbled"))
+    written = (project.folder / "price.yaml").read_text()
+    project.write("price.yaml", written.replace("{plugin: garbled}", "{plugin: garbled, disks: 2}"))
+    done = project("deploy", "price.yaml", code=6, LIES="1")
+    assert "release 1 serves again, as release 3" in done.err
+    assert states(project) == ["up", "failed", "superseded"]
 
 
 def test_an_address_that_is_not_of_http_is_never_asked(project: Shell) -> None:

@@ -138,3 +138,19 @@ def test_a_port_that_an_old_service_keeps_is_refused(context: MemoryContext) -> 
 )
 def test_another_port_or_cluster_has_no_effect(made: PlanRequest[KubernetesOptions], context: MemoryContext) -> None:
     assert lading_plan(made, context).findings == ()
+
+
+def aks(name: str) -> dict[str, Json]:
+    cluster = {"subscription_id": "${SUBSCRIPTION}", "resource_group": "rg", "name": name}
+    return {"aks_cluster": cluster, "namespace": "models", "node_port": 30080, "service_type": "NodePort"}
+
+
+@pytest.mark.parametrize(("name", "refused"), [("one", True), ("ONE", True), ("two", False)])
+def test_a_port_of_another_aks_cluster_has_no_effect(name: str, refused: bool, context: MemoryContext) -> None:
+    made = request(left=aks("one"))
+    made = replace(made, deployment=replace(made.deployment, written=aks(name)))
+    assert bool(lading_plan(made, context).findings) == refused
+    moved = replace(
+        made, left=(), up=UpRelease(service="salary", release=1, written={**aks("one"), "namespace": "old"})
+    )
+    assert bool(lading_plan(moved, context).findings) == refused

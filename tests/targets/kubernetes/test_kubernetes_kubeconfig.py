@@ -93,6 +93,32 @@ def test_a_kubeconfig_that_cannot_be_used_is_reported(tmp_path: Path, changed: A
 
 
 @pytest.mark.parametrize(
+    ("part", "field", "value", "step"),
+    [
+        ("user", "as", "admin", "give its context the credentials of the account"),
+        ("user", "as-uid", "7", "give its context the credentials of the account"),
+        ("user", "as-groups", ["system:masters"], "give its context the credentials of the account"),
+        ("user", "as-user-extra", {"a": ["b"]}, "give its context the credentials of the account"),
+        ("cluster", "proxy-url", "http://proxy.example", "set HTTPS_PROXY to this address"),
+        ("cluster", "tls-server-name", "b.example", "let `server` be a name that the certificate has"),
+    ],
+)
+def test_a_field_that_would_be_ignored_is_refused(tmp_path: Path, part: str, field: str, value: Any, step: str) -> None:
+    known = {"user": USER, "cluster": CLUSTER}[part]
+    name, fields = known["name"], known[part]
+    whole(tmp_path, **{f"{part}s": [{"name": name, part: {**fields, field: value}}]})  # type: ignore[dict-item]
+    with pytest.raises(BadInput) as caught:
+        connection(None, kubeconfigs())
+    assert f"its {part} '{name}' has `{field}`, which is not supported: " in caught.value.message
+    assert step in caught.value.message
+
+
+def test_a_field_of_another_context_is_not_refused(tmp_path: Path) -> None:
+    whole(tmp_path, users=[USER, {"name": "other", "user": {"as": "admin"}}])
+    assert asked() == ["Bearer secret"]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [("", "it has no current context"), ("- a\n", "a does not hold a mapping"), ("{", "a:1 is not YAML")],
 )

@@ -194,6 +194,35 @@ def test_a_patch_cannot_change_the_shares(tmp_path: Path, kind: str, patch: Mapp
 
 
 @pytest.mark.parametrize(
+    "ports",
+    [
+        [{"name": "http", "port": 8080}],
+        [{"name": "http", "targetPort": 9000}],
+        [{"port": 80, "targetPort": "http"}],
+        None,
+    ],
+)
+def test_a_patch_cannot_change_the_port(tmp_path: Path, ports: Any) -> None:
+    made = request(tmp_path)
+    options = replace(made.deployment.options, patch={"Service": {"spec": {"ports": ports}}})
+    with pytest.raises(BadInput, match=r"changes spec\.ports of the Service, by which Lading reaches") as caught:
+        patched(objects.service(made), options)
+    assert caught.value.option == "patch.Service"
+
+
+def test_a_patch_can_add_a_port_and_fields_of_ours(tmp_path: Path) -> None:
+    made = request(tmp_path)
+    more = [{"name": "http", "nodePort": 30080}, {"name": "metrics", "port": 9090}]
+    body = patched(
+        objects.service(made), replace(made.deployment.options, patch={"Service": {"spec": {"ports": more}}})
+    )
+    assert [(each["name"], each["port"], each.get("nodePort")) for each in body["spec"]["ports"]] == [
+        ("http", 80, 30080),
+        ("metrics", 9090, None),
+    ]
+
+
+@pytest.mark.parametrize(
     ("block", "expected"),
     [
         ("replicas: 2, autoscale: {min: 1, max: 2}", "replicas: `autoscale` sets the number of pods"),

@@ -24,9 +24,9 @@ def deploys(tmp_path: Path, cluster: FakeCluster, context: MemoryContext) -> Dep
     return made
 
 
-def planned(deploys: Deploys, block: str, written: Json = None) -> list[str]:
+def planned(deploys: Deploys, block: str, written: Json = None, up: Json = None) -> list[str]:
     deployment = deploys.request(1, block, written).deployment
-    request = PlanRequest(deployment=deployment, up=UpRelease(service="salary", release=1, written={}))
+    request = PlanRequest(deployment=deployment, up=UpRelease(service="salary", release=1, written=up or {}))
     found = findings(request, lambda: nullcontext(deploys.cluster.client())).findings
     assert {each.effect for each in found} <= {PlanEffect.CHANGED}
     return [each.message for each in found]
@@ -68,6 +68,19 @@ def test_the_old_value_of_a_variable_is_not_shown(deploys: Deploys, option: str)
     found = planned(deploys, BLOCK.replace("blue", "red"), {option: {"team": "${TEAM}"}})
     assert "Service salary: metadata.annotations.team" in found
     assert not any("blue" in each or "red" in each for each in found)
+
+
+@pytest.mark.parametrize("written", [{}, {"annotations": {"team": "red"}}])
+def test_the_value_of_a_variable_that_left_the_manifest_is_not_shown(deploys: Deploys, written: Json) -> None:
+    up = {"annotations": {"team": "${TEAM}"}}
+    found = planned(deploys, BLOCK.replace("blue", "red"), written, up)
+    assert "Service salary: metadata.annotations.team" in found
+    assert not any("blue" in each for each in found)
+
+
+def test_the_variables_of_pods_hide_no_field_of_other_objects(deploys: Deploys) -> None:
+    found = planned(deploys, BLOCK.replace("blue", "red"), up={"env": {"MODE": "${MODE}"}})
+    assert "Service salary: metadata.annotations.team: blue → red" in found
 
 
 def test_an_object_that_the_cluster_does_not_accept_is_at_its_option(deploys: Deploys, cluster: FakeCluster) -> None:

@@ -236,3 +236,18 @@ def test_a_command_that_ends_before_the_pods_must_be_ready_warns(deploys: Deploy
     context.deadline = datetime.now(UTC) + timedelta(seconds=100)
     deploys.step(deploys.request())
     assert "ready_timeout is 600 s, but the command ends in" in context.warnings[0]
+
+
+def test_an_old_service_has_time_to_get_a_load_balancer(
+    deploys: Deploys, cluster: FakeCluster, context: MemoryContext
+) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    cluster.wait(1000)
+    balanced = deploys.request(2, "service_type: LoadBalancer")
+    waiting = Pending(phase="waiting for the address of the load balancer", retry_after=1.0)
+    assert deploys.deploy(balanced) == waiting
+    cluster.wait(100)
+    assert deploys.step(balanced, up=True) == waiting
+    cluster.wait(100)
+    assert deploys.step(balanced, up=True) == Ready()
+    assert "the cluster has given the Service no load balancer" in context.warnings[0]

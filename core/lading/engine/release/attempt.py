@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -125,12 +126,25 @@ class Attempt:
         if isinstance(step, Candidate):
             if self.samples:
                 self._context.progress("golden requests")
-            verdict = self._ask(step.uri, step.headers)
+            verdict = self._ask_candidate(step)
             if not self._is_to_be_asked_again(verdict, step.start_limit):
                 self._request = replace(self._request, verdict=self._final(verdict))
             return
         self._context.progress(step.phase, step.detail)
         self._service.session.pause(step.retry_after, self._deploy, step.phase, self._end)
+
+    def _ask_candidate(self, step: Candidate) -> Verdict:
+        """The verdict of a candidate. After an error that keeps it from its requests, the target removes it first."""
+        try:
+            return self._ask(step.uri, step.headers)
+        except RESUMABLE:
+            raise
+        except LadingError as error:
+            self._request = replace(self._request, verdict=Verdict(up=False, reason=error.message))
+            with suppress(LadingError):  # the first failure is more important
+                while isinstance(removing := self._step(), Pending):
+                    self._follow(removing)
+            raise
 
     def _is_to_be_asked_again(self, verdict: Verdict, limit: float | None = None) -> bool:
         """Whether a release is not ready and has time left. Then a pause follows."""

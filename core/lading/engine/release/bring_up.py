@@ -134,10 +134,16 @@ def _still_serves(service: Service, previous: Release, error: LadingError) -> bo
         status = service.status()
         if _is_of_others(service, status):
             return True
-        if status.state is State.ABSENT or status.package_digest not in (None, previous.package_digest):
+        if status.state is State.ABSENT or _shows_another(status, previous):
             return False
         return believed or (status.state is State.RUNNING and status.package_digest is not None)
     return believed
+
+
+def _shows_another(status: Status, previous: Release) -> bool:
+    """Whether a status shows another release. Two releases may have the same package, and differ in their options."""
+    digest, release_id = status.package_digest, status.release_id
+    return digest not in (None, previous.package_digest) or release_id not in (None, previous.id)
 
 
 def _is_of_others(service: Service, status: Status) -> bool:

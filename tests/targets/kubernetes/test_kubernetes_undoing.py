@@ -1,0 +1,167 @@
+"""Releases that fail after the switch, or through an error, against an API server in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.hook_kit import MemoryContext
+from tests.targets.kubernetes.deploys_kit import Deploys, Request, id_of
+from tests.targets.kubernetes.fake_cluster import FakeCluster
+
+from lading import Failed, Pending, Ready, Refused, StageFailed, Transient
+from lading_kubernetes.owning import release_name
+
+CRASHED = {"name": "service", "lastState": {"terminated": {"exitCode": 3}}}
+
+
+@pytest.fixture
+def deploys(tmp_path: Path, cluster: FakeCluster, context: MemoryContext) -> Deploys:
+    return Deploys(tmp_path, cluster, context)
+
+
+def crash(cluster: FakeCluster, request: Request) -> None:
+    """End the pods of a release."""
+    name = release_name(request)
+    cluster.objects["Deployment", name]["status"]["availableReplicas"] = 0
+    cluster.objects["Pod", f"{name}-1"]["status"] = {"containerStatuses": [CRASHED]}
+
+
+def switched(deploys: Deploys) -> Request:
+    """Release 2 after its switch from release 1, whose pods are still there."""
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    second = deploys.request(2)
+    deploys.bring_up(second)
+    assert isinstance(deploys.step(second, up=True), Pending)
+    assert deploys.serving == id_of(2)
+    return second
+
+
+def test_a_release_that_crashes_after_the_switch_is_undone(deploys: Deploys, cluster: FakeCluster) -> None:
+    second = switched(deploys)
+    cluster.logs = {True: "the end"}
+    crash(cluster, second)
+    failed = Failed(reason="the container ended with exit code 3", log="the end")
+    assert deploys.step(second, up=True) == failed
+    assert deploys.serving == id_of(1)
+    service = cluster.objects["Service", "salary"]["metadata"]["annotations"]
+    assert service["lading.release-id"] == id_of(1)
+    assert f"Deployment/{release_name(second)}" not in cluster.names()
+    assert f"Deployment/{release_name(deploys.request(1))}" in cluster.names()
+    assert deploys.deploy(deploys.request(3)) == Ready()
+
+
+def test_a_release_stays_if_the_one_before_has_no_pod_either(deploys: Deploys, cluster: FakeCluster) -> None:
+    second = switched(deploys)
+    for request in (deploys.request(1), second):
+        crash(cluster, request)
+    assert isinstance(deploys.step(second, up=True), Failed)
+    assert deploys.serving == id_of(2)
+    assert f"Deployment/{release_name(second)}" in cluster.names()
+
+
+def edit_selector(cluster: FakeCluster, marks: dict[str, str]) -> None:
+    """Change the selector of the Service as `kubectl edit` does, and keep only some of its annotations."""
+    service = cluster.objects["Service", "salary"]
+    service["spec"]["selector"] = {"app.kubernetes.io/name": "salary"}
+    service["metadata"]["annotations"] = marks
+
+
+def test_after_a_selector_was_edited_the_old_release_serves_until_the_new_one_does(
+    deploys: Deploys, cluster: FakeCluster
+) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    cluster.wait(100)
+    edit_selector(cluster, cluster.objects["Service", "salary"]["metadata"]["annotations"])
+    old, second = f"Deployment/{release_name(deploys.request(1))}", deploys.request(2)
+    deploys.bring_up(second)
+    assert old in cluster.names()
+    assert isinstance(deploys.step(second, up=True), Pending)
+    assert deploys.serving == id_of(2)
+    assert old in cluster.names()
+    assert deploys.step(second, up=True) == Ready()
+    assert old not in cluster.names()
+
+
+def test_nothing_is_removed_while_the_service_shows_no_release(deploys: Deploys, cluster: FakeCluster) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    cluster.wait(100)
+    edit_selector(cluster, {"lading.service": "salary", "lading.target": "t"})
+    old, second = f"Deployment/{release_name(deploys.request(1))}", deploys.request(2)
+    deploys.bring_up(second)
+    assert old in cluster.names()
+    assert isinstance(deploys.step(second, up=True), Pending)
+    assert deploys.step(second, up=True) == Ready()
+    assert old not in cluster.names()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("kind", ["Pod", "Event"])
+def test_a_candidate_that_ends_with_an_error_leaves(
+    deploys: Deploys, cluster: FakeCluster, kind: str, status: int
+) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    second = deploys.request(2)
+    assert isinstance(deploys.step(second), Pending)
+    waiting = {"name": "service", "state": {"waiting": {"reason": "ErrImagePull"}}}
+    labels = cluster.objects["Deployment", release_name(second)]["spec"]["template"]["metadata"]["labels"]
+    cluster.put("Pod", "p", {"metadata": {"labels": labels}, "status": {"containerStatuses": [waiting]}})
+    cluster.refused = {("GET", kind): (status, "not allowed")}
+    with pytest.raises(StageFailed, match="not allowed"):
+        deploys.step(second)
+    assert f"Deployment/{release_name(second)}" not in cluster.names()
+    assert deploys.serving == id_of(1)
+
+
+def test_a_first_candidate_that_ends_with_an_error_leaves_nothing(deploys: Deploys, cluster: FakeCluster) -> None:
+    first = deploys.request(1, "auth: key")
+    assert isinstance(deploys.step(first), Pending)
+    cluster.refused = {("GET", "Pod"): (403, "not allowed")}
+    with pytest.raises(StageFailed, match="not allowed"):
+        deploys.step(first)
+    cluster.refused = {}
+    assert cluster.names() == set()
+
+
+def test_an_error_that_also_stops_the_removal_is_the_one_that_is_reported(
+    deploys: Deploys, cluster: FakeCluster
+) -> None:
+    first = deploys.request(1)
+    assert isinstance(deploys.step(first), Pending)
+    cluster.refused = {("GET", "Pod"): (401, "the first"), ("DELETE", "Deployment"): (401, "the second")}
+    with pytest.raises(StageFailed, match="the first"):
+        deploys.step(first)
+
+
+def test_a_candidate_waits_through_a_failure_that_passes(deploys: Deploys, cluster: FakeCluster) -> None:
+    first = deploys.request(1)
+    assert isinstance(deploys.step(first), Pending)
+    cluster.refused = {("GET", "Pod"): (503, "busy")}
+    with pytest.raises(Transient):
+        deploys.step(first)
+    assert f"Deployment/{release_name(first)}" in cluster.names()
+
+
+def test_a_secret_of_others_stays_after_a_refusal(deploys: Deploys, cluster: FakeCluster) -> None:
+    request = deploys.request(1, "env: {MODE: fast}", {"env": {"MODE": "${MODE}"}})
+    cluster.put("Secret", release_name(request), {"data": {}})
+    with pytest.raises(Refused, match="Lading has not made it"):
+        deploys.step(request)
+    assert f"Secret/{release_name(request)}" in cluster.names()
+
+
+@pytest.mark.parametrize(
+    ("block", "option"), [("replicas: 2", "replicas"), ("autoscale: {min: 2, max: 3}", "autoscale")]
+)
+def test_too_many_pods_for_a_quota_are_at_their_option(
+    deploys: Deploys, cluster: FakeCluster, block: str, option: str
+) -> None:
+    request = deploys.request(1, block)
+    assert isinstance(deploys.step(request), Pending)
+    message = "exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1"
+    refused = {"type": "ReplicaFailure", "status": "True", "message": message}
+    refused["lastTransitionTime"] = cluster.now.isoformat()
+    cluster.wait(30)
+    cluster.objects["Deployment", release_name(request)]["status"] = {"conditions": [refused]}
+    failed = deploys.step(request)
+    assert failed == Failed(reason=f"the cluster refuses its pods: {message}", option=option)
