@@ -17,7 +17,6 @@ Seconds = Annotated[int, Range(ge=1, le=3600)]
 Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=253)]
 ResourceId = Annotated[str, Text(pattern=r"^/subscriptions/[^/]+/.+$", max_length=1000)]
 
-GPU = "nvidia.com/gpu"
 Resource = Annotated[str, Text(pattern=r"^(cpu|memory|nvidia\.com/gpu)$")]
 Quantity = Annotated[str, Text(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$", max_length=30)]
 
@@ -145,7 +144,7 @@ class ManagedOptions(OnlineOptions):
     """Whether the instances reach the internet; enabled by default."""
 
     def counterparts(self, plugin: str, given: Mapping[str, Any]) -> Mapping[str, Counterpart]:
-        from .from_v1 import counterparts
+        from .managed_from_v1 import counterparts
 
         return counterparts(plugin, given, self)
 
@@ -208,6 +207,11 @@ class KubernetesOnlineOptions(OnlineOptions):
         super().__post_init__()
         if self.scale_settings and self.instance_count != 1:
             raise ValueError("instance_count: `scale_settings` sets the number of instances; keep one of the two")
+
+    def counterparts(self, plugin: str, given: Mapping[str, Any]) -> Mapping[str, Counterpart]:
+        from .kubernetes_from_v1 import counterparts
+
+        return counterparts(plugin, given, self)
 
 
 def identities(options: OnlineOptions) -> frozenset[str]:

@@ -35,19 +35,39 @@ def test_one_word_moves_a_package_from_local_to_azure(project: Project) -> None:
     assert (project.azure.state["v2"]["endpoints"], project.deployments) == ({}, [])
 
 
-def test_a_plan_from_aci_names_the_instance_that_holds_the_container(project: Project) -> None:
+def plan_from_v1(project: Project, old: str, target: str, new: str = "") -> dict[str, tuple[str, str]]:
+    """The fates of the settings of the block `old` of SDK v1 on `target`, for which `new` can be a block."""
     text = (project.shell.folder / "lading.yaml").read_text(encoding="utf-8")
-    old = "  aci: {plugin: aci, connection: old, cpu_cores: 3, memory_gb: 4, dns_name_label: salary}\n"
     place = project.azure.workspace
     names = f"subscription_id: {place.subscription_id}, resource_group: {place.resource_group}"
     account = f"  old: {{plugin: azureml, {names}, workspace: {place.workspace}}}\n"
-    text = text.replace("targets:\n", f"{account}targets:\n{old}")
-    project.shell.write("lading.yaml", text)
-    shown = json.loads(project("plan", "--from", "aci", "--json").out)["settings"]
-    found = {setting["name"]: (setting["fate"], setting["detail"]) for setting in shown}
+    project.shell.write("lading.yaml", text.replace("targets:\n", f"{account}targets:\n  {old}\n{new}"))
+    origin = old.partition(":")[0]
+    shown = json.loads(project("plan", "--from", origin, "--json", target=target).out)["settings"]
+    return {setting["name"]: (setting["fate"], setting["detail"]) for setting in shown}
+
+
+def test_a_plan_from_aci_names_the_instance_that_holds_the_container(project: Project) -> None:
+    old = "aci: {plugin: aci, connection: old, cpu_cores: 3, memory_gb: 4, dns_name_label: salary}"
+    found = plan_from_v1(project, old, "managed-online")
     line = "write `instance_type: Standard_F4s_v2`: Standard_DS2_v2 has 2 cores and 7 GiB; "
     assert found["cpu_cores"] == found["memory_gb"] == ("lossy", f"{line}Standard_F4s_v2 has 4 cores and 8 GiB")
     assert found["dns_name_label"][0] == "lossy"
+
+
+def test_a_plan_from_aks_has_the_lines_for_a_cluster_of_v2(project: Project) -> None:
+    old = (
+        "aks: {plugin: aks, connection: old, cpu_cores: 0.5, memory_gb: null, scoring_timeout_ms: 9000, "
+        "autoscale_enabled: true, autoscale_max_replicas: 4, namespace: pay}"
+    )
+    new = "  kubernetes-online: {compute: aks, request_settings: {request_timeout_ms: 9000}}\n"
+    found = plan_from_v1(project, old, "kubernetes-online", new)
+    assert found["cpu_cores"] == ("lossy", "write `resources: {requests: {cpu: 500m}}`")
+    assert found["scoring_timeout_ms"] == ("mapped", "as request_settings.request_timeout_ms")
+    line = "scale_settings: {type: target_utilization, min_instances: 1, max_instances: 4}"
+    assert found["autoscale_enabled"] == ("lossy", f"write `{line}`")
+    assert found["namespace"][0] == "lossy"
+    assert "memory_gb" not in found  # null is like a missing option
 
 
 def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:
