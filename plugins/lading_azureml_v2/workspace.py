@@ -97,6 +97,19 @@ class Workspace:
         """Register a version of a model, whose files are uploaded."""
         self._arm.ask(f"registering model {name}", "PUT", self._model(name, version), _MODELS, body)
 
+    def has_data(self, name: str, version: str) -> bool:
+        """Whether the workspace has a version of a data asset, with any content."""
+        what = f"reading data asset {name}:{version}"
+        return self._arm.ask(what, "GET", self.data_id(name, version), _DEPLOYMENTS, gone=True).status != 404
+
+    def put_data(self, name: str, version: str, body: Json) -> None:
+        """Register a version of a data asset."""
+        self._arm.ask(f"registering data asset {name}", "PUT", self.data_id(name, version), _DEPLOYMENTS, body)
+
+    def data_id(self, name: str, version: str) -> str:
+        """The path of a version of a data asset."""
+        return f"{self.id}/data/{quote(name, safe='')}/versions/{version}"
+
     def file_uri(self, path: str) -> str:
         """The address of an uploaded file or folder, for assets of the workspace."""
         place = self._arm.place
