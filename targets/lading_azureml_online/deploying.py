@@ -282,6 +282,10 @@ class Release:
 
     def _create(self) -> DeployStep:
         self._workspace.put_environment(bodies.version_of(self._environment), self._environment)
+        for asset in bodies.data_assets(self._request).values():
+            if not self._workspace.has_data(asset.name, asset.version):
+                self._context.intend(f"data/{asset.name}/{asset.version}")
+                self._workspace.put_data(asset.name, asset.version, asset.body)
         body = bodies.deployment(self._kind, self._request, self._workspace, self._environment_id)
         self._context.intend(f"{self._place}/{self._name}")
         try:

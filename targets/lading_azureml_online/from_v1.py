@@ -25,13 +25,20 @@ def _token(options: Any, value: bool) -> Counterpart:
     return Counterpart.at("auth", "aml_token" if value else "key", options.auth)
 
 
+def _collected(options: Any, value: bool) -> Counterpart:
+    if value == bool(options.data_collector):
+        return Counterpart(fate=Fate.MAPPED, detail="as data_collector")
+    line = "`data_collector: {collections: {request: {enabled: true}, response: {enabled: true}}}`"
+    return Counterpart(fate=Fate.LOSSY, detail=f"write {line}" if value else "remove `data_collector`")
+
+
 _BASE = lossy("the plugin of the block `image` builds the image; see its options")
 _KEYS = lossy("Azure makes the keys: `lading keys` shows them, `--rotate` sets a fresh one")
 
 RULES: dict[str, CounterpartRule] = {
     "properties": lossy("write them as `tags`: an endpoint has tags"),
     "enable_app_insights": Counterpart.under("app_insights_enabled"),
-    "collect_model_data": unsupported("requests are not collected; `app_insights_enabled: true` logs them"),
+    "collect_model_data": _collected,
     "recreate": Counterpart.always(Fate.MAPPED, "not needed: a release comes up beside the old one"),
     "primary_key": _KEYS,
     "secondary_key": _KEYS,

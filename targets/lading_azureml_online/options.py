@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lading import Means, Options, Range, Text, check_env_sizes
 
+from .collector import DataCollector
+
 if TYPE_CHECKING:
     from lading import Counterpart
 
@@ -108,6 +110,9 @@ class OnlineOptions(Options):
 
     app_insights_enabled: bool = False
     """Whether requests and logs go to the Application Insights of the workspace."""
+
+    data_collector: DataCollector | None = None
+    """Collect requests and answers in a datastore: `{collections: {request: {enabled: true}}}`."""
 
     identity: Identity = Identity()
     """The identity of the endpoint, which pulls the image; by default Azure makes one."""

@@ -34,6 +34,11 @@ REGISTERING = (
     "Microsoft.MachineLearningServices/workspaces/models/versions/write",
 )
 """The actions that register a model. A deploy of a registered model does not need them."""
+COLLECTING = (
+    "Microsoft.MachineLearningServices/workspaces/data/versions/read",
+    "Microsoft.MachineLearningServices/workspaces/data/versions/write",
+)
+"""The actions of a deploy that collects data."""
 LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
 """The action that reads the log of a release that fails."""
 OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/token/action"}
@@ -56,8 +61,9 @@ def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterato
 def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
     """The actions that the sign-in lacks. Some releases come up without those that are warnings."""
     optional = (*REGISTERING, LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
-    missing = lacking(workspace_of(context), [*ACTIONS, *optional])
-    severities = ((FindingSeverity.ERROR, ACTIONS), (FindingSeverity.WARNING, optional))
+    needed = (*ACTIONS, *(COLLECTING if options.data_collector else ()))
+    missing = lacking(workspace_of(context), [*needed, *optional])
+    severities = ((FindingSeverity.ERROR, needed), (FindingSeverity.WARNING, optional))
     for severity, actions in severities:
         names = ", ".join(action for action in actions if action in missing)
         if names:

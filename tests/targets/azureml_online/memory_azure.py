@@ -51,6 +51,7 @@ class MemoryAzure(Wire):
     endpoints: dict[str, Json] = field(default_factory=dict)
     deployments: dict[str, dict[str, Json]] = field(default_factory=dict)
     environments: dict[str, Json] = field(default_factory=dict)
+    data: dict[str, Json] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=lambda: {"primaryKey": "first", "secondaryKey": "second"})
     logs: dict[str, str] = field(default_factory=lambda: {"InferenceServer": "up\n", "StorageInitializer": ""})
@@ -82,9 +83,8 @@ class MemoryAzure(Wire):
             return self.operations[int(sent.path.rpartition("/")[2])].check()
         if sent.path == PLACE:
             return Answer({"location": "westeurope", "properties": {}})
-        if "/environments/" in sent.path:
-            self.environments[sent.path] = sent.json
-            return Answer(sent.json, 201)
+        if "/versions/" in sent.path:
+            return self._asset(sent)
         if sent.path.endswith("/permissions"):
             return Answer({"value": self.actions})
         if sent.method == "POST":
@@ -94,6 +94,12 @@ class MemoryAzure(Wire):
         if sent.path.endswith("/onlineEndpoints"):
             return Answer({"value": list(self.endpoints.values())})
         return self._resource(sent)
+
+    def _asset(self, sent: Sent) -> Answer:
+        assets = self.data if "/data/" in sent.path else self.environments
+        if sent.method == "PUT":
+            assets[sent.path] = sent.json
+        return Answer(assets[sent.path]) if sent.path in assets else _MISSING
 
     def _resource(self, sent: Sent) -> Answer:
         found = _DEPLOYMENT.fullmatch(sent.path)
