@@ -76,13 +76,25 @@ def environment(image: str) -> Json:
     }
 
 
+def built_environment(base: str, conda: str) -> Json:
+    """An environment that Azure builds from a conda file, on a base image."""
+    kept: Json = {"osType": "Linux", "isAnonymous": True, "isArchived": False}
+    return {"properties": {"image": base, "condaFile": conda, **kept}}
+
+
 def version_of(body: Json) -> str:
     """The version of an environment, from its content."""
     return _digest(body)[:32]
 
 
-def deployment(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Workspace, environment_id: str) -> Json:
-    """The deployment of a release."""
+def deployment(
+    kind: Kind,
+    request: DeployRequest[OnlineOptions],
+    workspace: Workspace,
+    environment_id: str,
+    more: Mapping[str, Json] = MappingProxyType({}),
+) -> Json:
+    """The deployment of a release, with `more` properties."""
     options = request.deployment.options
     body = _deployment(kind, options, workspace, environment_id)
     marks = {**request.tags, OPTIONS: digest(kind, request, workspace, environment_id)}
@@ -92,7 +104,7 @@ def deployment(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Wor
         marks[SECRETS] = seal(options.env)
     model = request.package.model
     facts = identity.variables(request.tags, model.name, model.version)
-    properties = {**body["properties"], "environmentVariables": {**facts, **options.env}}
+    properties = {**body["properties"], **more, "environmentVariables": {**facts, **options.env}}
     if options.data_collector:
         ids = {name: workspace.data_id(each.name, each.version) for name, each in data_assets(request).items()}
         properties["dataCollector"] = collector.body(options.data_collector, ids)

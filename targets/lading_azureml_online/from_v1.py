@@ -32,7 +32,7 @@ def _collected(options: Any, value: bool) -> Counterpart:
     return Counterpart(fate=Fate.LOSSY, detail=f"write {line}" if value else "remove `data_collector`")
 
 
-_BASE = lossy("the plugin of the block `image` builds the image; see its options")
+_BASE = lossy("the plugin of the block `image` builds the image, or Azure with `environment: {image: BASE}`")
 _KEYS = lossy("Azure makes the keys: `lading keys` shows them, `--rotate` sets a fresh one")
 
 RULES: dict[str, CounterpartRule] = {
@@ -42,7 +42,7 @@ RULES: dict[str, CounterpartRule] = {
     "recreate": Counterpart.always(Fate.MAPPED, "not needed: a release comes up beside the old one"),
     "primary_key": _KEYS,
     "secondary_key": _KEYS,
-    "base_image": _BASE,
+    "base_image": Counterpart.under("environment.image"),
     "dockerfile": _BASE,
     "base_image_registry": _BASE,
     "auth_enabled": _auth,
@@ -55,6 +55,6 @@ RULES: dict[str, CounterpartRule] = {
     "timeout_seconds": Counterpart.under("liveness_probe.timeout"),
     "success_threshold": Counterpart.under("liveness_probe.success_threshold"),
     "failure_threshold": Counterpart.under("liveness_probe.failure_threshold"),
-    "blobfuse_enabled": unsupported("the image has the model, so nothing is downloaded"),
+    "blobfuse_enabled": unsupported("the image has the model, or Azure copies it"),
 }
 """The options with another name or meaning on an online endpoint. Those with the same one are left out."""

@@ -11,7 +11,7 @@ from lading import Means, Options, Range, Text, check_env_sizes
 from .collector import DataCollector
 
 if TYPE_CHECKING:
-    from lading import Counterpart
+    from lading import Counterpart, Installs, Json
 
 Count = Annotated[int, Range(ge=1, le=1000)]
 Milliseconds = Annotated[int, Range(ge=1, le=180_000)]
@@ -85,6 +85,14 @@ class Identity(Options):
             raise ValueError("user_assigned_identities: they belong to `type: user_assigned`, which needs at least one")
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaseEnvironment(Options):
+    """The environment that Azure builds: the package's conda file on a base image, with an inference server."""
+
+    image: Annotated[str, Text(pattern=r"^[A-Za-z0-9][^\s]*$", max_length=500)]
+    """The base image, such as `mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04`."""
+
+
 @dataclass(frozen=True)
 class OnlineOptions(Options):
     """The options that all kinds of online endpoints have."""
@@ -97,6 +105,11 @@ class OnlineOptions(Options):
     env: Mapping[Variable, str] = field(default_factory=dict)
     """Environment variables of the scoring script. Azure ML keeps them: everybody who can read the workspace can read
     them.
+    """
+
+    environment: BaseEnvironment | None = None
+    """Let Azure build the environment: `{image: BASE}`. By default the package's own image is deployed, which the block
+    `image` makes.
     """
 
     request_settings: RequestSettings = RequestSettings()
@@ -124,6 +137,16 @@ class OnlineOptions(Options):
 
     description: Annotated[str, Text(max_length=5000)] | None = None
     """Description of the endpoint."""
+
+    @property
+    def installs(self) -> Installs | None:
+        from lading_azureml.servers import INSTALLS
+
+        return INSTALLS if self.environment else None
+
+    @classmethod
+    def needs_image(cls, values: Mapping[str, Json]) -> bool:
+        return not values.get("environment")
 
     def __post_init__(self) -> None:
         check_env_sizes(self.env)

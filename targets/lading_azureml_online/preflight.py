@@ -39,6 +39,11 @@ COLLECTING = (
     "Microsoft.MachineLearningServices/workspaces/data/versions/write",
 )
 """The actions of a deploy that collects data."""
+SCRIPT = (
+    "Microsoft.MachineLearningServices/workspaces/codes/versions/read",
+    "Microsoft.MachineLearningServices/workspaces/codes/versions/write",
+)
+"""The actions of a deploy without an image, beside those that register a model."""
 LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
 """The action that reads the log of a release that fails."""
 OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/token/action"}
@@ -60,8 +65,7 @@ def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterato
 
 def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
     """The actions that the sign-in lacks. Some releases come up without those that are warnings."""
-    optional = (*REGISTERING, LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
-    needed = (*ACTIONS, *(COLLECTING if options.data_collector else ()))
+    needed, optional = _wanted(options)
     missing = lacking(workspace_of(context), [*needed, *optional])
     severities = ((FindingSeverity.ERROR, needed), (FindingSeverity.WARNING, optional))
     for severity, actions in severities:
@@ -71,6 +75,15 @@ def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding
             message = f"this sign-in lacks actions on workspace {place}: {names}"
             hint = "the role AzureML Data Scientist on the workspace has them"
             yield TargetFinding(message=message, severity=severity, hint=hint)
+
+
+def _wanted(options: OnlineOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The actions that each deploy with these options needs, and those that some of them do not need."""
+    collecting = COLLECTING if options.data_collector else ()
+    optional = (LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
+    if options.environment:
+        return (*ACTIONS, *collecting, *REGISTERING, *SCRIPT), optional
+    return (*ACTIONS, *collecting), (*REGISTERING, *optional)
 
 
 def lacking(workspace: Workspace, wanted: list[str]) -> list[str]:

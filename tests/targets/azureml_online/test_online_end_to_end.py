@@ -107,6 +107,42 @@ def test_missing_actions_are_reported_before_the_training(project: Project) -> N
     assert not project.azure.calls.like("PUT", ".")
 
 
+BASE = "environment: {image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04}"
+
+
+def test_azure_builds_the_environment_without_an_image_plugin(project: Project) -> None:
+    project.write(BASE)
+    lines = (project.shell.folder / "lading.yaml").read_text(encoding="utf-8").splitlines()
+    project.shell.write("lading.yaml", "\n".join(line for line in lines if not line.startswith("image:")))
+    project("deploy", target="local")
+    project("deploy")
+    assert project.row("status", target="local")["package"] == project.row("status")["package"] != ""
+    assert project.scores("local") == project.scores() == "[141760.56910569107]\n"
+    state = project.azure.state["v2"]
+    assert {kind: len(state[kind]) for kind in ("environments", "codes", "models")} == {
+        "environments": 1,
+        "codes": 1,
+        "models": 1,
+    }
+    changes = len(project.azure.calls.like("PUT", "."))
+    project.forget()
+    project("deploy")
+    assert len(project.azure.calls.like("PUT", ".")) == changes
+    assert list(project.images.iterdir()) == []
+    assert project("logs").out != ""
+
+
+def test_a_failed_build_of_the_environment_says_where_its_log_is(project: Project) -> None:
+    project.write(BASE)
+    error = {"code": "ImageBuildFailed", "message": "The image build failed: CondaEnvException: Pip failed"}
+    project.azure.faults.fail_operation(error, "BuildImage", "no such package: absent\n", method="PUT", path=DEPLOYMENT)
+    done = project("deploy", code=8)
+    assert "Azure cannot build the image" in done.err
+    assert "The build log is under the storage account" in done.err
+    assert "targets.managed-online.environment" in done.err
+    assert project.azure.state["v2"]["endpoints"] == {}
+
+
 def test_a_rotated_key_is_another_one(project: Project) -> None:
     project("deploy")
     before = json.loads(project("keys", "--json", "--show").out)
