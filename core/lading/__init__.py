@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .model.context import Context as Context
     from .model.context import Models as Models
     from .model.counterparts import Counterpart as Counterpart
+    from .model.counterparts import CounterpartRule as CounterpartRule
     from .model.counterparts import Fate as Fate
     from .model.deploying import Candidate as Candidate
     from .model.deploying import DeleteStep as DeleteStep
@@ -235,7 +236,7 @@ __getattr__, __dir__ = lazily(
         "python.preflight": "preflight",
         "python.provenance": "Provenance why",
         "model.context": "Connection Context Models",
-        "model.counterparts": "Counterpart Fate",
+        "model.counterparts": "Counterpart CounterpartRule Fate",
         "model.deploying": "Candidate DeleteStep DeployRequest DeployStep Done Ejected Failed Pending Ready "
         "ShiftRequest ShiftStep Verdict",
         "model.description": "API_VERSION Capability Description ImageNeed Secret",

@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lading import Context, ModelReference, RegisterRequest, Run, model_files
@@ -26,7 +27,8 @@ _SHOWN = 16  # digits of a digest in a name
 def register(request: RegisterRequest, context: Context) -> ModelReference:
     """Register a model once. Several models are registered one by one; the reference then names each of them."""
     connection: AzureV2Connection = context.connection
-    found = [f"{each.name}:{_ensure(each, request, context)}" for each in each_model(request)]
+    number = request.reference.version if request.reference else ""
+    found = [f"{each.name}:{ensure(each, context, request.run, number)}" for each in each_model(request)]
     version = BETWEEN.join(found) if request.parts else found[0].rpartition(":")[2]
     return ModelReference(registry=connection.name, name=request.name, version=version)
 
@@ -36,10 +38,10 @@ def version_of(sha256: str) -> str:
     return f"sha256-{sha256[:_SHOWN]}"
 
 
-def _ensure(model: RegisterRequest | ModelVersion, request: RegisterRequest, context: Context) -> str:
+def ensure(model: RegisterRequest | ModelVersion, context: Context, run: Run | None = None, number: str = "") -> str:
     """The version of a model in the workspace. If there is none, the model is uploaded and registered.
 
-    Raises Taken if the version of that name has another content.
+    `number` is the store's own version. Raises Taken if the version of that name has another content.
     """
     connection: AzureV2Connection = context.connection
     workspace, version = connection.workspace, version_of(model.sha256)
@@ -50,9 +52,10 @@ def _ensure(model: RegisterRequest | ModelVersion, request: RegisterRequest, con
         return version
     context.intend(f"model/{model.name}/{model.sha256}")
     context.progress("registering", f"{model.name} in workspace {connection.place.workspace}")
-    run = tracked_id(request.run, connection.name)
-    uri = _upload(model, run, connection)
-    workspace.put_model(model.name, version, _body(model, request, uri, run))
+    tracked = tracked_id(run, connection.name)
+    uri = _upload(model, tracked, connection)
+    properties = {VERSION: number, **({_RUN: run.id} if run else {})}
+    workspace.put_model(model.name, version, _body(model, properties, uri, tracked))
     return version
 
 
@@ -74,13 +77,12 @@ def _upload(model: RegisterRequest | ModelVersion, run: str | None, connection: 
     return workspace.file_uri(f"{place}/{folder}{model.file_name}")
 
 
-def _body(model: RegisterRequest | ModelVersion, request: RegisterRequest, uri: str, run: str | None) -> Json:
-    reference, trained = request.reference, request.run
+def _body(model: RegisterRequest | ModelVersion, more: Mapping[str, str], uri: str, run: str | None) -> Json:
+    """A version with `more` properties."""
     properties = {
         SHA256: model.sha256,
-        VERSION: reference.version if reference else "",
         _FRAMEWORK: f"{model.framework} {model.framework_version}".strip(),
-        **({_RUN: trained.id} if isinstance(trained, Run) else {}),
+        **more,
         **described(model),
     }
     return {

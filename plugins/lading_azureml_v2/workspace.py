@@ -22,6 +22,7 @@ from .services import Services
 _WORKSPACES = "2024-10-01-preview"
 _ENDPOINTS = "2022-02-01-preview"
 _DEPLOYMENTS = "2023-04-01-preview"
+_CODES = "2023-04-01"
 _MODELS = "2023-08-01-preview"
 _PERMISSIONS = "2022-04-01"
 
@@ -79,6 +80,30 @@ class Workspace:
         what = f"deleting deployment {name} of {endpoint}"
         return _started(self._arm.ask(what, "DELETE", self._deployment(endpoint, name), _DEPLOYMENTS, gone=True))
 
+    def has_code(self, name: str) -> bool:
+        """Whether the workspace has the code asset of that name."""
+        what = "reading the code asset"
+        return self._arm.ask(what, "GET", self.code_id(name), _CODES, gone=True).status != 404
+
+    def code_container(self, name: str) -> tuple[str, str]:
+        """The address of a container for the files of a code asset, and a signature to write to it."""
+        what, path = "creating a container for the code", f"{self.code_id(name)}/startPendingUpload"
+        body = {"pendingUploadType": "TemporaryBlobReference"}
+        found = self._arm.ask(what, "POST", path, _CODES, body).body["blobReferenceForConsumption"]
+        return str(found["blobUri"]).rstrip("/"), str(found["credential"]["sasUri"]).partition("?")[2]
+
+    def put_code(self, name: str, body: Json) -> None:
+        """Register a code asset, whose files are uploaded."""
+        self._arm.ask("registering the code asset", "PUT", self.code_id(name), _CODES, body)
+
+    def code_id(self, name: str) -> str:
+        """The path of the only version of a code asset."""
+        return f"{self.id}/codes/{name}/versions/1"
+
+    def model_id(self, name: str, version: str) -> str:
+        """The path of a version of a model."""
+        return self._model(name, version)
+
     def put_environment(self, version: str, body: Json) -> None:
         """Register an environment in a version that depends on its content."""
         self._arm.ask("registering the environment", "PUT", self.environment_id(version), _DEPLOYMENTS, body)
@@ -96,6 +121,19 @@ class Workspace:
     def put_model(self, name: str, version: str, body: Json) -> None:
         """Register a version of a model, whose files are uploaded."""
         self._arm.ask(f"registering model {name}", "PUT", self._model(name, version), _MODELS, body)
+
+    def has_data(self, name: str, version: str) -> bool:
+        """Whether the workspace has a version of a data asset, with any content."""
+        what = f"reading data asset {name}:{version}"
+        return self._arm.ask(what, "GET", self.data_id(name, version), _DEPLOYMENTS, gone=True).status != 404
+
+    def put_data(self, name: str, version: str, body: Json) -> None:
+        """Register a version of a data asset."""
+        self._arm.ask(f"registering data asset {name}", "PUT", self.data_id(name, version), _DEPLOYMENTS, body)
+
+    def data_id(self, name: str, version: str) -> str:
+        """The path of a version of a data asset."""
+        return f"{self.id}/data/{quote(name, safe='')}/versions/{version}"
 
     def file_uri(self, path: str) -> str:
         """The address of an uploaded file or folder, for assets of the workspace."""

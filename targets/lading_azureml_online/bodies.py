@@ -15,6 +15,8 @@ from lading import Json
 from lading_azureml.sealing import seal
 from lading_serving import identity
 
+from . import collector
+from .naming import deployment_name
 from .owning import BESIDE, OPTIONS, SECRETS
 
 if TYPE_CHECKING:
@@ -74,13 +76,25 @@ def environment(image: str) -> Json:
     }
 
 
+def built_environment(base: str, conda: str) -> Json:
+    """An environment that Azure builds from a conda file, on a base image."""
+    kept: Json = {"osType": "Linux", "isAnonymous": True, "isArchived": False}
+    return {"properties": {"image": base, "condaFile": conda, **kept}}
+
+
 def version_of(body: Json) -> str:
     """The version of an environment, from its content."""
     return _digest(body)[:32]
 
 
-def deployment(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Workspace, environment_id: str) -> Json:
-    """The deployment of a release."""
+def deployment(
+    kind: Kind,
+    request: DeployRequest[OnlineOptions],
+    workspace: Workspace,
+    environment_id: str,
+    more: Mapping[str, Json] = MappingProxyType({}),
+) -> Json:
+    """The deployment of a release, with `more` properties."""
     options = request.deployment.options
     body = _deployment(kind, options, workspace, environment_id)
     marks = {**request.tags, OPTIONS: digest(kind, request, workspace, environment_id)}
@@ -90,18 +104,26 @@ def deployment(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Wor
         marks[SECRETS] = seal(options.env)
     model = request.package.model
     facts = identity.variables(request.tags, model.name, model.version)
-    return {
-        **body,
-        "tags": {**options.tags, **marks},
-        "properties": {**body["properties"], "environmentVariables": {**facts, **options.env}},
-    }
+    properties = {**body["properties"], **more, "environmentVariables": {**facts, **options.env}}
+    if options.data_collector:
+        ids = {name: workspace.data_id(each.name, each.version) for name, each in data_assets(request).items()}
+        properties["dataCollector"] = collector.body(options.data_collector, ids)
+    return {**body, "tags": {**options.tags, **marks}, "properties": properties}
+
+
+def data_assets(request: DeployRequest[OnlineOptions]) -> dict[str, collector.Asset]:
+    """The data asset of each collection of a release; none without a data collector."""
+    deployment, collected = request.deployment, request.deployment.options.data_collector
+    return collector.assets(collected, deployment.service, deployment_name(request)) if collected else {}
 
 
 def digest(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Workspace, environment_id: str) -> str:
     """The digest of the content of a release, without its tags and the values of its variables."""
     options = request.deployment.options
     body = _deployment(kind, options, workspace, environment_id)
-    return _digest([body, sorted(options.env), options.auth, _identity(options), kind.endpoint(options, workspace.id)])
+    endpoint = [options.auth, _identity(options), kind.endpoint(options, workspace.id)]
+    collected = [collector.content(options.data_collector)] if options.data_collector else []
+    return _digest([body, sorted(options.env), *endpoint, *collected])
 
 
 def _deployment(kind: Kind, options: OnlineOptions, workspace: Workspace, environment_id: str) -> Json:

@@ -9,15 +9,16 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Candidate, DeployStep, Pending, Ready, Refused, StageFailed
+from lading import Candidate, DeployStep, Pending, Ready, Refused, StageFailed
 from lading_azureml.sealing import fits
 
 from . import bodies
+from .checking import check
 from .clearing import busy, clear
+from .environments import contents, environment
 from .failing import Cause, cause_of, refusal, with_log
 from .naming import check_name, deployment_name
 from .operations import Operations, pending
-from .options import identities
 from .owning import (
     ALL,
     BESIDE,
@@ -27,7 +28,6 @@ from .owning import (
     RELEASE_ID,
     SECRETS,
     foreign_traffic,
-    has_auth,
     our_endpoint,
     stable_of,
     workspace_of,
@@ -93,7 +93,7 @@ class Release:
 
     def bring_up(self) -> DeployStep:
         """Create the endpoint and the deployment, or wait for them."""
-        self._check()
+        check(self._kind, self._request, self._workspace, self._endpoint, self._foreign)
         waiting = self._ready_endpoint()
         if waiting is not None:
             return waiting
@@ -181,13 +181,8 @@ class Release:
         return f"endpoint/{self._deployment.service}"
 
     @property
-    def _environment(self) -> Json:
-        assert self._request.image is not None, "the engine gives an image to a target that asks for one"
-        return bodies.environment(self._request.image.reference)
-
-    @property
     def _environment_id(self) -> str:
-        return self._workspace.environment_id(bodies.version_of(self._environment))
+        return self._workspace.environment_id(bodies.version_of(environment(self._request)))
 
     def _cause_of(self, error: Mapping[str, Json], what: str) -> Cause:
         return cause_of(error, what, on_kubernetes=self._kind.on_kubernetes)
@@ -198,34 +193,6 @@ class Release:
     @property
     def _foreign(self) -> str:
         return foreign_traffic(self._endpoint, self._all, self._deployment)
-
-    def _check(self) -> None:
-        """Raise Refused if a deployment of others gets requests, which it would lose. Raise BadInput for another
-        cluster or another identity, which Azure cannot change, and for a canary with another `auth`.
-        """
-        if self._foreign:
-            hint = "move its traffic away, or give the target's block another service_name"
-            raise Refused(f"{self._foreign}: it is left alone", hint=hint)
-        if self._endpoint is not None and self._endpoint.identities != identities(self._deployment.options):
-            raise BadInput(
-                f"endpoint {self._endpoint.name} has another identity, and Azure cannot change it",
-                hint="give the target's block another service_name, or delete the endpoint first",
-                option="identity",
-            )
-        if self._request.beside and self._endpoint and not has_auth(self._endpoint, self._deployment.options):
-            raise BadInput(
-                f"endpoint {self._endpoint.name} has another `auth`, which is that of its canary too",
-                hint="deploy this change without a canary",
-                option="auth",
-            )
-        wanted = str(self._kind.endpoint(self._deployment.options, self._workspace.id).get("compute") or "")
-        if self._endpoint is not None and wanted.lower() != self._endpoint.compute.lower():
-            raise BadInput(
-                f"endpoint {self._endpoint.name} is on {self._endpoint.compute or 'instances of Azure'}, and Azure "
-                "cannot move it",
-                hint="give the target's block another service_name, or delete the endpoint first",
-                option="compute" if wanted else "",
-            )
 
     def _ready_endpoint(self) -> DeployStep | None:
         """The step until the endpoint is ready; None if it is."""
@@ -281,8 +248,14 @@ class Release:
         return Pending(phase=phase, detail=self._deployment.service, retry_after=wait)
 
     def _create(self) -> DeployStep:
-        self._workspace.put_environment(bodies.version_of(self._environment), self._environment)
-        body = bodies.deployment(self._kind, self._request, self._workspace, self._environment_id)
+        made = environment(self._request)
+        self._workspace.put_environment(bodies.version_of(made), made)
+        for asset in bodies.data_assets(self._request).values():
+            if not self._workspace.has_data(asset.name, asset.version):
+                self._context.intend(f"data/{asset.name}/{asset.version}")
+                self._workspace.put_data(asset.name, asset.version, asset.body)
+        more = contents(self._request, self._workspace, self._context)
+        body = bodies.deployment(self._kind, self._request, self._workspace, self._environment_id, more)
         self._context.intend(f"{self._place}/{self._name}")
         try:
             started = self._workspace.put_deployment(self._deployment.service, self._name, body)

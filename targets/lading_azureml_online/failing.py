@@ -25,6 +25,7 @@ _QUOTA = re.compile(r"quota", re.IGNORECASE)
 _CAPACITY = re.compile(r"OutOfCapacity|capacity|Insufficient (?:cpu|memory)", re.IGNORECASE)
 _PULL = re.compile(r"AcrPull|unauthorized|(?:pull|download).*image|ImagePull", re.IGNORECASE)
 _CAUSES = (
+    (re.compile(r"image ?build", re.IGNORECASE), "environment", "Azure cannot build the image"),
     (_QUOTA, "instance_type", "the quota for these instances is used up"),
     (_CAPACITY, "instance_type", "the region has none of these instances"),
     (

@@ -16,7 +16,8 @@ from .answers import (  # noqa: F401 - hooks of this target, too
     lading_scoring_uri,
 )
 from .kind import CAPABILITIES, Kind
-from .options import GPU, KubernetesOnlineOptions, ScaleSettings
+from .naming import GPU
+from .options import KubernetesOnlineOptions, ScaleSettings
 
 if TYPE_CHECKING:
     from lading import (

@@ -1,4 +1,4 @@
-"""The names of endpoints and deployments."""
+"""The names of endpoints, of deployments, and of the GPUs of a cluster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from lading import BadInput
 
 if TYPE_CHECKING:
     from lading import DeployRequest
+
+GPU = "nvidia.com/gpu"
+"""The resource of a cluster that counts GPUs."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]")
 _SHOWN = 8  # digits of a digest or an id in a name

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lading import Duration, Means, Options, Range, Text, check_env_sizes
 
+from .collector import DataCollector
+
 if TYPE_CHECKING:
-    from lading import Counterpart
+    from lading import Counterpart, Installs, Json
 
 Count = Annotated[int, Range(ge=1, le=1000)]
 Milliseconds = Annotated[int, Range(ge=1, le=180_000)]
@@ -17,7 +19,6 @@ Seconds = Annotated[int, Range(ge=1, le=3600), Duration()]
 Variable = Annotated[str, Text(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=253)]
 ResourceId = Annotated[str, Text(pattern=r"^/subscriptions/[^/]+/.+$", max_length=1000)]
 
-GPU = "nvidia.com/gpu"
 Resource = Annotated[str, Text(pattern=r"^(cpu|memory|nvidia\.com/gpu)$")]
 Quantity = Annotated[str, Text(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$", max_length=30)]
 
@@ -84,6 +85,14 @@ class Identity(Options):
             raise ValueError("user_assigned_identities: they belong to `type: user_assigned`, which needs at least one")
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaseEnvironment(Options):
+    """The environment that Azure builds: the package's conda file on a base image, with an inference server."""
+
+    image: Annotated[str, Text(pattern=r"^[A-Za-z0-9][^\s]*$", max_length=500)]
+    """The base image, such as `mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04`."""
+
+
 @dataclass(frozen=True)
 class OnlineOptions(Options):
     """The options that all kinds of online endpoints have."""
@@ -98,6 +107,11 @@ class OnlineOptions(Options):
     them.
     """
 
+    environment: BaseEnvironment | None = None
+    """Let Azure build the environment: `{image: BASE}`. By default the package's own image is deployed, which the block
+    `image` makes.
+    """
+
     request_settings: RequestSettings = RequestSettings()
     """Limits of requests: `{request_timeout_ms: 9000}`."""
 
@@ -110,6 +124,9 @@ class OnlineOptions(Options):
     app_insights_enabled: bool = False
     """Whether requests and logs go to the Application Insights of the workspace."""
 
+    data_collector: DataCollector | None = None
+    """Collect requests and answers in a datastore: `{collections: {request: {enabled: true}}}`."""
+
     identity: Identity = Identity()
     """The identity of the endpoint, which pulls the image; by default Azure makes one."""
 
@@ -120,6 +137,16 @@ class OnlineOptions(Options):
 
     description: Annotated[str, Text(max_length=5000)] | None = None
     """Description of the endpoint."""
+
+    @property
+    def installs(self) -> Installs | None:
+        from lading_azureml.servers import INSTALLS
+
+        return INSTALLS if self.environment else None
+
+    @classmethod
+    def needs_image(cls, values: Mapping[str, Json]) -> bool:
+        return not values.get("environment")
 
     def __post_init__(self) -> None:
         check_env_sizes(self.env)
@@ -145,7 +172,7 @@ class ManagedOptions(OnlineOptions):
     """Whether the instances reach the internet; enabled by default."""
 
     def counterparts(self, plugin: str, given: Mapping[str, Any]) -> Mapping[str, Counterpart]:
-        from .from_v1 import counterparts
+        from .managed_from_v1 import counterparts
 
         return counterparts(plugin, given, self)
 
@@ -208,6 +235,11 @@ class KubernetesOnlineOptions(OnlineOptions):
         super().__post_init__()
         if self.scale_settings and self.instance_count != 1:
             raise ValueError("instance_count: `scale_settings` sets the number of instances; keep one of the two")
+
+    def counterparts(self, plugin: str, given: Mapping[str, Any]) -> Mapping[str, Counterpart]:
+        from .kubernetes_from_v1 import counterparts
+
+        return counterparts(plugin, given, self)
 
 
 def identities(options: OnlineOptions) -> frozenset[str]:

@@ -34,6 +34,16 @@ REGISTERING = (
     "Microsoft.MachineLearningServices/workspaces/models/versions/write",
 )
 """The actions that register a model. A deploy of a registered model does not need them."""
+COLLECTING = (
+    "Microsoft.MachineLearningServices/workspaces/data/versions/read",
+    "Microsoft.MachineLearningServices/workspaces/data/versions/write",
+)
+"""The actions of a deploy that collects data."""
+SCRIPT = (
+    "Microsoft.MachineLearningServices/workspaces/codes/versions/read",
+    "Microsoft.MachineLearningServices/workspaces/codes/versions/write",
+)
+"""The actions of a deploy without an image, beside those that register a model."""
 LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
 """The action that reads the log of a release that fails."""
 OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/token/action"}
@@ -55,9 +65,9 @@ def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterato
 
 def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
     """The actions that the sign-in lacks. Some releases come up without those that are warnings."""
-    optional = (*REGISTERING, LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
-    missing = lacking(workspace_of(context), [*ACTIONS, *optional])
-    severities = ((FindingSeverity.ERROR, ACTIONS), (FindingSeverity.WARNING, optional))
+    needed, optional = _wanted(options)
+    missing = lacking(workspace_of(context), [*needed, *optional])
+    severities = ((FindingSeverity.ERROR, needed), (FindingSeverity.WARNING, optional))
     for severity, actions in severities:
         names = ", ".join(action for action in actions if action in missing)
         if names:
@@ -65,6 +75,15 @@ def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding
             message = f"this sign-in lacks actions on workspace {place}: {names}"
             hint = "the role AzureML Data Scientist on the workspace has them"
             yield TargetFinding(message=message, severity=severity, hint=hint)
+
+
+def _wanted(options: OnlineOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The actions that each deploy with these options needs, and those that some of them do not need."""
+    collecting = COLLECTING if options.data_collector else ()
+    optional = (LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
+    if options.environment:
+        return (*ACTIONS, *collecting, *REGISTERING, *SCRIPT), optional
+    return (*ACTIONS, *collecting), (*REGISTERING, *optional)
 
 
 def lacking(workspace: Workspace, wanted: list[str]) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from lading import Counterpart, Fate
+from lading import Counterpart, CounterpartRule, Fate
 
 from .quantities import amount
 
-_Rule = Callable[[Any, Any], Counterpart]
-"""The fate of a value with the options of the new block, which import this module."""
 _GPU = "nvidia.com/gpu"
 _MEBIBYTES = 1024  # of a gibibyte
 
@@ -41,15 +39,6 @@ def _gpus(options: Any, value: int) -> Counterpart:
     return Counterpart(fate=Fate.LOSSY, detail=f"write `resources: {{{_GPU}: {value}}}`")
 
 
-def _replicas(options: Any, value: int) -> Counterpart:
-    return Counterpart.at("replicas", value, options.replicas)
-
-
-def _autoscale(name: str) -> _Rule:
-    """A limit of the autoscaler."""
-    return lambda options, value: Counterpart.at(f"autoscale.{name}", value, getattr(options.autoscale, name, None))
-
-
 def _autoscaled(options: Any, value: bool) -> Counterpart:
     if value == bool(options.autoscale):
         return Counterpart(fate=Fate.MAPPED, detail="as autoscale")
@@ -67,45 +56,53 @@ def _auth(options: Any, value: bool) -> Counterpart:
     return Counterpart.at("auth", "key" if value else "none", options.auth)
 
 
-def _fate(fate: Fate, detail: str) -> _Rule:
-    return lambda _options, _value: Counterpart(fate=fate, detail=detail)
+_KEYS = Counterpart.always(
+    Fate.LOSSY, "the first deploy makes the keys: `lading keys` shows them, `--rotate` sets fresh ones"
+)
+_LIMIT = Counterpart.always(
+    Fate.LOSSY, "`cpu` and `memory` are the request and the limit of a pod: write the higher value there"
+)
+_BASE = Counterpart.always(Fate.LOSSY, "the plugin of the block `image` builds the image; see its options")
+_CLUSTER = Counterpart.always(
+    Fate.LOSSY, "write `aks_cluster: {subscription_id: ID, resource_group: GROUP, name: NAME}`"
+)
+_PROBE = Counterpart.always(Fate.LOSSY, "Lading sets the probes: `start_timeout` and `patch` change them")
+_LIMITS = Counterpart.always(
+    Fate.UNSUPPORTED, "a pod queues requests without this limit; an ingress controller can have one"
+)
 
-
-_KEYS = _fate(Fate.LOSSY, "the first deploy makes the keys: `lading keys` shows them, `--rotate` sets fresh ones")
-_LIMIT = _fate(Fate.LOSSY, "`cpu` and `memory` are the request and the limit of a pod: write the higher value there")
-_BASE = _fate(Fate.LOSSY, "the plugin of the block `image` builds the image; see its options")
-_CLUSTER = _fate(Fate.LOSSY, "write `aks_cluster: {subscription_id: ID, resource_group: GROUP, name: NAME}`")
-_PROBE = _fate(Fate.LOSSY, "Lading sets the probes: `start_timeout` and `patch` change them")
-_LIMITS = _fate(Fate.UNSUPPORTED, "a pod queues requests without this limit; an ingress controller can have one")
-
-_RULES: dict[str, _Rule] = {
+_RULES: dict[str, CounterpartRule] = {
     "cpu_cores": _cpu,
     "memory_gb": _memory,
     "cpu_cores_limit": _LIMIT,
     "memory_gb_limit": _LIMIT,
     "gpu_cores": _gpus,
-    "num_replicas": _replicas,
+    "num_replicas": Counterpart.under("replicas"),
     "autoscale_enabled": _autoscaled,
-    "autoscale_min_replicas": _autoscale("min"),
-    "autoscale_max_replicas": _autoscale("max"),
+    "autoscale_min_replicas": Counterpart.under("autoscale.min"),
+    "autoscale_max_replicas": Counterpart.under("autoscale.max"),
     "autoscale_target_utilization": _utilization,
-    "autoscale_refresh_seconds": _fate(Fate.UNSUPPORTED, "the cluster decides how often it measures the load"),
+    "autoscale_refresh_seconds": Counterpart.always(
+        Fate.UNSUPPORTED, "the cluster decides how often it measures the load"
+    ),
     "auth_enabled": _auth,
-    "token_auth_enabled": _fate(Fate.UNSUPPORTED, "requests cannot carry a token; `auth: key` asks for a key"),
+    "token_auth_enabled": Counterpart.always(
+        Fate.UNSUPPORTED, "requests cannot carry a token; `auth: key` asks for a key"
+    ),
     "primary_key": _KEYS,
     "secondary_key": _KEYS,
-    "properties": _fate(Fate.LOSSY, "write them as `annotations`"),
-    "tags": _fate(Fate.LOSSY, "write them as `labels` or `annotations`"),
-    "description": _fate(Fate.LOSSY, "write it as one of the `annotations`"),
-    "enable_app_insights": _fate(Fate.UNSUPPORTED, "the metrics at /metrics are for Prometheus"),
-    "collect_model_data": _fate(Fate.UNSUPPORTED, "requests are not collected"),
-    "recreate": _fate(Fate.MAPPED, "not needed: a release comes up beside the old one"),
+    "properties": Counterpart.always(Fate.LOSSY, "write them as `annotations`"),
+    "tags": Counterpart.always(Fate.LOSSY, "write them as `labels` or `annotations`"),
+    "description": Counterpart.always(Fate.LOSSY, "write it as one of the `annotations`"),
+    "enable_app_insights": Counterpart.always(Fate.UNSUPPORTED, "the metrics at /metrics are for Prometheus"),
+    "collect_model_data": Counterpart.always(Fate.UNSUPPORTED, "requests are not collected"),
+    "recreate": Counterpart.always(Fate.MAPPED, "not needed: a release comes up beside the old one"),
     "base_image": _BASE,
     "dockerfile": _BASE,
     "base_image_registry": _BASE,
     "compute_target_name": _CLUSTER,
     "attach": _CLUSTER,
-    "provision": _fate(Fate.UNSUPPORTED, "the cluster must exist: `az aks create` makes one"),
+    "provision": Counterpart.always(Fate.UNSUPPORTED, "the cluster must exist: `az aks create` makes one"),
     "scoring_timeout_ms": _LIMITS,
     "replica_max_concurrent_requests": _LIMITS,
     "max_request_wait_time": _LIMITS,
@@ -114,6 +111,6 @@ _RULES: dict[str, _Rule] = {
     "timeout_seconds": _PROBE,
     "success_threshold": _PROBE,
     "failure_threshold": _PROBE,
-    "blobfuse_enabled": _fate(Fate.UNSUPPORTED, "the image has the model, so nothing is downloaded"),
+    "blobfuse_enabled": Counterpart.always(Fate.UNSUPPORTED, "the image has the model, so nothing is downloaded"),
 }
 """The options of `aks` that have another name or meaning here. Those with the same one are left out."""

@@ -98,6 +98,21 @@ def test_a_target_without_images_needs_no_maker(project: Shell) -> None:
     project("delete", "--target", "roll")
 
 
+def test_options_that_need_no_image_need_no_maker(project: Shell) -> None:
+    project("deploy")
+    bare = MANIFEST.replace("puller: {}", "puller: {bare: true}").replace("plugin: builder", "plugin: nobody")
+    project.write("lading.yaml", bare)
+    told(project, "loaded")
+    project("deploy")
+    assert told(project, "loaded")[0] == {"image": ""}
+    assert "needs an image, and the block of the target needs none now" in project("rollback", "1", code=3).err
+    project.write("lading.yaml", MANIFEST)
+    project("rollback", "1")
+    assert told(project, "loaded")[0] == {"image": "oak/price"}
+    project("rollback", "2")
+    assert told(project, "loaded")[0] == {"image": ""}
+
+
 def test_image_commands_name_their_needs(project: Shell) -> None:
     assert project("image", "build").out == "oak/price\n"
     assert {facts["push"] for facts in told(project, "lading_image")} == {"False"}

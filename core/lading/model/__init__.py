@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .context import Context as Context
     from .context import Models as Models
     from .counterparts import Counterpart as Counterpart
+    from .counterparts import CounterpartRule as CounterpartRule
     from .counterparts import Fate as Fate
     from .deploying import Candidate as Candidate
     from .deploying import DeleteStep as DeleteStep
@@ -128,7 +129,7 @@ __getattr__, __dir__ = lazily(
     __name__,
     {
         "context": "Connection Context Models",
-        "counterparts": "Counterpart Fate",
+        "counterparts": "Counterpart CounterpartRule Fate",
         "deploying": "Candidate DeleteStep DeployRequest DeployStep Done Ejected Failed Pending Ready ShiftRequest "
         "ShiftStep Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",

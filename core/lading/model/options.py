@@ -156,6 +156,15 @@ class Options:
         """
         return None
 
+    @classmethod
+    def needs_image(cls, values: Mapping[str, Json]) -> bool:  # noqa: ARG003 - for subclasses
+        """For the options of a target whose description has an `image`: whether a block with `values` needs it.
+
+        The manifest needs no block `image` for a target without this need. `values` are as written: they may have
+        `${NAME}`, and they are not checked.
+        """
+        return True
+
     def counterparts(
         self,
         plugin: str,  # noqa: ARG002 - for subclasses

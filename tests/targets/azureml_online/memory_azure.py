@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from requests.exceptions import ConnectionError as NoConnection
 from tests.plugins.wire import Answer, Sent, Wire
@@ -13,6 +14,7 @@ from tests.plugins.wire import Answer, Sent, Wire
 from lading import Json
 
 PLACE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.MachineLearningServices/workspaces/salary"
+CONTAINER = "https://account.blob.core.windows.net/code"
 OPERATIONS = "https://management.azure.com/operations/"
 _ENDPOINT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)")
 _DEPLOYMENT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)/deployments/([^/]+)")
@@ -51,6 +53,10 @@ class MemoryAzure(Wire):
     endpoints: dict[str, Json] = field(default_factory=dict)
     deployments: dict[str, dict[str, Json]] = field(default_factory=dict)
     environments: dict[str, Json] = field(default_factory=dict)
+    data: dict[str, Json] = field(default_factory=dict)
+    codes: dict[str, Json] = field(default_factory=dict)
+    models: dict[str, Json] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=lambda: {"primaryKey": "first", "secondaryKey": "second"})
     logs: dict[str, str] = field(default_factory=lambda: {"InferenceServer": "up\n", "StorageInitializer": ""})
@@ -66,7 +72,7 @@ class MemoryAzure(Wire):
         refusal = next((each for each in self.refusals if re.search(each, sent.line)), None)
         if refusal is not None:
             return self.refusals.pop(refusal)
-        answer = self._answer(sent)
+        answer = self._stored(sent) if sent.host == urlsplit(CONTAINER).netloc else self._answer(sent)
         if len(self.sent) == self.lost:
             return Answer(error=lambda: NoConnection("the connection was closed"))
         return answer
@@ -82,9 +88,8 @@ class MemoryAzure(Wire):
             return self.operations[int(sent.path.rpartition("/")[2])].check()
         if sent.path == PLACE:
             return Answer({"location": "westeurope", "properties": {}})
-        if "/environments/" in sent.path:
-            self.environments[sent.path] = sent.json
-            return Answer(sent.json, 201)
+        if "/versions/" in sent.path:
+            return self._asset(sent)
         if sent.path.endswith("/permissions"):
             return Answer({"value": self.actions})
         if sent.method == "POST":
@@ -94,6 +99,19 @@ class MemoryAzure(Wire):
         if sent.path.endswith("/onlineEndpoints"):
             return Answer({"value": list(self.endpoints.values())})
         return self._resource(sent)
+
+    def _stored(self, sent: Sent) -> Answer:
+        self.blobs[sent.path] = sent.body
+        return Answer(status=201)
+
+    def _asset(self, sent: Sent) -> Answer:
+        if sent.method == "POST":
+            signed = {"blobUri": CONTAINER, "credential": {"credentialType": "SAS", "sasUri": f"{CONTAINER}?sig=w"}}
+            return Answer({"blobReferenceForConsumption": signed})
+        assets: dict[str, Json] = getattr(self, sent.path.removeprefix(PLACE).split("/")[1])
+        if sent.method == "PUT":
+            assets[sent.path] = sent.json
+        return Answer(assets[sent.path]) if sent.path in assets else _MISSING
 
     def _resource(self, sent: Sent) -> Answer:
         found = _DEPLOYMENT.fullmatch(sent.path)

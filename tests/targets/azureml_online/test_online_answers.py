@@ -39,8 +39,8 @@ from lading_azureml_online.answers import (
 )
 from lading_azureml_online.kubernetes import KUBERNETES
 from lading_azureml_online.managed import MANAGED, lading_list
+from lading_azureml_online.naming import GPU
 from lading_azureml_online.options import (
-    GPU,
     Identity,
     KubernetesOnlineOptions,
     ManagedOptions,

@@ -35,19 +35,39 @@ def test_one_word_moves_a_package_from_local_to_azure(project: Project) -> None:
     assert (project.azure.state["v2"]["endpoints"], project.deployments) == ({}, [])
 
 
-def test_a_plan_from_aci_names_the_instance_that_holds_the_container(project: Project) -> None:
+def plan_from_v1(project: Project, old: str, target: str, new: str = "") -> dict[str, tuple[str, str]]:
+    """The fates of the settings of the block `old` of SDK v1 on `target`, for which `new` can be a block."""
     text = (project.shell.folder / "lading.yaml").read_text(encoding="utf-8")
-    old = "  aci: {plugin: aci, connection: old, cpu_cores: 3, memory_gb: 4, dns_name_label: salary}\n"
     place = project.azure.workspace
     names = f"subscription_id: {place.subscription_id}, resource_group: {place.resource_group}"
     account = f"  old: {{plugin: azureml, {names}, workspace: {place.workspace}}}\n"
-    text = text.replace("targets:\n", f"{account}targets:\n{old}")
-    project.shell.write("lading.yaml", text)
-    shown = json.loads(project("plan", "--from", "aci", "--json").out)["settings"]
-    found = {setting["name"]: (setting["fate"], setting["detail"]) for setting in shown}
+    project.shell.write("lading.yaml", text.replace("targets:\n", f"{account}targets:\n  {old}\n{new}"))
+    origin = old.partition(":")[0]
+    shown = json.loads(project("plan", "--from", origin, "--json", target=target).out)["settings"]
+    return {setting["name"]: (setting["fate"], setting["detail"]) for setting in shown}
+
+
+def test_a_plan_from_aci_names_the_instance_that_holds_the_container(project: Project) -> None:
+    old = "aci: {plugin: aci, connection: old, cpu_cores: 3, memory_gb: 4, dns_name_label: salary}"
+    found = plan_from_v1(project, old, "managed-online")
     line = "write `instance_type: Standard_F4s_v2`: Standard_DS2_v2 has 2 cores and 7 GiB; "
     assert found["cpu_cores"] == found["memory_gb"] == ("lossy", f"{line}Standard_F4s_v2 has 4 cores and 8 GiB")
     assert found["dns_name_label"][0] == "lossy"
+
+
+def test_a_plan_from_aks_has_the_lines_for_a_cluster_of_v2(project: Project) -> None:
+    old = (
+        "aks: {plugin: aks, connection: old, cpu_cores: 0.5, memory_gb: null, scoring_timeout_ms: 9000, "
+        "autoscale_enabled: true, autoscale_max_replicas: 4, namespace: pay}"
+    )
+    new = "  kubernetes-online: {compute: aks, request_settings: {request_timeout_ms: 9000}}\n"
+    found = plan_from_v1(project, old, "kubernetes-online", new)
+    assert found["cpu_cores"] == ("lossy", "write `resources: {requests: {cpu: 500m}}`")
+    assert found["scoring_timeout_ms"] == ("mapped", "as request_settings.request_timeout_ms")
+    line = "scale_settings: {type: target_utilization, min_instances: 1, max_instances: 4}"
+    assert found["autoscale_enabled"] == ("lossy", f"write `{line}`")
+    assert found["namespace"][0] == "lossy"
+    assert "memory_gb" not in found  # null is like a missing option
 
 
 def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:
@@ -85,6 +105,42 @@ def test_missing_actions_are_reported_before_the_training(project: Project) -> N
     project.azure.settings(denied=[action])
     assert action in project("deploy", code=6).err
     assert not project.azure.calls.like("PUT", ".")
+
+
+BASE = "environment: {image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04}"
+
+
+def test_azure_builds_the_environment_without_an_image_plugin(project: Project) -> None:
+    project.write(BASE)
+    lines = (project.shell.folder / "lading.yaml").read_text(encoding="utf-8").splitlines()
+    project.shell.write("lading.yaml", "\n".join(line for line in lines if not line.startswith("image:")))
+    project("deploy", target="local")
+    project("deploy")
+    assert project.row("status", target="local")["package"] == project.row("status")["package"] != ""
+    assert project.scores("local") == project.scores() == "[141760.56910569107]\n"
+    state = project.azure.state["v2"]
+    assert {kind: len(state[kind]) for kind in ("environments", "codes", "models")} == {
+        "environments": 1,
+        "codes": 1,
+        "models": 1,
+    }
+    changes = len(project.azure.calls.like("PUT", "."))
+    project.forget()
+    project("deploy")
+    assert len(project.azure.calls.like("PUT", ".")) == changes
+    assert list(project.images.iterdir()) == []
+    assert project("logs").out != ""
+
+
+def test_a_failed_build_of_the_environment_says_where_its_log_is(project: Project) -> None:
+    project.write(BASE)
+    error = {"code": "ImageBuildFailed", "message": "The image build failed: CondaEnvException: Pip failed"}
+    project.azure.faults.fail_operation(error, "BuildImage", "no such package: absent\n", method="PUT", path=DEPLOYMENT)
+    done = project("deploy", code=8)
+    assert "Azure cannot build the image" in done.err
+    assert "The build log is under the storage account" in done.err
+    assert "targets.managed-online.environment" in done.err
+    assert project.azure.state["v2"]["endpoints"] == {}
 
 
 def test_a_rotated_key_is_another_one(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""The fate of the options of `aci` and `aks` on `managed-online`: each one is kept, mapped, or lost for a reason."""
+"""The fate of the options of `aci` and `aks` on online endpoints: each one is kept, mapped, or lost for a reason."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from lading import Options
-from lading_azureml_online import from_v1
-from lading_azureml_online.options import ManagedOptions, Probe, RequestSettings
+from lading_azureml_online import kubernetes_from_v1, managed_from_v1
+from lading_azureml_online.naming import GPU
+from lading_azureml_online.options import (
+    KubernetesOnlineOptions,
+    ManagedOptions,
+    OnlineOptions,
+    Probe,
+    RequestSettings,
+    Resources,
+    ScaleSettings,
+)
 from lading_azureml_online.sizes import SIZES, size_of, smallest
 from lading_azureml_services.options import AciOptions, AksOptions
 
@@ -20,7 +29,7 @@ def names(options: type[Options]) -> set[str]:
     return {field.name for field in fields(options)}
 
 
-def fate(plugin: str, name: str, options: ManagedOptions, **given: Any) -> tuple[str, str]:
+def fate(plugin: str, name: str, options: OnlineOptions, **given: Any) -> tuple[str, str]:
     found = options.counterparts(plugin, given)[name]
     return found.fate, found.detail
 
@@ -29,14 +38,29 @@ def managed(instance_type: str = "Standard_DS2_v2", **more: Any) -> ManagedOptio
     return ManagedOptions(instance_type=instance_type, **more)
 
 
+def on_kubernetes(**more: Any) -> KubernetesOnlineOptions:
+    return KubernetesOnlineOptions(compute="aks", **more)
+
+
+def scaled(**more: Any) -> KubernetesOnlineOptions:
+    return on_kubernetes(scale_settings=ScaleSettings(type="target_utilization", **more))
+
+
 @pytest.mark.parametrize("kind", [AciOptions, AksOptions])
 def test_each_option_of_v1_has_a_fate(kind: type[Options]) -> None:
-    assert names(kind) - from_v1._RULES.keys() - SIZED <= names(ManagedOptions)
+    assert names(kind) - managed_from_v1.RULES.keys() - SIZED <= names(ManagedOptions)
+
+
+def test_each_option_of_aks_has_a_fate_on_a_cluster() -> None:
+    known = {*kubernetes_from_v1.RULES, "autoscale_enabled"}
+    assert names(AksOptions) - known == {"env", "tags", "description"}  # by their names
+    assert known <= names(AksOptions)
+    assert not known & names(KubernetesOnlineOptions)
 
 
 def test_each_rule_is_for_an_option_of_v1() -> None:
-    assert from_v1._RULES.keys() <= names(AciOptions) | names(AksOptions)
-    assert not from_v1._RULES.keys() & names(ManagedOptions)
+    assert managed_from_v1.RULES.keys() <= names(AciOptions) | names(AksOptions)
+    assert not managed_from_v1.RULES.keys() & names(ManagedOptions)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +160,93 @@ def test_a_virtual_network_asks_for_an_endpoint_without_public_access() -> None:
     assert fate("aci", "vnet_name", managed(public_network_access="disabled"), vnet_name="v")[0] == "mapped"
 
 
+CLUSTER = (
+    "lossy",
+    "attach the cluster again with `az ml compute attach --type Kubernetes`, and write its name as `compute`",
+)
+LIMITED = Resources(requests={"cpu": "0.5", "memory": "1Gi"}, limits={"memory": "2Gi", GPU: "1"})
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "value", "expected"),
+    [
+        (on_kubernetes(), "cpu_cores", 0.5, ("lossy", "write `resources: {requests: {cpu: 500m}}`")),
+        (on_kubernetes(resources=LIMITED), "cpu_cores", 0.5, ("mapped", "as resources.requests")),
+        (on_kubernetes(resources=LIMITED), "memory_gb", 1, ("mapped", "as resources.requests")),
+        (
+            on_kubernetes(resources=LIMITED),
+            "memory_gb_limit",
+            1.5,
+            ("lossy", "write `resources: {limits: {memory: 1536Mi}}`; it is 2Gi there"),
+        ),
+        (on_kubernetes(), "cpu_cores_limit", 2, ("lossy", "write `resources: {limits: {cpu: 2000m}}`")),
+        (on_kubernetes(), "gpu_cores", 1, ("lossy", 'write `resources: {limits: {nvidia.com/gpu: "1"}}`')),
+        (on_kubernetes(), "gpu_cores", 0, ("mapped", "as resources.limits")),
+        (on_kubernetes(resources=LIMITED), "gpu_cores", 1, ("mapped", "as resources.limits")),
+        (on_kubernetes(instance_count=3), "num_replicas", 3, ("mapped", "as instance_count")),
+        (on_kubernetes(), "num_replicas", 3, ("lossy", "write `instance_count: 3`; it is 1 there")),
+        (scaled(), "num_replicas", 1, ("lossy", "write `instance_count: 1`, and remove `scale_settings`")),
+        (
+            scaled(min_instances=2, max_instances=9),
+            "autoscale_max_replicas",
+            9,
+            ("mapped", "as scale_settings.max_instances"),
+        ),
+        (
+            scaled(polling_interval=5),
+            "autoscale_refresh_seconds",
+            3,
+            ("lossy", "write `scale_settings: {polling_interval: 3}`; it is 5 there"),
+        ),
+        (
+            on_kubernetes(),
+            "autoscale_target_utilization",
+            80,
+            ("lossy", "write `scale_settings: {target_utilization_percentage: 80}`"),
+        ),
+        (on_kubernetes(app_insights_enabled=True), "enable_app_insights", True, ("mapped", "as app_insights_enabled")),
+        (on_kubernetes(auth="aml_token"), "token_auth_enabled", True, ("mapped", "as auth")),
+        (on_kubernetes(), "compute_target_name", "aks", CLUSTER),
+        (on_kubernetes(), "period_seconds", 7, ("lossy", "write `liveness_probe: {period: 7}`")),
+    ],
+)
+def test_a_value_of_aks_is_compared_with_its_place_on_a_cluster(
+    options: KubernetesOnlineOptions, name: str, value: Any, expected: tuple[str, str]
+) -> None:
+    assert fate("aks", name, options, **{name: value}) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "expected"),
+    [
+        (
+            on_kubernetes(),
+            {"autoscale_enabled": True},
+            (
+                "lossy",
+                "write `scale_settings: {type: target_utilization, min_instances: 1, max_instances: 10}`",
+            ),
+        ),
+        (
+            scaled(max_instances=3),
+            {"autoscale_enabled": True, "autoscale_min_replicas": 2},
+            (
+                "lossy",
+                "write `scale_settings: {type: target_utilization, min_instances: 2, max_instances: 10}`; 1 to 3 there",
+            ),
+        ),
+        (scaled(max_instances=10), {"autoscale_enabled": True}, ("mapped", "as scale_settings")),
+        (scaled(max_instances=10), {"autoscale_enabled": False}, ("lossy", "remove `scale_settings`")),
+        (on_kubernetes(), {"autoscale_enabled": False}, ("mapped", "as instance_count")),
+    ],
+)
+def test_an_autoscaler_of_aks_keeps_its_limits(
+    options: KubernetesOnlineOptions, given: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    assert fate("aks", "autoscale_enabled", options, **given) == expected
+
+
 def test_options_of_other_plugins_are_compared_by_name() -> None:
+    assert on_kubernetes().counterparts("aci", {"cpu_cores": 2}) == {}
     assert managed().counterparts("container", {"cpu_cores": 2}) == {}
     assert managed().counterparts("aci", {"env": {"A": "secret"}, "tags": {}}) == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from ...errors import LadingError, NotUp
+from ...errors import LadingError, NotUp, Refused
 from ...model import Capability, Image, ImageNeed, Package, Release, State, Status
 from ...store.origin import mark
 from ..session.gates import facts, previous_release
@@ -56,10 +56,16 @@ def bring_up(service: Service, wanted: Wanted, stage_inputs: keys.Inputs) -> Rel
 
 
 def image_for(service: Service, package: Package) -> Image | None:
-    """The package as an image if the target needs one. It is built before the release begins."""
+    """The package as an image if the target needs one. It is built before the release begins.
+
+    Raises Refused if only the options of an earlier release need one, because the command has not read its block.
+    """
     need = service.plugin.description.image
-    if need is None:
+    if not service.needs_image:
         return None
+    if service.image is None:
+        message = f"this release of {service.name} needs an image, and the block of the target needs none now"
+        raise Refused(message, hint="write the block as it was then, and run `lading deploy`")
     from .image import make_image  # most targets do not need it
 
     return make_image(service.session, package, push=True if need is ImageNeed.PUSHED else None)

@@ -63,11 +63,12 @@ def report_first_deploy(service: Service) -> None:
 
 
 def _settings(origin: Section, declared: BoundPlugin, target: Section, plugin: BoundPlugin) -> Iterator[Setting]:
-    given = {name: getattr(origin.options, name) for name in origin.record}
+    found = {name: getattr(origin.options, name) for name in origin.record}
+    given = {name: value for name, value in found.items() if value is not None}  # null is like a missing option
     known = target.options.counterparts(origin.plugin, given)
-    for name in origin.record:
-        found = known.get(name) or _counterpart(name, origin, declared, target, plugin)
-        yield Setting(origin=origin.name, target=target.name, name=name, fate=found.fate, detail=found.detail)
+    for name in given:
+        fate = known.get(name) or _counterpart(name, origin, declared, target, plugin)
+        yield Setting(origin=origin.name, target=target.name, name=name, fate=fate.fate, detail=fate.detail)
 
 
 def _counterpart(

@@ -97,9 +97,15 @@ class Service:
         return f"{self.target.service_name} on '{self.target.name}'"
 
     @property
+    def needs_image(self) -> bool:
+        """Whether the target needs an image of the package with its options."""
+        target = self.target
+        return self.plugin.description.image is not None and target.options.needs_image(target.record)
+
+    @property
     def image(self) -> Section | None:
         """The block of the image if the target needs one."""
-        return self.session.manifest.image if self.plugin.description.image else None
+        return self.session.manifest.image if self.needs_image else None
 
     def context(
         self, end: float | None, journal: Note = ignore, note_secret: Note = ignore, *, connected: bool = True

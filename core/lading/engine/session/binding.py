@@ -52,7 +52,7 @@ def bind_manifest(
     wanted = [*chosen, *(ref for ref in refs if ref.role in roles)]
     plugins, types = _load(wanted)
     types |= {ref.path: _gone(draft, store, ref, why) for ref in chosen if isinstance(why := types[ref.path], str)}
-    wants_image = not chosen or any(plugins[ref.path].description.image for ref in chosen if ref.path in plugins)
+    wants_image = not chosen or any(_needs_image(draft, ref, plugins, types) for ref in chosen)
     imaged = [ref for ref in refs if ref.role == "image"] if wants_image and Needs.IMAGE in needs else []
     more_plugins, more_types = _load(imaged)
     plugins, types = plugins | more_plugins, types | more_types
@@ -75,6 +75,14 @@ def bind_manifest(
         _check_for_readers(whole, store, chosen)
     made = manifest.image and replace(manifest.image, connection=families[manifest.image.path])
     return replace(manifest, targets={ref.name: bound[ref.name] for ref in chosen}, image=made), plugins
+
+
+def _needs_image(draft: Draft, ref: SectionRef, plugins: Plugins, types: Mapping[Path_, type[Options] | str]) -> bool:
+    """Whether the block of a target needs an image of the package."""
+    options = types[ref.path]
+    if isinstance(options, str) or plugins[ref.path].description.image is None:
+        return False
+    return options.needs_image(draft.block(ref.path))
 
 
 def _earlier(draft: Draft, store: Store, chosen: Iterable[SectionRef]) -> Iterator[str]:

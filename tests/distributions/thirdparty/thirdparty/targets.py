@@ -2,7 +2,7 @@
 
 `roll` keeps the old release until the new one has answered. `stop` must remove the old release first. `opaque` cannot
 report its status. `capable` has a key, a log, a list, a preflight and a plan, and `rotating` also rotates its key.
-`puller` accepts only container images. `remote` keeps its services outside the store.
+`puller` accepts container images. `remote` keeps its services outside the store.
 """
 
 import contextlib
@@ -154,6 +154,16 @@ class StopOptions(Options):
     def counterparts(self, plugin: str, given: Mapping[str, object]) -> Mapping[str, Counterpart]:
         known = plugin == "roll" and "pier" in given
         return {"pier": Counterpart.at("places.pier", given["pier"], self.flag)} if known else {}
+
+
+@dataclass(frozen=True)
+class PullerOptions(RollOptions):
+    bare: bool = False
+    """Whether it starts the package without an image."""
+
+    @classmethod
+    def needs_image(cls, values: Mapping[str, object]) -> bool:
+        return values.get("bare") is not True
 
 
 Place = RollOptions | StopOptions
@@ -372,7 +382,7 @@ class Rotating(Capable):
 
 
 class Puller(Ejecting, ProcessTarget):
-    """A target that accepts only container images."""
+    """A target that accepts container images, and packages if its options say so."""
 
     @hookimpl
     def lading_describe(self) -> Description:
@@ -382,8 +392,7 @@ class Puller(Ejecting, ProcessTarget):
 
     @hookimpl
     def lading_deploy(self, request: DeployRequest[Place], context: Context) -> DeployStep | Wrong:
-        assert request.image is not None
-        note("loaded", image=request.image.reference)
+        note("loaded", image=request.image.reference if request.image else "")
         return super().lading_deploy(request, context)
 
 
@@ -499,6 +508,6 @@ def kill_server(record: Path) -> None:
 roll, stop = ProcessTarget(keeps=True, options=RollOptions), ProcessTarget(keeps=False, options=StopOptions)
 capable = Capable(keeps=True, options=RollOptions)
 rotating = Rotating(keeps=True, options=RollOptions)
-puller = Puller(keeps=True, options=RollOptions)
+puller = Puller(keeps=True, options=PullerOptions)
 remote = Remote(keeps=True, options=RollOptions)
 opaque = Opaque(keeps=True, options=RollOptions)

@@ -46,6 +46,7 @@ class Resources:
     models: dict[str, Record] = field(default_factory=dict)
     codes: dict[str, Record] = field(default_factory=dict)
     environments: dict[str, Record] = field(default_factory=dict)
+    data: dict[str, Record] = field(default_factory=dict)
     endpoints: dict[str, Record] = field(default_factory=dict)
     keys: dict[str, Record] = field(default_factory=dict)
     deployments: dict[str, Record] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Versions of models, code and environments, and the datastore that their files are in."""
+"""Versions of models, code, data and environments, and the datastore that their files are in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from .stamps import system_data
 routes = ArmRoutes()
 ROUTES = (routes,)
 
-FORMS: dict[str, dict[str, Any]] = {"models": bodies.MODEL, "codes": bodies.CODE, "environments": bodies.ENVIRONMENT}
+FORMS: dict[str, dict[str, Any]] = {
+    "models": bodies.MODEL,
+    "codes": bodies.CODE,
+    "environments": bodies.ENVIRONMENT,
+    "data": bodies.DATA,
+}
 DATASTORES = ("workspaceblobstore", "workspaceartifactstore")
 
 

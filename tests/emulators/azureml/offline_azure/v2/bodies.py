@@ -109,6 +109,7 @@ ENVIRONMENT = {
         },
     }
 }
+DATA = {"properties!": {**ASSET, "dataType!": frozenset({"uri_folder"}), "dataUri!": re.compile("azureml://.+")}}
 CODE = {"properties!": {**ASSET, "codeUri!": str, "properties": MapOf((str, int))}}  # the SDK sends a number
 MODEL = {
     "properties!": {

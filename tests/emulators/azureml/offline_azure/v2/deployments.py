@@ -160,6 +160,8 @@ def _check_references(visit: Visit, properties: Record) -> None:
         ("codeId", code.get("codeId"), "codes", v2.codes),
         ("model", properties.get("model"), "models", v2.models),
     ]
+    collections = (properties.get("dataCollector") or {}).get("collections") or {}
+    asked += [("dataCollector", each.get("dataId"), "data", v2.data) for each in collections.values()]
     for field, identifier, kind, known in asked:
         if identifier is None:
             continue

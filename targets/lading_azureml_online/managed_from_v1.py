@@ -1,0 +1,83 @@
+"""The fate of the options of `aci` and `aks` on `managed-online`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lading import Counterpart, CounterpartRule, Fate
+
+from . import from_v1
+from .from_v1 import lossy, unsupported
+from .sizes import size_of, smallest
+
+_CORES, _MEMORY = 0.1, 0.5  # what Azure gives a container whose block leaves them out
+
+
+def counterparts(plugin: str, given: Mapping[str, Any], options: Any) -> dict[str, Counterpart]:
+    """The fate of each known option of a block of `aci` or `aks`."""
+    if plugin not in ("aci", "aks"):
+        return {}
+    found = {name: RULES[name](options, value) for name, value in given.items() if name in RULES}
+    sized = _size(given.get("cpu_cores") or _CORES, given.get("memory_gb") or _MEMORY, options.instance_type)
+    return found | {name: sized for name in ("cpu_cores", "memory_gb") if name in given}
+
+
+def _size(cores: float, memory: float, instance_type: str) -> Counterpart:
+    """The fate of the cores and the memory of a container: an instance is a whole machine."""
+    present, wanted = size_of(instance_type), smallest(cores, memory)
+    if wanted is None:
+        return Counterpart(fate=Fate.UNSUPPORTED, detail=f"no known instance has {cores:g} cores and {memory:g} GB")
+    line = f"`instance_type: {wanted.name}`"
+    if present is None:
+        return Counterpart(fate=Fate.LOSSY, detail=f"the size of {instance_type} is not known; {line} is enough")
+    if not present.holds(cores, memory):
+        return Counterpart(fate=Fate.LOSSY, detail=f"write {line}: {present}; {wanted}")
+    more = "" if present == wanted else f"; {line} is enough"
+    return Counterpart(fate=Fate.MAPPED, detail=f"as instance_type, {present}{more}")
+
+
+def _private(options: Any, _value: str) -> Counterpart:
+    """A container in a virtual network answers only there."""
+    return Counterpart.at("public_network_access", "disabled", options.public_network_access)
+
+
+def _ssl(_options: Any, value: bool) -> Counterpart:
+    fate = Fate.MAPPED if value else Fate.LOSSY
+    return Counterpart(fate=fate, detail="an online endpoint always answers with HTTPS, under Azure's host name")
+
+
+_CERTIFICATE = unsupported("Azure has the certificate; another host name needs a gateway before the endpoint")
+_FIXED = lossy("the number of instances is fixed: `instance_count`")
+_LIMIT = lossy("a container may use its whole instance, so `instance_type` is the limit")
+_MACHINES = unsupported("Azure manages the machines; it uses neither a cluster nor a namespace of yours")
+_VAULT = unsupported("customer-managed keys belong to the workspace")
+
+RULES: dict[str, CounterpartRule] = {
+    **from_v1.RULES,
+    "location": lossy("the endpoint is in the region of the workspace"),
+    "ssl_enabled": _ssl,
+    "ssl_cert_pem_file": _CERTIFICATE,
+    "ssl_key_pem_file": _CERTIFICATE,
+    "ssl_cname": _CERTIFICATE,
+    "dns_name_label": lossy("the host name begins with the name of the endpoint: `service_name`"),
+    "cmk_vault_base_url": _VAULT,
+    "cmk_key_name": _VAULT,
+    "cmk_key_version": _VAULT,
+    "vnet_name": _private,
+    "subnet_name": _private,
+    "compute_target_name": _MACHINES,
+    "attach": _MACHINES,
+    "provision": _MACHINES,
+    "namespace": _MACHINES,
+    "num_replicas": Counterpart.under("instance_count"),
+    "autoscale_enabled": _FIXED,
+    "autoscale_min_replicas": _FIXED,
+    "autoscale_max_replicas": _FIXED,
+    "autoscale_refresh_seconds": _FIXED,
+    "autoscale_target_utilization": _FIXED,
+    "cpu_cores_limit": _LIMIT,
+    "memory_gb_limit": _LIMIT,
+    "gpu_cores": lossy("choose an `instance_type` with GPUs: Standard_NC4as_T4_v3 has one"),
+}
+"""The options of `aci` and `aks` with another name or meaning here, without `cpu_cores` and `memory_gb`."""
