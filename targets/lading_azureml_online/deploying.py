@@ -32,12 +32,13 @@ from .owning import (
     stable_of,
     workspace_of,
 )
+from .settings import differs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from lading import Context, DeployRequest, Json
-    from lading_azureml_v2.resources import Endpoint, OnlineDeployment
+    from lading_azureml_v2.resources import OnlineDeployment
 
     from .kind import Kind
     from .options import OnlineOptions
@@ -67,7 +68,7 @@ class Release:
 
     def __init__(self, kind: Kind, request: DeployRequest[OnlineOptions], context: Context) -> None:
         self._kind, self._request, self._context = kind, request, context
-        self._deployment = request.deployment
+        self._deployment, self._options = request.deployment, request.deployment.options
         self._workspace = workspace_of(context)
         self._operations = Operations(context, self._workspace, request.release_id)
         self._endpoint = our_endpoint(request.deployment, context)
@@ -85,10 +86,10 @@ class Release:
         found = None if self._request.beside else self._find(self._stable)
         if found is None or found.has_failed or found.tags.get(PACKAGE) != self._request.package.digest:
             return ""
-        if self._kind.has_changed(found, self._deployment.options):
+        if self._kind.has_changed(found, self._options):
             return ""
-        wanted = bodies.digest(self._kind, self._request, self._workspace, self._environment_id)
-        same = found.tags.get(OPTIONS) == wanted and fits(found.tags.get(SECRETS), self._deployment.options.env)
+        wanted = bodies.digest(self._kind, self._options, self._workspace, self._environment_id)
+        same = found.tags.get(OPTIONS) == wanted and fits(found.tags.get(SECRETS), self._options.env)
         return found.name if same else ""
 
     def bring_up(self) -> DeployStep:
@@ -206,19 +207,19 @@ class Release:
         if self._foreign:
             hint = "move its traffic away, or give the target's block another service_name"
             raise Refused(f"{self._foreign}: it is left alone", hint=hint)
-        if self._endpoint is not None and self._endpoint.identities != identities(self._deployment.options):
+        if self._endpoint is not None and self._endpoint.identities != identities(self._options):
             raise BadInput(
                 f"endpoint {self._endpoint.name} has another identity, and Azure cannot change it",
                 hint="give the target's block another service_name, or delete the endpoint first",
                 option="identity",
             )
-        if self._request.beside and self._endpoint and not has_auth(self._endpoint, self._deployment.options):
+        if self._request.beside and self._endpoint and not has_auth(self._endpoint, self._options):
             raise BadInput(
                 f"endpoint {self._endpoint.name} has another `auth`, which is that of its canary too",
                 hint="deploy this change without a canary",
                 option="auth",
             )
-        wanted = str(self._kind.endpoint(self._deployment.options, self._workspace.id).get("compute") or "")
+        wanted = str(self._kind.endpoint(self._options, self._workspace.id).get("compute") or "")
         if self._endpoint is not None and wanted.lower() != self._endpoint.compute.lower():
             raise BadInput(
                 f"endpoint {self._endpoint.name} is on {self._endpoint.compute or 'instances of Azure'}, and Azure "
@@ -240,34 +241,24 @@ class Release:
             return self._put_endpoint({}, "creating the endpoint")
         if self._endpoint.has_failed:  # after an operation that this release did not start
             return self._put_endpoint(self._endpoint.traffic, "repairing the endpoint", self._find(self._stable))
-        if self._differs(self._endpoint) and self._context.recorded(_CHANGED) != self._request.release_id:
-            changing = self._put_endpoint(self._endpoint.traffic, "changing the endpoint", self._find(self._stable))
-            self._context.record(_CHANGED, self._request.release_id)  # once, as Azure may not keep each value
-            return changing
+        written = self._context.recorded(_CHANGED) == self._request.release_id  # Azure may not keep each value
+        if self.serves and not written and differs(self._kind, self._options, self._endpoint, self._workspace):
+            return self._put_endpoint(self._endpoint.traffic, "changing the endpoint", self._find(self._stable))
         return None
-
-    def _differs(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint has other settings than the options, of those that change without a new deployment.
-
-        A canary leaves the settings of the stable release until its promotion.
-        """
-        if self._request.beside:
-            return False
-        options = self._deployment.options
-        private = self._kind.endpoint(options, self._workspace.id).get("publicNetworkAccess") == "Disabled"
-        tags = {name: value for name, value in endpoint.tags.items() if not name.startswith("lading.")}
-        same = options.tags == tags and (options.description or "") == endpoint.description
-        return not same or endpoint.is_public == private
 
     def _put_endpoint(
         self, traffic: Mapping[str, int], phase: str, owner: OnlineDeployment | None = None
     ) -> DeployStep:
-        """Write the endpoint with the marks of the deployment that serves, by default those of this release."""
+        """Write the endpoint with the marks of the deployment that serves, by default those of this release.
+
+        It keeps its settings until this release gets its requests.
+        """
         marks = owner.marks if owner else self._request.tags
         options = (self._request.stable or self._deployment).options
         same = self._endpoint if self._endpoint and traffic == self._endpoint.traffic else None
-        mirror, auth = (same.mirror, same.auth) if same else ({}, "")
-        body = bodies.endpoint(self._kind, options, marks, self._workspace, traffic, mirror=mirror, auth=auth)
+        keep = None if self.serves or self._request.stable else same
+        mirror = same.mirror if same else {}
+        body = bodies.endpoint(self._kind, options, marks, self._workspace, traffic, mirror=mirror, keep=keep)
         self._context.intend(f"{self._place}/{self._request.release}/{'+'.join(traffic)}")
         try:
             started = self._workspace.put_endpoint(self._deployment.service, body)
@@ -277,6 +268,8 @@ class Release:
             if self._find(self._name) is None:
                 raise
             return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
+        if keep is None:
+            self._context.record(_CHANGED, self._request.release_id)
         wait = self._operations.keep(_ENDPOINT, started)
         return Pending(phase=phase, detail=self._deployment.service, retry_after=wait)
 

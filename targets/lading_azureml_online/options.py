@@ -114,8 +114,8 @@ class OnlineOptions(Options):
     """The identity of the endpoint, which pulls the image; by default Azure makes one."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the endpoint and its deployments, beside those that mark them as Lading's. A change reaches the endpoint
-    at once, and its deployments with the next release that changes anything else.
+    """Tags of the endpoint and its deployments, beside those that mark them as Lading's. If only they change, they
+    reach the endpoint at once, and its deployments with the next release that changes anything else.
     """
 
     description: Annotated[str, Text(max_length=5000)] | None = None

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from tests.targets.azureml_online.memory_azure import MemoryAzure
-from tests.targets.azureml_online.online_kit import Hooks, ready
+from tests.targets.azureml_online.online_kit import Hooks, failed, name_of, ready
 
-from lading import BadInput, PlanRequest, State, UpRelease
+from lading import BadInput, PlanRequest, State, UpRelease, Verdict
 from lading_azureml_online.answers import lading_plan
 from lading_azureml_online.failing import cause_of
+from lading_azureml_online.managed import lading_status
 from lading_azureml_online.options import Identity, UserIdentity
 
 ID = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
@@ -39,18 +40,73 @@ def test_tags_and_the_description_alone_reach_a_release_that_serves(
     assert hooks.status.state is State.RUNNING
 
 
-def test_access_changes_before_the_new_release_and_the_way_of_signing_with_the_switch(
-    hooks: Hooks, memory: MemoryAzure
-) -> None:
+SETTINGS: dict[str, Any] = {
+    "auth": "aml_token",
+    "public_network_access": "disabled",
+    "tags": {"team": "b"},
+    "description": "prices",
+}
+
+
+def settings(memory: MemoryAzure) -> tuple[object, ...]:
+    properties, tags = endpoint(memory)["properties"], endpoint(memory)["tags"]
+    access = properties.get("publicNetworkAccess")
+    return properties["authMode"], access, properties.get("description"), tags.get("team")
+
+
+def test_settings_of_the_endpoint_change_with_the_switch(hooks: Hooks, memory: MemoryAzure) -> None:
     ready(hooks.deploy(1))
-    more: dict[str, Any] = {"auth": "aml_token", "public_network_access": "disabled"}
-    hooks.until_answer(2, **more)
-    properties = endpoint(memory)["properties"]
-    assert (properties["publicNetworkAccess"], properties["authMode"]) == ("Disabled", "Key")
-    ready(hooks.deploy(2, **more))
-    assert endpoint(memory)["properties"]["authMode"] == "AMLToken"
+    hooks.until_answer(2, **SETTINGS)
+    assert settings(memory) == ("Key", None, None, None)
+    ready(hooks.deploy(2, **SETTINGS))
+    assert settings(memory) == ("AMLToken", "Disabled", "prices", "b")
     ready(hooks.deploy(3, auth="aml_token"))
     assert "publicNetworkAccess" not in endpoint(memory)["properties"]
+
+
+def test_a_refused_release_leaves_the_settings_of_the_endpoint(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1, tags={"team": "a"}))
+    failed(hooks.deploy(2, verdict=Verdict(up=False, reason="wrong"), **SETTINGS))
+    assert settings(memory) == ("Key", None, None, "a")
+
+
+def test_a_repaired_endpoint_keeps_its_settings_until_the_switch(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1, tags={"team": "a"}, public_network_access="disabled", description="old"))
+    endpoint(memory)["properties"]["provisioningState"] = "Failed"
+    hooks.until_answer(2)
+    assert settings(memory) == ("Key", "Disabled", "old", "a")
+    ready(hooks.deploy(2))
+    assert settings(memory) == ("Key", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "shown"),
+    [
+        ("auth", "changed to aadtoken", {"authMode": "AADToken"}),
+        ("public_network_access", "changed to disabled", {"publicNetworkAccess": "Disabled"}),
+        ("description", "changed on the endpoint", {"description": "other"}),
+    ],
+)
+def test_changed_settings_of_the_endpoint_are_shown_and_repaired(
+    hooks: Hooks, memory: MemoryAzure, name: str, words: str, shown: dict[str, str]
+) -> None:
+    ready(hooks.deploy(1))
+    endpoint(memory)["properties"] |= shown
+    assert hooks.status.changed == {name: words}
+    ready(hooks.deploy(2, package=1))
+    assert (hooks.status.changed, hooks.names) == ({}, [name_of(1)])
+
+
+def test_a_tag_that_a_policy_adds_is_not_a_change(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    endpoint(memory)["tags"]["cost"] = "b"
+    assert hooks.status.changed == {}
+
+
+def test_options_of_another_release_are_not_changes_of_others(hooks: Hooks) -> None:
+    """The manifest has changed since the deploy."""
+    ready(hooks.deploy(1))
+    assert lading_status(hooks.deployment(instance_count=3, auth="aml_token"), hooks.context).changed == {}
 
 
 def test_a_removed_tag_leaves_the_endpoint(hooks: Hooks, memory: MemoryAzure) -> None:
