@@ -111,17 +111,23 @@ def _shares(found: Json) -> dict[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineDeployment(Resource):
-    """A deployment of an endpoint. `instances` is their number, and `environment` the path of its environment."""
+    """A deployment of an endpoint. `instances` is their number. `settings` are its properties, in Azure's words: they
+    can hold secret values of variables.
+    """
 
     instances: int | None = None
-    environment: str = ""
+    settings: Mapping[str, Json] = field(default_factory=dict, repr=False)
+
+    @property
+    def environment(self) -> str:
+        """The path of its environment."""
+        return str(self.settings.get("environmentId") or "")
 
     @classmethod
     def _fields(cls, found: Json) -> dict[str, Any]:
-        properties = found.get("properties") or {}
         return super()._fields(found) | {
             "instances": (found.get("sku") or {}).get("capacity"),
-            "environment": str(properties.get("environmentId") or ""),
+            "settings": found.get("properties") or {},
         }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lading import Listed, Listing, NoScoringUri, ScoringUri, Served, State, Status
 
 from .owning import BESIDE, HEADER, MODEL, PACKAGE, RELEASE_ID, TARGET, foreign, is_ours, stable_of, whose, workspace_of
-from .settings import endpoint_changes, is_of
+from .settings import deployment_changes, endpoint_changes, is_of
 
 if TYPE_CHECKING:
     from lading import Context, Deployment
@@ -85,8 +85,7 @@ def _changed(
     """The changes of others. The options show them only while they are those of the release that serves."""
     if is_of(kind, options, served, workspace):
         yield from endpoint_changes(kind, options, endpoint, workspace)
-        if kind.has_changed(served, options):
-            yield "instance_count", f"changed to {served.instances}"
+        yield from deployment_changes(kind, options, served, workspace)
 
 
 def scoring_uri(deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri:

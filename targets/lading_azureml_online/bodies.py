@@ -15,7 +15,7 @@ from lading import Json
 from lading_azureml.sealing import seal
 from lading_serving import identity
 
-from .owning import BESIDE, OPTIONS, SECRETS
+from .owning import BESIDE, ENVIRONMENT, OPTIONS, SECRETS
 
 if TYPE_CHECKING:
     from lading import DeployRequest
@@ -94,6 +94,7 @@ def deployment(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Wor
     options = request.deployment.options
     body = _deployment(kind, options, workspace, environment_id)
     marks = {**request.tags, OPTIONS: digest(kind, options, workspace, environment_id)}
+    marks[ENVIRONMENT] = environment_id.rpartition("/")[2]
     if request.beside:
         marks[BESIDE] = "true"
     if options.env:
@@ -111,6 +112,11 @@ def digest(kind: Kind, options: OnlineOptions, workspace: Workspace, environment
     """The digest of the content of a release, without its tags and the values of its variables."""
     body = _deployment(kind, options, workspace, environment_id)
     return _digest([body, sorted(options.env), options.auth, _identity(options), kind.endpoint(options, workspace.id)])
+
+
+def content(kind: Kind, options: OnlineOptions, workspace: Workspace) -> Json:
+    """The properties of a deployment that options alone decide."""
+    return _deployment(kind, options, workspace, "")["properties"]
 
 
 def _deployment(kind: Kind, options: OnlineOptions, workspace: Workspace, environment_id: str) -> Json:

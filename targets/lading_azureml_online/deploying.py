@@ -32,7 +32,7 @@ from .owning import (
     stable_of,
     workspace_of,
 )
-from .settings import differs
+from .settings import deployment_changes, differs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -86,11 +86,11 @@ class Release:
         found = None if self._request.beside else self._find(self._stable)
         if found is None or found.has_failed or found.tags.get(PACKAGE) != self._request.package.digest:
             return ""
-        if self._kind.has_changed(found, self._options):
-            return ""
         wanted = bodies.digest(self._kind, self._options, self._workspace, self._environment_id)
-        same = found.tags.get(OPTIONS) == wanted and fits(found.tags.get(SECRETS), self._options.env)
-        return found.name if same else ""
+        if found.tags.get(OPTIONS) != wanted or not fits(found.tags.get(SECRETS), self._options.env):
+            return ""
+        changed = any(deployment_changes(self._kind, self._options, found, self._workspace))
+        return "" if changed else found.name
 
     def bring_up(self) -> DeployStep:
         """Create the endpoint and the deployment, or wait for them."""

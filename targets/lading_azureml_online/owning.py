@@ -20,6 +20,8 @@ SERVICE, TARGET, RELEASE_ID = "lading.service", "lading.target", "lading.release
 PACKAGE, MODEL = "lading.package", "lading.model"
 OPTIONS = "lading.options"
 """The tag with a digest of the content of a deployment, without the values of variables."""
+ENVIRONMENT = "lading.environment"
+"""The tag with the version of the environment of a deployment."""
 SECRETS = "lading.secrets"
 """The tag with a seal of the values of variables."""
 

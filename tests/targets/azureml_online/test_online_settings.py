@@ -12,7 +12,7 @@ from lading import BadInput, PlanRequest, State, UpRelease, Verdict
 from lading_azureml_online.answers import lading_plan
 from lading_azureml_online.failing import cause_of
 from lading_azureml_online.managed import lading_status
-from lading_azureml_online.options import Identity, UserIdentity
+from lading_azureml_online.options import Identity, Probe, RequestSettings, UserIdentity
 
 ID = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
 
@@ -95,6 +95,52 @@ def test_changed_settings_of_the_endpoint_are_shown_and_repaired(
     assert hooks.status.changed == {name: words}
     ready(hooks.deploy(2, package=1))
     assert (hooks.status.changed, hooks.names) == ({}, [name_of(1)])
+
+
+OPTIONS: dict[str, Any] = {
+    "env": {"RATE": "3"},
+    "liveness_probe": Probe(period=20),
+    "request_settings": RequestSettings(request_timeout_ms=9500, max_queue_wait_ms=100),
+    "app_insights_enabled": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("instance_type", {"instanceType": "Standard_DS3_v2"}),
+        ("environment", {"environmentId": "/subscriptions/s-1/environments/other/versions/1"}),
+        ("env", {"environmentVariables": {"RATE": "4"}}),
+        ("env", {"environmentVariables": {}}),
+        ("liveness_probe", {"livenessProbe": {"period": "PT1M"}}),
+        ("request_settings", {"requestSettings": {"requestTimeout": "PT8S"}}),
+        ("app_insights_enabled", {"appInsightsEnabled": False}),
+    ],
+)
+def test_a_changed_deployment_is_shown_and_replaced(
+    hooks: Hooks, memory: MemoryAzure, name: str, shown: dict[str, Any]
+) -> None:
+    ready(hooks.deploy(1, **OPTIONS))
+    memory.deployments["salary"][name_of(1)]["properties"] |= shown
+    assert list(lading_status(hooks.deployment(**OPTIONS), hooks.context).changed) == [name]
+    ready(hooks.deploy(2, package=1, **OPTIONS))
+    assert lading_status(hooks.deployment(**OPTIONS), hooks.context).changed == {}
+    assert name_of(1) not in hooks.names
+
+
+def test_values_that_azure_writes_in_another_way_are_not_changes(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1, **OPTIONS))
+    memory.deployments["salary"][name_of(1)]["properties"] |= {
+        "instanceType": "STANDARD_DS2_V2",
+        "livenessProbe": {"period": "PT0M20S", "timeout": "PT2S"},
+        "readinessProbe": {"period": "PT10S"},
+        "requestSettings": {"requestTimeout": "PT9S", "maxQueueWait": "PT0S"},
+        "environmentVariables": {"RATE": "3", "AZUREML_OWN": "x"},
+        "appInsightsEnabled": None,
+    }
+    assert lading_status(hooks.deployment(**OPTIONS), hooks.context).changed == {}
+    ready(hooks.deploy(2, package=1, **OPTIONS))
+    assert hooks.names == [name_of(1)]
 
 
 def test_a_tag_that_a_policy_adds_is_not_a_change(hooks: Hooks, memory: MemoryAzure) -> None:
