@@ -83,7 +83,7 @@ class Release:
     @property
     def _adopted(self) -> str:
         """The name of the deployment that serves, if it has the content of this release already."""
-        found = None if self._request.beside else self._find(self._stable)
+        found = None if self._request.beside or self._request.force else self._find(self._stable)
         if found is None or found.has_failed or found.tags.get(PACKAGE) != self._request.package.digest:
             return ""
         wanted = bodies.digest(self._kind, self._options, self._workspace, self._environment_id)

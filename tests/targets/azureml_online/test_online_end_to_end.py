@@ -113,6 +113,14 @@ def test_an_empty_store_adopts_the_release(project: Project) -> None:
     assert len(project.azure.calls.like("PUT", ".")) == changes
 
 
+def test_force_makes_a_new_deployment(project: Project) -> None:
+    project("deploy")
+    before = project.deployments
+    project("deploy", "--force")
+    assert len(project.deployments) == 1
+    assert project.deployments != before
+
+
 def test_the_log_has_the_lines_of_the_server(project: Project) -> None:
     project("deploy")
     assert "POST /score" in project("logs").out

@@ -278,6 +278,12 @@ def test_an_empty_store_adopts_a_release_with_the_same_content(hooks: Hooks, mem
     assert (writes(memory), hooks.names) == ([], [name_of(1)])
 
 
+def test_force_makes_a_new_deployment_of_the_same_content(hooks: Hooks) -> None:
+    ready(hooks.deploy(1))
+    ready(hooks.deploy(2, package=1, force=True))
+    assert name_of(1) not in hooks.names
+
+
 @pytest.mark.parametrize("changed", [{"env": {"MODE": "b"}}, {"instance_count": 2}, {"auth": "aml_token"}])
 def test_other_content_is_not_adopted(hooks: Hooks, changed: dict[str, object]) -> None:
     ready(hooks.deploy(1, env={"MODE": "a"}))
