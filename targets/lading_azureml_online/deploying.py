@@ -9,15 +9,16 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Candidate, DeployStep, Pending, Ready, Refused, StageFailed
+from lading import Candidate, DeployStep, Pending, Ready, Refused, StageFailed
 from lading_azureml.sealing import fits
 
 from . import bodies
+from .begun import Begun
+from .checking import problem
 from .clearing import busy, clear
 from .failing import Cause, cause_of, refusal, with_log
 from .naming import check_name, deployment_name
 from .operations import Operations, pending
-from .options import identities
 from .owning import (
     ALL,
     BESIDE,
@@ -27,7 +28,6 @@ from .owning import (
     RELEASE_ID,
     SECRETS,
     foreign_traffic,
-    has_auth,
     our_endpoint,
     stable_of,
     workspace_of,
@@ -71,6 +71,7 @@ class Release:
         self._deployment, self._options = request.deployment, request.deployment.options
         self._workspace = workspace_of(context)
         self._operations = Operations(context, self._workspace, request.release_id)
+        self._begun = Begun(context, request.release_id)
         self._endpoint = our_endpoint(request.deployment, context)
         self._all = self._workspace.deployments(self._endpoint.name) if self._endpoint else ()
         self._name = self._adopted or deployment_name(request)
@@ -94,8 +95,7 @@ class Release:
 
     def bring_up(self) -> DeployStep:
         """Create the endpoint and the deployment, or wait for them."""
-        self._check()
-        waiting = self._ready_endpoint()
+        waiting = self._checked() or self._ready_endpoint()
         if waiting is not None:
             return waiting
         found, operation = self._find(self._name), self._operations.find(self._name)
@@ -126,6 +126,7 @@ class Release:
 
     def _cleared(self, keep: Collection[str]) -> DeployStep:
         """Ready when the others are deleted. One that Azure does not delete gets no requests, so the release is up."""
+        self._begun.remove()
         try:
             return self._clear(keep) or Ready()
         except StageFailed as error:
@@ -140,7 +141,7 @@ class Release:
         return self.remove(cause)
 
     def remove(self, cause: Cause) -> DeployStep:
-        """Delete the deployment of a release that is given up. A first release leaves no endpoint behind."""
+        """Delete the deployment of a release that is given up, and the endpoint if no release has ever served at it."""
         found = self._find(self._name)
         if found is not None and not (self._endpoint and self._endpoint.traffic.get(self._name)):
             others = {each.name for each in self._all} - {self._name}
@@ -148,7 +149,10 @@ class Release:
         operation = self._operations.find(_ENDPOINT)
         if self._endpoint is not None and (self._endpoint.is_busy or (operation and operation.is_running)):
             return pending(_DELETING, self._endpoint.name, operation)
-        if self._endpoint is not None and not self._all and self._is_first and not operation:
+        if self._endpoint is not None and not operation and self._begun.has_all(self._endpoint, self._all):
+            waiting = busy(self._all)
+            if waiting is not None:
+                return waiting
             self._context.intend(f"{self._place}/delete")
             started = self._workspace.delete_endpoint(self._endpoint.name)
             return Pending(phase=_DELETING, retry_after=self._operations.keep(_ENDPOINT, started))
@@ -200,33 +204,14 @@ class Release:
     def _foreign(self) -> str:
         return foreign_traffic(self._endpoint, self._all, self._deployment)
 
-    def _check(self) -> None:
-        """Raise Refused if a deployment of others gets requests, which it would lose. Raise BadInput for another
-        cluster or another identity, which Azure cannot change, and for a canary with another `auth`.
-        """
-        if self._foreign:
-            hint = "move its traffic away, or give the target's block another service_name"
-            raise Refused(f"{self._foreign}: it is left alone", hint=hint)
-        if self._endpoint is not None and self._endpoint.identities != identities(self._options):
-            raise BadInput(
-                f"endpoint {self._endpoint.name} has another identity, and Azure cannot change it",
-                hint="give the target's block another service_name, or delete the endpoint first",
-                option="identity",
-            )
-        if self._request.beside and self._endpoint and not has_auth(self._endpoint, self._options):
-            raise BadInput(
-                f"endpoint {self._endpoint.name} has another `auth`, which is that of its canary too",
-                hint="deploy this change without a canary",
-                option="auth",
-            )
-        wanted = str(self._kind.endpoint(self._options, self._workspace.id).get("compute") or "")
-        if self._endpoint is not None and wanted.lower() != self._endpoint.compute.lower():
-            raise BadInput(
-                f"endpoint {self._endpoint.name} is on {self._endpoint.compute or 'instances of Azure'}, and Azure "
-                "cannot move it",
-                hint="give the target's block another service_name, or delete the endpoint first",
-                option="compute" if wanted else "",
-            )
+    def _checked(self) -> DeployStep | None:
+        """None if the release can come up. Raises the problem before the first request that changes something."""
+        found = self._endpoint and problem(self._kind, self._request, self._endpoint, self._all, self._workspace)
+        if not found:
+            return None
+        if not self._is_first and self._find(deployment_name(self._request)) is None:
+            raise found
+        return self.give_up(Cause(reason=found.message, option=getattr(found, "option", "")))
 
     def _ready_endpoint(self) -> DeployStep | None:
         """The step until the endpoint is ready; None if it is."""
@@ -260,6 +245,8 @@ class Release:
         mirror = same.mirror if same else {}
         body = bodies.endpoint(self._kind, options, marks, self._workspace, traffic, mirror=mirror, keep=keep)
         self._context.intend(f"{self._place}/{self._request.release}/{'+'.join(traffic)}")
+        if self._endpoint is None:
+            self._begun.add()
         try:
             started = self._workspace.put_endpoint(self._deployment.service, body)
         except StageFailed as error:
@@ -274,10 +261,11 @@ class Release:
         return Pending(phase=phase, detail=self._deployment.service, retry_after=wait)
 
     def _create(self) -> DeployStep:
-        self._workspace.put_environment(bodies.version_of(self._environment), self._environment)
         body = bodies.deployment(self._kind, self._request, self._workspace, self._environment_id)
-        self._context.intend(f"{self._place}/{self._name}")
+        self._begun.add()
         try:
+            self._workspace.put_environment(bodies.version_of(self._environment), self._environment)
+            self._context.intend(f"{self._place}/{self._name}")
             started = self._workspace.put_deployment(self._deployment.service, self._name, body)
         except StageFailed as error:
             return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
