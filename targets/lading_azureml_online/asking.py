@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from lading import Listed, Listing, NoScoringUri, ScoringUri, Served, State, Status
 
-from .owning import BESIDE, HEADER, MODEL, PACKAGE, RELEASE_ID, TARGET, foreign, is_ours, stable_of, whose, workspace_of
+from .owning import (
+    HEADER,
+    MODEL,
+    PACKAGE,
+    RELEASE_ID,
+    TARGET,
+    foreign,
+    is_canary,
+    is_ours,
+    stable_of,
+    whose,
+    workspace_of,
+)
 from .settings import deployment_changes, endpoint_changes, is_of
 
 if TYPE_CHECKING:
@@ -52,12 +64,12 @@ def status(kind: Kind, deployment: Deployment[OnlineOptions], context: Context) 
         release_id=served.tags.get(RELEASE_ID),
         detail="; ".join([*words, *(f"{name} was {how}" for name, how in changed.items())]),
         changed=changed,
-        releases=tuple(_served(endpoint, each) for each in found if each is served or _is_canary(each, deployment)),
+        releases=tuple(
+            _served(endpoint, each)
+            for each in found
+            if each is served or (is_ours(each.tags, deployment) and is_canary(each, endpoint, served))
+        ),
     )
-
-
-def _is_canary(found: OnlineDeployment, deployment: Deployment) -> bool:
-    return is_ours(found.tags, deployment) and BESIDE in found.tags and not found.is_leaving
 
 
 def _served(endpoint: Endpoint, found: OnlineDeployment) -> Served:

@@ -15,19 +15,19 @@ from lading_azureml.sealing import fits
 from . import bodies
 from .begun import Begun
 from .checking import problem
-from .clearing import busy, clear
+from .clearing import ENDPOINT, busy, clear, clear_endpoint
 from .failing import Cause, cause_of, refusal, with_log
 from .naming import check_name, deployment_name
 from .operations import Operations, pending
 from .owning import (
     ALL,
-    BESIDE,
     HEADER,
     OPTIONS,
     PACKAGE,
     RELEASE_ID,
     SECRETS,
     foreign_traffic,
+    is_canary,
     our_endpoint,
     stable_of,
     workspace_of,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .kind import Kind
     from .options import OnlineOptions
 
-_ENDPOINT, _CREATING, _DELETING = "endpoint", "creating the deployment", "deleting the endpoint"
+_CREATING = "creating the deployment"
 _CHANGED = "changed"  # the record of the release that has changed the settings of the endpoint
 _BRINGING_UP = timedelta(hours=1)  # the longest time that a command needs to bring a deployment up
 _TAKEN = re.compile("already an endpoint|unique within a region", re.IGNORECASE)
@@ -125,13 +125,9 @@ class Release:
         return self._cleared({self._name})
 
     def _cleared(self, keep: Collection[str]) -> DeployStep:
-        """Ready when the others are deleted. One that Azure does not delete gets no requests, so the release is up."""
+        """Ready when the others are deleted, or when Azure has refused that."""
         self._begun.remove()
-        try:
-            return self._clear(keep) or Ready()
-        except StageFailed as error:
-            self._context.warn(f"the old deployment stays, and costs money: {error.message}")
-            return Ready()
+        return self._clear(keep) or Ready()
 
     def give_up(self, cause: Cause) -> DeployStep:
         """Begin to remove the release. The one that served before continues."""
@@ -144,31 +140,38 @@ class Release:
         """Delete the deployment of a release that is given up, and the endpoint if no release has ever served at it."""
         found = self._find(self._name)
         if found is not None and not (self._endpoint and self._endpoint.traffic.get(self._name)):
-            others = {each.name for each in self._all} - {self._name}
-            return self._clear(others) or cause.step
-        operation = self._operations.find(_ENDPOINT)
-        if self._endpoint is not None and (self._endpoint.is_busy or (operation and operation.is_running)):
-            return pending(_DELETING, self._endpoint.name, operation)
-        if self._endpoint is not None and not operation and self._begun.has_all(self._endpoint, self._all):
-            waiting = busy(self._all)
-            if waiting is not None:
-                return waiting
-            self._context.intend(f"{self._place}/delete")
-            started = self._workspace.delete_endpoint(self._endpoint.name)
-            return Pending(phase=_DELETING, retry_after=self._operations.keep(_ENDPOINT, started))
-        self._operations.forget(_ENDPOINT)
+            waiting = self._clear({each.name for each in self._all} - {self._name})
+        else:
+            waiting = self._delete_endpoint()
+        if waiting is not None:
+            return waiting
+        self._operations.forget(ENDPOINT)
         Cause.forget(self._context.work)
         return cause.step
+
+    def _delete_endpoint(self) -> Pending | None:
+        """The step until an endpoint at which no release has served is deleted; None if it stays."""
+        if self._endpoint is None or not self._begun.has_all(self._endpoint, self._all):
+            return None
+        try:
+            return clear_endpoint(self._endpoint, self._all, self._context, self._operations)
+        except StageFailed as error:
+            self._context.warn(f"endpoint {self._endpoint.name} stays: {error.message}")
+            return None
 
     @property
     def _in_use(self) -> set[str]:
         """The deployments that get requests, are a canary, or that another command may still bring up."""
         assert self._endpoint is not None
         shares, young = {**self._endpoint.traffic, **self._endpoint.mirror}, datetime.now(UTC) - _BRINGING_UP
+        served = self._find(self._stable)
         return {
             each.name
             for each in self._all
-            if each.name in shares or BESIDE in each.tags or each.created is None or each.created > young
+            if each.name in shares
+            or is_canary(each, self._endpoint, served)
+            or each.created is None
+            or each.created > young
         }
 
     @property
@@ -215,12 +218,12 @@ class Release:
 
     def _ready_endpoint(self) -> DeployStep | None:
         """The step until the endpoint is ready; None if it is."""
-        operation = self._operations.find(_ENDPOINT)
+        operation = self._operations.find(ENDPOINT)
         state = self._endpoint.state if self._endpoint else "not there yet"
         if (operation and operation.is_running) or (self._endpoint and self._endpoint.is_busy):
             return pending("waiting for the endpoint", f"it is {state}", operation)
         if operation:
-            self._operations.forget(_ENDPOINT)
+            self._operations.forget(ENDPOINT)
             return self.give_up(self._cause_of(operation.error, "writing the endpoint"))
         if self._endpoint is None:
             return self._put_endpoint({}, "creating the endpoint")
@@ -257,7 +260,7 @@ class Release:
             return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
         if keep is None:
             self._context.record(_CHANGED, self._request.release_id)
-        wait = self._operations.keep(_ENDPOINT, started)
+        wait = self._operations.keep(ENDPOINT, started)
         return Pending(phase=phase, detail=self._deployment.service, retry_after=wait)
 
     def _create(self) -> DeployStep:
@@ -273,4 +276,9 @@ class Release:
         return Pending(phase=_CREATING, detail=self._name, retry_after=wait)
 
     def _clear(self, keep: Collection[str]) -> Pending | None:
-        return clear(self._all, keep, self._deployment, self._context, self._operations)
+        """The step until our other deployments are deleted. One that Azure does not delete stays without requests."""
+        try:
+            return clear(self._all, keep, self._deployment, self._context, self._operations)
+        except StageFailed as error:
+            self._context.warn(f"a deployment without requests stays, and costs money: {error.message}")
+            return None

@@ -59,6 +59,18 @@ def has_auth(endpoint: Endpoint, options: OnlineOptions) -> bool:
     return endpoint.auth == options.auth.replace("_", "")
 
 
+def is_canary(found: OnlineDeployment, endpoint: Endpoint, served: OnlineDeployment | None) -> bool:
+    """Whether a deployment is a canary beside the one that serves.
+
+    The tag stays after a promotion. So one without requests that is older than the one that serves is not a canary.
+    """
+    if BESIDE not in found.tags or found.is_leaving:
+        return False
+    if found.name in {**endpoint.traffic, **endpoint.mirror} or served is None:
+        return True
+    return found.created is None or served.created is None or found.created > served.created
+
+
 def foreign(endpoint: Endpoint | None, found: Sequence[OnlineDeployment], deployment: Deployment) -> str:
     """The names of others' deployments that get requests. Empty if none does."""
     traffic = endpoint.traffic if endpoint else {}

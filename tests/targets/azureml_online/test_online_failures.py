@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from tests.plugins.wire import Answer
-from tests.targets.azureml_online.memory_azure import MemoryAzure
-from tests.targets.azureml_online.online_kit import Hooks, failed, name_of, ready
+from tests.targets.azureml_online.memory_azure import MemoryAzure, error
+from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready
 
-from lading import Pending, StageFailed, Verdict
+from lading import Candidate, Verdict
 
 UP, WRONG = Verdict(up=True), Verdict(up=False, reason="it answered wrongly")
 DENIED = Answer({"error": {"code": "AuthorizationFailed", "message": "no authorization to perform action"}}, 403)
@@ -65,3 +65,59 @@ def test_an_endpoint_whose_requests_others_have_stopped_stays(hooks: Hooks, memo
     memory.endpoints["salary"]["properties"]["traffic"] = {}
     failed(hooks.deploy(2, verdict=WRONG))
     assert hooks.names == [name_of(1)]
+
+
+LOCKED = error("ScopeLocked", "the scope is locked")
+
+
+def lock(memory: MemoryAzure, path: str, at_once: bool) -> None:
+    """Azure refuses the next deletion, at once or in its operation."""
+    if at_once:
+        memory.refusals[f"^DELETE .*{path}"] = Answer({"error": LOCKED}, 409)
+    else:
+        memory.errors[f"^DELETE .*{path}"] = LOCKED
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_release_that_cannot_be_deleted_does_not_hide_its_cause(
+    hooks: Hooks, memory: MemoryAzure, at_once: bool
+) -> None:
+    ready(hooks.deploy(1))
+    lock(memory, "/deployments/", at_once)
+    assert failed(hooks.deploy(2, verdict=WRONG)).reason == WRONG.reason
+    assert "stays, and costs money" in hooks.context.warnings[-1]
+    assert "the scope is locked" in hooks.context.warnings[-1]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_endpoint_that_cannot_be_deleted_does_not_hide_the_cause(
+    hooks: Hooks, memory: MemoryAzure, at_once: bool
+) -> None:
+    hooks.until_answer(1)
+    lock(memory, "/salary$", at_once)
+    assert failed(hooks.until_answer(1, verdict=WRONG)).reason == WRONG.reason
+    assert "endpoint salary stays" in hooks.context.warnings[-1]
+    assert "the scope is locked" in hooks.context.warnings[-1]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_leftover_that_cannot_be_deleted_does_not_stop_a_deploy(
+    hooks: Hooks, memory: MemoryAzure, at_once: bool
+) -> None:
+    ready(hooks.deploy(1))
+    tags = memory.deployments["salary"][name_of(1)]["tags"]
+    left = {"name": "r-old", "tags": tags, "properties": {"provisioningState": "Succeeded"}}
+    memory.deployments["salary"]["r-old"] = {**left, "systemData": {"createdAt": "2020-01-01T00:00:00Z"}}
+    lock(memory, "/r-old$", at_once)
+    assert isinstance(hooks.until_answer(2), Candidate)
+    assert "the scope is locked" in hooks.context.warnings[-1]
+
+
+def test_a_promoted_canary_that_cannot_be_deleted_is_not_a_canary(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    ready(hooks.deploy(2, beside=True))
+    hooks.shift((2, 100, 0))
+    lock(memory, "/deployments/", True)
+    ready(hooks.deploy(3))
+    assert hooks.names == [name_of(2), name_of(3)]
+    assert hooks.shares == [(id_of(3), 100, 0)]
