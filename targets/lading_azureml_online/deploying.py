@@ -18,7 +18,7 @@ from .checking import problem
 from .clearing import ENDPOINT, busy, clear, clear_endpoint
 from .failing import Cause, cause_of, refusal, with_log
 from .naming import check_name, deployment_name
-from .operations import Operations, pending
+from .operations import Operations, error_of, pending
 from .owning import (
     ALL,
     HEADER,
@@ -102,7 +102,8 @@ class Release:
         if (operation and operation.is_running) or (found and found.is_busy):
             return pending(_CREATING, f"{self._name} is {found.state if found else 'not there yet'}", operation)
         if operation or (found and found.has_failed):
-            return self.give_up(self._cause_of(operation.error if operation else {}, _CREATING))
+            error = error_of(operation) if operation or self._operations.is_hidden(self._name) else {}
+            return self.give_up(self._cause_of(error, _CREATING))
         if found is None:
             return self._clear(self._in_use) or busy(self._all) or self._create()
         assert self._endpoint is not None
@@ -222,9 +223,10 @@ class Release:
         state = self._endpoint.state if self._endpoint else "not there yet"
         if (operation and operation.is_running) or (self._endpoint and self._endpoint.is_busy):
             return pending("waiting for the endpoint", f"it is {state}", operation)
-        if operation:
+        is_well = self._endpoint is not None and not self._endpoint.has_failed
+        if operation or (self._operations.is_hidden(ENDPOINT) and not is_well):
             self._operations.forget(ENDPOINT)
-            return self.give_up(self._cause_of(operation.error, "writing the endpoint"))
+            return self.give_up(self._cause_of(error_of(operation), "writing the endpoint"))
         if self._endpoint is None:
             return self._put_endpoint({}, "creating the endpoint")
         if self._endpoint.has_failed:  # after an operation that this release did not start

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.plugins.wire import Answer
-from tests.targets.azureml_online.memory_azure import MemoryAzure, error
-from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready
+from typing import Any
 
-from lading import Candidate, Verdict
+import pytest
+from tests.plugins.wire import Answer, Sent
+from tests.targets.azureml_online.memory_azure import MemoryAzure, error
+from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready, settled
+
+from lading import Candidate, Failed, OutcomeUnknown, Verdict
+from lading_azureml_online.answers import lading_delete, lading_keys
 
 UP, WRONG = Verdict(up=True), Verdict(up=False, reason="it answered wrongly")
+ACTION = "Microsoft.MachineLearningServices/locations/mfeOperationsStatus/read"
 DENIED = Answer({"error": {"code": "AuthorizationFailed", "message": "no authorization to perform action"}}, 403)
 
 
@@ -121,3 +125,86 @@ def test_a_promoted_canary_that_cannot_be_deleted_is_not_a_canary(hooks: Hooks, 
     ready(hooks.deploy(3))
     assert hooks.names == [name_of(2), name_of(3)]
     assert hooks.shares == [(id_of(3), 100, 0)]
+
+
+@pytest.fixture
+def hidden(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> Hooks:
+    """Azure does not show operations to this sign-in. Their resources show the result."""
+    real = hooks.azure._answer
+
+    def answer(sent: Sent) -> Answer:
+        if sent.path.startswith("/operations/"):
+            hooks.azure.settle()
+            return DENIED
+        return real(sent)
+
+    monkeypatch.setattr(hooks.azure, "_answer", answer)
+    return hooks
+
+
+@pytest.mark.parametrize("path", ["/salary$", "/deployments/"])
+def test_a_hidden_failure_of_a_first_release_ends_it(hidden: Hooks, memory: MemoryAzure, path: str) -> None:
+    memory.errors[f"^PUT .*{path}"] = LOCKED
+    assert f"needs the action {ACTION}" in failed(hidden.deploy(1)).reason
+    assert memory.endpoints == {}
+
+
+def test_an_endpoint_is_repaired_once_if_its_failure_is_hidden(hidden: Hooks, memory: MemoryAzure) -> None:
+    ready(hidden.deploy(1))
+    memory.endpoints["salary"]["properties"]["provisioningState"] = "Failed"
+    memory.errors["^PUT .*/salary$"] = LOCKED
+    memory.sent.clear()
+    assert f"needs the action {ACTION}" in failed(hidden.deploy(2)).reason
+    assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
+
+
+def test_a_hidden_refusal_of_a_deletion_is_reported_once(hidden: Hooks, memory: MemoryAzure) -> None:
+    ready(hidden.deploy(1))
+    memory.errors["^DELETE"] = LOCKED
+    assert failed(hidden.deploy(2, verdict=WRONG)).reason == WRONG.reason
+    assert ACTION in hidden.context.warnings[-1]
+    memory.deployments["salary"][name_of(2)]["properties"]["provisioningState"] = "Succeeded"
+    memory.errors["^DELETE"] = LOCKED
+    step = settled(lambda: lading_delete(hidden.deployment(), hidden.context))
+    assert isinstance(step, Failed)
+    assert ACTION in step.reason
+
+
+def test_a_hidden_failure_of_a_shift_is_reported(hidden: Hooks, memory: MemoryAzure) -> None:
+    ready(hidden.deploy(1))
+    ready(hidden.deploy(2, beside=True))
+    before = dict(hidden.traffic)
+    memory.errors["^PUT .*/salary$"] = LOCKED
+    memory.sent.clear()
+    operation_keeps = memory._put
+
+    def put(*args: Any) -> Answer:
+        answer = operation_keeps(*args)
+        memory.endpoints["salary"]["properties"]["traffic"] = before
+        return answer
+
+    memory._put = put  # type: ignore[method-assign]
+    step = hidden.shift((1, 70, 0), (2, 30, 0))
+    assert isinstance(step, Failed)
+    assert ACTION in step.reason
+    assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_hidden_rotation_is_unknown_only_if_the_key_is_the_old_one(
+    hidden: Hooks, memory: MemoryAzure, monkeypatch: pytest.MonkeyPatch, keeps: bool
+) -> None:
+    ready(hidden.deploy(1))
+    memory.keeps_keys = keeps
+    memory.endpoints["salary"]["properties"]["provisioningState"] = "Updating"
+
+    def end(_seconds: float) -> None:
+        memory.endpoints["salary"]["properties"]["provisioningState"] = "Succeeded"
+
+    monkeypatch.setattr("time.sleep", end)
+    if keeps:
+        with pytest.raises(OutcomeUnknown, match=ACTION):
+            lading_keys(hidden.deployment(), hidden.context, "primary")
+    else:
+        assert lading_keys(hidden.deployment(), hidden.context, "primary").primary.reveal() == memory.keys["primaryKey"]
+    assert memory.endpoints["salary"]["properties"]["provisioningState"] == "Succeeded"
