@@ -72,9 +72,9 @@ def is_canary(found: OnlineDeployment, endpoint: Endpoint, served: OnlineDeploym
 
 
 def foreign(endpoint: Endpoint | None, found: Sequence[OnlineDeployment], deployment: Deployment) -> str:
-    """The names of others' deployments that get requests. Empty if none does."""
-    traffic = endpoint.traffic if endpoint else {}
-    return " and ".join(each.name for each in found if traffic.get(each.name) and not is_ours(each.tags, deployment))
+    """The names of others' deployments that get requests or copies of them. Empty if none does."""
+    shares = {**endpoint.traffic, **endpoint.mirror} if endpoint else {}
+    return " and ".join(each.name for each in found if each.name in shares and not is_ours(each.tags, deployment))
 
 
 def foreign_traffic(endpoint: Endpoint | None, found: Sequence[OnlineDeployment], deployment: Deployment) -> str:
