@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lading import BadInput, LadingError, Refused
 
-from .options import identities
+from .options import ANOTHER, KubernetesOnlineOptions, identities
 from .owning import foreign_traffic, has_auth
 
 if TYPE_CHECKING:
@@ -16,14 +16,10 @@ if TYPE_CHECKING:
     from lading_azureml_v2.resources import Endpoint, OnlineDeployment
     from lading_azureml_v2.workspace import Workspace
 
-    from .kind import Kind
     from .options import OnlineOptions
-
-_ANOTHER = "give the target's block another service_name, or delete the endpoint first"
 
 
 def problem(
-    kind: Kind,
     request: DeployRequest[OnlineOptions],
     endpoint: Endpoint,
     found: Sequence[OnlineDeployment],
@@ -44,16 +40,16 @@ def problem(
             hint="deploy this change without a canary",
             option="auth",
         )
-    return fixed(kind, options, endpoint, workspace)
+    return fixed(options, endpoint, workspace)
 
 
-def fixed(kind: Kind, options: OnlineOptions, endpoint: Endpoint, workspace: Workspace) -> BadInput | None:
+def fixed(options: OnlineOptions, endpoint: Endpoint, workspace: Workspace) -> BadInput | None:
     """The fault of options that Azure cannot change at an endpoint; None if they are those of the endpoint."""
     if endpoint.identities != identities(options):
         message = f"endpoint {endpoint.name} has another identity, and Azure cannot change it"
-        return BadInput(message, hint=_ANOTHER, option="identity")
-    wanted = str(kind.endpoint(options, workspace.id).get("compute") or "")
+        return BadInput(message, hint=ANOTHER, option="identity")
+    wanted = f"{workspace.id}/computes/{options.compute}" if isinstance(options, KubernetesOnlineOptions) else ""
     if wanted.lower() == endpoint.compute.lower():
         return None
     message = f"endpoint {endpoint.name} is on {endpoint.compute or 'instances of Azure'}, and Azure cannot move it"
-    return BadInput(message, hint=_ANOTHER, option="compute" if wanted else "")
+    return BadInput(message, hint=ANOTHER, option="compute" if wanted else "")

@@ -210,7 +210,7 @@ class Release:
 
     def _checked(self) -> DeployStep | None:
         """None if the release can come up. Raises the problem before the first request that changes something."""
-        found = self._endpoint and problem(self._kind, self._request, self._endpoint, self._all, self._workspace)
+        found = self._endpoint and problem(self._request, self._endpoint, self._all, self._workspace)
         if not found:
             return None
         if not self._is_first and self._find(deployment_name(self._request)) is None:

@@ -21,6 +21,9 @@ GPU = "nvidia.com/gpu"
 Resource = Annotated[str, Text(pattern=r"^(cpu|memory|nvidia\.com/gpu)$")]
 Quantity = Annotated[str, Text(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$", max_length=30)]
 
+ANOTHER = "give the target's block another service_name, or delete the endpoint first"
+"""The next step for an option that Azure cannot change."""
+
 _AZURES = ("AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AZUREML_SOURCE_DIRECTORY")
 """Variables of the image, which say where the model and the script are."""
 

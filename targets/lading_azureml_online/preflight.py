@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lading import BadInput, FindingSeverity, Json, Refused, StageFailed, TargetFinding, TargetFindings
 
+from .checking import fixed
 from .naming import check_name
 from .owning import connection, our_endpoint, workspace_of
 
@@ -40,7 +41,7 @@ OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/t
 
 
 def findings(request: PreflightRequest[OnlineOptions], context: Context) -> TargetFindings:
-    """Check the name, its owner, and the actions that the sign-in may take."""
+    """Check the name, its owner, the options that Azure cannot change, and the actions that the sign-in may take."""
     found = [*_name(request, context), *_actions(request.deployment.options, context)]
     return TargetFindings(findings=tuple(found))
 
@@ -48,9 +49,13 @@ def findings(request: PreflightRequest[OnlineOptions], context: Context) -> Targ
 def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterator[TargetFinding]:
     try:
         check_name(request.deployment.service)
-        our_endpoint(request.deployment, context)
+        endpoint = our_endpoint(request.deployment, context)
     except (BadInput, Refused) as error:
         yield TargetFinding(message=error.message, option="service_name", hint=error.hint)
+        return
+    fault = endpoint and fixed(request.deployment.options, endpoint, workspace_of(context))
+    if fault:
+        yield TargetFinding(message=fault.message, option=fault.option or None, hint=fault.hint)
 
 
 def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:

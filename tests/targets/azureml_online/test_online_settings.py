@@ -8,11 +8,21 @@ import pytest
 from tests.targets.azureml_online.memory_azure import MemoryAzure
 from tests.targets.azureml_online.online_kit import Hooks, failed, name_of, ready
 
-from lading import BadInput, PlanRequest, State, UpRelease, Verdict
-from lading_azureml_online.answers import lading_plan
+from lading import (
+    BadInput,
+    Deployment,
+    FindingSeverity,
+    PlanEffect,
+    PlanRequest,
+    PreflightRequest,
+    State,
+    UpRelease,
+    Verdict,
+)
+from lading_azureml_online.answers import lading_plan, lading_preflight
 from lading_azureml_online.failing import cause_of
 from lading_azureml_online.managed import lading_status
-from lading_azureml_online.options import Identity, Probe, RequestSettings, UserIdentity
+from lading_azureml_online.options import Identity, KubernetesOnlineOptions, Probe, RequestSettings, UserIdentity
 
 ID = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
 
@@ -212,3 +222,26 @@ def test_a_cause_has_the_words_of_its_place(code: str, on_kubernetes: bool, opti
     found = cause_of({"code": code, "message": "no"}, "creating", on_kubernetes=on_kubernetes)
     assert found.option == option
     assert words in found.reason
+
+
+def on_a_cluster(name: str) -> Deployment[Any]:
+    return Deployment(service="salary", target="t", options=KubernetesOnlineOptions(compute=name))
+
+
+@pytest.mark.parametrize(("before", "effects"), [("aks", []), ("AKS", []), ("${C}", []), ("b", [PlanEffect.REFUSED])])
+def test_the_plan_refuses_another_cluster(before: str, effects: list[PlanEffect]) -> None:
+    up = UpRelease(service="salary", release=1, written={"compute": before})
+    found = lading_plan(PlanRequest(deployment=on_a_cluster("aks"), up=up)).findings
+    assert [each.effect for each in found] == effects
+    assert all(each.option == "compute" for each in found)
+
+
+def test_the_preflight_compares_the_cluster_and_the_identity(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    assert lading_preflight(PreflightRequest(deployment=hooks.deployment()), hooks.context).findings == ()
+    (found,) = lading_preflight(PreflightRequest(deployment=on_a_cluster("aks")), hooks.context).findings
+    assert (found.option, found.severity) == ("compute", FindingSeverity.ERROR)
+    assert "cannot move it" in found.message
+    other = Identity(type="user_assigned", user_assigned_identities=(UserIdentity(resource_id=ID),))
+    (found,) = lading_preflight(PreflightRequest(deployment=hooks.deployment(identity=other)), hooks.context).findings
+    assert found.option == "identity"
