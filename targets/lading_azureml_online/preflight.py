@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 ACTIONS = (
-    "Microsoft.MachineLearningServices/workspaces/read",
     "Microsoft.MachineLearningServices/workspaces/environments/versions/write",
     f"{_ENDPOINTS}/read",
     f"{_ENDPOINTS}/write",
@@ -31,13 +30,24 @@ ACTIONS = (
 )
 """The actions of every deploy."""
 REGISTERING = (
+    "Microsoft.MachineLearningServices/workspaces/experiments/read",
+    "Microsoft.MachineLearningServices/workspaces/experiments/write",
+    "Microsoft.MachineLearningServices/workspaces/experiments/runs/read",
+    "Microsoft.MachineLearningServices/workspaces/experiments/runs/write",
+    "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/read",
+    "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/write",
     "Microsoft.MachineLearningServices/workspaces/models/versions/read",
     "Microsoft.MachineLearningServices/workspaces/models/versions/write",
 )
-"""The actions that register a model. A deploy of a registered model does not need them."""
+"""The actions that record a run and register a model. A deploy of a registered model does not need them."""
 LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
 """The action that reads the log of a release that fails."""
-OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/token/action"}
+OF_AUTH = {
+    "key": f"{_ENDPOINTS}/listKeys/action",
+    "aml_token": f"{_ENDPOINTS}/token/action",
+    "aad_token": f"{_ENDPOINTS}/score/action",
+}
+"""The action that golden requests need."""
 
 
 def findings(request: PreflightRequest[OnlineOptions], context: Context) -> TargetFindings:
@@ -88,5 +98,9 @@ def _allows(permission: Mapping[str, Json], action: str) -> bool:
 
 
 def _fits(pattern: str, action: str) -> bool:
-    """Whether an action matches a pattern, in which `*` stands for any text. Azure ignores the case."""
-    return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), action, re.IGNORECASE))
+    """Whether an action matches a pattern, in which `*` stands for any text. Azure ignores the case.
+
+    `workspaces/*/read` includes `workspaces/read`: the role AzureML Data Scientist reads its workspace so.
+    """
+    form = re.escape(pattern).replace(r"/\*/", "/(?:.*/)?").replace(r"\*", ".*")
+    return bool(re.fullmatch(form, action, re.IGNORECASE))

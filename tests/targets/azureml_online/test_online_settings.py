@@ -23,6 +23,7 @@ from lading_azureml_online.answers import lading_plan, lading_preflight
 from lading_azureml_online.failing import cause_of
 from lading_azureml_online.managed import lading_status
 from lading_azureml_online.options import Identity, KubernetesOnlineOptions, Probe, RequestSettings, UserIdentity
+from lading_azureml_online.preflight import lacking
 
 ID = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one"
 
@@ -234,6 +235,52 @@ def test_the_plan_refuses_another_cluster(before: str, effects: list[PlanEffect]
     found = lading_plan(PlanRequest(deployment=on_a_cluster("aks"), up=up)).findings
     assert [each.effect for each in found] == effects
     assert all(each.option == "compute" for each in found)
+
+
+ML = "Microsoft.MachineLearningServices/workspaces"
+DATA_SCIENTIST = {
+    "actions": [f"{ML}/*/read", f"{ML}/*/action", f"{ML}/*/delete", f"{ML}/*/write"],
+    "notActions": [
+        f"{ML}/delete",
+        f"{ML}/write",
+        f"{ML}/computes/*/write",
+        f"{ML}/computes/*/delete",
+        f"{ML}/computes/listKeys/action",
+        f"{ML}/listKeys/action",
+    ],
+}
+CONTRIBUTOR = {
+    "actions": ["*"],
+    "notActions": [
+        "Microsoft.Authorization/*/Delete",
+        "Microsoft.Authorization/*/Write",
+        "Microsoft.Authorization/elevateAccess/Action",
+    ],
+}
+
+
+@pytest.mark.parametrize("role", [DATA_SCIENTIST, CONTRIBUTOR])
+@pytest.mark.parametrize("auth", ["key", "aml_token", "aad_token"])
+def test_roles_that_azure_defines_have_all_actions(
+    hooks: Hooks, memory: MemoryAzure, role: dict[str, Any], auth: str
+) -> None:
+    memory.actions = [role]
+    assert lading_preflight(PreflightRequest(deployment=hooks.deployment(auth=auth)), hooks.context).findings == ()
+
+
+def test_a_wildcard_between_slashes_includes_no_part_at_all(hooks: Hooks) -> None:
+    memory = hooks.azure
+    memory.actions = [DATA_SCIENTIST]
+    wanted = [f"{ML}/read", f"{ML}/write", f"{ML}/onlineEndpoints/write", f"{ML}/computes/a/write"]
+    assert lacking(hooks.workspace, wanted) == [f"{ML}/write", f"{ML}/computes/a/write"]
+
+
+def test_requests_with_a_token_of_entra_need_an_action(hooks: Hooks, memory: MemoryAzure) -> None:
+    memory.actions = [{"actions": ["*"], "notActions": [f"{ML}/onlineEndpoints/score/action"]}]
+    deployment = hooks.deployment(auth="aad_token")
+    (found,) = lading_preflight(PreflightRequest(deployment=deployment), hooks.context).findings
+    assert "onlineEndpoints/score/action" in found.message
+    assert lading_preflight(PreflightRequest(deployment=hooks.deployment()), hooks.context).findings == ()
 
 
 def test_the_preflight_compares_the_cluster_and_the_identity(hooks: Hooks, memory: MemoryAzure) -> None:
