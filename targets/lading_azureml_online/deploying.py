@@ -121,7 +121,7 @@ class Release:
         if not self.serves:
             found = self._find(self._name)
             if found is None:
-                return Cause(reason=f"another command has deleted {self._name} before requests reached it").step
+                return Cause(reason=f"another command has deleted {self._name} before requests reached it").end()
             return busy(self._all) or self._put_endpoint({self._name: ALL}, "switching", found)
         return self._cleared({self._name})
 
@@ -148,7 +148,7 @@ class Release:
             return waiting
         self._operations.forget(ENDPOINT)
         Cause.forget(self._context.work)
-        return cause.step
+        return cause.end()
 
     def _delete_endpoint(self) -> Pending | None:
         """The step until an endpoint at which no release has served is deleted; None if it stays."""

@@ -59,19 +59,24 @@ def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "words", "place", "code"),
     [
-        ({"cores": 1}, "Not enough quota available for Standard_DS2_v2"),
-        ({"no_capacity": ["Standard_DS2_v2"]}, "the region has none of these instances"),
+        ({"cores": 1}, "Not enough quota available for Standard_DS2_v2", "`instance_type`", 6),
+        (
+            {"no_capacity": ["Standard_DS2_v2"]},
+            "the region has none of these instances",
+            "targets.managed-online.instance_type",
+            8,
+        ),
     ],
 )
 def test_a_region_without_room_is_reported_at_the_instance_type(
-    project: Project, settings: dict[str, object], words: str
+    project: Project, settings: dict[str, object], words: str, place: str, code: int
 ) -> None:
     project.azure.settings(**settings)
-    done = project("deploy", code=8)
+    done = project("deploy", code=code)
     assert words in done.err
-    assert "targets.managed-online.instance_type" in done.err
+    assert place in done.err
     assert project.azure.state["v2"]["endpoints"] == {}
 
 

@@ -9,7 +9,7 @@ from tests.plugins.wire import Answer, Sent
 from tests.targets.azureml_online.memory_azure import MemoryAzure, error
 from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready, settled
 
-from lading import Candidate, Failed, OutcomeUnknown, Verdict
+from lading import Candidate, Failed, OutcomeUnknown, Pending, StageFailed, Verdict
 from lading_azureml_online.answers import lading_delete, lading_keys
 
 UP, WRONG = Verdict(up=True), Verdict(up=False, reason="it answered wrongly")
@@ -24,9 +24,18 @@ def others_get_requests(memory: MemoryAzure, *names: str) -> None:
     memory.settle()
 
 
-def test_a_refused_environment_leaves_no_new_endpoint(hooks: Hooks, memory: MemoryAzure) -> None:
-    memory.refusals["^PUT .*/environments/"] = DENIED
-    assert "registering the environment" in failed(hooks.until_answer(1)).reason
+@pytest.mark.parametrize("path", ["/environments/", "/deployments/"])
+def test_a_missing_right_keeps_its_hint_and_leaves_no_new_endpoint(
+    hooks: Hooks, memory: MemoryAzure, path: str
+) -> None:
+    """The removal may end in another command."""
+    memory.refusals[f"^PUT .*{path}"] = DENIED
+    while isinstance(hooks.step(1), Pending) and not memory.like("DELETE", "/salary"):
+        pass
+    hooks.connect()
+    with pytest.raises(StageFailed, match="no authorization to perform action") as refused:
+        hooks.until_answer(1)
+    assert refused.value.hint
     assert memory.endpoints == {}
 
 
