@@ -12,12 +12,16 @@ from lading import Json
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """A run of the workspace. `status` is Azure's term, and `url` is its page in the studio."""
+    """A run of the workspace. `status` is Azure's term, and `url` is its page in the studio.
+
+    `completes_lists` tells whether a list can be logged again: the workspace then keeps only the numbers that it lacks.
+    """
 
     id: str
     status: str
     url: str
     metrics: frozenset[str]
+    completes_lists: bool = False
 
 
 Steps = Mapping[str, Sequence[tuple[int, float]]]

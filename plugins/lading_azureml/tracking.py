@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lading import Context, Json, Run, StageFailed, TrackedRun
 
 if TYPE_CHECKING:
-    from .runs import Steps, Tracking
+    from .runs import LoggedRun, Steps, Tracking
 
 RUN = "lading.run"
 _EVALUATED = "evaluation."
@@ -29,7 +29,7 @@ def track(run: Run, context: Context) -> TrackedRun:
     logged = runs.begin_run(experiment, run.id, run.name, _tags(run))
     if run.state != "running":
         ended = logged.status in _ENDED
-        runs.log(experiment, run.id, _missing(run, logged.metrics, ended=ended), {} if ended else _steps(run))
+        runs.log(experiment, run.id, _missing(run, logged, ended=ended), {} if ended else _steps(run))
         if not ended:
             failure = run.error or "the training failed" if run.state == "failed" else None
             runs.end_run(experiment, run.id, failure)
@@ -82,11 +82,15 @@ def _is_step(pair: Json) -> bool:
     return type(pair[0]) is int and isinstance(pair[1], int | float | None)
 
 
-def _missing(run: Run, logged: Container[str], *, ended: bool) -> dict[str, Json]:
+def _missing(run: Run, logged: LoggedRun, *, ended: bool) -> dict[str, Json]:
     """The values that are not there yet. Evaluations come after the end of the training; all others were
-    logged before.
+    logged before. A list may be there only in part, because it takes several requests.
     """
-    values = ((name, value) for name, value in _values(run).items() if name not in logged)
+
+    def is_there(name: str, value: Json) -> bool:
+        return name in logged.metrics and not (logged.completes_lists and isinstance(value, list))
+
+    values = ((name, value) for name, value in _values(run).items() if not is_there(name, value))
     return {name: value for name, value in values if not ended or name.startswith(_EVALUATED)}
 
 

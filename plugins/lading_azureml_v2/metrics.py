@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-from lading import Json
+from lading import Json, StageFailed
 from lading_azureml.runs import Steps
+from lading_azureml.text import clean, reason
 
 from .services import Services
+from .wording import plain
 
 _SERVICE = "metric/v2.0"
 _SCALAR, _LIST = "azureml.v1.scalar", "azureml.v1.list"
@@ -47,14 +49,19 @@ class Metrics:
             body = {"continuationToken": page["continuationToken"]}
 
     def log(self, run_id: str, values: Mapping[str, Json], steps: Steps) -> None:
-        """Log values, and the steps that the run lacks. A killed command may have logged some of them."""
+        """Log values, and the steps that the run lacks. A killed command may have logged some of them.
+
+        Raises StageFailed if the workspace does not keep a row.
+        """
         rows = [row for name, value in values.items() for row in _rows(name, value)]
         known = self.names(run_id) if steps else set()
         for name, history in steps.items():
             there = self._steps(run_id, name) if name in known else set()
             rows += [_Row(name, _SCALAR, value, step) for step, value in history if step not in there]
         for start in range(0, len(rows), _ROWS):
-            self._ask(run_id, "batch", _batch(run_id, rows[start : start + _ROWS]))
+            errors = self._ask(run_id, "batch", _batch(run_id, rows[start : start + _ROWS])).get("errors")
+            if errors:
+                raise StageFailed(f"the metrics of run {run_id} are not all logged: {_words(errors[0])}")
 
     def _steps(self, run_id: str, name: str) -> set[int]:
         """The steps of a metric that a run has."""
@@ -70,6 +77,13 @@ class Metrics:
     def _ask(self, run_id: str, action: str, body: Json) -> Json:
         what = f"the metrics of run {run_id}"
         return self._services.ask(what, "POST", _SERVICE, f"runs/{run_id}/{action}", body).body or {}
+
+
+def _words(error: Json) -> str:
+    """The message of an error in the answer to a batch."""
+    found = error if isinstance(error, dict) else {"message": str(error)}
+    inner = found.get("error") if isinstance(found.get("error"), dict) else found
+    return plain(clean(reason(inner))) or clean(json.dumps(found))
 
 
 def _rows(name: str, value: Json) -> Iterator[_Row]:

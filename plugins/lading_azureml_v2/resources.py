@@ -40,6 +40,11 @@ class Resource:
         return {name: self.tags[name] for name in _MARKS if name in self.tags}
 
     @property
+    def own_tags(self) -> Mapping[str, str]:
+        """The tags that are not the framework's."""
+        return {name: value for name, value in self.tags.items() if not name.startswith("lading.")}
+
+    @property
     def is_leaving(self) -> bool:
         return self.state == "deleting"
 
@@ -106,13 +111,24 @@ def _shares(found: Json) -> dict[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineDeployment(Resource):
-    """A deployment of an endpoint. `instances` is their number."""
+    """A deployment of an endpoint. `instances` is their number. `settings` are its properties, in Azure's words: they
+    can hold secret values of variables.
+    """
 
     instances: int | None = None
+    settings: Mapping[str, Json] = field(default_factory=dict, repr=False)
+
+    @property
+    def environment(self) -> str:
+        """The path of its environment."""
+        return str(self.settings.get("environmentId") or "")
 
     @classmethod
     def _fields(cls, found: Json) -> dict[str, Any]:
-        return super()._fields(found) | {"instances": (found.get("sku") or {}).get("capacity")}
+        return super()._fields(found) | {
+            "instances": (found.get("sku") or {}).get("capacity"),
+            "settings": found.get("properties") or {},
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

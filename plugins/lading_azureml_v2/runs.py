@@ -38,7 +38,7 @@ class Runs:
             self._post(experiment, run_id, "Start", {"StartTime": _now()})
             status = "Running"
         names = self._metrics.names(run_id) if status == "Running" else ()
-        return LoggedRun(run_id, status, self._url(run_id), frozenset(names))
+        return LoggedRun(run_id, status, self._url(run_id), frozenset(names), completes_lists=True)
 
     def log(self, experiment: str, run_id: str, values: Mapping[str, Json], steps: Steps) -> None:  # noqa: ARG002 - metrics have no experiment here
         """Log values and histories. Steps that are there already are left out."""

@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING
 
 from lading import Listed, Listing, NoScoringUri, ScoringUri, Served, State, Status
 
-from .owning import BESIDE, HEADER, MODEL, PACKAGE, RELEASE_ID, TARGET, foreign, is_ours, stable_of, whose, workspace_of
+from .owning import (
+    HEADER,
+    MODEL,
+    PACKAGE,
+    RELEASE_ID,
+    TARGET,
+    foreign,
+    is_canary,
+    is_ours,
+    stable_of,
+    whose,
+    workspace_of,
+)
+from .settings import deployment_changes, endpoint_changes, is_of
 
 if TYPE_CHECKING:
     from lading import Context, Deployment
     from lading_azureml_v2.resources import Endpoint, OnlineDeployment, Resource
+    from lading_azureml_v2.workspace import Workspace
 
     from .kind import Kind
     from .options import OnlineOptions
@@ -39,7 +53,9 @@ def status(kind: Kind, deployment: Deployment[OnlineOptions], context: Context) 
     if served is None:
         return _without_requests(endpoint, found)
     state = State.PENDING if endpoint.is_leaving else _state(served)
-    changed = dict(_changed(kind, deployment, endpoint, found, served))
+    changed = dict(_changed(kind, deployment.options, workspace_of(context), endpoint, served))
+    if names := foreign(endpoint, found, deployment):
+        changed["traffic"] = f"changed: deployment {names} gets requests"
     words = [] if state is State.RUNNING else [f"deployment {served.name} is {served.state}"]
     return Status(
         state=state,
@@ -48,12 +64,12 @@ def status(kind: Kind, deployment: Deployment[OnlineOptions], context: Context) 
         release_id=served.tags.get(RELEASE_ID),
         detail="; ".join([*words, *(f"{name} was {how}" for name, how in changed.items())]),
         changed=changed,
-        releases=tuple(_served(endpoint, each) for each in found if each is served or _is_canary(each, deployment)),
+        releases=tuple(
+            _served(endpoint, each)
+            for each in found
+            if each is served or (is_ours(each.tags, deployment) and is_canary(each, endpoint, served))
+        ),
     )
-
-
-def _is_canary(found: OnlineDeployment, deployment: Deployment) -> bool:
-    return is_ours(found.tags, deployment) and BESIDE in found.tags and not found.is_leaving
 
 
 def _served(endpoint: Endpoint, found: OnlineDeployment) -> Served:
@@ -76,16 +92,12 @@ def _without_requests(endpoint: Endpoint, found: Sequence[OnlineDeployment]) -> 
 
 
 def _changed(
-    kind: Kind,
-    deployment: Deployment[OnlineOptions],
-    endpoint: Endpoint,
-    found: Sequence[OnlineDeployment],
-    served: OnlineDeployment,
+    kind: Kind, options: OnlineOptions, workspace: Workspace, endpoint: Endpoint, served: OnlineDeployment
 ) -> Iterator[tuple[str, str]]:
-    if names := foreign(endpoint, found, deployment):
-        yield "traffic", f"changed: deployment {names} gets requests"
-    if kind.has_changed(served, deployment.options):
-        yield "instance_count", f"changed to {served.instances}"
+    """The changes of others. The options show them only while they are those of the release that serves."""
+    if is_of(kind, options, served, workspace):
+        yield from endpoint_changes(kind, options, endpoint, workspace)
+        yield from deployment_changes(kind, options, served, workspace)
 
 
 def scoring_uri(deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri:

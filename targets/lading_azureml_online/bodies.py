@@ -17,10 +17,11 @@ from lading_serving import identity
 
 from . import collector
 from .naming import deployment_name
-from .owning import BESIDE, OPTIONS, SECRETS
+from .owning import BESIDE, ENVIRONMENT, OPTIONS, SECRETS
 
 if TYPE_CHECKING:
     from lading import DeployRequest
+    from lading_azureml_v2.resources import Endpoint
     from lading_azureml_v2.workspace import Workspace
 
     from .kind import Kind
@@ -39,14 +40,14 @@ def endpoint(
     traffic: Mapping[str, int],
     *,
     mirror: Mapping[str, int] = MappingProxyType({}),
-    auth: str = "",
+    keep: Endpoint | None = None,
 ) -> Json:
     """An endpoint with the traffic of its deployments, in percent. `marks` are those of the release that serves.
 
-    `auth` is the present way of signing requests, in Azure's word, if it must stay.
+    With `keep`, the settings that the endpoint has stay as they are.
     """
     properties = {
-        "authMode": _MODES.get(auth) or _AUTH[options.auth],
+        "authMode": _AUTH[options.auth],
         "description": options.description,
         "properties": {},
         "traffic": dict(traffic),
@@ -55,9 +56,18 @@ def endpoint(
     }
     return {
         "location": workspace.location,
-        "tags": {**options.tags, **marks},
+        "tags": {**(options.tags if keep is None else keep.own_tags), **marks},
         "identity": _identity(options),
-        "properties": _given(properties),
+        "properties": _given({**properties, **(_kept(keep) if keep else {})}),
+    }
+
+
+def _kept(endpoint: Endpoint) -> Json:
+    """The present settings of an endpoint that options can change."""
+    return {
+        "authMode": _MODES[endpoint.auth],
+        "description": endpoint.description or None,
+        "publicNetworkAccess": None if endpoint.is_public else "Disabled",
     }
 
 
@@ -97,7 +107,8 @@ def deployment(
     """The deployment of a release, with `more` properties."""
     options = request.deployment.options
     body = _deployment(kind, options, workspace, environment_id)
-    marks = {**request.tags, OPTIONS: digest(kind, request, workspace, environment_id)}
+    marks = {**request.tags, OPTIONS: digest(kind, options, workspace, environment_id)}
+    marks[ENVIRONMENT] = environment_id.rpartition("/")[2]
     if request.beside:
         marks[BESIDE] = "true"
     if options.env:
@@ -117,13 +128,17 @@ def data_assets(request: DeployRequest[OnlineOptions]) -> dict[str, collector.As
     return collector.assets(collected, deployment.service, deployment_name(request)) if collected else {}
 
 
-def digest(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Workspace, environment_id: str) -> str:
+def digest(kind: Kind, options: OnlineOptions, workspace: Workspace, environment_id: str) -> str:
     """The digest of the content of a release, without its tags and the values of its variables."""
-    options = request.deployment.options
     body = _deployment(kind, options, workspace, environment_id)
     endpoint = [options.auth, _identity(options), kind.endpoint(options, workspace.id)]
     collected = [collector.content(options.data_collector)] if options.data_collector else []
     return _digest([body, sorted(options.env), *endpoint, *collected])
+
+
+def content(kind: Kind, options: OnlineOptions, workspace: Workspace) -> Json:
+    """The properties of a deployment that options alone decide."""
+    return _deployment(kind, options, workspace, "")["properties"]
 
 
 def _deployment(kind: Kind, options: OnlineOptions, workspace: Workspace, environment_id: str) -> Json:

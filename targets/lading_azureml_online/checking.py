@@ -1,63 +1,63 @@
-"""Refuse a deploy that Azure cannot do, before it changes anything."""
+"""Check whether a release can come up at the endpoint that exists."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lading import BadInput, Refused
+from lading import BadInput, LadingError, Refused
 
-from .options import identities
-from .owning import has_auth
+from .options import ANOTHER, KubernetesOnlineOptions, identities
+from .owning import foreign_traffic, has_auth
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lading import DeployRequest
-    from lading_azureml_v2.resources import Endpoint
+    from lading_azureml_v2.resources import Endpoint, OnlineDeployment
     from lading_azureml_v2.workspace import Workspace
 
-    from .kind import Kind
     from .options import OnlineOptions
 
-_ANOTHER = "give the target's block another service_name, or delete the endpoint first"
 
-
-def check(
-    kind: Kind,
+def problem(
     request: DeployRequest[OnlineOptions],
-    workspace: Workspace,
     endpoint: Endpoint | None,
-    foreign: str,
-) -> None:
-    """Raise Refused if a deployment of others gets requests, which it would lose: `foreign` says so.
+    found: Sequence[OnlineDeployment],
+    workspace: Workspace,
+) -> LadingError | None:
+    """The reason why a release cannot come up at this endpoint, or at a new one; None if it can.
 
-    Raise BadInput for several models without an image, for another cluster or another identity, which Azure cannot
-    change, and for a canary with another `auth`.
+    It is Refused if a deployment of others gets requests, which it would lose. It is BadInput for several models
+    without an image, for another cluster or identity, which Azure cannot change, and for a canary with another `auth`.
     """
-    if foreign:
-        hint = "move its traffic away, or give the target's block another service_name"
-        raise Refused(f"{foreign}: it is left alone", hint=hint)
     options = request.deployment.options
     if options.environment and request.package.model.parts:
-        raise BadInput(
+        return BadInput(
             "a deployment of Azure ML has one model, and this package has several",
             hint="remove `environment`, so that the deployment gets an image with all of them",
             option="environment",
         )
-    if endpoint is not None:
-        _check_endpoint(kind, request, workspace, endpoint)
+    if endpoint is None:
+        return None
+    if foreign := foreign_traffic(endpoint, found, request.deployment):
+        hint = "move its traffic away, or give the target's block another service_name"
+        return Refused(f"{foreign}: it is left alone", hint=hint)
+    if request.beside and not has_auth(endpoint, options):
+        return BadInput(
+            f"endpoint {endpoint.name} has another `auth`, which is that of its canary too",
+            hint="deploy this change without a canary",
+            option="auth",
+        )
+    return fixed(options, endpoint, workspace)
 
 
-def _check_endpoint(
-    kind: Kind, request: DeployRequest[OnlineOptions], workspace: Workspace, endpoint: Endpoint
-) -> None:
-    options = request.deployment.options
+def fixed(options: OnlineOptions, endpoint: Endpoint, workspace: Workspace) -> BadInput | None:
+    """The fault of options that Azure cannot change at an endpoint; None if they are those of the endpoint."""
     if endpoint.identities != identities(options):
         message = f"endpoint {endpoint.name} has another identity, and Azure cannot change it"
-        raise BadInput(message, hint=_ANOTHER, option="identity")
-    if request.beside and not has_auth(endpoint, options):
-        message = f"endpoint {endpoint.name} has another `auth`, which is that of its canary too"
-        raise BadInput(message, hint="deploy this change without a canary", option="auth")
-    wanted = str(kind.endpoint(options, workspace.id).get("compute") or "")
-    if wanted.lower() != endpoint.compute.lower():
-        place = endpoint.compute or "instances of Azure"
-        message = f"endpoint {endpoint.name} is on {place}, and Azure cannot move it"
-        raise BadInput(message, hint=_ANOTHER, option="compute" if wanted else "")
+        return BadInput(message, hint=ANOTHER, option="identity")
+    wanted = f"{workspace.id}/computes/{options.compute}" if isinstance(options, KubernetesOnlineOptions) else ""
+    if wanted.lower() == endpoint.compute.lower():
+        return None
+    message = f"endpoint {endpoint.name} is on {endpoint.compute or 'instances of Azure'}, and Azure cannot move it"
+    return BadInput(message, hint=ANOTHER, option="compute" if wanted else "")

@@ -1,4 +1,4 @@
-"""Delete deployments of an endpoint, one after another."""
+"""Delete deployments of an endpoint, one after another, or the endpoint with all of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from lading import Pending, StageFailed
 
 from .failing import cause_of
-from .operations import Operations, pending
+from .operations import Operations, error_of, pending
 from .owning import is_ours, workspace_of
 
 if TYPE_CHECKING:
     from lading import Context, Deployment
-    from lading_azureml_v2.resources import OnlineDeployment
+    from lading_azureml_v2.resources import Endpoint, OnlineDeployment
 
+ENDPOINT = "endpoint"
+"""The subject of the operations of an endpoint."""
 _PHASE = "deleting the deployment"
 
 
@@ -49,9 +51,28 @@ def clear(
     waiting = busy(found)
     if waiting is not None:
         return waiting
-    if operation:
+    if operation or operations.is_hidden(subject):
         operations.forget(subject)
-        raise StageFailed(cause_of(operation.error, f"deleting deployment {other.name}").reason)
+        raise StageFailed(cause_of(error_of(operation), f"deleting deployment {other.name}").reason)
     context.intend(f"endpoint/{deployment.service}/{other.name}/delete")
     started = workspace_of(context).delete_deployment(deployment.service, other.name)
     return Pending(phase=_PHASE, detail=other.name, retry_after=operations.keep(subject, started))
+
+
+def clear_endpoint(
+    endpoint: Endpoint, found: Sequence[OnlineDeployment], context: Context, operations: Operations
+) -> Pending:
+    """Delete an endpoint of ours with its deployments. Raises StageFailed if Azure does not delete it."""
+    phase, subject = "deleting the endpoint", f"{ENDPOINT}/delete"
+    operation = operations.find(subject)
+    if endpoint.is_busy or (operation and operation.is_running):
+        return pending(phase, endpoint.name, operation)
+    if operation or operations.is_hidden(subject):
+        operations.forget(subject)
+        raise StageFailed(cause_of(error_of(operation), phase).reason)
+    waiting = busy(found)
+    if waiting is not None:
+        return waiting
+    context.intend(f"endpoint/{endpoint.name}/delete")
+    wait = operations.keep(subject, workspace_of(context).delete_endpoint(endpoint.name))
+    return Pending(phase=phase, detail=endpoint.name, retry_after=wait)

@@ -13,36 +13,38 @@ from lading import Candidate, DeployStep, Pending, Ready, Refused, StageFailed
 from lading_azureml.sealing import fits
 
 from . import bodies
-from .checking import check
-from .clearing import busy, clear
-from .environments import contents, environment
+from .begun import Begun
+from .checking import problem
+from .clearing import ENDPOINT, busy, clear, clear_endpoint
+from .environments import environment, uploaded
 from .failing import Cause, cause_of, refusal, with_log
 from .naming import check_name, deployment_name
-from .operations import Operations, pending
+from .operations import Operations, error_of, pending
 from .owning import (
     ALL,
-    BESIDE,
     HEADER,
     OPTIONS,
     PACKAGE,
     RELEASE_ID,
     SECRETS,
     foreign_traffic,
+    is_canary,
     our_endpoint,
     stable_of,
     workspace_of,
 )
+from .settings import deployment_changes, differs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from lading import Context, DeployRequest, Json
-    from lading_azureml_v2.resources import Endpoint, OnlineDeployment
+    from lading_azureml_v2.resources import OnlineDeployment
 
     from .kind import Kind
     from .options import OnlineOptions
 
-_ENDPOINT, _CREATING, _DELETING = "endpoint", "creating the deployment", "deleting the endpoint"
+_CREATING = "creating the deployment"
 _CHANGED = "changed"  # the record of the release that has changed the settings of the endpoint
 _BRINGING_UP = timedelta(hours=1)  # the longest time that a command needs to bring a deployment up
 _TAKEN = re.compile("already an endpoint|unique within a region", re.IGNORECASE)
@@ -67,9 +69,10 @@ class Release:
 
     def __init__(self, kind: Kind, request: DeployRequest[OnlineOptions], context: Context) -> None:
         self._kind, self._request, self._context = kind, request, context
-        self._deployment = request.deployment
+        self._deployment, self._options = request.deployment, request.deployment.options
         self._workspace = workspace_of(context)
         self._operations = Operations(context, self._workspace, request.release_id)
+        self._begun = Begun(context, request.release_id)
         self._endpoint = our_endpoint(request.deployment, context)
         self._all = self._workspace.deployments(self._endpoint.name) if self._endpoint else ()
         self._name = self._adopted or deployment_name(request)
@@ -82,26 +85,26 @@ class Release:
     @property
     def _adopted(self) -> str:
         """The name of the deployment that serves, if it has the content of this release already."""
-        found = None if self._request.beside else self._find(self._stable)
+        found = None if self._request.beside or self._request.force else self._find(self._stable)
         if found is None or found.has_failed or found.tags.get(PACKAGE) != self._request.package.digest:
             return ""
-        if self._kind.has_changed(found, self._deployment.options):
+        wanted = bodies.digest(self._kind, self._options, self._workspace, self._environment_id)
+        if found.tags.get(OPTIONS) != wanted or not fits(found.tags.get(SECRETS), self._options.env):
             return ""
-        wanted = bodies.digest(self._kind, self._request, self._workspace, self._environment_id)
-        same = found.tags.get(OPTIONS) == wanted and fits(found.tags.get(SECRETS), self._deployment.options.env)
-        return found.name if same else ""
+        changed = any(deployment_changes(self._kind, self._options, found, self._workspace))
+        return "" if changed else found.name
 
     def bring_up(self) -> DeployStep:
         """Create the endpoint and the deployment, or wait for them."""
-        check(self._kind, self._request, self._workspace, self._endpoint, self._foreign)
-        waiting = self._ready_endpoint()
+        waiting = self._checked() or self._ready_endpoint()
         if waiting is not None:
             return waiting
         found, operation = self._find(self._name), self._operations.find(self._name)
         if (operation and operation.is_running) or (found and found.is_busy):
             return pending(_CREATING, f"{self._name} is {found.state if found else 'not there yet'}", operation)
         if operation or (found and found.has_failed):
-            return self.give_up(self._cause_of(operation.error if operation else {}, _CREATING))
+            error = error_of(operation) if operation or self._operations.is_hidden(self._name) else {}
+            return self.give_up(self._cause_of(error, _CREATING))
         if found is None:
             return self._clear(self._in_use) or busy(self._all) or self._create()
         assert self._endpoint is not None
@@ -119,17 +122,14 @@ class Release:
         if not self.serves:
             found = self._find(self._name)
             if found is None:
-                return Cause(reason=f"another command has deleted {self._name} before requests reached it").step
+                return Cause(reason=f"another command has deleted {self._name} before requests reached it").end()
             return busy(self._all) or self._put_endpoint({self._name: ALL}, "switching", found)
         return self._cleared({self._name})
 
     def _cleared(self, keep: Collection[str]) -> DeployStep:
-        """Ready when the others are deleted. One that Azure does not delete gets no requests, so the release is up."""
-        try:
-            return self._clear(keep) or Ready()
-        except StageFailed as error:
-            self._context.warn(f"the old deployment stays, and costs money: {error.message}")
-            return Ready()
+        """Ready when the others are deleted, or when Azure has refused that."""
+        self._begun.remove()
+        return self._clear(keep) or Ready()
 
     def give_up(self, cause: Cause) -> DeployStep:
         """Begin to remove the release. The one that served before continues."""
@@ -139,31 +139,41 @@ class Release:
         return self.remove(cause)
 
     def remove(self, cause: Cause) -> DeployStep:
-        """Delete the deployment of a release that is given up. A first release leaves no endpoint behind."""
+        """Delete the deployment of a release that is given up, and the endpoint if no release has ever served at it."""
         found = self._find(self._name)
         if found is not None and not (self._endpoint and self._endpoint.traffic.get(self._name)):
-            others = {each.name for each in self._all} - {self._name}
-            return self._clear(others) or cause.step
-        operation = self._operations.find(_ENDPOINT)
-        if self._endpoint is not None and (self._endpoint.is_busy or (operation and operation.is_running)):
-            return pending(_DELETING, self._endpoint.name, operation)
-        if self._endpoint is not None and not self._all and self._is_first and not operation:
-            self._context.intend(f"{self._place}/delete")
-            started = self._workspace.delete_endpoint(self._endpoint.name)
-            return Pending(phase=_DELETING, retry_after=self._operations.keep(_ENDPOINT, started))
-        self._operations.forget(_ENDPOINT)
+            waiting = self._clear({each.name for each in self._all} - {self._name})
+        else:
+            waiting = self._delete_endpoint()
+        if waiting is not None:
+            return waiting
+        self._operations.forget(ENDPOINT)
         Cause.forget(self._context.work)
-        return cause.step
+        return cause.end()
+
+    def _delete_endpoint(self) -> Pending | None:
+        """The step until an endpoint at which no release has served is deleted; None if it stays."""
+        if self._endpoint is None or not self._begun.has_all(self._endpoint, self._all):
+            return None
+        try:
+            return clear_endpoint(self._endpoint, self._all, self._context, self._operations)
+        except StageFailed as error:
+            self._context.warn(f"endpoint {self._endpoint.name} stays: {error.message}")
+            return None
 
     @property
     def _in_use(self) -> set[str]:
         """The deployments that get requests, are a canary, or that another command may still bring up."""
         assert self._endpoint is not None
         shares, young = {**self._endpoint.traffic, **self._endpoint.mirror}, datetime.now(UTC) - _BRINGING_UP
+        served = self._find(self._stable)
         return {
             each.name
             for each in self._all
-            if each.name in shares or BESIDE in each.tags or each.created is None or each.created > young
+            if each.name in shares
+            or is_canary(each, self._endpoint, served)
+            or each.created is None
+            or each.created > young
         }
 
     @property
@@ -194,48 +204,50 @@ class Release:
     def _foreign(self) -> str:
         return foreign_traffic(self._endpoint, self._all, self._deployment)
 
+    def _checked(self) -> DeployStep | None:
+        """None if the release can come up. Raises the problem before the first request that changes something."""
+        found = problem(self._request, self._endpoint, self._all, self._workspace)
+        if not found:
+            return None
+        if not self._is_first and self._find(deployment_name(self._request)) is None:
+            raise found
+        return self.give_up(Cause(reason=found.message, option=getattr(found, "option", "")))
+
     def _ready_endpoint(self) -> DeployStep | None:
         """The step until the endpoint is ready; None if it is."""
-        operation = self._operations.find(_ENDPOINT)
+        operation = self._operations.find(ENDPOINT)
         state = self._endpoint.state if self._endpoint else "not there yet"
         if (operation and operation.is_running) or (self._endpoint and self._endpoint.is_busy):
             return pending("waiting for the endpoint", f"it is {state}", operation)
-        if operation:
-            self._operations.forget(_ENDPOINT)
-            return self.give_up(self._cause_of(operation.error, "writing the endpoint"))
+        is_well = self._endpoint is not None and not self._endpoint.has_failed
+        if operation or (self._operations.is_hidden(ENDPOINT) and not is_well):
+            self._operations.forget(ENDPOINT)
+            return self.give_up(self._cause_of(error_of(operation), "writing the endpoint"))
         if self._endpoint is None:
             return self._put_endpoint({}, "creating the endpoint")
         if self._endpoint.has_failed:  # after an operation that this release did not start
             return self._put_endpoint(self._endpoint.traffic, "repairing the endpoint", self._find(self._stable))
-        if self._differs(self._endpoint) and self._context.recorded(_CHANGED) != self._request.release_id:
-            changing = self._put_endpoint(self._endpoint.traffic, "changing the endpoint", self._find(self._stable))
-            self._context.record(_CHANGED, self._request.release_id)  # once, as Azure may not keep each value
-            return changing
+        written = self._context.recorded(_CHANGED) == self._request.release_id  # Azure may not keep each value
+        if self.serves and not written and differs(self._kind, self._options, self._endpoint, self._workspace):
+            return self._put_endpoint(self._endpoint.traffic, "changing the endpoint", self._find(self._stable))
         return None
-
-    def _differs(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint has other settings than the options, of those that change without a new deployment.
-
-        A canary leaves the settings of the stable release until its promotion.
-        """
-        if self._request.beside:
-            return False
-        options = self._deployment.options
-        private = self._kind.endpoint(options, self._workspace.id).get("publicNetworkAccess") == "Disabled"
-        tags = {name: value for name, value in endpoint.tags.items() if not name.startswith("lading.")}
-        same = options.tags == tags and (options.description or "") == endpoint.description
-        return not same or endpoint.is_public == private
 
     def _put_endpoint(
         self, traffic: Mapping[str, int], phase: str, owner: OnlineDeployment | None = None
     ) -> DeployStep:
-        """Write the endpoint with the marks of the deployment that serves, by default those of this release."""
+        """Write the endpoint with the marks of the deployment that serves, by default those of this release.
+
+        It keeps its settings until this release gets its requests.
+        """
         marks = owner.marks if owner else self._request.tags
         options = (self._request.stable or self._deployment).options
         same = self._endpoint if self._endpoint and traffic == self._endpoint.traffic else None
-        mirror, auth = (same.mirror, same.auth) if same else ({}, "")
-        body = bodies.endpoint(self._kind, options, marks, self._workspace, traffic, mirror=mirror, auth=auth)
+        keep = None if self.serves or self._request.stable else same
+        mirror = same.mirror if same else {}
+        body = bodies.endpoint(self._kind, options, marks, self._workspace, traffic, mirror=mirror, keep=keep)
         self._context.intend(f"{self._place}/{self._request.release}/{'+'.join(traffic)}")
+        if self._endpoint is None:
+            self._begun.add()
         try:
             started = self._workspace.put_endpoint(self._deployment.service, body)
         except StageFailed as error:
@@ -244,20 +256,16 @@ class Release:
             if self._find(self._name) is None:
                 raise
             return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
-        wait = self._operations.keep(_ENDPOINT, started)
+        if keep is None:
+            self._context.record(_CHANGED, self._request.release_id)
+        wait = self._operations.keep(ENDPOINT, started)
         return Pending(phase=phase, detail=self._deployment.service, retry_after=wait)
 
     def _create(self) -> DeployStep:
-        made = environment(self._request)
-        self._workspace.put_environment(bodies.version_of(made), made)
-        for asset in bodies.data_assets(self._request).values():
-            if not self._workspace.has_data(asset.name, asset.version):
-                self._context.intend(f"data/{asset.name}/{asset.version}")
-                self._workspace.put_data(asset.name, asset.version, asset.body)
-        more = contents(self._request, self._workspace, self._context)
-        body = bodies.deployment(self._kind, self._request, self._workspace, self._environment_id, more)
-        self._context.intend(f"{self._place}/{self._name}")
+        self._begun.add()
         try:
+            body = uploaded(self._kind, self._request, self._workspace, self._context)
+            self._context.intend(f"{self._place}/{self._name}")
             started = self._workspace.put_deployment(self._deployment.service, self._name, body)
         except StageFailed as error:
             return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
@@ -265,4 +273,9 @@ class Release:
         return Pending(phase=_CREATING, detail=self._name, retry_after=wait)
 
     def _clear(self, keep: Collection[str]) -> Pending | None:
-        return clear(self._all, keep, self._deployment, self._context, self._operations)
+        """The step until our other deployments are deleted. One that Azure does not delete stays without requests."""
+        try:
+            return clear(self._all, keep, self._deployment, self._context, self._operations)
+        except StageFailed as error:
+            self._context.warn(f"a deployment without requests stays, and costs money: {error.message}")
+            return None

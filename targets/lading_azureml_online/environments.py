@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lading import Context, DeployRequest
     from lading_azureml_v2.workspace import Workspace
 
+    from .kind import Kind
     from .options import OnlineOptions
 
 _APP = "azureml-app"  # the folder of a package with its scoring script
@@ -30,7 +31,20 @@ def environment(request: DeployRequest[OnlineOptions]) -> Json:
     return bodies.environment(request.image.reference)
 
 
-def contents(request: DeployRequest[OnlineOptions], workspace: Workspace, context: Context) -> Json:
+def uploaded(kind: Kind, request: DeployRequest[OnlineOptions], workspace: Workspace, context: Context) -> Json:
+    """The deployment of a release, as a request writes it, after the workspace has all that it names."""
+    made = environment(request)
+    version = bodies.version_of(made)
+    workspace.put_environment(version, made)
+    for asset in bodies.data_assets(request).values():
+        if not workspace.has_data(asset.name, asset.version):
+            context.intend(f"data/{asset.name}/{asset.version}")
+            workspace.put_data(asset.name, asset.version, asset.body)
+    more = _contents(request, workspace, context)
+    return bodies.deployment(kind, request, workspace, workspace.environment_id(version), more)
+
+
+def _contents(request: DeployRequest[OnlineOptions], workspace: Workspace, context: Context) -> Json:
     """The part of a deployment with its script and its model; empty for a finished image, which has both.
 
     They are registered in the workspace if it lacks them.

@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lading import Failed, Json, LadingError
+from lading import Failed, Json, LadingError, StageFailed
 from lading_azureml.text import clean, reason
 from lading_azureml_v2.wording import plain
 
@@ -53,11 +53,17 @@ _OF_KUBERNETES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """Why a release is given up. `log` has the last lines of its containers."""
+    """Why a release is given up. `log` has the last lines of its containers.
+
+    `is_refusal` is true if Azure has refused a request of the deploy, such as for a missing right. `hint` is the next
+    step then.
+    """
 
     reason: str
     option: str = ""
     log: str = ""
+    hint: str = ""
+    is_refusal: bool = False
 
     def write(self, folder: Path, release_id: str) -> None:
         (folder / _FILE).write_text(json.dumps({"release_id": release_id, **asdict(self)}), encoding="utf-8")
@@ -75,8 +81,10 @@ class Cause:
     def forget(folder: Path) -> None:
         (folder / _FILE).unlink(missing_ok=True)
 
-    @property
-    def step(self) -> Failed:
+    def end(self) -> Failed:
+        """The last step of the release. Raises StageFailed for a refusal: nothing is known about the release itself."""
+        if self.is_refusal:
+            raise StageFailed(self.reason, hint=self.hint or None)
         return Failed(reason=self.reason, log=self.log, option=self.option)
 
 
@@ -90,8 +98,10 @@ def cause_of(error: Mapping[str, Json], what: str, *, on_kubernetes: bool = Fals
 
 
 def refusal(error: LadingError, *, on_kubernetes: bool = False) -> Cause:
-    """The cause of a request that Azure has refused. Its message has the reason already."""
-    return Cause(reason=error.message, option=_cause(error.message, on_kubernetes=on_kubernetes)[0])
+    """The cause of a request that Azure has refused. Its message has the reason, and its hint gets the option."""
+    option, _ = _cause(error.message, on_kubernetes=on_kubernetes)
+    step = " ".join(filter(None, [error.hint or (option and "change the option"), option and f"(`{option}`)"]))
+    return Cause(reason=error.message, hint=step, is_refusal=True)
 
 
 def _cause(text: str, *, on_kubernetes: bool) -> tuple[str, str]:
@@ -108,4 +118,4 @@ def with_log(cause: Cause, workspace: Workspace, endpoint: str, deployment: str)
         log = "\n".join(last_lines(workspace, endpoint, deployment))
     except LadingError:
         return cause
-    return Cause(reason=cause.reason, option=cause.option, log=log)
+    return replace(cause, log=log)

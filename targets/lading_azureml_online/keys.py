@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lading import BadInput, KeyNotReadable, Keys, OutcomeUnknown, Secret, StageFailed, Transient
 from lading_azureml.port import NotAllowed
 from lading_azureml.text import reason
 
-from .operations import wait_of
+from .operations import ACTION, wait_of
 from .owning import our_endpoint, workspace_of
 
 if TYPE_CHECKING:
@@ -48,19 +49,24 @@ def _rotate(endpoint: Endpoint, context: Context, which: str) -> None:
     before = _read(endpoint, context)
     context.intend(f"endpoint/{endpoint.name}/key/{which}/{secrets.token_hex(4)}")
     fresh = secrets.token_urlsafe(_BYTES)
-    _await(workspace_of(context).replace_key(endpoint.name, which, fresh), context)
+    is_shown = _await(workspace_of(context).replace_key(endpoint.name, which, fresh), endpoint.name, context)
     try:
         after = _read(endpoint, context)
     except Transient as error:  # the framework would repeat the whole rotation
         raise OutcomeUnknown(f"the new key cannot be read yet: {error.message}", hint=_SHOW) from error
+    if getattr(after, which) == getattr(before, which) and not is_shown:
+        raise OutcomeUnknown(f"Azure does not show whether the {which} key is rotated: it needs {ACTION}", hint=_SHOW)
     if getattr(after, which) == getattr(before, which):
         raise StageFailed(
             f"Azure has kept the {which} key of {endpoint.name}", hint="rotate it again, or in the studio"
         )
 
 
-def _await(started: Started, context: Context) -> None:
-    """Wait for a new key. A rotation must not be requested again just to find out whether it is done."""
+def _await(started: Started, name: str, context: Context) -> bool:
+    """Wait for a new key. Return whether Azure has shown the end of the rotation. If not, the endpoint has ended it.
+
+    A rotation must not be requested again just to find out whether it is done.
+    """
     wait = max(1.0, wait_of(started.wait))
     while started.url and not context.cancelled:
         try:
@@ -68,12 +74,24 @@ def _await(started: Started, context: Context) -> None:
         except Transient:
             time.sleep(wait)
             continue
-        if found is None:  # Azure has forgotten it, so nothing more can be learned
-            return
+        if found is None:
+            _await_endpoint(name, wait, context)
+            return False
         if found.error:
             raise StageFailed(f"Azure could not rotate the key: {reason(found.error)}")
         if not found.is_running:
-            return
+            return True
         time.sleep(wait)
     if started.url:
         raise OutcomeUnknown("the new key is not ready yet", hint=_SHOW)
+    return True
+
+
+def _await_endpoint(name: str, wait: float, context: Context) -> None:
+    """Wait until Azure changes an endpoint no more."""
+    while not context.cancelled:
+        with suppress(Transient):
+            found = workspace_of(context).endpoint(name)
+            if found is None or not found.is_busy:
+                return
+        time.sleep(wait)

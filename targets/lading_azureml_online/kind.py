@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lading import Capability, Json
-
-if TYPE_CHECKING:
-    from lading_azureml_v2.resources import OnlineDeployment
-
-    from .options import OnlineOptions
 
 CAPABILITIES = frozenset(
     {
@@ -51,8 +46,3 @@ class Kind:
     def has(self, compute: str) -> bool:
         """Whether an endpoint on `compute` is of this kind. A managed one has none."""
         return bool(compute) == self.on_kubernetes
-
-    def has_changed(self, found: OnlineDeployment, options: OnlineOptions) -> bool:
-        """Whether a deployment has another number of instances than the options say."""
-        wanted = self.instances(options)
-        return wanted is not None and found.instances != wanted

@@ -22,6 +22,9 @@ ResourceId = Annotated[str, Text(pattern=r"^/subscriptions/[^/]+/.+$", max_lengt
 Resource = Annotated[str, Text(pattern=r"^(cpu|memory|nvidia\.com/gpu)$")]
 Quantity = Annotated[str, Text(pattern=r"^[0-9]+(\.[0-9]+)?(m|[KMGT]i?)?$", max_length=30)]
 
+ANOTHER = "give the target's block another service_name, or delete the endpoint first"
+"""The next step for an option that Azure cannot change."""
+
 _AZURES = ("AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AZUREML_SOURCE_DIRECTORY")
 """Variables of the image, which say where the model and the script are."""
 
@@ -131,8 +134,8 @@ class OnlineOptions(Options):
     """The identity of the endpoint, which pulls the image; by default Azure makes one."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the endpoint and its deployments, beside those that mark them as Lading's. A change reaches the endpoint
-    at once, and its deployments with the next release that changes anything else.
+    """Tags of the endpoint and its deployments, beside those that mark them as Lading's. If only they change, they
+    reach the endpoint at once, and its deployments with the next release that changes anything else.
     """
 
     description: Annotated[str, Text(max_length=5000)] | None = None

@@ -20,6 +20,8 @@ SERVICE, TARGET, RELEASE_ID = "lading.service", "lading.target", "lading.release
 PACKAGE, MODEL = "lading.package", "lading.model"
 OPTIONS = "lading.options"
 """The tag with a digest of the content of a deployment, without the values of variables."""
+ENVIRONMENT = "lading.environment"
+"""The tag with the version of the environment of a deployment."""
 SECRETS = "lading.secrets"
 """The tag with a seal of the values of variables."""
 
@@ -57,10 +59,22 @@ def has_auth(endpoint: Endpoint, options: OnlineOptions) -> bool:
     return endpoint.auth == options.auth.replace("_", "")
 
 
+def is_canary(found: OnlineDeployment, endpoint: Endpoint, served: OnlineDeployment | None) -> bool:
+    """Whether a deployment is a canary beside the one that serves.
+
+    The tag stays after a promotion. So one without requests that is older than the one that serves is not a canary.
+    """
+    if BESIDE not in found.tags or found.is_leaving:
+        return False
+    if found.name in {**endpoint.traffic, **endpoint.mirror} or served is None:
+        return True
+    return found.created is None or served.created is None or found.created > served.created
+
+
 def foreign(endpoint: Endpoint | None, found: Sequence[OnlineDeployment], deployment: Deployment) -> str:
-    """The names of others' deployments that get requests. Empty if none does."""
-    traffic = endpoint.traffic if endpoint else {}
-    return " and ".join(each.name for each in found if traffic.get(each.name) and not is_ours(each.tags, deployment))
+    """The names of others' deployments that get requests or copies of them. Empty if none does."""
+    shares = {**endpoint.traffic, **endpoint.mirror} if endpoint else {}
+    return " and ".join(each.name for each in found if each.name in shares and not is_ours(each.tags, deployment))
 
 
 def foreign_traffic(endpoint: Endpoint | None, found: Sequence[OnlineDeployment], deployment: Deployment) -> str:

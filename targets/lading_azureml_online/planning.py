@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lading import PlanEffect, PlanFinding, PlanFindings
 
-from .options import identities
+from .options import ANOTHER, KubernetesOnlineOptions, identities
 
 if TYPE_CHECKING:
     from lading import Json, PlanRequest
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 
 def findings(request: PlanRequest[OnlineOptions]) -> PlanFindings:
-    """The effect of another identity, or of another way to sign requests."""
+    """The effect of another identity, another cluster, or another way to sign requests."""
     if request.up is None:
         return PlanFindings()
     before, options = request.up.written, request.deployment.options
-    found = [*_identity(before.get("identity"), options), *_auth(before.get("auth", "key"), options.auth)]
+    found = [
+        *_identity(before.get("identity"), options),
+        *_compute(before.get("compute"), options),
+        *_auth(before.get("auth", "key"), options.auth),
+    ]
     return PlanFindings(findings=tuple(found))
 
 
@@ -35,9 +39,17 @@ def _identity(before: Json, options: OnlineOptions) -> Iterator[PlanFinding]:
     named = (before or {}).get("user_assigned_identities") or ()
     if {str(each["resource_id"]).lower() for each in named} == identities(options):
         return
-    hint = "give the target's block another service_name, or delete the endpoint first"
     message = "Azure cannot change the identity of an endpoint"
-    yield PlanFinding(message=message, effect=PlanEffect.REFUSED, option="identity", hint=hint)
+    yield PlanFinding(message=message, effect=PlanEffect.REFUSED, option="identity", hint=ANOTHER)
+
+
+def _compute(before: Json, options: OnlineOptions) -> Iterator[PlanFinding]:
+    """An endpoint stays on its cluster. The name before is unknown if it is that of a variable."""
+    if not isinstance(options, KubernetesOnlineOptions) or not isinstance(before, str) or "${" in before:
+        return
+    if before.lower() != options.compute.lower():
+        message = f"Azure cannot move an endpoint from cluster {before} to another one"
+        yield PlanFinding(message=message, effect=PlanEffect.REFUSED, option="compute", hint=ANOTHER)
 
 
 def _auth(before: object, after: str) -> Iterator[PlanFinding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lading import BadInput, FindingSeverity, Json, Refused, StageFailed, TargetFinding, TargetFindings
 
+from .checking import fixed
 from .naming import check_name
 from .owning import connection, our_endpoint, workspace_of
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 ACTIONS = (
-    "Microsoft.MachineLearningServices/workspaces/read",
     "Microsoft.MachineLearningServices/workspaces/environments/versions/write",
     f"{_ENDPOINTS}/read",
     f"{_ENDPOINTS}/write",
@@ -30,10 +30,16 @@ ACTIONS = (
 )
 """The actions of every deploy."""
 REGISTERING = (
+    "Microsoft.MachineLearningServices/workspaces/experiments/read",
+    "Microsoft.MachineLearningServices/workspaces/experiments/write",
+    "Microsoft.MachineLearningServices/workspaces/experiments/runs/read",
+    "Microsoft.MachineLearningServices/workspaces/experiments/runs/write",
+    "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/read",
+    "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/write",
     "Microsoft.MachineLearningServices/workspaces/models/versions/read",
     "Microsoft.MachineLearningServices/workspaces/models/versions/write",
 )
-"""The actions that register a model. A deploy of a registered model does not need them."""
+"""The actions that record a run and register a model. A deploy of a registered model does not need them."""
 COLLECTING = (
     "Microsoft.MachineLearningServices/workspaces/data/versions/read",
     "Microsoft.MachineLearningServices/workspaces/data/versions/write",
@@ -46,11 +52,16 @@ SCRIPT = (
 """The actions of a deploy without an image, beside those that register a model."""
 LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
 """The action that reads the log of a release that fails."""
-OF_AUTH = {"key": f"{_ENDPOINTS}/listKeys/action", "aml_token": f"{_ENDPOINTS}/token/action"}
+OF_AUTH = {
+    "key": f"{_ENDPOINTS}/listKeys/action",
+    "aml_token": f"{_ENDPOINTS}/token/action",
+    "aad_token": f"{_ENDPOINTS}/score/action",
+}
+"""The action that golden requests need."""
 
 
 def findings(request: PreflightRequest[OnlineOptions], context: Context) -> TargetFindings:
-    """Check the name, its owner, and the actions that the sign-in may take."""
+    """Check the name, its owner, the options that Azure cannot change, and the actions that the sign-in may take."""
     found = [*_name(request, context), *_actions(request.deployment.options, context)]
     return TargetFindings(findings=tuple(found))
 
@@ -58,9 +69,13 @@ def findings(request: PreflightRequest[OnlineOptions], context: Context) -> Targ
 def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterator[TargetFinding]:
     try:
         check_name(request.deployment.service)
-        our_endpoint(request.deployment, context)
+        endpoint = our_endpoint(request.deployment, context)
     except (BadInput, Refused) as error:
         yield TargetFinding(message=error.message, option="service_name", hint=error.hint)
+        return
+    fault = endpoint and fixed(request.deployment.options, endpoint, workspace_of(context))
+    if fault:
+        yield TargetFinding(message=fault.message, option=fault.option or None, hint=fault.hint)
 
 
 def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
@@ -102,5 +117,9 @@ def _allows(permission: Mapping[str, Json], action: str) -> bool:
 
 
 def _fits(pattern: str, action: str) -> bool:
-    """Whether an action matches a pattern, in which `*` stands for any text. Azure ignores the case."""
-    return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), action, re.IGNORECASE))
+    """Whether an action matches a pattern, in which `*` stands for any text. Azure ignores the case.
+
+    `workspaces/*/read` includes `workspaces/read`: the role AzureML Data Scientist reads its workspace so.
+    """
+    form = re.escape(pattern).replace(r"/\*/", "/(?:.*/)?").replace(r"\*", ".*")
+    return bool(re.fullmatch(form, action, re.IGNORECASE))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lading import Done, Failed, Pending
 from lading_azureml.text import reason
 
-from .operations import Operations, pending
+from .operations import Operations, error_of, pending
 from .owning import is_ours, our_endpoint, workspace_of
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def delete(deployment: Deployment, context: Context) -> DeleteStep:
     operation = operations.find(_SUBJECT)
     if endpoint.is_busy or (operation and operation.is_running):
         return pending(_PHASE, f"it is {endpoint.state}", operation)
-    if operation:
+    if operation or operations.is_hidden(_SUBJECT):
         operations.forget(_SUBJECT)
-        return Failed(reason=f"Azure did not delete it: {reason(operation.error)}")
+        return Failed(reason=f"Azure did not delete it: {reason(error_of(operation))}")
     found = workspace.deployments(endpoint.name)
     busy = next((each for each in found if each.is_busy), None)
     if busy is not None:

@@ -9,7 +9,7 @@ from lading import Done, Failed, Pending
 from . import bodies
 from .clearing import busy, clear
 from .failing import cause_of
-from .operations import Operations, pending
+from .operations import Operations, error_of, pending
 from .owning import ALL, RELEASE_ID, foreign_traffic, has_auth, is_ours, our_endpoint, stable_of, workspace_of
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ class Shift:
         operation = self._operations.find(_SUBJECT)
         if self._endpoint.is_busy or (operation and operation.is_running):
             return pending(_PHASE, f"the endpoint is {self._endpoint.state}", operation)
-        if operation:
+        if operation or (self._operations.is_hidden(_SUBJECT) and not self._is_right):
             self._operations.forget(_SUBJECT)
-            return Failed(reason=cause_of(operation.error, _PHASE, on_kubernetes=self._kind.on_kubernetes).reason)
+            return Failed(reason=cause_of(error_of(operation), _PHASE, on_kubernetes=self._kind.on_kubernetes).reason)
         if not self._is_right:
             return busy(self._all) or self._put()
         keep = {each.name for each in self._chosen}

@@ -36,6 +36,8 @@ class DeployRequest(Generic[OptionsT_co]):
     `beside` is set only for a target with the capability `traffic`. The release is then brought up beside the one that
     serves, which keeps all requests. `stable` is the deployment of that release, with the options that it was deployed
     with: its objects are not changed by those of the new one.
+
+    With `force`, the target makes the objects of the release, even if the release that serves has the same content.
     """
 
     deployment: Deployment[OptionsT_co]
@@ -49,6 +51,7 @@ class DeployRequest(Generic[OptionsT_co]):
     metrics: Mapping[str, Json] = field(default_factory=dict)
     beside: bool = False
     stable: Deployment[OptionsT_co] | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,6 +108,31 @@ def test_a_row_keeps_its_id_when_it_is_sent_again(opened: Opened) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"metric": "r2", "error": {"code": "UserError", "message": "the value is not a number"}},
+        {"code": "UserError", "message": "the value is not a number"},
+        "the value is not a number",
+    ],
+)
+def test_a_metric_that_azure_does_not_keep_is_reported(opened: Opened, error: object) -> None:
+    _, wire = opened
+    a_new_run(wire)
+    wire.answers["POST", f"{METRICS}/batch"].clear()
+    wire.answer("POST", f"{METRICS}/batch", {"errors": [error]})
+    with pytest.raises(StageFailed, match="metrics of run r1 are not all logged: the value is not a number"):
+        track(opened, metrics={"r2": 0.75})
+    assert events(wire) == ["Start"]
+
+
+def test_a_list_that_was_logged_in_part_is_completed(opened: Opened) -> None:
+    _, wire = opened
+    a_run_with(wire, "errors", "r2", "start", "end")
+    track(opened, metrics={"errors": list(range(300)), "r2": 0.75})
+    assert rows(wire) == {"errors": list(range(300))}
+
+
 def test_a_failed_run_has_its_error(opened: Opened) -> None:
     _, wire = opened
     a_run_with(wire)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -129,6 +130,8 @@ class MemoryAzure(Wire):
         state = "Updating" if name in table else "Creating"
         record = json.loads(sent.body) | {"name": name}
         record["properties"] |= {"provisioningState": state}
+        made = {"createdAt": datetime.now(UTC).isoformat()}
+        record["systemData"] = table[name]["systemData"] if name in table else made
         record["properties"].pop(self.drops, None)
         if table is self.endpoints:
             record["properties"]["scoringUri"] = f"https://{name}.westeurope.inference.ml.azure.com/score"

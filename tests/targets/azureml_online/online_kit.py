@@ -83,6 +83,7 @@ class Hooks:
         verdict: Verdict | None = None,
         package: int | None = None,
         beside: bool = False,
+        force: bool = False,
         **options: Any,
     ) -> DeployRequest[ManagedOptions]:
         packed = package_in(self._folder, digest=digest_of(release if package is None else package))
@@ -100,6 +101,7 @@ class Hooks:
             ),
             verdict=verdict,
             beside=beside,
+            force=force,
         )
 
     def step(self, release: int = 1, **more: Any) -> DeployStep:

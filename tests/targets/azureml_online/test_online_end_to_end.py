@@ -79,19 +79,24 @@ def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "words", "place", "code"),
     [
-        ({"cores": 1}, "Not enough quota available for Standard_DS2_v2"),
-        ({"no_capacity": ["Standard_DS2_v2"]}, "the region has none of these instances"),
+        ({"cores": 1}, "Not enough quota available for Standard_DS2_v2", "`instance_type`", 6),
+        (
+            {"no_capacity": ["Standard_DS2_v2"]},
+            "the region has none of these instances",
+            "targets.managed-online.instance_type",
+            8,
+        ),
     ],
 )
 def test_a_region_without_room_is_reported_at_the_instance_type(
-    project: Project, settings: dict[str, object], words: str
+    project: Project, settings: dict[str, object], words: str, place: str, code: int
 ) -> None:
     project.azure.settings(**settings)
-    done = project("deploy", code=8)
+    done = project("deploy", code=code)
     assert words in done.err
-    assert "targets.managed-online.instance_type" in done.err
+    assert place in done.err
     assert project.azure.state["v2"]["endpoints"] == {}
 
 
@@ -167,6 +172,14 @@ def test_an_empty_store_adopts_the_release(project: Project) -> None:
     project("deploy")
     assert project.deployments == kept
     assert len(project.azure.calls.like("PUT", ".")) == changes
+
+
+def test_force_makes_a_new_deployment(project: Project) -> None:
+    project("deploy")
+    before = project.deployments
+    project("deploy", "--force")
+    assert len(project.deployments) == 1
+    assert project.deployments != before
 
 
 def test_the_log_has_the_lines_of_the_server(project: Project) -> None:

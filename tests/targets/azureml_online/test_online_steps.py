@@ -169,10 +169,13 @@ def test_a_refused_request_names_the_quota_in_words(hooks: Hooks, memory: Memory
     details = [{"code": "InferencingClientCreateDeploymentFailed", "message": NO_QUOTA.partition(": ")[2]}]
     body = {"error": {"code": "BadRequest", "message": "The request is invalid.", "details": details}}
     memory.refusals["^PUT .*/deployments/"] = Answer(body, 400)
-    step = failed(hooks.deploy(1))
-    assert "Not enough quota available for Standard_DS2_v2" in step.reason
-    assert "{" not in step.reason
-    assert step.option == "instance_type"
+    with pytest.raises(StageFailed, match="Not enough quota available for Standard_DS2_v2") as refused:
+        hooks.deploy(1)
+    assert "{" not in refused.value.message
+    assert refused.value.hint == (
+        "ask for more under Quotas in the Azure portal, or ask for less in the target's block (`instance_type`)"
+    )
+    assert memory.endpoints == {}
 
 
 def test_a_failed_switch_leaves_the_old_release(hooks: Hooks, memory: MemoryAzure) -> None:
@@ -193,7 +196,8 @@ def test_a_switch_that_azure_refuses_removes_the_new_release(hooks: Hooks, memor
     ready(hooks.deploy(1))
     hooks.until_answer(2)
     memory.refusals["^PUT .*onlineEndpoints/salary$"] = REFUSED
-    assert "the scope is locked" in failed(hooks.until_answer(2, verdict=UP)).reason
+    with pytest.raises(StageFailed, match="the scope is locked"):
+        hooks.until_answer(2, verdict=UP)
     assert (hooks.traffic, hooks.names) == ({name_of(1): 100}, [name_of(1)])
 
 
@@ -202,7 +206,7 @@ def test_a_new_release_stays_up_if_the_old_one_cannot_be_deleted(hooks: Hooks, m
     memory.refusals["^DELETE .*/deployments/"] = REFUSED
     ready(hooks.deploy(2))
     assert (hooks.traffic, hooks.names) == ({name_of(2): 100}, [name_of(1), name_of(2)])
-    assert "the old deployment stays, and costs money" in hooks.context.warnings[-1]
+    assert "a deployment without requests stays, and costs money" in hooks.context.warnings[-1]
 
 
 @pytest.mark.parametrize("reply", [Answer({}), Answer({"error": {"code": "AuthorizationFailed", "message": ""}}, 403)])
@@ -276,6 +280,12 @@ def test_an_empty_store_adopts_a_release_with_the_same_content(hooks: Hooks, mem
     hooks.forget()
     ready(hooks.step(7, package=1, env={"MODE": "a"}))
     assert (writes(memory), hooks.names) == ([], [name_of(1)])
+
+
+def test_force_makes_a_new_deployment_of_the_same_content(hooks: Hooks) -> None:
+    ready(hooks.deploy(1))
+    ready(hooks.deploy(2, package=1, force=True))
+    assert name_of(1) not in hooks.names
 
 
 @pytest.mark.parametrize("changed", [{"env": {"MODE": "b"}}, {"instance_count": 2}, {"auth": "aml_token"}])

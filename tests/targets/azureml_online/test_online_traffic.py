@@ -8,7 +8,7 @@ import pytest
 from tests.targets.azureml_online.memory_azure import MemoryAzure, error
 from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready, settled
 
-from lading import BadInput, Candidate, Done, Failed, Verdict
+from lading import BadInput, Candidate, Done, Failed, Refused, Verdict
 from lading_azureml_online.managed import lading_deploy
 from lading_azureml_online.owning import HEADER
 
@@ -76,6 +76,16 @@ def test_a_shift_takes_no_requests_from_others(canary: Hooks, memory: MemoryAzur
     assert isinstance(step, Failed)
     assert "deployment blue of endpoint salary gets requests" in step.reason
     assert canary.traffic == {name_of(1): 50, "blue": 50}
+
+
+def test_copies_for_others_count_as_their_requests(canary: Hooks, memory: MemoryAzure) -> None:
+    memory.deployments["salary"]["blue"] = {"name": "blue", "properties": {"provisioningState": "Succeeded"}}
+    memory.endpoints["salary"]["properties"]["mirrorTraffic"] = {"blue": 10}
+    assert canary.status.changed == {"traffic": "changed: deployment blue gets requests"}
+    assert "deployment blue" in str(canary.shift((1, 70, 0), (2, 30, 0)))
+    with pytest.raises(Refused, match="deployment blue"):
+        canary.until_answer(3)
+    assert memory.endpoints["salary"]["properties"]["mirrorTraffic"] == {"blue": 10}
 
 
 def test_a_shift_does_not_change_the_way_of_signing_in(canary: Hooks, memory: MemoryAzure) -> None:

@@ -81,7 +81,13 @@ class Attempt:
         self._end = service.session.end(DEPLOY_LIMIT)
         self._context = service.context(self._end, journal=self._intend, note_secret=self._note_secret)
         self._request = deploy_request(
-            service, package, release=release.number, release_id=release.id, image=image, beside=wanted.beside
+            service,
+            package,
+            release=release.number,
+            release_id=release.id,
+            image=image,
+            beside=wanted.beside,
+            force=wanted.force,
         )
 
     def run(self) -> None:

@@ -49,7 +49,7 @@ def _as_canary(service: Service, desired: Wanted, split: Split | None, *, force:
     from .bring_up import bring_up
 
     pass_gates(service.session, DEPLOY.name, target=service.target.name, made=desired.package)
-    canary = bring_up(service, desired._replace(beside=True), stage_inputs)
+    canary = bring_up(service, desired._replace(beside=True, force=force), stage_inputs)
     return _with_share(service, canary, split, reused=False)
 
 

@@ -105,7 +105,7 @@ def ensure_up(service: Service, wanted: Wanted, *, force: bool = False) -> Deplo
     refuse_unknown_canary(service)
     pass_gates(session, DEPLOY.name, target=target.name, made=package)
     previous, _ = current(service)
-    release = bring_up(service, wanted, stage_inputs)
+    release = bring_up(service, wanted._replace(force=force), stage_inputs)
     clear_old_places(service)
     golden = golden_change(previous, release)
     return Deployed(target.name, release, _address(service), reused=False, golden=golden)

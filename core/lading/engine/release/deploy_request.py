@@ -26,6 +26,7 @@ def deploy_request(
     release_id: str,
     image: Image | None = None,
     beside: bool = False,
+    force: bool = False,
 ) -> DeployRequest:
     """The first request for a release with this number and this id."""
     return DeployRequest(
@@ -39,6 +40,7 @@ def deploy_request(
         metrics=_metrics(service.session, package),
         beside=beside,
         stable=_stable(service) if beside else None,
+        force=force,
     )
 
 

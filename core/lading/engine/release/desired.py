@@ -18,7 +18,8 @@ class Wanted(NamedTuple):
 
     `samples` are its golden requests. `record` has the same requests with references as written. `restores` is the
     number of an earlier release that it restores. With `recording`, the responses of `samples` are not known: the
-    release's answers are recorded as its golden requests. With `beside`, the release becomes a canary.
+    release's answers are recorded as its golden requests. With `beside`, the release becomes a canary. With `force`, it
+    is made even if the release that serves has the same content.
     """
 
     package: Package
@@ -27,6 +28,7 @@ class Wanted(NamedTuple):
     restores: int | None = None
     recording: bool = False
     beside: bool = False
+    force: bool = False
 
 
 def inputs(service: Service, package: Package | None) -> keys.Inputs:
