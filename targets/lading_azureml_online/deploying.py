@@ -149,7 +149,7 @@ class Release:
             return waiting
         self._operations.forget(ENDPOINT)
         Cause.forget(self._context.work)
-        return cause.end()
+        return cause.end(gone=found is None)
 
     def _delete_endpoint(self) -> Pending | None:
         """The step until an endpoint at which no release has served is deleted; None if it stays."""

@@ -81,11 +81,14 @@ class Cause:
     def forget(folder: Path) -> None:
         (folder / _FILE).unlink(missing_ok=True)
 
-    def end(self) -> Failed:
-        """The last step of the release. Raises StageFailed for a refusal: nothing is known about the release itself."""
+    def end(self, *, gone: bool = False) -> Failed:
+        """The last step of the release. With `gone`, nothing of it is left.
+
+        Raises StageFailed for a refusal: nothing is known about the release itself.
+        """
         if self.is_refusal:
             raise StageFailed(self.reason, hint=self.hint or None)
-        return Failed(reason=self.reason, log=self.log, option=self.option)
+        return Failed(reason=self.reason, log=self.log, option=self.option, gone=gone)
 
 
 def cause_of(error: Mapping[str, Json], what: str, *, on_kubernetes: bool = False) -> Cause:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from lading import Done, Failed, Pending
@@ -95,6 +96,15 @@ class Shift:
         marked = self._endpoint.tags.get(RELEASE_ID) == self._stable.tags.get(RELEASE_ID)
         return marked and (self._endpoint.traffic, self._endpoint.mirror) == (self._traffic, self._mirror)
 
+    @property
+    def _keeps_settings(self) -> bool:
+        """Whether the endpoint keeps its settings: until another release is stable, or if an option is not known,
+        because its variable is not set.
+        """
+        options = self._deployment.options
+        is_unknown = "${" in json.dumps([options.description, dict(options.tags)])
+        return is_unknown or self._endpoint.tags.get(RELEASE_ID) == self._stable.tags.get(RELEASE_ID)
+
     def _put(self) -> Pending:
         body = bodies.endpoint(
             self._kind,
@@ -103,6 +113,7 @@ class Shift:
             self._workspace,
             self._traffic,
             mirror=self._mirror,
+            keep=self._endpoint if self._keeps_settings else None,
         )
         shares = "+".join(f"{name}:{weight}" for name, weight in self._traffic.items())
         self._context.intend(f"endpoint/{self._endpoint.name}/shares/{shares}")

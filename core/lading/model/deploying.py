@@ -102,12 +102,14 @@ class Failed:
     """The new release will not serve, the deployment cannot be deleted, or its requests cannot be shifted.
 
     `log` holds the last lines of its log. `option` is the key of the target's block to change, with dots between its
-    parts. The reason of a deploy is then reported at its line and column.
+    parts. The reason of a deploy is then reported at its line and column. `gone` says that nothing of the release is
+    left, so `lading logs` cannot read its log.
     """
 
     reason: str
     log: str = ""
     option: str = ""
+    gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

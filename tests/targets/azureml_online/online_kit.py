@@ -116,12 +116,12 @@ class Hooks:
         found = self.until_answer(release, **more)
         return self.until_answer(release, verdict=verdict, **more) if isinstance(found, Candidate) else found
 
-    def shift(self, *shares: tuple[int, int, int]) -> ShiftStep:
+    def shift(self, *shares: tuple[int, int, int], **options: Any) -> ShiftStep:
         """A whole shift. A share is a release, its weight and its shadow."""
         wanted = tuple(
             Share(release_id=id_of(number), weight=weight, shadow=shadow) for number, weight, shadow in shares
         )
-        request = ShiftRequest(deployment=self.deployment(), shares=wanted)
+        request = ShiftRequest(deployment=self.deployment(**options), shares=wanted)
         return settled(lambda: lading_shift(request, self.context))
 
     @property

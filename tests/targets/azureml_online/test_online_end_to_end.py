@@ -75,6 +75,7 @@ def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:
     done = project("deploy", code=8)
     assert "ValueError: no such table" in done.err
     assert "score.py" in done.err
+    assert "lading logs" not in done.err
     assert project.azure.state["v2"]["endpoints"] == {}
 
 

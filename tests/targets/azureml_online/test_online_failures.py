@@ -91,6 +91,13 @@ def lock(memory: MemoryAzure, path: str, at_once: bool) -> None:
         memory.errors[f"^DELETE .*{path}"] = LOCKED
 
 
+def test_a_release_whose_deployment_is_deleted_is_gone(hooks: Hooks, memory: MemoryAzure) -> None:
+    assert failed(hooks.deploy(1, verdict=WRONG)).gone
+    ready(hooks.deploy(2))
+    lock(memory, "/deployments/", True)
+    assert not failed(hooks.deploy(3, verdict=WRONG)).gone
+
+
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_release_that_cannot_be_deleted_does_not_hide_its_cause(
     hooks: Hooks, memory: MemoryAzure, at_once: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.targets.azureml_online.memory_azure import MemoryAzure, error
@@ -86,6 +87,30 @@ def test_copies_for_others_count_as_their_requests(canary: Hooks, memory: Memory
     with pytest.raises(Refused, match="deployment blue"):
         canary.until_answer(3)
     assert memory.endpoints["salary"]["properties"]["mirrorTraffic"] == {"blue": 10}
+
+
+@pytest.mark.parametrize(
+    ("shares", "options", "tags"),
+    [
+        (((1, 70, 0), (2, 30, 0)), {"tags": {"team": "b"}}, {"team": "a"}),
+        (((2, 100, 0),), {"tags": {"team": "b"}}, {"team": "b"}),
+        (((2, 100, 0),), {"tags": {"team": "${TEAM}"}}, {"team": "a"}),
+        (((2, 100, 0),), {"description": "of ${TEAM}"}, {"team": "a"}),
+    ],
+)
+def test_settings_change_with_a_promotion_if_their_variables_are_set(
+    hooks: Hooks,
+    memory: MemoryAzure,
+    shares: tuple[tuple[int, int, int], ...],
+    options: dict[str, Any],
+    tags: dict[str, str],
+) -> None:
+    ready(hooks.deploy(1, tags={"team": "a"}))
+    ready(hooks.deploy(2, beside=True))
+    assert hooks.shift(*shares, **options) == Done()
+    found = memory.endpoints["salary"]
+    assert {name: value for name, value in found["tags"].items() if not name.startswith("lading.")} == tags
+    assert "${" not in str(found["properties"].get("description"))
 
 
 def test_a_shift_does_not_change_the_way_of_signing_in(canary: Hooks, memory: MemoryAzure) -> None:

@@ -255,16 +255,16 @@ class Attempt:
         log = with_originals(self._service.session, self._request.package.folder, once(reason, step.log))
         log = f"\n{log}" if log else ""
         number = self._request.release
-        return NotUp(f"release {number} of {self._service.name} did not come up: {reason}{log}", hint=self._hint())
+        return NotUp(f"release {number} of {self._service.name} did not come up: {reason}{log}", hint=self._hint(step))
 
-    def _hint(self) -> str | None:
+    def _hint(self, step: Failed) -> str | None:
         """The hint: the release that serves now, or else the place of the log. A log that belongs to another release is
         not named.
         """
         plugin, serving = self._service.plugin, self._service.deployment.release
         if serving is not None:
             return f"release {serving} still serves" if plugin.can(Capability.KEEPS_OLD_RELEASE) else None
-        return "`lading logs` shows the whole log" if plugin.can(Capability.LOGS) else None
+        return "`lading logs` shows the whole log" if plugin.can(Capability.LOGS) and not step.gone else None
 
     def _intend(self, name: str) -> None:
         target = self._service.target
