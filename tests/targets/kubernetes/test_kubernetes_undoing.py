@@ -161,7 +161,7 @@ def test_too_many_pods_for_a_quota_are_at_their_option(
     message = "exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1"
     refused = {"type": "ReplicaFailure", "status": "True", "message": message}
     refused["lastTransitionTime"] = cluster.now.isoformat()
-    cluster.wait(30)
+    cluster.wait(61)
     cluster.objects["Deployment", release_name(request)]["status"] = {"conditions": [refused]}
     failed = deploys.step(request)
     assert failed == Failed(reason=f"the cluster refuses its pods: {message}", option=option)
