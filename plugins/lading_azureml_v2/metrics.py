@@ -81,8 +81,8 @@ class Metrics:
 
 def _words(error: Json) -> str:
     """The message of an error in the answer to a batch."""
-    found = error if isinstance(error, dict) else {"message": str(error)}
-    inner = found.get("error") if isinstance(found.get("error"), dict) else found
+    found: dict[str, Json] = error if isinstance(error, dict) else {"message": str(error)}
+    inner = found["error"] if isinstance(found.get("error"), dict) else found
     return plain(clean(reason(inner))) or clean(json.dumps(found))
 
 

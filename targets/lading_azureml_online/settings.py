@@ -104,7 +104,7 @@ def _is_changed(wanted: Json, shown: Json) -> bool:
         return False
     if isinstance(wanted, dict):
         return isinstance(shown, dict) and any(_is_changed(value, shown.get(name)) for name, value in wanted.items())
-    return _plain(wanted) != _plain(shown)
+    return bool(_plain(wanted) != _plain(shown))
 
 
 def _plain(value: Json) -> Json:

@@ -142,7 +142,9 @@ def test_a_release_with_the_same_collector_is_adopted(hooks: Hooks) -> None:
 )
 def test_another_collector_is_another_content(hooks: Hooks, other: DataCollector | None) -> None:
     before, after = hooks.request(data_collector=collected()), hooks.request(data_collector=other)
-    first, second = (bodies.digest(MANAGED, each, hooks.workspace, "/the/environment") for each in (before, after))
+    first, second = (
+        bodies.digest(MANAGED, each.deployment.options, hooks.workspace, "/the/environment") for each in (before, after)
+    )
     assert first != second
 
 

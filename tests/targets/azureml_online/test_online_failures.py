@@ -186,7 +186,9 @@ def test_a_hidden_refusal_of_a_deletion_is_reported_once(hidden: Hooks, memory: 
     assert ACTION in step.reason
 
 
-def test_a_hidden_failure_of_a_shift_is_reported(hidden: Hooks, memory: MemoryAzure) -> None:
+def test_a_hidden_failure_of_a_shift_is_reported(
+    hidden: Hooks, memory: MemoryAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ready(hidden.deploy(1))
     ready(hidden.deploy(2, beside=True))
     before = dict(hidden.traffic)
@@ -199,7 +201,7 @@ def test_a_hidden_failure_of_a_shift_is_reported(hidden: Hooks, memory: MemoryAz
         memory.endpoints["salary"]["properties"]["traffic"] = before
         return answer
 
-    memory._put = put  # type: ignore[method-assign]
+    monkeypatch.setattr(memory, "_put", put)
     step = hidden.shift((1, 70, 0), (2, 30, 0))
     assert isinstance(step, Failed)
     assert ACTION in step.reason
@@ -222,5 +224,7 @@ def test_a_hidden_rotation_is_unknown_only_if_the_key_is_the_old_one(
         with pytest.raises(OutcomeUnknown, match=ACTION):
             lading_keys(hidden.deployment(), hidden.context, "primary")
     else:
-        assert lading_keys(hidden.deployment(), hidden.context, "primary").primary.reveal() == memory.keys["primaryKey"]
+        rotated = lading_keys(hidden.deployment(), hidden.context, "primary").primary
+        assert rotated is not None
+        assert rotated.reveal() == memory.keys["primaryKey"]
     assert memory.endpoints["salary"]["properties"]["provisioningState"] == "Succeeded"
