@@ -14,6 +14,10 @@ from lading_kubernetes import lading_deploy, lading_status
 pytestmark = pytest.mark.kubernetes
 
 ABSENT_MAP = {"envFrom": [{"configMapRef": {"name": "absent"}}]}
+ABSENT_VOLUME = {
+    "volumes": [{"name": "data", "secret": {"secretName": "absent"}}],
+    "containers": [{"name": "service", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
+}
 OUT_OF_MEMORY = "import time\nkept = b'x' * 10**9\ntime.sleep(60)"
 NEVER_READY = ANSWER.replace("send_response(200)", "send_response(503)")
 ONCE_READY = NEVER_READY.replace("503", "503 if hasattr(Handler, 'asked') else 200").replace(
@@ -29,6 +33,11 @@ CASES = [
         {"image": "none:1", "image_pull_policy": "Never"},
     ),
     ('the container cannot be created: configmap "absent" not found', "patch", {"patch": program("", **ABSENT_MAP)}),
+    (
+        'the node cannot prepare the pod .*: MountVolume.SetUp failed for volume "data" : secret "absent" not found',
+        "patch",
+        {"patch": {"Deployment": {"spec": {"template": {"spec": ABSENT_VOLUME}}}}},
+    ),
     ("the container ended with exit code 3", "", {"patch": program("print('the end'); raise SystemExit(3)")}),
     ("the container could not be started: .*no such file", "patch", {"patch": program("", command=["/no/such"])}),
     ("the container ran out of memory", "memory", {"patch": program(OUT_OF_MEMORY)}),
