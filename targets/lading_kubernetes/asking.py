@@ -106,7 +106,7 @@ def _restarts(pods: Sequence[Json]) -> str:
     ends = [ended for state in states if (ended := (state.get("lastState") or {}).get("terminated"))]
     if not times:
         return ""
-    cause = f": a container {containers.words(ends[-1])}" if ends else ""
+    cause = f": a container {containers.ending(ends[-1])}" if ends else ""
     return f"restarted {'once' if times == 1 else f'{times} times'}{cause}"
 
 

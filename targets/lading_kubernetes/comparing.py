@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
     from .options import KubernetesOptions
     from .rest import Cluster
-
-
-_COMPARED = ("annotations", "labels", "patch", "ingress", "route")
+_OPTIONS_WITH_TEXT = ("annotations", "labels", "patch", "ingress", "route")
 """The options with texts that the compared objects have."""
 
 
@@ -71,7 +69,7 @@ def _finding(message: str) -> PlanFinding:
 
 def _has_variables(written: Mapping[str, Json]) -> bool:
     """Whether fields of an object may have values of variables. Their old values are not known as secrets."""
-    return "${" in json.dumps([written.get(name) for name in _COMPARED])
+    return "${" in json.dumps([written.get(name) for name in _OPTIONS_WITH_TEXT])
 
 
 class _Change(NamedTuple):

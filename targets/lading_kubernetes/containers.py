@@ -29,11 +29,11 @@ class Container(NamedTuple):
         return self.name == CONTAINER and not self.is_init
 
     @property
-    def words(self) -> str:
+    def title(self) -> str:
         """The container in a message."""
         return "the container" if self.is_ours else f"the {'init ' if self.is_init else ''}container {self.name}"
 
-    def is_meant(self, event: Json) -> bool:
+    def may_concern(self, event: Json) -> bool:
         """Whether an event may be about this container. It names the field of its container, if it has one."""
         field = (event.get("involvedObject") or {}).get("fieldPath")
         return not field or field.endswith(f"{{{self.name}}}")
@@ -57,7 +57,7 @@ def last_end(container: Json) -> Json | None:
     return None
 
 
-def words(ended: Json) -> str:
+def ending(ended: Json) -> str:
     """How a container ended, such as `ended with exit code 3`."""
     if ended.get("reason") == "OOMKilled":
         return "ran out of memory"

@@ -8,6 +8,7 @@ was killed.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lading import Candidate, DeployStep, Failed, Json, LadingError, OutcomeUnknown, Pending, Ready, Transient
@@ -34,6 +35,7 @@ from .owning import (
     release_of,
     selector,
     shares_of,
+    was_led_to,
 )
 from .removing import remove, unwanted, warn_of_unseen
 from .rivals import age, led_before, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
@@ -133,8 +135,7 @@ class Release:
         if not self.exists:
             return Failed(reason=f"another command has removed {self._name}")
         if not self.serves:
-            refuse_a_second_switch(self._request, self._service)
-            return self._switch(Shares(self._request.release_id), f"to release {self._request.release}")
+            return self._take_over()
         if waiting := self._wait_for_a_pod():
             return waiting
         for body in objects.stable(self._request, self._cluster):
@@ -171,6 +172,16 @@ class Release:
         self._changes.apply_service(body, self._service)
         return self.give_up(wrong)
 
+    def _take_over(self) -> DeployStep:
+        """Move the Service to the release, unless an earlier step has undone that, and its reply was lost."""
+        assert self._found is not None, "a release that does not exist cannot be promoted"
+        if was_led_to(self._service, self._request.release_id):
+            wrong = cause(self._cluster, self._found, self._pods())
+            if wrong is not None:
+                return self.give_up(wrong)
+        refuse_a_second_switch(self._request, self._service)
+        return self._switch(Shares(self._request.release_id), f"to release {self._request.release}")
+
     def stand_beside(self) -> DeployStep:
         """Make the release the canary of the Service, without requests."""
         if not self.exists:
@@ -205,7 +216,7 @@ class Release:
             return self._move(Shares(self._shares.stable), "to the stable release")
         failed = self._failed(wrong)
         self._remove(self._shares)
-        return failed
+        return replace(failed, gone=True)
 
     def _failed(self, wrong: Cause) -> Failed:
         """The failure with the last lines of the pod that has failed, or else of the first one."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lading import Json
 
-from .containers import NOT_STARTED, Container, containers, is_ready, last_end, short, shown, words
+from .containers import NOT_STARTED, Container, containers, ending, is_ready, last_end, short, shown
 from .keys import KEYS
 from .pods import CONTAINER
 
@@ -90,9 +90,9 @@ def _of_container(events: Events, pod: Json, container: Container) -> Iterator[C
     if reason in _NO_IMAGE | _NEVER_AN_IMAGE:
         found = _no_image(events, pod["metadata"]["name"], waiting, container.state.get("image", ""))
     elif reason in _NOT_CREATED:
-        found = Cause(f"{container.words} cannot be created: {short(waiting.get('message'))}", "patch")
+        found = Cause(f"{container.title} cannot be created: {short(waiting.get('message'))}", "patch")
     elif reason == "RunContainerError":
-        found = Cause(f"{container.words} could not be started: {short(waiting.get('message'))}", "patch")
+        found = Cause(f"{container.title} could not be started: {short(waiting.get('message'))}", "patch")
     elif (container.is_ours or reason == "CrashLoopBackOff") and (ended := last_end(container.state)):
         found = _ended(events, pod["metadata"]["name"], container, ended)
     if found:
@@ -102,7 +102,9 @@ def _of_container(events: Events, pod: Json, container: Container) -> Iterator[C
 def _not_prepared(events: Events, pod: Json) -> Iterator[Cause]:
     """The cause of a pod that has its node, and whose containers wait because of a volume or the network."""
     scheduled = _scheduled(pod)
-    if scheduled is None or events.seconds_since(scheduled) < _PATIENCE or not all(map(_is_prepared, containers(pod))):
+    if scheduled is None or events.seconds_since(scheduled) < _PATIENCE:
+        return
+    if not all(map(_waits_for_node, containers(pod))):
         return
     seen = [event for event in events.of(pod["metadata"]["name"]) if event.get("reason") in _NOT_PREPARED | _PREPARED]
     failed = [event for event in seen if event["reason"] in _NOT_PREPARED]
@@ -114,8 +116,8 @@ def _not_prepared(events: Events, pod: Json) -> Iterator[Cause]:
     yield Cause(f"the node cannot prepare the pod {pod['metadata']['name']}: {short(message)}", option)
 
 
-def _is_prepared(container: Container) -> bool:
-    """Whether a container waits for the volumes and the network of its pod."""
+def _waits_for_node(container: Container) -> bool:
+    """Whether a container still waits for the volumes and the network of its pod."""
     return ((container.state.get("state") or {}).get("waiting") or {}).get("reason") in _BEING_PREPARED
 
 
@@ -222,15 +224,15 @@ def _ended(events: Events, pod: str, container: Container, ended: Json) -> Cause
     """How a container ended, or the probe because of which the node has ended it."""
     place = (pod, container.name)
     if ended.get("reason") == "OOMKilled":
-        return Cause(f"{container.words} {words(ended)}", "memory", *place)
+        return Cause(f"{container.title} {ending(ended)}", "memory", *place)
     if ended.get("reason") in NOT_STARTED:
-        return Cause(f"{container.words} {words(ended)}", "patch", *place)
-    seen = [event for event in events.of(pod) if container.is_meant(event)]
+        return Cause(f"{container.title} {ending(ended)}", "patch", *place)
+    seen = [event for event in events.of(pod) if container.may_concern(event)]
     killing = [str(event.get("message")) for event in seen if event.get("reason") == "Killing"]
     if not any("probe" in message for message in killing):
-        return Cause(f"{container.words} {words(ended)}", "", *place)
+        return Cause(f"{container.title} {ending(ended)}", "", *place)
     option = "start_timeout" if any("startup probe" in message for message in killing) else ""
-    return Cause(f"{container.words} was ended by the node: {_unhealthy(seen) or 'a probe failed'}", option, *place)
+    return Cause(f"{container.title} was ended by the node: {_unhealthy(seen) or 'a probe failed'}", option, *place)
 
 
 def _too_late(events: Events, deployment: Json, pods: Sequence[Json]) -> Cause | None:

@@ -6,12 +6,13 @@ import base64
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from lading import BadInput, Json, KeyNotReadable, Keys, Refused, Secret, StageFailed
 from lading_serving.keyring import ServiceKeys, Which, published
 
-from .owning import find, find_all, keys_name, known, labels, query, release_of, selector, serving
+from .owning import find, find_all, keys_name, known, labels, query, release_of, selector, serving, tags
 from .patching import at_its_option, patched
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ KEYS = "keys"
 """The name of the volume with the digests."""
 
 _FRESH = "lading.keys"
+_ADDED = "lading.keys-added"  # when keys were added to digests without keys
+_REPEATED = timedelta(minutes=1)  # the time in which a request whose reply was lost is sent again
 
 
 def ensure_keys(cluster: Cluster, deployment: Deployment[KubernetesOptions], context: Context, metadata: Json) -> None:
@@ -50,7 +53,7 @@ def keys(cluster: Cluster, deployment: Deployment[KubernetesOptions], context: C
     found = _read(cluster, deployment)
     if found is not None:
         now = _known(found) if rotate is None else _rotate(cluster, deployment, context, found, rotate)
-    elif service is not None and _ask_for_keys(cluster, deployment, service):
+    elif service is not None and _stable_asks_for_key(cluster, deployment, service):
         if rotate is None:
             raise _lost(deployment.service)
         now = _make(cluster, deployment, context, service)
@@ -78,10 +81,8 @@ def are_lost(cluster: Cluster, deployment: Deployment[KubernetesOptions], releas
     return False
 
 
-def _ask_for_keys(cluster: Cluster, deployment: Deployment[KubernetesOptions], service: Json) -> bool:
-    """Whether the stable release of a Service asks for a key. It may have other options than the manifest."""
-    if deployment.options.auth != "key":
-        return False
+def _stable_asks_for_key(cluster: Cluster, deployment: Deployment[KubernetesOptions], service: Json) -> bool:
+    """Whether the pods of the stable release ask for a key. The manifest may have changed since its deploy."""
     releases = find_all(cluster, "Deployment", deployment)
     return any(asks_for_key(each) for each in releases if release_of(each) == serving(service))
 
@@ -96,7 +97,7 @@ def digests(cluster: Cluster, deployment: Deployment) -> str | None:
     found = _read(cluster, deployment)
     if found is None:
         return None
-    return _digests(found) or published(_known(found)).decode()
+    return _digests(found) or _lines(_known(found))
 
 
 def _read(cluster: Cluster, deployment: Deployment) -> Json | None:
@@ -109,12 +110,20 @@ def _read(cluster: Cluster, deployment: Deployment) -> Json | None:
 def _rotate(
     cluster: Cluster, deployment: Deployment[KubernetesOptions], context: Context, found: Json, which: str
 ) -> ServiceKeys:
-    """Replace a key in one request. Digests without keys get keys, and stay valid until the next rotation."""
-    if _has_only_digests(found):
-        made, kept = ServiceKeys.new(), _digests(found)
-    else:
-        made, kept = _known(found).rotated(cast("Which", which)), ""
+    """Replace a key in one request. Digests without keys get keys, and stay valid until the next rotation.
+
+    A rotation soon after that may be the same one, whose reply was lost. So they stay valid then too.
+    """
     metadata = {"resourceVersion": found["metadata"]["resourceVersion"], **_metadata(deployment, found)}
+    added = tags(found).get(_ADDED)
+    if _has_only_digests(found):
+        made, kept, added = ServiceKeys.new(), _digests(found), cluster.now.isoformat()
+    else:
+        now = _known(found)
+        is_new = added is not None and cluster.now - datetime.fromisoformat(added) < _REPEATED
+        made, kept = now.rotated(cast("Which", which)), _digests(found).removeprefix(_lines(now)) if is_new else ""
+    if kept:
+        metadata["annotations"][_ADDED] = added
     _publish(cluster, deployment, context, metadata, _entries(made, kept))
     return made
 
@@ -153,7 +162,12 @@ def _publish(
 
 def _entries(keys: ServiceKeys, kept: str = "") -> Mapping[str, str]:
     """The entries of the Secret. The digests `kept` stay valid beside those of the keys."""
-    return {"primary": keys.primary, "secondary": keys.secondary, DIGESTS: published(keys).decode() + kept}
+    return {"primary": keys.primary, "secondary": keys.secondary, DIGESTS: _lines(keys) + kept}
+
+
+def _lines(keys: ServiceKeys) -> str:
+    """The digests of keys, as the pods read them."""
+    return published(keys).decode()
 
 
 def _apply(

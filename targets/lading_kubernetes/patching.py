@@ -77,7 +77,7 @@ def _named(value: Any) -> bool:
 def _has_ports(made: Json, body: Json) -> bool:
     """Whether a Service with a patch still has our ports, because addresses and routes name them. It may have more."""
     found = _at(made, _PORTS) or ()
-    fields = ("name", "port", "targetPort")
+    fields = ("name", "port", "targetPort", "protocol")
     known = [[each.get(field) for field in fields] for each in found if isinstance(each, Mapping)]
     return all([each[field] for field in fields] in known for each in _at(body, _PORTS))
 

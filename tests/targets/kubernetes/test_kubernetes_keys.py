@@ -70,8 +70,17 @@ def test_keys_are_added_beside_digests(deploys: Deploys, context: MemoryContext,
     new = [digest(known.primary.reveal()), digest(known.secondary.reveal())]
     assert read(deploys.cluster) == "".join(f"{each}\n" for each in new) + OLD
     assert eject(deploys.request(1, "auth: key"), deploys.cluster.client()).files["keys/digests"].endswith(OLD)
+    deploys.cluster.wait(61)
     ask(deploys, context, "secondary")
     assert OLD not in read(deploys.cluster), "a rotation ends the old key"
+
+
+def test_the_old_key_survives_a_rotation_whose_reply_was_lost(deploys: Deploys, context: MemoryContext) -> None:
+    eject_by_hand(deploys)
+    for _ in range(3):
+        ask(deploys, context, "primary")
+        assert read(deploys.cluster).endswith(OLD)
+    assert read(deploys.cluster).count("\n") == 2 + OLD.count("\n")
 
 
 @pytest.fixture

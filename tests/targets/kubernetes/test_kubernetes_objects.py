@@ -198,6 +198,7 @@ def test_a_patch_cannot_change_the_shares(tmp_path: Path, kind: str, patch: Mapp
     [
         [{"name": "http", "port": 8080}],
         [{"name": "http", "targetPort": 9000}],
+        [{"name": "http", "protocol": "UDP"}],
         [{"port": 80, "targetPort": "http"}],
         None,
     ],

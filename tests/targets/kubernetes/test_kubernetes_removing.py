@@ -72,7 +72,7 @@ def test_a_refused_release_is_removed_although_its_log_cannot_be_read(deploys: D
     second = deploys.request(2)
     deploys.bring_up(second)
     cluster.refused["GET", "Pod/log"] = (500, "the kubelet does not answer")
-    assert deploys.step(second, up=False) == Failed(reason="[1] is wrong", log="")
+    assert deploys.step(second, up=False) == Failed(reason="[1] is wrong", gone=True)
     assert f"Deployment/{release_name(second)}" not in cluster.names()
 
 

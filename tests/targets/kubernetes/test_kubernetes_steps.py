@@ -79,7 +79,7 @@ def test_a_service_from_its_first_release_to_its_end(hooks: Hooks) -> None:
 
     second = hooks.request(2)
     refused = hooks.steps(replace(second, verdict=Verdict(up=False, reason="[1] is wrong")))
-    assert refused == Failed(reason="[1] is wrong")
+    assert refused == Failed(reason="[1] is wrong", gone=True)
     assert lading_status(deployment, hooks.context).release_id == first.release_id
     assert hooks.deploy(second) == Ready()
     (release,) = read_of(hooks)

@@ -41,7 +41,7 @@ def test_a_release_that_crashes_after_the_switch_is_undone(deploys: Deploys, clu
     second = switched(deploys)
     cluster.logs = {True: "the end"}
     crash(cluster, second)
-    failed = Failed(reason="the container ended with exit code 3", log="the end")
+    failed = Failed(reason="the container ended with exit code 3", log="the end", gone=True)
     assert deploys.step(second, up=True) == failed
     assert deploys.serving == id_of(1)
     service = cluster.objects["Service", "salary"]["metadata"]["annotations"]
@@ -49,6 +49,18 @@ def test_a_release_that_crashes_after_the_switch_is_undone(deploys: Deploys, clu
     assert f"Deployment/{release_name(second)}" not in cluster.names()
     assert f"Deployment/{release_name(deploys.request(1))}" in cluster.names()
     assert deploys.deploy(deploys.request(3)) == Ready()
+
+
+def test_an_interrupted_undoing_continues_with_its_cause(deploys: Deploys, cluster: FakeCluster) -> None:
+    second = switched(deploys)
+    crash(cluster, second)
+    cluster.refused = {("DELETE", "Deployment"): (503, "busy")}
+    with pytest.raises(Transient):
+        deploys.step(second, up=True)
+    assert deploys.serving == id_of(1)
+    cluster.refused = {}
+    assert deploys.step(second, up=True) == Failed(reason="the container ended with exit code 3", gone=True)
+    assert f"Deployment/{release_name(second)}" not in cluster.names()
 
 
 def test_a_release_stays_if_the_one_before_has_no_pod_either(deploys: Deploys, cluster: FakeCluster) -> None:
@@ -164,4 +176,4 @@ def test_too_many_pods_for_a_quota_are_at_their_option(
     cluster.wait(61)
     cluster.objects["Deployment", release_name(request)]["status"] = {"conditions": [refused]}
     failed = deploys.step(request)
-    assert failed == Failed(reason=f"the cluster refuses its pods: {message}", option=option)
+    assert failed == Failed(reason=f"the cluster refuses its pods: {message}", option=option, gone=True)
