@@ -106,13 +106,13 @@ class LocalOptions(Options):
 
     @property
     def installs(self) -> Installs | None:
-        """A virtual environment gets the pins that this Python does not have."""
-        if self.python == "current":
-            return None
+        """A virtual environment gets the pins that this Python does not have. Only those for Linux can be asked for."""
         import platform
         import sys
 
+        if self.python == "current" or sys.platform != "linux":
+            return None
         from lading import Installs  # most services score with the running Python
 
         machine = platform.machine()
-        return Installs(platform=f"{sys.platform}/{_MACHINES.get(machine, machine)}", here=True)
+        return Installs(platform=f"linux/{_MACHINES.get(machine, machine)}", here=True)

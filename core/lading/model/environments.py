@@ -29,9 +29,8 @@ class Installs:
 
     `adds` are requirements in order of preference. The first that fits the pins is installed beside them. If a pin
     names one of them, none is installed. `has_wheels` is whether the wheels in the package are there, so that it can
-    install them. `without_git` is the way out for git addresses, if git is not there. `here` is whether it is this
-    machine, with its own configuration of pip: then the framework only asks, before a training, for the pins that the
-    running Python does not have.
+    install them. `without_git` is the way out for git addresses, if git is not there. With `here`, this machine
+    installs it into another Python, with its own configuration of pip.
     """
 
     platform: str = "linux/amd64"

@@ -150,9 +150,10 @@ class Options:
 
     @property
     def installs(self) -> Installs | None:
-        """For a target or an image: the installation on another machine, or in another Python of this one, or None.
+        """For a target or an image: how the package is installed outside the running Python, or None.
 
-        The framework checks that it can be installed before it calls another hook of the target.
+        Before another hook of the target, the framework checks that it can be installed. With `here`, it only checks,
+        before a training, that the pins exist which the running Python lacks.
         """
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -147,10 +146,18 @@ class Attempt:
             raise
         except LadingError as error:
             self._request = replace(self._request, verdict=Verdict(up=False, reason=error.message))
-            with suppress(LadingError):  # the first failure is more important
-                while isinstance(removing := self._step(), Pending):
-                    self._follow(removing)
+            self._remove()
             raise
+
+    def _remove(self) -> None:
+        """Let the target remove a refused release. An error that the same command can pass is raised."""
+        try:
+            while isinstance(removing := self._step(), Pending):
+                self._follow(removing)
+        except RESUMABLE:
+            raise
+        except LadingError:
+            pass  # the failure of the release is more important
 
     def _is_to_be_asked_again(self, verdict: Verdict, limit: float | None = None) -> bool:
         """Whether a release is not ready and has time left. Then a pause follows."""
