@@ -64,10 +64,11 @@ class Shift:
         operation = self._operations.find(_SUBJECT)
         if self._endpoint.is_busy or (operation and operation.is_running):
             return pending(_PHASE, f"the endpoint is {self._endpoint.state}", operation)
-        if operation or (self._operations.is_hidden(_SUBJECT) and not self._is_right):
+        is_wrong = self._endpoint.has_failed or not self._is_right
+        if operation or (self._operations.is_hidden(_SUBJECT) and is_wrong):
             self._operations.forget(_SUBJECT)
             return Failed(reason=cause_of(error_of(operation), _PHASE, on_kubernetes=self._kind.on_kubernetes).reason)
-        if not self._is_right:
+        if is_wrong:
             return busy(self._all) or self._put()
         keep = {each.name for each in self._chosen}
         return clear(self._all, keep, self._deployment, self._context, self._operations) or Done()

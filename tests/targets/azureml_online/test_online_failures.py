@@ -9,7 +9,7 @@ from tests.plugins.wire import Answer, Sent
 from tests.targets.azureml_online.memory_azure import MemoryAzure, error
 from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready, settled
 
-from lading import Candidate, Failed, OutcomeUnknown, Pending, StageFailed, Verdict
+from lading import Candidate, Done, Failed, OutcomeUnknown, Pending, StageFailed, Verdict
 from lading_azureml_online.answers import lading_delete, lading_keys
 
 UP, WRONG = Verdict(up=True), Verdict(up=False, reason="it answered wrongly")
@@ -206,6 +206,21 @@ def test_a_hidden_failure_of_a_shift_is_reported(
     assert isinstance(step, Failed)
     assert ACTION in step.reason
     assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
+
+
+def test_a_hidden_failure_of_a_promotion_keeps_the_old_deployment(hidden: Hooks, memory: MemoryAzure) -> None:
+    """The endpoint is failed then, and shows the requested traffic."""
+    ready(hidden.deploy(1))
+    ready(hidden.deploy(2, beside=True))
+    memory.errors["^PUT .*/salary$"] = LOCKED
+    step = hidden.shift((2, 100, 0))
+    assert isinstance(step, Failed)
+    assert ACTION in step.reason
+    assert (hidden.traffic, hidden.names) == ({name_of(2): 100}, [name_of(1), name_of(2)])
+    memory.sent.clear()
+    assert hidden.shift((2, 100, 0)) == Done()
+    assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
+    assert hidden.names == [name_of(2)]
 
 
 @pytest.mark.parametrize("keeps", [True, False])
