@@ -273,9 +273,5 @@ class Release:
         return Pending(phase=_CREATING, detail=self._name, retry_after=wait)
 
     def _clear(self, keep: Collection[str]) -> Pending | None:
-        """The step until our other deployments are deleted. One that Azure does not delete stays without requests."""
-        try:
-            return clear(self._all, keep, self._deployment, self._context, self._operations)
-        except StageFailed as error:
-            self._context.warn(f"a deployment without requests stays, and costs money: {error.message}")
-            return None
+        """The step until our other deployments are deleted."""
+        return clear(self._all, keep, self._deployment, self._context, self._operations)

@@ -11,9 +11,21 @@ from . import bodies
 from .clearing import busy, clear
 from .failing import cause_of
 from .operations import Operations, error_of, pending
-from .owning import ALL, RELEASE_ID, foreign_traffic, has_auth, is_ours, our_endpoint, stable_of, workspace_of
+from .owning import (
+    ALL,
+    RELEASE_ID,
+    foreign_traffic,
+    has_auth,
+    is_canary,
+    is_ours,
+    our_endpoint,
+    stable_of,
+    workspace_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lading import Context, ShiftRequest, ShiftStep
     from lading_azureml_v2.resources import Endpoint, OnlineDeployment
 
@@ -71,7 +83,13 @@ class Shift:
         if is_wrong:
             return busy(self._all) or self._put()
         keep = {each.name for each in self._chosen}
-        return clear(self._all, keep, self._deployment, self._context, self._operations) or Done()
+        return clear(self._all, keep, self._deployment, self._context, self._operations) or self._end(keep)
+
+    def _end(self, keep: Collection[str]) -> Done | Failed:
+        """Done, unless Azure did not delete a canary: the status would show it."""
+        others = (each for each in self._named.values() if each.name not in keep)
+        left = next((each.name for each in others if is_canary(each, self._endpoint, self._stable)), None)
+        return Failed(reason=f"the canary {left} stays without requests") if left else Done()
 
     @property
     def _chosen(self) -> list[OnlineDeployment]:

@@ -120,16 +120,56 @@ def test_an_endpoint_that_cannot_be_deleted_does_not_hide_the_cause(
     assert "the scope is locked" in hooks.context.warnings[-1]
 
 
+def leave(memory: MemoryAzure, *names: str) -> None:
+    """Old deployments of ours get no requests."""
+    tags = memory.deployments["salary"][name_of(1)]["tags"]
+    for name in names:
+        left = {"name": name, "tags": tags, "properties": {"provisioningState": "Succeeded"}}
+        memory.deployments["salary"][name] = {**left, "systemData": {"createdAt": "2020-01-01T00:00:00Z"}}
+
+
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_leftover_that_cannot_be_deleted_does_not_stop_a_deploy(
+def test_leftovers_that_cannot_be_deleted_do_not_stop_a_deploy(
+    hooks: Hooks, memory: MemoryAzure, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    ready(hooks.deploy(1))
+    leave(memory, "r-a", "r-b", "r-c")
+    real = memory.answer_to
+
+    def answer(sent: Sent) -> Answer:
+        if sent.method == "DELETE" and not sent.path.endswith("r-b"):
+            lock(memory, sent.path, at_once)
+        return real(sent)
+
+    monkeypatch.setattr(memory, "answer_to", answer)
+    assert isinstance(hooks.until_answer(2), Candidate)
+    assert hooks.names == [name_of(1), name_of(2), "r-a", "r-c"]
+    first, second = hooks.context.warnings
+    assert "deployment r-a without requests stays, and costs money" in first
+    assert "deployment r-c without requests stays" in second
+    assert "the scope is locked" in first
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_promotion_does_not_fail_for_a_deployment_that_cannot_be_deleted(
     hooks: Hooks, memory: MemoryAzure, at_once: bool
 ) -> None:
     ready(hooks.deploy(1))
-    tags = memory.deployments["salary"][name_of(1)]["tags"]
-    left = {"name": "r-old", "tags": tags, "properties": {"provisioningState": "Succeeded"}}
-    memory.deployments["salary"]["r-old"] = {**left, "systemData": {"createdAt": "2020-01-01T00:00:00Z"}}
-    lock(memory, "/r-old$", at_once)
-    assert isinstance(hooks.until_answer(2), Candidate)
+    ready(hooks.deploy(2, beside=True))
+    lock(memory, "/deployments/", at_once)
+    assert hooks.shift((2, 100, 0)) == Done()
+    assert hooks.shares == [(id_of(2), 100, 0)]
+    (warning,) = hooks.context.warnings
+    assert f"deployment {name_of(1)} without requests stays" in warning
+
+
+def test_a_canary_that_cannot_be_deleted_is_not_aborted(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    ready(hooks.deploy(2, beside=True))
+    lock(memory, "/deployments/", True)
+    step = hooks.shift((1, 100, 0))
+    assert isinstance(step, Failed)
+    assert f"the canary {name_of(2)} stays" in step.reason
     assert "the scope is locked" in hooks.context.warnings[-1]
 
 
