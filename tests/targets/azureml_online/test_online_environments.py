@@ -19,7 +19,7 @@ from lading_azureml_online.answers import lading_preflight
 from lading_azureml_online.environments import environment
 from lading_azureml_online.managed import lading_deploy
 from lading_azureml_online.options import BaseEnvironment, ManagedOptions
-from lading_azureml_online.preflight import REGISTERING, SCRIPT
+from lading_azureml_online.preflight import RECORDING, REGISTERING, SCRIPT
 
 BASE = BaseEnvironment(image="mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04")
 CONDA = {"name": "salary", "dependencies": ["python=3.11", {"pip": ["scikit-learn==1.7.2"]}]}
@@ -138,6 +138,15 @@ def test_the_preflight_names_the_actions_for_the_script_and_the_model(hooks: Hoo
     (found,) = lading_preflight(PreflightRequest(deployment=deployment), hooks.context).findings
     assert found.severity is FindingSeverity.ERROR
     assert found.message.endswith(", ".join((*REGISTERING, *SCRIPT)))
+
+
+def test_a_missing_action_for_runs_is_a_warning(hooks: Hooks, memory: MemoryAzure) -> None:
+    """A deploy registers a model without a run."""
+    memory.actions = [{"actions": ["*"], "notActions": [*RECORDING]}]
+    deployment = hooks.deployment(environment=BASE)
+    (found,) = lading_preflight(PreflightRequest(deployment=deployment), hooks.context).findings
+    assert found.severity is FindingSeverity.WARNING
+    assert found.message.endswith(", ".join(RECORDING))
 
 
 def test_a_refused_upload_is_explained(built: Hooks, memory: MemoryAzure) -> None:
