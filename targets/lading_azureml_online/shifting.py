@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from lading import Done, Failed, Pending
 
@@ -112,27 +112,36 @@ class Shift:
 
     @property
     def _is_right(self) -> bool:
-        marked = self._endpoint.tags.get(RELEASE_ID) == self._stable.tags.get(RELEASE_ID)
-        return marked and (self._endpoint.traffic, self._endpoint.mirror) == (self._traffic, self._mirror)
+        return self._is_marked and (self._endpoint.traffic, self._endpoint.mirror) == (self._traffic, self._mirror)
 
     @property
-    def _keeps_settings(self) -> bool:
-        """Whether the endpoint keeps its settings: until another release is stable, or if an option is not known,
-        because its variable is not set.
-        """
-        options = self._deployment.options
-        is_unknown = "${" in json.dumps([options.description, dict(options.tags)])
-        return is_unknown or self._endpoint.tags.get(RELEASE_ID) == self._stable.tags.get(RELEASE_ID)
+    def _is_marked(self) -> bool:
+        """Whether the endpoint has the marks of the stable release, and so its settings."""
+        return self._endpoint.tags.get(RELEASE_ID) == self._stable.tags.get(RELEASE_ID)
+
+    def _known_options(self) -> OnlineOptions:
+        """The options. Tags or a description with a variable that is not set are replaced by those of the endpoint."""
+        options, present = self._deployment.options, self._endpoint
+        kept: dict[str, Any] = {}
+        if any("${" in value for value in options.tags.values()):
+            kept["tags"] = present.own_tags
+        if "${" in (options.description or ""):
+            kept["description"] = present.description or None
+        if kept:
+            stay = "stays" if [*kept] == ["description"] else "stay"
+            self._context.warn(f"{' and '.join(kept)} of endpoint {present.name} {stay}: a variable is not set")
+        return replace(options, **kept)
 
     def _put(self) -> Pending:
+        """Write the shares. The endpoint keeps its settings until another release is stable."""
         body = bodies.endpoint(
             self._kind,
-            self._deployment.options,
+            self._deployment.options if self._is_marked else self._known_options(),
             self._stable.marks,
             self._workspace,
             self._traffic,
             mirror=self._mirror,
-            keep=self._endpoint if self._keeps_settings else None,
+            keep=self._endpoint if self._is_marked else None,
         )
         shares = "+".join(f"{name}:{weight}" for name, weight in self._traffic.items())
         self._context.intend(f"endpoint/{self._endpoint.name}/shares/{shares}")
