@@ -14,7 +14,16 @@ from tests.targets.azureml_online.memory_azure import PLACE, MemoryAzure, error
 from tests.targets.azureml_online.online_kit import Hooks, digest_of, failed, name_of, ready, settled
 from tests.targets.target_kit import problem
 
-from lading import BadInput, Candidate, DeployStep, Environment, FindingSeverity, ModelPart, PreflightRequest
+from lading import (
+    BadInput,
+    Candidate,
+    DeployStep,
+    Environment,
+    FindingSeverity,
+    ModelPart,
+    PreflightRequest,
+    StageFailed,
+)
 from lading_azureml_online.answers import lading_preflight
 from lading_azureml_online.environments import environment
 from lading_azureml_online.managed import lading_deploy
@@ -61,6 +70,15 @@ def test_the_same_content_is_registered_under_the_same_name(built: Hooks, memory
     assert built.names == [f"r-{digest_of(1)[:8]}-{2:08x}"]
     assert memory.blobs == {}
     assert ([*before[0]], list(memory.codes), list(memory.environments)) == before
+
+
+@pytest.mark.parametrize("properties", [{}, {"properties": {"lading.package": digest_of(2)}}])
+def test_a_script_of_another_content_is_not_used(built: Hooks, memory: MemoryAzure, properties: dict[str, Any]) -> None:
+    memory.codes[CODE] = {"properties": properties}
+    with pytest.raises(StageFailed, match=f"code asset {CODE.split('/')[-3]} has another content") as refused:
+        built.until_answer(1, environment=BASE)
+    assert refused.value.hint
+    assert built.names == []
 
 
 @pytest.mark.parametrize("number", range(1, 14))
