@@ -58,14 +58,14 @@ def endpoint(
         "location": workspace.location,
         "tags": {**(options.tags if keep is None else keep.own_tags), **marks},
         "identity": _identity(options),
-        "properties": _given({**properties, **(_kept(keep) if keep else {})}),
+        "properties": _given({**properties, **(_kept(keep, options) if keep else {})}),
     }
 
 
-def _kept(endpoint: Endpoint) -> Json:
-    """The present settings of an endpoint that options can change."""
+def _kept(endpoint: Endpoint, options: OnlineOptions) -> Json:
+    """The present settings of an endpoint that options can change. The options replace an unknown `authMode`."""
     return {
-        "authMode": _MODES[endpoint.auth],
+        "authMode": _MODES.get(endpoint.auth, _AUTH[options.auth]),
         "description": endpoint.description or None,
         "publicNetworkAccess": None if endpoint.is_public else "Disabled",
     }

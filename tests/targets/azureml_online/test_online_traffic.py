@@ -135,6 +135,18 @@ def test_a_promotion_writes_the_access_even_if_a_variable_is_not_set(
     assert warning.startswith(words)
 
 
+@pytest.mark.parametrize("mode", [None, "Certificate"])
+def test_an_endpoint_with_another_mode_of_signing_in_is_written(
+    hooks: Hooks, memory: MemoryAzure, mode: str | None
+) -> None:
+    ready(hooks.deploy(1))
+    memory.endpoints["salary"]["properties"]["authMode"] = mode
+    assert isinstance(hooks.until_answer(2), Candidate)
+    memory.endpoints["salary"]["properties"]["provisioningState"] = "Failed"
+    assert isinstance(hooks.until_answer(2), Candidate)
+    assert memory.endpoints["salary"]["properties"]["authMode"] == "Key"
+
+
 def test_a_shift_does_not_change_the_way_of_signing_in(canary: Hooks, memory: MemoryAzure) -> None:
     memory.endpoints["salary"]["properties"]["authMode"] = "AADToken"
     step = canary.shift((1, 100, 0))
