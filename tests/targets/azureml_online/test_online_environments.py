@@ -64,12 +64,12 @@ def test_azure_gets_the_conda_file_the_script_and_the_model(built: Hooks, memory
 
 def test_the_same_content_is_registered_under_the_same_name(built: Hooks, memory: MemoryAzure) -> None:
     ready(built.deploy(1, environment=BASE))
-    before = list(memory.blobs), list(memory.codes), list(memory.environments)
+    before = list(memory.codes), list(memory.environments)
     memory.blobs.clear()
     ready(built.deploy(2, package=1, environment=BASE, instance_type="Standard_DS3_v2"))
     assert built.names == [f"r-{digest_of(1)[:8]}-{2:08x}"]
     assert memory.blobs == {}
-    assert ([*before[0]], list(memory.codes), list(memory.environments)) == before
+    assert (list(memory.codes), list(memory.environments)) == before
 
 
 @pytest.mark.parametrize("properties", [{}, {"properties": {"lading.package": digest_of(2)}}])
@@ -170,8 +170,9 @@ def test_a_missing_action_for_runs_is_a_warning(hooks: Hooks, memory: MemoryAzur
 def test_a_refused_upload_is_explained(built: Hooks, memory: MemoryAzure) -> None:
     message = "this request is not authorized"
     memory.refusals["startPendingUpload"] = Answer({"error": {"code": "AuthorizationFailed", "message": message}}, 403)
-    with pytest.raises(Exception, match="creating a container for the code"):
+    with pytest.raises(StageFailed, match=f"creating a container for the code.*{message}"):
         built.until_answer(1, environment=BASE)
+    assert memory.endpoints == {}
 
 
 @pytest.mark.parametrize("block", ["environment: {}", "environment: {image: ''}", "environment: {image: x, build: y}"])

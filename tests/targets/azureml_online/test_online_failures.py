@@ -214,16 +214,26 @@ def test_an_endpoint_is_repaired_once_if_its_failure_is_hidden(hidden: Hooks, me
     assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
 
 
+def deleted(memory: MemoryAzure) -> list[str]:
+    """The names in the requests that delete."""
+    return [sent.path.rpartition("/")[2] for sent in memory.sent if sent.method == "DELETE"]
+
+
 def test_a_hidden_refusal_of_a_deletion_is_reported_once(hidden: Hooks, memory: MemoryAzure) -> None:
     ready(hidden.deploy(1))
     memory.errors["^DELETE"] = LOCKED
+    memory.sent.clear()
     assert failed(hidden.deploy(2, verdict=WRONG)).reason == WRONG.reason
-    assert ACTION in hidden.context.warnings[-1]
+    (warning,) = hidden.context.warnings
+    assert ACTION in warning
+    assert deleted(memory) == [name_of(2)]
+    memory.sent.clear()
     memory.deployments["salary"][name_of(2)]["properties"]["provisioningState"] = "Succeeded"
     memory.errors["^DELETE"] = LOCKED
     step = settled(lambda: lading_delete(hidden.deployment(), hidden.context))
     assert isinstance(step, Failed)
     assert ACTION in step.reason
+    assert deleted(memory) == ["salary"]
 
 
 def test_a_hidden_failure_of_a_shift_is_reported(
