@@ -201,7 +201,7 @@ def hidden(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> Hooks:
 @pytest.mark.parametrize("path", ["/salary$", "/deployments/"])
 def test_a_hidden_failure_of_a_first_release_ends_it(hidden: Hooks, memory: MemoryAzure, path: str) -> None:
     memory.errors[f"^PUT .*{path}"] = LOCKED
-    assert f"needs the action {ACTION}" in failed(hidden.deploy(1)).reason
+    assert f"the sign-in may lack the action {ACTION}" in failed(hidden.deploy(1)).reason
     assert memory.endpoints == {}
 
 
@@ -210,7 +210,7 @@ def test_an_endpoint_is_repaired_once_if_its_failure_is_hidden(hidden: Hooks, me
     memory.endpoints["salary"]["properties"]["provisioningState"] = "Failed"
     memory.errors["^PUT .*/salary$"] = LOCKED
     memory.sent.clear()
-    assert f"needs the action {ACTION}" in failed(hidden.deploy(2)).reason
+    assert f"the sign-in may lack the action {ACTION}" in failed(hidden.deploy(2)).reason
     assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
 
 
@@ -286,10 +286,20 @@ def test_a_hidden_rotation_is_unknown_only_if_the_key_is_the_old_one(
 
     monkeypatch.setattr("time.sleep", end)
     if keeps:
-        with pytest.raises(OutcomeUnknown, match=ACTION):
+        with pytest.raises(OutcomeUnknown, match=f"primary key is rotated: the sign-in may lack the action {ACTION}"):
             lading_keys(hidden.deployment(), hidden.context, "primary")
     else:
         rotated = lading_keys(hidden.deployment(), hidden.context, "primary").primary
         assert rotated is not None
         assert rotated.reveal() == memory.keys["primaryKey"]
     assert memory.endpoints["salary"]["properties"]["provisioningState"] == "Succeeded"
+
+
+def test_an_interrupted_wait_for_a_hidden_rotation_is_unknown(
+    hidden: Hooks, memory: MemoryAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(hidden.deploy(1))
+    memory.endpoints["salary"]["properties"]["provisioningState"] = "Updating"
+    monkeypatch.setattr("time.sleep", lambda _seconds: setattr(hidden.context, "cancel_after", 0))
+    with pytest.raises(OutcomeUnknown, match="the new key is not ready yet"):
+        lading_keys(hidden.deployment(), hidden.context, "primary")
