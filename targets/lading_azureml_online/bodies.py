@@ -57,7 +57,7 @@ def endpoint(
     }
     return {
         "location": workspace.location,
-        "tags": {**(options.tags if keep is None else keep.own_tags), **marks},
+        "tags": {**(options.tags if keep is None else keep.user_tags), **marks},
         "identity": _identity(options),
         "properties": _given({**properties, **(_kept(keep, options) if keep else {})}),
     }

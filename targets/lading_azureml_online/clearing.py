@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from lading import Pending, StageFailed
+from lading import Failed, Pending, StageFailed
 
 from .failing import cause_of
 from .operations import Operations, error_of, pending
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "endpoint"
 """The subject of the operations of an endpoint."""
+DELETION = f"{ENDPOINT}/delete"
+"""The subject of its deletion."""
 _PHASE = "deleting the deployment"
 
 
@@ -85,18 +87,18 @@ def _subject(name: str) -> str:
 
 def clear_endpoint(
     endpoint: Endpoint, found: Sequence[OnlineDeployment], context: Context, operations: Operations
-) -> Pending:
-    """Delete an endpoint of ours with its deployments. Raises StageFailed if Azure does not delete it."""
-    phase, subject = "deleting the endpoint", f"{ENDPOINT}/delete"
-    operation = operations.find(subject)
+) -> Pending | Failed:
+    """Delete an endpoint of ours with its deployments. Raises StageFailed if Azure refuses the request."""
+    phase = "deleting the endpoint"
+    operation = operations.find(DELETION)
     if endpoint.is_busy or (operation and operation.is_running):
-        return pending(phase, endpoint.name, operation)
-    if operation or operations.is_hidden(subject):
-        operations.forget(subject)
-        raise StageFailed(cause_of(error_of(operation), phase).reason)
+        return pending(phase, f"it is {endpoint.state}", operation)
+    if operation or operations.is_hidden(DELETION):
+        operations.forget(DELETION)
+        return Failed(reason=cause_of(error_of(operation), phase).reason)
     waiting = busy(found)
     if waiting is not None:
         return waiting
     context.intend(f"endpoint/{endpoint.name}/delete")
-    wait = operations.keep(subject, workspace_of(context).delete_endpoint(endpoint.name))
+    wait = operations.keep(DELETION, workspace_of(context).delete_endpoint(endpoint.name))
     return Pending(phase=phase, detail=endpoint.name, retry_after=wait)

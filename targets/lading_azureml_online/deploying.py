@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lading import Candidate, DeployStep, Pending, Ready, Refused, StageFailed
+from lading import Candidate, DeployStep, Failed, Pending, Ready, Refused, StageFailed
 from lading_azureml.sealing import fits
 
 from . import bodies
@@ -156,10 +156,13 @@ class Release:
         if self._endpoint is None or not self._begun.has_all(self._endpoint, self._all):
             return None
         try:
-            return clear_endpoint(self._endpoint, self._all, self._context, self._operations)
+            step = clear_endpoint(self._endpoint, self._all, self._context, self._operations)
         except StageFailed as error:
-            self._context.warn(f"endpoint {self._endpoint.name} stays: {error.message}")
-            return None
+            step = Failed(reason=error.message)
+        if isinstance(step, Pending):
+            return step
+        self._context.warn(f"endpoint {self._endpoint.name} stays: {step.reason}")
+        return None
 
     @property
     def _in_use(self) -> set[str]:

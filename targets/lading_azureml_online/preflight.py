@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lading import BadInput, FindingSeverity, Json, Refused, StageFailed, TargetFinding, TargetFindings
 
-from .checking import fixed
+from .checking import unchangeable
 from .naming import check_name
 from .owning import connection, our_endpoint, workspace_of
 
@@ -76,7 +76,7 @@ def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterato
     except (BadInput, Refused) as error:
         yield TargetFinding(message=error.message, option="service_name", hint=error.hint)
         return
-    fault = endpoint and fixed(request.deployment.options, endpoint, workspace_of(context))
+    fault = endpoint and unchangeable(request.deployment.options, endpoint, workspace_of(context))
     if fault:
         yield TargetFinding(message=fault.message, option=fault.option or None, hint=fault.hint)
 

@@ -36,7 +36,7 @@ _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?
 
 def differs(kind: Kind, options: OnlineOptions, endpoint: Endpoint, workspace: Workspace) -> bool:
     """Whether an endpoint has other settings than the options, of those that change without a new deployment."""
-    same = options.tags == endpoint.own_tags and (options.description or "") == endpoint.description
+    same = options.tags == endpoint.user_tags and (options.description or "") == endpoint.description
     return not same or not has_auth(endpoint, options) or _access(kind, options, endpoint, workspace) != ""
 
 
@@ -54,7 +54,7 @@ def endpoint_changes(
         yield "public_network_access", f"changed to {access}"
     if endpoint.description and _is_other(options.description or "", endpoint.description):
         yield "description", "changed on the endpoint"
-    shown = endpoint.own_tags
+    shown = endpoint.user_tags
     for name, value in options.tags.items():
         if name in shown and _is_other(value, shown[name]):
             yield f"tags.{name}", "changed on the endpoint"

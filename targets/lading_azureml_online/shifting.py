@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lading import Done, Failed, Pending
 
 from . import bodies
-from .clearing import busy, clear
+from .clearing import ENDPOINT, busy, clear
 from .failing import cause_of
 from .operations import Operations, error_of, pending
 from .owning import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .options import OnlineOptions
 
 _MOST_MIRRORED = 50  # percent, the limit of Azure
-_SUBJECT, _PHASE = "endpoint", "shifting"
+_PHASE = "shifting"
 
 
 def step(kind: Kind, request: ShiftRequest[OnlineOptions], context: Context) -> ShiftStep:
@@ -73,12 +73,12 @@ class Shift:
 
     def step(self) -> ShiftStep:
         """Write the shares, wait until Azure has them, and delete a deployment without a share."""
-        operation = self._operations.find(_SUBJECT)
+        operation = self._operations.find(ENDPOINT)
         if self._endpoint.is_busy or (operation and operation.is_running):
             return pending(_PHASE, f"the endpoint is {self._endpoint.state}", operation)
         is_wrong = self._endpoint.has_failed or not self._is_right
-        if operation or (self._operations.is_hidden(_SUBJECT) and is_wrong):
-            self._operations.forget(_SUBJECT)
+        if operation or (self._operations.is_hidden(ENDPOINT) and is_wrong):
+            self._operations.forget(ENDPOINT)
             return Failed(reason=cause_of(error_of(operation), _PHASE, on_kubernetes=self._kind.on_kubernetes).reason)
         if is_wrong:
             return busy(self._all) or self._put()
@@ -124,7 +124,7 @@ class Shift:
         options, present = self._deployment.options, self._endpoint
         kept: dict[str, Any] = {}
         if any("${" in value for value in options.tags.values()):
-            kept["tags"] = present.own_tags
+            kept["tags"] = present.user_tags
         if "${" in (options.description or ""):
             kept["description"] = present.description or None
         if kept:
@@ -145,5 +145,5 @@ class Shift:
         )
         shares = "+".join(f"{name}:{weight}" for name, weight in self._traffic.items())
         self._context.intend(f"endpoint/{self._endpoint.name}/shares/{shares}")
-        wait = self._operations.keep(_SUBJECT, self._workspace.put_endpoint(self._endpoint.name, body))
+        wait = self._operations.keep(ENDPOINT, self._workspace.put_endpoint(self._endpoint.name, body))
         return Pending(phase=_PHASE, detail=self._endpoint.name, retry_after=wait)
