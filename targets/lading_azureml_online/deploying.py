@@ -122,13 +122,14 @@ class Release:
         if not self.serves:
             found = self._find(self._name)
             if found is None:
-                return Cause(reason=f"another command has deleted {self._name} before requests reached it").end()
+                cause = Cause(reason=f"another command has deleted {self._name} before requests reached it")
+                return cause.end(gone=True)
             return busy(self._all) or self._put_endpoint({self._name: ALL}, "switching", found)
         return self._cleared({self._name})
 
     def _cleared(self, keep: Collection[str]) -> DeployStep:
         """Ready when the others are deleted, or when Azure has refused that."""
-        self._begun.remove()
+        self._begun.clear()
         return self._clear(keep) or Ready()
 
     def give_up(self, cause: Cause) -> DeployStep:

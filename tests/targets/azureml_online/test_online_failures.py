@@ -73,6 +73,30 @@ def test_an_endpoint_that_another_store_has_made_stays(hooks: Hooks, memory: Mem
     assert hooks.names == [name_of(1)]
 
 
+def test_a_release_that_serves_ends_the_record_of_the_others(hooks: Hooks, memory: MemoryAzure) -> None:
+    while name_of(1) not in hooks.names:
+        hooks.step(1)
+    memory.settle()
+    ready(hooks.deploy(2))
+    assert hooks.context.facts["begun"] == ""
+
+
+def test_an_adopted_release_writes_no_record(hooks: Hooks) -> None:
+    ready(hooks.deploy(1))
+    hooks.context.facts.clear()
+    ready(hooks.step(2, package=1))
+    assert hooks.context.facts == {}
+
+
+def test_a_candidate_that_another_command_has_deleted_is_gone(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    hooks.until_answer(2)
+    del memory.deployments["salary"][name_of(2)]
+    step = failed(hooks.until_answer(2, verdict=UP))
+    assert "another command has deleted" in step.reason
+    assert step.gone
+
+
 def test_an_endpoint_whose_requests_others_have_stopped_stays(hooks: Hooks, memory: MemoryAzure) -> None:
     ready(hooks.deploy(1))
     memory.endpoints["salary"]["properties"]["traffic"] = {}
