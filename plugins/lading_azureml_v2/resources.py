@@ -40,7 +40,7 @@ class Resource:
         return {name: self.tags[name] for name in _MARKS if name in self.tags}
 
     @property
-    def own_tags(self) -> Mapping[str, str]:
+    def user_tags(self) -> Mapping[str, str]:
         """The tags that are not the framework's."""
         return {name: value for name, value in self.tags.items() if not name.startswith("lading.")}
 

@@ -80,10 +80,10 @@ class Workspace:
         what = f"deleting deployment {name} of {endpoint}"
         return _started(self._arm.ask(what, "DELETE", self._deployment(endpoint, name), _DEPLOYMENTS, gone=True))
 
-    def has_code(self, name: str) -> bool:
-        """Whether the workspace has the code asset of that name."""
-        what = "reading the code asset"
-        return self._arm.ask(what, "GET", self.code_id(name), _CODES, gone=True).status != 404
+    def code(self, name: str) -> Json:
+        """The properties of the code asset of that name; None if the workspace has none."""
+        reply = self._arm.ask("reading the code asset", "GET", self.code_id(name), _CODES, gone=True)
+        return reply.body["properties"] if reply.status != 404 else None
 
     def code_container(self, name: str) -> tuple[str, str]:
         """The address of a container for the files of a code asset, and a signature to write to it."""

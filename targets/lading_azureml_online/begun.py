@@ -25,9 +25,10 @@ class Begun:
         """Record the release before its first effect."""
         self._context.record(_RECORD, " ".join([*self._others[-_MOST:], self._own]))
 
-    def remove(self) -> None:
-        """Remove the release from the record, because it serves."""
-        self._context.record(_RECORD, " ".join(self._others))
+    def clear(self) -> None:
+        """Clear the record, because a release serves: the endpoint then outlives a release that fails."""
+        if self._context.recorded(_RECORD):
+            self._context.record(_RECORD, "")
 
     def has_all(self, endpoint: Endpoint, found: Sequence[OnlineDeployment]) -> bool:
         """Whether an endpoint gets no requests and has nothing but the releases of this record."""

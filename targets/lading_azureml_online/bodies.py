@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from .options import OnlineOptions, Probe, RequestSettings
 
 _PORT = 5001
-_AUTH = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
-_MODES = {mode.lower(): mode for mode in _AUTH.values()}
+AUTH = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
+"""The `authMode` of an endpoint, by the option."""
+_MODES = {mode.lower(): mode for mode in AUTH.values()}
 
 
 def endpoint(
@@ -47,7 +48,7 @@ def endpoint(
     With `keep`, the settings that the endpoint has stay as they are.
     """
     properties = {
-        "authMode": _AUTH[options.auth],
+        "authMode": AUTH[options.auth],
         "description": options.description,
         "properties": {},
         "traffic": dict(traffic),
@@ -56,16 +57,16 @@ def endpoint(
     }
     return {
         "location": workspace.location,
-        "tags": {**(options.tags if keep is None else keep.own_tags), **marks},
+        "tags": {**(options.tags if keep is None else keep.user_tags), **marks},
         "identity": _identity(options),
-        "properties": _given({**properties, **(_kept(keep) if keep else {})}),
+        "properties": _given({**properties, **(_kept(keep, options) if keep else {})}),
     }
 
 
-def _kept(endpoint: Endpoint) -> Json:
-    """The present settings of an endpoint that options can change."""
+def _kept(endpoint: Endpoint, options: OnlineOptions) -> Json:
+    """The present settings of an endpoint that options can change. The options replace an unknown `authMode`."""
     return {
-        "authMode": _MODES[endpoint.auth],
+        "authMode": _MODES.get(endpoint.auth, AUTH[options.auth]),
         "description": endpoint.description or None,
         "publicNetworkAccess": None if endpoint.is_public else "Disabled",
     }

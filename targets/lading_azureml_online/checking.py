@@ -48,10 +48,10 @@ def problem(
             hint="deploy this change without a canary",
             option="auth",
         )
-    return fixed(options, endpoint, workspace)
+    return unchangeable(options, endpoint, workspace)
 
 
-def fixed(options: OnlineOptions, endpoint: Endpoint, workspace: Workspace) -> BadInput | None:
+def unchangeable(options: OnlineOptions, endpoint: Endpoint, workspace: Workspace) -> BadInput | None:
     """The fault of options that Azure cannot change at an endpoint; None if they are those of the endpoint."""
     if endpoint.identities != identities(options):
         message = f"endpoint {endpoint.name} has another identity, and Azure cannot change it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from lading import Pending, StageFailed
+from lading import Failed, Pending, StageFailed
 
 from .failing import cause_of
 from .operations import Operations, error_of, pending
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "endpoint"
 """The subject of the operations of an endpoint."""
+DELETION = f"{ENDPOINT}/delete"
+"""The subject of its deletion."""
 _PHASE = "deleting the deployment"
 
 
@@ -37,42 +39,66 @@ def clear(
     context: Context,
     operations: Operations,
 ) -> Pending | None:
-    """Delete the next deployment of ours that is not in `keep`; None if there is none.
+    """Delete our deployments that are not in `keep`, one after another; None at the end.
 
-    Raises StageFailed if Azure does not delete it.
+    One that Azure does not delete stays without requests, and a warning names it.
     """
-    other = next((each for each in found if each.name not in keep and is_ours(each.tags, deployment)), None)
-    if other is None:
-        return None
-    subject = f"{other.name}/delete"
-    operation = operations.find(subject)
-    if operation and operation.is_running:
-        return pending(_PHASE, f"{other.name} is {other.state}", operation)
-    waiting = busy(found)
+    others = [each for each in found if each.name not in keep and is_ours(each.tags, deployment)]
+    waiting = _waiting(others, found, operations) if others else None
     if waiting is not None:
         return waiting
+    failures: dict[str, str] = {}
+    for each in others:
+        try:
+            return _delete(each, deployment.service, context, operations)
+        except StageFailed as error:
+            failures[each.name] = error.message
+    for name, message in failures.items():  # only at the end: until then, their operations show what has failed
+        operations.forget(_subject(name))
+        context.warn(f"deployment {name} without requests stays, and costs money: {message}")
+    return None
+
+
+def _waiting(
+    others: Sequence[OnlineDeployment], found: Sequence[OnlineDeployment], operations: Operations
+) -> Pending | None:
+    """The step while Azure deletes one of the others, or changes a deployment."""
+    for each in others:
+        operation = operations.find(_subject(each.name))
+        if operation and operation.is_running:
+            return pending(_PHASE, f"{each.name} is {each.state}", operation)
+    return busy(found)
+
+
+def _delete(other: OnlineDeployment, service: str, context: Context, operations: Operations) -> Pending:
+    """Request the deletion of a deployment. Raises StageFailed if Azure refuses it, or has failed to do it."""
+    subject = _subject(other.name)
+    operation = operations.find(subject)
     if operation or operations.is_hidden(subject):
-        operations.forget(subject)
         raise StageFailed(cause_of(error_of(operation), f"deleting deployment {other.name}").reason)
-    context.intend(f"endpoint/{deployment.service}/{other.name}/delete")
-    started = workspace_of(context).delete_deployment(deployment.service, other.name)
+    context.intend(f"endpoint/{service}/{other.name}/delete")
+    started = workspace_of(context).delete_deployment(service, other.name)
     return Pending(phase=_PHASE, detail=other.name, retry_after=operations.keep(subject, started))
+
+
+def _subject(name: str) -> str:
+    return f"{name}/delete"
 
 
 def clear_endpoint(
     endpoint: Endpoint, found: Sequence[OnlineDeployment], context: Context, operations: Operations
-) -> Pending:
-    """Delete an endpoint of ours with its deployments. Raises StageFailed if Azure does not delete it."""
-    phase, subject = "deleting the endpoint", f"{ENDPOINT}/delete"
-    operation = operations.find(subject)
+) -> Pending | Failed:
+    """Delete an endpoint of ours with its deployments. Raises StageFailed if Azure refuses the request."""
+    phase = "deleting the endpoint"
+    operation = operations.find(DELETION)
     if endpoint.is_busy or (operation and operation.is_running):
-        return pending(phase, endpoint.name, operation)
-    if operation or operations.is_hidden(subject):
-        operations.forget(subject)
-        raise StageFailed(cause_of(error_of(operation), phase).reason)
+        return pending(phase, f"it is {endpoint.state}", operation)
+    if operation or operations.is_hidden(DELETION):
+        operations.forget(DELETION)
+        return Failed(reason=cause_of(error_of(operation), phase).reason)
     waiting = busy(found)
     if waiting is not None:
         return waiting
     context.intend(f"endpoint/{endpoint.name}/delete")
-    wait = operations.keep(subject, workspace_of(context).delete_endpoint(endpoint.name))
+    wait = operations.keep(DELETION, workspace_of(context).delete_endpoint(endpoint.name))
     return Pending(phase=phase, detail=endpoint.name, retry_after=wait)

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lading import Candidate, DeployStep, Pending, Ready, Refused, StageFailed
+from lading import Candidate, DeployStep, Failed, Pending, Ready, Refused, StageFailed
 from lading_azureml.sealing import fits
 
 from . import bodies
@@ -122,13 +122,14 @@ class Release:
         if not self.serves:
             found = self._find(self._name)
             if found is None:
-                return Cause(reason=f"another command has deleted {self._name} before requests reached it").end()
+                cause = Cause(reason=f"another command has deleted {self._name} before requests reached it")
+                return cause.end(gone=True)
             return busy(self._all) or self._put_endpoint({self._name: ALL}, "switching", found)
         return self._cleared({self._name})
 
     def _cleared(self, keep: Collection[str]) -> DeployStep:
         """Ready when the others are deleted, or when Azure has refused that."""
-        self._begun.remove()
+        self._begun.clear()
         return self._clear(keep) or Ready()
 
     def give_up(self, cause: Cause) -> DeployStep:
@@ -156,10 +157,13 @@ class Release:
         if self._endpoint is None or not self._begun.has_all(self._endpoint, self._all):
             return None
         try:
-            return clear_endpoint(self._endpoint, self._all, self._context, self._operations)
+            step = clear_endpoint(self._endpoint, self._all, self._context, self._operations)
         except StageFailed as error:
-            self._context.warn(f"endpoint {self._endpoint.name} stays: {error.message}")
-            return None
+            step = Failed(reason=error.message)
+        if isinstance(step, Pending):
+            return step
+        self._context.warn(f"endpoint {self._endpoint.name} stays: {step.reason}")
+        return None
 
     @property
     def _in_use(self) -> set[str]:
@@ -273,9 +277,5 @@ class Release:
         return Pending(phase=_CREATING, detail=self._name, retry_after=wait)
 
     def _clear(self, keep: Collection[str]) -> Pending | None:
-        """The step until our other deployments are deleted. One that Azure does not delete stays without requests."""
-        try:
-            return clear(self._all, keep, self._deployment, self._context, self._operations)
-        except StageFailed as error:
-            self._context.warn(f"a deployment without requests stays, and costs money: {error.message}")
-            return None
+        """The step until our other deployments are deleted."""
+        return clear(self._all, keep, self._deployment, self._context, self._operations)

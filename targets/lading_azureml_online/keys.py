@@ -55,7 +55,8 @@ def _rotate(endpoint: Endpoint, context: Context, which: str) -> None:
     except Transient as error:  # the framework would repeat the whole rotation
         raise OutcomeUnknown(f"the new key cannot be read yet: {error.message}", hint=_SHOW) from error
     if getattr(after, which) == getattr(before, which) and not is_shown:
-        raise OutcomeUnknown(f"Azure does not show whether the {which} key is rotated: it needs {ACTION}", hint=_SHOW)
+        message = f"cannot see whether the {which} key is rotated: the sign-in may lack the action {ACTION}"
+        raise OutcomeUnknown(message, hint=_SHOW)
     if getattr(after, which) == getattr(before, which):
         raise StageFailed(
             f"Azure has kept the {which} key of {endpoint.name}", hint="rotate it again, or in the studio"
@@ -88,10 +89,11 @@ def _await(started: Started, name: str, context: Context) -> bool:
 
 
 def _await_endpoint(name: str, wait: float, context: Context) -> None:
-    """Wait until Azure changes an endpoint no more."""
+    """Wait until Azure has changed an endpoint. Raises OutcomeUnknown if the command is interrupted before."""
     while not context.cancelled:
         with suppress(Transient):
             found = workspace_of(context).endpoint(name)
             if found is None or not found.is_busy:
                 return
         time.sleep(wait)
+    raise OutcomeUnknown("the new key is not ready yet", hint=_SHOW)

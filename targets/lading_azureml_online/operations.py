@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _FILE = "operations.json"
 ACTION = "Microsoft.MachineLearningServices/locations/mfeOperationsStatus/read"
 """The action that reads operations. They belong to the subscription, so a role on the workspace cannot give it."""
-_HIDDEN = f"Azure does not show the operation, which needs the action {ACTION}"
+_HIDDEN = f"Azure does not show why; the sign-in may lack the action {ACTION}"
 _POLL_INTERVAL = 5.0  # seconds between two checks, if Azure asks for no other time
 
 

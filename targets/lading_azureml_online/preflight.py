@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lading import BadInput, FindingSeverity, Json, Refused, StageFailed, TargetFinding, TargetFindings
 
-from .checking import fixed
+from .checking import unchangeable
 from .naming import check_name
 from .owning import connection, our_endpoint, workspace_of
 
@@ -29,17 +29,20 @@ ACTIONS = (
     f"{_ENDPOINTS}/deployments/delete",
 )
 """The actions of every deploy."""
-REGISTERING = (
+RECORDING = (
     "Microsoft.MachineLearningServices/workspaces/experiments/read",
     "Microsoft.MachineLearningServices/workspaces/experiments/write",
     "Microsoft.MachineLearningServices/workspaces/experiments/runs/read",
     "Microsoft.MachineLearningServices/workspaces/experiments/runs/write",
+)
+"""The actions that record a run. A deploy of a registered model does not need them."""
+REGISTERING = (
     "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/read",
     "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/write",
     "Microsoft.MachineLearningServices/workspaces/models/versions/read",
     "Microsoft.MachineLearningServices/workspaces/models/versions/write",
 )
-"""The actions that record a run and register a model. A deploy of a registered model does not need them."""
+"""The actions that register a model. A deploy with an image does not need them if the model is registered."""
 COLLECTING = (
     "Microsoft.MachineLearningServices/workspaces/data/versions/read",
     "Microsoft.MachineLearningServices/workspaces/data/versions/write",
@@ -73,7 +76,7 @@ def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterato
     except (BadInput, Refused) as error:
         yield TargetFinding(message=error.message, option="service_name", hint=error.hint)
         return
-    fault = endpoint and fixed(request.deployment.options, endpoint, workspace_of(context))
+    fault = endpoint and unchangeable(request.deployment.options, endpoint, workspace_of(context))
     if fault:
         yield TargetFinding(message=fault.message, option=fault.option or None, hint=fault.hint)
 
@@ -97,8 +100,8 @@ def _wanted(options: OnlineOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     collecting = COLLECTING if options.data_collector else ()
     optional = (LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
     if options.environment:
-        return (*ACTIONS, *collecting, *REGISTERING, *SCRIPT), optional
-    return (*ACTIONS, *collecting), (*REGISTERING, *optional)
+        return (*ACTIONS, *collecting, *REGISTERING, *SCRIPT), (*RECORDING, *optional)
+    return (*ACTIONS, *collecting), (*RECORDING, *REGISTERING, *optional)
 
 
 def lacking(workspace: Workspace, wanted: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .kind import Kind
     from .options import OnlineOptions
 
-_OPTIONS = {
+_OPTION_OF = {
     "instanceType": "instance_type",
     "livenessProbe": "liveness_probe",
     "readinessProbe": "readiness_probe",
@@ -36,7 +36,7 @@ _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?
 
 def differs(kind: Kind, options: OnlineOptions, endpoint: Endpoint, workspace: Workspace) -> bool:
     """Whether an endpoint has other settings than the options, of those that change without a new deployment."""
-    same = options.tags == endpoint.own_tags and (options.description or "") == endpoint.description
+    same = options.tags == endpoint.user_tags and (options.description or "") == endpoint.description
     return not same or not has_auth(endpoint, options) or _access(kind, options, endpoint, workspace) != ""
 
 
@@ -48,12 +48,13 @@ def endpoint_changes(
     A policy of the subscription may add tags, and Azure may not keep each value. Neither is a change.
     """
     if not has_auth(endpoint, options):
-        yield "auth", f"changed to {endpoint.auth}"
+        auth = next((option for option, mode in bodies.AUTH.items() if mode.lower() == endpoint.auth), endpoint.auth)
+        yield "auth", f"changed to {auth or 'another way of signing in'}"
     if access := _access(kind, options, endpoint, workspace):
         yield "public_network_access", f"changed to {access}"
     if endpoint.description and _is_other(options.description or "", endpoint.description):
         yield "description", "changed on the endpoint"
-    shown = endpoint.own_tags
+    shown = endpoint.user_tags
     for name, value in options.tags.items():
         if name in shown and _is_other(value, shown[name]):
             yield f"tags.{name}", "changed on the endpoint"
@@ -77,9 +78,9 @@ def deployment_changes(
     if count is not None and found.instances != count:
         yield "instance_count", f"changed to {found.instances}"
     wanted = bodies.content(kind, options, workspace)
-    for name, option in _OPTIONS.items():
+    for name, option in _OPTION_OF.items():
         if _is_changed(wanted.get(name), found.settings.get(name)):
-            yield option, f"changed to {json.dumps(found.settings[name], sort_keys=True)}"
+            yield option, f"changed to {_words(found.settings[name])}"
     made, version = found.tags.get(ENVIRONMENT), found.environment.rpartition("/")[2]
     if made and version and made != version:
         yield "environment", f"changed to version {version}"
@@ -114,6 +115,13 @@ def _plain(value: Json) -> Json:
         return value.lower() if isinstance(value, str) else value
     days, hours, minutes, seconds = (float(part or 0) for part in parts.groups())
     return int(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+def _words(value: Json) -> str:
+    """A value of Azure in the words of the options."""
+    if isinstance(value, str):
+        return value.lower() if value in ("Enabled", "Disabled") else value
+    return json.dumps(value, sort_keys=True)
 
 
 def _access(kind: Kind, options: OnlineOptions, endpoint: Endpoint, workspace: Workspace) -> str:

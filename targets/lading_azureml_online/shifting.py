@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from lading import Done, Failed, Pending
 
 from . import bodies
-from .clearing import busy, clear
+from .clearing import ENDPOINT, busy, clear
 from .failing import cause_of
 from .operations import Operations, error_of, pending
-from .owning import ALL, RELEASE_ID, foreign_traffic, has_auth, is_ours, our_endpoint, stable_of, workspace_of
+from .owning import (
+    ALL,
+    RELEASE_ID,
+    foreign_traffic,
+    has_auth,
+    is_canary,
+    is_ours,
+    our_endpoint,
+    stable_of,
+    workspace_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lading import Context, ShiftRequest, ShiftStep
     from lading_azureml_v2.resources import Endpoint, OnlineDeployment
 
@@ -21,7 +33,7 @@ if TYPE_CHECKING:
     from .options import OnlineOptions
 
 _MOST_MIRRORED = 50  # percent, the limit of Azure
-_SUBJECT, _PHASE = "endpoint", "shifting"
+_PHASE = "shifting"
 
 
 def step(kind: Kind, request: ShiftRequest[OnlineOptions], context: Context) -> ShiftStep:
@@ -61,16 +73,23 @@ class Shift:
 
     def step(self) -> ShiftStep:
         """Write the shares, wait until Azure has them, and delete a deployment without a share."""
-        operation = self._operations.find(_SUBJECT)
+        operation = self._operations.find(ENDPOINT)
         if self._endpoint.is_busy or (operation and operation.is_running):
             return pending(_PHASE, f"the endpoint is {self._endpoint.state}", operation)
-        if operation or (self._operations.is_hidden(_SUBJECT) and not self._is_right):
-            self._operations.forget(_SUBJECT)
+        is_wrong = self._endpoint.has_failed or not self._is_right
+        if operation or (self._operations.is_hidden(ENDPOINT) and is_wrong):
+            self._operations.forget(ENDPOINT)
             return Failed(reason=cause_of(error_of(operation), _PHASE, on_kubernetes=self._kind.on_kubernetes).reason)
-        if not self._is_right:
+        if is_wrong:
             return busy(self._all) or self._put()
         keep = {each.name for each in self._chosen}
-        return clear(self._all, keep, self._deployment, self._context, self._operations) or Done()
+        return clear(self._all, keep, self._deployment, self._context, self._operations) or self._end(keep)
+
+    def _end(self, keep: Collection[str]) -> Done | Failed:
+        """Done, unless Azure did not delete a canary: the status would show it."""
+        others = (each for each in self._named.values() if each.name not in keep)
+        left = next((each.name for each in others if is_canary(each, self._endpoint, self._stable)), None)
+        return Failed(reason=f"the canary {left} stays without requests") if left else Done()
 
     @property
     def _chosen(self) -> list[OnlineDeployment]:
@@ -93,29 +112,38 @@ class Shift:
 
     @property
     def _is_right(self) -> bool:
-        marked = self._endpoint.tags.get(RELEASE_ID) == self._stable.tags.get(RELEASE_ID)
-        return marked and (self._endpoint.traffic, self._endpoint.mirror) == (self._traffic, self._mirror)
+        return self._is_marked and (self._endpoint.traffic, self._endpoint.mirror) == (self._traffic, self._mirror)
 
     @property
-    def _keeps_settings(self) -> bool:
-        """Whether the endpoint keeps its settings: until another release is stable, or if an option is not known,
-        because its variable is not set.
-        """
-        options = self._deployment.options
-        is_unknown = "${" in json.dumps([options.description, dict(options.tags)])
-        return is_unknown or self._endpoint.tags.get(RELEASE_ID) == self._stable.tags.get(RELEASE_ID)
+    def _is_marked(self) -> bool:
+        """Whether the endpoint has the marks of the stable release, and so its settings."""
+        return self._endpoint.tags.get(RELEASE_ID) == self._stable.tags.get(RELEASE_ID)
+
+    def _known_options(self) -> OnlineOptions:
+        """The options. Tags or a description with a variable that is not set are replaced by those of the endpoint."""
+        options, present = self._deployment.options, self._endpoint
+        kept: dict[str, Any] = {}
+        if any("${" in value for value in options.tags.values()):
+            kept["tags"] = present.user_tags
+        if "${" in (options.description or ""):
+            kept["description"] = present.description or None
+        if kept:
+            stay = "stays" if [*kept] == ["description"] else "stay"
+            self._context.warn(f"{' and '.join(kept)} of endpoint {present.name} {stay}: a variable is not set")
+        return replace(options, **kept)
 
     def _put(self) -> Pending:
+        """Write the shares. The endpoint keeps its settings until another release is stable."""
         body = bodies.endpoint(
             self._kind,
-            self._deployment.options,
+            self._deployment.options if self._is_marked else self._known_options(),
             self._stable.marks,
             self._workspace,
             self._traffic,
             mirror=self._mirror,
-            keep=self._endpoint if self._keeps_settings else None,
+            keep=self._endpoint if self._is_marked else None,
         )
         shares = "+".join(f"{name}:{weight}" for name, weight in self._traffic.items())
         self._context.intend(f"endpoint/{self._endpoint.name}/shares/{shares}")
-        wait = self._operations.keep(_SUBJECT, self._workspace.put_endpoint(self._endpoint.name, body))
+        wait = self._operations.keep(ENDPOINT, self._workspace.put_endpoint(self._endpoint.name, body))
         return Pending(phase=_PHASE, detail=self._endpoint.name, retry_after=wait)

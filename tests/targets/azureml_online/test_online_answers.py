@@ -51,7 +51,7 @@ from lading_azureml_online.options import (
     UserIdentity,
 )
 from lading_azureml_online.owning import OPTIONS, SECRETS
-from lading_azureml_online.preflight import ACTIONS, LOGS, OF_AUTH, REGISTERING
+from lading_azureml_online.preflight import ACTIONS, LOGS, OF_AUTH, RECORDING, REGISTERING
 
 IDENTITY = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pull"
 
@@ -254,7 +254,7 @@ def test_the_preflight_names_the_actions_that_are_missing(
 
 
 def test_a_missing_action_that_some_deploys_do_not_need_is_a_warning(hooks: Hooks, memory: MemoryAzure) -> None:
-    reading = [*REGISTERING, LOGS, OF_AUTH["key"]]
+    reading = [*RECORDING, *REGISTERING, LOGS, OF_AUTH["key"]]
     memory.actions = [{"actions": ["*"], "notActions": reading}]
     (found,) = lading_preflight(PreflightRequest(deployment=hooks.deployment()), hooks.context).findings
     assert found.severity is FindingSeverity.WARNING

@@ -14,12 +14,21 @@ from tests.targets.azureml_online.memory_azure import PLACE, MemoryAzure, error
 from tests.targets.azureml_online.online_kit import Hooks, digest_of, failed, name_of, ready, settled
 from tests.targets.target_kit import problem
 
-from lading import BadInput, Candidate, DeployStep, Environment, FindingSeverity, ModelPart, PreflightRequest
+from lading import (
+    BadInput,
+    Candidate,
+    DeployStep,
+    Environment,
+    FindingSeverity,
+    ModelPart,
+    PreflightRequest,
+    StageFailed,
+)
 from lading_azureml_online.answers import lading_preflight
 from lading_azureml_online.environments import environment
 from lading_azureml_online.managed import lading_deploy
 from lading_azureml_online.options import BaseEnvironment, ManagedOptions
-from lading_azureml_online.preflight import REGISTERING, SCRIPT
+from lading_azureml_online.preflight import RECORDING, REGISTERING, SCRIPT
 
 BASE = BaseEnvironment(image="mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04")
 CONDA = {"name": "salary", "dependencies": ["python=3.11", {"pip": ["scikit-learn==1.7.2"]}]}
@@ -55,12 +64,21 @@ def test_azure_gets_the_conda_file_the_script_and_the_model(built: Hooks, memory
 
 def test_the_same_content_is_registered_under_the_same_name(built: Hooks, memory: MemoryAzure) -> None:
     ready(built.deploy(1, environment=BASE))
-    before = list(memory.blobs), list(memory.codes), list(memory.environments)
+    before = list(memory.codes), list(memory.environments)
     memory.blobs.clear()
     ready(built.deploy(2, package=1, environment=BASE, instance_type="Standard_DS3_v2"))
     assert built.names == [f"r-{digest_of(1)[:8]}-{2:08x}"]
     assert memory.blobs == {}
-    assert ([*before[0]], list(memory.codes), list(memory.environments)) == before
+    assert (list(memory.codes), list(memory.environments)) == before
+
+
+@pytest.mark.parametrize("properties", [{}, {"properties": {"lading.package": digest_of(2)}}])
+def test_a_script_of_another_content_is_not_used(built: Hooks, memory: MemoryAzure, properties: dict[str, Any]) -> None:
+    memory.codes[CODE] = {"properties": properties}
+    with pytest.raises(StageFailed, match=f"code asset {CODE.split('/')[-3]} has another content") as refused:
+        built.until_answer(1, environment=BASE)
+    assert refused.value.hint
+    assert built.names == []
 
 
 @pytest.mark.parametrize("number", range(1, 14))
@@ -140,11 +158,21 @@ def test_the_preflight_names_the_actions_for_the_script_and_the_model(hooks: Hoo
     assert found.message.endswith(", ".join((*REGISTERING, *SCRIPT)))
 
 
+def test_a_missing_action_for_runs_is_a_warning(hooks: Hooks, memory: MemoryAzure) -> None:
+    """A deploy registers a model without a run."""
+    memory.actions = [{"actions": ["*"], "notActions": [*RECORDING]}]
+    deployment = hooks.deployment(environment=BASE)
+    (found,) = lading_preflight(PreflightRequest(deployment=deployment), hooks.context).findings
+    assert found.severity is FindingSeverity.WARNING
+    assert found.message.endswith(", ".join(RECORDING))
+
+
 def test_a_refused_upload_is_explained(built: Hooks, memory: MemoryAzure) -> None:
     message = "this request is not authorized"
     memory.refusals["startPendingUpload"] = Answer({"error": {"code": "AuthorizationFailed", "message": message}}, 403)
-    with pytest.raises(Exception, match="creating a container for the code"):
+    with pytest.raises(StageFailed, match=f"creating a container for the code.*{message}"):
         built.until_answer(1, environment=BASE)
+    assert memory.endpoints == {}
 
 
 @pytest.mark.parametrize("block", ["environment: {}", "environment: {image: ''}", "environment: {image: x, build: y}"])

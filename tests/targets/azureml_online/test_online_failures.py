@@ -9,7 +9,7 @@ from tests.plugins.wire import Answer, Sent
 from tests.targets.azureml_online.memory_azure import MemoryAzure, error
 from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_of, ready, settled
 
-from lading import Candidate, Failed, OutcomeUnknown, Pending, StageFailed, Verdict
+from lading import Candidate, Done, Failed, OutcomeUnknown, Pending, StageFailed, Verdict
 from lading_azureml_online.answers import lading_delete, lading_keys
 
 UP, WRONG = Verdict(up=True), Verdict(up=False, reason="it answered wrongly")
@@ -73,6 +73,30 @@ def test_an_endpoint_that_another_store_has_made_stays(hooks: Hooks, memory: Mem
     assert hooks.names == [name_of(1)]
 
 
+def test_a_release_that_serves_ends_the_record_of_the_others(hooks: Hooks, memory: MemoryAzure) -> None:
+    while name_of(1) not in hooks.names:
+        hooks.step(1)
+    memory.settle()
+    ready(hooks.deploy(2))
+    assert hooks.context.facts["begun"] == ""
+
+
+def test_an_adopted_release_writes_no_record(hooks: Hooks) -> None:
+    ready(hooks.deploy(1))
+    hooks.context.facts.clear()
+    ready(hooks.step(2, package=1))
+    assert hooks.context.facts == {}
+
+
+def test_a_candidate_that_another_command_has_deleted_is_gone(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    hooks.until_answer(2)
+    del memory.deployments["salary"][name_of(2)]
+    step = failed(hooks.until_answer(2, verdict=UP))
+    assert "another command has deleted" in step.reason
+    assert step.gone
+
+
 def test_an_endpoint_whose_requests_others_have_stopped_stays(hooks: Hooks, memory: MemoryAzure) -> None:
     ready(hooks.deploy(1))
     memory.endpoints["salary"]["properties"]["traffic"] = {}
@@ -120,16 +144,56 @@ def test_an_endpoint_that_cannot_be_deleted_does_not_hide_the_cause(
     assert "the scope is locked" in hooks.context.warnings[-1]
 
 
+def leave(memory: MemoryAzure, *names: str) -> None:
+    """Old deployments of ours get no requests."""
+    tags = memory.deployments["salary"][name_of(1)]["tags"]
+    for name in names:
+        left = {"name": name, "tags": tags, "properties": {"provisioningState": "Succeeded"}}
+        memory.deployments["salary"][name] = {**left, "systemData": {"createdAt": "2020-01-01T00:00:00Z"}}
+
+
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_leftover_that_cannot_be_deleted_does_not_stop_a_deploy(
+def test_leftovers_that_cannot_be_deleted_do_not_stop_a_deploy(
+    hooks: Hooks, memory: MemoryAzure, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    ready(hooks.deploy(1))
+    leave(memory, "r-a", "r-b", "r-c")
+    real = memory.answer_to
+
+    def answer(sent: Sent) -> Answer:
+        if sent.method == "DELETE" and not sent.path.endswith("r-b"):
+            lock(memory, sent.path, at_once)
+        return real(sent)
+
+    monkeypatch.setattr(memory, "answer_to", answer)
+    assert isinstance(hooks.until_answer(2), Candidate)
+    assert hooks.names == [name_of(1), name_of(2), "r-a", "r-c"]
+    first, second = hooks.context.warnings
+    assert "deployment r-a without requests stays, and costs money" in first
+    assert "deployment r-c without requests stays" in second
+    assert "the scope is locked" in first
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_promotion_does_not_fail_for_a_deployment_that_cannot_be_deleted(
     hooks: Hooks, memory: MemoryAzure, at_once: bool
 ) -> None:
     ready(hooks.deploy(1))
-    tags = memory.deployments["salary"][name_of(1)]["tags"]
-    left = {"name": "r-old", "tags": tags, "properties": {"provisioningState": "Succeeded"}}
-    memory.deployments["salary"]["r-old"] = {**left, "systemData": {"createdAt": "2020-01-01T00:00:00Z"}}
-    lock(memory, "/r-old$", at_once)
-    assert isinstance(hooks.until_answer(2), Candidate)
+    ready(hooks.deploy(2, beside=True))
+    lock(memory, "/deployments/", at_once)
+    assert hooks.shift((2, 100, 0)) == Done()
+    assert hooks.shares == [(id_of(2), 100, 0)]
+    (warning,) = hooks.context.warnings
+    assert f"deployment {name_of(1)} without requests stays" in warning
+
+
+def test_a_canary_that_cannot_be_deleted_is_not_aborted(hooks: Hooks, memory: MemoryAzure) -> None:
+    ready(hooks.deploy(1))
+    ready(hooks.deploy(2, beside=True))
+    lock(memory, "/deployments/", True)
+    step = hooks.shift((1, 100, 0))
+    assert isinstance(step, Failed)
+    assert f"the canary {name_of(2)} stays" in step.reason
     assert "the scope is locked" in hooks.context.warnings[-1]
 
 
@@ -161,7 +225,7 @@ def hidden(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> Hooks:
 @pytest.mark.parametrize("path", ["/salary$", "/deployments/"])
 def test_a_hidden_failure_of_a_first_release_ends_it(hidden: Hooks, memory: MemoryAzure, path: str) -> None:
     memory.errors[f"^PUT .*{path}"] = LOCKED
-    assert f"needs the action {ACTION}" in failed(hidden.deploy(1)).reason
+    assert f"the sign-in may lack the action {ACTION}" in failed(hidden.deploy(1)).reason
     assert memory.endpoints == {}
 
 
@@ -170,20 +234,30 @@ def test_an_endpoint_is_repaired_once_if_its_failure_is_hidden(hidden: Hooks, me
     memory.endpoints["salary"]["properties"]["provisioningState"] = "Failed"
     memory.errors["^PUT .*/salary$"] = LOCKED
     memory.sent.clear()
-    assert f"needs the action {ACTION}" in failed(hidden.deploy(2)).reason
+    assert f"the sign-in may lack the action {ACTION}" in failed(hidden.deploy(2)).reason
     assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
+
+
+def deleted(memory: MemoryAzure) -> list[str]:
+    """The names in the requests that delete."""
+    return [sent.path.rpartition("/")[2] for sent in memory.sent if sent.method == "DELETE"]
 
 
 def test_a_hidden_refusal_of_a_deletion_is_reported_once(hidden: Hooks, memory: MemoryAzure) -> None:
     ready(hidden.deploy(1))
     memory.errors["^DELETE"] = LOCKED
+    memory.sent.clear()
     assert failed(hidden.deploy(2, verdict=WRONG)).reason == WRONG.reason
-    assert ACTION in hidden.context.warnings[-1]
+    (warning,) = hidden.context.warnings
+    assert ACTION in warning
+    assert deleted(memory) == [name_of(2)]
+    memory.sent.clear()
     memory.deployments["salary"][name_of(2)]["properties"]["provisioningState"] = "Succeeded"
     memory.errors["^DELETE"] = LOCKED
     step = settled(lambda: lading_delete(hidden.deployment(), hidden.context))
     assert isinstance(step, Failed)
     assert ACTION in step.reason
+    assert deleted(memory) == ["salary"]
 
 
 def test_a_hidden_failure_of_a_shift_is_reported(
@@ -208,6 +282,21 @@ def test_a_hidden_failure_of_a_shift_is_reported(
     assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
 
 
+def test_a_hidden_failure_of_a_promotion_keeps_the_old_deployment(hidden: Hooks, memory: MemoryAzure) -> None:
+    """The endpoint is failed then, and shows the requested traffic."""
+    ready(hidden.deploy(1))
+    ready(hidden.deploy(2, beside=True))
+    memory.errors["^PUT .*/salary$"] = LOCKED
+    step = hidden.shift((2, 100, 0))
+    assert isinstance(step, Failed)
+    assert ACTION in step.reason
+    assert (hidden.traffic, hidden.names) == ({name_of(2): 100}, [name_of(1), name_of(2)])
+    memory.sent.clear()
+    assert hidden.shift((2, 100, 0)) == Done()
+    assert len(memory.like("PUT", "/onlineEndpoints/salary")) == 1
+    assert hidden.names == [name_of(2)]
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_hidden_rotation_is_unknown_only_if_the_key_is_the_old_one(
     hidden: Hooks, memory: MemoryAzure, monkeypatch: pytest.MonkeyPatch, keeps: bool
@@ -221,10 +310,20 @@ def test_a_hidden_rotation_is_unknown_only_if_the_key_is_the_old_one(
 
     monkeypatch.setattr("time.sleep", end)
     if keeps:
-        with pytest.raises(OutcomeUnknown, match=ACTION):
+        with pytest.raises(OutcomeUnknown, match=f"primary key is rotated: the sign-in may lack the action {ACTION}"):
             lading_keys(hidden.deployment(), hidden.context, "primary")
     else:
         rotated = lading_keys(hidden.deployment(), hidden.context, "primary").primary
         assert rotated is not None
         assert rotated.reveal() == memory.keys["primaryKey"]
     assert memory.endpoints["salary"]["properties"]["provisioningState"] == "Succeeded"
+
+
+def test_an_interrupted_wait_for_a_hidden_rotation_is_unknown(
+    hidden: Hooks, memory: MemoryAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(hidden.deploy(1))
+    memory.endpoints["salary"]["properties"]["provisioningState"] = "Updating"
+    monkeypatch.setattr("time.sleep", lambda _seconds: setattr(hidden.context, "cancel_after", 0))
+    with pytest.raises(OutcomeUnknown, match="the new key is not ready yet"):
+        lading_keys(hidden.deployment(), hidden.context, "primary")

@@ -93,7 +93,9 @@ def test_a_repaired_endpoint_keeps_its_settings_until_the_switch(hooks: Hooks, m
 @pytest.mark.parametrize(
     ("name", "words", "shown"),
     [
-        ("auth", "changed to aadtoken", {"authMode": "AADToken"}),
+        ("auth", "changed to aad_token", {"authMode": "AADToken"}),
+        ("auth", "changed to certificate", {"authMode": "Certificate"}),
+        ("auth", "changed to another way of signing in", {"authMode": ""}),
         ("public_network_access", "changed to disabled", {"publicNetworkAccess": "Disabled"}),
         ("description", "changed on the endpoint", {"description": "other"}),
     ],
@@ -137,6 +139,23 @@ def test_a_changed_deployment_is_shown_and_replaced(
     ready(hooks.deploy(2, package=1, **OPTIONS))
     assert lading_status(hooks.deployment(**OPTIONS), hooks.context).changed == {}
     assert name_of(1) not in hooks.names
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        ({"instanceType": "Standard_DS3_v2"}, {"instance_type": "changed to Standard_DS3_v2"}),
+        ({"appInsightsEnabled": True}, {"app_insights_enabled": "changed to true"}),
+        ({"egressPublicNetworkAccess": "Enabled"}, {"egress_public_network_access": "changed to enabled"}),
+    ],
+)
+def test_a_changed_value_is_shown_in_the_words_of_its_option(
+    hooks: Hooks, memory: MemoryAzure, shown: dict[str, Any], words: dict[str, str]
+) -> None:
+    ready(hooks.deploy(1, egress_public_network_access="disabled"))
+    memory.deployments["salary"][name_of(1)]["properties"] |= shown
+    deployment = hooks.deployment(egress_public_network_access="disabled")
+    assert lading_status(deployment, hooks.context).changed == words
 
 
 def test_values_that_azure_writes_in_another_way_are_not_changes(hooks: Hooks, memory: MemoryAzure) -> None:

@@ -95,7 +95,7 @@ def test_copies_for_others_count_as_their_requests(canary: Hooks, memory: Memory
         (((1, 70, 0), (2, 30, 0)), {"tags": {"team": "b"}}, {"team": "a"}),
         (((2, 100, 0),), {"tags": {"team": "b"}}, {"team": "b"}),
         (((2, 100, 0),), {"tags": {"team": "${TEAM}"}}, {"team": "a"}),
-        (((2, 100, 0),), {"description": "of ${TEAM}"}, {"team": "a"}),
+        (((2, 100, 0),), {"description": "of ${TEAM}"}, {}),
     ],
 )
 def test_settings_change_with_a_promotion_if_their_variables_are_set(
@@ -111,6 +111,40 @@ def test_settings_change_with_a_promotion_if_their_variables_are_set(
     found = memory.endpoints["salary"]
     assert {name: value for name, value in found["tags"].items() if not name.startswith("lading.")} == tags
     assert "${" not in str(found["properties"].get("description"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tags": {"team": "${TEAM}"}}, "tags of endpoint salary stay"),
+        ({"description": "of ${TEAM}"}, "description of endpoint salary stays"),
+        ({"tags": {"team": "${TEAM}"}, "description": "of ${TEAM}"}, "tags and description of endpoint salary stay"),
+    ],
+)
+def test_a_promotion_writes_the_access_even_if_a_variable_is_not_set(
+    hooks: Hooks, memory: MemoryAzure, options: dict[str, Any], words: str
+) -> None:
+    ready(hooks.deploy(1, tags={"team": "a"}, description="prices"))
+    ready(hooks.deploy(2, beside=True))
+    assert hooks.shift((2, 100, 0), public_network_access="disabled", **options) == Done()
+    found = memory.endpoints["salary"]
+    assert found["properties"]["publicNetworkAccess"] == "Disabled"
+    assert found["tags"].get("team") == ("a" if "tags" in options else None)
+    assert found["properties"].get("description") == ("prices" if "description" in options else None)
+    (warning,) = hooks.context.warnings
+    assert warning.startswith(words)
+
+
+@pytest.mark.parametrize("mode", [None, "Certificate"])
+def test_an_endpoint_with_another_mode_of_signing_in_is_written(
+    hooks: Hooks, memory: MemoryAzure, mode: str | None
+) -> None:
+    ready(hooks.deploy(1))
+    memory.endpoints["salary"]["properties"]["authMode"] = mode
+    assert isinstance(hooks.until_answer(2), Candidate)
+    memory.endpoints["salary"]["properties"]["provisioningState"] = "Failed"
+    assert isinstance(hooks.until_answer(2), Candidate)
+    assert memory.endpoints["salary"]["properties"]["authMode"] == "Key"
 
 
 def test_a_shift_does_not_change_the_way_of_signing_in(canary: Hooks, memory: MemoryAzure) -> None:
