@@ -64,6 +64,15 @@ def test_a_candidate_that_cannot_be_asked_is_refused(project: Shell) -> None:
     assert states(project) == ["failed"]
 
 
+def test_a_candidate_whose_removal_was_interrupted_stays_open(project: Shell) -> None:
+    manifest = describe(project, "capable")
+    done = project("deploy", manifest, code=5, HOOK_FAULT="lading_keys:raises-then-busy")
+    assert "the platform is busy" in done.err
+    assert states(project) == ["pending"]
+    project("deploy", manifest)
+    assert states(project) == ["up"]
+
+
 def up(project: Shell, plugin: str) -> None:
     """Deploy an honest first release, and give the next release another package."""
     project("deploy", describe(project, plugin))

@@ -68,6 +68,16 @@ def _fail_once() -> NoReturn:
     raise Transient("the platform is busy")
 
 
+def _busy() -> NoReturn:
+    raise Transient("the platform is busy")
+
+
+def _raise_and_be_busy() -> NoReturn:
+    """Fail now, and let each later step of the deploy fail too."""
+    os.environ["HOOK_FAULT"] = "lading_deploy:busy"
+    raise ValueError("the connection broke")
+
+
 def _print() -> None:
     import subprocess
     import sys
@@ -86,6 +96,8 @@ def _leak() -> NoReturn:
 
 FAULTS: dict[str, Callable[[], Wrong | None]] = {
     "raises": _raise,
+    "busy": _busy,
+    "raises-then-busy": _raise_and_be_busy,
     "exits": _exit,
     "hangs": _hang,
     "cancels": _cancel,
