@@ -141,6 +141,7 @@ def test_the_private_address_answers_http(service: Service, pair: Pair) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_renewed_certificate_is_used_without_a_restart(service: Service, pair: Pair, workers: int) -> None:
     uri = service.serve(env=pair.env, workers=workers)
+    eventually(lambda: service.until(1, "serving")["accepting"] == workers, "each worker has read the pair")
     before = service.workers()
     assert presented(uri) == pair.fingerprint
     new = make_pair(pair.cert.parent, "renewed")
