@@ -14,7 +14,7 @@ from lading import Json
 class LoggedRun:
     """A run of the workspace. `status` is Azure's term, and `url` is its page in the studio.
 
-    `completes_lists` tells whether a list can be logged again: the workspace then keeps only the numbers that it lacks.
+    With `completes_lists`, a list can be logged again: the workspace then keeps only the numbers that it lacks.
     """
 
     id: str
