@@ -21,7 +21,7 @@ from lading import (
     Ready,
     StageFailed,
 )
-from lading_serving.control import NOTHING, ControlFolder, Desired
+from lading_serving.control import NOTHING, ControlFolder, Desired, ReleaseState
 
 from .folder import checked_uri, opened
 from .keys import refuse_other_keys
@@ -107,6 +107,15 @@ def _effect(wanted: Desired, number: int) -> str:
     return "serve" if wanted["serving"] == number else "stand-beside" if wanted["canary"] == number else "start"
 
 
+def _is_up(release: ReleaseState, *, beside: bool) -> bool:
+    """Whether a promoted release takes requests. Before the supervisor reads that it shall stand beside the serving
+    release, its phase is `ready` too, but none of its workers accepts.
+    """
+    if beside:
+        return release["phase"] == "ready" and release.get("accepting", 0) > 0
+    return release["phase"] == "serving"
+
+
 def _observe(folder: ControlFolder, number: int, wanted: Desired, *, promoted: bool) -> DeployStep:
     release = folder.state()["releases"].get(str(number))
     phase = release["phase"] if release else "starting"
@@ -115,7 +124,7 @@ def _observe(folder: ControlFolder, number: int, wanted: Desired, *, promoted: b
         if not release["public_uri"]:  # it never listened: the address is the problem, not the release
             raise StageFailed(failed.reason, hint="free it, or name another host or port under the target")
         return failed
-    if promoted and phase == ("ready" if wanted["canary"] == number else "serving"):
+    if promoted and release and _is_up(release, beside=wanted["canary"] == number):
         prune(folder, keep=in_use(folder))
         prune_environments(folder)
         return Ready()

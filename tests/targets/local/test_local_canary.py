@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -136,6 +137,20 @@ def test_both_releases_come_back_with_their_shares_after_a_crash(service: LocalS
     deploy_beside(service)
     eventually(lambda: shares(service) == {1: (90, 1), 2: (10, 1)}, "both are back")
     assert share_of(uri) == {"1": 90, "2": 10}
+
+
+def test_a_canary_is_ready_only_after_the_supervisor_let_it_stand_beside(service: LocalService) -> None:
+    service.deploy(1)
+    request = replace(service.request(2), beside=True)
+    service.until(request, Candidate)
+    promoted = replace(request, verdict=Verdict(up=True))
+    os.kill(service.folder.state()["pid"], signal.SIGSTOP)
+    try:
+        assert isinstance(lading_deploy(promoted, service.context), Pending)
+    finally:
+        os.kill(service.folder.state()["pid"], signal.SIGCONT)
+    service.until(promoted, Ready)
+    assert shares(service)[2] == (0, 1)
 
 
 def test_secrets_reach_both_releases_after_a_crash(service: LocalService) -> None:
