@@ -63,7 +63,7 @@ class Options:
         return {name: getattr(self, name) for name in self.placed_by}
 
     @classmethod
-    def place_of(cls, service: str, values: Mapping[str, Json]) -> Json:  # noqa: ARG003 - for subclasses
+    def place_of(cls, service: str, values: Mapping[str, Json]) -> Json:
         """For a target's options: what two values must share to be one place of `service`.
 
         `values` has the options of `placed_by`. By default all of them count as they are. Override it if an option has
@@ -87,7 +87,7 @@ class Options:
         """
         return ""
 
-    def unknown_metric(self, name: str, training: Options | None) -> str:  # noqa: ARG002 - for subclasses
+    def unknown_metric(self, name: str, training: Options | None) -> str:
         """For an evaluator's options: why no model of `training` has the metric `name`, with the known names.
 
         Empty if it may have it. `training` is None for a finished model.
@@ -102,7 +102,7 @@ class Options:
         """
         return None
 
-    def model_modules(self, folder: Path) -> tuple[Path, ...]:  # noqa: ARG002 - for subclasses
+    def model_modules(self, folder: Path) -> tuple[Path, ...]:
         """For a trainer's options: the files and folders of the project that loading the model will import.
 
         `folder` is that of the manifest. The trainer returns the files as `modules` of its model; the packager reports
@@ -117,14 +117,14 @@ class Options:
         """
         return ()
 
-    def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:  # noqa: ARG002 - for subclasses
+    def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:
         """For a packager's options: why no package can be made of a model like this one. Empty if nothing is known.
 
         `check`, `plan` and each training ask it first, so that no training is wasted. It must not use the network.
         """
         return ()
 
-    def foreign_pins(self, model: ExpectedModel) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
+    def foreign_pins(self, model: ExpectedModel) -> Mapping[str, str]:
         """For a packager's options: pins of a package that are not installed here, each with the option that names it.
 
         Before a training, the framework asks the package indexes of the targets for them: `{"numpy==1.26.4": "pins"}`.
@@ -158,7 +158,7 @@ class Options:
         return None
 
     @classmethod
-    def needs_image(cls, values: Mapping[str, Json]) -> bool:  # noqa: ARG003 - for subclasses
+    def needs_image(cls, values: Mapping[str, Json]) -> bool:
         """For the options of a target whose description has an `image`: whether a block with `values` needs it.
 
         The manifest needs no block `image` for a target without this need. `values` are as written: they may have
@@ -166,11 +166,7 @@ class Options:
         """
         return True
 
-    def counterparts(
-        self,
-        plugin: str,  # noqa: ARG002 - for subclasses
-        given: Mapping[str, Any],  # noqa: ARG002
-    ) -> Mapping[str, Counterpart]:
+    def counterparts(self, plugin: str, given: Mapping[str, Any]) -> Mapping[str, Counterpart]:
         """For a target's options: the fate of options in a block of another plugin, by their names there.
 
         `given` has the options that the other block sets. Options that the answer leaves out are compared by their
@@ -225,8 +221,7 @@ class Range:
 class Text:
     """Rules for a string: lengths, and a regular expression, `pattern`.
 
-    As in JSON Schema, the string may match anywhere. A pattern that the whole string must match begins with ^ and ends
-    with $.
+    As in JSON Schema, the pattern may match anywhere in the string. With ^ and $ it must match the whole string.
     """
 
     def __init__(self, *, pattern: str | None = None, min_length: int = 0, max_length: int | None = None) -> None:

@@ -17,20 +17,7 @@ from ..stages.stage import Stage
 
 if TYPE_CHECKING:
     from ...manifest import Section
-    from ...model import (
-        DeleteStep,
-        Failed,
-        Json,
-        Keys,
-        Listing,
-        PlanFinding,
-        PlanFindings,
-        PlanRequest,
-        Release,
-        Secret,
-        TargetFinding,
-        TargetFindings,
-    )
+    from ...model import DeleteStep, Failed, Json, Keys, PlanFinding, PlanFindings, TargetFinding, TargetFindings
     from ..session.context import HookContext
     from ..session.session import Session
     from .endpoint import Endpoint
@@ -87,7 +74,7 @@ class Service:
         )
 
     @property
-    def releases(self) -> list[Release]:
+    def releases(self) -> list[model.Release]:
         """Its releases in the store, newest first."""
         return self.session.store.releases.list(self.target.service_name, self.target.name)
 
@@ -160,7 +147,7 @@ class Service:
         hint = f"report this to the authors of {plugin.distribution}{mend and f': {mend}'}"
         return Unverified(f"{subject}: {plugin} {what}", hint=hint)
 
-    def listing(self) -> Listing:
+    def listing(self) -> model.Listing:
         """List all our objects on the target's platform. Raises BadInput if the target cannot list them."""
         self._require(Capability.LIST, "cannot list what is on its platform")
         request = model.ListRequest(deployment=self.deployment)
@@ -172,7 +159,7 @@ class Service:
         request = model.PreflightRequest(deployment=self.deployment, image=image)
         return self._ask("lading_preflight", lambda context: self.plugin.preflight(request, context))
 
-    def plan(self, request: PlanRequest) -> PlanFindings:
+    def plan(self, request: model.PlanRequest) -> PlanFindings:
         """The target's findings about a change, without a connection, if it declares `plan`."""
         end = self.session.end(READ_LIMIT)
         context = self.context(end, connected=False)
@@ -185,7 +172,7 @@ class Service:
             message = self.session.at_option(self.target.path, option, message)
         return replace(finding, message=redacted(message), hint=redacted(finding.hint))
 
-    def key(self) -> Secret | None:
+    def key(self) -> model.Secret | None:
         """The key that requests must carry; None if no key is required."""
         return self._keys(None).primary if self.plugin.can(Capability.KEYS) else None
 
