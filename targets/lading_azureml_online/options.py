@@ -100,7 +100,7 @@ class BaseEnvironment(Options):
 class OnlineOptions(Options):
     """The options that all kinds of online endpoints have."""
 
-    deploy_only = ("env", "tags", "description")
+    deploy_only = ("env", "tags", "description", "identity", "data_collector", "environment")
 
     auth: Literal["key", "aml_token", "aad_token"] = "key"
     """What a request must carry: a key of the endpoint, a token of Azure ML, or a token of Microsoft Entra."""

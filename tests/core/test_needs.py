@@ -100,3 +100,28 @@ def test_a_query_needs_no_variable_that_it_does_not_use(tmp_path: Path, needs: N
     (problem,) = raised.value.problems
     assert problem.path == "targets.local.env.TOKEN"
     assert problem.message == "the environment variable NOT_SET is not set"
+
+
+ONLINE = """\
+version: 1
+name: price
+connections: {azureml-v2: {subscription_id: 00000000-0000-0000-0000-000000000000, resource_group: g, workspace: wsp}}
+targets:
+  managed-online:
+    instance_type: Standard_DS2_v2
+    identity: {type: user_assigned, user_assigned_identities: [{resource_id: "${IDENTITY}"}]}
+"""
+
+
+@pytest.mark.parametrize("environ", [{}, {"IDENTITY": "not an id"}])
+def test_an_option_that_a_query_left_out_is_refused_by_a_deploy(tmp_path: Path, environ: dict[str, str]) -> None:
+    draft = parse(tmp_path / "lading.yaml", ONLINE.encode(), environ)
+    store = open_store(draft.file, {}, tmp_path / "store")
+    try:
+        for _ in range(2):
+            manifest, _plugins = bind_manifest(draft, store, targets=("managed-online",), needs=Needs.QUESTION)
+            assert manifest.targets["managed-online"].options.identity.type == "system_assigned"
+        with pytest.raises(ManifestError, match="identity"):
+            bind_manifest(draft, store, targets=("managed-online",), needs=Needs.ROLLBACK)
+    finally:
+        store.close()

@@ -63,8 +63,10 @@ class _Binding:
         if recorded:
             self._check_recording(sections)
         if not self._known_valid:
-            self._check_evaluation(sections)
-            self._check_script(sections)
+            from .together import broken_together
+
+            for path, reason in broken_together(self._draft, _with_options(sections)):
+                self._add(path, reason)
         if self._problems:
             raise ManifestError(self._shown())
         return self._assembled(register, keys, samples, recorded, sections)
@@ -100,26 +102,6 @@ class _Binding:
 
         return replace(section, rollout=self._build(Rollout, block, (*section.path, "rollout"))[0])
 
-    def _check_evaluation(self, sections: list[Section | None]) -> None:
-        """Report a problem if an evaluation has no rows, or requires an unknown metric."""
-        by_role = _with_options(sections)
-        evaluator, trainer = by_role.get(Role.EVALUATE), by_role.get(Role.TRAIN)
-        if evaluator is None:
-            return
-        block, training = self._draft.block(evaluator.path), trainer.options if trainer else None
-        if training is not None and training.nothing_held_out and not block.get("data"):
-            self._add(evaluator.path, f"{training.nothing_held_out}: name a file under data")
-        for name in mapping(block.get("require")):
-            if unknown := evaluator.options.unknown_metric(name, training):
-                self._add((*evaluator.path, "require", name), unknown)
-
-    def _check_script(self, sections: list[Section | None]) -> None:
-        """Report a problem if several models would meet the default scoring script, which uses one."""
-        packager = _with_options(sections).get(Role.PACKAGE)
-        if packager and not packager.options.own_script and self._draft.block(("register", "models")):
-            reason = "several models need a scoring script of your own: name a scoring_script under package"
-            self._add(("register", "models"), reason)
-
     def _core(self) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
         """Expand and check the keys that the core reads. Returns them with the text of variables, and converted."""
         value = self._draft.value
@@ -130,7 +112,7 @@ class _Binding:
 
             converted = convert(Core, expanded, core)
             if not self._known_valid:
-                self._check(Core, converted, (), (SCHEMA_KEY,))
+                self._checked(Core, converted, (), (SCHEMA_KEY,))
         for path, message in islice(broken_rules(self._draft, self._types), MAX_PROBLEMS + 1):
             self._add(path, message)
         return expanded, converted
@@ -166,10 +148,10 @@ class _Binding:
         record = {key: value for key, value in block.items() if key not in reserved}
         optional = () if self._deploys or ref.role != Role.TARGET else hint.deploy_only
         value = self._expanded(record, ref.path, optional)
-        converted = convert(hint, value, record)
+        checked = converted = convert(hint, value, record)
         if not self._known_valid:
-            self._check(hint, converted, ref.path, reserved)
-        options, built = self._build(hint, converted, ref.path, optional)
+            checked = self._checked(hint, converted, ref.path, reserved, optional)
+        options, built = self._build(hint, checked, ref.path, optional)
         service = self._draft.service_name(block) if ref.role == Role.TARGET else ""
         return Section(
             path=ref.path,
@@ -182,13 +164,20 @@ class _Binding:
             inputs=built.files,
             connection=ref.connection,
             service_name=service,
+            is_partial=checked is not converted,
             keep_old_place=self._draft.expanded(block.get("keep_old_place")) in (True, "true"),
         )
 
-    def _check(self, hint: type[Options], value: Json, path: Path_, reserved: tuple[str, ...] = ()) -> None:
+    def _checked(
+        self, hint: Any, value: Json, path: Path_, reserved: Iterable[str], optional: Iterable[str] = ()
+    ) -> Json:
+        """Check a value and report its problems. Returns it without the `optional` parts that have one."""
         from .check import check
 
-        self._report(check(hint, value, self._draft.document, path, reserved=reserved))
+        problems = check(hint, value, self._draft.document, path, reserved=reserved)
+        broken = {key for key in optional if any(_is_below(each, (*path, key)) for each in problems)}
+        self._report(each for each in problems if not any(_is_below(each, (*path, key)) for key in broken))
+        return {key: part for key, part in value.items() if key not in broken} if broken else value
 
     def _build(self, hint: Any, value: Json, path: Path_, optional: Container[str | int] = ()) -> tuple[Any, Builder]:
         """Build a value and find its input paths, which must exist. The value is None if it has problems.
@@ -229,10 +218,7 @@ class _Binding:
         return references.expand_all(value, self._draft.environ, report)
 
     def _is_clean(self, path: Path_) -> bool:
-        block = dotted(path)
-        return not self._is_full and not any(
-            problem.path == block or problem.path.startswith(f"{block}.") for problem in self._problems.values()
-        )
+        return not self._is_full and not any(_is_below(problem, path) for problem in self._problems.values())
 
     @property
     def _is_full(self) -> bool:
@@ -281,6 +267,12 @@ class _Binding:
             targets={section.name: section for section in bound if section.role == Role.TARGET},
             services=self._draft.services(),
         )
+
+
+def _is_below(problem: Problem, path: Path_) -> bool:
+    """Whether a problem is that of a value or of a part of it."""
+    block = dotted(path)
+    return problem.path == block or problem.path.startswith(f"{block}.")
 
 
 def _with_options(sections: Iterable[Section | None]) -> dict[str, Section]:

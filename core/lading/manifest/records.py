@@ -55,6 +55,7 @@ class Section:
     also for an option that takes a number. A duration is in seconds, unless a variable gives it. `record` is the same
     with `${NAME}` as written; it may be stored and shown. `inputs` maps the dotted path of each `InputPath` in the
     options to the absolute path. `service_name`, `keep_old_place` and `rollout` are only set for targets.
+    `is_partial` says that options which only a deploy needs are left out, because they break a rule of their types.
     """
 
     path: Path_
@@ -69,6 +70,7 @@ class Section:
     service_name: str = ""
     keep_old_place: bool = False
     rollout: Rollout | None = None
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)

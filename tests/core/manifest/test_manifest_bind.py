@@ -7,12 +7,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from tests.core.manifest.manifest_kit import HEAD, TYPES, Local, Size, Workspace, bound, draft, problems, types_of
 
-from lading import GoldenRequest, InputPath, ManifestError, Options, PluginError
+from lading import GoldenRequest, InputPath, ManifestError, Options, PluginError, Range, Text
 from lading.manifest import DEFAULT_TARGET, Path_, SectionRef, read
 from lading.manifest.bind import bind_draft
 from lading.manifest.rules import twins
@@ -581,3 +581,27 @@ def test_a_rule_of_the_options_is_broken_at_the_nested_option_that_it_names(
     with pytest.raises(ManifestError) as caught:
         bind_draft(found, {**types_of(found), ("targets", "local"): Hoist})
     assert str(caught.value) == f"{tmp_path / 'lading.yaml'}:{message}"
+
+
+@dataclass(frozen=True)
+class Certified(Options):
+    """A target with an option that only a deploy needs."""
+
+    deploy_only = ("certificate",)
+
+    certificate: Annotated[str, Text(pattern="^/")] = "/default"
+    port: Annotated[int, Range(ge=0)] = 0
+
+
+@pytest.mark.parametrize("written", ["'${UNSET}'", "relative", "5", "[a, {b: c}]"])
+def test_a_broken_option_that_only_a_deploy_needs_is_left_out_by_other_commands(written: str, tmp_path: Path) -> None:
+    block = f"targets: {{t: {{certificate: {written}, port: PORT}}}}\n"
+    found = draft(tmp_path, HEAD + block.replace("PORT", "3"))
+    types: Any = {("targets", "t"): Certified}
+    assert bind_draft(found, types, deploys=False).targets["t"].options == Certified(port=3)
+    with pytest.raises(ManifestError, match=r"targets\.t\.certificate"):
+        bind_draft(found, types)
+    found = draft(tmp_path, HEAD + block.replace("PORT", "-3"))
+    with pytest.raises(ManifestError) as raised:
+        bind_draft(found, types, deploys=False)
+    assert [problem.path for problem in raised.value.problems] == ["targets.t.port"]

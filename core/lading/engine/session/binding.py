@@ -241,6 +241,6 @@ def _checked(
     key = hashlib.sha256("\n".join([draft.fingerprint(types), *owners]).encode()).hexdigest()
     known = store.memory.get(key) is not None
     manifest = bind_draft(draft, types, known_valid=known, deploys=deploys)
-    if not known:
+    if not (known or any(target.is_partial for target in manifest.targets.values())):
         store.memory.put(key, "check", True)
     return manifest, known
