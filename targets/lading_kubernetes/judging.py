@@ -29,6 +29,7 @@ _NODE_PATIENCE = 60.0  # seconds until a pod without a node has failed, unless t
 _REQUESTED = re.compile(r"\brequested: ([^=,]+)=")
 _LIMIT_RANGE = re.compile(r"\b(?:maximum|minimum) (\S+) usage per |(\S+) max limit to request ratio per ")
 _PATIENCE = 20.0  # seconds until a state has failed that may pass, such as a registry that does not answer
+_DISK_PATIENCE = 120.0  # seconds until a disk cannot be attached, which a cloud first detaches from another node
 
 
 class Cause(NamedTuple):
@@ -108,7 +109,9 @@ def _not_prepared(events: Events, pod: Json) -> Iterator[Cause]:
         return
     seen = [event for event in events.of(pod["metadata"]["name"]) if event.get("reason") in _NOT_PREPARED | _PREPARED]
     failed = [event for event in seen if event["reason"] in _NOT_PREPARED]
-    if not failed or seen[-1]["reason"] in _PREPARED or events.seconds_since(_first(failed)) < _PATIENCE:
+    is_disk = any(event["reason"] == "FailedAttachVolume" for event in failed)
+    patience = _DISK_PATIENCE if is_disk else _PATIENCE
+    if not failed or seen[-1]["reason"] in _PREPARED or events.seconds_since(_first(failed)) < patience:
         return
     said = [str(event.get("message")) for event in failed]
     message = next((each for each in reversed(said) if "timed out" not in each), said[-1])

@@ -140,24 +140,26 @@ def waiting_for_its_volumes(seconds: float, **status: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("reason", "message", "option"),
+    ("reason", "message", "option", "patience"),
     [
-        ("FailedMount", 'MountVolume.SetUp failed for volume "data" : secret "absent" not found', "patch"),
-        ("FailedMount", 'MountVolume.SetUp failed for volume "keys" : secret "salary-keys" not found', "auth"),
-        ("FailedAttachVolume", 'Multi-Attach error for volume "data"', "patch"),
-        ("FailedCreatePodSandBox", "failed to assign an IP address", ""),
+        ("FailedMount", 'MountVolume.SetUp failed for volume "data" : secret "absent" not found', "patch", 20),
+        ("FailedMount", 'MountVolume.SetUp failed for volume "keys" : secret "salary-keys" not found', "auth", 20),
+        ("FailedAttachVolume", 'Multi-Attach error for volume "data"', "patch", 120),
+        ("FailedCreatePodSandBox", "failed to assign an IP address", "", 20),
     ],
 )
-def test_a_pod_that_its_node_cannot_prepare_has_a_cause(reason: str, message: str, option: str) -> None:
+def test_a_pod_that_its_node_cannot_prepare_has_a_cause(
+    reason: str, message: str, option: str, patience: float
+) -> None:
     def event(seconds: float) -> dict[str, Any]:
         return {"reason": reason, "message": message, "firstTimestamp": ago(seconds)}
 
     late = {**event(2), "message": "Unable to attach or mount volumes: timed out waiting for the condition"}
     expected = Cause(f"the node cannot prepare the pod p: {message}", option)
-    assert judged(waiting_for_its_volumes(40), event(25), late) == expected
-    assert judged(waiting_for_its_volumes(40), event(15)) is None, "it may still pass"
-    assert judged(waiting_for_its_volumes(40), event(25), {"reason": "Pulling"}) is None, "it has passed"
-    assert judged(with_container(state={"running": {}}), event(25)) is None
+    assert judged(waiting_for_its_volumes(400), event(patience + 5), late) == expected
+    assert judged(waiting_for_its_volumes(400), event(patience - 5)) is None, "it may still pass"
+    assert judged(waiting_for_its_volumes(400), event(patience + 5), {"reason": "Pulling"}) is None, "it has passed"
+    assert judged(with_container(state={"running": {}}), event(patience + 5)) is None
 
 
 def test_the_events_of_a_pod_that_has_just_got_its_node_are_not_read() -> None:
