@@ -24,6 +24,7 @@ _MOST_BYTES = 64 * 1024  # of them that are ready to be sent
 _LONGEST = 200  # characters of a path or an id
 _DIGITS = [f"{number:03d}" for number in range(1000)]
 _PLAIN = re.compile(r"[A-Za-z0-9/._~:@!$&'()*+,;=-]{1,200}").fullmatch
+_NUMBER = re.compile(r"[1-9][0-9]{0,14}").fullmatch  # each program that reads JSON reads it as it is
 _SAFE = "/._~:@!$&'()*+,;=-"
 
 
@@ -63,7 +64,7 @@ _JSON = _Form(
     '{"time": "',
     'Z", "method": "{}", "path": "{}", "status": {}, "ms": ',
     ', "bytes": ',
-    ', "release": "{}", "id": "',
+    ', "release": {}, "id": "',
     '", "trace": "',
     '"}\n',
 )
@@ -82,7 +83,8 @@ class AccessLog:
         self._share = 1.0 - rate  # so that the first request is logged
         self._form = _JSON if as_json else _TEXT
         self._start, self._end = self._form.start, self._form.end
-        self._after = self._form.release.format(clean(release))
+        label = clean(release)
+        self._after = self._form.release.format(f'"{label}"' if as_json and not _NUMBER(label) else label)
         self._before = self._form.sent
         self._lines: list[str] = []
         self._rest = b""  # lines that were not read yet

@@ -51,16 +51,16 @@ _MEMORY = "Resident memory of the workers."
 
 def asks_for_figures(request: Request) -> bool:
     """Whether the request is one of Lading for the figures as JSON."""
-    return FIGURES in request.headers.get("accept", "").lower()
+    return request.weight(FIGURES) > 0
 
 
 def metrics(board: Board, request: Request) -> Response:
     """The figures in the form that the request accepts."""
-    accepted = request.headers.get("accept", "").lower()
     if asks_for_figures(request):
         return Response(200, json.dumps(document(board)).encode(), [("content-type", FIGURES), ("vary", "Accept")])
     try:
-        content, kind = _exposed(board, openmetrics=_OPENMETRICS in accepted)
+        wanted = request.weight(_OPENMETRICS)
+        content, kind = _exposed(board, openmetrics=wanted > 0 and wanted >= request.weight("text/plain"))
     except ImportError:
         return failure(501, "the environment of this service has no prometheus-client")
     return Response(200, content, [("content-type", kind), ("vary", "Accept")])

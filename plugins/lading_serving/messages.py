@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -13,6 +15,7 @@ from .json_text import json_text
 JSON = "application/json"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _CONTINUE = 100  # plain numbers: the members of an enumeration cost more than the rest of a comparison
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _BODILESS = frozenset({*range(200), 204, 304})  # the client would read a body as the next response
 
 
@@ -29,6 +32,17 @@ class Request(NamedTuple):
     @property
     def media_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def weight(self, media_type: str) -> float:
+        """The weight that `Accept` gives to a media type by its full name; 0 if it is not named, or not wanted."""
+        accepted = (part.split(";") for part in self.headers.get("accept", "").lower().split(","))
+        return max((_weight(rules) for name, *rules in accepted if name.strip() == media_type), default=0.0)
+
+
+def _weight(rules: Sequence[str]) -> float:
+    """The weight in the parameters of a media type; 1 without one that can be read."""
+    given = next((rule.strip()[2:] for rule in rules if rule.strip().startswith("q=")), "1")
+    return float(given) if _WEIGHT.fullmatch(given) else 1.0
 
 
 class Response:

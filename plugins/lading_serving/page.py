@@ -31,8 +31,7 @@ def facts(service: str, release: int, model: str, metrics: Mapping[str, Any]) ->
 
 def wants_page(request: Request) -> bool:
     """Whether a browser asks. Probes and `curl` accept anything, and get the health check."""
-    accepted = request.headers.get("accept", "").lower().split(",")
-    return any(each.partition(";")[0].strip() == "text/html" for each in accepted)
+    return request.weight("text/html") > 0
 
 
 class Page:

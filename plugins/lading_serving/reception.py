@@ -1,7 +1,8 @@
 """The supervisor as a receptionist: it answers health checks while no worker of the service can.
 
-It accepts on the public socket, and reads a request without taking it from the socket. A health check is answered. Any
-other connection is put into a queue, unread, and the first worker that is free takes it from there. So a request waits
+It accepts on the public socket, and reads a request without taking it from the socket. A health check is answered, and
+so is Lading's own question for the figures, because a service must be watched above all when it is busy. Any other
+connection is put into a queue, unread, and the first worker that is free takes it from there. So a request waits
 for a worker as it would in the backlog of the socket. If too many wait, others are refused with 503, because it has to
 accept each connection to find the health checks.
 """
@@ -21,8 +22,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from .hosts import Hosts
-from .messages import Refused, Response, failure
-from .replies import reply
+from .messages import Refused, Request, Response, failure
+from .replies import head_of, reply
 from .spec import Limits
 
 if TYPE_CHECKING:
@@ -37,9 +38,13 @@ _HEAD = 8192  # bytes
 _READ_AT_ONCE = 1024 * 1024  # bytes of a request that is refused; unread ones could cost the client the answer
 _PAUSE = 0.5  # seconds without accepting, after the system had no file descriptor
 _AGAIN = 0.1  # seconds until the next attempt to put a connection into the full queue
-_METHODS = (b"GET", b"HEAD")
+_METHODS, _PATHS, _VERSIONS = (b"GET", b"HEAD"), (b"/", b"/metrics"), (b"HTTP/1.1", b"HTTP/1.0")
 _HAS_LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 _HTML = ("content-type", "text/html; charset=utf-8")
+
+
+Figures = Callable[[Request], Response | None]
+"""Gives the figures to a request that may read them; None for any other request."""
 
 
 class Loop(Protocol):
@@ -64,6 +69,7 @@ class Reception:
         self._hosts = Hosts("127.0.0.1")
         self._trouble = ""
         self._recorder: Recorder
+        self._figures: Figures
         self._held: dict[socket.socket, float] = {}  # with the time when each is closed
         self._waiting: deque[socket.socket] = deque()  # the queue was full
         files = _most_files()
@@ -96,12 +102,14 @@ class Reception:
         hosts: Hosts,
         trouble: str,
         recorder: Recorder,
+        *,
+        figures: Figures,
         certificate: Certificate | None = None,
     ) -> None:
         """Accept on a listening socket, with TLS if there is a certificate. Health checks get `trouble` with 503, or
         are answered as healthy if it is empty.
         """
-        self._trouble, self._recorder, self._certificate = trouble, recorder, certificate
+        self._trouble, self._recorder, self._certificate, self._figures = trouble, recorder, certificate, figures
         if listener is not self._listener:
             self.close()
             self._listener, self._hosts = listener, hosts
@@ -184,16 +192,20 @@ class Reception:
             head = sock.recv(_HEAD, socket.MSG_PEEK)
         except OSError:
             head = b""
-        method = _asks_for_health(head, self._hosts)
-        if head and not method:
+        path = _plain_path(head, self._hosts)
+        response = self._answer(path, head) if path else None
+        if head and response is None:
             self._enqueue(sock)
             return
         self._release(sock)
         with sock:
-            if method:
-                reply(sock, self._health(), len(head), self._recorder)
+            if response:
+                reply(sock, response, len(head), self._recorder, is_silent=path != b"/")
 
-    def _health(self) -> Response:
+    def _answer(self, path: bytes, head: bytes) -> Response | None:
+        """The answer to a plain request. None if a worker has to give it."""
+        if path != b"/":
+            return self._figures(head_of(head))
         return failure(503, self._trouble) if self._trouble else Response(200, b"Healthy", [_HTML])
 
     def _release(self, sock: socket.socket) -> None:
@@ -253,16 +265,19 @@ def taken(queue: socket.socket) -> socket.socket | None:
     return None
 
 
-def _asks_for_health(head: bytes, hosts: Hosts) -> bytes:
-    """The method of a complete and plain health check. Empty for every other request, which a worker has to judge."""
+def _plain_path(head: bytes, hosts: Hosts) -> bytes:
+    """The path of a complete and plain request that the supervisor may answer. Empty for every other request, which a
+    worker has to judge.
+    """
     start, *fields = head.split(b"\r\n")
     method, _, rest = start.partition(b" ")
+    path, _, version = rest.partition(b" ")
     names = [field.partition(b":")[0].strip().lower() for field in fields]
-    if not head.endswith(b"\r\n\r\n") or method not in _METHODS or rest not in {b"/ HTTP/1.1", b"/ HTTP/1.0"}:
+    if not head.endswith(b"\r\n\r\n") or method not in _METHODS or version not in _VERSIONS or path not in _PATHS:
         return b""
     if head.count(b"\r\n\r\n") > 1 or names.count(b"host") != 1 or {b"content-length", b"transfer-encoding"} & {*names}:
         return b""
     with suppress(Refused):
         hosts.check(fields[names.index(b"host")].partition(b":")[2].decode("latin-1"))
-        return method
+        return path
     return b""

@@ -11,12 +11,14 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from .board import Board, board_file
 from .lineage import adopt, end_others, reap_others
 from .listeners import Listeners
 from .reception import Reception
 from .release import Release
+from .replies import figures
 from .shares import Shares, shares_file
 
 ORPHANS = 1.0  # seconds to end the processes that a worker has left
@@ -105,7 +107,14 @@ class Runner:
             self.reception.close()
         else:
             hosts, trouble = serving.spec.hosts_at(serving.public), serving.trouble_of_health
-            self.reception.open(serving.public, hosts, trouble, serving.recorder, serving.certificate)
+            self.reception.open(
+                serving.public,
+                hosts,
+                trouble,
+                serving.recorder,
+                figures=partial(figures, serving.spec.env, self.board),
+                certificate=serving.certificate,
+            )
 
     def _reap(self) -> None:
         for number, release in list(self._releases.items()):

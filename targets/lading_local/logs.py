@@ -31,7 +31,7 @@ def read_log(
         return Logs(lines=(), cursor=cursor)
     known, inode, offset = map(int, cursor.split(":")) if cursor else (number, 0, 0)
     text, place = _read(folder.log(number), *((inode, offset) if known == number else (0, 0)))
-    lines = text.splitlines()
+    lines = _lines(text)
     if start and not cursor:
         lines = since(lines, start)
     return Logs(lines=tuple(lines if cursor else lines[max(0, len(lines) - tail) :]), cursor=f"{number}:{place}")
@@ -64,7 +64,12 @@ def _kept(folder: ControlFolder) -> list[int]:
 def log_tail(folder: ControlFolder, number: int, lines: int = 40) -> str:
     """The last lines of a release's log."""
     text, _ = _read(folder.log(number), 0, 0)
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(_lines(text)[-lines:])
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a log. Other characters that end a line elsewhere, such as U+2028, may be in a text of JSON."""
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
 
 
 def _logged_release(folder: ControlFolder) -> int | None:

@@ -1,4 +1,4 @@
-"""The figures of a local service, from one of its workers."""
+"""The figures of a local service, from one of its workers, or from its supervisor if all workers are busy."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .keys import keys
 
 if TYPE_CHECKING:
     from lading import Context, Deployment
-    from lading_serving.control import ComparedState
+    from lading_serving.control import ComparedState, ReleaseState
 
 
 def metrics(folder: ControlFolder, deployment: Deployment, context: Context) -> Metrics:
-    """The figures of all releases, from the private address of the serving one.
+    """The figures of all releases, from the address of the serving one.
 
     Raises Transient if no worker answers, and StageFailed if there is nothing to ask.
     """
@@ -29,12 +29,18 @@ def metrics(folder: ControlFolder, deployment: Deployment, context: Context) -> 
         raise StageFailed("nothing serves")
     key = keys(folder, deployment, context, None).primary
     try:
-        found = figures(checked_uri(folder, release["uri"]), key.reveal() if key else "")
+        found = figures(checked_uri(folder, _address(release)), key.reveal() if key else "")
         return _with_copies(Metrics.from_json(found), folder)
     except OSError as error:
         raise Transient(f"no worker answers: {error}") from error
     except (Unread, ValueError) as error:
         raise StageFailed(str(error)) from error
+
+
+def _address(release: ReleaseState) -> str:
+    """Where the supervisor may answer too, unless that needs TLS: then the private address of the workers."""
+    public = release["public_uri"]
+    return public if public.startswith("http://") else release["uri"]
 
 
 def _with_copies(found: Metrics, folder: ControlFolder) -> Metrics:

@@ -19,11 +19,17 @@ NOW = "2026-01-02T03:04:05"
         (
             f"{NOW}.123Z POST /score 200 ms=1.500 bytes=21 release=3 id=a-b trace=c",
             {"time": f"{NOW}.123Z", "method": "POST", "path": "/score", "status": 200, "ms": 1.5, "bytes": 21}
-            | {"release": "3", "id": "a-b", "trace": "c"},
+            | {"release": 3, "id": "a-b", "trace": "c"},
         ),
         (f"{NOW}Z [12] release 1 is ready", {"time": f"{NOW}Z", "text": "[12] release 1 is ready"}),
         ('{"time": "t", "id": "x"}', {"time": "t", "id": "x"}),
         ("{not json", {"text": "{not json"}),
+        ('{"score": NaN}', {"text": '{"score": NaN}'}),
+        (
+            f"{NOW}Z GET / 200 ms=1.5 bytes=2 release=blue id=-",
+            {"time": f"{NOW}Z", "method": "GET", "path": "/"}
+            | {"status": 200, "ms": 1.5, "bytes": 2, "release": "blue", "id": "-"},
+        ),
         ("[1]", {"text": "[1]"}),
         ("{" * 5000, {"text": "{" * 5000}),
         ("", {"text": ""}),
@@ -45,3 +51,5 @@ def test_logs_are_json_lines_of_a_time_and_a_release(salary: Shell) -> None:
     assert {each["status"] for each in eventually(scored, "a line of a request")} == {200}
     assert "releases with a log: 1" in salary("logs", "manifests/salary.yaml", "--release", "9", code=2).err
     assert salary("logs", "manifests/salary.yaml", "--since", "1d").out.count("is ready") == 1
+    assert salary("logs", "manifests/salary.yaml", "--since", "36500d").out.count("is ready") == 1
+    assert "is not in the range" in salary("logs", "manifests/salary.yaml", "--since", "9999999d", code=2).err

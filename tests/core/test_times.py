@@ -22,5 +22,5 @@ def test_another_text_is_refused_with_the_forms_that_are_known(text: str) -> Non
 
 
 def test_the_smallest_time_holds_with_a_unit() -> None:
-    with pytest.raises(click.BadParameter, match=r"is not in the range x>0"):
+    with pytest.raises(click.BadParameter, match=r"is not in the range 0<x<="):
         Seconds(min=0, min_open=True).convert("0m", None, None)

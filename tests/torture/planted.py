@@ -228,7 +228,7 @@ PLANTED = [
         Defect(
             "no health check is answered while all workers are stuck",
             "lading_serving/runner.py",
-            "            self.reception.open(",
+            "            self.reception.open(\n",
             "            self.reception.close() or (",
         ),
         "blocks_in_c, time",

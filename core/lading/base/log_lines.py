@@ -11,14 +11,21 @@ _REQUEST = re.compile(
     r"(?P<time>\S+Z) (?P<method>\S+) (?P<path>\S+) (?P<status>\d{3}) ms=(?P<ms>\d+\.\d+) bytes=(?P<bytes>\d+)"
     r"(?: release=(?P<release>\S+))? id=(?P<id>\S+)(?: trace=(?P<trace>\S+))?"
 )
-_NUMBERS = {"status": int, "ms": float, "bytes": int}
+
+
+def _number(text: str) -> int | str:
+    """The number of a release. Other programs than Lading may give it a name."""
+    return int(text) if re.fullmatch("[1-9][0-9]{0,14}", text) else text
+
+
+_NUMBERS = {"status": int, "ms": float, "bytes": int, "release": _number}
 
 
 def record(line: str) -> dict[str, Any]:
     """The fields of a line. A line that is an object of JSON already is kept."""
     if line.startswith("{"):
         try:
-            content = json.loads(line)
+            content = json.loads(line, parse_constant=_refuse)
         except (ValueError, RecursionError):
             content = None
         if isinstance(content, dict):
@@ -28,3 +35,8 @@ def record(line: str) -> dict[str, Any]:
         return {name: _NUMBERS[name](value) if name in _NUMBERS else value for name, value in fields.items()}
     stamped = _TIME.fullmatch(line)
     return {"time": stamped[1], "text": stamped[2]} if stamped else {"text": line}
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, which Python reads, but which are not JSON."""
+    raise ValueError(constant)

@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 MANIFEST = "lading.yaml"
 
 
+_CENTURY = 36_525 * 86_400.0  # seconds; a later time than Python's calendar has would be an error of our own
+
+
 class Seconds(click.FloatRange):
-    """A number of seconds, with an optional unit: `60`, `60s`, `1.5m`, `2h`, `7d`."""
+    """A number of seconds, with an optional unit: `60`, `60s`, `1.5m`, `2h`, `7d`. A century is the most."""
 
     name = "number of seconds"
+
+    def __init__(self, *, min: float = 0, min_open: bool = False) -> None:  # noqa: A002 - click's own word
+        super().__init__(min=min, min_open=min_open, max=_CENTURY)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if not isinstance(value, str):  # a default

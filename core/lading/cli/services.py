@@ -173,7 +173,13 @@ def logs(
 @click.command()
 @options.manifest
 @options.target
-@click.option("--rotate", type=click.Choice(["primary", "secondary"]), help="Rotate this key first.")
+@click.option(
+    "--rotate",
+    type=click.Choice(["primary", "secondary"]),
+    is_flag=False,
+    flag_value="primary",
+    help="Rotate this key first; the primary one if none is named.",
+)
 @click.option("--show", is_flag=True, help="Print the keys in full.")
 @options.lock_wait
 @options.store
@@ -195,6 +201,7 @@ def keys(
     \b
     Examples:
       lading keys manifests/salary.yaml --target aci --show
+      lading keys manifests/salary.yaml --rotate
       lading keys manifests/salary.yaml --target aci --rotate secondary
     """
     from ..python import deploying as api

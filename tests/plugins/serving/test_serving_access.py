@@ -95,8 +95,18 @@ def test_json_lines_have_the_same_facts(service: Service) -> None:
     fields = json.loads(text)
     assert abs(datetime.now(UTC) - datetime.fromisoformat(fields.pop("time"))).total_seconds() < LIMIT
     assert fields.pop("ms") >= 0
-    facts = {"method": "POST", "path": "/score", "status": 200, "bytes": 3, "release": "1", "id": "a%22b%5C"}
+    facts = {"method": "POST", "path": "/score", "status": 200, "bytes": 3, "release": 1, "id": "a%22b%5C"}
     assert fields == facts
+
+
+@pytest.mark.parametrize("label", ["1", "0", "007", "blue", "1" * 400])
+def test_a_line_is_json_with_any_label_of_a_release(label: str) -> None:
+    written = bytearray()
+    log = access_log(partial(_append, written), variables(True, "json"), label)
+    assert log is not None
+    log.note(log.words("GET", "/", 200), 1.0, 0.5, 3, "-")
+    expected: int | str = 1 if label == "1" else label[:200]
+    assert json.loads(written)["release"] == expected
 
 
 @pytest.mark.parametrize(("share", "lines"), [(True, 200), (0.1, 20), (0.25, 50), (0.995, 199), (0.001, 1), (False, 0)])

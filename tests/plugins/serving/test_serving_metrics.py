@@ -16,7 +16,9 @@ from tests.waiting import eventually
 
 from lading_serving.board import Board
 from lading_serving.choice import COUNT_MARK, UNCOUNTED
+from lading_serving.exposition import metrics
 from lading_serving.figures import FIGURES
+from lading_serving.messages import Request
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 NAMES = {
@@ -93,6 +95,26 @@ def test_the_series_of_both_forms_have_the_names_and_a_release(service: Service,
     assert value(series, "lading_requests_in_flight") == 1  # the one that asks
     assert value(series, "lading_resident_memory_bytes") > 1e6
     assert value(series, "lading_model_load_seconds") > 0
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", "text/plain"),
+        ("*/*", "text/plain"),
+        ("application/openmetrics-text", "application/openmetrics-text"),
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3,*/*;q=0.1", "application/openmetrics-text"),
+        ("application/openmetrics-text;q=0.3,text/plain;q=0.5", "text/plain"),
+        ("text/plain, application/openmetrics-text;q=0", "text/plain"),
+        ("application/openmetrics-text;q=high", "application/openmetrics-text"),
+        ("application/openmetrics-text-more", "text/plain"),
+        (f"{FIGURES};q=0", "text/plain"),
+        (FIGURES.upper(), FIGURES),
+    ],
+)
+def test_the_weights_of_a_client_choose_the_form(accept: str, form: str) -> None:
+    answer = metrics(Board(), Request("GET", "/metrics", "", {"accept": accept}, b""))
+    assert dict(answer.headers)["content-type"].partition(";")[0] == form
 
 
 def test_each_worker_answers_for_all_workers(service: Service) -> None:

@@ -33,7 +33,8 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.mark.parametrize(
-    ("accept", "wanted"), [(BROWSER, True), ("TEXT/HTML;q=0.5", True), ("*/*", False), ("", False)]
+    ("accept", "wanted"),
+    [(BROWSER, True), ("TEXT/HTML;q=0.5", True), ("text/html; q=0, */*", False), ("*/*", False), ("", False)],
 )
 def test_only_a_client_that_names_html_gets_the_page(accept: str, wanted: bool) -> None:
     assert wants_page(Request("GET", "/", "", {"accept": accept} if accept else {}, b"")) is wanted

@@ -10,15 +10,18 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
-from tests.plugins.serving.serving_kit import HEAD, Service, ask, connect, exchange, read_all, status
+from tests.plugins.serving.serving_kit import HEAD, Answer, Service, ask, connect, exchange, read_all, status
 from tests.waiting import LIMIT, eventually
 
 from lading_serving import reception as module
+from lading_serving.figures import FIGURES
 from lading_serving.hosts import Hosts
 from lading_serving.listeners import listen
-from lading_serving.messages import failure
+from lading_serving.messages import Request, failure
 from lading_serving.reception import Reception, taken
 from lading_serving.recorder import Recorder
 from lading_serving.server import Server
@@ -64,6 +67,48 @@ def test_health_is_answered_while_all_workers_are_busy(service: Service, workers
     for client in clients:
         client.join()
     assert ask(uri).json in service.workers()
+
+
+def read_figures(uri: str, **headers: str) -> Answer:
+    return ask(uri, None, "GET", {"accept": FIGURES, **headers}, "/metrics")
+
+
+def test_the_figures_are_given_while_all_workers_are_busy(service: Service) -> None:
+    uri = service.serve(script=WAITING)
+    clients: list[threading.Thread] = []
+    busy(service, uri, clients)
+    for _ in range(2):  # the question is not counted
+        (found,) = read_figures(uri).json["releases"]
+        assert (found["release"], found["total"]["requests"]) == ("1", 0)
+    (service.script_folder(1) / "go").touch()
+    for client in clients:
+        client.join()
+    assert "/metrics" not in service.folder.log(1).read_text()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_the_figures_of_a_busy_service_need_its_key(service: Service, tmp_path: Path, is_open: bool) -> None:
+    digests = tmp_path / "digests"
+    digests.write_text(f"{sha256(b'key').hexdigest()}\n")
+    env = {"LADING_KEYS": str(digests), **({"LADING_OPEN_METRICS": "1"} if is_open else {})}
+    uri = service.serve(script=WAITING, env=env)
+    asking = threading.Thread(target=ask, args=(uri, b'"wait"', "POST", {"x-lading-key": "key"}))
+    asking.start()
+    home = service.script_folder(1)
+    eventually(lambda: list(home.glob("asked-*")), "the worker is busy")
+    assert read_figures(uri, authorization="Bearer key").status == 200
+    without: list[int] = []
+    waiting = threading.Thread(target=lambda: without.append(read_figures(uri).status))
+    waiting.start()
+    if is_open:
+        waiting.join()
+    else:
+        assert ask(uri, None, "GET", {}, "/").status == 200
+        assert without == [], "only a worker refuses it"
+    (home / "go").touch()
+    asking.join()
+    waiting.join()
+    assert without == [200 if is_open else 401]
 
 
 def test_other_requests_wait_for_a_worker_that_is_free(service: Service) -> None:
@@ -155,6 +200,10 @@ class Loop:
         raise AssertionError("only connections with TLS need it")
 
 
+def no_figures(_request: Request) -> None:
+    """No request may read the figures."""
+
+
 @pytest.fixture
 def loop() -> Loop:
     return Loop()
@@ -169,7 +218,7 @@ def listener() -> Iterator[socket.socket]:
 @pytest.fixture
 def reception(loop: Loop, listener: socket.socket) -> Iterator[Reception]:
     reception = Reception(loop)
-    reception.open(listener, Hosts("127.0.0.1"), "", Recorder())
+    reception.open(listener, Hosts("127.0.0.1"), "", Recorder(), figures=no_figures)
     yield reception
     for sock in (*reception._pair, *reception._held, *reception._waiting):
         sock.close()
@@ -262,7 +311,7 @@ def test_with_a_full_queue_health_is_answered_and_nobody_is_lost(
         while sock := taken(reception.queue):
             sock.close()
             found += 1
-            reception.open(listener, Hosts("127.0.0.1"), "", Recorder())
+            reception.open(listener, Hosts("127.0.0.1"), "", Recorder(), figures=no_figures)
         assert found == len(clients) > 3
         assert reception.next_due() == float("inf")
 
@@ -276,7 +325,7 @@ def test_a_waiting_client_that_has_left_makes_room(reception: Reception, loop: L
         while sock := taken(reception.queue):
             last = sock.recv(4)
             sock.close()
-            reception.open(listener, Hosts("127.0.0.1"), "", Recorder())
+            reception.open(listener, Hosts("127.0.0.1"), "", Recorder(), figures=no_figures)
         assert last == b"last"
 
 
@@ -287,7 +336,7 @@ def test_a_silent_client_is_closed_after_the_time_limit_of_a_head(
     with socket.create_connection(listener.getsockname(), timeout=LIMIT) as client:
         loop.watched[listener.fileno()]()
         assert reception.next_due() < float("inf")
-        reception.open(listener, Hosts("127.0.0.1"), "", Recorder())
+        reception.open(listener, Hosts("127.0.0.1"), "", Recorder(), figures=no_figures)
         assert client.recv(1) == b""
         assert taken(reception.queue) is None
         assert list(loop.watched) == [listener.fileno()]

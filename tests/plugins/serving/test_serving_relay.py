@@ -62,7 +62,9 @@ class Received:
         assert eventually(lambda: self.worker.recv(1000), "the request arrives") == REQUEST
 
     def tend(self) -> None:
-        self.reception.open(self._listener, Hosts("127.0.0.1"), "", Recorder(), self._certificate)
+        self.reception.open(
+            self._listener, Hosts("127.0.0.1"), "", Recorder(), lambda _request: None, self._certificate
+        )
 
     def answer_until_the_client_should_read(self) -> None:
         """Answer more bytes than all buffers take."""

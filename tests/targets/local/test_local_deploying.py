@@ -281,6 +281,21 @@ def test_logs_are_followed_with_a_cursor(service: LocalService) -> None:
     assert any("release 2 is ready" in line for line in lading_logs(later, service.context).lines)
 
 
+def test_a_line_of_a_log_ends_only_where_it_was_ended(service: LocalService) -> None:
+    line = '{"text": "a\u2028b\x0cc\x85d"}'
+    script = f"""
+        def init():
+            print({line!r})
+            print("windows", end="\\r\\n")
+
+        def run(raw_data):
+            return 1
+    """
+    service.deploy(1, script)
+    deployment = service.request().deployment
+    assert lading_logs(LogsRequest(deployment=deployment), service.context).lines[:2] == (line, "windows")
+
+
 def test_a_cursor_stays_valid_when_a_log_is_rotated(service: LocalService) -> None:
     script = (
         "def init(): pass\ndef run(raw_data):\n    print('x' * 1_500_000)\n    print('asked', raw_data)\n    return 1\n"

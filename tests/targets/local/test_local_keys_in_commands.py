@@ -64,7 +64,7 @@ def test_commands_find_the_key_and_the_curl_line_asks_for_it(rate: Shell) -> Non
 def test_a_key_is_shown_only_on_request_and_is_in_one_file(rate: Shell) -> None:
     said = rate("deploy")
     old = rate("keys", "--show", "--json").json()
-    hidden = rate("keys", "--rotate", "primary")
+    hidden = rate("keys", "--rotate")  # the primary one
     new = rate("keys", "--show", "--json").json()
     rate("score", "-d", "1")
     assert new["primary"] != old["primary"]
