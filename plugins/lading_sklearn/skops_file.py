@@ -13,6 +13,7 @@ from typing import Any
 from lading import BadInput, FileContents, Import, PluginError, Refused, TrainedModel
 
 from .holding import held, schema_of
+from .judging import judge
 from .values import UNSEEN, Global, Items, Object
 
 _SCHEMA = "schema.json"
@@ -39,8 +40,13 @@ def is_skops(file: Path) -> bool:
 
 def describe(file: Path) -> TrainedModel:
     """Describe a model by its types. Raises PluginError without skops, and Refused if it cannot be read."""
-    schema = _schema(file)
-    versions, value = list(_versions(schema)), _value(schema, _MOST_NESTED)
+    try:
+        schema = _schema(file)
+        versions, value = list(_versions(schema)), _value(schema, _MOST_NESTED)
+        holds, columns = held(value), schema_of(value)
+    except (*UNREADABLE, RecursionError) as error:
+        raise Refused(f"{file} is not a model of skops: {error}", hint="save the model again") from error
+    called = (_import(path, is_known=False) for path in _called(schema))
     return TrainedModel(
         file=file,
         framework="scikit-learn" if versions else "",
@@ -50,12 +56,12 @@ def describe(file: Path) -> TrainedModel:
             protocol=None,
             size=file.stat().st_size,
             classes=(),
-            imports=tuple(_import(path) for path in dict.fromkeys([*untrusted(file), *_called(schema)])),
+            imports=tuple(dict.fromkeys([*map(_import, untrusted(file)), *called])),
             complete=True,
             is_pickle=False,
-            holds=held(value),
+            holds=holds,
         ),
-        schema=schema_of(value),
+        schema=columns,
     )
 
 
@@ -78,19 +84,20 @@ def module() -> Any:
     return skops.io
 
 
-def _import(path: str) -> Import:
+def _import(path: str, *, is_known: bool = True) -> Import:
+    """A type that skops does not trust. One that is known needs no more trust than in a pickle, because skops only
+    refers to functions; the source of a random generator would be called.
+    """
     module_name, _, name = path.rpartition(".")
-    return Import(module=module_name, name=name, kind="other")
+    is_known = is_known and judge(Global(module_name, name)) == "known"
+    return Import(module=module_name, name=name, kind="known" if is_known else "other")
 
 
 def _schema(file: Path) -> Any:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            if archive.getinfo(_SCHEMA).file_size > _LARGEST:
-                raise Refused(f"{file} has a description of more than {_LARGEST >> 20} MiB")
-            return json.loads(archive.read(_SCHEMA))
-    except (*UNREADABLE, RecursionError) as error:
-        raise Refused(f"{file} is not a model of skops: {error}", hint="save the model again") from error
+    with zipfile.ZipFile(file) as archive:
+        if archive.getinfo(_SCHEMA).file_size > _LARGEST:
+            raise Refused(f"{file} has a description of more than {_LARGEST >> 20} MiB")
+        return json.loads(archive.read(_SCHEMA))
 
 
 def _value(node: Any, levels: int) -> Any:

@@ -116,15 +116,25 @@ def test_options_of_the_evaluator_and_data_measure_again(project: Shell) -> None
     assert measured(project) == [7.0]
 
 
+def test_a_compared_metric_that_only_the_trainings_logged_is_named(project: Shell) -> None:
+    demand(project, 'no_worse_than: {model: registered}, require: {cost: ">= 1"}')
+    assert "perhaps on other rows" not in project("register").err  # there is nothing to compare it with
+    project.write("cost.txt", "6")
+    refused = project("register", code=3)
+    assert "cost 6 (worse than 7 of rate:1)" in refused.err
+    assert "warning: cost is compared as each training has logged it, perhaps on other rows" in refused.err
+
+
 def test_a_worse_model_than_the_registered_one_is_refused(project: Shell) -> None:
     demand(project, "no_worse_than: {model: registered, tolerance: 0.1}")
     first = project("register")
-    assert "warning: no registered model" in first.err
+    assert "warning: this store has no registered model" in first.err
     project.write("cost.txt", "6")
     refused = project("register", code=3)
     assert "weight 6 (worse than 7 of rate:1)" in refused.err
     metrics = run(project)["metrics"]
     assert (metrics["evaluation.compared.weight"], metrics["evaluation.compared_with"]) == (7.0, "rate:1")
+    assert "perhaps on other rows" not in refused.err
     project.write("cost.txt", "6.5")  # within the tolerance
     assert project("register").out == "rate:2\n"
     assert measured(project) == [7.0, 6.0, 7.0, 6.5, 7.0]  # both models, each on the rows of its training
@@ -134,7 +144,7 @@ def test_a_worse_model_than_the_registered_one_is_refused(project: Shell) -> Non
 
 def test_a_worse_model_than_the_serving_one_is_refused(project: Shell) -> None:
     demand(project, "no_worse_than: {model: serving}")
-    assert "warning: no serving model" in project("deploy").err
+    assert "warning: this store has no serving model" in project("deploy").err
     project.write("cost.txt", "6")
     assert "weight 6 (worse than 7 of rate:1)" in project("deploy", code=3).err
     assert project("score", "-d", "1").json() == [7.0]

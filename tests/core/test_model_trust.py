@@ -6,13 +6,18 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
 
 import lading_sklearn
+from lading import Refused
+from lading.engine.stages.admission import Loading, admit
+from lading.manifest import read
+from lading.manifest.bind import bind_draft
+from lading_bundle.options import BundleOptions
 
 MANIFEST = """\
 version: 1
@@ -82,6 +87,46 @@ def test_a_class_of_a_packaged_module_needs_no_trust(site: Shell, source: dict[s
     write(site, include=next(iter(source)).partition("/")[0])
     site("check")
     site("register")
+
+
+INSIDE = """
+try:
+    import absent
+except ImportError:
+    class Outer:
+        if True:
+            class Inner: pass
+        def method(self):
+            class Local: pass
+        alias = print
+"""
+
+
+@pytest.mark.parametrize("file", ["mylib.py", "mylib/__init__.py", "mylib/steps.py", "mylib/steps/__init__.py"])
+@pytest.mark.parametrize(
+    ("name", "is_own"),
+    [
+        ("Outer", True),
+        ("Outer.Inner", True),
+        ("Outer.Local", False),
+        ("Outer.method", False),
+        ("Outer.alias", False),
+        ("Inner", False),
+        ("absent", False),
+    ],
+)
+def test_a_class_inside_a_packaged_module_needs_no_trust(tmp_path: Path, file: str, name: str, is_own: bool) -> None:
+    place = tmp_path / file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(INSIDE)
+    manifest = tmp_path / "lading.yaml"
+    manifest.write_text(MANIFEST.replace(" TRUST", "").replace("INCLUDE", file.partition("/")[0]))
+    (tmp_path / "score.py").write_text(SCORE)
+    (tmp_path / "model.pkl").touch()
+    bound = bind_draft(read(manifest, {}), {("package",): BundleOptions})
+    loading = Loading(names=(f"mylib.steps.{name}" if "steps" in file else f"mylib.{name}",))
+    with nullcontext() if is_own else pytest.raises(Refused, match=name):
+        admit(bound, loading, "model.pkl")
 
 
 @pytest.mark.parametrize("source", ["from subprocess import run as Scaler\n", "def Scaler(): pass\n", "class (\n", ""])

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from tests.conftest import Shell
 
-from lading import InspectRequest
+from lading import InspectRequest, Refused
 from lading_sklearn import lading_inspect, skops_file
 
 FINISHED = "version: 1\nname: safe\nregister: {file: model.skops TRUST}\n"
@@ -157,3 +157,33 @@ def test_what_a_random_generator_calls_is_listed_if_it_is_no_bit_generator(
     assert hostile is not None
     assert honest.unknown == ()
     assert [each.path for each in hostile.unknown] == ["numpy.random.test"]
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_a_known_class_of_a_booster_needs_no_trust(library: str, tmp_path: Path) -> None:
+    module = pytest.importorskip(library)
+    kind = module.XGBRegressor if library == "xgboost" else module.LGBMRegressor
+    model = kind(n_estimators=2).fit([[0.0], [1.0], [2.0], [3.0]] * 6, [0.0, 1.0, 2.0, 3.0] * 6)
+    skops.io.dump(model, tmp_path / "model.skops")
+    assert skops_file.untrusted(tmp_path / "model.skops")
+    found = skops_file.describe(tmp_path / "model.skops").contents
+    assert found is not None
+    assert found.unknown == ()
+
+
+TEXT = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "__id__": 1, "is_json": True}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {**TEXT, "content": "not json"},
+        {"__class__": "list", "__module__": "builtins", "content": [{**TEXT, "content": "not json"}]},
+        {**TEXT, "content": "[" * 100_000},
+    ],
+)
+def test_a_malformed_description_is_refused(schema: dict[str, object], tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+        archive.writestr("schema.json", json.dumps({**schema, "protocol": 2}))
+    with pytest.raises(Refused, match=r"model\.skops"):
+        skops_file.describe(tmp_path / "model.skops")

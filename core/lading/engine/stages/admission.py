@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -126,22 +126,38 @@ def _remedy(loading: Loading) -> str:
 
 def _is_own_class(name: str, packaged: Iterable[Path]) -> bool:
     """Whether a packaged module itself defines a class. A function, or a name that a module imports, does not count."""
-    module, _, wanted = name.rpartition(".")
-    top, *parts = module.split(".")
+    top, *parts = name.split(".")
     for place in packaged:
-        if place.stem == top and place.suffix == ".py" and not parts:
-            sources: tuple[Path, ...] = (place,)
-        elif place.name == top and place.is_dir():
-            sources = (place.joinpath(*parts, "__init__.py"),)
-            sources += (place.joinpath(*parts).with_suffix(".py"),) if parts else ()
-        else:
-            continue
-        return any(_defines(source, wanted) for source in sources)
+        if place.stem == top and place.suffix == ".py":
+            return _defines(place, parts)
+        if place.name == top and place.is_dir():
+            return any(_defines(source, wanted) for source, wanted in _sources(place, parts))
     return False
 
 
-def _defines(source: Path, name: str) -> bool:
-    with suppress(OSError, SyntaxError, ValueError):
-        body = ast.parse(source.read_bytes()).body
-        return any(isinstance(node, ast.ClassDef) and node.name == name for node in body)
+def _sources(folder: Path, parts: Sequence[str]) -> Iterator[tuple[Path, Sequence[str]]]:
+    """The modules below a folder that the first of some names may mean, each with the other names."""
+    for depth in range(len(parts)):
+        inner = folder.joinpath(*parts[:depth])
+        yield inner / "__init__.py", parts[depth:]
+        if depth:
+            yield inner.with_suffix(".py"), parts[depth:]
+
+
+def _defines(source: Path, names: Sequence[str]) -> bool:
+    """Whether a module defines a class, which can be inside another one, or below a condition."""
+    with suppress(OSError, SyntaxError, ValueError, RecursionError):
+        scopes: list[ast.AST] = [ast.parse(source.read_bytes())]
+        for name in names:
+            scopes = [each for scope in scopes for each in _classes(scope) if each.name == name]
+        return bool(names and scopes)
     return False
+
+
+def _classes(scope: ast.AST) -> Iterator[ast.ClassDef]:
+    """The classes of a module or of a class, without those inside functions and other classes."""
+    for node in ast.iter_child_nodes(scope):
+        if isinstance(node, ast.ClassDef):
+            yield node
+        elif isinstance(node, ast.If | ast.Try | ast.With | ast.ExceptHandler):
+            yield from _classes(node)

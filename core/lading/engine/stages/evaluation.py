@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 class Evaluated(Trained):
     """A model with its evaluation. `measured` is the key of its metrics and its plots.
 
-    `itself` is true if the model to compare with has the same bytes. Then nothing is compared.
+    `itself` is true if the model to compare with has the same bytes. Then nothing is compared. `logged` are the
+    compared metrics that the trainings have logged, each on its own rows.
     """
 
     evaluation: Evaluation
     measured: str
     itself: bool = False
+    logged: tuple[str, ...] = ()
 
 
 def inputs(session: Session, trained: Trained | None) -> keys.Inputs:
@@ -98,7 +100,7 @@ def settle(session: Session, evaluated: Evaluated) -> Evaluated:
             run = replace(run, metrics=metrics)
             session.store.runs.save(run)
         track_run(session, run, emit)
-    for remark in () if evaluated.itself else _remarks(session, evaluation):
+    for remark in () if evaluated.itself else _remarks(session, evaluated):
         emit("warning", detail=remark)
     if evaluation.failures:
         reasons = ", ".join(evaluation.failures)
@@ -211,7 +213,7 @@ def _evaluated(
     wanted, itself = _keys(session), other is not None and other.sha256 == trained.sha256
     if itself:
         other = compared = None
-    new = _with_logged(session, new, trained.run)
+    new, measured = _with_logged(session, new, trained.run), new
     _refuse_unknown(session, new)
     if other is not None and compared is not None:
         compared = _with_logged(session, compared, other.run)
@@ -219,7 +221,8 @@ def _evaluated(
     judged, key = judge(wanted, new, compared, name), _measured_key(session, trained.sha256)
     plots = session.store.plots.of(key)
     evaluation = Evaluation(run=trained.run, compared=name, metrics=judged, plots=plots)
-    return Evaluated(**vars(trained), evaluation=evaluation, measured=key, itself=itself)
+    logged = tuple(each.metric for each in judged if each.compared is not None and each.metric not in measured.metrics)
+    return Evaluated(**vars(trained), evaluation=evaluation, measured=key, itself=itself, logged=logged)
 
 
 def _with_logged(session: Session, measured: Measured, run: str | None) -> Measured:
@@ -276,14 +279,16 @@ def _at_comparison(session: Session, message: str) -> BadInput:
     return session.at_its_line((*_section(session).path, "no_worse_than", "model"), BadInput(message))
 
 
-def _remarks(session: Session, evaluation: Evaluation) -> Iterable[str]:
-    """The warnings about a comparison that was not made."""
-    wanted = _keys(session)
+def _remarks(session: Session, evaluated: Evaluated) -> Iterable[str]:
+    """The warnings about a comparison that was not made, or not on the same rows."""
+    wanted, evaluation = _keys(session), evaluated.evaluation
     if wanted.no_worse_than is None:
         return
     if not evaluation.compared:
-        yield f"no {wanted.no_worse_than.model} model exists to compare with: only the requirements count"
+        yield f"this store has no {wanted.no_worse_than.model} model to compare with: only the requirements count"
         return
+    for metric in evaluated.logged:
+        yield f"{metric} is compared as each training has logged it, perhaps on other rows"
     decides = decisive(wanted, (judged.metric for judged in evaluation.metrics))
     for judged in evaluation.metrics:
         if judged.metric in decides and judged.compared is None:
