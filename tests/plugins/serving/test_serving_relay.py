@@ -62,8 +62,9 @@ class Received:
         assert eventually(lambda: self.worker.recv(1000), "the request arrives") == REQUEST
 
     def tend(self) -> None:
+        hosts, certificate = Hosts("127.0.0.1"), self._certificate
         self.reception.open(
-            self._listener, Hosts("127.0.0.1"), "", Recorder(), lambda _request: None, self._certificate
+            self._listener, hosts, "", Recorder(), figures=lambda _request: None, certificate=certificate
         )
 
     def answer_until_the_client_should_read(self) -> None:

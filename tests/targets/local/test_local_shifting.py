@@ -44,6 +44,7 @@ def canary_up(service: Service) -> None:
     service.step(request)
     service.say(2, tags=dict(request.tags))
     service.step(request, UP)
+    service.say(2, tags=dict(request.tags), accepting=1)
     assert service.step(request, UP) == Ready()
     service.context.intents.clear()
 
@@ -68,8 +69,10 @@ def test_a_canary_comes_up_beside_the_serving_release_without_requests(service: 
     assert service.folder.desired() == {**NOTHING, "serving": 1, "candidate": 2}
     service.say(2)
     assert service.step(request) == Candidate(uri=PRIVATE)
-    assert service.step(request, UP) == Ready()
+    assert isinstance(service.step(request, UP), Pending), "the supervisor has not read this yet"
     assert service.folder.desired() == PAIR
+    service.say(2, accepting=1)
+    assert service.step(request, UP) == Ready()
     assert service.step(request) == Candidate(uri=PRIVATE)
     assert service.folder.desired() == PAIR
     assert service.context.intents == ["local/salary/2/start", "local/salary/2/stand-beside"]
@@ -173,7 +176,7 @@ def test_a_canary_that_fails_at_its_promotion_is_a_canary_again(service: Service
 
 def test_status_shows_both_releases(service: Service) -> None:
     canary_up(service)
-    assert shares(service) == [(id_of(1), 100, 0, 0, 0), (id_of(2), 0, 0, 0, 0)]
+    assert shares(service) == [(id_of(1), 100, 0, 0, 0), (id_of(2), 0, 0, 1, 0)]
     shift(service, (1, 90), (2, 10, 5))
     service.say(1, "serving", weight=90, workers=2, accepting=2)
     service.say(2, weight=10, shadow=5, workers=2, accepting=1, tags=dict(service.request(2).tags))
