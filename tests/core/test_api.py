@@ -23,6 +23,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     lading.deployment(file).delete()
 
 
+@pytest.mark.slow
 def test_deploy_returns_a_deployment_and_prints_nothing(manifest: Path, capfd: pytest.CaptureFixture[str]) -> None:
     events: list[lading.Event] = []
     deployment = lading.deploy(manifest, target="local", on_event=events.append)
@@ -65,6 +66,7 @@ def test_failures_are_exceptions_with_a_next_step(manifest: Path) -> None:
         lading.deployment(manifest).score({"data": [[float("nan")]]})
 
 
+@pytest.mark.slow
 def test_an_interpolated_value_is_kept_as_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "sklearn.linear_model.Ridge")
     for name in ("manifests", "data"):

@@ -46,6 +46,7 @@ def sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_a_package_is_deployed_elsewhere_unchanged(site: Shell, exported: Path) -> None:
     done = site("deploy", "--package", "salary.tar", "--sha256", sha256(exported), "--json").json()
     assert done["deployments"][0]["release"] == 1
@@ -59,6 +60,7 @@ def test_a_package_is_deployed_elsewhere_unchanged(site: Shell, exported: Path) 
     assert len(site("model", "list", "--json").json()) == 1
 
 
+@pytest.mark.slow
 def test_a_manifest_without_training_deploys_an_existing_package(site: Shell) -> None:
     site.write("lading.yaml", "version: 1\nname: salary-svc\ntargets: {local: {}}\n")
     site("deploy", "--package", "salary.tar")
@@ -83,6 +85,7 @@ def test_the_same_package_gives_the_same_bytes_and_no_path_or_user(site: Shell, 
         assert {(member.uid, member.uname, member.mtime) for member in archive} == {(0, "", 0)}
 
 
+@pytest.mark.slow
 def test_package_is_still_a_stage(salary: Shell) -> None:
     folder = Path(salary("package", SALARY).out.strip())
     assert (folder / "azureml-app" / "score.py").is_file()
@@ -103,6 +106,7 @@ def test_another_sha256_is_refused_before_anything_is_read(site: Shell) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_archive_is_refused(
     import_archive: Callable[[Path], str], exported: Path, tmp_path: Path, name: str

@@ -29,6 +29,7 @@ def block(project: Shell, options: str = "{}") -> None:
     project.write("lading.yaml", manifest.replace("  roll: {}\n  stop: {}\n", f"  shared-router: {options}\n"))
 
 
+@pytest.mark.slow
 def test_a_canary_stands_beside_the_release_of_another_store(elsewhere: Shell) -> None:
     said = elsewhere("deploy", "--canary", "10").err
     assert "a release of another store is release 1 of this one" in said
@@ -55,6 +56,7 @@ def test_a_rollout_from_an_empty_store_takes_its_steps(elsewhere: Shell) -> None
     assert "unchanged" in elsewhere("deploy").err
 
 
+@pytest.mark.slow
 def test_a_store_that_is_behind_learns_which_release_serves(elsewhere: Shell) -> None:
     fresh = elsewhere.env["LADING_STORE"]
     elsewhere("deploy")
@@ -65,6 +67,7 @@ def test_a_store_that_is_behind_learns_which_release_serves(elsewhere: Shell) ->
     elsewhere.env["LADING_STORE"] = fresh
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("deploy",), ("deploy", "--canary", "5"), ("rollback",)])
 def test_beside_the_canary_of_another_store_others_are_refused(elsewhere: Shell, command: tuple[str, ...]) -> None:
     fresh = elsewhere.env.pop("LADING_STORE")
@@ -92,6 +95,7 @@ def test_a_plan_names_the_canary_of_another_store(elsewhere: Shell, number: int)
     assert ("`lading promote` or `lading abort` first" in said) == (number == 9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "number", "left"), [("promote", 2, ["2 up", "1 superseded"]), ("abort", 1, ["2 aborted", "1 up"])]
 )

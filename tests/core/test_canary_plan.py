@@ -35,6 +35,7 @@ def refused(project: Shell) -> str:
     return log.read_text().removeprefix(known)
 
 
+@pytest.mark.slow
 def test_a_rollout_continues_if_nothing_has_changed(halfway: Shell) -> None:
     assert "release 2 is a canary: its rollout continues" in halfway("plan").out
     halfway("deploy")
@@ -47,6 +48,7 @@ def test_another_model_is_refused_before_it_is_trained(halfway: Shell) -> None:
     assert not re.search("lading_(train|register|package)", refused(halfway))
 
 
+@pytest.mark.slow
 def test_other_options_are_refused_before_the_model_is_in_another_registry(halfway: Shell) -> None:
     manifest = halfway.folder / "lading.yaml"
     text = manifest.read_text().replace("register: {model: rate}", "register: {model: rate, to: [hosting]}")

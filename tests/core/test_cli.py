@@ -84,6 +84,7 @@ def test_a_second_deploy_changes_nothing(salary: Shell) -> None:
     assert stages[:4] == ["train: unchanged", "register: unchanged", "package: unchanged", "deploy to local: unchanged"]
 
 
+@pytest.mark.slow
 def test_score_reads_a_file_and_stdin(salary: Shell) -> None:
     salary("deploy", SALARY)
     salary.write("request.json", '{"data": [[21]]}')
@@ -108,6 +109,7 @@ def test_output_of_a_script_cannot_control_a_terminal(salary: Shell) -> None:
     assert "\x1b" not in salary("run", "show", run["id"], SALARY).out
 
 
+@pytest.mark.slow
 def test_logs_follow_ends_with_an_interrupt(salary: Shell) -> None:
     salary("deploy", SALARY)
     assert salary("logs", SALARY).out
@@ -184,6 +186,7 @@ def test_check_notes_an_unset_variable_that_the_default_target_does_not_use(sala
     assert f"connections.azureml.subscription_id: {unset}" in salary("check", SALARY, code=2).err
 
 
+@pytest.mark.slow
 def test_a_folder_means_its_manifest(shell: Shell) -> None:
     shell("init", "shop")
     assert shell("check", "shop").out == "shop is valid\n"
@@ -202,6 +205,7 @@ def test_a_default_target_that_does_not_exist_is_reported_at_its_place(shell: Sh
         assert f'lading.yaml:4:9: target: no target "{word}" in this manifest{advice}\n' in failed.err
 
 
+@pytest.mark.slow
 def test_the_starter_manifest_names_its_schema(shell: Shell) -> None:
     shell("init", "shop")
     first, *_ = (shell.folder / "shop" / "lading.yaml").read_text().splitlines()
@@ -209,6 +213,7 @@ def test_the_starter_manifest_names_its_schema(shell: Shell) -> None:
     assert json.loads((shell.folder / "shop" / name).read_text()) == shell("schema").json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "estimator"),
     [("sklearn.linear_model", "LinearRegression()"), ("xgboost", "XGBRegressor(booster='gblinear', eta=1.0)")],
@@ -226,6 +231,7 @@ def test_a_starter_for_a_finished_model_deploys(shell: Shell, module: str, estim
     assert model["run"] is None
 
 
+@pytest.mark.slow
 def test_the_schema_accepts_the_salary_manifest_and_refuses_a_wrong_one(shell: Shell) -> None:
     import jsonschema
     import yaml
@@ -244,6 +250,7 @@ def test_completion(shell: Shell, shell_name: str) -> None:
     assert "_LADING_COMPLETE" in shell("completion", shell_name).out
 
 
+@pytest.mark.slow
 def test_a_live_line_per_stage_on_a_terminal(salary: Shell) -> None:
     done = salary.on_a_terminal("deploy", SALARY)
     assert done.out.startswith("http://127.0.0.1:")
@@ -251,6 +258,7 @@ def test_a_live_line_per_stage_on_a_terminal(salary: Shell) -> None:
         assert f"✓ {stage}" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "closed"),
     [(f"status {SALARY}", ">&-"), ("target list", ">&-"), (f"train {SALARY}", ">&- 2>&-")],
@@ -282,6 +290,7 @@ PLAN = {"lading.engine.release.foreseen_moves", "lading.model.planning"}
 MOST_DATACLASSES = 50  # each takes half a millisecond to create
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "allowed"),
     [

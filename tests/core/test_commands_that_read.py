@@ -101,6 +101,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     shell("delete", SALARY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argv", READING, ids=" ".join)
 def test_a_command_that_only_reads_changes_no_file(deployed: Shell, argv: list[str]) -> None:
     folder = deployed.folder.parent

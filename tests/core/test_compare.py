@@ -50,6 +50,7 @@ def pair(shell: Shell) -> Iterator[Shell]:
     shell("delete")
 
 
+@pytest.mark.slow
 def test_the_golden_requests_show_how_the_releases_differ(pair: Shell) -> None:
     found = pair("compare", "--json").json()
     assert (found["old"], found["new"], found["requests"], found["equal"]) == (1, 2, 2, 0.5)
@@ -62,6 +63,7 @@ def test_the_golden_requests_show_how_the_releases_differ(pair: Shell) -> None:
     assert "0.333333" in table
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_file_are_compared_and_the_ten_most_different_are_shown(pair: Shell) -> None:
     rows = [0.0] * 80 + [float(number) for number in range(1, 21)]
     pair.write("rows.csv", "size\n" + "".join(f"{row}\n" for row in rows))
@@ -72,6 +74,7 @@ def test_the_rows_of_a_file_are_compared_and_the_ten_most_different_are_shown(pa
     assert by_format[0]["rows"] == by_format[1]["rows"]
 
 
+@pytest.mark.slow
 def test_a_comparison_does_not_count_in_the_figures_of_a_rollout(pair: Shell) -> None:
     pair("score", "-d", '{"data": [[1]]}')
     pair.write("rows.jsonl", '{"size": 2}\n{"width": 2}\n')  # the second fails
@@ -90,6 +93,7 @@ def figures(pair: Shell) -> dict[str, tuple[int, int]]:
     return {each["release"]: (each["total"]["requests"], each["total"]["errors"]) for each in found}
 
 
+@pytest.mark.slow
 def test_failed_requests_are_counted_and_are_no_equal_answers(pair: Shell) -> None:
     pair.write("rows.jsonl", '{"size": 2}\n{"width": 2}\n{"size": 0}\n')
     found = pair("compare", "--data", "rows.jsonl", "--json").json()
@@ -108,6 +112,7 @@ package: {environment: {conda: [scikit-learn]}}
 """
 
 
+@pytest.mark.slow
 def test_each_release_gets_the_columns_of_its_model(shell: Shell) -> None:
     shell.write("train.csv", "x,z,y\n" + "".join(f"{x},{x % 3},{2 * x}\n" for x in range(20)))
     for features, argv in (("x", ("deploy",)), ("x, z", ("deploy", "--canary", "0"))):
@@ -119,6 +124,7 @@ def test_each_release_gets_the_columns_of_its_model(shell: Shell) -> None:
     shell("delete")
 
 
+@pytest.mark.slow
 def test_releases_are_named_by_number_if_both_serve(pair: Shell) -> None:
     assert pair("compare", "--release", "2", "--release", "1", "--json").json()["old"] == 2
     assert (
@@ -151,6 +157,7 @@ package: {scoring_script: score.py}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "difference"),
     [

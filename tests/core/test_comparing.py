@@ -52,6 +52,7 @@ def rooms(shell: Shell) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_every_group_shows_only_the_fields_that_differ(rooms: Shell) -> None:
     rooms.write("lading.yaml", ROOMS.replace("ALPHA", "0.002").replace("MODES", "brisk").replace("20.0", "20.1"))
     rooms.write("train.py", TRAIN.replace('"rows"', '"all_rows"'))
@@ -83,6 +84,7 @@ def test_every_group_shows_only_the_fields_that_differ(rooms: Shell) -> None:
     assert shown.err == ""
 
 
+@pytest.mark.slow
 def test_requirements_are_compared_line_by_line(rooms: Shell) -> None:
     manifest = ROOMS.replace("ALPHA", "0.001").replace("MODES", "calm")
     rooms.write("lading.yaml", manifest.replace("[scikit-learn]", '[scikit-learn, "threadpoolctl==3.6.0"]'))

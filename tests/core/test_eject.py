@@ -44,6 +44,7 @@ def server(shell: Shell, folder: str = "made") -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_the_release_that_serves_is_written_with_its_options(capable: Shell) -> None:
     capable("deploy")
     write(capable, "capable: {flag: green}")
@@ -64,6 +65,7 @@ def test_the_release_that_serves_is_written_with_its_options(capable: Shell) -> 
     capable("delete")
 
 
+@pytest.mark.slow
 def test_without_a_deployment_it_is_the_release_of_the_manifest(capable: Shell) -> None:
     done = capable("eject", "made", "--json")
     assert capable("history", "--json").json() == []
@@ -171,6 +173,7 @@ def test_a_path_outside_is_unusable(path: str) -> None:
     assert unusable(lading.Ejected(files={"a/b.yaml": "", "c": ""}, commands=())) is None
 
 
+@pytest.mark.slow
 def test_beside_a_canary_nothing_is_written(capable: Shell) -> None:
     write(capable, "router: {}")
     capable("deploy")
@@ -181,6 +184,7 @@ def test_beside_a_canary_nothing_is_written(capable: Shell) -> None:
     capable("delete")
 
 
+@pytest.mark.slow
 def test_another_image_than_the_one_that_serves_is_reported(capable: Shell) -> None:
     write(capable, "puller: {}", image="image: {plugin: builder}\n")
     capable("deploy")
@@ -193,6 +197,7 @@ def test_another_image_than_the_one_that_serves_is_reported(capable: Shell) -> N
     capable("delete")
 
 
+@pytest.mark.slow
 def test_a_package_that_is_gone_is_named(capable: Shell) -> None:
     capable("deploy")
     (release,) = capable("history", "--json").json()

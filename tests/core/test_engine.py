@@ -89,6 +89,7 @@ def test_force_repeats_a_stage_and_only_stages_that_depend_on_its_output(project
     assert "deploy roll 2 None" in calls(project)
 
 
+@pytest.mark.slow
 def test_changed_data_creates_the_next_release_with_its_own_version(project: Shell) -> None:
     project("deploy")
     project.write("cost.txt", "8")
@@ -107,6 +108,7 @@ def test_a_gate_stops_a_stage_before_it_starts(project: Shell) -> None:
     assert not any(line.startswith("deploy") for line in calls(project))
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_leaves_the_old_release_serving(project: Shell) -> None:
     project("deploy")
     project.write("cost.txt", "8")
@@ -119,6 +121,7 @@ def test_a_wrong_answer_leaves_the_old_release_serving(project: Shell) -> None:
     assert project("score", "-d", "1").out.strip() == "[8.0]"
 
 
+@pytest.mark.slow
 def test_an_altered_model_is_refused_with_both_digests_and_the_old_release_serves(project: Shell) -> None:
     project("deploy")
     (model,) = project("model", "list", "--json").json()
@@ -254,6 +257,7 @@ def test_a_deploy_over_its_time_limit_has_an_unknown_outcome(project: Shell) -> 
     assert "release 1" in project("deploy").err
 
 
+@pytest.mark.slow
 def test_delete_and_delete_again(project: Shell) -> None:
     project("deploy")
     project("delete")

@@ -81,6 +81,7 @@ def test_rollback_serves_the_earlier_release_and_deploy_serves_the_manifests_aga
     assert "takes its place" not in project("deploy", "--target", target).err
 
 
+@pytest.mark.slow
 def test_rollback_runs_like_a_deploy_and_loads_no_stage(project: Shell) -> None:
     deploy(project, 7)
     deploy(project, 8)
@@ -105,6 +106,7 @@ def test_rollback_runs_like_a_deploy_and_loads_no_stage(project: Shell) -> None:
     assert told == ["stage.started", "release.up", "release.rolled_back"]
 
 
+@pytest.mark.slow
 def test_a_gate_stops_a_rollback(project: Shell) -> None:
     deploy(project, 7)
     deploy(project, 8)
@@ -113,6 +115,7 @@ def test_a_gate_stops_a_rollback(project: Shell) -> None:
     assert answer(project) == 8
 
 
+@pytest.mark.slow
 def test_a_second_rollback_returns_to_what_served_before(project: Shell) -> None:
     for cost in (7, 8):
         deploy(project, cost)
@@ -124,6 +127,7 @@ def test_a_second_rollback_returns_to_what_served_before(project: Shell) -> None
     assert (done["release"], done["target"], answer(project)) == (6, "roll", 7)
 
 
+@pytest.mark.slow
 def test_a_rollback_to_an_altered_model_is_refused(project: Shell) -> None:
     for cost in (7, 8):
         deploy(project, cost)
@@ -138,6 +142,7 @@ def test_a_rollback_to_an_altered_model_is_refused(project: Shell) -> None:
     assert answer(project) == 8
 
 
+@pytest.mark.slow
 def test_a_release_and_a_manifest_are_distinguished(project: Shell) -> None:
     for cost in (7, 8, 6):
         deploy(project, cost)
@@ -147,6 +152,7 @@ def test_a_release_and_a_manifest_are_distinguished(project: Shell) -> None:
     assert "name one release, by its number, and one manifest" in project("rollback", "1", "2", code=2).err
 
 
+@pytest.mark.slow
 def test_an_impossible_rollback_is_refused_with_the_possible_ones(project: Shell) -> None:
     load(project, 7)
     assert "price on 'roll' has no release in this store" in project("rollback", code=2).err
@@ -164,6 +170,7 @@ def test_an_impossible_rollback_is_refused_with_the_possible_ones(project: Shell
     assert answer(project) == 8
 
 
+@pytest.mark.slow
 @TARGETS
 def test_a_rollback_that_fails_leaves_the_current_release_serving(project: Shell, target: str) -> None:
     project.env["MOST"] = "10"
@@ -180,6 +187,7 @@ def test_a_rollback_that_fails_leaves_the_current_release_serving(project: Shell
     assert (newest["number"], newest["state"], newest["restores"]) == expected[target]
 
 
+@pytest.mark.slow
 @TARGETS
 def test_a_rollback_restores_the_options_of_its_release(project: Shell, target: str) -> None:
     """A release that changed only an option can be gone back to. A deploy brings the manifest's options again."""
@@ -194,6 +202,7 @@ def test_a_rollback_restores_the_options_of_its_release(project: Shell, target: 
     assert "nothing to do" in project("plan", "--target", target).out
 
 
+@pytest.mark.slow
 def test_a_failed_change_of_options_restores_the_options_before_it(project: Shell) -> None:
     deploy(project, 7, "stop")
     load(project, 7, depth=6)
@@ -201,6 +210,7 @@ def test_a_failed_change_of_options_restores_the_options_before_it(project: Shel
     assert answer(project, "stop") == 7
 
 
+@pytest.mark.slow
 def test_a_restored_release_is_asked_its_own_golden_requests(project: Shell) -> None:
     """The manifest's golden requests expect another answer. An unset variable is reported, but the target does not
     need it.
@@ -215,6 +225,7 @@ def test_a_restored_release_is_asked_its_own_golden_requests(project: Shell) -> 
     assert answer(project, "stop") == 7
 
 
+@pytest.mark.slow
 def test_a_failed_restore_is_reported_after_the_first_failure(project: Shell) -> None:
     deploy(project, 7, "stop")
     shutil.rmtree(project.folder / ".lading" / "packages")
@@ -235,6 +246,7 @@ def test_the_store_keeps_the_reference_of_a_golden_request(project: Shell) -> No
         assert not file.is_file() or b"s3cr3t" not in file.read_bytes(), file
 
 
+@pytest.mark.slow
 def test_rollback_after_a_delete(project: Shell) -> None:
     deploy(project, 7)
     project("delete")
@@ -243,6 +255,7 @@ def test_rollback_after_a_delete(project: Shell) -> None:
     assert states(project) == [(2, "up"), (1, "deleted")]
 
 
+@pytest.mark.slow
 def test_an_interrupted_rollback_continues(project: Shell) -> None:
     deploy(project, 7)
     deploy(project, 8)
@@ -252,6 +265,7 @@ def test_an_interrupted_rollback_continues(project: Shell) -> None:
     assert states(project) == [(3, "up"), (2, "superseded"), (1, "superseded")]
 
 
+@pytest.mark.slow
 def test_leftovers_of_an_interrupted_deploy_are_known_after_the_change_is_reverted(project: Shell) -> None:
     deploy(project, 7)
     load(project, 8)
@@ -264,6 +278,7 @@ def test_leftovers_of_an_interrupted_deploy_are_known_after_the_change_is_revert
     assert "deploy to roll: unchanged" in project("deploy").err
 
 
+@pytest.mark.slow
 def test_history_shows_the_result_of_each_release(project: Shell) -> None:
     load(project, 7)
     assert "no releases yet" in project("history").err
@@ -279,6 +294,7 @@ def test_history_shows_the_result_of_each_release(project: Shell) -> None:
     assert "its targets are: roll, stop" in project("history", "--target", "acme", code=2).err
 
 
+@pytest.mark.slow
 def test_gc_first_lists_and_then_removes_data_that_no_release_needs(project: Shell) -> None:
     for cost in (5, 6, 7):
         deploy(project, cost)
@@ -296,6 +312,7 @@ def test_gc_first_lists_and_then_removes_data_that_no_release_needs(project: She
     assert "package: done" in project("deploy", "--model", "rate:1", code=8).err  # packaged again; the answer differs
 
 
+@pytest.mark.slow
 def test_gc_removes_unregistered_trained_models_except_the_newest(project: Shell) -> None:
     for cost in (5, 6):
         load(project, cost)
@@ -307,6 +324,7 @@ def test_gc_removes_unregistered_trained_models_except_the_newest(project: Shell
     assert "train: done" in project("deploy").err  # the cached output was removed with its bytes
 
 
+@pytest.mark.slow
 def test_gc_removes_only_the_work_folder_of_a_deleted_deployment(project: Shell) -> None:
     deploy(project, 7)
     deploy(project, 7, "stop")

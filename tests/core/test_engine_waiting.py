@@ -32,6 +32,7 @@ def toll(shell: Shell, install: Callable[[str], Path]) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_a_hook_is_called_again_on_request(toll: Shell) -> None:
     done = toll("deploy", TOLLGATE_WAITS="3")
     first, *_ = [line for line in done.err.splitlines() if "waiting" in line]  # at most one a second
@@ -72,6 +73,7 @@ def test_the_steps_of_a_target_never_follow_at_once(monkeypatch: pytest.MonkeyPa
     assert asked == [0.1]
 
 
+@pytest.mark.slow
 def test_a_hook_is_called_five_times_and_the_next_command_continues(toll: Shell) -> None:
     assert "the gate is shut (5)" in toll("deploy", code=5, TOLLGATE_WAITS="7").err
     done = toll("deploy", TOLLGATE_WAITS="7")
@@ -79,6 +81,7 @@ def test_a_hook_is_called_five_times_and_the_next_command_continues(toll: Shell)
     assert "release 1" in done.err
 
 
+@pytest.mark.slow
 def test_the_wait_ends_at_the_time_limit(toll: Shell) -> None:
     toll("package")
     done = toll("deploy", "--timeout", "0.1", code=5, TOLLGATE_WAITS="2")
@@ -86,6 +89,7 @@ def test_the_wait_ends_at_the_time_limit(toll: Shell) -> None:
     assert "try again in 0.2 s: that is after the time limit of this command" in done.err
 
 
+@pytest.mark.slow
 def test_keys_are_redacted_unless_requested_and_can_be_rotated(toll: Shell) -> None:
     toll("deploy")
     assert toll("keys").out == "primary  ***\n"

@@ -85,6 +85,7 @@ def test_the_real_environment_wins(project: Shell) -> None:
     assert "many" not in failed.err
 
 
+@pytest.mark.slow
 def test_a_deploy_takes_numbers_and_secrets_from_a_file(project: Shell) -> None:
     done = project("deploy", "shop", "--env-file", ".env", "--json", "-v")
     (deployed,) = done.json()["deployments"]

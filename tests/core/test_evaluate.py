@@ -152,6 +152,7 @@ def test_a_worse_model_than_the_serving_one_is_refused(project: Shell) -> None:
     assert project("register").out == "rate:2\n"
 
 
+@pytest.mark.slow
 def test_a_model_is_not_compared_with_itself(project: Shell) -> None:
     demand(project, "no_worse_than: {model: serving}")
     project("deploy")

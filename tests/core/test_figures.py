@@ -173,6 +173,7 @@ def test_without_figures_there_are_no_columns_for_them() -> None:
     assert figures.without_empty([row]) == [{"target": "aci", "detail": ""}]
 
 
+@pytest.mark.slow
 def test_status_shows_the_figures_of_a_service(salary: Shell) -> None:
     salary("deploy", MANIFEST)
     for _ in range(3):
@@ -188,6 +189,7 @@ def test_status_shows_the_figures_of_a_service(salary: Shell) -> None:
     assert re.search(r"/(s|min) +0 +[\d.]+ ms", text)
 
 
+@pytest.mark.slow
 def test_a_service_that_hangs_has_a_status_without_figures(shell: Shell, tmp_path: Path) -> None:
     asked = tmp_path / "asked"
     shell.write("score.py", STUCK)

@@ -57,6 +57,7 @@ def test_init_pins_versions_that_fit_the_model(old: Shell, index: Path) -> None:
     old("check")
 
 
+@pytest.mark.slow
 def test_init_warns_if_the_versions_are_not_known(old: Shell) -> None:
     old.env |= offline(old)
     message = "no package index answered, so the versions that fit scikit-learn==1.2.2 are not known"

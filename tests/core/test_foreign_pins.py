@@ -49,6 +49,7 @@ def test_a_pin_of_an_isolated_python_is_asked_for_too(isolated: Shell) -> None:
     assert "train: started" not in failed
 
 
+@pytest.mark.slow
 def test_the_running_python_is_asked_for_nothing(isolated: Shell) -> None:
     manifest = isolated.folder / "lading.yaml"
     manifest.write_text(manifest.read_text().replace("isolated", "current"))

@@ -52,6 +52,7 @@ def rows(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines() if line.startswith("  ")]
 
 
+@pytest.mark.slow
 def test_the_gate_of_the_page_refuses_a_worse_model(make_project: MakeProject) -> None:
     page = (ROOT / "docs" / "observers.md").read_text(encoding="utf-8")
     source = ROOT / "tests" / "distributions" / "notworse" / "notworse.py"
@@ -111,6 +112,7 @@ def test_an_approver_reads_the_metrics_and_the_plan(make_project: MakeProject) -
     assert "to approve this package: " in refusal
 
 
+@pytest.mark.slow
 def test_a_command_receives_the_question(make_project: MakeProject) -> None:
     shell = make_project("{plugin: approval, command: [./ask.sh]}")
     file = shell.write("ask.sh", '#!/bin/sh\nprintf "%s\\n" "$LADING_QUESTION" > question.txt\n')

@@ -77,6 +77,7 @@ def test_every_hook_has_a_test() -> None:
     assert {name.replace("lading_", "test_hook_") for name in HOOKS} <= set(globals())
 
 
+@pytest.mark.slow
 def test_the_order_of_hook_calls_matches_the_page(project: Shell) -> None:
     page = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
     transcript = re.search(r"## The order of a whole deploy\n.*?```text\n(.*?)\n```", page, re.DOTALL)
@@ -197,6 +198,7 @@ def test_hook_keys(capable: Shell) -> None:
         urllib.request.urlopen(urllib.request.Request(uri, b"1"), timeout=LIMIT)
 
 
+@pytest.mark.slow
 def test_hook_invoke(shell: Shell, install: Callable[[str], Path]) -> None:
     shell.env["PYTHONPATH"] = str(install("minicloud"))
     shell.write("cost.txt", "7")

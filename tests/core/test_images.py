@@ -98,6 +98,7 @@ def test_a_target_without_images_needs_no_maker(project: Shell) -> None:
     project("delete", "--target", "roll")
 
 
+@pytest.mark.slow
 def test_options_that_need_no_image_need_no_maker(project: Shell) -> None:
     project("deploy")
     bare = MANIFEST.replace("puller: {}", "puller: {bare: true}").replace("plugin: builder", "plugin: nobody")

@@ -60,6 +60,7 @@ def test_a_service_without_a_reachable_address_is_deployed_and_asked(price: Shel
     assert (price.folder / "answers.csv").read_text().splitlines()[1:] == ["1,7.0", "2,14.0"]
 
 
+@pytest.mark.slow
 def test_the_headers_of_a_candidate_choose_the_new_release(price: Shell) -> None:
     price("deploy")
     write(price, model="8", expected="14.0")

@@ -49,6 +49,7 @@ def ours(shell: Shell, *argv: str) -> list[dict[str, str]]:
     return [{**each, "store": path.parts[0]} for each, path in found]
 
 
+@pytest.mark.slow
 def test_each_object_is_listed_once_with_its_owner(deployed: Shell) -> None:
     assert listed(deployed, "price.yaml", "-t", "local", "-t", "again") == {
         ("price", ".lading"): "this manifest",
@@ -59,6 +60,7 @@ def test_each_object_is_listed_once_with_its_owner(deployed: Shell) -> None:
     assert set(listed(deployed, "price.yaml", "--store", "none").values()) == {"another store"}
 
 
+@pytest.mark.slow
 def test_an_object_of_a_release_that_no_longer_serves_is_an_orphan(deployed: Shell) -> None:
     with closing(open_store(deployed.folder / "price.yaml", deployed.env, deployed.folder / ".lading")) as store:
         release = store.releases.current("price", "local")
@@ -68,6 +70,7 @@ def test_an_object_of_a_release_that_no_longer_serves_is_an_orphan(deployed: She
     assert "orphan" in deployed("list", "price.yaml").out
 
 
+@pytest.mark.slow
 def test_a_target_that_has_its_plugin_by_the_full_name_shares_the_platform(deployed: Shell) -> None:
     text = MANIFEST.format(name="price").replace("again: {plugin: local", 'again: {plugin: "lading:local"')
     both = deployed.write("both.yaml", text)
@@ -77,11 +80,13 @@ def test_a_target_that_has_its_plugin_by_the_full_name_shares_the_platform(deplo
     assert ("price", ".lading") in listed(deployed, str(alone))
 
 
+@pytest.mark.slow
 def test_a_deleted_service_is_no_longer_listed(deployed: Shell) -> None:
     deployed("delete", "second.yaml")
     assert ("second", ".lading") not in listed(deployed, "second.yaml")
 
 
+@pytest.mark.slow
 def test_a_target_that_does_not_answer_is_a_warning_unless_it_is_named(project: Shell) -> None:
     file = project.folder / "lading.yaml"
     file.write_text(file.read_text() + "  capable: {}\n")

@@ -39,6 +39,7 @@ def test_a_line_becomes_a_record(line: str, fields: dict[str, object]) -> None:
     assert record(line) == fields
 
 
+@pytest.mark.slow
 def test_logs_are_json_lines_of_a_time_and_a_release(salary: Shell) -> None:
     salary("deploy", "manifests/salary.yaml")
     salary("score", "manifests/salary.yaml", "-d", '{"data": [[21]]}')

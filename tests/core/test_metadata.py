@@ -205,6 +205,7 @@ def test_of_several_installations_the_first_as_in_importlib_metadata_counts(
 SALARY = "manifests/salary.yaml"
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_only_egg_info_shows_is_a_change(salary: Shell) -> None:
     salary("train", SALARY)
     assert _stages(salary)["train"]["action"] == "reuse"

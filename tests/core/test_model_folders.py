@@ -56,6 +56,7 @@ def site(shell: Shell) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_a_script_reads_the_files_of_a_folder_that_is_served_here(site: Shell) -> None:
     site("deploy")
     assert site("score", "-d", '{"data": [[1]]}').json() == 42
@@ -128,6 +129,7 @@ RETURNED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RETURNED)
 def test_a_script_that_returns_no_model_is_refused(site: Shell, name: str) -> None:
     line, message = RETURNED[name]

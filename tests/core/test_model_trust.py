@@ -72,6 +72,7 @@ def test_each_name_needs_trust(site: Shell) -> None:
     assert "a module and a name in it, such as mylib.Scaler" in site("check", code=2).err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [
@@ -153,6 +154,7 @@ def test_a_release_that_was_accepted_is_not_refused_later(site: Shell) -> None:
     assert site("score", "-d", "[]").json() == 43
 
 
+@pytest.mark.slow
 def test_an_exported_package_needs_the_trust_of_the_manifest_that_deploys_it(site: Shell) -> None:
     write(site, TRUST)
     site("package", "export", "scaled.tar")
@@ -197,6 +199,7 @@ def test_a_model_that_was_trained_here_needs_no_trust(site: Shell) -> None:
     assert "it imports grow.Own" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [b"\x08\x07\x12\x07pytorch", b'{"learner": {}}', b"tree\nversion=v4\n", b"It is text"])
 def test_a_file_that_is_not_a_pickle_needs_no_trust(site: Shell, data: bytes) -> None:
     (site.folder / "model.pkl").write_bytes(data)
@@ -219,6 +222,7 @@ def test_a_pickle_that_cannot_be_judged_is_refused(site: Shell, data: bytes, mes
     assert message in site("check", code=3 if message else 0).err
 
 
+@pytest.mark.slow
 def test_a_starter_shows_what_a_model_imports(site: Shell) -> None:
     import joblib
     from sklearn.linear_model import LinearRegression

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.conftest import Shell
 from tests.core.conftest import MANIFEST
 
@@ -13,6 +14,7 @@ def write(project: Shell, pier: str) -> None:
     project.write("lading.yaml", MANIFEST.replace("target: roll", "target: remote") + remote)
 
 
+@pytest.mark.slow
 def test_a_service_that_moved_by_an_option_is_removed_from_its_old_place(project: Shell) -> None:
     platform = project.folder / "platform"
     platform.mkdir()
@@ -41,6 +43,7 @@ def test_a_service_that_moved_by_an_option_is_removed_from_its_old_place(project
 PRICE = "targets.remote.pier: price"
 
 
+@pytest.mark.slow
 def test_a_place_with_a_variable_is_compared_by_its_value(project: Shell) -> None:
     platform = project.folder / "platform"
     platform.mkdir()
@@ -65,6 +68,7 @@ def test_a_place_with_a_variable_is_compared_by_its_value(project: Shell) -> Non
     assert b"-west" not in stored
 
 
+@pytest.mark.slow
 def test_an_old_place_whose_value_is_not_known_any_more_is_named_until_it_is_cleared(project: Shell) -> None:
     platform = project.folder / "platform"
     platform.mkdir()
@@ -95,6 +99,7 @@ def standing(project: Shell) -> list[tuple[str, str, str]]:
     return [(row["service"], row["state"], row["detail"]) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_service_that_moved_to_another_connection_is_removed_from_its_old_one(project: Shell) -> None:
     platform = project.folder / "platform"
     platform.mkdir()
@@ -127,6 +132,7 @@ def test_a_service_that_moved_to_another_connection_is_removed_from_its_old_one(
     assert not list(platform.glob("*/served.json"))
 
 
+@pytest.mark.slow
 def test_a_service_of_an_edited_connection_is_removed_from_its_old_account(project: Shell) -> None:
     platform = project.folder / "platform"
     platform.mkdir()
@@ -160,6 +166,7 @@ def test_a_service_of_another_plugin_is_named(project: Shell) -> None:
     assert "targets.here.plugin: price (plugin roll), the old place, stays there" in planned
 
 
+@pytest.mark.slow
 def test_a_move_that_fails_leaves_the_service_at_its_old_place_alone(project: Shell) -> None:
     platform = project.folder / "platform"
     platform.mkdir()

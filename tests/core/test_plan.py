@@ -111,6 +111,7 @@ def test_changed_data_is_named_and_later_stages_are_known_after_train(project: S
     assert "deploy to roll: unchanged" in done.err
 
 
+@pytest.mark.slow
 def test_changed_options_are_named_with_their_old_values(project: Shell) -> None:
     project("deploy")
     edit(project, "team: north", "team: south")
@@ -156,6 +157,7 @@ def test_a_target_that_removes_the_old_release_is_replaced(project: Shell) -> No
     assert "-/+ deploy to stop" in project("plan", "--target", "stop").out
 
 
+@pytest.mark.slow
 def test_the_value_of_a_variable_counts_and_is_shown_nowhere(project: Shell) -> None:
     project("deploy")
     (change,) = planned(project, FLAG="0th3r")["deploy roll"]["changes"]
@@ -248,6 +250,7 @@ def test_a_stale_plan_is_refused_and_names_the_change(project: Shell) -> None:
     assert not set(asked(project)) & {"gate", "train", "deploy"}
 
 
+@pytest.mark.slow
 def test_a_plan_is_stale_after_another_release_or_a_changed_variable(project: Shell) -> None:
     project("deploy")
     edit(project, "depth: 11", "depth: 12")
@@ -289,6 +292,7 @@ def settings(shell: Shell, *argv: str) -> dict[str, tuple[str, str]]:
     return {setting["name"]: (setting["fate"], setting["detail"]) for setting in found}
 
 
+@pytest.mark.slow
 def test_each_setting_of_another_target_is_kept_or_lost_for_a_reason(project: Shell) -> None:
     edit(project, "{depth: 11,", "{depth: 11, cpus: 2, disks: 4,")
     asked_for = ("--target", "stop", "--from", "roll")
@@ -321,6 +325,7 @@ def test_the_options_type_of_the_new_target_explains_options_of_another_plugin(p
     assert settings(project, *asked_for)["pier"] == ("mapped", "as places.pier")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["lading_connect:raises", "lading_status:raises"])
 def test_settings_are_compared_without_a_reachable_target(project: Shell, fault: str) -> None:
     asked_for = ("plan", "--target", "stop")
@@ -343,6 +348,7 @@ def test_strict_refuses_losses(project: Shell) -> None:
     assert "has no target 'acme'" in project("plan", "--from", "acme", code=2).err
 
 
+@pytest.mark.slow
 def test_a_first_deploy_to_another_target_reports_lost_settings(project: Shell) -> None:
     assert "settings of" not in project("plan").out
     project("deploy")

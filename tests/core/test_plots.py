@@ -73,6 +73,7 @@ def test_plots_are_kept_in_the_store_and_shown(project: Shell) -> None:
     assert f"{folder}/weight.svg" in project("run", "show", run["id"]).out
 
 
+@pytest.mark.slow
 def test_a_reused_evaluation_keeps_its_plots(project: Shell) -> None:
     first = plots(project)
     draw(project, "other.svg")
@@ -103,6 +104,7 @@ def test_gc_removes_the_plots_of_earlier_evaluations(project: Shell) -> None:
     assert plots(project, "--force") == first
 
 
+@pytest.mark.slow
 def test_gc_keeps_the_plots_of_each_run_and_of_a_finished_model(project: Shell) -> None:
     first = plots(project)
     project.write("cost.txt", "8")

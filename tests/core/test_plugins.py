@@ -101,6 +101,7 @@ def test_an_interrupted_import_names_its_plugin(shell: Shell, install: Callable[
     assert "plugin 'sleeper' (lading-rival 1.0) was being imported; `lading plugin list --probe` shows" in err
 
 
+@pytest.mark.slow
 def test_a_broken_plugin_affects_no_other(broken: Shell) -> None:
     names = [row["name"] for row in broken("target", "list", "--json").json()]
     assert {"local", "unlinked", "nowhere"} <= set(names)
@@ -141,6 +142,7 @@ def test_a_name_that_two_distributions_offer_is_refused(shell: Shell, install: C
     assert twice | {("bell", "installed")} <= rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "variable", "message"),
     [
@@ -309,6 +311,7 @@ def gusty(shell: Shell, install: Callable[[str], Path]) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_warnings_of_a_library_are_not_attributed_to_the_plugin_that_uses_it(gusty: Shell) -> None:
     (probed,) = [row for row in gusty("plugin", "list", "--probe", "--json").json() if row["name"] == "gusty"]
     assert (probed["status"], probed["retiring"]) == ("working", [])

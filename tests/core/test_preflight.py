@@ -143,6 +143,7 @@ def test_a_change_that_a_target_refuses_ends_a_deploy_before_it_trains(capable: 
     capable("delete")
 
 
+@pytest.mark.slow
 def test_a_moved_service_is_removed_from_its_old_place(capable: Shell) -> None:
     capable("deploy")
     file = capable.folder / "lading.yaml"
@@ -170,6 +171,7 @@ def test_a_moved_service_is_removed_from_its_old_place(capable: Shell) -> None:
     assert "moved:" not in capable("plan").out
 
 
+@pytest.mark.slow
 def test_keep_old_place_leaves_the_old_service_up(capable: Shell) -> None:
     capable("deploy")
     file = capable.folder / "lading.yaml"

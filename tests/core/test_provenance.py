@@ -47,6 +47,7 @@ def test_a_release_leads_to_its_package_model_run_and_data(project: Shell) -> No
     assert (found["metrics"], found["missing"]) == ({"cost": 7.0}, {})
 
 
+@pytest.mark.slow
 def test_a_scoring_uri_leads_to_the_release_that_is_up(project: Shell) -> None:
     project("deploy")
     changed(project, 8)
@@ -101,6 +102,7 @@ def test_an_unknown_release_or_uri_is_refused(project: Shell, of: str, message: 
         assert "its releases are 1 (rate:1, up)" in done.err
 
 
+@pytest.mark.slow
 def test_a_restored_and_a_removed_release_are_explained_in_words(project: Shell) -> None:
     project("deploy")
     changed(project, 8)
@@ -116,6 +118,7 @@ def test_a_restored_and_a_removed_release_are_explained_in_words(project: Shell)
     assert project("why", "2", "--json").json()["package"] is None
 
 
+@pytest.mark.slow
 def test_an_imported_package_has_no_run(project: Shell) -> None:
     project("deploy")
     project("package", "export", "price.tar")

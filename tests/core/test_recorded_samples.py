@@ -165,6 +165,7 @@ def test_an_exported_package_contains_them(salary: Shell, tmp_path: Path) -> Non
     salary("delete", "bare.yaml", "--store", tmp_path / "elsewhere")
 
 
+@pytest.mark.slow
 def test_a_version_without_recorded_requests_is_refused_if_they_are_required(salary: Shell) -> None:
     salary.write("lading.yaml", SALARY.replace("samples: {record: 5}, ", ""))
     salary("register")

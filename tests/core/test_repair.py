@@ -97,6 +97,7 @@ def make_store(shell: Shell) -> None:
     shell("register")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [garbage, gone])
 def test_other_commands_refuse_and_name_the_repair(shell: Shell, damage: Callable[[Path], None]) -> None:
     make_store(shell)
@@ -120,6 +121,7 @@ def test_a_newer_store_is_refused_with_both_versions(shell: Shell) -> None:
         assert "pip install --upgrade lading" in refused
 
 
+@pytest.mark.slow
 def test_its_text_and_its_json(shell: Shell) -> None:
     assert "has no store yet" in shell("repair", code=2).err
     make_store(shell)

@@ -87,6 +87,7 @@ def test_a_report_of_an_empty_store_says_so(rooms: Shell) -> None:
     assert Page(rooms("report").out).text == report(rooms).text
 
 
+@pytest.mark.slow
 def test_names_and_errors_are_text_and_not_html(rooms: Shell) -> None:
     rooms.write("train.py", "def train(data, log):\n    raise SystemExit('<script>alert(1)</script>')\n")
     rooms.write(

@@ -101,6 +101,7 @@ def test_workers_that_end_in_both_releases_are_not_the_fault_of_the_canary(route
     assert states(routed) == ["2 up", "1 superseded"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_rollout_continues_at_its_step(routed: Shell, ending: signal.Signals) -> None:
     figures(routed, FINE)
@@ -151,6 +152,7 @@ def ending(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
+@pytest.mark.slow
 def test_a_canary_can_be_promoted_during_a_pause(routed: Shell, pausing: subprocess.Popen[str]) -> None:
     assert "is locked by 'lading deploy" in routed("deploy", code=4).err
     routed("promote")
@@ -159,6 +161,7 @@ def test_a_canary_can_be_promoted_during_a_pause(routed: Shell, pausing: subproc
     assert states(routed) == ["2 up", "1 superseded"]
 
 
+@pytest.mark.slow
 def test_a_canary_can_be_aborted_during_a_pause(routed: Shell, pausing: subprocess.Popen[str]) -> None:
     routed("abort")
     code, said = ending(pausing)
@@ -167,6 +170,7 @@ def test_a_canary_can_be_aborted_during_a_pause(routed: Shell, pausing: subproce
     assert states(routed) == ["2 aborted", "1 up"]
 
 
+@pytest.mark.slow
 def test_a_rollout_stops_if_another_command_shifts_during_a_pause(routed: Shell) -> None:
     figures(routed, FINE)
     roll_out(routed, "steps: [25, 50, 100], pause: 5", answer=8)
@@ -183,6 +187,7 @@ def test_a_rollout_stops_if_another_command_shifts_during_a_pause(routed: Shell)
     assert re.findall(r"shifting · release 2 gets (\d+) %", routed("deploy").err) == ["50"]
 
 
+@pytest.mark.slow
 def test_a_look_that_fails_is_repeated(routed: Shell) -> None:
     (routed.folder / "figures.json").write_text('{"silent": 2}')
     roll_out(routed, "steps: [25, 100], pause: 0", answer=8)
@@ -191,6 +196,7 @@ def test_a_look_that_fails_is_repeated(routed: Shell) -> None:
     assert states(routed) == ["2 up", "1 superseded"]
 
 
+@pytest.mark.slow
 def test_figures_that_cannot_be_read_once_are_read_again(routed: Shell) -> None:
     figures(routed, FINE, broken=2)
     roll_out(routed, "steps: [25, 100], pause: 0", answer=8)
@@ -233,6 +239,7 @@ def test_a_rollout_without_a_variable_is_continued_by_the_same_command(routed: S
     assert states(routed) == ["2 up", "1 superseded"]
 
 
+@pytest.mark.slow
 def test_an_abort_is_tried_again_while_the_target_is_busy(routed: Shell) -> None:
     figures(routed, {"requests": 100, "errors": 50}, busy=2)
     roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01", answer=8)
@@ -254,6 +261,7 @@ def test_an_abort_that_was_interrupted_continues_with_its_reason(routed: Shell) 
     assert states(routed) == ["2 aborted", "1 up"]
 
 
+@pytest.mark.slow
 def test_a_canary_that_the_target_has_lost_is_aborted(routed: Shell, pausing: subprocess.Popen[str]) -> None:
     pausing.kill()
     pausing.wait()
@@ -285,6 +293,7 @@ def test_a_process_that_continues_a_rollout_deploys_no_other_release(routed: She
     assert states(routed) == ["1 up"]
 
 
+@pytest.mark.slow
 def test_a_detached_rollout_outlives_its_command_and_can_be_taken_over(routed: Shell) -> None:
     figures(routed, FINE)
     roll_out(routed, "steps: [25, 50, 100], pause: 600", answer=8)
@@ -306,6 +315,7 @@ def test_a_detached_rollout_outlives_its_command_and_can_be_taken_over(routed: S
     assert states(routed) == ["2 up", "1 superseded"]
 
 
+@pytest.mark.slow
 def test_a_detached_rollout_ends_after_an_abort(routed: Shell) -> None:
     figures(routed, FINE)
     roll_out(routed, "steps: [25, 100], pause: 600", answer=8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.conftest import Shell
 from tests.core.conftest import MANIFEST, wait_for
 from tests.waiting import LIMIT
@@ -11,6 +12,7 @@ from tests.waiting import LIMIT
 SECRETS = {"FLAG": "s3cr3t-flag", "TOKEN": "s3cr3t-token"}
 
 
+@pytest.mark.slow
 def test_a_rotated_secret_is_a_change_that_never_shows_its_value(project: Shell) -> None:
     project.write("lading.yaml", MANIFEST.replace("roll: {}", 'roll: {flag: "${FLAG}", password: TOKEN}'))
     project.env |= SECRETS

@@ -48,6 +48,7 @@ def homes(shell: Shell) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_missing_words_are_those_of_the_training(homes: Shell) -> None:
     homes.write("in.csv", "id,size,town\n1,,\n2,NA,N/A\n3,?,none\n4,null,<NA>\n5,1,Oslo\n")
     homes("score", "-d", "@in.csv", "-o", "out.csv")
@@ -102,6 +103,7 @@ targets: {local: {port: 0}}
 HOMES = {("1.000,5", "Köln"): 1000.5, ("2,5", "Köln"): 2.5, ("-1", "Köln"): 7.25, ("2,5", "Åre"): 40.0}
 
 
+@pytest.mark.slow
 def test_a_file_is_read_and_written_in_the_form_of_the_training(shell: Shell) -> None:
     lines = [f"{size}; {town} ;{str(price).replace('.', ',')}" for (size, town), price in HOMES.items()]
     shell.write("lading.yaml", EXPORTED.replace("[-1]", '["-1"]'))

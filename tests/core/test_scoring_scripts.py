@@ -51,6 +51,7 @@ def packaged(site: Shell) -> Path:
     return Path(site("package").out.strip(), "azureml-app")
 
 
+@pytest.mark.slow
 def test_a_model_is_served_with_the_script_of_its_trainer(site: Shell) -> None:
     deployed = site("deploy")
     assert "scoring script" in deployed.err

@@ -117,6 +117,7 @@ def test_several_models_and_a_folder_need_a_script(site: Shell) -> None:
         )
 
 
+@pytest.mark.slow
 def test_each_model_is_trusted_by_itself(site: Shell) -> None:
     (site.folder / "price.txt").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     for command in ("check", "plan", "deploy"):

@@ -97,6 +97,7 @@ def test_a_canary_gets_exactly_its_share_until_it_is_promoted(routed: Shell) -> 
     assert "unchanged" in routed("deploy").err
 
 
+@pytest.mark.slow
 def test_an_aborted_canary_leaves_the_stable_release(routed: Shell) -> None:
     uri = routed("deploy", "--shadow", "100").out.strip()
     assert routed("traffic", "--json").json() == {
@@ -114,6 +115,7 @@ def test_an_aborted_canary_leaves_the_stable_release(routed: Shell) -> None:
     assert routed("deploy", "--canary", "5", "--json").json()["deployments"][0]["release"] == 3
 
 
+@pytest.mark.slow
 def test_a_canary_is_ended_without_observers_that_cannot_be_bound(routed: Shell) -> None:
     routed("deploy", "--canary", "10")
     manifest = routed.folder / "lading.yaml"
@@ -123,6 +125,7 @@ def test_a_canary_is_ended_without_observers_that_cannot_be_bound(routed: Shell)
         assert shares(routed)[2] == weight
 
 
+@pytest.mark.slow
 def test_beside_a_canary_other_releases_are_refused(routed: Shell) -> None:
     routed("deploy", "--canary", "10")
     trained = calls(routed, "lading_train")
@@ -165,6 +168,7 @@ def test_a_canary_that_answers_a_sample_wrongly_does_not_come_up(routed: Shell) 
     assert states(routed) == ["2 failed", "1 up"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["lading_deploy", "lading_shift"])
 def test_a_killed_canary_is_continued_by_the_same_command(routed: Shell, step: str) -> None:
     kill_in(routed, step, "deploy", "--canary", "10")
@@ -175,6 +179,7 @@ def test_a_killed_canary_is_continued_by_the_same_command(routed: Shell, step: s
     assert shares(routed) == (2, None, None)
 
 
+@pytest.mark.slow
 def test_an_interrupted_canary_can_be_aborted(routed: Shell) -> None:
     kill_in(routed, "lading_deploy", "deploy", "--canary", "10")
     assert "the canary, is not up yet" in routed("promote", code=2).err
@@ -182,6 +187,7 @@ def test_an_interrupted_canary_can_be_aborted(routed: Shell) -> None:
     assert states(routed) == ["2 aborted", "1 up"]
 
 
+@pytest.mark.slow
 def test_a_plain_deploy_abandons_an_interrupted_canary(routed: Shell) -> None:
     kill_in(routed, "lading_deploy", "deploy", "--canary", "10")
     routed("deploy")
@@ -211,6 +217,7 @@ def paint(project: Shell, flag: str) -> None:
     manifest.write_text(re.sub("  router: {.*}", f'  router: {{flag: "{flag}"}}', manifest.read_text()))
 
 
+@pytest.mark.slow
 def test_a_shift_has_the_options_of_the_release_that_serves_after_it(routed: Shell) -> None:
     paint(routed, "green")
     routed("deploy", "--canary", "10")
@@ -229,6 +236,7 @@ def test_a_shift_has_the_options_of_the_release_that_serves_after_it(routed: She
     assert flags(routed) == {"white", "green"}
 
 
+@pytest.mark.slow
 def test_a_canary_does_not_need_the_variables_of_the_stable_release(routed: Shell) -> None:
     paint(routed, "${OLD}")
     routed("deploy", OLD="blue")
@@ -255,6 +263,7 @@ def test_a_shift_that_the_status_does_not_show_is_not_believed(routed: Shell) ->
     assert states(routed) == ["2 canary", "1 up"]
 
 
+@pytest.mark.slow
 def test_the_cleaning_keeps_both_packages_and_a_delete_removes_both_releases(routed: Shell) -> None:
     routed("deploy", "--canary", "10")
     assert "package" not in [item["kind"] for item in routed("gc", "--keep", "0", "--json").json()["garbage"]]
@@ -265,6 +274,7 @@ def test_the_cleaning_keeps_both_packages_and_a_delete_removes_both_releases(rou
     assert routed("traffic", "--json").json()["stable"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "code", "words"),
     [
@@ -282,6 +292,7 @@ def test_a_rollback_leaves_out_a_canary_that_was_never_promoted(
     assert words in routed("rollback", code=code).err
 
 
+@pytest.mark.slow
 def test_a_rollback_goes_back_to_a_promoted_canary(routed: Shell) -> None:
     routed("deploy", "--canary", "10")
     routed("promote")

@@ -66,6 +66,7 @@ def states(shell: Shell) -> list[str]:
     return [run["state"] for run in shell("run", "list", "--json").json()]
 
 
+@pytest.mark.slow
 def test_the_second_of_two_trainings_waits_and_reuses_the_result(slow: Shell) -> None:
     first = slow.start("train")
     wait_for((slow.folder / "gate" / "entered").exists)

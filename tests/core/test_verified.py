@@ -42,6 +42,7 @@ def describe(project: Shell, plugin: str, tolerance: str = WIDE, name: str = "pr
     return f"{name}.yaml"
 
 
+@pytest.mark.slow
 def test_edited_samples_are_not_asked_without_a_readable_key(project: Shell) -> None:
     describe(project, "capable")
     project("deploy", "price.yaml")
@@ -96,6 +97,7 @@ def test_ready_at_once_although_nothing_runs(project: Shell) -> None:
     assert (states(project), answer(project)) == (["up", "failed"], "[7.0]")
 
 
+@pytest.mark.slow
 def test_ready_while_the_old_package_serves(project: Shell) -> None:
     up(project, "hasty")
     done = project("deploy", "price.yaml", code=6, LIES="1")
@@ -103,6 +105,7 @@ def test_ready_while_the_old_package_serves(project: Shell) -> None:
     assert (states(project), answer(project)) == (["failed", "up"], "[7.0]")
 
 
+@pytest.mark.slow
 def test_ready_for_another_package_and_the_old_one_is_deployed_again(project: Shell) -> None:
     up(project, "impostor")
     done = project("deploy", "price.yaml", code=6, LIES="1")
@@ -113,6 +116,7 @@ def test_ready_for_another_package_and_the_old_one_is_deployed_again(project: Sh
     assert (states(project)[0], answer(project)) == ("up", "[7.0]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("plugin", "said"), [("stubborn", "Ready"), ("hopeful", "Candidate")])
 def test_a_refused_verdict_is_not_overruled(project: Shell, plugin: str, said: str) -> None:
     up(project, plugin)
@@ -125,6 +129,7 @@ def test_a_refused_verdict_is_not_overruled(project: Shell, plugin: str, said: s
     assert serving["model_version"] == 1
 
 
+@pytest.mark.slow
 def test_a_release_that_serves_before_it_has_answered_is_replaced_by_the_old_one(project: Shell) -> None:
     up(project, "rash")
     describe(project, "rash", NARROW)
@@ -150,6 +155,7 @@ def test_the_status_of_another_service_is_not_accepted(project: Shell) -> None:
     assert states(project, "third.yaml") == ["up"]
 
 
+@pytest.mark.slow
 def test_a_target_without_status_is_checked_at_its_public_address(project: Shell) -> None:
     up(project, "secretive")
     described = project.folder / describe(project, "secretive", NARROW)
@@ -204,6 +210,7 @@ def test_a_target_without_status_and_without_an_address_cannot_be_up(project: Sh
     assert states(project) == ["failed"]
 
 
+@pytest.mark.slow
 def test_without_golden_requests_a_service_at_which_nothing_listens_is_not_up(project: Shell) -> None:
     address = nothing_there()
     done = project("deploy", without_samples(project, "unreachable"), "--timeout", "15", code=6, LIES=address)
@@ -224,6 +231,7 @@ def test_without_golden_requests_any_http_answer_shows_that_a_service_is_up(
     assert states(project) == ["up"]
 
 
+@pytest.mark.slow
 def test_without_golden_requests_a_release_that_no_longer_answers_is_deployed_again(project: Shell) -> None:
     manifest = without_samples(project, "unreachable")
     with answering(200) as (address, _asked):
@@ -242,6 +250,7 @@ def test_a_release_that_is_not_ready_is_asked_again_until_it_answers(project: Sh
     assert states(project) == ["up"]
 
 
+@pytest.mark.slow
 def test_without_golden_requests_a_candidate_at_which_nothing_listens_is_refused(project: Shell) -> None:
     address = nothing_there()
     done = project("deploy", without_samples(project, "unreachable-candidate"), "--timeout", "15", code=8, LIES=address)
@@ -249,6 +258,7 @@ def test_without_golden_requests_a_candidate_at_which_nothing_listens_is_refused
     assert states(project) == ["failed"]
 
 
+@pytest.mark.slow
 def test_an_address_that_raises_does_not_prove_that_the_old_release_serves(project: Shell) -> None:
     up(project, "secretive")
     done = project("deploy", "price.yaml", code=6, HOOK_FAULT="lading_scoring_uri:raises")
@@ -261,6 +271,7 @@ def test_a_pending_status_is_checked_again(project: Shell) -> None:
     assert (states(project), answer(project)) == (["up"], "[7.0]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plugin", "code", "said"), [("wasteful", 8, "no more room"), ("garbled", 6, "returned str from lading_deploy")]
 )
@@ -331,6 +342,7 @@ def test_a_status_that_stays_pending_after_a_delete_leaves_the_outcome_open(proj
     assert states(project) == ["up"]
 
 
+@pytest.mark.slow
 def test_a_resumed_release_keeps_its_id(project: Shell) -> None:
     manifest = describe(project, "hasty")
     project("deploy", manifest, "--timeout", "3", code=7, HOOK_FAULT="lading_status:hangs")

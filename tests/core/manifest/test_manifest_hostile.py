@@ -50,6 +50,7 @@ def test_the_steps_of_a_refusal_grow_with_the_document_and_no_faster(name: str, 
     assert third - second <= 1.05 * (second - first)
 
 
+@pytest.mark.slow
 def test_inputs_in_a_union_cost_what_inputs_cost_elsewhere(tmp_path: Path) -> None:
     plain, either = (seconds(tmp_path, hint) for hint in (InputPath, InputPath | Mapping[str, InputPath]))
     assert either < 4 * plain

@@ -166,6 +166,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from([*Gate.__dataclass_fields__]), VALUES, min_size=1, max_size=2))
 def test_a_value_is_refused_exactly_if_pydantic_refuses_it(options: dict[str, Any]) -> None:

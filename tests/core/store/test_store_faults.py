@@ -28,6 +28,7 @@ def sample(points: list[Point], size: int) -> list[Point]:
     return points[:: max(1, len(points) // size)]
 
 
+@pytest.mark.slow
 def test_a_command_killed_at_some_call_leaves_its_work_complete_or_absent(scene: Scene, points: list[Point]) -> None:
     for point in sample(points, 12):
         root, run = scene.inject(point, "signal=KILL")
@@ -38,6 +39,7 @@ def test_a_command_killed_at_some_call_leaves_its_work_complete_or_absent(scene:
             raise AssertionError(f"killed at {point}") from error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "calls"), FAULTS)
 def test_a_system_error_at_some_call_loses_nothing(
     scene: Scene, points: list[Point], error: str, calls: tuple[str, ...]

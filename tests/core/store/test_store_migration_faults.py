@@ -118,6 +118,7 @@ def sample(points: list[Point], size: int) -> list[Point]:
     return points[:: max(1, len(points) // size)]
 
 
+@pytest.mark.slow
 def test_a_migration_killed_at_some_calls_is_complete_or_absent(scene: Migration, points: list[Point]) -> None:
     check_killed(scene, sample(points, 10))
 
@@ -127,6 +128,7 @@ def test_a_migration_killed_at_any_call_is_complete_or_absent(scene: Migration, 
     check_killed(scene, points)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "calls"), FAULTS)
 def test_a_system_error_during_a_migration_leaves_the_old_store(
     scene: Migration, points: list[Point], error: str, calls: tuple[str, ...]

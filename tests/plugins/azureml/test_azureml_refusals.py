@@ -48,6 +48,7 @@ def refusal(opened: OpenWorkspace, ask: Ask) -> LadingError:
     return caught.value
 
 
+@pytest.mark.slow
 @calls
 @pytest.mark.parametrize(
     ("status", "kind", "said"),

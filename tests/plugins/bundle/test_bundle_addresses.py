@@ -84,6 +84,7 @@ def test_a_wheel_travels_in_the_package_and_pip_installs_it_from_there(
     subprocess.run([*pip, "--", *lines], cwd=done.folder, check=True)
 
 
+@pytest.mark.slow
 def test_a_changed_file_that_an_environment_names_gives_another_package(shell: Shell) -> None:
     shell.write("d.csv", "x,y\n1,2\n2,4\n3,6\n")
     (shell.folder / "env").mkdir()

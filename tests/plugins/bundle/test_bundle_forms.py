@@ -139,6 +139,7 @@ def test_a_model_without_names_takes_no_names(serve: Run) -> None:
     assert "data[0][1] is null, which the model does not take (value null)" in refused(score({"data": [[1, None]]}))
 
 
+@pytest.mark.slow
 def test_null_is_a_missing_value_where_the_model_takes_one(serve: Run) -> None:
     rows = np.array([[1, 1], [np.nan, 1], [3, 0], [4, 0]] * 20)
     model = HistGradientBoostingClassifier().fit(rows, ["a", "b", "c", "d"] * 20)

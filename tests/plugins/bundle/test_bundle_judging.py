@@ -248,6 +248,7 @@ RANKER = "import {}\nfrom sklearn.linear_model import Ridge\n\n\nclass Ranker(Ri
 SAVE = "import joblib, steps.ranking; joblib.dump(steps.ranking.Ranker().fit([[1], [2]], [2, 4]), 'm.joblib')"
 
 
+@pytest.mark.slow
 def test_the_imports_inside_a_folder_of_a_finished_model_are_compared(site: Shell) -> None:
     site.write("steps/__init__.py", "")
     site.write("steps/ranking.py", RANKER.format("sortedcontainers"))
@@ -329,6 +330,7 @@ def library(site: Shell) -> Shell:
     return site
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("train", "package"),
     [
@@ -349,6 +351,7 @@ def test_the_libraries_of_a_trained_model_are_pinned(library: Shell, train: str,
     assert {"numpy", "scikit-learn"} <= {line.partition("==")[0] for line in lines}
 
 
+@pytest.mark.slow
 def test_the_libraries_of_a_finished_model_are_pinned(library: Shell) -> None:
     code = "import joblib, tinyboost; joblib.dump(tinyboost.Tiny().fit([[1], [2]], [2, 4]), 'line.pkl')"
     subprocess.run([sys.executable, "-c", code], cwd=library.folder, env=library.env, check=True)
@@ -361,6 +364,7 @@ def test_the_libraries_of_a_finished_model_are_pinned(library: Shell) -> None:
     assert "tiny-boost==1.2" in lines
 
 
+@pytest.mark.slow
 def test_a_plan_judges_a_package_of_a_registered_model(site: Shell) -> None:
     site.write("lading.yaml", MANIFEST.format(estimator=LINEAR, package="environment: {pip: [numpy]}"))
     site("register")

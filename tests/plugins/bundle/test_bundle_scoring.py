@@ -45,6 +45,7 @@ print(json.dumps(script["run"](sys.argv[2])))
 """
 
 
+@pytest.mark.slow
 def test_the_salary_model_answers_in_a_separate_process(salary: ModelVersion, pack: Pack, tmp_path: Path) -> None:
     packed = pack(salary)
     env = {**os.environ, "AZUREML_MODEL_DIR": str(packed.lay_out(tmp_path / "release"))}

@@ -39,6 +39,7 @@ def connect(experiment: str = "salaries") -> MlflowServer:
     return MlflowServer(URI, experiment, {})
 
 
+@pytest.mark.slow
 def test_an_existing_experiment_is_used(wire: Wire) -> None:
     wire.answer("GET", "/experiments/get-by-name", {"experiment": EXPERIMENT})
     assert connect().run_url("r1") == f"{URI}/#/experiments/7/runs/r1"

@@ -54,6 +54,7 @@ def test_bad_options_are_reported_at_their_line(make_project: MakeProject) -> No
         assert re.search(rf"^lading\.yaml:{line}:\d+: {re.escape(problem)}", err, re.MULTILINE), (problem, err)
 
 
+@pytest.mark.slow
 def test_a_missing_server_is_named_and_no_run_is_begun(make_project: MakeProject) -> None:
     with socket.socket() as taken:  # bound but not listening
         taken.bind(("127.0.0.1", 0))

@@ -280,6 +280,7 @@ class Real:
         self.process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in CASES if not case.differs], ids=lambda case: case.name)
 def test_both_servers_give_the_same_response(pairs: dict[str, Pair], case: Case) -> None:
     pair = pairs[case.script]

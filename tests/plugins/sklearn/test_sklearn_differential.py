@@ -112,6 +112,7 @@ def test_each_name_of_a_dangerous_file_is_listed(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", [0, 2, 5])
 def test_each_name_of_an_honest_model_is_listed(tmp_path: Path, protocol: int) -> None:
     for name, make in COMPOSED.items():

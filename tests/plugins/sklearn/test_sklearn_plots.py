@@ -71,6 +71,7 @@ def texts(svg: str) -> list[str]:
     return [element.text or "" for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
 
 
+@pytest.mark.slow
 def test_a_regression_has_residuals_and_a_classification_has_matrix_and_curves(draw: Draw, tmp_path: Path) -> None:
     regression = draw(LinearRegression(), INPUTS, INPUTS @ [3.0, 2.0, 0.1])
     assert set(regression) == {"residuals", "importance"}
@@ -100,6 +101,7 @@ def test_the_title_names_the_source_of_an_importance(draw: Draw) -> None:
     assert [text for text in texts(piped) if text in "abc"] == ["b", "c", "a"]  # the most important one first
 
 
+@pytest.mark.slow
 def test_the_same_model_gives_the_same_svg(draw: Draw) -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression())
     first, second = draw(model, INPUTS, SIGN), draw(model, INPUTS, SIGN)

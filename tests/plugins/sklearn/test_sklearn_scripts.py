@@ -55,6 +55,7 @@ GOOD = """
 """
 
 
+@pytest.mark.slow
 def test_a_script_trains(train: Train, script: Callable[..., Path], context: FakeContext, tmp_path: Path) -> None:
     script("", "helper_of_mine.py")
     file = script(GOOD)
@@ -218,6 +219,7 @@ def test_the_time_limit_ends_a_script_and_its_children(
         wait_until_gone(pid)
 
 
+@pytest.mark.slow
 def test_cancelling_ends_a_script_and_its_children(
     train: Train, script: Callable[..., Path], context: FakeContext, tmp_path: Path
 ) -> None:
@@ -244,6 +246,7 @@ lading_train(request=request, context=FakeContext(folder))
 """
 
 
+@pytest.mark.slow
 def test_a_training_dies_with_its_host(script: Callable[..., Path], tmp_path: Path) -> None:
     arguments = [Path(__file__).parent, script(SLOW), tmp_path]
     host = subprocess.Popen([sys.executable, "-c", HOST, *map(str, arguments)])
@@ -256,6 +259,7 @@ def test_a_training_dies_with_its_host(script: Callable[..., Path], tmp_path: Pa
         wait_until_gone(pid)
 
 
+@pytest.mark.slow
 def test_the_environment_is_an_allow_list(
     train: Train, script: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

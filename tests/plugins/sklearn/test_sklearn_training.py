@@ -46,6 +46,7 @@ def test_the_salary_case(train: Train) -> None:
     assert predicted == pytest.approx([141760.56910569107, 185924.79674796748], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_same_training_gives_the_same_bytes(train: Train, flowers: Path) -> None:
     options: dict[str, Any] = {
         "data": flowers,

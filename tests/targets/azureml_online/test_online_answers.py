@@ -158,6 +158,7 @@ def test_a_broken_rule_is_reported_at_its_option(tmp_path: Path, block: str, mes
     assert message in problem(tmp_path, ManagedOptions, block)
 
 
+@pytest.mark.slow
 def test_the_options_have_the_names_of_microsofts_schema() -> None:
     deployments = pytest.importorskip("azure.ai.ml._schema._deployment.online.online_deployment")
     endpoints = pytest.importorskip("azure.ai.ml._schema._endpoint.online.online_endpoint")

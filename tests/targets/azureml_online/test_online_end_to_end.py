@@ -70,6 +70,7 @@ def test_a_plan_from_aks_has_the_lines_for_a_cluster_of_v2(project: Project) -> 
     assert "memory_gb" not in found  # null is like a missing option
 
 
+@pytest.mark.slow
 def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:
     project.script(RAISES)
     done = project("deploy", code=8)
@@ -79,6 +80,7 @@ def test_a_script_that_fails_is_named_with_its_line(project: Project) -> None:
     assert project.azure.state["v2"]["endpoints"] == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "words", "place", "code"),
     [
@@ -101,6 +103,7 @@ def test_a_region_without_room_is_reported_at_the_instance_type(
     assert project.azure.state["v2"]["endpoints"] == {}
 
 
+@pytest.mark.slow
 def test_a_name_of_other_customers_is_refused(project: Project) -> None:
     project.azure.settings(taken_names=["salary-svc"])
     assert "already an endpoint with this name" in project("deploy", code=3).err
@@ -116,6 +119,7 @@ def test_missing_actions_are_reported_before_the_training(project: Project) -> N
 BASE = "environment: {image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04}"
 
 
+@pytest.mark.slow
 def test_azure_builds_the_environment_without_an_image_plugin(project: Project) -> None:
     project.write(BASE)
     lines = (project.shell.folder / "lading.yaml").read_text(encoding="utf-8").splitlines()
@@ -138,6 +142,7 @@ def test_azure_builds_the_environment_without_an_image_plugin(project: Project) 
     assert project("logs").out != ""
 
 
+@pytest.mark.slow
 def test_a_failed_build_of_the_environment_says_where_its_log_is(project: Project) -> None:
     project.write(BASE)
     error = {"code": "ImageBuildFailed", "message": "The image build failed: CondaEnvException: Pip failed"}
@@ -149,6 +154,7 @@ def test_a_failed_build_of_the_environment_says_where_its_log_is(project: Projec
     assert project.azure.state["v2"]["endpoints"] == {}
 
 
+@pytest.mark.slow
 def test_a_rotated_key_is_another_one(project: Project) -> None:
     project("deploy")
     before = json.loads(project("keys", "--json", "--show").out)
@@ -159,6 +165,7 @@ def test_a_rotated_key_is_another_one(project: Project) -> None:
     assert project.scores() == "[141760.56910569107]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("auth", ["aml_token", "aad_token"])
 def test_requests_carry_a_token(project: Project, auth: str) -> None:
     project.write(f"auth: {auth}")
@@ -166,6 +173,7 @@ def test_requests_carry_a_token(project: Project, auth: str) -> None:
     assert project.scores() == "[141760.56910569107]\n"
 
 
+@pytest.mark.slow
 def test_an_empty_store_adopts_the_release(project: Project) -> None:
     project("deploy")
     kept, changes = project.deployments, len(project.azure.calls.like("PUT", "."))
@@ -175,6 +183,7 @@ def test_an_empty_store_adopts_the_release(project: Project) -> None:
     assert len(project.azure.calls.like("PUT", ".")) == changes
 
 
+@pytest.mark.slow
 def test_force_makes_a_new_deployment(project: Project) -> None:
     project("deploy")
     before = project.deployments
@@ -183,6 +192,7 @@ def test_force_makes_a_new_deployment(project: Project) -> None:
     assert project.deployments != before
 
 
+@pytest.mark.slow
 def test_the_log_has_the_lines_of_the_server(project: Project) -> None:
     project("deploy")
     assert "POST /score" in project("logs").out

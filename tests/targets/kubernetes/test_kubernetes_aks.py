@@ -90,6 +90,7 @@ def asked(cluster: AksCluster, times: int = 1) -> list[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_a_token_of_azure_takes_the_place_of_kubelogin(cluster: AksCluster, azure: Azure) -> None:
     bearer, again = asked(cluster, times=2)
     claims = bearer.removeprefix("Bearer ").split(".")[1]

@@ -61,6 +61,7 @@ def test_commands_find_the_key_and_the_curl_line_asks_for_it(rate: Shell) -> Non
     assert (found.primary.reveal(), str(found.primary)) == (shown["primary"], "Secret('***')")
 
 
+@pytest.mark.slow
 def test_a_key_is_shown_only_on_request_and_is_in_one_file(rate: Shell) -> None:
     said = rate("deploy")
     old = rate("keys", "--show", "--json").json()
@@ -77,6 +78,7 @@ def test_a_key_is_shown_only_on_request_and_is_in_one_file(rate: Shell) -> None:
     assert {path.name for path in files if any(text.encode() in path.read_bytes() for text in texts)} == {"keys.json"}
 
 
+@pytest.mark.slow
 def test_a_change_of_the_access_is_planned_and_makes_a_release(rate: Shell) -> None:
     write(rate, "")
     assert "Authorization" not in rate("deploy").err

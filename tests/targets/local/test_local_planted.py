@@ -52,6 +52,7 @@ def desire(work: Path, serving: int | None, candidate: int | None = None) -> Non
     (work / "desired.json").write_text(json.dumps({"serving": serving, "candidate": candidate}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [7, 1], ids=["of another number", "of the number that comes next"])
 def test_a_planted_release_never_runs(salary: Shell, number: int) -> None:
     salary("package", SALARY, LADING_STORE=str(salary.folder / ".lading"))

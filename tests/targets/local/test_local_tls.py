@@ -43,6 +43,7 @@ def uri_of(shell: Shell) -> str:
     return shell("uri").out.strip()
 
 
+@pytest.mark.slow
 def test_commands_use_a_service_whose_certificate_nobody_else_has_signed(rate: Shell, pair: Pair) -> None:
     write(rate, f"{TLS}, auth: key")
     said = rate("deploy")
@@ -105,6 +106,7 @@ def test_another_certificate_gets_neither_the_request_nor_the_key(rate: Shell, p
     assert stranger.received == b""
 
 
+@pytest.mark.slow
 def test_a_service_without_its_files_is_read_and_deleted(rate: Shell, pair: Pair) -> None:
     write(rate, TLS)
     rate("deploy")
@@ -117,6 +119,7 @@ def test_a_service_without_its_files_is_read_and_deleted(rate: Shell, pair: Pair
     assert rate("status", "--json").json()["deployments"][0]["state"] == "absent"
 
 
+@pytest.mark.slow
 def test_a_canary_answers_through_the_stable_release(rate: Shell, pair: Pair) -> None:
     write(rate, TLS)
     rate("deploy")
