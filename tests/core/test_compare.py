@@ -6,13 +6,17 @@ import json
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from unittest.mock import Mock
 from urllib.request import Request, urlopen
 
 import pytest
 from tests.conftest import Shell
 from tests.waiting import LIMIT
 
+from lading.engine.release import comparing
 from lading.engine.release.answers import golden_change
+from lading.engine.release.endpoint import Endpoint
+from lading.errors import Transient
 from lading.model import GoldenRequest, Json, Release
 from lading_serving.figures import FIGURES
 
@@ -152,6 +156,17 @@ def test_a_row_that_cannot_be_sent_is_named_before_the_first_request(fragile: Sh
     said = fragile("compare", "--data", "rows.jsonl", code=2).err
     assert "rows.jsonl: row 3 cannot be sent: a value is not a finite number" in said
     assert not (fragile.folder / "asked").exists()
+
+
+def test_a_release_that_answers_nothing_ends_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = comparing._Failure(status=None, error="connection refused")
+    monkeypatch.setattr(comparing, "_tried", lambda *_: (silent, 0.1))
+    monkeypatch.setattr(comparing, "_wait_until_ready", lambda *_: None)
+    service = Mock(endpoint=lambda _uri: Endpoint(deployment=Mock(), uri=""))
+    side = comparing._Side(_accepted(1, 1), {})
+    rows = comparing._asked(service, (side, side), [(1, 1)] * 20)
+    with pytest.raises(Transient, match="10 requests in sequence were not answered: connection refused"):
+        list(rows)
 
 
 TRAINED = """\
