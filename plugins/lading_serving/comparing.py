@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import chain
 from typing import Any, NamedTuple
 
 from .messages import Response
 
 _TOLERANCE = 1e-6  # relative, like that of a golden request
 _LEAST = 1e-9  # an absolute difference up to which two numbers are equal: a sum of floats misses zero by less
-_OTHER = 1.0  # the difference of two values that are not both numbers
+_OTHER = 1.0  # the difference of two values that are not both numbers, and of two parts with different forms
 _MOST = 2.0
-_MISSING = object()
+_ERRORS = 400  # this status and higher ones: the body is a message for people
+
+Pair = tuple[Any, Any]
+"""A part of the old answer, and the same part of the new one."""
 
 
 class Output(NamedTuple):
     """The relative differences of one output: the number of its values, their sum, and the largest.
 
-    Two different values that are not both numbers differ by 1.
+    Two different values that are not both numbers differ by 1, and so do two parts with other names or lengths.
     """
 
     values: int = 0
@@ -37,6 +40,9 @@ class Difference(NamedTuple):
 
 DIFFERENT = Difference(False, (Output(1, _OTHER, _OTHER),))
 """Two answers with different statuses or forms."""
+
+EQUAL = Difference(True, ())
+"""Two answers that are equal, and have no values to compare."""
 
 
 class Compared(NamedTuple):
@@ -59,17 +65,23 @@ class Compared(NamedTuple):
 
 
 def difference(old: Response, new: Response) -> Difference:
-    """Compare status and body. Numbers count as equal within a relative tolerance of 1e-6."""
+    """Compare status and body. Numbers count as equal within a relative tolerance of 1e-6.
+
+    Two answers with the same error status are equal: a client's wrong request has them, and their texts can differ.
+    """
     if old.status != new.status:
         return DIFFERENT
+    if old.status >= _ERRORS:
+        return EQUAL
     try:
-        answers = json.loads(old.body), json.loads(new.body)
-        pairs = list(_pairs(*map(_outputs, answers)))
-        found = Difference(_are_equal(*answers), tuple(map(_summed, pairs)))
+        pair = _decoded(old.body), _decoded(new.body)
+        outputs = [_summed(chain.from_iterable(_values(*part) for part in output)) for output in _outputs(*pair)]
+        largest = max(_values(*pair), default=0.0)
     except (ValueError, RecursionError):  # not JSON, or nested deeply
-        return Difference(True, ()) if old.body == new.body else DIFFERENT
-    has_other_form = not found.is_equal and all(output.largest <= _TOLERANCE for output in found.outputs)
-    return DIFFERENT if has_other_form else found
+        return EQUAL if old.body == new.body else DIFFERENT
+    if largest > max((output.largest for output in outputs), default=0.0):  # beside the outputs, such as a name
+        outputs.append(Output(1, largest, largest))
+    return Difference(largest <= _TOLERANCE, tuple(outputs))
 
 
 def relative(old: float, new: float) -> float:
@@ -89,67 +101,66 @@ def relative(old: float, new: float) -> float:
     return 0.0 if math.isnan(old) and math.isnan(new) else _MOST
 
 
-def _outputs(answer: Any) -> list[Iterable[Any]]:
-    """The values of each output: the columns of a list of rows, or the outputs of the Open Inference Protocol.
+def _decoded(body: bytes) -> Any:
+    """The JSON of an answer. A script can also answer with JSON in a string."""
+    answer = json.loads(body)
+    if isinstance(answer, str):
+        try:
+            return json.loads(answer)
+        except ValueError:
+            return answer
+    return answer
+
+
+def _outputs(old: Any, new: Any) -> list[Iterable[Pair]]:
+    """The parts of each output: the columns of a list of rows, or the outputs of the Open Inference Protocol.
 
     Rows of different lengths are one output. As a table, they could have many more cells than the answer has values.
     """
-    if isinstance(answer, list):
-        rows = list(map(_row, answer))
-        if len(set(map(len, rows))) > 1:
-            return [_flat(answer)]
-        return [_flat(column) for column in zip(*rows, strict=True)]
-    if isinstance(answer, dict):
-        named = answer.get("outputs")
-        if isinstance(named, list) and all(isinstance(each, dict) for each in named):
-            return [_flat(each.get("data")) for each in named]
-    return [_flat(value) for value in _row(answer)]
+    parts = _parts(old, new)
+    if parts is None:
+        return [[(old, new)]]
+    if isinstance(old, list):
+        rows = [_cells(*row) for row in parts]
+        return [parts] if len(set(map(len, rows))) > 1 else list(zip(*rows, strict=True))
+    if isinstance(old, dict) and "outputs" in old:
+        named = _parts(old["outputs"], new["outputs"])
+        if named and all(isinstance(each, dict) for pair in named for each in pair):
+            return [[(ours.get("data"), theirs.get("data"))] for ours, theirs in named]
+    return [[part] for part in parts]
 
 
-def _row(row: Any) -> list[Any]:
-    if isinstance(row, dict):
-        return [value for _, value in sorted(row.items())]
-    return row if isinstance(row, list) else [row]
+def _cells(old: Any, new: Any) -> list[Pair]:
+    """The cells of a row. A value, and a row with another form, is one cell."""
+    parts = _parts(old, new)
+    return [(old, new)] if parts is None else parts
 
 
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _flat(item)
-    elif isinstance(value, dict):
-        for name, item in sorted(value.items()):
-            yield name
-            yield from _flat(item)
-    else:
-        yield value
+def _parts(old: Any, new: Any) -> list[Pair] | None:
+    """The parts of two mappings with the same names, or of two lists of the same length. None for all others."""
+    if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
+        return [(old[name], new[name]) for name in sorted(old)]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return list(zip(old, new, strict=True))
+    return None
 
 
-def _pairs(old: list[Iterable[Any]], new: list[Iterable[Any]]) -> Iterator[list[tuple[Any, Any]]]:
-    for ours, theirs in zip_longest(old, new, fillvalue=()):
-        yield list(zip_longest(ours, theirs, fillvalue=_MISSING))
-
-
-def _are_equal(old: Any, new: Any) -> bool:
-    """Whether two answers have the same structure, names and values."""
-    if isinstance(old, list) and isinstance(new, list):
-        return len(old) == len(new) and all(map(_are_equal, old, new))
-    if isinstance(old, dict) and isinstance(new, dict):
-        return old.keys() == new.keys() and all(_are_equal(value, new[name]) for name, value in old.items())
-    if _are_numbers((old, new)):
-        return relative(old, new) <= _TOLERANCE
-    return type(old) is type(new) and old == new
-
-
-def _are_numbers(pair: tuple[Any, Any]) -> bool:
-    return all(type(value) in {int, float} for value in pair)
-
-
-def _summed(pairs: list[tuple[Any, Any]]) -> Output:
-    found = [_apart(*pair) for pair in pairs]
-    return Output(len(found), math.fsum(found), max(found, default=0.0))
+def _values(old: Any, new: Any) -> Iterator[float]:
+    """The difference of each value, and of each part with another form."""
+    parts = _parts(old, new)
+    if parts is None:
+        yield _apart(old, new)
+        return
+    for part in parts:
+        yield from _values(*part)
 
 
 def _apart(old: Any, new: Any) -> float:
-    if _are_numbers((old, new)):
+    if type(old) in {int, float} and type(new) in {int, float}:
         return relative(old, new)
     return 0.0 if type(old) is type(new) and old == new else _OTHER
+
+
+def _summed(values: Iterable[float]) -> Output:
+    found = list(values)
+    return Output(len(found), math.fsum(found), max(found, default=0.0))

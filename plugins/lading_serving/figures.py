@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .board import (
     LATENCY,
@@ -30,6 +30,7 @@ FIGURES = "application/vnd.lading.figures+json"
 
 MINUTE = 60.0
 _INTERVAL = 5.0  # seconds between two snapshots
+_SHORTEST = 1.0  # seconds: of a release that has just begun, one request gives no rate of a hundred per second
 _KEPT = 16
 _WORDS = TIME_CELLS + 3  # the time, the errors, the refused and the buckets of one snapshot
 _NEXT = SNAPSHOTS - 1  # the place of the number of snapshots
@@ -97,14 +98,23 @@ def total(board: Board, entry: int) -> Count:
     return Count(ended["5"], ended["4"], tuple(buckets))
 
 
-def last_minute(board: Board, entry: int, now: float) -> Count | None:
-    """The scored requests of about the last minute; None if no snapshot is of that time."""
+class Minute(NamedTuple):
+    """The scored requests of about the last minute, and the seconds that they cover."""
+
+    scored: Count
+    seconds: float
+
+
+def last_minute(board: Board, entry: int, now: float) -> Minute | None:
+    """The scored requests of about the last minute, or since a younger release began. None if no snapshot fits."""
     count, taken = total(board, entry), board.numbers[entry + _NEXT]
     known = list(_snapshots(board, entry, taken))
-    if now - board.floats[entry + _STARTED] <= MINUTE:
-        return count
+    if (age := now - board.floats[entry + _STARTED]) <= MINUTE:
+        return Minute(count, max(_SHORTEST, age))
     near = min(known, key=lambda snapshot: abs(now - snapshot[0] - MINUTE), default=None)
-    return None if near is None or abs(now - near[0] - MINUTE) > _INTERVAL else count.minus(near[1])
+    if near is None or abs(now - near[0] - MINUTE) > _INTERVAL:
+        return None
+    return Minute(count.minus(near[1]), now - near[0])
 
 
 def _snapshots(board: Board, entry: int, taken: int) -> Iterator[tuple[float, Count]]:
@@ -144,7 +154,8 @@ def _release(board: Board, entry: int, now: float) -> dict[str, Any]:
         "release": facts.get("release", ""),
         "release_id": facts.get("release_id", ""),
         "total": total(board, entry).document,
-        "minute": minute.document if minute else None,
+        "minute": minute.scored.document if minute else None,
+        "minute_seconds": minute.seconds if minute else MINUTE,
         "restarts": sum(restarts(board, entry).values()),
         "memory": resident_bytes(board, entry),
     }

@@ -78,6 +78,7 @@ class Shadow:
 
 
 def _difference(old: Response, new: Response) -> Difference:
+    """The difference of two answers. A body that is too large to compare in a turn counts as different."""
     return difference(old, new) if len(new.body) <= _MOST_BYTES else DIFFERENT
 
 

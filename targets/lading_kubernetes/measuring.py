@@ -68,6 +68,7 @@ def _release(name: str, parts: Sequence[ReleaseMetrics]) -> ReleaseMetrics:
         minute=_sum(minutes) if len(minutes) == len(parts) else None,
         restarts=sum(part.restarts for part in parts),
         memory=sum(memories) if memories else None,
+        minute_seconds=max(part.minute_seconds for part in parts),
     )
 
 

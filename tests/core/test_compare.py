@@ -6,13 +6,17 @@ import json
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from unittest.mock import Mock
 from urllib.request import Request, urlopen
 
 import pytest
 from tests.conftest import Shell
 from tests.waiting import LIMIT
 
+from lading.engine.release import comparing
 from lading.engine.release.answers import golden_change
+from lading.engine.release.endpoint import Endpoint
+from lading.errors import Transient
 from lading.model import GoldenRequest, Json, Release
 from lading_serving.figures import FIGURES
 
@@ -104,6 +108,71 @@ def test_failed_requests_are_counted_and_are_no_equal_answers(pair: Shell) -> No
     assert "both releases refuse every request" in pair("compare", "--data", "wrong.jsonl", code=6).err
 
 
+FIXED = """\
+version: 1
+name: price
+register: {model: rate, file: model.joblib}
+package: {scoring_script: score.py}
+"""
+FRAGILE = """\
+import json, os
+
+def init():
+    global factor
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.joblib")) as file:
+        factor = int(file.read())
+
+def run(raw_data):
+    (row,) = json.loads(raw_data)["data"]
+    with open(os.environ["ASKED"], "a") as file:
+        file.write(f"{factor} {row['size']}\\n")
+    if row["size"] == 13 and factor == 3:
+        os._exit(1)
+    return [factor * row["size"]]
+"""
+
+
+@pytest.fixture
+def fragile(shell: Shell) -> Iterator[Shell]:
+    """Release 1, and a canary that a row with the size 13 ends. Both note their requests in the file `asked`."""
+    shell.write("score.py", FRAGILE)
+    target = f"target: local\ntargets: {{local: {{env: {{ASKED: '{shell.folder / 'asked'}'}}}}}}\n"
+    for factor, argv in ((2, ("deploy",)), (3, ("deploy", "--canary", "0"))):
+        shell.write("model.joblib", str(factor))
+        shell.write("lading.yaml", FIXED + target)
+        shell(*argv)
+    yield shell
+    shell("delete")
+
+
+def test_a_row_that_ends_a_worker_is_a_failed_row(fragile: Shell) -> None:
+    fragile.write("rows.jsonl", "".join(json.dumps({"size": size}) + "\n" for size in (0, 13, 0, 0)))
+    done = fragile("compare", "--data", "rows.jsonl", "--json")
+    found = done.json()
+    assert (found["requests"], found["failed"], found["equal"]) == (4, [0, 1], 0.75)
+    assert (found["rows"][0]["row"], found["rows"][0]["difference"], found["rows"][0]["old"]) == (2, 1.0, [26])
+    assert found["rows"][0]["new"]["status"] == 503
+    assert (fragile.folder / "asked").read_text().splitlines().count("3 13") == 2
+
+
+def test_a_row_that_cannot_be_sent_is_named_before_the_first_request(fragile: Shell) -> None:
+    fragile.write("rows.jsonl", '{"size": 1}\n{"size": 2}\n{"size": NaN}\n')
+    said = fragile("compare", "--data", "rows.jsonl", code=2).err
+    assert "rows.jsonl: row 3 cannot be sent: a value is not a finite number" in said
+    assert not (fragile.folder / "asked").exists()
+
+
+def test_a_release_that_answers_nothing_ends_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = comparing._Failure(status=None, error="connection refused")
+    monkeypatch.setattr(comparing, "_tried", lambda *_: (silent, 0.1))
+    monkeypatch.setattr(comparing, "_wait_until_ready", lambda *_: None)
+    service = Mock(endpoint=lambda _uri: Endpoint(deployment=Mock(), uri=""))
+    side = comparing._Side(_accepted(1, 1), {})
+    rows = comparing._asked(service, (side, side), [(1, 1)] * 20)
+    with pytest.raises(Transient, match="10 requests in sequence were not answered: connection refused"):
+        list(rows)
+
+
 TRAINED = """\
 version: 1
 name: price
@@ -148,12 +217,6 @@ def init():
 
 def run(raw_data):
     return json.dumps(answers)
-"""
-FIXED = """\
-version: 1
-name: price
-register: {model: rate, file: model.joblib}
-package: {scoring_script: score.py}
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from lading.cli import figures
 from lading.engine.release.breaches import since
 from lading.python.measurement import Measurement
 from lading_serving.board import OTHER, SCORING, SECONDS, Board, table_cell
-from lading_serving.figures import begin, document, last_minute, remember, restarted
+from lading_serving.figures import begin, document, last_minute, remember, restarted, total
 from lading_serving.recorder import Place, Recorder
 
 MANIFEST = "manifests/salary.yaml"
@@ -130,7 +131,8 @@ def test_the_last_minute_is_the_difference_to_a_snapshot_of_its_begin() -> None:
         count(found, entry, 1, 500)
         minute = last_minute(found, entry, start + second + 2)
         assert minute
-        assert minute.errors == min(second // 5 + 1, 13)  # of 62 seconds
+        assert minute.scored.errors == min(second // 5 + 1, 13)  # of 62 seconds
+        assert minute.seconds == pytest.approx(min(second + 2, 62))
 
 
 def test_without_a_snapshot_of_that_time_the_last_minute_is_unknown() -> None:
@@ -138,6 +140,7 @@ def test_without_a_snapshot_of_that_time_the_last_minute_is_unknown() -> None:
     start = found.floats[entry + 14]
     remember(found, entry, start)
     assert last_minute(found, entry, start + 59)
+    assert last_minute(found, entry, start + 0.1) == (total(found, entry), 1.0)
     assert last_minute(found, entry, start + 62)
     assert last_minute(found, entry, start + 120) is None
 
@@ -166,6 +169,15 @@ def test_a_row_has_the_figures_of_the_serving_release_and_others_follow() -> Non
         "detail": "",
     }
     assert (second["target"], second["release"], second["rate"], second["detail"]) == ("", 4, "", "beside it")
+
+
+def test_the_rate_of_a_young_release_counts_its_seconds() -> None:
+    seen = Figures(requests=60, errors=0, latency=Latency(bounds=(1.0,), counts=(60, 0)))
+    young = Measurement(releases=((1, replace(metrics("new", seen), minute_seconds=6.0)),))
+    (row,) = figures.rows({"detail": ""}, young, "new")
+    assert row["rate"] == "10/s"
+    minute = figures.as_json(young)["releases"][0]["last_minute"]
+    assert (minute["rate"], minute["seconds"]) == (10.0, 6.0)
 
 
 def test_without_figures_there_are_no_columns_for_them() -> None:

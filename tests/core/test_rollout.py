@@ -8,12 +8,16 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.conftest import Shell
 from tests.core.conftest import MANIFEST, wait_for
 from tests.waiting import LIMIT
+
+from lading.store import Store
+from lading.store.facts import Facts
 
 FINE = {"requests": 100}
 
@@ -50,7 +54,7 @@ def test_a_rollout_shifts_step_by_step_and_promotes(routed: Shell) -> None:
     assert "in steps of the requests: 25 %, 50 %, 100 %" in routed("plan").out
     said = routed("deploy").err
     assert re.findall(r"shifting · release 2 gets (\d+) %", said) == ["25", "50"]
-    assert "25 % of the requests · 100 requests, 0 % errors, p99 9.9 ms · the step is over" in said
+    assert "25 % of the requests · 100 requests, 0 % errors, p99 4.95 ms · the step is over" in said
     assert "release 2 gets all requests, and release 1 is removed" in said
     assert states(routed) == ["2 up", "1 superseded"]
     assert "unchanged" in routed("deploy").err
@@ -59,11 +63,12 @@ def test_a_rollout_shifts_step_by_step_and_promotes(routed: Shell) -> None:
 @pytest.mark.parametrize(
     ("limit", "found", "reason"),
     [
-        ("max_error_rate: 0.01", {"requests": 100, "errors": 3}, r"3 % of its 100 requests failed \(0 % of the stable"),
+        ("max_error_rate: 0.01", {"requests": 100, "errors": 8}, r"8 % of its 100 requests failed \(0 % of the stable"),
+        ("max_error_rate: 0.01", {"requests": 20, "errors": 20}, r"100 % of its 20 requests failed \(0 % of"),
         (
             "max_latency_ratio: 1.5",
             {"requests": 100, "slow": 50},
-            r"its p99 is 980 ms in 100 requests, 99 times that of",
+            r"its p99 is above 10 ms in 100 requests, and that of the stable release at most 5 ms: more than max_lat",
         ),
         (
             "max_error_rate: 0.01",
@@ -90,9 +95,64 @@ def test_a_breach_aborts_and_names_the_figures(routed: Shell, limit: str, found:
 
 def test_too_few_requests_are_said_and_are_not_a_breach(routed: Shell) -> None:
     roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01, max_latency_ratio: 1.5", answer=8)
-    figures(routed, {"requests": 20, "errors": 20, "slow": 20})
-    assert "20 requests, 100 % errors, p99 990 ms, too few to judge, below 50" in routed("deploy").err
+    figures(routed, {"requests": 20, "errors": 4, "slow": 20})
+    said = routed("deploy").err
+    assert "20 requests, 20 % errors, p99 990 ms, too few to judge, below 50" in said
+    assert (
+        "the step of 25 % of the requests was not fully judged by max_error_rate, max_latency_ratio: "
+        "the canary had 20 requests, below 50"
+    ) in said
     assert states(routed) == ["2 up", "1 superseded"]
+
+
+def test_a_judged_step_has_no_warning(routed: Shell) -> None:
+    roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01", answer=8)
+    figures(routed, FINE)
+    assert "judged" not in routed("deploy").err
+
+
+JUMP = """
+import time
+
+day = time.time
+time.time = lambda: day() + 3600 * next(hours)
+hours = iter(range(10**6))
+"""
+
+
+def test_a_clock_that_is_set_does_not_end_a_step(routed: Shell, pausing: subprocess.Popen[str]) -> None:
+    """The time of day jumps by an hour whenever it is read."""
+    pausing.kill()
+    pausing.wait()
+    routed.write("jump/sitecustomize.py", JUMP)
+    routed.env["PYTHONPATH"] = f"{routed.folder / 'jump'}{os.pathsep}{routed.env['PYTHONPATH']}"
+    with routed.start("deploy") as process:
+        said_to = process.stderr
+        assert said_to is not None
+        wait_for(lambda: re.search(r" · (9 min|10 min) \d+ s left", said_to.readline()) is not None)
+        process.kill()
+
+
+def test_a_continued_step_lasts_only_its_rest(routed: Shell) -> None:
+    figures(routed, FINE)
+    roll_out(routed, "steps: [25, 100], pause: 600", answer=8)
+    with routed.start("deploy") as process:
+        said_to = process.stderr
+        assert said_to is not None
+        wait_for(lambda: "left" in said_to.readline())
+        process.kill()
+    set_elapsed(routed, 599.9)
+    routed("deploy")
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
+def set_elapsed(project: Shell, seconds: float) -> None:
+    """Change the recorded seconds of the step that runs."""
+    with closing(Store.open(project.folder / ".lading")) as store:
+        facts = Facts(store.reuse, "price", "router")
+        text = facts.get("rollout")
+        assert text
+        facts.put("rollout", json.dumps({**json.loads(text), "elapsed": seconds}))
 
 
 def test_workers_that_end_in_both_releases_are_not_the_fault_of_the_canary(routed: Shell) -> None:
@@ -329,11 +389,11 @@ def test_a_detached_rollout_ends_after_an_abort(routed: Shell) -> None:
 def test_a_detached_rollout_that_exceeds_a_limit_shows_its_figures(routed: Shell) -> None:
     roll_out(routed, "steps: [25, 100], pause: 600, max_error_rate: 0.01", answer=8)
     rollout = routed("deploy", "--detach", "--json").json()["deployments"][0]["traffic"]["rollout"]
-    figures(routed, {"requests": 100, "errors": 3})
-    wait_for(lambda: "is aborted: 3 % of its" in Path(rollout["log"]).read_text())
+    figures(routed, {"requests": 100, "errors": 8})
+    wait_for(lambda: "is aborted: 8 % of its" in Path(rollout["log"]).read_text())
     wait_for(lambda: states(routed) == ["2 aborted", "1 up"])
-    assert "release 2 was aborted: 3 % of its" in routed("status").out
-    assert "3 % of its" in routed("history", "--json").json()[0]["reason"]
+    assert "release 2 was aborted: 8 % of its" in routed("status").out
+    assert "8 % of its" in routed("history", "--json").json()[0]["reason"]
 
 
 def test_without_a_rollout_a_deploy_cannot_be_detached(project: Shell) -> None:

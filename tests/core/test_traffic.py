@@ -299,3 +299,18 @@ def test_a_rollback_goes_back_to_a_promoted_canary(routed: Shell) -> None:
     answer(routed, 9)
     routed("deploy")
     assert "release 2 serves again" in routed("rollback").err
+
+
+def test_each_release_has_its_figures_once_in_the_status(routed: Shell) -> None:
+    routed("deploy", "--canary", "10")
+    routed.write("figures.json", '{"1": {"requests": 10}, "2": {"requests": 5}}')
+    rows = routed("status", "-t", "router", "--json").json()["deployments"]
+    assert [[each["release"] for each in row["releases"]] for row in rows] == [[1], [2]]
+
+
+def test_a_comparison_is_shown_without_the_figures_of_the_copies(routed: Shell) -> None:
+    routed("deploy", "--canary", "10")
+    routed.write("figures.json", '{"silent": 1000}')
+    done = routed("compare", "--json")
+    assert "the figures of the copied requests cannot be read: the router is busy" in done.err
+    assert (done.json()["requests"], done.json()["shadow"]) == (1, None)

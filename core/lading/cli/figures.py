@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import output
@@ -37,7 +37,8 @@ def _document(number: int | None, metrics: ReleaseMetrics) -> dict[str, Any]:
         if minute is None
         else {
             "requests": minute.requests,
-            "rate": minute.requests / MINUTE,
+            "rate": minute.requests / metrics.minute_seconds,
+            "seconds": metrics.minute_seconds,
             "errors": minute.errors,
             "error_rate": minute.errors / minute.requests if minute.requests else 0.0,
             "p50": minute.latency.quantile(0.5),
@@ -46,13 +47,8 @@ def _document(number: int | None, metrics: ReleaseMetrics) -> dict[str, Any]:
     }
 
 
-def rows(
-    row: Mapping[str, object], measured: Measurement, release_id: str | None, elsewhere: Collection[str | None] = ()
-) -> Iterator[dict[str, object]]:
-    """The lines of a service: one with the figures of the release that serves, and one for each other release.
-
-    Releases with an id in `elsewhere` have a row of another service status.
-    """
+def rows(row: Mapping[str, object], measured: Measurement, release_id: str | None) -> Iterator[dict[str, object]]:
+    """The lines of a service: one with the figures of the release that serves, and one for each other release."""
     ordered = sorted(measured.releases, key=lambda each: each[1].release_id != release_id)
     served, detail = ordered[0][1] if ordered else None, row["detail"]
     if measured.missing:
@@ -60,8 +56,6 @@ def rows(
     facts = {name: value for name, value in row.items() if name != "detail"}
     yield {**facts, **_cells(served), "detail": detail}
     for number, each in ordered[1:]:
-        if each.release_id in elsewhere:
-            continue
         yield {**dict.fromkeys(facts, ""), "release": number, **_cells(each), "detail": "beside it"}
 
 
@@ -80,7 +74,7 @@ def _cells(metrics: ReleaseMetrics | None) -> dict[str, object]:
     if minute is not None:
         share = minute.errors / minute.requests if minute.requests else 0.0
         cells = {
-            "rate": _rate(minute.requests / MINUTE),
+            "rate": _rate(minute.requests / metrics.minute_seconds),
             "errors": f"{share:.2%}" if minute.errors else "0",
             "p50": _time(minute.latency.quantile(0.5)),
             "p99": _time(minute.latency.quantile(0.99)),

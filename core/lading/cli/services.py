@@ -92,11 +92,10 @@ def status(manifest: Path, targets: tuple[str, ...], store: Path | None, as_json
         output.document({"deployments": documents})
     else:
         nothing = "the manifest has no target whose plugin is installed"
-        shown = {item.status.release_id for item in found}
         lines = [
             line
             for row, item in zip(rows, found, strict=True)
-            for line in figures.rows(row, item.measured, item.status.release_id, shown)
+            for line in figures.rows(row, item.measured, item.status.release_id)
         ]
         less = ("service", "package", "memory", "restarts", "p50")
         output.table(figures.without_empty(lines), empty=nothing, less=less)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .options import Json
@@ -36,6 +37,24 @@ class Latency:
             before, lower = before + count, bound
         return self.bounds[-1]
 
+    def bucket(self, share: float) -> tuple[float, float] | None:
+        """The bounds between which this quantile lies: above the first one, and at most the second one.
+
+        The second one is infinite for a time beyond all bounds. None without requests.
+        """
+        wanted, before, lower = share * sum(self.counts), 0, 0.0
+        for bound, count in zip((*self.bounds, math.inf), self.counts, strict=True):
+            before += count
+            if count and before >= wanted:
+                return lower, bound
+            lower = bound
+        return None
+
+    def longer(self, seconds: float) -> int:
+        """The number of requests that surely took longer than `seconds`: those of the buckets above it."""
+        lowers = (0.0, *self.bounds)
+        return sum(count for lower, count in zip(lowers, self.counts, strict=True) if lower >= seconds)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
@@ -64,6 +83,7 @@ class Compared:
 class ReleaseMetrics:
     """The figures of one release: since it began, and of the last minute if that is known.
 
+    `minute_seconds` are the seconds that `minute` covers: fewer than 60 for a release that has just begun.
     `restarts` counts the workers that were replaced. `memory` is in bytes, of all its workers.
     """
 
@@ -73,6 +93,7 @@ class ReleaseMetrics:
     restarts: int = 0
     memory: int | None = None
     compared: Compared | None = None
+    minute_seconds: float = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +120,7 @@ def _release(content: Json) -> ReleaseMetrics:
         restarts=int(content["restarts"]),
         memory=None if memory is None else int(memory),
         compared=Compared(**content["compared"]) if content.get("compared") else None,
+        minute_seconds=float(content.get("minute_seconds", 60.0)),
     )
 
 

@@ -16,6 +16,10 @@ class Measurement:
     releases: tuple[tuple[int | None, ReleaseMetrics], ...] = ()
     missing: str = ""
 
+    def without(self, release_id: str | None) -> Measurement:
+        """The figures of all other releases."""
+        return replace(self, releases=tuple(each for each in self.releases if each[1].release_id != release_id))
+
     def of(self, release_id: str | None) -> Measurement:
         """The figures of one release."""
         return replace(self, releases=tuple(each for each in self.releases if each[1].release_id == release_id))

@@ -91,10 +91,11 @@ def statuses(
             one = deployment(manifest, target=name, store=store)
             status, old, canary = one.standing()
             measured = one.measured() if status.state is State.RUNNING else Measurement()
-            found.append(Standing(one.target, one.service, one.release, status, measured=measured))
+            beside = canary[1].release_id if canary else None
+            served = measured.without(beside) if canary else measured
+            found.append(Standing(one.target, one.service, one.release, status, measured=served))
             if canary:
-                beside = measured.of(canary[1].release_id)
-                found.append(Standing(name, one.service, *canary, measured=beside))
+                found.append(Standing(name, one.service, *canary, measured=measured.of(beside)))
             found += [Standing(name, service, None, elsewhere) for service, elsewhere in old]
         except Foreign:
             raise

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..engine.release import traffic as engine
 from ..engine.release.adopting import adopt_canary, canary_of_others
 from ..engine.release.canaries import require_traffic
+from ..engine.release.scoring import encode
 from ..engine.release.service import Service
 from ..engine.session.order import Needs, Order
 from ..engine.session.session import open_session
@@ -108,7 +109,7 @@ def compare(
 
     By default they are the stable release and the canary, and the requests are the golden ones. `data` is a CSV, JSON
     lines or Parquet file, whose rows are sent one by one instead. Each release gets the columns that its model takes.
-    `timeout` limits each request, in seconds.
+    The whole file is checked before the first request. `timeout` limits each request, in seconds.
     """
     from ..engine.release.comparing import compare as compare_releases
 
@@ -136,9 +137,15 @@ def _rows(service: Service, file: Path) -> Callable[[Release], Iterator[Json]]:
 
 
 def _request(file: Path, number: int, row: Row) -> Json:
-    if row.problem:
-        raise BadInput(f"{file}: row {number} cannot be sent: {row.problem}")
-    return {"data": [row.value]}
+    request: Json = {"data": [row.value]}
+    problem = row.problem
+    try:
+        encode(request)
+    except BadInput:
+        problem = problem or "a value is not a finite number"
+    if problem:
+        raise BadInput(f"{file}: row {number} cannot be sent: {problem}")
+    return request
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tests.plugins.serving.split_kit import CHOICE, WAITING, Crowd, client, post
 from tests.waiting import eventually
 
 from lading.engine.release import answers
+from lading.engine.release.golden import decoded
 from lading_serving.choice import COUNT_MARK, UNCOUNTED
 from lading_serving.comparing import Output, difference, relative
 from lading_serving.control import ComparedState
@@ -114,7 +115,14 @@ def test_large_requests_are_not_copied(service: Service) -> None:
         ("[1048576.0]", "[1048575.0]", True, [Output(1, 2**-20, 2**-20)]),
         ('[[1, "a"]]', '[[1, "b"]]', False, [Output(1), OTHER]),
         ('["a"]', '["a"]', True, [Output(1)]),
-        ("[1]", "[1, 2]", False, [Output(2, 1.0, 1.0)]),
+        ("[1]", "[1, 2]", False, [OTHER]),
+        ('{"price": [100, 200]}', '{"cost": [100, 200.1]}', False, [OTHER]),
+        ('{"price": [100, 200]}', '{"price": [100, 200.1, 3]}', False, [OTHER]),
+        ('[{"price": 4}]', '[{"cost": 2}]', False, [OTHER]),
+        ('[{"a": 1, "b": 4}, {"a": 1}]', '[{"a": 1, "b": 4}, {"b": 1}]', False, [Output(3, 1.0, 1.0)]),
+        ('"[1, 4]"', '"[1, 2]"', False, [Output(2, 0.5, 0.5)]),
+        ('"[1, 4]"', "[1, 4]", True, [Output(2)]),
+        ('"yes"', '"yes"', True, [Output(1)]),
         ("[1]", "1", False, [OTHER]),
         ("[true]", "[1]", False, [OTHER]),
         ("[null]", "[null]", True, [Output(1)]),
@@ -130,15 +138,30 @@ def test_large_requests_are_not_copied(service: Service) -> None:
         ("no json", "no more", False, [OTHER]),
         ("[" * 100_000, "[1]", False, [OTHER]),
         ('{"a": 1}', '{"b": 1}', False, [OTHER]),
-        ("[1, 2]", "[[1], [2]]", False, [OTHER]),
-        ('{"a": [1, 2]}', '{"a": [1, [2]]}', False, [OTHER]),
+        ("[1, 2]", "[[1], [2]]", False, [Output(2, 2.0, 1.0)]),
+        ('{"a": [1, 2]}', '{"a": [1, [2]]}', False, [Output(2, 1.0, 1.0)]),
         ("[[1, 2], [3]]", "[[1, 2], [3]]", True, [Output(3)]),
-        ("[[1, 2], [3]]", "[[1], [2, 3]]", False, [OTHER]),
+        ("[[1, 2], [3]]", "[[1], [2, 3]]", False, [Output(2, 2.0, 1.0)]),
+        (
+            '{"outputs": [{"name": "price", "data": [1, 2]}]}',
+            '{"outputs": [{"name": "cost", "data": [1, 4]}]}',
+            False,
+            [Output(2, 0.5, 0.5), OTHER],
+        ),
+        ('{"outputs": [{"data": [1]}]}', '{"outputs": [{"data": [1]}, {"data": [2]}]}', False, [OTHER]),
     ],
 )
 def test_answers_are_compared_by_their_values(old: str, new: str, is_equal: bool, outputs: list[Output]) -> None:
     found = difference(Response(200, old.encode(), []), Response(200, new.encode(), []))
     assert (found.is_equal, list(found.outputs)) == (is_equal, outputs)
+    if not old.startswith(("no", "[[[")):
+        assert_compared_alike(old, new, max((output.largest for output in outputs), default=0.0))
+
+
+def assert_compared_alike(old: str, new: str, largest: float) -> None:
+    """`lading compare` and the golden answers of a deploy find the same difference as the server."""
+    one, other = (decoded(json.loads(text), None) for text in (old, new))
+    assert answers.most_different(list(answers.differences(one, other))) == largest
 
 
 def test_rows_of_very_different_lengths_are_compared_in_linear_time() -> None:
@@ -164,6 +187,12 @@ def calls_to_compare(width: int) -> int:
 
 def test_answers_with_different_statuses_are_not_equal() -> None:
     assert difference(Response(200, b"[1]", []), Response(500, b"[1]", [])) == (False, (OTHER,))
+    assert difference(Response(422, b"[1]", []), Response(500, b"[1]", [])) == (False, (OTHER,))
+
+
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_answers_with_the_same_error_status_are_equal(status: int) -> None:
+    assert difference(Response(status, b"no column x", []), Response(status, b"[1]", [])) == (True, ())
 
 
 def test_a_relative_difference_is_at_most_two() -> None:

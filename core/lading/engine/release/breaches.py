@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from ...manifest.rollout import Rollout
 
 ENOUGH = 50
-"""Requests of a release in a step. With fewer, one slow or failed request would decide."""
+"""Requests of a release in a step. With fewer, only many errors decide: see `_CLEAR`."""
+
+_CLEAR = 5
+"""Requests of the canary that failed, or were too slow. One client can repeat its request, so a few decide nothing."""
+
+_CHANCE = 0.00135
+"""The probability below which chance does not explain the errors: that of three standard errors above the mean."""
 
 _MOST_REPLACED = 3
 """Workers of a canary that are replaced in a step, beyond those of the stable release, and are too many.
@@ -47,6 +53,14 @@ class StepFigures(NamedTuple):
             words += [f"too few to judge, below {ENOUGH}"]
         return ", ".join(words)
 
+    @property
+    def lacking(self) -> str:
+        """Which release has had too few requests to judge. Empty if both have had enough."""
+        for name, figures in (("the canary", self.canary), ("the stable release", self.stable)):
+            if figures.requests < ENOUGH:
+                return f"{name} had {figures.requests} requests, below {ENOUGH}"
+        return ""
+
 
 def since(now: Metrics, then: Metrics, canary: str, stable: str) -> StepFigures:
     """The figures of two releases between two moments."""
@@ -62,7 +76,10 @@ def since(now: Metrics, then: Metrics, canary: str, stable: str) -> StepFigures:
 
 
 def breach(rollout: Rollout, found: StepFigures) -> str:
-    """The first limit that the figures exceed, with the figures. Empty if they exceed none, or are too few."""
+    """The first limit that the figures exceed, with the figures. Empty if they exceed none, or are too few.
+
+    A limit is exceeded only by more than chance explains, because the figures are looked at many times.
+    """
     if found.replaced >= _MOST_REPLACED:
         return f"{found.replaced} more workers of it than of the stable release ended and were replaced"
     if rollout.max_error_rate is not None and (failing := _failing(found, rollout.max_error_rate)):
@@ -83,12 +100,10 @@ def _failing(found: StepFigures, limit: float) -> str:
     """The errors of the canary above the limit, or its refusals, of which clients cause some at any release."""
     canary, stable = found.canary, found.stable
     most = f"more than max_error_rate {_percent(limit)}"
-    if canary.requests < ENOUGH:
-        return ""
-    if (rate := _rate(canary.errors, canary)) > limit:
-        others = _percent(_rate(stable.errors, stable))
-        return f"{_percent(rate)} of its {canary.requests} requests failed ({others} of the stable release's), {most}"
-    if stable.requests < ENOUGH:
+    if _is_failing(canary, limit):
+        failed, others = _percent(_rate(canary.errors, canary)), _percent(_rate(stable.errors, stable))
+        return f"{failed} of its {canary.requests} requests failed ({others} of the stable release's), {most}"
+    if found.lacking:
         return ""
     rate, usual = _rate(canary.refused, canary), _rate(stable.refused, stable)
     if rate - usual <= limit + _chance(canary, stable):
@@ -99,6 +114,29 @@ def _failing(found: StepFigures, limit: float) -> str:
     )
 
 
+def _is_failing(canary: Figures, limit: float) -> bool:
+    """Whether more than chance explains that the errors exceed the limit."""
+    if _rate(canary.errors, canary) <= limit or (canary.requests < ENOUGH and canary.errors < _CLEAR):
+        return False
+    return _at_least(canary.errors, canary.requests, limit) < _CHANCE
+
+
+def _at_least(errors: int, requests: int, rate: float) -> float:
+    """The probability of as many errors, or more, if each request fails with this rate. `rate` is below 1."""
+    if rate == 0:
+        return 0.0
+    odds = math.log(rate) - math.log1p(-rate)
+    ways = math.lgamma(requests + 1) - math.lgamma(errors + 1) - math.lgamma(requests - errors + 1)
+    first = math.exp(ways + errors * math.log(rate) + (requests - errors) * math.log1p(-rate))
+    total = term = first
+    for count in range(errors + 1, requests + 1):
+        term *= (requests - count + 1) / count * math.exp(odds)
+        total += term
+        if term <= total * 1e-9:  # the terms fall, because the errors exceed their mean
+            break
+    return total
+
+
 def _chance(one: Figures, other: Figures) -> float:
     """A difference of refusals that chance alone seldom exceeds: three standard errors."""
     share = (one.refused + other.refused) / (one.requests + other.requests)
@@ -106,14 +144,16 @@ def _chance(one: Figures, other: Figures) -> float:
 
 
 def _slower(found: StepFigures, limit: float) -> str:
-    if min(found.canary.requests, found.stable.requests) < ENOUGH:
+    """The p99 of the canary above the limit, also if it is the lowest of its bucket, and the other is the highest."""
+    canary, stable = (each.latency.bucket(_QUANTILE) for each in (found.canary, found.stable))
+    if found.lacking or canary is None or stable is None:
         return ""
-    canary, stable = (each.latency.quantile(_QUANTILE) for each in (found.canary, found.stable))
-    if canary is None or not stable or canary <= limit * stable:
+    most = limit * stable[1]
+    if canary[0] < most or found.canary.latency.longer(most) < _CLEAR:
         return ""
     return (
-        f"its p99 is {_milliseconds(canary)} in {found.canary.requests} requests, {canary / stable:.2g} times that of "
-        f"the stable release ({_milliseconds(stable)}), more than max_latency_ratio {limit:g}"
+        f"its p99 is above {_milliseconds(canary[0])} in {found.canary.requests} requests, and that of the stable "
+        f"release at most {_milliseconds(stable[1])}: more than max_latency_ratio {limit:g}"
     )
 
 

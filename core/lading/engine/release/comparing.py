@@ -7,16 +7,17 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import BadInput, LadingError, StageFailed
-from ...model import Capability, Compared, Release, Served, Shown
+from ...errors import BadInput, LadingError, StageFailed, Transient
+from ...model import Compared, Release, Served, Shown
 from . import scoring
 from .answers import OTHER, TOLERANCE, differences
 from .canaries import canary_of, stable_of
 from .golden import accepted, decoded, read, seconds_left
-from .observing import read_metrics
+from .observing import seen_metrics
 from .shifting import find_served
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 _EACH = 100  # requests between two lines of progress
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds before each look whether a release is ready again
+_HOPELESS = 10  # requests in sequence that a release does not answer
+_LOGS = "`lading logs` shows its log"
 _BEGIN_ONE = "`lading deploy --canary 0` brings a release up beside it, without requests"
 
 
@@ -62,8 +66,8 @@ class AnswerComparison(Shown):
     """The answers of the release `new` compared with those of `old`.
 
     `equal` is the share of equal answers, from 0 to 1. `failed` counts the requests that `old` and `new` answered with
-    another status than 200. `rows` are the ten most different ones. `shadow` has the sums of the copied requests, if
-    the target counts them.
+    another status than 200, or did not answer twice. `rows` are the ten most different ones. `shadow` has the sums of
+    the copied requests, if the target counts them.
     """
 
     old: int
@@ -94,12 +98,12 @@ def compare(service: Service, numbers: Sequence[int] = (), requests: Requests | 
 
     `requests` gives those of a release. Both releases must have as many.
 
-    Raises BadInput if one of the releases does not serve, or if no requests are known, and StageFailed if both releases
-    refuse every request.
+    Raises BadInput before the first request, if one of the releases does not serve, if no requests are known, or if one
+    cannot be sent. Raises StageFailed if both releases refuse every request, and Transient if one does not answer.
     """
     pair = _pair(service, numbers)
     golden = _golden(service, pair) if requests is None else []
-    one, other = (requests(side.release) if requests else golden for side in pair)
+    one, other = (list(requests(side.release)) if requests else golden for side in pair)
     found = list(_asked(service, pair, zip(one, other, strict=True)))
     if not found:
         raise BadInput("the file has no rows to compare")
@@ -111,7 +115,11 @@ def compare(service: Service, numbers: Sequence[int] = (), requests: Requests | 
 
 
 class _Failure(dict[str, "Json"]):
-    """An answer with another status than 200, as a value that can be compared."""
+    """An answer with another status than 200, as a value that can be compared. The status is None without an answer."""
+
+    @property
+    def is_unanswered(self) -> bool:
+        return self["status"] is None or self["status"] in scoring.NOT_READY
 
 
 class _Exchange(NamedTuple):
@@ -154,28 +162,58 @@ def _golden(service: Service, pair: tuple[_Side, _Side]) -> list[Json]:
 
 def _asked(service: Service, pair: tuple[_Side, _Side], requests: Iterable[tuple[Json, Json]]) -> Iterator[_Exchange]:
     """Ask each release its request. They take turns in being first, so that neither gets the warm caches."""
-    endpoint = service.endpoint(service.address())
-    sides = [replace(endpoint, headers=side.headers) for side in pair]
+    unanswered, endpoint = 0, service.endpoint(service.address())
+    sides = [(side.release, replace(endpoint, headers=side.headers)) for side in pair]
     for number, both in enumerate(requests, start=1):
-        end = service.session.end()
         turns = (0, 1) if number % 2 else (1, 0)
-        found = {turn: _timed(sides[turn], scoring.encode(both[turn]), end) for turn in turns}
+        found = {turn: _timed(service, *sides[turn], scoring.encode(both[turn])) for turn in turns}
         yield _Exchange(both[1], (found[0][0], found[1][0]), (found[0][1], found[1][1]))
+        failures = [each for each, _ in found.values() if isinstance(each, _Failure) and each.is_unanswered]
+        unanswered = unanswered + 1 if failures else 0
+        if unanswered == _HOPELESS:
+            raise Transient(f"{_HOPELESS} requests in sequence were not answered: {failures[0]['error']}", hint=_LOGS)
         if number % _EACH == 0:
             service.emit("progress", phase="comparing", detail=f"{number} requests")
 
 
-def _timed(endpoint: Endpoint, body: bytes, end: float | None) -> tuple[Json, float]:
+def _timed(service: Service, release: Release, endpoint: Endpoint, body: bytes) -> tuple[Json, float]:
+    """An answer and its time.
+
+    A request can end the worker that answers it, or arrive while a worker is replaced. So a request without an answer
+    is repeated once, when the release is ready again. If it fails again, this is its answer.
+    """
+    found, seconds = _tried(endpoint, body, service.session.end())
+    if isinstance(found, _Failure) and found.is_unanswered:
+        _wait_until_ready(service, release, found)
+        found, seconds = _tried(endpoint, body, service.session.end())
+    return found, seconds
+
+
+def _tried(endpoint: Endpoint, body: bytes, end: float | None) -> tuple[Json, float]:
     """An answer and its time. A status other than 200 is an answer, which can differ."""
     began = time.perf_counter()
-    answer = endpoint.ask(body, timeout=seconds_left(end))
+    try:
+        answer = endpoint.ask(body, timeout=seconds_left(end))
+    except Transient as error:
+        return _Failure(status=None, error=error.message), time.perf_counter() - began
     seconds = time.perf_counter() - began
     try:
         return decoded(read(answer), None), seconds
     except LadingError:
-        if answer.status in scoring.NOT_READY:
-            raise
         return _Failure(status=answer.status, error=answer.text(200)), seconds
+
+
+def _wait_until_ready(service: Service, release: Release, failure: _Failure) -> None:
+    """Wait about a minute for a release that did not answer. Raises Transient if it is not ready then."""
+    what = f"release {release.number} of {service.name}"
+    service.emit("progress", phase="comparing", detail=f"{what} did not answer: {failure['error']}")
+    for pause in _PAUSES:
+        service.session.pause(pause, what, "not ready", None)
+        with suppress(Transient):  # the target is busy
+            served = find_served(service.status(), release.id)
+            if served and served.ready:
+                return
+    raise Transient(f"{what} does not answer: {failure['error']}", hint=_LOGS)
 
 
 def _comparison(service: Service, pair: tuple[_Side, _Side], found: Sequence[_Exchange]) -> AnswerComparison:
@@ -200,7 +238,7 @@ def _comparison(service: Service, pair: tuple[_Side, _Side], found: Sequence[_Ex
             OutputDifference(output=name, largest=max(values), mean=sum(values) / len(values))
             for name, values in outputs.items()
         ),
-        rows=tuple(sorted(rows, key=lambda row: -row.difference)[:_SHOWN]),
+        rows=tuple(sorted(rows, key=_by_difference)[:_SHOWN]),
         old_latency=old,
         new_latency=new,
         shadow=_shadow(service, pair[1].release.id),
@@ -212,6 +250,11 @@ def _changes(exchange: _Exchange) -> Iterator[tuple[str, float, bool]]:
     if any(isinstance(answer, _Failure) for answer in exchange.answers):
         return iter([("", OTHER, False)])
     return differences(*exchange.answers)
+
+
+def _by_difference(row: DifferentRow) -> tuple[bool, float]:
+    """Sorts rows that only one release has answered first, and then those with the largest differences."""
+    return isinstance(row.old, _Failure) == isinstance(row.new, _Failure), -row.difference
 
 
 def _failed(found: Sequence[_Exchange], side: int) -> int:
@@ -229,6 +272,10 @@ def _latency(seconds: list[float]) -> LatencyPair:
 
 
 def _shadow(service: Service, release_id: str) -> Compared | None:
-    if not service.plugin.can(Capability.METRICS):
+    """The sums of the copied requests. The comparison counts without them too, so a failure is only a warning."""
+    found = seen_metrics(service)
+    if isinstance(found, str):
+        if found:
+            service.emit("warning", detail=f"the figures of the copied requests cannot be read: {found}")
         return None
-    return next((each.compared for each in read_metrics(service).releases if each.release_id == release_id), None)
+    return next((each.compared for each in found.releases if each.release_id == release_id), None)

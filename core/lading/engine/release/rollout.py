@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from ...errors import BadInput, LadingError, NotUp, OutcomeUnknown, Refused, StageFailed, Transient
 from ...model import Capability, Metrics, Release, Served, State
 from .answers import golden_change
-from .breaches import breach, differs, since
+from .breaches import StepFigures, breach, differs, since
 from .canaries import canary_of, ended_elsewhere, stable_of
 from .observing import read_metrics
 from .rollout_state import Progress, held, keep, kept
@@ -99,7 +100,7 @@ class _Run:
         if known and known.reason:
             self.give_up(known.reason)
         weight = self.share().weight
-        if known and (weight == steps[known.step] or (known.began is None and weight < steps[known.step])):
+        if known and (weight == steps[known.step] or (known.elapsed is None and weight < steps[known.step])):
             return known
         step = next(number for number, percent in enumerate(steps) if percent >= weight)
         return Progress(release=self.canary.id, step=step)
@@ -134,11 +135,11 @@ class _Run:
         """Give the canary its share of the step. The step begins when this is done, or did before an interrupt."""
         keep(self.service, progress)
         self.moved(lambda service: set_share(service, self.split(progress)))
-        if progress.began is None:
+        if progress.elapsed is None:
             before = self.metrics()
             if isinstance(before, str):
                 self.give_up(before)
-            progress = replace(progress, began=time.time(), before=before)
+            progress = replace(progress, elapsed=0.0, before=before)
             keep(self.service, progress)
         return progress
 
@@ -158,8 +159,8 @@ class _Run:
 
     def watch(self, progress: Progress) -> str:
         """Look at the figures until the step is over. Returns why the canary must be aborted; empty if it need not."""
-        assert progress.began is not None
-        service, rollout = self.service, self.rollout
+        assert progress.elapsed is not None
+        service, rollout, started = self.service, self.rollout, time.monotonic() - progress.elapsed
         end, share = service.session.end(), f"{rollout.steps[progress.step]} % of the requests"
         look = min(max(_SHORTEST_LOOK, rollout.pause / _LOOKS), _LONGEST_LOOK)
         before, unready = progress.before or Metrics(releases=()), 0
@@ -173,14 +174,35 @@ class _Run:
             figures = since(found, before, self.canary.id, self.stable.id)
             if reason := breach(rollout, figures):
                 return reason
-            left = progress.began + rollout.pause - time.time()
+            elapsed = time.monotonic() - started
+            progress, left = self.recorded(progress, elapsed), rollout.pause - elapsed
             rest = f"{_clock(left)} left" if left > 0 else "the step is over"
             state = "" if served.ready else " · not ready"
             service.emit("progress", phase="rollout", detail=f"{share} · {figures}{state} · {rest}")
             if left <= 0 and not unready:
+                self.report_unjudged(share, figures)
                 break
             self.wait(min(look, left) if left > 0 else look, share, end)
         return ""
+
+    def recorded(self, progress: Progress, elapsed: float) -> Progress:
+        """Record the seconds of the step a few times, for a command that continues it.
+
+        A record that cannot be written only makes the step longer then, and the canary is still watched.
+        """
+        if elapsed - (progress.elapsed or 0.0) < self.rollout.pause / _LOOKS:
+            return progress
+        progress = replace(progress, elapsed=elapsed)
+        with suppress(LadingError):
+            keep(self.service, progress)
+        return progress
+
+    def report_unjudged(self, share: str, figures: StepFigures) -> None:
+        """Warn that a step is over and its limits were not judged, because a release had too few requests."""
+        limits = ", ".join(self.rollout.limits)
+        if limits and figures.lacking and self.service.plugin.can(Capability.METRICS):
+            detail = f"the step of {share} was not fully judged by {limits}: {figures.lacking}"
+            self.service.emit("warning", detail=detail)
 
     def served(self) -> Served | str:
         """The canary as the target reports it, or the reason why a few tries could not find it."""

@@ -20,14 +20,15 @@ _SHORTEST_WAIT = 1.0  # seconds: a command that only asks for the holder takes t
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """The step of a rollout that runs. `began` is the time of day in seconds, and `before` the figures then.
+    """The step of a rollout that runs. `elapsed` has its seconds so far, and `before` the figures when it began.
 
-    Both are None until the requests are shifted. `reason` says why the canary is being aborted.
+    Both are None until the requests are shifted. `reason` says why the canary is being aborted. A time of day instead
+    of `elapsed` would end a step early if the clock of the machine is set.
     """
 
     release: str
     step: int
-    began: float | None = None
+    elapsed: float | None = None
     before: Metrics | None = None
     reason: str = ""
 

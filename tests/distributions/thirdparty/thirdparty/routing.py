@@ -230,7 +230,7 @@ def measured(route: Route, figures: Mapping[str, Any], calls: int) -> ReleaseMet
     """The figures of a release: requests, errors, the number of requests in each class of latency, and restarts."""
     given = {name: calls * number for name, number in figures.get(route["tags"]["lading.release"], {}).items()}
     slow, requests = given.get("slow", 0), given.get("requests", 0)
-    latency = Latency(bounds=(0.01, 1.0), counts=(requests - slow, slow, 0))
+    latency = Latency(bounds=(0.005, 0.01, 1.0), counts=(requests - slow, 0, slow, 0))
     errors, refused = given.get("errors", 0), given.get("refused", 0)
     total = Figures(requests=requests, errors=errors, refused=refused, latency=latency)
     return ReleaseMetrics(release_id=route["id"], total=total, restarts=given.get("restarts", 0))
