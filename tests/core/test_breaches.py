@@ -26,14 +26,14 @@ def judged(rollout: Rollout, canary: Figures, stable: Figures | None = None) -> 
 
 
 @pytest.mark.parametrize(
-    ("requests", "errors"), [(60, 1), (99, 2), (100, 3), (1, 1), (4, 4), (20, 4), (1000, 17), (10_000, 100)]
+    ("requests", "errors"), [(60, 1), (99, 2), (100, 1), (1, 1), (4, 4), (20, 4), (1000, 10), (10_000, 100)]
 )
-def test_errors_that_chance_explains_are_not_a_breach(requests: int, errors: int) -> None:
+def test_a_few_errors_and_those_within_the_limit_are_not_a_breach(requests: int, errors: int) -> None:
     assert judged(ERRORS, figures(requests, errors=errors)) == ""
 
 
-@pytest.mark.parametrize(("requests", "errors"), [(5, 5), (20, 5), (60, 6), (100, 8), (1000, 25), (10_000, 140)])
-def test_clear_errors_are_a_breach_also_with_few_requests(requests: int, errors: int) -> None:
+@pytest.mark.parametrize(("requests", "errors"), [(5, 5), (20, 5), (60, 3), (100, 5), (1000, 11), (10_000, 101)])
+def test_errors_above_the_limit_are_a_breach_also_with_few_requests(requests: int, errors: int) -> None:
     assert f"of its {requests} requests failed" in judged(ERRORS, figures(requests, errors=errors))
 
 
@@ -47,24 +47,24 @@ def test_a_million_errors_are_judged() -> None:
     assert judged(ERRORS, figures(10**6, errors=10**6))
 
 
-def test_one_slow_request_is_not_a_breach() -> None:
+def test_a_few_slow_requests_are_not_a_breach() -> None:
     assert judged(SLOW, figures(56, 0, 0, 4)) == ""
-    assert "its p99 is above 100 ms in 60 requests" in judged(SLOW, figures(55, 0, 0, 5))
+    assert "its p99 is 892 ms in 60 requests" in judged(SLOW, figures(55, 0, 0, 5))
 
 
-def test_times_in_neighbouring_buckets_are_not_a_breach() -> None:
-    """10.1 ms and 9.9 ms are in other buckets, whose estimates are far apart."""
-    assert judged(SLOW, figures(0, 100), figures(100)) == ""
-    said = judged(SLOW, figures(0, 0, 100), figures(100))
-    assert said == (
-        "its p99 is above 50 ms in 100 requests, and that of the stable release at most 10 ms: "
-        "more than max_latency_ratio 1.5"
-    )
+def test_a_release_that_is_slower_as_a_whole_is_a_breach() -> None:
+    """60 ms instead of 30 ms, in neighbouring buckets."""
+    assert "times that of the stable release" in judged(SLOW, figures(0, 0, 100), figures(0, 100))
+
+
+def test_an_estimate_from_the_next_bucket_alone_is_not_a_breach() -> None:
+    """Two of 100 requests take 10.1 ms, and one of 100 takes 9.9 ms."""
+    assert judged(SLOW, figures(980, 20), figures(991, 9)) == ""
 
 
 def test_times_beyond_all_buckets_cannot_be_compared() -> None:
     assert judged(SLOW, figures(0, 0, 0, 0, 100), figures(0, 0, 0, 0, 100)) == ""
-    assert "above 1e+03 ms" in judged(SLOW, figures(0, 0, 0, 0, 100), figures(100))
+    assert "its p99 is 1e+03 ms" in judged(SLOW, figures(0, 0, 0, 0, 100), figures(100))
 
 
 @pytest.mark.parametrize(

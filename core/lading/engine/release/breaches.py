@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 ENOUGH = 50
 """Requests of a release in a step. With fewer, only many errors decide: see `_CLEAR`."""
 
+_FEW = 3
+"""Requests of the canary that failed among enough ones. One or two decide nothing."""
+
 _CLEAR = 5
-"""Requests of the canary that failed, or were too slow. One client can repeat its request, so a few decide nothing."""
+"""Requests of the canary that failed among too few ones, or that were slower than the p99 of the stable release."""
 
 _CHANCE = 0.00135
 """The probability below which chance does not explain the errors: that of three standard errors above the mean."""
@@ -76,10 +79,7 @@ def since(now: Metrics, then: Metrics, canary: str, stable: str) -> StepFigures:
 
 
 def breach(rollout: Rollout, found: StepFigures) -> str:
-    """The first limit that the figures exceed, with the figures. Empty if they exceed none, or are too few.
-
-    A limit is exceeded only by more than chance explains, because the figures are looked at many times.
-    """
+    """The first limit that the figures exceed, with the figures. Empty if they exceed none, or are too few."""
     if found.replaced >= _MOST_REPLACED:
         return f"{found.replaced} more workers of it than of the stable release ended and were replaced"
     if rollout.max_error_rate is not None and (failing := _failing(found, rollout.max_error_rate)):
@@ -115,26 +115,18 @@ def _failing(found: StepFigures, limit: float) -> str:
 
 
 def _is_failing(canary: Figures, limit: float) -> bool:
-    """Whether more than chance explains that the errors exceed the limit."""
-    if _rate(canary.errors, canary) <= limit or (canary.requests < ENOUGH and canary.errors < _CLEAR):
+    """Whether the errors exceed the limit. Of few requests, many must fail, and more than chance explains."""
+    if _rate(canary.errors, canary) <= limit:
         return False
-    return _at_least(canary.errors, canary.requests, limit) < _CHANCE
+    if canary.requests >= ENOUGH:
+        return canary.errors >= _FEW or limit == 0
+    return canary.errors >= _CLEAR and _at_least(canary.errors, canary.requests, limit) < _CHANCE
 
 
 def _at_least(errors: int, requests: int, rate: float) -> float:
-    """The probability of as many errors, or more, if each request fails with this rate. `rate` is below 1."""
-    if rate == 0:
-        return 0.0
-    odds = math.log(rate) - math.log1p(-rate)
-    ways = math.lgamma(requests + 1) - math.lgamma(errors + 1) - math.lgamma(requests - errors + 1)
-    first = math.exp(ways + errors * math.log(rate) + (requests - errors) * math.log1p(-rate))
-    total = term = first
-    for count in range(errors + 1, requests + 1):
-        term *= (requests - count + 1) / count * math.exp(odds)
-        total += term
-        if term <= total * 1e-9:  # the terms fall, because the errors exceed their mean
-            break
-    return total
+    """The probability of as many errors, or more, if each request fails with this rate."""
+    counts = range(errors, requests + 1)
+    return sum(math.comb(requests, count) * rate**count * (1 - rate) ** (requests - count) for count in counts)
 
 
 def _chance(one: Figures, other: Figures) -> float:
@@ -144,16 +136,21 @@ def _chance(one: Figures, other: Figures) -> float:
 
 
 def _slower(found: StepFigures, limit: float) -> str:
-    """The p99 of the canary above the limit, also if it is the lowest of its bucket, and the other is the highest."""
-    canary, stable = (each.latency.bucket(_QUANTILE) for each in (found.canary, found.stable))
-    if found.lacking or canary is None or stable is None:
+    """The p99 of the canary above the limit.
+
+    A p99 is an estimate within its bucket, and 9.9 and 10.1 ms can be in two buckets. So the medians must be above the
+    limit too, or several requests of the canary must surely be.
+    """
+    canary, stable = found.canary.latency, found.stable.latency
+    (slow, usual), (median, usual_median) = ((canary.quantile(q), stable.quantile(q)) for q in (_QUANTILE, 0.5))
+    if found.lacking or not (slow and usual and median and usual_median) or slow <= limit * usual:
         return ""
-    most = limit * stable[1]
-    if canary[0] < most or found.canary.latency.longer(most) < _CLEAR:
+    _, most = stable.bucket(_QUANTILE) or (0.0, math.inf)
+    if median <= limit * usual_median and canary.longer(limit * most) < _CLEAR:
         return ""
     return (
-        f"its p99 is above {_milliseconds(canary[0])} in {found.canary.requests} requests, and that of the stable "
-        f"release at most {_milliseconds(stable[1])}: more than max_latency_ratio {limit:g}"
+        f"its p99 is {_milliseconds(slow)} in {found.canary.requests} requests, {slow / usual:.2g} times that of "
+        f"the stable release ({_milliseconds(usual)}), more than max_latency_ratio {limit:g}"
     )
 
 
