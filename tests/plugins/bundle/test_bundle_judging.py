@@ -229,8 +229,16 @@ def test_the_imports_of_included_modules_are_compared_too(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("import absent\n", "ranking.py:1 imports absent, which package.environment does not have; add `absent`"),
-        ("from .scale import FACTOR\n", "scale.py:2 imports lost, which package.environment does not have; add `lost`"),
+        (
+            "import absent\n",
+            "ranking.py:1 imports absent, which package.environment does not have; add the "
+            "distribution that has it, often `absent`",
+        ),
+        (
+            "from .scale import FACTOR\n",
+            "scale.py:2 imports lost, which package.environment does not have; add the "
+            "distribution that has it, often `lost`",
+        ),
         ("def rank(:\n", "ranking.py:1 cannot be read as Python: invalid syntax"),
         ("import numpy\n", ""),
     ],
