@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -161,7 +161,7 @@ def _libraries(origin: Origin, asked: Asked, more: Iterable[Imported]) -> tuple[
     scripts = [asked.script] if asked.script else []
     own = {*own_places(scripts, asked.beside), *(path.stem for path in origin.model.modules)}
     imported = set(origin.model.imports or ()) - own - sys.stdlib_module_names - {"?", "__main__", "__builtin__"}
-    parts = {part.module for one in more for part in origin.parts(one)}
+    parts = {part.module for one in more if not (one.unless or one.given) for part in origin.parts(one)}
     modules = {*_with_dots(imported, origin.model.full_imports), *parts}
     provided = {module: origin.providers(module) for module in sorted(modules)}
     tops = {module.partition(".")[0] for module, names in provided.items() if not names} & imported
@@ -191,9 +191,18 @@ def _missing_imports(
         is_there = _has(origin, pins, imported.module, is_opaque=is_opaque)
         return is_there or (has_server and imported.top in _OF_SERVER)
 
-    lacking = [part for imported in (*found, *own) for part in origin.parts(imported) if not has(part)]
+    def succeeds(imported: Imported) -> bool:
+        return all(map(has, origin.parts(imported)))
+
+    run = [one for one in (*found, *own) if all(map(succeeds, one.given)) and not _is_replaced(one, succeeds)]
+    lacking = [part for imported in run for part in origin.parts(imported) if not has(part)]
     first = {_guess(origin, part.module) or part.top: part for part in reversed(lacking)}
     return [_missing(asked, origin, imported) for imported in sorted(first.values(), key=lambda one: one.line)]
+
+
+def _is_replaced(imported: Imported, succeeds: Callable[[Imported], bool]) -> bool:
+    """Whether an import in a handler does not run, because the imports before it succeed."""
+    return bool(imported.unless) and all(map(succeeds, imported.unless))
 
 
 def _has(origin: Origin, pins: Pins, module: str, *, is_opaque: bool) -> bool:

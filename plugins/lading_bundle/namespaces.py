@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 _NAMESPACES = (
     "azure azure.ai azure.communication azure.data azure.eventhub.extensions azure.keyvault azure.mgmt azure.monitor "
     "azure.storage backports google google.cloud"
-).split()
+)
 # The modules of distributions whose name does not show them.
 _MODULES = {
     "azure-storage-file-datalake": "azure.storage.filedatalake",
@@ -37,7 +37,7 @@ _NAMED = (
     "azure-monitor-query azure-search-documents azure-servicebus azure-storage-blob azure-storage-queue "
     "google-cloud-aiplatform google-cloud-bigquery google-cloud-bigquery-storage google-cloud-firestore "
     "google-cloud-logging google-cloud-monitoring google-cloud-storage google-cloud-translate google-cloud-vision"
-).split()
+)
 
 
 class Layout(NamedTuple):
@@ -49,12 +49,12 @@ class Layout(NamedTuple):
 
 def is_namespace(module: str) -> bool:
     """Whether a module is known to be a namespace package: several distributions have modules in it."""
-    return module in _NAMESPACES
+    return module in _NAMESPACES.split()
 
 
 def known_owner(module: str) -> str | None:
     """The distribution that is known to have a module with dots. It need not be installed."""
-    found = [(len(one), name) for name in (*_MODULES, *_NAMED) for one in _places(name) if _is_in(module, one)]
+    found = [(len(one), name) for name in (*_MODULES, *_NAMED.split()) for one in _places(name) if _is_in(module, one)]
     return max(found)[1] if found else None
 
 

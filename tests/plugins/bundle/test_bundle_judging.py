@@ -199,7 +199,7 @@ def test_an_import_that_the_environment_lacks(tmp_path: Path, line: str, importe
     "line",
     [
         "try: import requests\nexcept ImportError: requests = None",
-        "try: import requests\nexcept (ValueError, ModuleNotFoundError): import httpx",
+        "try: import requests\nexcept (ValueError, ModuleNotFoundError): import json",
         "try: import requests\nexcept: pass",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING: import requests",
         "import typing\nif typing.TYPE_CHECKING:\n    from requests import Session",
