@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -56,6 +56,16 @@ def known_owner(module: str) -> str | None:
     """The distribution that is known to have a module with dots. It need not be installed."""
     found = [(len(one), name) for name in (*_MODULES, *_NAMED.split()) for one in _places(name) if _is_in(module, one)]
     return max(found)[1] if found else None
+
+
+@cache
+def is_bare_folder(name: str, module: str) -> bool:
+    """Whether the top module of an installed distribution is a folder without `__init__`: a namespace package."""
+    try:
+        place = Path(str(metadata.distribution(name).locate_file(module)))
+    except metadata.PackageNotFoundError:
+        return False
+    return place.is_dir() and not any(place.glob("__init__.*"))
 
 
 @cache

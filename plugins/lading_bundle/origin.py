@@ -11,7 +11,7 @@ from lading import Distribution, ExpectedModel
 
 from .entries import Entry
 from .imports import Imported
-from .namespaces import Layout, is_namespace, is_regular, layout, owners
+from .namespaces import Layout, is_bare_folder, is_namespace, is_regular, layout, owners
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Origin:
         """Whether several distributions may have modules in a top module."""
         if len(names) > 1 or is_namespace(top):
             return True
-        return any(found and top not in found.regular for found in self._layouts(names).values())
+        return any(is_bare_folder(name, top) for name in names)
 
     def _layouts(self, names: list[str]) -> dict[str, Layout | None]:
         return {name: layout(name, self.distributions[name].version) for name in names}

@@ -90,7 +90,8 @@ def _composed(file: Path) -> list[tuple[Any, Any]]:
         raise Wrong(f"{file.name} is nested too deeply", option=_CONDA_FILE) from None
     if not isinstance(root, yaml.MappingNode):
         raise Wrong(f"{file.name}:1: a conda file is a mapping with `dependencies`", option=_CONDA_FILE)
-    return root.value
+    keys: list[tuple[Any, Any]] = root.value
+    return keys
 
 
 def _read_dependencies(file: Path, value: Any, found: Source) -> None:
