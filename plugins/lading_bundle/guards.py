@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -63,7 +64,9 @@ def _within(nodes: Sequence[ast.AST]) -> Iterator[Conditional]:
 
 def _called(node: ast.AST) -> Iterator[Conditional]:
     """The import that a call such as `importlib.import_module("numpy")` is."""
-    if not isinstance(node, ast.Call) or ast.unparse(node.func) not in _IMPORTERS:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
+        return
+    if not _mentions(node.func, {"import_module", "__import__"}) or ast.unparse(node.func) not in _IMPORTERS:
         return
     first = next(iter((*node.args, *(each.value for each in node.keywords if each.arg == "name"))), None)
     name = first.value if isinstance(first, ast.Constant) else None
@@ -96,7 +99,8 @@ def _value(test: ast.expr) -> bool | None:
     if not all(isinstance(part, _KNOWN) for part in ast.walk(test)):
         return None
     try:
-        return bool(eval(compile(ast.Expression(test), "", "eval"), dict(_VALUES)))
+        with warnings.catch_warnings(action="ignore"):  # such as `is` with a literal, which is legal
+            return bool(eval(compile(ast.Expression(test), "", "eval"), dict(_VALUES)))
     except Exception:  # a name or an attribute that is not known
         return None
 
