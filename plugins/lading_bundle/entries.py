@@ -27,7 +27,7 @@ _WAY_OUT = "write NAME or NAME==VERSION"
 _SECRETS = re.compile(r"(?<=://)[^/\s@]*@|\?.*")  # a password or a token of an address
 _SINGLE_EQUALS = re.compile(r"([A-Za-z0-9][\w.\-]*) *=(?!=) *([\w.]+)")
 _NO_EQUALS = re.compile(r"([A-Za-z0-9][\w.\-]*) +v?(\d[\w.]*)")
-_WITH_OPTION = re.compile(r"\s(--?[A-Za-z][\w-]*)([= ]|$)")
+_WITH_OPTION = re.compile(r"[ \t](--?[A-Za-z][\w-]*)([= ]|$)")
 _EGG = re.compile(r"(?P<address>git\+[^#\s]+)#(?:.*&)?egg=(?P<name>[\w.\-]+).*")
 _COMMENT = re.compile(r"(^|\s)#.*")
 

@@ -147,8 +147,9 @@ def _version(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None
         return exact
     if recorded is None:
         raise _absent(name, asked, origin, entry)
+    made = "was" if _is_made(origin.model) else "is"
     raise Wrong(
-        f"{place}{name}{asked} excludes {recorded}, which the model was trained with",
+        f"{place}{name}{asked} excludes {recorded}, which {made} installed for the training",
         hint=f"pin the one version that you want: {name}==VERSION" + (_ALLOW if name == SKLEARN else ""),
         option=option,
         refused=name == SKLEARN,
@@ -243,14 +244,19 @@ def _skew(model: ExpectedModel, pinned: str | None, asked: Iterable[Entry]) -> l
         return []
     if Version(pinned) == Version(_public(SKLEARN, made_with)):
         return []
-    is_made = model.is_recorded or bool(model.finished)
-    made = "was" if is_made else "will be"
-    message = f"{model.name} {made} made with scikit-learn {made_with}, and its package would pin {pinned}"
+    is_made = _is_made(model)
+    made = "was made" if is_made else "will be made"
+    message = f"{model.name} {made} with scikit-learn {made_with}, and its package would pin {pinned}"
+    other = f"pin it (`environment: {{pip: [scikit-learn=={made_with}]}}`) with `python: isolated` on the target local"
     is_release = not Version(made_with).is_devrelease and not Version(made_with).local
-    pin_it = f"or pin it (`environment: {{pip: [scikit-learn=={made_with}]}}`) with `python: isolated` on the target "
-    hint = f"install scikit-learn {made_with}; {pin_it + 'local; ' if is_release else ''}or set "
+    install = f"install scikit-learn {made_with}" if is_made else f"install scikit-learn {pinned} to train with it"
+    hint = f"{install}; {f'or {other}; ' if is_release else ''}or set "
     hint += "`allow_version_skew: true` under package"
     return [_at(SKLEARN, asked, PackageProblem(message=message, hint=hint, option="environment", refused=True))]
+
+
+def _is_made(model: ExpectedModel) -> bool:
+    return model.is_recorded or bool(model.finished)
 
 
 def _at(name: str, asked: Iterable[Entry], problem: PackageProblem) -> PackageProblem:
