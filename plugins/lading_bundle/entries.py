@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from lading import PackageProblem
 
@@ -193,7 +194,9 @@ def _named_address(written: Written, value: str) -> str:
 def _meant_by(text: str) -> str:
     """The requirement that is meant by a text without a `=`, which is a frequent slip. Empty for any other text."""
     slip = _NO_EQUALS.fullmatch(text) or _SINGLE_EQUALS.fullmatch(text)
-    return f"{slip[1]}=={slip[2]}" if slip else ""
+    with suppress(InvalidVersion):
+        return f"{slip[1]}=={slip[2]}" if slip and Version(slip[2]) else ""
+    return ""
 
 
 def _foreign(written: Written, name: str) -> Wrong:

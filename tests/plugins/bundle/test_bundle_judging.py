@@ -96,6 +96,7 @@ NOT_PYTHON = (
          "but an option of pip; write `b @ git+https://git.example/b`"),
         ("numpy==2.4.6 --global-option=x", "'numpy==2.4.6 --global-option=x' has the option "
          "--global-option, which an entry cannot have; remove the option"),
+        ("numpy=new", "'numpy=new' is not a requirement; write NAME or NAME==VERSION"),
         ("numpy 1.26", "'numpy 1.26' is not a requirement; write numpy==1.26"),
         ("numpy; python_versoin > '3'", "\"numpy; python_versoin > '3'\" is not a requirement; "
          "write NAME or NAME==VERSION"),
