@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Distributions whose name in conda differs from the name on PyPI.
 _DISTRIBUTIONS = {
@@ -38,8 +39,28 @@ _FOREIGN = (
     "blas c-compiler clang compilers cmake cuda cudatoolkit cudnn curl cxx-compiler ffmpeg fontconfig "
     "fortran-compiler freetds freetype gcc gdk-pixbuf geos gfortran git glib glpk graphviz gsl gxx hdf5 icu "
     "intel-openmp jpeg llvm-openmp make mkl mpi mpich msmpi nccl nodejs nomkl openblas openjdk openmp openmpi pandoc "
-    "perl poppler postgresql proj pytorch-cuda pytorch-mutex r-base snappy tbb tesseract unixodbc zeromq zstd"
+    "perl poppler postgresql proj pytorch-cuda pytorch-mutex r-base snappy tbb tesseract unixodbc zeromq zstd "
+    "autoconf automake binutils bison boost boost-cpp c-ares cairo eigen expat flex gettext ghostscript giflib gmp "
+    "gnutls git-lfs go gzip harfbuzz imagemagick java jq krb5 lame lcms2 lerc lz4-c m4 maven mpc mpfr nasm "
+    "nettle openh264 pango pcre pcre2 pixman pkg-config rsync rust sox swig tar ucx unzip vim wget"
 )
+# PyPI has distributions with these names.
+_ON_PYPI = (
+    "boost clang cmake compilers eigen ffmpeg flex fontconfig freetype geos git-lfs glib glpk go graphviz gsl icu "
+    "imagemagick intel-openmp jq make mkl mpi mpich nasm nodejs nomkl pandoc perl readline rsync rust snappy sox swig "
+    "tar tbb tesseract tk tzdata unzip wget zstd"
+)
+# Packages of Debian, and libraries of conda, that are not on PyPI. Some distributions of PyPI begin with `lib`, too.
+_DEBIAN = (
+    "build-essential default-jdk default-jre freetds-dev openmpi-bin poppler-utils python3-dev python3-distutils "
+    "python3-pip python3-venv tesseract-ocr unixodbc-dev zlib1g-dev libblas libboost libcblas libcublas libcurl libffi "
+    "libgcc libgcc-ng libgfortran libgfortran-ng libgl libglib libgomp libjpeg-turbo liblapack libopenblas libpng "
+    "libquadmath libstdcxx libstdcxx-ng libtiff libuuid libwebp libxcrypt libxslt libzlib"
+)
+_DEBIAN_LIBRARY = re.compile(
+    r"lib[a-z]+[\d.]*\d(-[a-z][a-z0-9]*)*|lib[a-z0-9.-]+-dev|openjdk-\d+-j(dk|re)(-headless)?|msodbcsql\d+"
+)
+_ONLY_EXPORTED = ("_libgcc_mutex", "_openmp_mutex", "ca-certificates", "ld_impl_linux-64")
 _FOREIGN_PREFIXES = ("_", "cuda-", "gcc_", "gxx_", "gfortran_", "lib", "r-", "vs20")
 _PYTHON_LIBS = "libarchive-c libclang libcst libpysal librosa librt libsass libtmux libusb1 libvirt-python"
 _ENTRY = re.compile(
@@ -93,7 +114,20 @@ def _build(entry: str) -> str:
     return (version["build"] or "").strip("= ") if version else ""
 
 
+def is_export(names: Iterable[str]) -> bool:
+    """Whether a file with these packages is one that `conda env export` wrote."""
+    return not set(names).isdisjoint(_ONLY_EXPORTED)
+
+
+def is_foreign_to_pip(name: str) -> bool:
+    """Whether a name is that of a package of conda or Debian that is not on PyPI."""
+    if name in (*_ON_PYPI.split(), *_PYTHON_LIBS.split()):
+        return False
+    listed = (*_FOREIGN.split(), *_OF_PYTHON.split(), *_DEBIAN.split())
+    return name in listed or bool(_DEBIAN_LIBRARY.fullmatch(name))
+
+
 def is_foreign(name: str) -> bool:
     """Whether a package of conda is not a Python distribution."""
     is_library = name.startswith(_FOREIGN_PREFIXES) and name not in _PYTHON_LIBS.split()
-    return is_library or name in (*_FOREIGN.split(), *_OF_PYTHON.split())
+    return is_library or name in (*_FOREIGN.split(), *_OF_PYTHON.split()) or is_foreign_to_pip(name)

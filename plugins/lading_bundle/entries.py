@@ -6,12 +6,13 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from lading import PackageProblem
 
@@ -27,6 +28,8 @@ _WAY_OUT = "write NAME or NAME==VERSION"
 _SECRETS = re.compile(r"(?<=://)[^/\s@]*@|\?.*")  # a password or a token of an address
 _SINGLE_EQUALS = re.compile(r"([A-Za-z0-9][\w.\-]*) *=(?!=) *([\w.]+)")
 _NO_EQUALS = re.compile(r"([A-Za-z0-9][\w.\-]*) +v?(\d[\w.]*)")
+_WITH_OPTION = re.compile(r"[ \t](--?[A-Za-z][\w-]*)([= ]|$)")
+_EGG = re.compile(r"(?P<address>git\+[^#\s]+)#(?:.*&)?egg=(?P<name>[\w.\-]+).*")
 _COMMENT = re.compile(r"(^|\s)#.*")
 
 
@@ -46,6 +49,10 @@ class Written:
     def wrong(self, message: str, hint: str) -> Wrong:
         """The failure of an entry, at its place."""
         return Wrong(f"{self.place}{message}", hint=hint, option=self.option)
+
+
+class _NotRead(Exception):
+    """A text is not a requirement."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +94,11 @@ def _conda(written: Written) -> Iterator[Entry]:
     if name in _INSTALLERS:
         return
     if conda.is_foreign(name):
-        message = f"{name} is not a Python distribution, so pip cannot install it"
-        raise written.wrong(message, "remove the entry; if scoring needs it, use a base image that has it")
-    requirement = _parsed(written, text, conda.requirement)
+        raise _foreign(written, name)
+    try:
+        requirement = _parsed(written, text, conda.requirement)
+    except _NotRead as error:
+        raise written.wrong(str(error), _WAY_OUT) from None
     if requirement.name != "python":
         _check_name(written, requirement)
     yield Entry(requirement, written, channel)
@@ -100,7 +109,13 @@ def _pip(written: Written, python: str) -> Iterator[Entry]:
     if not applies(_marker(text), python):
         return
     address = _addressed(written, text) if _is_address(text) and not text.startswith("-") else None
-    requirement = address.requirement if address else _parsed(written, text, lambda text: text)
+    try:
+        requirement = address.requirement if address else _parsed(written, text, lambda text: text)
+    except _NotRead as error:
+        proposal = _meant_by(text)
+        if proposal:
+            list(_pip(replace(written, text=proposal), python))  # raises Wrong with the next fault of the proposal
+        raise written.wrong(str(error), f"write {proposal}" if proposal else _WAY_OUT) from None
     if requirement.name not in _INSTALLERS:
         _check_name(written, requirement)
         yield Entry(requirement, written, address=address)
@@ -136,14 +151,16 @@ def _without_comment(written: Written) -> str:
 def _parsed(written: Written, text: str, read_: Callable[[str], str | None]) -> Requirement:
     shown = _SECRETS.sub("", text)
     if text.startswith("-"):
-        raise written.wrong(f"{shown!r} is not a requirement, but an option of pip", _option_hint(text))
+        raise written.wrong(f"{shown!r} is not a requirement, but an option of pip", _option_hint(written, text))
+    if option := _WITH_OPTION.search(text.partition(";")[0]):
+        raise written.wrong(f"{shown!r} has the option {option[1]}, which an entry cannot have", "remove the option")
     if _is_address(text):
         message = f"{shown!r} is an address, which an entry of conda cannot be"
         raise written.wrong(message, "write NAME or NAME==VERSION, or the address of a wheel under `pip`")
     try:
         return Requirement(read_(text) or "")
     except InvalidRequirement:
-        raise written.wrong(f"{shown!r} is not a requirement", _hint(text)) from None
+        raise _NotRead(f"{shown!r} is not a requirement") from None
 
 
 def _is_address(text: str) -> bool:
@@ -152,25 +169,46 @@ def _is_address(text: str) -> bool:
     return bool(IS_ADDRESS.search(text.partition(";")[0].strip(" "))) or bool(at and address and name.strip(" "))
 
 
-def _option_hint(text: str) -> str:
-    option = re.split("[ =]", text)[0]
-    if option in ("-r", "--requirement", "-c", "--constraint"):
+def _option_hint(written: Written, text: str) -> str:
+    option, _space, value = re.sub("[ =]+", " ", text, count=1).partition(" ")
+    if option in ("-r", "--requirement"):
         return "name the file: `environment: {requirements: FILE}`"
+    if option in ("-c", "--constraint"):
+        return "write its versions at the entries, or name a lock file: `environment: {lock: uv.lock}`"
+    if option in ("-e", "--editable") and value.startswith("git+"):
+        return _named_address(written, value)
     if option in ("-e", "--editable"):
         return "build a wheel with `pip wheel --no-deps --wheel-dir wheels PATH`, and name that file"
     return "name package indexes under the image or the target, and here only distributions"
 
 
-def _hint(text: str) -> str:
-    """The way out of an entry that is not valid. A missing `=` is a frequent slip."""
-    if slip := _NO_EQUALS.fullmatch(text):
-        return f"write {slip[1]}=={slip[2]}"
-    slip = _SINGLE_EQUALS.fullmatch(text)
-    return f"write {slip[1]}=={slip[2]}.*" if slip else _WAY_OUT
+def _named_address(written: Written, value: str) -> str:
+    """The way out of `-e git+https://…`: the address behind the name, if it can be read."""
+    found = _EGG.fullmatch(value)
+    proposal = f"{found['name']} @ {found['address']}" if found else ""
+    with suppress(Unusable, InvalidRequirement):
+        return f"write `{read_address(proposal, written.folder) and proposal}`"
+    return "write NAME @ ADDRESS"
+
+
+def _meant_by(text: str) -> str:
+    """The requirement that is meant by a text without a `=`, which is a frequent slip. Empty for any other text."""
+    slip = _NO_EQUALS.fullmatch(text) or _SINGLE_EQUALS.fullmatch(text)
+    with suppress(InvalidVersion):
+        return f"{slip[1]}=={slip[2]}" if slip and Version(slip[2]) else ""
+    return ""
+
+
+def _foreign(written: Written, name: str) -> Wrong:
+    message = f"{name} is not a Python distribution, so pip cannot install it"
+    return written.wrong(message, "remove the entry; if scoring needs it, use a base image that has it")
 
 
 def _check_name(written: Written, requirement: Requirement) -> None:
     """Raise Wrong for a name that pip cannot install."""
-    if wrong := wrong_name(canonicalize_name(requirement.name)):
+    name = canonicalize_name(requirement.name)
+    if conda.is_foreign_to_pip(name):
+        raise _foreign(written, name)
+    if wrong := wrong_name(name):
         message, _semicolon, hint = wrong.partition("; ")
         raise written.wrong(message, hint)

@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 from lading import parse_script
 
+from .guards import Statement, conditional_imports
 from .wrong import Wrong
 
 # The server provides these, or a server that the target adds does.
 _PROVIDED = ("azureml", "azureml_inference_server_http", "inference_schema")
-_CAUGHT = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _CHANGES_PATH = ("sys.path", "site.addsitedir")
-_TESTS = {"TYPE_CHECKING", "version_info", "find_spec", "__name__"}  # of an `if` around an import
 
 
 class Imported(NamedTuple):
     """A module that a script imports, with dots, and the line.
 
     `names` are those behind `from … import`. Each may be a module. `level` is the number of dots before the module.
+    The import runs unless all in `unless` succeed, and only if all in `given` succeed.
     """
 
     module: str
@@ -30,6 +30,8 @@ class Imported(NamedTuple):
     line: int
     names: tuple[str, ...] = ()
     level: int = 0
+    unless: tuple[Imported, ...] = ()
+    given: tuple[Imported, ...] = ()
 
     @property
     def top(self) -> str:
@@ -78,7 +80,22 @@ def imports_of(
                 found.append(imported)
             else:
                 todo += imported.files(place)
-    return [one for one in found if one.top not in sys.stdlib_module_names and one.top not in _PROVIDED]
+    there = {*places, *sys.stdlib_module_names, *_PROVIDED}
+    return [_reduced(one, there) for one in found if one.top not in there and not _is_replaced(one, there)]
+
+
+def _is_replaced(imported: Imported, there: set[str]) -> bool:
+    """Whether an import runs only after the failure of others that cannot fail."""
+    return bool(imported.unless) and not _uncertain(imported.unless, there)
+
+
+def _reduced(imported: Imported, there: set[str]) -> Imported:
+    unless, given = _uncertain(imported.unless, there), _uncertain(imported.given, there)
+    return imported._replace(unless=unless, given=given)
+
+
+def _uncertain(found: Iterable[Imported], there: set[str]) -> tuple[Imported, ...]:
+    return tuple(one for one in found if one.level == 0 and one.top not in there)
 
 
 def own_places(scripts: Iterable[Path], own: Iterable[Path]) -> dict[str, Path]:
@@ -105,12 +122,17 @@ def _imports(file: Path, option: str) -> Iterator[Imported]:
         file = file / "__init__.py"
         if not file.is_file():
             return
-    for node in _unguarded(_tree(file, option)):
-        names = tuple(alias.name for alias in node.names)
-        if isinstance(node, ast.Import):
-            yield from (Imported(name, file, node.lineno) for name in names)
-        else:
-            yield Imported(node.module or "", file, node.lineno, names, node.level)
+    for one in conditional_imports(_tree(file, option)):
+        unless, given = (tuple(each for node in nodes for each in _read(node, file)) for nodes in one[1:])
+        yield from (each._replace(unless=unless, given=given) for each in _read(one.node, file))
+
+
+def _read(node: Statement, file: Path) -> Iterator[Imported]:
+    names = tuple(alias.name for alias in node.names)
+    if isinstance(node, ast.Import):
+        yield from (Imported(name, file, node.lineno) for name in names)
+    else:
+        yield Imported(node.module or "", file, node.lineno, names, node.level)
 
 
 def _tree(file: Path, option: str) -> ast.Module:
@@ -120,23 +142,3 @@ def _tree(file: Path, option: str) -> ast.Module:
         return parse_script(file)
     except ValueError as error:
         raise Wrong(str(error), option=option) from None
-
-
-def _unguarded(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import | ast.ImportFrom):
-            yield child
-        elif isinstance(child, ast.Try | ast.TryStar) and _catches(child):
-            yield from _unguarded(ast.Module(child.finalbody, []))
-        elif isinstance(child, ast.If) and _mentions(child.test, _TESTS):
-            yield from _unguarded(ast.Module(child.orelse, [])) if _mentions(child.test, {"TYPE_CHECKING"}) else ()
-        elif not (isinstance(child, ast.With) and any(_mentions(item, _CAUGHT) for item in child.items)):
-            yield from _unguarded(child)
-
-
-def _catches(node: ast.Try | ast.TryStar) -> bool:
-    return any(handler.type is None or _mentions(handler.type, _CAUGHT) for handler in node.handlers)
-
-
-def _mentions(node: ast.AST, names: set[str]) -> bool:
-    return any(getattr(part, "id", getattr(part, "attr", None)) in names for part in ast.walk(node))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from .entries import Entry
 from .environment import Asked, Environment
 from .imports import Imported, imports_of, own_places
 from .names import meant
+from .namespaces import known_owner
 from .origin import Origin
 from .pins import SERVER, SKLEARN, Pins, exactly, pin
 from .sources import Source, read_source
@@ -160,11 +161,17 @@ def _libraries(origin: Origin, asked: Asked, more: Iterable[Imported]) -> tuple[
     scripts = [asked.script] if asked.script else []
     own = {*own_places(scripts, asked.beside), *(path.stem for path in origin.model.modules)}
     imported = set(origin.model.imports or ()) - own - sys.stdlib_module_names - {"?", "__main__", "__builtin__"}
-    provided = {module: origin.providers(module) for module in sorted({*imported, *(one.top for one in more)})}
-    known = [names[0] for names in provided.values() if names]
-    return known, [
-        module for module, names in provided.items() if not names and module in imported and module.isidentifier()
-    ]
+    parts = {part.module for one in more if not (one.unless or one.given) for part in origin.parts(one)}
+    modules = {*_with_dots(imported, origin.model.full_imports), *parts}
+    provided = {module: origin.providers(module) for module in sorted(modules)}
+    tops = {module.partition(".")[0] for module, names in provided.items() if not names} & imported
+    return [names[0] for names in provided.values() if names], sorted(filter(str.isidentifier, tops))
+
+
+def _with_dots(tops: set[str], full: Iterable[str]) -> set[str]:
+    """The modules of a model with dots. A module without any is one that only `tops` names."""
+    dotted = {module for module in full if module.partition(".")[0] in tops}
+    return dotted | (tops - {module.partition(".")[0] for module in dotted})
 
 
 def _missing_imports(
@@ -177,14 +184,25 @@ def _missing_imports(
         found = imports_of([asked.script] if asked.script else [], asked.beside)
     except Wrong as error:
         return [error.problem]
-    first = {imported.top: imported for imported in reversed([*found, *own])}
     is_opaque = not origin.knows_modules(pins.versions)
     has_server = SERVER in names
-    return [
-        _missing(asked, origin, imported)
-        for top, imported in sorted(first.items(), key=lambda item: item[1].line)
-        if not _has(origin, pins, top, is_opaque=is_opaque) and not (has_server and top in _OF_SERVER)
-    ]
+
+    def has(imported: Imported) -> bool:
+        is_there = _has(origin, pins, imported.module, is_opaque=is_opaque)
+        return is_there or (has_server and imported.top in _OF_SERVER)
+
+    def succeeds(imported: Imported) -> bool:
+        return all(map(has, origin.parts(imported)))
+
+    run = [one for one in (*found, *own) if all(map(succeeds, one.given)) and not _is_replaced(one, succeeds)]
+    lacking = [part for imported in run for part in origin.parts(imported) if not has(part)]
+    first = {_guess(origin, part.module) or part.top: part for part in reversed(lacking)}
+    return [_missing(asked, origin, imported) for imported in sorted(first.values(), key=lambda one: one.line)]
+
+
+def _is_replaced(imported: Imported, succeeds: Callable[[Imported], bool]) -> bool:
+    """Whether an import in a handler does not run, because the imports before it succeed."""
+    return bool(imported.unless) and all(map(succeeds, imported.unless))
 
 
 def _has(origin: Origin, pins: Pins, module: str, *, is_opaque: bool) -> bool:
@@ -201,8 +219,9 @@ def _missing(asked: Asked, origin: Origin, imported: Imported) -> PackageProblem
         message = f"{imported}, which is not in the package"
         return PackageProblem(message=message, hint=f"add `{file.name}` to include", option=named)
     option = "environment" if asked.environment else named
-    message = f"{imported}, which package.environment does not have"
-    return PackageProblem(message=message, hint=f"add `{_guess(origin, imported.top)}`", option=option)
+    guess = _guess(origin, imported.module)
+    hint = f"add `{guess}`" if guess else f"add the distribution that has it, often `{imported.top}`"
+    return PackageProblem(message=f"{imported}, which package.environment does not have", hint=hint, option=option)
 
 
 def _beside(script: Path, module: str) -> Path | None:
@@ -213,6 +232,7 @@ def _beside(script: Path, module: str) -> Path | None:
     return next((place for place in (*files, *packages) if place.is_file() or any(place.glob("*.py"))), None)
 
 
-def _guess(origin: Origin, module: str) -> str:
+def _guess(origin: Origin, module: str) -> str | None:
     """The distribution that a module is imported from, as far as it is known here."""
-    return next(iter(origin.providers(module)), None) or meant(module) or module
+    top = module.partition(".")[0]
+    return next(iter(origin.providers(module)), None) or known_owner(module) or meant(top)

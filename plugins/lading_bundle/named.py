@@ -6,6 +6,7 @@ A deploy with nothing to do loads this module, and not the patterns.
 from __future__ import annotations
 
 import re
+import shlex
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import suppress
@@ -53,6 +54,24 @@ def named_files(file: Path) -> Iterator[Path]:
                     todo += [] if path.suffix == ".whl" else [path]
 
 
+def nested_file(line: str) -> str:
+    """The file that a line such as `-r more.txt` names, without quotes. Empty for any other line."""
+    from .patterns import NESTED
+
+    found = NESTED.fullmatch(line.strip())
+    name = found["file"].strip() if found else ""
+    with suppress(ValueError):  # a quote that is not closed
+        words = shlex.split(name)
+        return words[0] if len(words) == 1 else name
+    return name
+
+
+def _item(line: str) -> str:
+    """An item of a list in a conda file, without the quotes of YAML. `- pip: [-r FILE]` has the list in one line."""
+    item = re.sub(r"^(- +)?(pip *: *\[ *)?(- +)?|\s*\]$", "", line)
+    return item[1:-1] if item[:1] in ("'", '"') and item[-1:] == item[:1] else item
+
+
 def text_of(file: Path) -> str:
     """The text of a file in UTF-8, or in UTF-16 as PowerShell writes it. Raises OSError or UnicodeDecodeError."""
     content = file.read_bytes()
@@ -60,10 +79,12 @@ def text_of(file: Path) -> str:
 
 
 def _named_in(file: Path) -> Iterator[Path]:
-    from .patterns import NAMED_WHEEL, NESTED
+    from .patterns import NAMED_WHEEL
 
+    is_conda = file.suffix in (".yml", ".yaml")
     for line in text_of(file).splitlines():
-        if nested := NESTED.fullmatch(re.sub(r"(^|\s)#.*", "", line).strip()):
-            yield file.parent / nested["file"].strip()
+        entry = re.sub(r"(^|\s)#.*", "", line).strip()
+        if nested := nested_file(_item(entry) if is_conda else entry):
+            yield file.parent / nested
         else:
             yield from (file.parent / name for name in NAMED_WHEEL.findall(line))

@@ -11,7 +11,9 @@ _MEANT = {
     "cv": "opencv-python",
     "cv2": "opencv-python",
     "dateutil": "python-dateutil",
+    "docx": "python-docx",
     "dotenv": "python-dotenv",
+    "faiss": "faiss-cpu",
     "fitz": "pymupdf",
     "google-cloud": "google-cloud-storage",
     "imblearn": "imbalanced-learn",
@@ -20,6 +22,8 @@ _MEANT = {
     "mysqldb": "mysqlclient",
     "opencv": "opencv-python",
     "pil": "pillow",
+    "pkg-resources": "setuptools",
+    "pptx": "python-pptx",
     "psycopg2cffi": "psycopg2-binary",
     "pytables": "tables",
     "pytorch": "torch",
@@ -37,7 +41,7 @@ _MEANT = {
 
 def meant(name: str) -> str | None:
     """The distribution that is meant by a name which pip cannot install, or which is another project's."""
-    return _MEANT.get(name.lower())
+    return _MEANT.get(name.lower().replace("_", "-"))
 
 
 def wrong_name(name: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import Specifier, SpecifierSet
@@ -20,6 +20,7 @@ from .wrong import Wrong
 
 SKLEARN = "scikit-learn"
 SERVER = "azureml-defaults"  # the targets of Azure add it, and no other target needs it
+_OF_TARGETS = (SERVER, "azureml-sdk", "setuptools", "wheel")  # pinned only if they are installed or have a version
 _ALLOW = " with `allow_version_skew: true`"
 
 
@@ -68,7 +69,7 @@ def pin(origin: Origin, entries: Iterable[Entry], needs: Iterable[str], *, allow
         if not locked:
             versions, missing = _closure(wanted, chosen, origin)
         if not allow_skew and not problems:
-            problems += _skew(origin.model, versions.get(SKLEARN)) or _unfit(origin.model, versions)
+            problems += _skew(origin.model, versions.get(SKLEARN), asked) or _unfit(origin.model, versions, asked)
     except Wrong as error:
         problems.append(error.problem)
     addresses = {entry.name: entry.address for entry in asked if entry.address}
@@ -95,7 +96,7 @@ def _asked(origin: Origin, entries: Iterable[Entry], problems: list[PackageProbl
 
 def _is_left_to_targets(entry: Entry, origin: Origin) -> bool:
     is_exact = exactly(entry.requirement.specifier) is not None
-    return entry.name == SERVER and not is_exact and entry.name not in origin.distributions
+    return entry.name in _OF_TARGETS and not is_exact and entry.name not in origin.distributions
 
 
 def _other_python(entry: Entry, python: str) -> list[PackageProblem]:
@@ -145,9 +146,10 @@ def _version(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None
     if exact and asked.contains(exact, prereleases=True):
         return exact
     if recorded is None:
-        raise _absent(name, asked, origin, place, option)
+        raise _absent(name, asked, origin, entry)
+    made = "was" if _is_made(origin.model) else "is"
     raise Wrong(
-        f"{place}{name}{asked} excludes {recorded}, which the model was trained with",
+        f"{place}{name}{asked} excludes {recorded}, which {made} installed for the training",
         hint=f"pin the one version that you want: {name}==VERSION" + (_ALLOW if name == SKLEARN else ""),
         option=option,
         refused=name == SKLEARN,
@@ -170,8 +172,9 @@ def _check_one_address(name: str, asked: Iterable[Entry]) -> None:
         raise lines.popitem()[1].written.wrong(f"{name} has another address in another entry", "remove one of them")
 
 
-def _absent(name: str, asked: SpecifierSet, origin: Origin, place: str, option: str) -> Wrong:
+def _absent(name: str, asked: SpecifierSet, origin: Origin, entry: Entry | None) -> Wrong:
     """The fault of a distribution that the origin lacks, and whose version nobody names."""
+    place, option = (entry.written.place, entry.written.option) if entry else ("", "environment")
     meant = next(iter(origin.providers(name.replace("-", "_"))), None)
     if origin.model.is_recorded:
         message = f"{place}{name}{asked} was not installed when the model was registered"
@@ -179,6 +182,8 @@ def _absent(name: str, asked: SpecifierSet, origin: Origin, place: str, option: 
     else:
         message = f"{place}{name}{asked} is not installed here, so its version is not known"
         way_out = f"`pip install {name}`, or pin it: {name}==VERSION"
+    if entry and entry.written.is_conda:
+        way_out = f"Lading does not know whether {name} is a Python distribution: pin {name}==VERSION, or remove it"
     return Wrong(message, hint=f"did you mean {meant}?" if meant else way_out, option=option)
 
 
@@ -233,21 +238,36 @@ def _with_extras(requirement: Requirement) -> list[tuple[str, str]]:
     return [(canonicalize_name(requirement.name), extra) for extra in ("", *sorted(requirement.extras))]
 
 
-def _skew(model: ExpectedModel, pinned: str | None) -> list[PackageProblem]:
+def _skew(model: ExpectedModel, pinned: str | None, asked: Iterable[Entry]) -> list[PackageProblem]:
     made_with = model.framework_version
     if model.framework != SKLEARN or not made_with or not pinned:
         return []
     if Version(pinned) == Version(_public(SKLEARN, made_with)):
         return []
-    message = f"{model.name} was made with scikit-learn {made_with}, and its package would pin {pinned}"
+    is_made = _is_made(model)
+    made = "was made" if is_made else "will be made"
+    message = f"{model.name} {made} with scikit-learn {made_with}, and its package would pin {pinned}"
+    other = f"pin it (`environment: {{pip: [scikit-learn=={made_with}]}}`) with `python: isolated` on the target local"
     is_release = not Version(made_with).is_devrelease and not Version(made_with).local
-    pin_it = f"or pin it (`environment: {{pip: [scikit-learn=={made_with}]}}`) with `python: isolated` on the target "
-    hint = f"install scikit-learn {made_with}; {pin_it + 'local; ' if is_release else ''}or set "
+    install = f"install scikit-learn {made_with}" if is_made else f"install scikit-learn {pinned} to train with it"
+    hint = f"{install}; {f'or {other}; ' if is_release else ''}or set "
     hint += "`allow_version_skew: true` under package"
-    return [PackageProblem(message=message, hint=hint, option="environment", refused=True)]
+    return [_at(SKLEARN, asked, PackageProblem(message=message, hint=hint, option="environment", refused=True))]
 
 
-def _unfit(model: ExpectedModel, versions: Mapping[str, str]) -> list[PackageProblem]:
+def _is_made(model: ExpectedModel) -> bool:
+    return model.is_recorded or bool(model.finished)
+
+
+def _at(name: str, asked: Iterable[Entry], problem: PackageProblem) -> PackageProblem:
+    """A problem with the pin of a distribution, at the entry that names it."""
+    entry = next((entry for entry in asked if entry.name == name), None)
+    if entry is None:
+        return problem
+    return replace(problem, message=f"{entry.written.place}{problem.message}", option=entry.written.option)
+
+
+def _unfit(model: ExpectedModel, versions: Mapping[str, str], asked: Iterable[Entry]) -> list[PackageProblem]:
     """The pins that do not fit the version of the framework which made a finished model.
 
     The metadata of an old version does not exclude what was released after it.
@@ -255,13 +275,12 @@ def _unfit(model: ExpectedModel, versions: Mapping[str, str]) -> list[PackagePro
     needs = [Requirement(text) for text in model.requires]
     if not model.framework_version or versions.get(SKLEARN) != _public(SKLEARN, model.framework_version):
         return []
-    return [
-        PackageProblem(
-            message=f"{model.name} was made with scikit-learn {model.framework_version}, which needs {need}, and its"
-            f" package would pin {need.name} {versions[need.name]}",
-            hint="pin versions that fit together: `lading init --model FILE` in an empty folder writes them",
-            option="environment",
-        )
-        for need in needs
-        if versions.get(need.name) and not need.specifier.contains(versions[need.name], prereleases=True)
-    ]
+    made_with = f"{model.name} was made with scikit-learn {model.framework_version}"
+    hint = "pin versions that fit together: `lading init --model FILE` in an empty folder writes them"
+    problems = []
+    for need in needs:
+        name = canonicalize_name(need.name)
+        if versions.get(name) and not need.specifier.contains(versions[name], prereleases=True):
+            message = f"{made_with}, which needs {need}, and its package would pin {need.name} {versions[name]}"
+            problems.append(_at(name, asked, PackageProblem(message=message, hint=hint, option="environment")))
+    return problems

@@ -14,11 +14,11 @@ from . import conda
 from .entries import Written
 from .environment import Environment
 from .locks import locked
-from .named import text_of
-from .patterns import NESTED
+from .named import nested_file, text_of
 from .wrong import Wrong
 
 _HASH = re.compile(r"\s--hash[= ](\S+)")
+_CONDA_FILE = "environment.conda_file"
 _CONDA_KEYS = ("name", "channels", "dependencies", "prefix", "platforms")
 
 
@@ -49,7 +49,7 @@ def read_source(environment: Environment, python: str) -> Source:
         if environment.conda_file:
             _read_conda_file(environment.conda_file, found)
         if environment.requirements:
-            found.written += _requirements(environment.requirements, ())
+            found.written += _requirements(environment.requirements, (), "environment.requirements")
         if environment.lock:
             found.written += locked(environment.lock, "environment.lock", python)
     except Wrong as error:
@@ -58,17 +58,12 @@ def read_source(environment: Environment, python: str) -> Source:
 
 
 def _read_conda_file(file: Path, found: Source) -> None:
-    import yaml
-
-    option = "environment.conda_file"
-    try:
-        root = yaml.compose(_text(file, option), yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Wrong(f"{file.name}:{line}: {error.problem}", option=option) from None
-    if not isinstance(root, yaml.MappingNode):
-        raise Wrong(f"{file.name}:1: a conda file is a mapping with `dependencies`", option=option)
-    for key, value in root.value:
+    names: set[str] = set()
+    for key, value in _composed(file):
+        if str(key.value) in names:
+            place = f"{file.name}:{key.start_mark.line + 1}"
+            raise Wrong(f"{place}: the key {key.value} is there twice", hint="merge the two", option=_CONDA_FILE)
+        names.add(str(key.value))
         if key.value not in _CONDA_KEYS:
             found.problems.append(_misplaced(file, key).problem)
         elif key.value == "channels":
@@ -77,22 +72,54 @@ def _read_conda_file(file: Path, found: Source) -> None:
             _read_dependencies(file, value, found)
 
 
+def _composed(file: Path) -> list[tuple[Any, Any]]:
+    """The keys and values of a conda file. Raises Wrong with the line for each fault of its YAML."""
+    import yaml
+
+    text = _text(file, _CONDA_FILE)
+    try:
+        root = yaml.compose(text, yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"{file.name}:{line}: the character {chr(error.character)!a} cannot be in a conda file"
+        raise Wrong(message, hint="remove the character", option=_CONDA_FILE) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Wrong(f"{file.name}:{line}: {error.problem}", option=_CONDA_FILE) from None
+    except RecursionError:
+        raise Wrong(f"{file.name} is nested too deeply", option=_CONDA_FILE) from None
+    if not isinstance(root, yaml.MappingNode):
+        raise Wrong(f"{file.name}:1: a conda file is a mapping with `dependencies`", option=_CONDA_FILE)
+    keys: list[tuple[Any, Any]] = root.value
+    return keys
+
+
 def _read_dependencies(file: Path, value: Any, found: Source) -> None:
-    for node in _items(file, "dependencies", value):
+    items = _items(file, "dependencies", value)
+    plain = [node for node in items if not isinstance(node.value, list)]
+    is_export = conda.is_export(conda.parts(node.value)[1] for node in plain)
+    for node in items:
         if not isinstance(node.value, list):
-            _read_dependency(file, node, found)
+            _read_dependency(file, node, found, is_export=is_export)
             continue
         for pair in node.value:
             key, value = pair if isinstance(pair, tuple) else (node, pair)
             if key.value == "pip":
-                found.written += [_written_at(file, item, is_conda=False) for item in _texts(file, "pip", value)]
+                found.written += [one for item in _texts(file, "pip", value) for one in _of_pip(file, item)]
             else:
                 found.problems.append(_misplaced(file, key).problem)
 
 
-def _read_dependency(file: Path, node: Any, found: Source) -> None:
+def _of_pip(file: Path, item: Any) -> Iterator[Written]:
+    """An item under `pip:`, or the lines of the requirements file that it names."""
+    written = _written_at(file, item, is_conda=False)
+    nested = nested_file(written.text)
+    return _nested(written, file, nested, ()) if nested else iter([written])
+
+
+def _read_dependency(file: Path, node: Any, found: Source, *, is_export: bool) -> None:
     name = conda.parts(node.value)[1]
-    is_listed = conda.is_foreign(name) and conda.is_exported(node.value, name)
+    is_listed = conda.is_foreign(name) and (is_export or conda.is_exported(node.value, name))
     if is_listed or conda.is_built_without_python(node.value, name):
         found.left_out.append(name)
     else:
@@ -100,10 +127,12 @@ def _read_dependency(file: Path, node: Any, found: Source) -> None:
 
 
 def _items(file: Path, key: str, node: Any) -> list[Any]:
+    if node.value == "" and not node.style:  # the key has no value
+        return []
     if isinstance(node.value, list) and not any(isinstance(item, tuple) for item in node.value):
         return node.value
     place = f"{file.name}:{node.start_mark.line + 1}"
-    raise Wrong(f"{place}: {key} must be a list", option="environment.conda_file")
+    raise Wrong(f"{place}: {key} must be a list", option=_CONDA_FILE)
 
 
 def _texts(file: Path, key: str, node: Any) -> list[Any]:
@@ -116,7 +145,7 @@ def _texts(file: Path, key: str, node: Any) -> list[Any]:
 
 def _misplaced(file: Path, node: Any) -> Wrong:
     """The fault of a key that conda files do not have, or of a list or a mapping at the place of a text."""
-    place, option = f"{file.name}:{node.start_mark.line + 1}", "environment.conda_file"
+    place, option = f"{file.name}:{node.start_mark.line + 1}", _CONDA_FILE
     if not isinstance(node.value, str):
         return Wrong(f"{place}: an item must be text, or `pip:` with a list", option=option)
     hint = "write them under the target: `env`" if node.value == "variables" else "remove the key"
@@ -125,23 +154,29 @@ def _misplaced(file: Path, node: Any) -> Wrong:
 
 def _written_at(file: Path, node: Any, *, is_conda: bool) -> Written:
     place = f"{file.name}:{node.start_mark.line + 1}: "
-    return Written(str(node.value), "environment.conda_file", place, is_conda, file.parent)
+    return Written(str(node.value), _CONDA_FILE, place, is_conda, file.parent)
 
 
-def _requirements(file: Path, outer: tuple[Path, ...]) -> Iterator[Written]:
+def _requirements(file: Path, outer: tuple[Path, ...], option: str) -> Iterator[Written]:
     """The lines of a requirements file and of the files that it names."""
-    option = "environment.requirements"
     for number, line in _lines(_text(file, option)):
-        place = f"{file.name}:{number}: "
-        nested = NESTED.fullmatch(line)
-        if nested is None:
-            yield Written(_with_hash(line), option, place, folder=file.parent)
-            continue
-        inner = file.parent / nested["file"].strip()
-        if inner in (*outer, file) or not inner.is_file():
-            why = "names itself" if inner.is_file() else "does not exist"
-            raise Wrong(f"{place}{inner.name} {why}", hint="correct the line", option=option)
-        yield from _requirements(inner, (*outer, file))
+        written = Written(_with_hash(line), option, f"{file.name}:{number}: ", folder=file.parent)
+        if nested := nested_file(line):
+            yield from _nested(written, file, nested, outer)
+        else:
+            yield written
+
+
+def _nested(written: Written, file: Path, name: str, outer: tuple[Path, ...]) -> Iterator[Written]:
+    """The lines of the file that a line `-r NAME` of `file` names."""
+    if "://" in name:
+        raise written.wrong("-r has an address, which is not read", "copy the file to this project, and name the copy")
+    inner = file.parent / name
+    if inner in (*outer, file) or not inner.is_file():
+        raise written.wrong(
+            f"{inner.name} {'names itself' if inner.is_file() else 'does not exist'}", "correct the line"
+        )
+    yield from _requirements(inner, (*outer, file), written.option)
 
 
 def _with_hash(line: str) -> str:

@@ -96,6 +96,9 @@ class Script:
             raise ScoringTimeout
 
     def _analyse(self) -> tuple[InputParser, bool]:
+        for name, function in (("init", self.init), ("run", self.run)):
+            if inspect.iscoroutinefunction(function):
+                raise ScriptError(f"{name}() is defined with async def, and nothing awaits it: write def {name}")
         parameters = list(inspect.signature(self.run).parameters.values())
         if any(each.kind not in {each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD} for each in parameters):
             raise ScriptError("run() cannot accept positional-only arguments, *args, or **kwargs")

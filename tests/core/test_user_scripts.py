@@ -38,6 +38,14 @@ SCORE = "def init(): pass\n\ndef run(raw_data): return []\n"
         ("def init(model): pass\ndef run(data): pass\n", "score.py:1 defines init() with a required argument"),
         ("def init(*, model): pass\ndef run(data): pass\n", "score.py:1 defines init() with a required argument"),
         ("def init(): pass\ndef run(): pass\n", "score.py:2 defines run() with 0 of 1 arguments"),
+        (
+            "def init(): pass\nasync def run(data): pass\n",
+            "score.py:2 defines run() with async def, and nothing awaits it",
+        ),
+        (
+            "async def init(): pass\ndef run(data): pass\n",
+            "score.py:1 defines init() with async def, and nothing awaits it",
+        ),
     ],
 )
 def test_a_script_that_cannot_provide_its_functions(tmp_path: Path, text: str, problem: str) -> None:

@@ -79,6 +79,8 @@ def _unfit(tree: ast.Module, file: Path, functions: Mapping[str, int]) -> Iterat
         if node is None or node.decorator_list or _is_bound_again(tree, name):
             continue
         arguments, place = node.args, f"{file.name}:{node.lineno}"
+        if isinstance(node, ast.AsyncFunctionDef):
+            yield f"{place} defines {name}() with async def, and nothing awaits it"
         positional = len(arguments.posonlyargs) + len(arguments.args)
         if count == 0 and (positional > len(arguments.defaults) or None in arguments.kw_defaults):
             yield f"{place} defines {name}() with a required argument"

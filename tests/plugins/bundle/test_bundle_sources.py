@@ -18,6 +18,8 @@ from tests.plugins.bundle.test_bundle_judging import found
 import lading
 from lading import ModelVersion
 from lading_bundle.environment import Environment
+from lading_bundle.named import named_files
+from lading_bundle.sources import read_source
 
 Pack = Callable[..., Packed]
 UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
@@ -73,7 +75,15 @@ def test_a_conda_file_keeps_its_channels_and_its_pip_part(packed: Callable[..., 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("  - numpy=2.*  # arrays", "  - openmpi", "conda.yml:7: openmpi is not a Python distribution"),
+        (CONDA, "dependencies:\n - openmpi\n", "conda.yml:2: openmpi is not a Python distribution"),
+        (
+            CONDA,
+            "dependencies:\n - numpy\x01\n",
+            "conda.yml:2: the character '\\x01' cannot be in a conda file; remove",
+        ),
+        (CONDA, f"dependencies: {'[' * 3000}{']' * 3000}", "conda.yml is nested too deeply"),
+        (CONDA, "dependencies: [numpy]\ndependencies: []\n", "conda.yml:2: the key dependencies is there twice; merge"),
+        (CONDA, "dependencies: [pip: [-r no.txt]]\n", "conda.yml:1: no.txt does not exist; correct the line"),
         ("python=3.11", "python=3.8", "conda.yml:6: python==3.8.* excludes Python"),
         ("      - scikit-learn", "      - sklearn", "conda.yml:14: sklearn cannot be installed under this name"),
         (
@@ -94,6 +104,30 @@ def test_an_error_in_a_conda_file_names_the_file_and_the_line(tmp_path: Path, ol
     (tmp_path / "conda.yml").write_text(CONDA.replace(old, new))
     (problem,) = found(tmp_path, "environment: {conda_file: conda.yml}")
     assert problem.startswith(f"5:29: package.environment.conda_file: {message}")
+
+
+EXPORT = """\
+channels:
+dependencies:
+  - _libgcc_mutex=0.1
+  - libgomp=9.3.0
+  - blas=1.0
+  - jpeg=9e
+  - numpy=2.4.6
+  - pip:
+      - -r "my base.txt"
+"""
+
+
+def test_an_export_without_builds_and_a_requirements_file_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "conda.yml"
+    file.write_text(EXPORT)
+    (tmp_path / "my base.txt").write_text("pandas\n")
+    source = read_source(Environment(conda_file=file), "3.11")
+    assert source.problems == []
+    assert source.left_out == ["_libgcc_mutex", "libgomp", "blas", "jpeg"]
+    assert [written.text for written in source.written] == ["numpy=2.4.6", "pandas"]
+    assert list(named_files(file)) == [tmp_path / "my base.txt"]
 
 
 REQUIREMENTS = """\
@@ -122,6 +156,7 @@ def test_a_requirements_file_with_another_one(packed: Callable[..., Packed], tmp
         ("--extra-index-url https://i.example\n", "more.txt:1: '--extra-index-url https://i.example' is not a requi"),
         ("pyyaml<1\n", "more.txt:1: pyyaml<1 excludes "),
         ("-r requirements.txt\n", "more.txt:1: requirements.txt names itself"),
+        ("-r https://a.example/b.txt\n", "more.txt:1: -r has an address, which is not read; copy the file"),
         ("-r none.txt\n", "more.txt:1: none.txt does not exist"),
     ],
 )

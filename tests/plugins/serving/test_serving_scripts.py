@@ -75,6 +75,8 @@ def headers(response: Response) -> dict[str, str]:
         ("def run(data): pass", ScriptError, r"the scoring script score\.py has no init\(\)"),
         ("def init(): pass", ScriptError, r"the scoring script score\.py has no run\(\)"),
         ("def init(): pass\ndef run(): pass", ScriptError, r"run\(\) needs an argument for the input data"),
+        ("def init(): pass\nif 1:\n  async def run(data): pass", ScriptError, r"run\(\) is defined with async def"),
+        ("def run(data): pass\nif 1:\n  async def init(): pass", ScriptError, r"init\(\) is defined with async def"),
         ("def init(): pass\ndef run(request_headers): pass", ScriptError, r"run\(\) needs an argument"),
         ("def init(): pass\ndef run(*data): pass", ScriptError, r"cannot accept positional-only arguments, \*args"),
         ("def init(): pass\ndef run(data, /): pass", ScriptError, "cannot accept positional-only arguments"),
