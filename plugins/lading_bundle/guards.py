@@ -30,6 +30,7 @@ _VALUES = {
     "sys": SimpleNamespace(version_info=sys.version_info),
     "version_info": sys.version_info,
 }
+_ATTRIBUTES = {"TYPE_CHECKING", "version_info", "major", "minor", "micro"}
 
 
 class Conditional(NamedTuple):
@@ -95,8 +96,13 @@ def _branches(node: ast.If) -> Iterator[Conditional]:
 
 
 def _value(test: ast.expr) -> bool | None:
-    """The value of a condition. None if only running the script shows it."""
-    if not all(isinstance(part, _KNOWN) for part in ast.walk(test)):
+    """The value of a condition. None if only running the script shows it.
+
+    Only constants and the names of `_VALUES` are evaluated, without a call, so the script cannot do anything here.
+    """
+    parts = list(ast.walk(test))
+    attributes = {part.attr for part in parts if isinstance(part, ast.Attribute)}
+    if not all(isinstance(part, _KNOWN) for part in parts) or not attributes <= _ATTRIBUTES:
         return None
     try:
         with warnings.catch_warnings(action="ignore"):  # such as `is` with a literal, which is legal
