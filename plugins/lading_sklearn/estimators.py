@@ -9,9 +9,7 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
-from lading import BadInput, Json
-
-from .cells import number_of
+from lading import BadInput, Json, number_of
 
 _GRIDS = ("param_grid", "param_distributions")  # the candidates of a search, by the names of nested params
 

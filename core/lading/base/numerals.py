@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_MOST_DIGITS = 20  # digits of an int64, including its sign
+
 
 def plain_number(cell: str, decimal: str = ".", thousands: str | None = None) -> str | None:
     """A cell with a decimal point and without marks between groups. None if its marks do not stand in their places.
@@ -14,6 +16,18 @@ def plain_number(cell: str, decimal: str = ".", thousands: str | None = None) ->
     if plain is None or decimal == ".":
         return plain
     return None if "." in plain else plain.replace(decimal, ".")
+
+
+def number_of(cell: str, decimal: str = ".", thousands: str | None = None) -> int | float | None:
+    """The number that a cell shows; None if it does not show one."""
+    plain = plain_number(cell, decimal, thousands)
+    if plain is None:
+        return None
+    whole = len(plain) <= _MOST_DIGITS and plain.lstrip("+-").isdecimal()
+    try:
+        return int(plain) if whole else float(plain)
+    except ValueError:
+        return None
 
 
 def _without_groups(cell: str, decimal: str, thousands: str) -> str | None:

@@ -163,7 +163,7 @@ def _write(
     It is UTF-8 if the encoding of the rows lacks a character.
     """
     kinds, outputs, form = kinds_of(model) if model else {}, _outputs(model), _form(model, file)
-    written = replace(form, missing=USUAL.missing)  # a word for a missing value stays in the output
+    written = form.without_words  # a word for a missing value stays in the output
     typed = tables.format_of(file) == "csv" and tables.format_of(out) != "csv"
 
     def joined(cells: tables.Cells, answer: RowAnswer) -> tables.Cells:

@@ -89,18 +89,33 @@ class Reader:
         if self.left_out is None:
             self.left_out = tuple(name for name in cells if name not in names)
         if names is not self._by_place:
-            return Row({name: convert(name, cells[name]) for name in names}, cells)
+            return Row({name: convert(name, cells.get(name)) for name in names}, cells)
         if names.keys() <= cells.keys():
             return Row([convert(name, cells[name]) for name in names], cells)
         return Row(None, cells, f"a row has {', '.join(names)}")
 
     def _sent(self, cells: Cells) -> Mapping[str, Any]:
-        """The columns that are sent: those that the model takes, if the row has all of them."""
-        if self.columns and self.columns.keys() <= cells.keys():
+        """The columns that are sent: those that the model takes, if the row, or all JSON lines together, have them."""
+        if self.columns and (self.columns.keys() <= cells.keys() or self._can_leave_out):
             return self.columns
         if self.width and self._by_place is None:
             self._by_place = self._places(cells)
         return cells if self._by_place is None else self._by_place
+
+    @cached_property
+    def _can_leave_out(self) -> bool:
+        """Whether a row can lack a column. In JSON lines it then has a missing value, as in a training.
+
+        A column that no row has is a wrong name. The service reports it.
+        """
+        if format_of(self.file) != "jsonl":
+            return False
+        lacking = set(self.columns or ())
+        for row in Reader(self.file, form=self.form).rows():
+            lacking.difference_update(row.cells)
+            if not lacking:
+                return True
+        return False
 
     def _places(self, cells: Cells) -> dict[str, None]:
         """The columns of a row that is sent as a list. Raises BadInput if the model takes another number of them."""
@@ -139,15 +154,14 @@ class Reader:
         return from_text(text, self._kind(name), self._form(name))
 
     def _value(self, name: str, cell: Json) -> Json:
-        return None if self._form(name).is_gone(cell) else cell
+        return from_value(cell, self._kind(name), self._form(name))
+
+    def _json_value(self, name: str, cell: Json) -> Json:
+        value = self._value(name, cell)
+        return cell if isinstance(cell, str) and value is not None else value
 
     def _form(self, name: str) -> Form:
-        return self.form if name in (self.columns or {}) else self._without_words
-
-    @cached_property
-    def _without_words(self) -> Form:
-        """The form of a column that the model does not know."""
-        return replace(self.form, missing=USUAL.missing, named=frozenset())
+        return self.form if name in (self.columns or {}) else self.form.without_words
 
     def _kind(self, name: str) -> SchemaKind:
         return (self.columns or {}).get(name, "")
@@ -163,7 +177,7 @@ class Reader:
                     yield Row(None, {"input": line.strip()}, f"line {number} is not JSON: {error}")
                     continue
                 record = isinstance(value, dict)
-                yield self._row(value, self._value) if record else Row(value, {"input": value})
+                yield self._row(value, self._json_value) if record else Row(value, {"input": value})
 
     def _parquet(self) -> Iterator[Row]:
         table = _pyarrow(self.file, lambda parquet: parquet.ParquetFile(self.file))
@@ -173,7 +187,7 @@ class Reader:
             for cells in batch.to_pylist():
                 read += 1
                 self.done = read / total
-                yield self._row(cells, lambda name, cell: from_value(cell, self._kind(name), self._form(name)))
+                yield self._row(cells, self._value)
 
     @property
     def _codec(self) -> str:
@@ -211,8 +225,8 @@ _READERS: dict[str, Callable[[Reader], Iterator[Row]]] = {
 
 
 def encoding_of(file: Path, form: Form) -> str:
-    """The encoding of a file of text. JSON is UTF-8 by its standard."""
-    return form.encoding if format_of(file) == "csv" else "utf-8"
+    """The encoding of a file of text: that of the file of the training."""
+    return form.encoding if format_of(file) in ("csv", "jsonl") else "utf-8"
 
 
 def with_own_encoding(file: Path, form: Form) -> Form:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.plugins.sklearn.tables_kit import read, typed_columns
 
 import lading
-from lading_sklearn.cells import Reading, number_of, typed
+from lading_sklearn.cells import Reading, typed
 from lading_sklearn.intake import Takes
 from lading_sklearn.table import read_table
 
@@ -138,7 +138,7 @@ def test_the_marks_of_a_file_are_options(tmp_path: Path, content: str, reading: 
     ],
 )
 def test_a_number_with_other_marks(cell: str, reading: dict[str, Any], number: float) -> None:
-    found = number_of(cell, **reading)
+    found = lading.number_of(cell, **reading)
     assert (found, type(found)) == (number, type(number))
 
 
@@ -154,7 +154,7 @@ def test_a_number_with_other_marks(cell: str, reading: dict[str, Any], number: f
     ],
 )
 def test_a_number_with_misplaced_marks_is_none(cell: str, reading: dict[str, Any]) -> None:
-    assert number_of(cell, **reading) is None
+    assert lading.number_of(cell, **reading) is None
 
 
 @pytest.mark.parametrize(
