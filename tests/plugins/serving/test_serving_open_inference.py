@@ -153,6 +153,8 @@ def test_texts(serve: Callable[..., Ask]) -> None:
     body = {"inputs": [tensor("rows", [2], ["good", "bad"], "BYTES")]}
     assert ask(f"{MODEL}/infer", body)[1]["outputs"] == [tensor("output-0", [2], [1, 0], "INT64")]
     assert ask(MODEL)[1]["inputs"] == [{"name": "rows", "datatype": "BYTES", "shape": [-1]}]
+    status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor("rows", [1], [None], "BYTES")]})
+    assert (status, answer) == (400, {"error": "data[0][0] is null, which the model does not take (value null)"})
 
 
 def test_the_name_of_a_single_input_of_texts_does_not_count(serve: Callable[..., Ask]) -> None:
