@@ -92,7 +92,7 @@ def typed(cells: Cells, takes: Takes, reading: Reading) -> Array:
         return _numbers(parsed, missing)
     if kinds == {bool}:
         return _booleans(parsed, missing)
-    _refuse_other(cells, parsed, missing, takes)
+    _refuse_other(cells, parsed, missing, takes, reading)
     return _texts([str(value) for value in values], missing)
 
 
@@ -194,7 +194,7 @@ def _texts(values: Sequence[str], missing: Sequence[bool]) -> Array:
     return np.array([math.nan if gone else value for value, gone in zip(values, missing, strict=True)], dtype=object)
 
 
-def _refuse_other(cells: Cells, parsed: Sequence[Any], missing: Sequence[bool], takes: Takes) -> None:
+def _refuse_other(cells: Cells, parsed: Sequence[Any], missing: Sequence[bool], takes: Takes, reading: Reading) -> None:
     """Raise BadInput, at the first wrong cell, for a column that is neither numbers nor text that the model takes."""
     present = [row for row, gone in enumerate(missing) if not gone]
     for row in present:
@@ -205,14 +205,14 @@ def _refuse_other(cells: Cells, parsed: Sequence[Any], missing: Sequence[bool], 
         return
     for row in present:
         if isinstance(parsed[row], str) or not math.isfinite(parsed[row]):
-            _refuse_cell(cells, row, parsed[row], takes.no_text if not numbers else "")
+            _refuse_cell(cells, row, parsed[row], takes.no_text if not numbers else "", reading)
 
 
-def _refuse_cell(cells: Cells, row: int, value: Any, refuses: str) -> None:
+def _refuse_cell(cells: Cells, row: int, value: Any, refuses: str, reading: Reading) -> None:
     shown = repr(str(cells.values[row])[:40])
     if not isinstance(value, str):
         raise cells.wrong(row, f"{shown} is not finite")
-    form, hint = form_of(value, cells.name)
+    form, hint = form_of(value, cells.name, reading.decimal, reading.thousands)
     if form:
         raise cells.wrong(row, f"{shown} is not a number: {form}", hint)
     if refuses:

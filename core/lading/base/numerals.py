@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+_SAME_MARKS = {" ": "\u00a0\u2009\u202f", "'": "\u2019"}  # other signs for a thousands separator
 _MOST_DIGITS = 20  # digits of an int64, including its sign
 
 
@@ -32,8 +33,8 @@ def number_of(cell: str, decimal: str = ".", thousands: str | None = None) -> in
 
 def _without_groups(cell: str, decimal: str, thousands: str) -> str | None:
     """A number without its thousands separators; None if they do not stand between groups of digits."""
-    if thousands == " ":
-        cell = cell.replace("\u00a0", " ").replace("\u202f", " ")
+    for sign in _SAME_MARKS.get(thousands, ""):
+        cell = cell.replace(sign, thousands)
     if thousands not in cell:
         return cell
     whole, mark, rest = cell.partition(decimal)
