@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ class Answered:
     classes: list[Any] = field(default_factory=list)
 
 
-def answered(schema: Document) -> list[Answered]:
+def answered(schema: Mapping[str, Any]) -> list[Answered]:
     """The answers that the method of the package gives, for each output of the model."""
     return [_answered(output, schema["method"], schema["output"]) for output in schema["outputs"]]
 

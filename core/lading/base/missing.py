@@ -27,7 +27,8 @@ class NamedWords:
         self.words = tuple(dict.fromkeys(word.strip() for word in words))
         shown = (self._number(word) for word in self.words)
         self.numbers = tuple(number for number in shown if number is not None)
-        self._words, self._numbers = frozenset(self.words), frozenset(self.numbers)
+        self._words = frozenset(self.words)
+        self._numbers: frozenset[object] = frozenset(self.numbers)
 
     def __contains__(self, value: object) -> bool:
         """Whether a cell of text or a value with a type is one of the words."""

@@ -188,10 +188,10 @@ def test_a_method_that_the_model_does_not_have(tmp_path: Path, estimator: str, p
 
 
 def test_the_last_step_shows_the_methods_of_a_pipeline() -> None:
-    scale = {"name": "scale", "estimator": "sklearn.preprocessing.StandardScaler"}
+    scale = Step(name="scale", estimator="sklearn.preprocessing.StandardScaler")
     table = {"data": Path("d.csv"), "features": ("x",), "label": "y"}
     for estimator, known in ((LINEAR, ("predict",)), (SVC, ("predict", "decision_function"))):
-        steps = (Step(**scale), Step(name="model", estimator=estimator))
+        steps = (scale, Step(name="model", estimator=estimator))
         assert SklearnOptions(**table, steps=steps).model_methods() == known  # type: ignore[arg-type]
 
 
