@@ -134,8 +134,10 @@ def test_a_column_of_text_gets_text_from_a_file_with_types(write: Any, tmp_path:
 
 
 def test_the_encoding_of_the_training_reads_json_lines_too(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_bytes('{"age": 1, "zip": "Köln"}\n'.encode("cp1252"))
-    assert sent(tmp_path / "in.jsonl", **KNOWN) == [{"age": 1, "zip": "Köln"}]
+    for name in ("in.jsonl", "in.json"):
+        (tmp_path / name).write_bytes(2 * '{"age": 1, "zip": "Köln"}\n'.encode("cp1252"))
+        assert is_table(tmp_path / name)
+        assert sent(tmp_path / name, **KNOWN) == 2 * [{"age": 1, "zip": "Köln"}]
 
 
 JSON = {

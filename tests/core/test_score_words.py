@@ -18,6 +18,7 @@ from lading.cli.scoring import score
 from lading.model import Schema, SchemaColumn
 from lading.python import cells, tables
 from lading.python.cells import USUAL, Form
+from lading.python.formats import FORMATS, GZIP
 
 MANIFEST = """\
 version: 1
@@ -202,7 +203,7 @@ def test_a_package_does_not_depend_on_the_form_of_a_file() -> None:
     assert "delimiter" not in plain.served
 
 
-@pytest.mark.parametrize("ending", [*tables.FORMATS, tables.GZIP])
+@pytest.mark.parametrize("ending", [*FORMATS, GZIP])
 def test_the_help_and_the_page_name_each_ending_of_a_file(ending: str) -> None:
     (data,) = (each for each in score.params if each.name == "data" and isinstance(each, click.Option))
     page = (ROOT / "docs/how-to/score-files.md").read_text().partition("## The files")[2].partition("\n- ")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from numbers import Number
 
@@ -13,6 +14,7 @@ MISSING_WORDS = frozenset(
         *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
     )
 )
+_CODE = re.compile(r"[-+]?0\d")  # 007 is a code, and not the number 7
 
 
 class NamedWords:
@@ -37,9 +39,9 @@ class NamedWords:
         if isinstance(value, Number) and not isinstance(value, bool):
             return value in self._numbers
         text = str(value).strip()
-        return text in self._words or (
-            bool(self._numbers) and isinstance(value, str) and self._number(text) in self._numbers
-        )
+        if text in self._words or not self._numbers or not isinstance(value, str):
+            return text in self._words
+        return not _CODE.match(text) and self._number(text) in self._numbers
 
     def _number(self, text: str) -> int | float | None:
         """The number that a text shows with the marks of the file, or with the usual ones."""

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..errors import BadInput
 from .cells import USUAL, Form, from_text, from_value
+from .formats import GZIP, format_of, named_format, use_parquet
 from .headers import check_header, distinct
 
 if TYPE_CHECKING:
@@ -24,17 +25,7 @@ if TYPE_CHECKING:
     from ..model.schema import SchemaKind
 
 Cells = dict[str, "Json"]
-FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
 ROWS_AT_ONCE = 1000
-GZIP = ".gz"
 _LONGEST_CELL = 2**31 - 1  # characters; Python's own limit is 131072
 _BLOCK = 1 << 20  # bytes
 
@@ -180,7 +171,7 @@ class Reader:
                 yield self._row(value, self._json_value) if record else Row(value, {"input": value})
 
     def _parquet(self) -> Iterator[Row]:
-        table = _pyarrow(self.file, lambda parquet: parquet.ParquetFile(self.file))
+        table = use_parquet(self.file, lambda parquet: parquet.ParquetFile(self.file))
         self.header = tuple(table.schema_arrow.names)
         read, total = 0, max(1, table.metadata.num_rows)
         for batch in table.iter_batches(ROWS_AT_ONCE):
@@ -268,43 +259,15 @@ def is_table(file: Path) -> bool:
     """Whether a file is a table by the ending of its name. A file `.json` is one if its first line is a whole object
     and others follow: else it is one request.
     """
-    is_json = ".json" in map(str.lower, file.suffixes) and _format(file) == "jsonl"
+    is_json = ".json" in map(str.lower, file.suffixes) and named_format(file) == "jsonl"
     if not is_json:
-        return _format(file) is not None
+        return named_format(file) is not None
     if not file.is_file():
         return False
-    with suppress(ValueError, OSError, EOFError, RecursionError, zlib.error), Reader(file)._lines() as lines:
+    any_bytes = replace(USUAL, encoding="latin-1")  # the marks of JSON are the same in the encoding of the training
+    with (
+        suppress(ValueError, OSError, EOFError, RecursionError, zlib.error),
+        Reader(file, form=any_bytes)._lines() as lines,
+    ):
         return isinstance(json.loads(next(lines, "")), dict) and any(line.strip() for line in lines)
     return False
-
-
-def _format(file: Path) -> str | None:
-    """The format of a file by the end of its name. None if it is none of `FORMATS`; Parquet compresses itself."""
-    ending = file.suffix.lower()
-    found = FORMATS.get(Path(file.stem).suffix.lower() if ending == GZIP else ending)
-    return None if ending == GZIP and found == "parquet" else found
-
-
-def format_of(file: Path) -> str:
-    """The format of a file by the end of its name. Raises BadInput if it is not the name of a table."""
-    found = _format(file)
-    if found is None:
-        raise BadInput(f"{file} is not a table that can be scored", hint=f"name a file that ends with {_ENDINGS}")
-    if found == "parquet":
-        _pyarrow(file, lambda _parquet: None)
-    return found
-
-
-_ENDINGS = ", ".join(f"{ending}[.gz]" if name != "parquet" else ending for ending, name in FORMATS.items())
-
-
-def _pyarrow(file: Path, use: Callable[[Any], Any]) -> Any:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError:
-        raise BadInput(f"{file} needs pyarrow", hint="pip install 'lading[parquet]'") from None
-    try:
-        return use(parquet)
-    except pa.ArrowException as error:
-        raise BadInput(f"{file} is not Parquet: {str(error).splitlines()[0]}") from None

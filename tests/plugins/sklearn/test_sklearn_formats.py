@@ -123,6 +123,7 @@ def test_a_word_for_a_missing_value_means_the_same_in_each_format(tmp_path: Path
         ("-999", True), ("-999.0", True), (" -999 ", True), (-999, True), (-999.0, True), (Decimal(-999), True),
         ("?", True), (" ?", True), (999, False), ("999", False), (True, False), ("1", True), (1, True), ("-", False),
         ("-1.000", True), ("-1000,0", True), ("-1", False), (None, False), (float("nan"), False), (date.max, False),
+        ("01", False), ("1,0", True),
     ],
 )  # fmt: skip
 def test_named_words_are_compared_by_text_and_by_number(value: Any, is_missing: bool) -> None:
