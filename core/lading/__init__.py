@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .base.headers import retry_after as retry_after
     from .base.matching import matching_files as matching_files
     from .base.missing import MISSING_WORDS as MISSING_WORDS
+    from .base.missing import NamedWords as NamedWords
+    from .base.numerals import number_of as number_of
     from .base.numerals import plain_number as plain_number
     from .base.process import Command as Command
     from .base.process import Finished as Finished
@@ -270,8 +272,8 @@ __getattr__, __dir__ = lazily(
         "base.headers": "retry_after",
         "base.words": "plain_words",
         "base.matching": "matching_files",
-        "base.missing": "MISSING_WORDS",
-        "base.numerals": "plain_number",
+        "base.missing": "MISSING_WORDS NamedWords",
+        "base.numerals": "number_of plain_number",
         "base.process": "Command Finished child_environment run_command",
         "base.reading": "Reads file_stamp",
         "base.scripts": "parse_script script_problem",

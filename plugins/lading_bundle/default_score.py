@@ -65,6 +65,8 @@ class Scorer:
         except (AttributeError, LookupError, TypeError) as error:
             if not self.columns.width:  # only the model itself can say which columns it lacks
                 raise BadData(f"{table.place}: the model does not take these columns: {error}") from None
+            if table.is_text:
+                table.check(nulls=False)
             if table.has_only_numbers:
                 raise
             raise located(error, call, inputs, table) from None

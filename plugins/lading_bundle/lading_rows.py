@@ -19,6 +19,7 @@ TYPES: dict[str, set[type]] = {
     "value": {bool, str, *NUMBERS},
 }
 KINDS = {"object": "value", "bool": "boolean"}  # of a column, by its type at the training
+TEXTS = ("text", "category", "date")  # the kinds of a schema that a request has as text
 PASSED_ON = ("steps", "transformer_list", "best_estimator_", "estimator", "estimators", "regressor")
 FORMS = ("data", "input_data", "dataframe_split", "dataframe_records", "instances")
 
@@ -28,22 +29,26 @@ class BadData(ValueError):
 
 
 class Table(NamedTuple):
-    """The rows of a request, under the key `place`. The names of its columns are None if they are not given."""
+    """The rows of a request, under the key `place`. The names of its columns are None if they are not given.
+
+    `is_text` means that each row is the one text that the model takes.
+    """
 
     rows: Any
     place: str
     method: str
     names: list[str] | None = None
     kinds: Sequence[str] = ()
+    is_text: bool = False
 
     @property
     def has_only_numbers(self) -> bool:
-        """Whether each cell is a number in the columns that take any value."""
+        """Whether each cell is a number in the columns that take text or any value."""
         return all(
             type(cell) in NUMBERS
             for cells in self.rows
             for cell, kind in zip(cells, self.kinds, strict=True)
-            if kind == "value"
+            if kind in ("text", "value")
         )
 
     def check(self, *, nulls: bool = True) -> None:
@@ -59,7 +64,9 @@ class Table(NamedTuple):
         for name, kind, *cells in zip(self.names or (), self.kinds, *self.rows, strict=True):
             types = set(map(type, cells))
             array = finite(cells, -1) if types <= NUMBERS <= TYPES[kind] else None
-            if array is None and not (types == {str} and kind == "value"):  # most columns need no look at each cell
+            if array is None and not (
+                types == {str} and kind in ("text", "value")
+            ):  # most columns need no look at each cell
                 self.check()
             yield name, filled(cells, types, kind) if array is None else array
 
@@ -73,15 +80,15 @@ class Columns:
         self.names = list(dtypes)
         self.is_text = schema.get("is_text") or any(hasattr(each, "build_analyzer") for each in first_steps(model))
         self.width = 1 if self.is_text else len(self.names) or getattr(model, "n_features_in_", 0)
-        known = {column["name"]: column["kind"] for column in schema.get("columns", ())}
-        kinds = [
-            "boolean" if known.get(name) == "boolean" else KINDS.get(dtype, "number") for name, dtype in dtypes.items()
-        ]
-        framed = schema.get("is_framed") or (not self.is_text and ("value" in kinds or not self.width))
+        known = {column["name"]: column for column in schema.get("columns", ())}
+        kinds = [kind_of(dtype, known.get(name, {})) for name, dtype in dtypes.items()]
+        framed = schema.get("is_framed") or (
+            not self.is_text and (not {"text", "value"}.isdisjoint(kinds) or not self.width)
+        )
         self.pandas = pandas() if framed else None
-        self.kinds = ["text"] if self.is_text else kinds or ["number"] * self.width
         if not self.pandas:  # an array holds numbers
-            self.kinds = ["number" if kind == "value" else kind for kind in self.kinds]
+            kinds = ["number" if kind in ("text", "value") else kind for kind in kinds]
+        self.kinds = ["text"] if self.is_text else kinds or ["number"] * self.width
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -109,7 +116,7 @@ class Columns:
             if given is not None and given != names:
                 rows = picked(rows, [given.index(name) for name in names])
         kinds = ["text"] if is_text else self.kinds or ["value" if names else "number"] * len(rows[0])
-        return Table(rows, place, table.method, names, kinds)
+        return Table(rows, place, table.method, names, kinds, is_text)
 
     def _ordered(self, given: list[str], place: str) -> list[str]:
         """The names of a request, in the order of the model. Raises BadData if they are not those of the model."""
@@ -121,18 +128,31 @@ class Columns:
 
     def inputs(self, table: Table) -> Any:
         """The rows as the model takes them: texts, a data frame, or a numeric array of shape (rows, columns)."""
-        if table.kinds == ["text"]:
+        if table.is_text:
             table.check()
             texts = [row[0] for row in table.rows]
             return self.pandas.Series(texts) if self.pandas else texts
         cells = list(chain.from_iterable(table.rows))
         types = set(map(type, cells))
-        matrix = finite(cells, (len(table.rows), -1)) if types <= NUMBERS else None
+        matrix = finite(cells, (len(table.rows), -1)) if types <= NUMBERS and "text" not in table.kinds else None
         if not self.pandas or not table.names:
             return matrix if matrix is not None else table.check() or np.array(table.rows, dtype=float)
         if matrix is not None and len(types) == 1:
             return self.pandas.DataFrame(np.asfortranarray(matrix), columns=table.names, copy=False)
         return self.pandas.DataFrame(dict(table.arrays()))
+
+
+def kind_of(dtype: str, column: dict[str, Any]) -> str:
+    """The kind of the cells of a column, by its type at the training and its entry in the schema, which may be empty.
+
+    A column of objects takes any value if the schema does not know its kind, or if it has categories of other types.
+    """
+    kind = column.get("kind")
+    if kind == "boolean":
+        return "boolean"
+    if dtype == "object" and kind in TEXTS and all(isinstance(each, str) for each in column.get("categories", ())):
+        return "text"
+    return KINDS.get(dtype, "number")
 
 
 def first_steps(model: Any) -> Iterator[Any]:

@@ -47,7 +47,7 @@ class BundleOptions(Options):
             raise ValueError(f"{name}: {OWN_SCRIPT}")
 
     def package_problems(self, model: ExpectedModel) -> Sequence[PackageProblem]:
-        unserved = self._unserved(model)
+        unserved = [*self._unserved(model), *self._unanswered(model)]
         if not (self.environment or self.scoring_script or self.include or model.modules):
             return unserved
         from .judging import expected_problems  # a deploy with nothing to do does not load it
@@ -72,6 +72,16 @@ class BundleOptions(Options):
 
         message = Servable(model.finished, model.framework, is_folder=False).obstacle
         return [PackageProblem(message=message, hint=SCRIPT_NEEDED, about_model=True)] if message else ()
+
+    def _unanswered(self, model: ExpectedModel) -> Sequence[PackageProblem]:
+        """The problem of a method that the model does not have. Each model has the default one."""
+        methods = None if self.method == BundleOptions.method else model.find_methods()
+        if methods is None or self.method in methods:
+            return ()
+        from lading import PackageProblem
+
+        message = f"the model of this training has {' and '.join(methods)}, not {self.method}"
+        return [PackageProblem(message=message, hint="choose another method or another estimator", option="method")]
 
     def asked(self, *modules: Path) -> Asked:
         """The environment with its scoring script. `modules` are source files of the model."""

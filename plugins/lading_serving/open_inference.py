@@ -8,17 +8,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from .datatypes import KNOWN, wrong_value
 from .messages import JSON, Refused, Request, Response, json_response
+from .typed import Answered, answered
 
 _DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "text": "BYTES", "category": "BYTES"}
-_KNOWN = {
-    "BOOL",
-    "BYTES",
-    "FP16",
-    "FP32",
-    "FP64",
-    *(f"{sign}INT{size}" for sign in ("", "U") for size in (8, 16, 32, 64)),
-}
 _REQUEST = {"id", "parameters", "inputs", "outputs"}
 _INPUT = {"name", "shape", "datatype", "parameters", "data"}
 _OUTPUT = {"name", "parameters"}
@@ -47,7 +41,7 @@ class OpenInference:
             inputs = [
                 _tensor(_ROWS, "text" if is_text else "number", [-1] if is_text else [-1, *(shape or [None, -1])[1:]])
             ]
-        outputs = [_tensor(name, output["kind"], [-1]) for name, output in self._outputs()]
+        outputs = [_output(name, answer) for name, answer in zip(self._outputs(), answered(self._schema), strict=True)]
         document = {"name": self.name, "versions": [self._version], "platform": "sklearn"}
         return json_response({**document, "inputs": inputs, "outputs": outputs})
 
@@ -66,11 +60,16 @@ class OpenInference:
         return request._replace(body=json.dumps(content).encode(), headers={**request.headers, "content-type": JSON})
 
     def _is_column(self, tensor: _Tensor) -> bool:
-        """Whether the only input of a request is a column by its name. Otherwise it is rows, and may have any name."""
-        schema = self._schema
-        if schema["columns"] or schema.get("is_text") or schema.get("shape"):
-            return tensor.width == 1 and tensor.name in [column["name"] for column in schema["columns"]]
-        return tensor.width == 1 and tensor.name != _ROWS
+        """Whether the only input of a request is a column by its name.
+
+        Otherwise it is rows, and may have any name: a row of one value needs the shape [rows, 1] then.
+        """
+        schema, names = self._schema, [column["name"] for column in self._schema["columns"]]
+        if tensor.width != 1 or tensor.name in names:
+            return tensor.width == 1
+        if names and not schema.get("is_text"):
+            return tensor.name != _ROWS and len(tensor.shape) == 1
+        return tensor.name != _ROWS and not (schema.get("is_text") or schema.get("shape"))
 
     def response(self, request: Request, response: Response) -> Response:
         """The answer of the scoring script as tensors, or its error."""
@@ -85,14 +84,13 @@ class OpenInference:
         answer.headers = response.headers
         return answer
 
-    def _outputs(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The outputs with their names. Those that have none are called by their number."""
-        for number, output in enumerate(self._schema["outputs"]):
-            yield output["name"] or f"output-{number}", output
+    def _outputs(self) -> list[str]:
+        """The names of the outputs. Those that have none are called by their number."""
+        return [output["name"] or f"output-{number}" for number, output in enumerate(self._schema["outputs"])]
 
     def _wanted(self, body: Mapping[str, Any]) -> set[str]:
         """The names of the outputs that a request selects. Raises Refused for one that the model does not have."""
-        known = [name for name, _output in self._outputs()]
+        known = self._outputs()
         asked = body.get("outputs") or []
         if not isinstance(asked, list) or not all(isinstance(each, dict) for each in asked):
             raise Refused(400, "outputs: a list of objects is expected")
@@ -105,7 +103,7 @@ class OpenInference:
         return {each["name"] for each in asked}
 
     def _tensors(self, answers: list[Any]) -> list[dict[str, Any]]:
-        names = [name for name, _output in self._outputs()]
+        names = self._outputs()
         rows = all(isinstance(answer, list) and len(answer) == len(names) for answer in answers)
         if len(names) > 1 and rows:
             return [_filled(name, [answer[place] for answer in answers]) for place, name in enumerate(names)]
@@ -154,17 +152,22 @@ class _Tensor:
         if not isinstance(given, dict):
             raise Refused(400, f"{place}: an object is expected")
         _check_keys(given, _INPUT, place)
-        if given.get("datatype") not in list(_KNOWN):
-            raise Refused(400, f"{place}: {given.get('datatype')} is not a datatype of the protocol")
+        if (datatype := given.get("datatype")) not in list(KNOWN):
+            raise Refused(400, f"{place}: {datatype} is not a datatype of the protocol")
         shape = given.get("shape")
         if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
             raise Refused(400, f"{place}: the shape is expected to be a list of sizes")
-        self.name, self.shape = str(given.get("name", "")), shape
+        name = given.get("name")
+        if not isinstance(name, str):
+            raise Refused(400, f"{place}: a name is expected")
+        self.name, self.shape = name, shape
         self.data = list(_flat(given.get("data")))
         if len(self.shape) not in (1, 2) or len(self.data) != prod(self.shape):
             raise Refused(
                 400, f"{place}: {len(self.data)} values do not have the shape {self.shape}, or it is not rows"
             )
+        if wrong := wrong_value(self.data, datatype):
+            raise Refused(400, f"{place}: {wrong} (input {name})")
 
     @property
     def width(self) -> int:
@@ -195,6 +198,12 @@ def _flat(data: Any) -> Iterator[Any]:
 
 def _tensor(name: str, kind: str, shape: list[int]) -> dict[str, Any]:
     return {"name": name, "datatype": _DATATYPES.get(kind, "BYTES" if kind == "date" else "FP64"), "shape": shape}
+
+
+def _output(name: str, answer: Answered) -> dict[str, Any]:
+    if answer.form == "record":  # an object is sent as its JSON text
+        return _tensor(name, "text", [-1])
+    return _tensor(name, answer.kind, [-1, -1] if answer.form == "list" else [-1])
 
 
 def _filled(name: str, answers: list[Any]) -> dict[str, Any]:

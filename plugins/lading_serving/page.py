@@ -18,6 +18,7 @@ VARIABLE = "LADING_PAGE"
 """The variable with the facts of the page, as JSON. Without it, the page is not served."""
 
 _MOST_METRICS = 8
+_COEFFICIENTS = ("coef_", "intercept")  # shown after the metrics, because a model can have many of them
 _HEADERS = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", _POLICY), ("vary", "Accept")]
 
 _NOT_KEPT = ("cache-control", "no-store")
@@ -25,8 +26,13 @@ _NOT_KEPT = ("cache-control", "no-store")
 
 def facts(service: str, release: int, model: str, metrics: Mapping[str, Any]) -> str:
     """The value of the variable for a release of a model, such as `price 3`."""
-    numbers = [(name, f"{value:.4g}") for name, value in metrics.items() if isinstance(value, float)][:_MOST_METRICS]
+    numbers = [(name, _shown(value)) for name, value in metrics.items() if type(value) in (int, float)]
+    numbers = sorted(numbers, key=lambda each: each[0].startswith(_COEFFICIENTS))[:_MOST_METRICS]
     return json.dumps({"service": service, "facts": {"release": str(release), "model": model, **dict(numbers)}})
+
+
+def _shown(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def wants_page(request: Request) -> bool:

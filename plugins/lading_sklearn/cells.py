@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lading import MISSING_WORDS, BadInput, Json, plain_number
+from lading import MISSING_WORDS, BadInput, Json, NamedWords, number_of
 
 from .forms import form_of
 from .intake import Takes
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _INT64 = 2**63
-_MOST_DIGITS = 20  # digits of an int64, including its sign
 _BOOLEANS = {"true": True, "false": False}
 FILL = (
     "fill it with a step of sklearn.impute.SimpleImputer, choose an estimator that takes missing values, or correct "
@@ -43,11 +43,16 @@ class Reading:
         """The reading that a training or an evaluation describes."""
         return cls(**{name: spec[name] for name in cls.__dataclass_fields__ if spec.get(name) is not None})
 
+    @cached_property
+    def named(self) -> NamedWords:
+        """The words for a missing value that the manifest names."""
+        return NamedWords(self.missing, self.decimal, self.thousands)
+
     def forms(self) -> dict[str, Any]:
         """The fields of a schema that say how files of rows are written. The usual marks are left out."""
         usual, marks = Reading(), ("delimiter", "decimal", "thousands", "encoding")
         changed = {name: getattr(self, name) for name in marks if getattr(self, name) != getattr(usual, name)}
-        return {"missing": tuple(self.missing), **changed}
+        return {"missing": self.named.words, **changed}
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def typed(cells: Cells, takes: Takes, reading: Reading) -> Array:
         return _numbers(parsed, missing)
     if kinds == {bool}:
         return _booleans(parsed, missing)
-    _refuse_other(cells, parsed, missing, takes)
+    _refuse_other(cells, parsed, missing, takes, reading)
     return _texts([str(value) for value in values], missing)
 
 
@@ -98,8 +103,7 @@ def _checked(cells: Cells, takes: Takes, reading: Reading) -> Array:
     array = np.asarray(cells.values)
     if array.dtype.kind == "b":
         return array
-    words = [number for number in map(number_of, reading.missing) if number is not None]
-    missing = np.isnan(array) | np.isin(array, words)
+    missing = np.isnan(array) | np.isin(array, reading.named.numbers)
     if takes.no_missing and missing.any():
         _refuse_missing(cells, int(missing.argmax()), takes.no_missing)
     infinite = np.isinf(array) & ~missing
@@ -113,12 +117,8 @@ def _checked(cells: Cells, takes: Takes, reading: Reading) -> Array:
 
 def missing_in(cells: Cells, reading: Reading, no_missing: str) -> list[bool]:
     """Which values are missing. Raises BadInput, at the first one, if `no_missing` names an estimator."""
-    named = frozenset(reading.missing)
-    if cells.is_text:
-        words = MISSING_WORDS | named
-        missing = [cell in words or cell.lower() == "nan" for cell in cells.values]
-    else:
-        missing = [_is_gone(value) or (bool(named) and str(value) in named) for value in cells.values]
+    named, is_gone = reading.named, _is_gone_cell if cells.is_text else _is_gone
+    missing = [is_gone(value) or value in named for value in cells.values]
     if no_missing and any(missing):
         _refuse_missing(cells, missing.index(True), no_missing)
     return missing
@@ -126,6 +126,10 @@ def missing_in(cells: Cells, reading: Reading, no_missing: str) -> list[bool]:
 
 def _is_gone(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _is_gone_cell(cell: str) -> bool:
+    return cell in MISSING_WORDS or cell.lower() == "nan"
 
 
 def _refuse_missing(cells: Cells, row: int, refuses: str) -> None:
@@ -147,18 +151,6 @@ def _parser(reading: Reading) -> Callable[[str], Any]:
         return _BOOLEANS.get(cell.lower(), cell) if number is None else number
 
     return parse
-
-
-def number_of(cell: str, decimal: str = ".", thousands: str | None = None) -> int | float | None:
-    """The number that a cell shows; None if it does not show one."""
-    plain = plain_number(cell, decimal, thousands)
-    if plain is None:
-        return None
-    whole = len(plain) <= _MOST_DIGITS and plain.lstrip("+-").isdecimal()
-    try:
-        return int(plain) if whole else float(plain)
-    except ValueError:
-        return None
 
 
 def _scalar(value: Any) -> Any:
@@ -202,7 +194,7 @@ def _texts(values: Sequence[str], missing: Sequence[bool]) -> Array:
     return np.array([math.nan if gone else value for value, gone in zip(values, missing, strict=True)], dtype=object)
 
 
-def _refuse_other(cells: Cells, parsed: Sequence[Any], missing: Sequence[bool], takes: Takes) -> None:
+def _refuse_other(cells: Cells, parsed: Sequence[Any], missing: Sequence[bool], takes: Takes, reading: Reading) -> None:
     """Raise BadInput, at the first wrong cell, for a column that is neither numbers nor text that the model takes."""
     present = [row for row, gone in enumerate(missing) if not gone]
     for row in present:
@@ -213,14 +205,14 @@ def _refuse_other(cells: Cells, parsed: Sequence[Any], missing: Sequence[bool], 
         return
     for row in present:
         if isinstance(parsed[row], str) or not math.isfinite(parsed[row]):
-            _refuse_cell(cells, row, parsed[row], takes.no_text if not numbers else "")
+            _refuse_cell(cells, row, parsed[row], takes.no_text if not numbers else "", reading)
 
 
-def _refuse_cell(cells: Cells, row: int, value: Any, refuses: str) -> None:
+def _refuse_cell(cells: Cells, row: int, value: Any, refuses: str, reading: Reading) -> None:
     shown = repr(str(cells.values[row])[:40])
     if not isinstance(value, str):
         raise cells.wrong(row, f"{shown} is not finite")
-    form, hint = form_of(value, cells.name)
+    form, hint = form_of(value, cells.name, reading.decimal, reading.thousands)
     if form:
         raise cells.wrong(row, f"{shown} is not a number: {form}", hint)
     if refuses:

@@ -54,8 +54,8 @@ def with_dates(model: Any, dates: Dates) -> Any:
 
 def without_dates(model: Any) -> tuple[Any, Dates]:
     """A fitted model without the step of `with_dates`, and the dates that the step replaces."""
-    steps = getattr(model, "steps", [("", model)])
-    if steps[0][0] != _STEP:
+    steps = getattr(model, "steps", None)
+    if not isinstance(steps, list) or steps[0][0] != _STEP:  # a class of the user can have any attribute
         return model, {}
     return (steps[1][1] if len(steps) == 2 else model[1:]), steps[0][1].dates
 

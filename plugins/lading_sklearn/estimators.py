@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
-from lading import BadInput, Json
-
-from .cells import number_of
+from lading import BadInput, Json, number_of
 
 _GRIDS = ("param_grid", "param_distributions")  # the candidates of a search, by the names of nested params
+
+_METHODS = ("predict", "predict_proba", "decision_function")
 
 
 def make_model(estimator: str | None, steps: Iterable[Mapping[str, Json]], params: Mapping[str, Json]) -> Any:
@@ -30,6 +30,17 @@ def make_model(estimator: str | None, steps: Iterable[Mapping[str, Json]], param
         hint = "the last step is an estimator with predict()"
         raise BadInput(f"{type(last).__name__} cannot predict", hint=hint, option="estimator" if estimator else "steps")
     return model
+
+
+def methods_of(
+    estimator: str | None, steps: Iterable[Mapping[str, Json]], params: Mapping[str, Json]
+) -> tuple[str, ...] | None:
+    """The methods that answer rows. None if the model cannot be created here: the training says why."""
+    try:
+        model = make_model(estimator, steps, params)
+        return tuple(name for name in _METHODS if hasattr(model, name))
+    except Exception:  # scikit-learn can be absent, and a class checks its params in its own way
+        return None
 
 
 def _made_at(place: str, dotted: str, params: Mapping[str, Json]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -95,6 +95,13 @@ class SklearnOptions(TableOptions):
         from .own import own_modules  # most trainings name only installed libraries
 
         return own_modules({name.partition(".")[0] for name in self._named_modules()}, folder)
+
+    def model_methods(self) -> tuple[str, ...] | None:
+        if self.script or any(name.partition(".")[0] != "sklearn" for name in self._named_modules()):
+            return None
+        from .estimators import methods_of  # it imports scikit-learn
+
+        return methods_of(self.estimator, [asdict(step) for step in self.steps], self.params)
 
     def training_problems(self) -> Sequence[PackageProblem]:
         if self.script is None:

@@ -22,7 +22,7 @@ def read(file: Path, names: Sequence[str], _reading: Reading) -> Part:
     with _opened(file) as opened:
         column_places(str(file), opened.schema_arrow.names, names)
         table = opened.read(columns=list(names))
-    columns = {name: _values(table.column(name)) for name in names}
+        columns = {name: _values(table.column(name)) for name in names}
     return Part(columns, table.num_rows, lambda row: f"{file}: row {row + 1}")
 
 
@@ -48,12 +48,14 @@ def _opened(file: Path) -> Iterator[Any]:
 
 def _values(column: Any) -> Values:
     """An array for numbers, with NaN for a missing one. For other types the values in a list, with None."""
-    from pyarrow import types
+    from pyarrow import compute, types
 
     if types.is_integer(column.type) or types.is_floating(column.type):
         values: Values = column.to_numpy()
         return values
     if types.is_timestamp(column.type):
+        if column.type.tz:  # a row that is scored has the date of its own time zone
+            column = compute.local_timestamp(column)
         column = column.cast("timestamp[us]", safe=False)
     listed: list[Any] = column.to_pylist()
     return listed

@@ -14,6 +14,7 @@ from typing import Any
 
 from lading import Json, Schema, SchemaColumn, SchemaKind, SchemaOutput
 
+from .dates import without_dates
 from .intake import takes_documents
 
 _ENOUGH = 10  # rows that share a value, so that it tells nothing about one of them
@@ -21,6 +22,7 @@ _MOST_CATEGORIES = 100
 _MOST_TRIED = 100  # columns in which a missing value is tried, because each needs a prediction
 _KINDS: dict[str, SchemaKind] = {"f": "number", "i": "integer", "u": "integer", "b": "boolean", "M": "date"}
 _MADE_UP = {"boolean": False, "date": "2000-01-01"}
+_MADE_UP_TIME = "2000-01-01T00:00"
 _TEXT = "text"
 
 
@@ -46,7 +48,11 @@ def schema_of(
         SchemaColumn(name=name, kind="boolean") if name in booleans else _column(name, values)
         for name, values in columns.items()
     ]
-    row = [_example(column, values) for column, values in zip(found, columns.values(), strict=True)]
+    timed = _timed(model)
+    row = [
+        _MADE_UP_TIME if column.name in timed else _example(column, values)
+        for column, values in zip(found, columns.values(), strict=True)
+    ]
     nulls = _nullable(model, inputs, row)
     return Schema(
         columns=tuple(replace(column, nullable=null) for column, null in zip(found, nulls, strict=True)),
@@ -66,6 +72,12 @@ def schema_of_model(model: Any) -> Schema:
     if names is not None:
         return Schema(columns=tuple(SchemaColumn(name=str(name)) for name in names), outputs=outputs, is_framed=True)
     return Schema(shape=(None, int(width)) if width else (), outputs=outputs)
+
+
+def _timed(model: Any) -> set[str]:
+    """The columns of dates of which the model uses the time of day."""
+    _rest, dates = without_dates(model)
+    return {name for name, parts in dates.items() if not {"hour", "minute"}.isdisjoint(parts)}
 
 
 def _is_framed(inputs: Any) -> bool:

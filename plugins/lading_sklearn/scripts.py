@@ -47,21 +47,29 @@ def fit_script(spec: Mapping[str, Json]) -> Fitted:
 
 
 class _Log:
-    """The function `log` of a script. `metrics` has the last value of each name, and all steps under `NAME.steps`."""
+    """The function `log` of a script."""
 
     def __init__(self) -> None:
-        self.metrics: dict[str, Any] = {}
+        self._values: dict[str, Any] = {}
+        self._steps: dict[str, list[list[Any]]] = {}
 
     def __call__(self, name: str, value: Any, step: int | None = None) -> None:
-        self.metrics[str(name)] = value
+        self._values[str(name)] = value
         if step is not None:
-            self.metrics.setdefault(f"{name}{STEPS}", []).append([step, value])
+            self._steps.setdefault(f"{name}{STEPS}", []).append([step, value])
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The last value of each name, and all steps under `NAME.steps`."""
+        return self._values | self._steps
 
     def warnings(self) -> Iterator[str]:
-        """A warning for each metric that is not one value. It cannot be compared or required."""
-        for name, value in self.metrics.items():
+        """A warning for each metric that is not one value, as it cannot be compared or required, or that is lost."""
+        for name, value in self._values.items():
             is_array = getattr(value, "ndim", 0) > 0
-            if not name.endswith(STEPS) and (is_array or isinstance(value, Mapping | list | tuple)):
+            if name in self._steps:
+                yield f"the metric {name} is not kept: this is the name of the steps of {name.removesuffix(STEPS)}"
+            elif is_array or isinstance(value, Mapping | list | tuple):
                 kind = type(value).__name__
                 yield f"the metric {name} is a {kind}: it is kept as JSON, and evaluate cannot require it"
 

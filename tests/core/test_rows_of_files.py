@@ -111,6 +111,35 @@ def test_a_cell_can_be_long(write: Any) -> None:
     assert sent(write(f"zip\n{text}\n"), **TEXT) == [{"zip": text}]
 
 
+KNOWN: dict[str, Any] = {
+    "columns": (Column(name="age", dtype="float64"), Column(name="zip", dtype="object")),
+    "schema": Schema(
+        columns=(SchemaColumn(name="age", kind="number"), SchemaColumn(name="zip", kind="category")), encoding="cp1252"
+    ),
+}
+
+
+def test_a_json_line_without_a_known_column_has_a_missing_value_there(write: Any) -> None:
+    file = write('{"age": 1, "pay": 5}\n{"age": 2, "zip": "A", "pay": 6}\n{"pay": 7}\n', "in.jsonl")
+    assert sent(file, **KNOWN) == [{"age": 1, "zip": None}, {"age": 2, "zip": "A"}, {"age": None, "zip": None}]
+    wrong = write('{"age": 1, "Zip": "A"}\n', "wrong.jsonl")
+    assert sent(wrong, **KNOWN) == [{"age": 1, "Zip": "A"}]  # the service reports the name that is wrong
+
+
+def test_a_column_of_text_gets_text_from_a_file_with_types(write: Any, tmp_path: Path) -> None:
+    file = write('{"age": 1, "zip": 501}\n{"age": "x", "zip": 2.5}\n{"age": "", "zip": true}\n', "in.jsonl")
+    assert [row["zip"] for row in sent(file, **KNOWN)] == ["501", "2.5", "True"]
+    parquet.write_table(pa.table({"age": [1.0, 2.0], "zip": [2.5, None]}), tmp_path / "in.pq")
+    assert sent(tmp_path / "in.pq", **KNOWN) == [{"age": 1, "zip": "2.5"}, {"age": 2, "zip": None}]
+
+
+def test_the_encoding_of_the_training_reads_json_lines_too(tmp_path: Path) -> None:
+    for name in ("in.jsonl", "in.json"):
+        (tmp_path / name).write_bytes(2 * '{"age": 1, "zip": "Köln"}\n'.encode("cp1252"))
+        assert is_table(tmp_path / name)
+        assert sent(tmp_path / name, **KNOWN) == 2 * [{"age": 1, "zip": "Köln"}]
+
+
 JSON = {
     '{"x": 1}\n{"x": 2}\n': True,
     '{"data": [[1]]}\n': False,

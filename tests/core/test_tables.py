@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from tests.conftest import Shell
 
+from lading.base.matching import file_pattern, matching_files
+
 MANIFEST = """\
 version: 1
 name: homes
@@ -53,6 +55,16 @@ def test_data_that_cannot_be_read_is_reported_at_its_line(shell: Shell, data: st
     shell.write("parts/a.csv", rows(1, 2))
     declare(shell, data)
     assert problem in shell("check", code=2).err
+
+
+@pytest.mark.parametrize(
+    "text", ["a [b]/*.csv", "HERE/a [b]/*.csv", "../PROJECT/a [b]/*.csv", "a [b]/../a [b]/[xy].csv"]
+)
+def test_the_name_of_a_folder_that_exists_is_not_a_pattern(shell: Shell, text: str) -> None:
+    shell.write("a [b]/x.csv", rows(1, 2))
+    shell.write("a b/y.csv", rows(3, 4))
+    pattern = file_pattern(shell.folder, text.replace("HERE", str(shell.folder)).replace("PROJECT", shell.folder.name))
+    assert [file.resolve() for file in matching_files(pattern)] == [shell.folder.resolve() / "a [b]/x.csv"]
 
 
 @pytest.mark.slow

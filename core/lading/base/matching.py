@@ -6,10 +6,17 @@ from pathlib import Path
 
 
 def file_pattern(folder: Path, text: str) -> Path:
-    """The absolute pattern of a text that is relative to `folder`. The characters of the folder have no meaning."""
+    """The absolute pattern of a text that is relative to `folder`.
+
+    The characters of the folder have no meaning, nor do those of the first parts of the text that are folders with
+    exactly these names.
+    """
     from glob import escape
 
-    return Path(escape(str(folder)), text)
+    parts, literal = Path(text).parts, folder
+    while parts and (literal / parts[0]).exists():
+        literal, parts = literal / parts[0], parts[1:]
+    return Path(escape(str(literal)), *parts)
 
 
 def is_pattern(text: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_SAME_MARKS = {" ": "\u00a0\u2009\u202f", "'": "\u2019"}  # other signs for a thousands separator
+_MOST_DIGITS = 20  # digits of an int64, including its sign
+
 
 def plain_number(cell: str, decimal: str = ".", thousands: str | None = None) -> str | None:
     """A cell with a decimal point and without marks between groups. None if its marks do not stand in their places.
@@ -16,10 +19,22 @@ def plain_number(cell: str, decimal: str = ".", thousands: str | None = None) ->
     return None if "." in plain else plain.replace(decimal, ".")
 
 
+def number_of(cell: str, decimal: str = ".", thousands: str | None = None) -> int | float | None:
+    """The number that a cell shows; None if it does not show one."""
+    plain = plain_number(cell, decimal, thousands)
+    if plain is None:
+        return None
+    whole = len(plain) <= _MOST_DIGITS and plain.lstrip("+-").isdecimal()
+    try:
+        return int(plain) if whole else float(plain)
+    except ValueError:
+        return None
+
+
 def _without_groups(cell: str, decimal: str, thousands: str) -> str | None:
     """A number without its thousands separators; None if they do not stand between groups of digits."""
-    if thousands == " ":
-        cell = cell.replace("\u00a0", " ").replace("\u202f", " ")
+    for sign in _SAME_MARKS.get(thousands, ""):
+        cell = cell.replace(sign, thousands)
     if thousands not in cell:
         return cell
     whole, mark, rest = cell.partition(decimal)

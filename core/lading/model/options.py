@@ -110,6 +110,13 @@ class Options:
         """
         return ()
 
+    def model_methods(self) -> tuple[str, ...] | None:
+        """For a trainer's options: the methods of the model that answer rows: `predict`, `predict_proba`.
+
+        A packager asks it before the training. It must not run code of the user. None if only the training shows them.
+        """
+        return None
+
     def training_problems(self) -> Sequence[PackageProblem]:
         """For a trainer's options: why no model can be trained with them. Empty if nothing is known.
 

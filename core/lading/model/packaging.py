@@ -20,6 +20,7 @@ class ExpectedModel:
     `is_recorded` is whether the distributions are those of an earlier registration, and not those of this machine.
     `modules` are the files and folders of the project that loading the model imports; the packages get the files by
     themselves. `installs` are the installations that the command leads to, each under the name of its target or image.
+    `find_methods` gives the methods that answer rows, or None if they are not known.
     `finished` is the name of the finished file that `register` names; empty if a training makes the model.
     """
 
@@ -34,6 +35,7 @@ class ExpectedModel:
     is_recorded: bool = False
     modules: tuple[Path, ...] = ()
     installs: Mapping[str, Installs] = field(default_factory=dict)
+    find_methods: Callable[[], tuple[str, ...] | None] = lambda: None
     finished: str = ""
 
 

@@ -17,6 +17,7 @@ from ..engine.release.service import Service
 from ..errors import BadInput
 from . import tables
 from .cells import USUAL, Form, from_text, kinds_of, labels_of, width_of
+from .formats import format_of
 from .partial import Partial, opened
 from .writing import write
 
@@ -52,8 +53,8 @@ class Batch:
 
 def check_files(file: Path, out: Path) -> None:
     """Raise BadInput if a file of rows cannot be read, or its answers cannot be written, before anything is sent."""
-    tables.format_of(file)
-    tables.format_of(out)
+    format_of(file)
+    format_of(out)
     if not file.is_file():
         raise BadInput(f"{file} is not a file")
     if not out.absolute().parent.is_dir():
@@ -163,8 +164,8 @@ def _write(
     It is UTF-8 if the encoding of the rows lacks a character.
     """
     kinds, outputs, form = kinds_of(model) if model else {}, _outputs(model), _form(model, file)
-    written = replace(form, missing=USUAL.missing)  # a word for a missing value stays in the output
-    typed = tables.format_of(file) == "csv" and tables.format_of(out) != "csv"
+    written = form.without_words  # a word for a missing value stays in the output
+    typed = format_of(file) == "csv" and format_of(out) != "csv"
 
     def joined(cells: tables.Cells, answer: RowAnswer) -> tables.Cells:
         reason = {_REASON: answer.failure or None} if failures else {}
@@ -187,7 +188,7 @@ def _write(
         return (joined(first.cells, answer) for answer in partial.answers())
 
     writing = out.with_name(f".writing-{out.name}")
-    heading = rows if tables.format_of(file) == "jsonl" else heads
+    heading = rows if format_of(file) == "jsonl" else heads
     try:
         write(writing, rows, heading, form)
     except UnicodeEncodeError as error:

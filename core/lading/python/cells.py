@@ -6,11 +6,11 @@ import json
 import math
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..base.missing import MISSING_WORDS
+from ..base.missing import MISSING_WORDS, NamedWords
 from ..base.numerals import plain_number
 from ..model.schema import Schema, SchemaKind
 
@@ -53,21 +53,22 @@ class Form:
             is_stripped=any(column.kind for column in schema.columns),  # the training read cells, and not a script
         )
 
+    @cached_property
+    def without_words(self) -> Form:
+        """The same form, in which only an empty cell is a missing value."""
+        return replace(self, missing=USUAL.missing, named=frozenset())
+
     def is_missing(self, text: str) -> bool:
         """Whether a cell of text is a missing value."""
-        return text in self.missing or (self.is_stripped and text.lower() == "nan")
+        return text in self.missing or (self.is_stripped and text.lower() == "nan") or text in self._named_words
 
     def is_gone(self, value: Json) -> bool:
         """Whether a value with a type is a missing value."""
-        if value is None or not self.named:
-            return value is None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return str(value) in self.named
-        return value in self._named_numbers
+        return value is None or value in self._named_words
 
     @cached_property
-    def _named_numbers(self) -> frozenset[float]:
-        return frozenset(float(word) for word in self.named if _LOOSE_NUMBER.fullmatch(word))
+    def _named_words(self) -> NamedWords:
+        return NamedWords(self.named, self.decimal, self.thousands)
 
     def plain(self, text: str) -> str | None:
         """A number with the usual marks. None for a text that is not a number in this form."""
@@ -118,12 +119,17 @@ def from_text(text: str, kind: SchemaKind, form: Form = USUAL) -> Json:
 
 
 def from_value(cell: Any, kind: SchemaKind, form: Form = USUAL) -> Json:
-    """A cell of Parquet as a value of its column: times are text, and NaN is a missing value."""
+    """A cell with a type as a value of its column: times are text, and NaN is a missing value.
+
+    A column of text gets each value as text, as in a training.
+    """
     if form.is_gone(cell) or (isinstance(cell, float) and math.isnan(cell)):
         return None
-    if kind in ("text", "category") and isinstance(cell, int) and not isinstance(cell, bool):
+    if isinstance(cell, list | dict):
+        return cell
+    if kind in ("text", "category") and isinstance(cell, str | bool | int | float):
         return str(cell)
-    if isinstance(cell, bool | int | float | list | dict):
+    if isinstance(cell, bool | int | float):
         return cell
     return from_text(str(cell), kind) if kind else str(cell)
 

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..errors import BadInput
 from .cells import USUAL, Form, from_text, from_value
+from .formats import GZIP, format_of, named_format, use_parquet
 from .headers import check_header, distinct
 
 if TYPE_CHECKING:
@@ -24,17 +25,7 @@ if TYPE_CHECKING:
     from ..model.schema import SchemaKind
 
 Cells = dict[str, "Json"]
-FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
 ROWS_AT_ONCE = 1000
-GZIP = ".gz"
 _LONGEST_CELL = 2**31 - 1  # characters; Python's own limit is 131072
 _BLOCK = 1 << 20  # bytes
 
@@ -89,18 +80,33 @@ class Reader:
         if self.left_out is None:
             self.left_out = tuple(name for name in cells if name not in names)
         if names is not self._by_place:
-            return Row({name: convert(name, cells[name]) for name in names}, cells)
+            return Row({name: convert(name, cells.get(name)) for name in names}, cells)
         if names.keys() <= cells.keys():
             return Row([convert(name, cells[name]) for name in names], cells)
         return Row(None, cells, f"a row has {', '.join(names)}")
 
     def _sent(self, cells: Cells) -> Mapping[str, Any]:
-        """The columns that are sent: those that the model takes, if the row has all of them."""
-        if self.columns and self.columns.keys() <= cells.keys():
+        """The columns that are sent: those that the model takes, if the row, or all JSON lines together, have them."""
+        if self.columns and (self.columns.keys() <= cells.keys() or self._can_leave_out):
             return self.columns
         if self.width and self._by_place is None:
             self._by_place = self._places(cells)
         return cells if self._by_place is None else self._by_place
+
+    @cached_property
+    def _can_leave_out(self) -> bool:
+        """Whether a row can lack a column. In JSON lines it then has a missing value, as in a training.
+
+        A column that no row has is a wrong name. The service reports it.
+        """
+        if format_of(self.file) != "jsonl":
+            return False
+        lacking = set(self.columns or ())
+        for row in Reader(self.file, form=self.form).rows():
+            lacking.difference_update(row.cells)
+            if not lacking:
+                return True
+        return False
 
     def _places(self, cells: Cells) -> dict[str, None]:
         """The columns of a row that is sent as a list. Raises BadInput if the model takes another number of them."""
@@ -139,15 +145,14 @@ class Reader:
         return from_text(text, self._kind(name), self._form(name))
 
     def _value(self, name: str, cell: Json) -> Json:
-        return None if self._form(name).is_gone(cell) else cell
+        return from_value(cell, self._kind(name), self._form(name))
+
+    def _json_value(self, name: str, cell: Json) -> Json:
+        value = self._value(name, cell)
+        return cell if isinstance(cell, str) and value is not None else value
 
     def _form(self, name: str) -> Form:
-        return self.form if name in (self.columns or {}) else self._without_words
-
-    @cached_property
-    def _without_words(self) -> Form:
-        """The form of a column that the model does not know."""
-        return replace(self.form, missing=USUAL.missing, named=frozenset())
+        return self.form if name in (self.columns or {}) else self.form.without_words
 
     def _kind(self, name: str) -> SchemaKind:
         return (self.columns or {}).get(name, "")
@@ -163,17 +168,17 @@ class Reader:
                     yield Row(None, {"input": line.strip()}, f"line {number} is not JSON: {error}")
                     continue
                 record = isinstance(value, dict)
-                yield self._row(value, self._value) if record else Row(value, {"input": value})
+                yield self._row(value, self._json_value) if record else Row(value, {"input": value})
 
     def _parquet(self) -> Iterator[Row]:
-        table = _pyarrow(self.file, lambda parquet: parquet.ParquetFile(self.file))
+        table = use_parquet(self.file, lambda parquet: parquet.ParquetFile(self.file))
         self.header = tuple(table.schema_arrow.names)
         read, total = 0, max(1, table.metadata.num_rows)
         for batch in table.iter_batches(ROWS_AT_ONCE):
             for cells in batch.to_pylist():
                 read += 1
                 self.done = read / total
-                yield self._row(cells, lambda name, cell: from_value(cell, self._kind(name), self._form(name)))
+                yield self._row(cells, self._value)
 
     @property
     def _codec(self) -> str:
@@ -211,8 +216,8 @@ _READERS: dict[str, Callable[[Reader], Iterator[Row]]] = {
 
 
 def encoding_of(file: Path, form: Form) -> str:
-    """The encoding of a file of text. JSON is UTF-8 by its standard."""
-    return form.encoding if format_of(file) == "csv" else "utf-8"
+    """The encoding of a file of text: that of the file of the training."""
+    return form.encoding if format_of(file) in ("csv", "jsonl") else "utf-8"
 
 
 def with_own_encoding(file: Path, form: Form) -> Form:
@@ -254,43 +259,15 @@ def is_table(file: Path) -> bool:
     """Whether a file is a table by the ending of its name. A file `.json` is one if its first line is a whole object
     and others follow: else it is one request.
     """
-    is_json = ".json" in map(str.lower, file.suffixes) and _format(file) == "jsonl"
+    is_json = ".json" in map(str.lower, file.suffixes) and named_format(file) == "jsonl"
     if not is_json:
-        return _format(file) is not None
+        return named_format(file) is not None
     if not file.is_file():
         return False
-    with suppress(ValueError, OSError, EOFError, RecursionError, zlib.error), Reader(file)._lines() as lines:
+    any_bytes = replace(USUAL, encoding="latin-1")  # the marks of JSON are the same in the encoding of the training
+    with (
+        suppress(ValueError, OSError, EOFError, RecursionError, zlib.error),
+        Reader(file, form=any_bytes)._lines() as lines,
+    ):
         return isinstance(json.loads(next(lines, "")), dict) and any(line.strip() for line in lines)
     return False
-
-
-def _format(file: Path) -> str | None:
-    """The format of a file by the end of its name. None if it is none of `FORMATS`; Parquet compresses itself."""
-    ending = file.suffix.lower()
-    found = FORMATS.get(Path(file.stem).suffix.lower() if ending == GZIP else ending)
-    return None if ending == GZIP and found == "parquet" else found
-
-
-def format_of(file: Path) -> str:
-    """The format of a file by the end of its name. Raises BadInput if it is not the name of a table."""
-    found = _format(file)
-    if found is None:
-        raise BadInput(f"{file} is not a table that can be scored", hint=f"name a file that ends with {_ENDINGS}")
-    if found == "parquet":
-        _pyarrow(file, lambda _parquet: None)
-    return found
-
-
-_ENDINGS = ", ".join(f"{ending}[.gz]" if name != "parquet" else ending for ending, name in FORMATS.items())
-
-
-def _pyarrow(file: Path, use: Callable[[Any], Any]) -> Any:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError:
-        raise BadInput(f"{file} needs pyarrow", hint="pip install 'lading[parquet]'") from None
-    try:
-        return use(parquet)
-    except pa.ArrowException as error:
-        raise BadInput(f"{file} is not Parquet: {str(error).splitlines()[0]}") from None

@@ -124,7 +124,7 @@ def compare(
 def _rows(service: Service, file: Path) -> Callable[[Release], Iterator[Json]]:
     """Reads the rows of a file as requests to a release. Raises BadInput for a row that cannot be sent."""
     from .batch import reader_of
-    from .tables import format_of
+    from .formats import format_of
 
     format_of(file)
     if not file.is_file():

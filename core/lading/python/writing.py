@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from .cells import Form
-from .tables import GZIP, ROWS_AT_ONCE, Cells, delimiter_of, format_of
+from .formats import GZIP, format_of
+from .tables import ROWS_AT_ONCE, Cells, delimiter_of
 
 if TYPE_CHECKING:
     from ..model import Json

@@ -24,7 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from tests.plugins.bundle.conftest import Packed
 
-from lading import ModelVersion
+from lading import Column, ModelVersion, Schema, SchemaColumn
 from lading_bundle.options import BundleOptions
 from lading_sklearn.schema import schema_of_model
 
@@ -44,6 +44,10 @@ def lowered(texts: Any) -> Any:
     return [text.lower() for text in texts]
 
 
+def filled(texts: Any) -> Any:
+    return ["bad" if text is None else text for text in texts]
+
+
 class Sum(BaseEstimator):  # type: ignore[misc]
     """A first step of a project's own: it takes a data frame, and remembers no columns."""
 
@@ -54,6 +58,7 @@ class Sum(BaseEstimator):  # type: ignore[misc]
         return rows.assign(sum=rows["age"] + rows["hours"])
 
 
+TYPES = {"number": "float64", "boolean": "bool", "": "object", "category": "object", "text": "object", "date": "object"}
 CUSTOM = Pipeline([("sum", Sum()), ("scale", StandardScaler()), ("model", LinearRegression())]).fit(FRAME, FRAME["age"])
 
 
@@ -61,10 +66,12 @@ CUSTOM = Pipeline([("sum", Sum()), ("scale", StandardScaler()), ("model", Linear
 def serve(salary: ModelVersion, pack: Callable[..., Packed], load: Callable[[Packed], Any], tmp_path: Path) -> Run:
     """Register a model as a finished file, package it, and return what a request is answered with."""
 
-    def of(model: Any, **options: Any) -> Callable[[Any], Any]:
+    def of(model: Any, known: Schema | None = None, **options: Any) -> Callable[[Any], Any]:
         file = tmp_path / f"model{len(list(tmp_path.iterdir()))}.joblib"
         joblib.dump(model, file)
-        run = load(pack(replace(salary, file=file, file_name=file.name, columns=(), label=None), **options)).run
+        columns = tuple(Column(name=each.name, dtype=TYPES[each.kind]) for each in (known.columns if known else ()))
+        version = replace(salary, file=file, file_name=file.name, columns=columns, label=None)
+        run = load(pack(replace(version, schema=known) if known else version, **options)).run
         return lambda body: run(json.dumps(body))
 
     return of
@@ -226,6 +233,57 @@ def test_a_cell_that_raises_another_error_in_the_model_is_named(serve: Run) -> N
     score = serve(Pipeline(steps).fit(FRAME, FRAME["age"]))
     assert refused(score({"data": [[1, 2], [3, 4], ["x", 5]]})).startswith("data[2]: unsupported operand")
     assert score({"data": [[1, 2]]}) == pytest.approx([1])
+
+
+class Kinds(BaseEstimator):  # type: ignore[misc]
+    """A model that answers with the types of the cells of each row."""
+
+    def fit(self, rows: Any, labels: Any = None) -> Kinds:
+        self.fitted_ = True
+        return self
+
+    def predict(self, rows: Any) -> Any:
+        return [" ".join(type(cell).__name__ for cell in row) for row in rows.astype(object).to_numpy().tolist()]
+
+
+def columns_of(*columns: SchemaColumn) -> Schema:
+    return Schema(columns=columns, is_framed=True)
+
+
+@pytest.mark.parametrize("kind", ["category", "text", "date"])
+def test_a_column_of_text_takes_only_text_and_null(serve: Run, kind: Any) -> None:
+    known = columns_of(SchemaColumn(name="age", kind="number"), SchemaColumn(name="city", kind=kind))
+    score = serve(Kinds().fit(FRAME), known)
+    assert score({"data": [[1, "Oslo"], [2, None]]}) == ["int str", "int float"]
+    assert score({"data": [[1, None]]}) == ["int float"]
+    for rows in ([[1, 5]], [[1, 5], [2, 6.5]], [[1, 5], [2, "Oslo"]], [[None, 5]]):
+        assert refused(score({"data": rows})) == "data[0][1] is a number, not a text (column city, value 5)"
+    assert "data[0][1] is a boolean, not a text (column city, value true)" in refused(score({"data": [[1, True]]}))
+    one = serve(Kinds().fit(FRAME), columns_of(SchemaColumn(name="city", kind=kind)))
+    assert one({"data": [{"city": "Oslo"}, {"city": None}]}) == ["str", "float"]
+    assert refused(one({"data": [[5]]})) == "data[0][0] is a number, not a text (column city, value 5)"
+
+
+def test_a_column_of_another_kind_takes_other_values(serve: Run) -> None:
+    numbered = SchemaColumn(name="city", kind="category", categories=(1, 2))  # type: ignore[arg-type] # another trainer
+    for column in (SchemaColumn(name="city"), numbered):
+        score = serve(Kinds().fit(FRAME), columns_of(column))
+        assert score({"data": [[5], ["x"], [True]]}) == ["int", "str", "bool"]
+    assert serve(Kinds().fit(FRAME), columns_of(SchemaColumn(name="ok", kind="boolean")))({"data": [[True]]}) == [
+        "bool"
+    ]
+
+
+def test_null_for_a_text_model_is_named(serve: Run) -> None:
+    score = serve(TEXTS)
+    assert (
+        refused(score({"data": [["good"], [None]]})) == "data[1][0] is null, which the model does not take (value null)"
+    )
+    for rows in ([None], [[None]], [{"text": None}]):
+        assert "data[0]" in refused(score({"data": rows}))
+    filling = make_pipeline(FunctionTransformer(filled), TfidfVectorizer(), LogisticRegression())
+    takes_null = serve(filling.fit(["good", "bad"] * 5, ["yes", "no"] * 5), Schema(is_text=True))
+    assert takes_null({"data": [["good"], [None]]}) == ["yes", "no"]
 
 
 def test_another_method_by_request(serve: Run) -> None:

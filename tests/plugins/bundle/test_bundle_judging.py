@@ -15,6 +15,7 @@ from lading import Distribution, ExpectedModel
 from lading_bundle.environment import Environment
 from lading_bundle.imports import imports_of
 from lading_bundle.options import BundleOptions
+from lading_sklearn.options import SklearnOptions, Step
 
 MANIFEST = """\
 version: 1
@@ -179,6 +180,36 @@ def test_another_scikit_learn_is_refused_before_the_training(tmp_path: Path) -> 
     with pytest.raises(lading.Refused, match=r"5:23: package\.environment\.pip\.0: svc will be made with scikit"):
         found(tmp_path, "environment: {pip: [scikit-learn==1.4.1]}")
     assert found(tmp_path, "allow_version_skew: true\n  environment: {pip: [scikit-learn==1.4.1]}") == []
+
+
+SVC = "sklearn.svm.SVC"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "package", "known"),
+    [
+        (LINEAR, "method: predict_proba", "predict"),
+        (LINEAR, "method: decision_function", "predict"),
+        (SVC, "method: predict_proba", "predict and decision_function"),
+        (f"{SVC}, params: {{probability: true}}", "method: predict_proba", ""),
+        (LINEAR, "method: predict", ""),
+        ("sklearn.linear_model.NoSuch", "method: predict_proba", ""),
+        ("own.Model", "method: predict_proba", ""),
+    ],
+)
+def test_a_method_that_the_model_does_not_have(tmp_path: Path, estimator: str, package: str, known: str) -> None:
+    method = package.removeprefix("method: ")
+    message = f"package.method: the model of this training has {known}, not {method}; choose another method or another"
+    problems = found(tmp_path, package, estimator=estimator, own_py="raise RuntimeError('code of the user')")
+    assert [message in problem for problem in problems] == ([True] if known else [])
+
+
+def test_the_last_step_shows_the_methods_of_a_pipeline() -> None:
+    scale = Step(name="scale", estimator="sklearn.preprocessing.StandardScaler")
+    table = {"data": Path("d.csv"), "features": ("x",), "label": "y"}
+    for estimator, known in ((LINEAR, ("predict",)), (SVC, ("predict", "decision_function"))):
+        steps = (scale, Step(name="model", estimator=estimator))
+        assert SklearnOptions(**table, steps=steps).model_methods() == known  # type: ignore[arg-type]
 
 
 def test_a_requirements_file_of_powershell_is_read(tmp_path: Path) -> None:

@@ -142,6 +142,71 @@ def test_a_model_of_one_column_has_one_name(serve: Callable[..., Ask]) -> None:
         assert (status, answer["outputs"][0]["data"]) == (200, pytest.approx([30, 2]))
 
 
+def test_a_single_input_of_one_dimension_is_a_column(serve: Callable[..., Ask]) -> None:
+    ask = serve(LinearRegression().fit(FRAME[["age"]], FRAME["age"]))
+    for name in ("age", "rows"):
+        assert ask(f"{MODEL}/infer", {"inputs": [tensor(name, [2], [30, 2])]})[0] == 200
+    status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor("agee", [2], [30, 2])]})
+    assert status == 400
+    assert "missing: age; unknown: agee" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data", "shown"),
+    [
+        ("INT64", [1, 1.5], "1.5"), ("INT64", [1, True], "true"), ("BOOL", [True, 5], "5"), ("BYTES", ["a", 5], "5"),
+        ("FP64", [1, "2"], '"2"'), ("UINT8", [1, 256], "256"), ("UINT8", [0, -1], "-1"), ("INT8", [0, 128], "128"),
+        ("FP32", [0.5, False], "false"),
+    ],
+)  # fmt: skip
+def test_a_value_that_the_datatype_does_not_hold_is_named(
+    serve: Callable[..., Ask], datatype: str, data: list[Any], shown: str
+) -> None:
+    message = f"inputs[0]: data[1] is {shown}, which is not a value of the datatype {datatype} (input age)"
+    body = {"inputs": [tensor("age", [2], data, datatype)]}
+    assert serve(AGE)(f"{MODEL}/infer", body) == (400, {"error": message})
+
+
+def test_an_input_has_a_name(serve: Callable[..., Ask]) -> None:
+    nameless = {"shape": [1, 2], "datatype": "INT64", "data": [1, 2]}
+    ask = serve(AGE)
+    for given in (nameless, {**nameless, "name": 5}):
+        assert ask(f"{MODEL}/infer", {"inputs": [given]}) == (400, {"error": "inputs[0]: a name is expected"})
+
+
+CLASSES = Schema(shape=(None, 2), outputs=(SchemaOutput(name="level", kind="category", classes=("high", "low")),))
+
+
+@pytest.mark.parametrize(
+    ("method", "output", "datatype", "shape", "item"),
+    [
+        ("predict", "probabilities", "BYTES", [-1], {"type": "string", "description": "such as high, low"}),
+        ("predict_proba", "probabilities", "FP64", [-1, -1], {"type": "array", "items": {"type": "number"}}),
+        ("predict_proba", "classes", "BYTES", [-1], {"type": "string", "description": "such as high, low"}),
+        ("predict_proba", "records", "BYTES", [-1], {"type": "object", "additionalProperties": {"type": "number"}}),
+        ("decision_function", "probabilities", "FP64", [-1], {}),
+    ],
+)
+def test_the_outputs_are_those_of_the_method(
+    serve: Callable[..., Ask], method: str, output: str, datatype: str, shape: list[int], item: Any
+) -> None:
+    ask = serve(FOREST, schema=asdict(CLASSES), method=method, output=output)
+    assert ask(MODEL)[1]["outputs"] == [{"name": "level", "datatype": datatype, "shape": shape}]
+    (given,) = ask(f"{MODEL}/infer", {"inputs": [tensor("rows", [2, 2], [1, 2, 4, 3])]})[1]["outputs"]
+    assert (given["datatype"], len(given["shape"])) == (datatype, len(shape))
+    swagger = ask("/swagger.json", query="version=3")[1]
+    assert swagger["components"]["schemas"]["ServiceOutput"] == {"type": "array", "items": item}
+
+
+def test_a_date_with_a_time_has_not_the_format_of_a_date(serve: Callable[..., Ask]) -> None:
+    columns = tuple(SchemaColumn(name=name, kind="date") for name in ("age", "hours"))
+    example = {"age": "2000-01-01", "hours": "2000-01-01T00:00"}
+    ask = serve(AGE, schema=asdict(Schema(columns=columns, outputs=(SchemaOutput(),), example=example)))
+    given = ask("/swagger.json", query="version=3")[1]["components"]["schemas"]["ServiceInput"]
+    properties = given["properties"]["data"]["items"]["properties"]
+    assert properties == {"age": {"type": "string", "format": "date"}, "hours": {"type": "string"}}
+
+
 def test_the_only_input_of_a_model_of_two_columns_may_be_one_of_them(serve: Callable[..., Ask]) -> None:
     status, answer = serve(AGE)(f"{MODEL}/infer", {"inputs": [tensor("age", [2, 1], [30, 2])]})
     assert status == 400
@@ -153,6 +218,8 @@ def test_texts(serve: Callable[..., Ask]) -> None:
     body = {"inputs": [tensor("rows", [2], ["good", "bad"], "BYTES")]}
     assert ask(f"{MODEL}/infer", body)[1]["outputs"] == [tensor("output-0", [2], [1, 0], "INT64")]
     assert ask(MODEL)[1]["inputs"] == [{"name": "rows", "datatype": "BYTES", "shape": [-1]}]
+    status, answer = ask(f"{MODEL}/infer", {"inputs": [tensor("rows", [1], [None], "BYTES")]})
+    assert (status, answer) == (400, {"error": "data[0][0] is null, which the model does not take (value null)"})
 
 
 def test_the_name_of_a_single_input_of_texts_does_not_count(serve: Callable[..., Ask]) -> None:
@@ -181,7 +248,7 @@ def test_the_name_of_a_single_input_of_texts_does_not_count(serve: Callable[...,
         ({"inputs": [tensor("a", [2, 2], [1, 2])]}, "2 values do not have the shape [2, 2]"),
         ({"inputs": [tensor("age", [1], [1]), tensor("hours", [2], [1, 2])]}, "the input hours has the shape [2]"),
         ({"inputs": [tensor("age", [1], [1]), tensor("pay", [1], [1])]}, "missing: hours; unknown: pay"),
-        ({"inputs": [tensor("a", [1, 2], [1, "2"])]}, "data[0][1] is a string"),
+        ({"inputs": [tensor("a", [1, 2], ["1", "2"], "BYTES")]}, "data[0][0] is a string"),
         ({"inputs": [tensor("a", [0, 2], [])]}, "a list of rows is expected"),
     ],
 )

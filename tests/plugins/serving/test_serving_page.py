@@ -61,6 +61,22 @@ def test_a_page_of_a_model_without_columns_has_the_whole_body() -> None:
     }
 
 
+def test_the_metrics_of_the_run_come_before_its_coefficients() -> None:
+    coefficients = {f"coef_{number}": 0.5 for number in range(9)}
+    metrics = {
+        **coefficients,
+        "intercept": 1.0,
+        "rows": 12345,
+        "r2": 0.98765,
+        "sure": True,
+        "matrix": [1],
+        "none": None,
+    }
+    shown = list(json.loads(facts("svc", 1, "m 1", metrics))["facts"].items())
+    assert shown[2:5] == [("rows", "12345"), ("r2", "0.9877"), ("coef_0", "0.5")]
+    assert len(shown) == 2 + 8
+
+
 @pytest.fixture
 def rooms(shell: Shell) -> Shell:
     shell.write("rooms.csv", ROWS)
@@ -98,6 +114,28 @@ def test_a_person_tries_the_model_in_a_browser(rooms: Shell, chromium: Browser) 
     tab.run("document.querySelector('form').dispatchEvent(new Event('input'))")
     assert '{"data":[{"rooms":4,"age":6}]}' in text_of(tab, "#curl")
     assert tab.run("performance.getEntriesByType('resource').every(each => each.name.startsWith(location.origin))")
+
+
+FIELDS = """(() => {
+  const field = place => document.querySelectorAll('#fields input')[place];
+  field(0).value = 'rare'; field(1).value = '2024-05-31T10:30'; field(2).value = '2024-06-01';
+  document.querySelector('form').dispatchEvent(new Event('input'));
+  return [[0, 1, 2].map(place => field(place).type), [...field(0).list.options].map(each => each.value)];
+})()"""
+
+
+@pytest.mark.slow
+def test_a_rare_category_and_a_time_can_be_entered(chromium: Browser, tmp_path: Path) -> None:
+    kinds = {"city": "category", "at": "date", "day": "date"}
+    columns = [{"name": name, "kind": kind, "nullable": False} for name, kind in kinds.items()]
+    columns[0]["categories"] = ["Oslo", "Rome"]
+    example = {"city": "Oslo", "at": "2000-01-01T00:00", "day": "2000-01-01"}
+    page = Page(facts("svc", 1, "m 1", {}), {"columns": columns, "example": example})
+    (tmp_path / "page.html").write_bytes(page.response().body)
+    tab = chromium.open((tmp_path / "page.html").as_uri())
+    eventually(lambda: text_of(tab, "h1") == "svc", "the page is there")
+    assert tab.run(FIELDS) == [["text", "datetime-local", "date"], ["Oslo", "Rome"]]
+    assert '{"city":"rare","at":"2024-05-31T10:30","day":"2024-06-01"}' in text_of(tab, "#curl")
 
 
 @pytest.mark.slow

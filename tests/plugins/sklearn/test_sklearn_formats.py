@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from pyarrow import parquet
 from tests.plugins.sklearn.tables_kit import read, typed_columns
 
 import lading
+from lading.python.cells import Form
+from lading.python.tables import Reader
 from lading_sklearn.cells import Reading
 from lading_sklearn.dates import date_column
 from lading_sklearn.intake import Takes
@@ -85,6 +88,47 @@ def test_a_parquet_file_has_dates_sentinels_and_rows(tmp_path: Path) -> None:
         typed_columns(table, "day")
     with pytest.raises(lading.BadInput, match=r"a\.parquet: row 2: column x: a missing value, and Ridge takes none"):
         typed_columns(table, "x", takes=Takes(no_missing="Ridge"), missing=("-999",))
+
+
+@pytest.mark.parametrize("zone", ["+02:00", "Asia/Tokyo", "UTC", None])
+def test_a_time_with_a_zone_has_the_date_that_scoring_gets(tmp_path: Path, zone: str | None) -> None:
+    file, moment = tmp_path / "a.parquet", datetime(2024, 5, 31, 22, 30, tzinfo=UTC)
+    times = pyarrow.array([moment, None], pyarrow.timestamp("ns", zone))
+    parquet.write_table(pyarrow.table({"day": times}), file)
+    trained = date_column(read_table(str(file), ["day"], Reading()).cells("day"), "", Reading()).tolist()
+    scored = [row.value for row in Reader(file, columns={"day": "date"}).rows()]
+    assert isinstance(scored[0], dict)
+    assert scored[1] == {"day": None}
+    assert trained == [datetime.fromisoformat(scored[0]["day"]).replace(tzinfo=None), None]
+
+
+def test_a_word_for_a_missing_value_means_the_same_in_each_format(tmp_path: Path) -> None:
+    words, numbers = ("-999", " ?"), [-999, -999.0, 5]
+    parquet.write_table(pyarrow.table({"x": [float(number) for number in numbers]}), tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"x": {number}}}\n' for number in numbers))
+    (tmp_path / "a.csv").write_text("x\n-999\n-999.0\n5\n")
+    (tmp_path / "b.csv").write_text("x\n ? \n-9.99e2\n5\n")
+    for file in sorted(tmp_path.iterdir()):
+        reading = Reading(missing=words)
+        table = read_table(str(file), ["x"], reading)
+        form = Form(missing=frozenset(("", *words)), named=frozenset(reading.forms()["missing"]), is_stripped=True)
+        scored = [row.value for row in Reader(file, columns={"x": "number"}, form=form).rows()]
+        assert shown(typed_columns(table, "x", missing=words)) == {"x": ["nan", "nan", 5]}, file.name
+        assert scored == [{"x": None}, {"x": None}, {"x": 5}], file.name
+
+
+@pytest.mark.parametrize(
+    ("value", "is_missing"),
+    [
+        ("-999", True), ("-999.0", True), (" -999 ", True), (-999, True), (-999.0, True), (Decimal(-999), True),
+        ("?", True), (" ?", True), (999, False), ("999", False), (True, False), ("1", True), (1, True), ("-", False),
+        ("-1.000", True), ("-1000,0", True), ("-1", False), (None, False), (float("nan"), False), (date.max, False),
+        ("01", False), ("1,0", True),
+    ],
+)  # fmt: skip
+def test_named_words_are_compared_by_text_and_by_number(value: Any, is_missing: bool) -> None:
+    assert (value in lading.NamedWords(["-999", " ?", "1", "-1.000", "nan"], ",", ".")) is is_missing
+    assert value not in lading.NamedWords([])
 
 
 def test_a_pattern_is_one_table_and_a_wrong_cell_keeps_its_place(tmp_path: Path) -> None:

@@ -156,6 +156,22 @@ def test_a_model_of_catboost_says_itself_whether_it_is_fitted(
         fit(file)
 
 
+def test_the_name_of_the_steps_of_a_metric_cannot_be_a_metric(
+    fit: Callable[..., Any], script: Callable[..., Path]
+) -> None:
+    file = script("""
+        from sklearn.dummy import DummyRegressor
+        def train(data, log):
+            log("loss.steps", 3)
+            log("loss", 0.5, step=0)
+            log("other.steps", 4)
+            return DummyRegressor().fit([[0]], [0])
+    """)
+    fitted = fit(file)
+    assert fitted.metrics == {"loss": 0.5, "loss.steps": [[0, 0.5]], "other.steps": 4}
+    assert fitted.warnings == ("the metric loss.steps is not kept: this is the name of the steps of loss",)
+
+
 def test_a_script_gets_a_mapping_of_paths(fit: Callable[..., Any], script: Callable[..., Path]) -> None:
     file = script("""
         from sklearn.dummy import DummyRegressor

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.plugins.sklearn.tables_kit import read, typed_columns
 
 import lading
-from lading_sklearn.cells import Reading, number_of, typed
+from lading_sklearn.cells import Reading, typed
+from lading_sklearn.forms import form_of
 from lading_sklearn.intake import Takes
 from lading_sklearn.table import read_table
 
@@ -131,14 +132,16 @@ def test_the_marks_of_a_file_are_options(tmp_path: Path, content: str, reading: 
         ("1,00,000", {"thousands": ","}, 100000),
         ("1.234,5", {"thousands": ".", "decimal": ","}, 1234.5),
         ("1\u202f234", {"thousands": " "}, 1234),
+        ("1\u2009234", {"thousands": " "}, 1234),
         ("1'234", {"thousands": "'"}, 1234),
+        ("1\u2019234\u2019567.5", {"thousands": "'"}, 1234567.5),
         ("1_234", {"thousands": "_"}, 1234),
         ("2,5e3", {"decimal": ","}, 2500.0),
         ("12", {"thousands": ","}, 12),
     ],
 )
 def test_a_number_with_other_marks(cell: str, reading: dict[str, Any], number: float) -> None:
-    found = number_of(cell, **reading)
+    found = lading.number_of(cell, **reading)
     assert (found, type(found)) == (number, type(number))
 
 
@@ -154,7 +157,7 @@ def test_a_number_with_other_marks(cell: str, reading: dict[str, Any], number: f
     ],
 )
 def test_a_number_with_misplaced_marks_is_none(cell: str, reading: dict[str, Any]) -> None:
-    assert number_of(cell, **reading) is None
+    assert lading.number_of(cell, **reading) is None
 
 
 @pytest.mark.parametrize(
@@ -169,6 +172,32 @@ def test_a_number_with_misplaced_marks_is_none(cell: str, reading: dict[str, Any
         ("12 EUR", "it is an amount of money", "keep only the number"),
         ("($1,200)", "it is an amount of money", "keep only the number"),
         ("12 %", "it is a percentage", "keep only the number"),
+        ("\u22125", "it has the minus sign U+2212", "write the minus sign of the keyboard"),
+        ("\u22121,000", "it has the minus sign U+2212", "write the minus sign of the keyboard"),
+        ("10:30", "it is a time of day", "hours or minutes"),
+        ("9:05:30 PM", "it is a time of day", "hours or minutes"),
+        ("5 ‰", "it is a number of permille", "keep only the number"),
+        ("1\u2019000", "it has a thousands separator", '`thousands: "\'"`'),
+        ("1\u2009000", "it has a thousands separator", '`thousands: " "`'),
+        *(
+            (money, "it is an amount of money", "keep only the number")
+            for money in (
+                "R$ 5",
+                "US$1,234",
+                "A$5",
+                "5 Kč",
+                "Rs. 500",
+                "$5k",
+                "-$5",
+                "\u2212€5",
+                "5€",
+                "USD100",
+                "kr 5",
+                "$1.5 mn",
+            )
+        ),
+        ("ABC123", "'ABC123' is text, and Ridge takes numbers", "OneHotEncoder"),
+        ("5°", "'5°' is text, and Ridge takes numbers", "OneHotEncoder"),
         ("2024-05-31", "it is a date", "`dates: {y: [year, month, weekday]}`"),
         ("31.12.2024 10:30", "it is a date", "`dates: {y: [year, month, weekday]}`"),
         ("31/05/2024", "it is a date", "write YYYY-MM-DD or YYYY-MM-DD HH:MM:SS, and `dates: {y: [year"),
@@ -187,6 +216,29 @@ def test_a_column_of_numbers_in_another_form_is_named_at_its_first_cell(
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
     assert typed(table.cells("y"), Takes(encodes=True), Reading()).tolist() == [cell, cell]
+
+
+OTHERWISE = "write the number with the marks that train has"
+
+
+@pytest.mark.parametrize(
+    ("cell", "marks", "hint"),
+    [
+        ("1.000", {"decimal": ","}, '`thousands: "."` under train reads it'),
+        ("1.000,5", {"decimal": ","}, '`thousands: "."` under train reads it'),
+        ("1,000.5", {"decimal": ","}, OTHERWISE),
+        ("1.5", {"decimal": ","}, OTHERWISE),
+        ("1,5", {"thousands": ","}, OTHERWISE),
+        ("1.000.000", {"thousands": ","}, OTHERWISE),
+        ("1.000.000", {"thousands": ".", "decimal": ","}, "1000000"),
+        ("1 000,5", {"thousands": " "}, '`decimal: ","` under train reads it'),
+        ("1 000,5", {}, '`thousands: " "` and `decimal: ","` under train reads it'),
+        ("1,000", {}, '`thousands: ","` under train reads it'),
+    ],
+)
+def test_only_options_that_fit_the_others_are_proposed(cell: str, marks: dict[str, str], hint: str) -> None:
+    read = lading.number_of(cell, marks.get("decimal", "."), marks.get("thousands"))
+    assert hint in (form_of(cell, "y", **marks)[1] if read is None else str(read))
 
 
 @pytest.mark.parametrize("word", ["", "NA", "nan", "NaN", "N/A", "null", "None", "<NA>", "?", "-999"])

@@ -199,7 +199,10 @@ def test_a_cell_that_is_not_a_date_is_named(table: Callable[..., Path]) -> None:
     missing = table("sold,y", "2024-05-31 10:00,1", ",2", "2024-05-31 12:00,2")
     with pytest.raises(lading.BadInput, match=r"a\.csv:3: column sold: a missing value, and LinearRegression"):
         fit(data=missing, estimator=LINEAR, **options)
-    assert fit(data=missing, estimator=HIST, **options).samples[1]["request"] == {"data": [["2024-05-31T12:00:00"]]}
+    fitted = fit(data=missing, estimator=HIST, **options)
+    assert fitted.samples[1]["request"] == {"data": [["2024-05-31T12:00:00"]]}
+    assert fitted.schema is not None
+    assert fitted.schema.example == {"sold": "2000-01-01T00:00"}  # so that the page asks for a time
 
 
 def test_booleans_are_numbers_of_a_matrix(table: Callable[..., Path]) -> None:

@@ -102,6 +102,7 @@ def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:
         full_imports=full or (),
         requires=made.requires if made else (),
         modules=trainer.model_modules(manifest.file.parent.resolve()) if trainer else (),
+        find_methods=trainer.model_methods if trainer else lambda: None,
         finished=manifest.register.file.name if manifest.register.file else "",
     )
 
