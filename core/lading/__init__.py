@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from .errors import Refused as Refused
     from .errors import StageFailed as StageFailed
     from .errors import Transient as Transient
+    from .model.constraints import Duration as Duration
+    from .model.constraints import Means as Means
+    from .model.constraints import Range as Range
+    from .model.constraints import Text as Text
     from .model.context import Connection as Connection
     from .model.context import Context as Context
     from .model.context import Models as Models
@@ -65,7 +69,6 @@ if TYPE_CHECKING:
     from .model.description import ImageNeed as ImageNeed
     from .model.description import Secret as Secret
     from .model.distributions import Distribution as Distribution
-    from .model.durations import Duration as Duration
     from .model.environments import Environment as Environment
     from .model.environments import Installs as Installs
     from .model.environments import Sources as Sources
@@ -99,11 +102,8 @@ if TYPE_CHECKING:
     from .model.options import Json as Json
     from .model.options import ManifestPath as ManifestPath
     from .model.options import MayNameInput as MayNameInput
-    from .model.options import Means as Means
     from .model.options import Options as Options
-    from .model.options import Range as Range
     from .model.options import Requirements as Requirements
-    from .model.options import Text as Text
     from .model.packaging import ExpectedModel as ExpectedModel
     from .model.packaging import PackageProblem as PackageProblem
     from .model.parts import ModelPart as ModelPart
@@ -243,7 +243,7 @@ __getattr__, __dir__ = lazily(
         "ShiftRequest ShiftStep Verdict",
         "model.description": "API_VERSION Capability Description ImageNeed Secret",
         "model.distributions": "Distribution",
-        "model.durations": "Duration",
+        "model.constraints": "Duration Means Range Text",
         "model.environments": "Environment Installs Sources",
         "model.evaluating": "EvaluateRequest Evaluation Judged Measured",
         "model.figures": "Compared Figures Latency Metrics ReleaseMetrics",
@@ -252,8 +252,7 @@ __getattr__, __dir__ = lazily(
         "model.gating": "GateRequest PreviousRelease",
         "model.imaging": "Image ImageRequest",
         "model.listing": "Listed Listing ListRequest",
-        "model.options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Means Options Range "
-        "Requirements Text",
+        "model.options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Options Requirements",
         "model.packaging": "ExpectedModel PackageProblem",
         "model.parts": "ModelPart",
         "model.planning": "Action Change Drift Plan PlanEffect PlanFinding PlannedStage Setting",

@@ -31,7 +31,7 @@ class Seconds(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if not isinstance(value, str):  # a default
             return super().convert(value, param, ctx)
-        from ..model.durations import in_seconds  # most commands get no time
+        from ..model.constraints import in_seconds  # most commands get no time
 
         seconds = in_seconds(value)
         if seconds is None:

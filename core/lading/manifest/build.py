@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from ..base.matching import file_pattern, is_pattern, matching_files
 from ..errors import PluginError
 from ..model import Duration, IsInput, IsPath, Json, MayNameInput
-from ..model.durations import in_seconds
+from ..model.constraints import in_seconds
 from .records import Path_
 from .values import path_to
 from .words import dotted

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from itertools import islice
 
-from ..model.durations import DURATION
+from ..model.constraints import DURATION
 from ..model.options import REQUIREMENT
 
 SERVICE_NAME = r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$"

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from ..base.lazy import lazily
 
 if TYPE_CHECKING:
+    from .constraints import Duration as Duration
+    from .constraints import Means as Means
+    from .constraints import Range as Range
+    from .constraints import Text as Text
     from .context import Connection as Connection
     from .context import Context as Context
     from .context import Models as Models
@@ -31,7 +35,6 @@ if TYPE_CHECKING:
     from .description import ImageNeed as ImageNeed
     from .description import Secret as Secret
     from .distributions import Distribution as Distribution
-    from .durations import Duration as Duration
     from .environments import Environment as Environment
     from .environments import Installs as Installs
     from .environments import Sources as Sources
@@ -65,11 +68,8 @@ if TYPE_CHECKING:
     from .options import Json as Json
     from .options import ManifestPath as ManifestPath
     from .options import MayNameInput as MayNameInput
-    from .options import Means as Means
     from .options import Options as Options
-    from .options import Range as Range
     from .options import Requirements as Requirements
-    from .options import Text as Text
     from .packaging import ExpectedModel as ExpectedModel
     from .packaging import PackageProblem as PackageProblem
     from .parts import ModelPart as ModelPart
@@ -134,7 +134,7 @@ __getattr__, __dir__ = lazily(
         "ShiftStep Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",
         "distributions": "Distribution",
-        "durations": "Duration",
+        "constraints": "Duration Means Range Text",
         "environments": "Environment Installs Sources",
         "evaluating": "EvaluateRequest Evaluation Judged Measured",
         "figures": "Compared Figures Latency Metrics ReleaseMetrics",
@@ -142,8 +142,7 @@ __getattr__, __dir__ = lazily(
         "gating": "GateRequest PreviousRelease",
         "imaging": "Image ImageRequest",
         "listing": "Listed Listing ListRequest",
-        "options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Means Options Range "
-        "Requirements Text",
+        "options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Options Requirements",
         "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Shown State Status",
         "packaging": "ExpectedModel PackageProblem",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from .constraints import Text
+
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
@@ -205,53 +207,6 @@ if TYPE_CHECKING:  # Python has a default of a type variable from 3.13 on
     OptionsT_co = TypeVar("OptionsT_co", bound=Options, covariant=True, default=Options)
 else:
     OptionsT_co = TypeVar("OptionsT_co", covariant=True)
-
-
-class Range:
-    """Bounds of a number, for `Annotated[int, Range(ge=0)]`."""
-
-    def __init__(
-        self,
-        *,
-        ge: float | None = None,
-        gt: float | None = None,
-        le: float | None = None,
-        lt: float | None = None,
-    ) -> None:
-        bounds = {"ge": ge, "gt": gt, "le": le, "lt": lt}
-        self.bounds = {name: bound for name, bound in bounds.items() if bound is not None}
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return {**handler(source), **self.bounds}
-
-
-class Text:
-    """Rules for a string: lengths, and a regular expression, `pattern`.
-
-    As in JSON Schema, the pattern may match anywhere in the string. With ^ and $ it must match the whole string.
-    """
-
-    def __init__(self, *, pattern: str | None = None, min_length: int = 0, max_length: int | None = None) -> None:
-        self.rules: dict[str, Any] = {"min_length": min_length}
-        if pattern is not None:
-            self.rules["pattern"] = pattern
-        if max_length is not None:
-            self.rules["max_length"] = max_length
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return {**handler(source), **self.rules}
-
-
-class Means:
-    """The meaning of a number in words that plugins share. Each plugin may have another name and unit for it.
-
-    `unit` is one unit of the option in the shared unit: `Means("seconds to score", unit=0.001)` for milliseconds. A
-    plan that compares two targets uses it to find an option under its other name.
-    """
-
-    def __init__(self, what: str, *, unit: float = 1) -> None:
-        self.what = what
-        self.unit = unit
 
 
 class IsPath:

@@ -18,7 +18,7 @@ from lading.manifest import Section
 from lading.manifest.bind import bind_draft
 from lading.manifest.fields import option_fields
 from lading.manifest.json_schema import options_schema
-from lading.model.durations import in_seconds
+from lading.model.constraints import in_seconds
 
 PATH = ("targets", "local")
 FORMS = "must be seconds, or a number with a unit, such as 90s, 10m, 2h or 1d"
