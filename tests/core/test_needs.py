@@ -120,7 +120,8 @@ def test_an_option_that_a_query_left_out_is_refused_by_a_deploy(tmp_path: Path, 
     try:
         for _ in range(2):
             manifest, _plugins = bind_manifest(draft, store, targets=("managed-online",), needs=Needs.QUESTION)
-            assert manifest.targets["managed-online"].options.identity.type == "system_assigned"
+            (section,) = manifest.targets.values()
+            assert vars(section.options)["identity"].type == "system_assigned"
         with pytest.raises(ManifestError, match="identity"):
             bind_manifest(draft, store, targets=("managed-online",), needs=Needs.ROLLBACK)
     finally:

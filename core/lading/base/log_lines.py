@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) (.*)", re.DOTALL)
@@ -18,7 +19,7 @@ def _number(text: str) -> int | str:
     return int(text) if re.fullmatch("[1-9][0-9]{0,14}", text) else text
 
 
-_NUMBERS = {"status": int, "ms": float, "bytes": int, "release": _number}
+_NUMBERS: dict[str, Callable[[str], int | float | str]] = {"status": int, "ms": float, "bytes": int, "release": _number}
 
 
 def record(line: str) -> dict[str, Any]:
