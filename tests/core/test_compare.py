@@ -155,8 +155,9 @@ def test_a_row_that_ends_a_worker_is_a_failed_row(fragile: Shell) -> None:
     assert (fragile.folder / "asked").read_text().splitlines().count("3 13") == 2
 
 
-def test_a_row_that_cannot_be_sent_is_named_before_the_first_request(fragile: Shell) -> None:
-    fragile.write("rows.jsonl", '{"size": 1}\n{"size": 2}\n{"size": NaN}\n')
+@pytest.mark.parametrize("number", ["Infinity", "-1e999"])
+def test_a_row_that_cannot_be_sent_is_named_before_the_first_request(fragile: Shell, number: str) -> None:
+    fragile.write("rows.jsonl", f'{{"size": 1}}\n{{"size": 2}}\n{{"size": {number}}}\n')
     said = fragile("compare", "--data", "rows.jsonl", code=2).err
     assert "rows.jsonl: row 3 cannot be sent: a value is not a finite number" in said
     assert not (fragile.folder / "asked").exists()

@@ -47,7 +47,7 @@ def test_logs_are_json_lines_of_a_time_and_a_release(salary: Shell) -> None:
     def scored() -> list[dict[str, object]]:
         text = salary("logs", "manifests/salary.yaml", "--json", "--since", "10m", "--release", "1").out
         records = [json.loads(line) for line in text.splitlines()]
-        return [each for each in records if each.get("path") == "/score" and each["release"] == "1"]
+        return [each for each in records if each.get("path") == "/score" and each["release"] == 1]
 
     assert {each["status"] for each in eventually(scored, "a line of a request")} == {200}
     assert "releases with a log: 1" in salary("logs", "manifests/salary.yaml", "--release", "9", code=2).err

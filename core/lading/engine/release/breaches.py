@@ -149,7 +149,7 @@ def _slower(found: StepFigures, limit: float) -> str:
     if median <= limit * usual_median and canary.longer(limit * most) < _CLEAR:
         return ""
     return (
-        f"its p99 is {_milliseconds(slow)} in {found.canary.requests} requests, {slow / usual:.2g} times that of "
+        f"its p99 is {_milliseconds(slow)} in {found.canary.requests} requests, {_number(slow / usual)} times that of "
         f"the stable release ({_milliseconds(usual)}), more than max_latency_ratio {limit:g}"
     )
 
@@ -192,4 +192,9 @@ def _percent(share: float) -> str:
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.3g} ms"
+    return f"{_number(1000 * seconds)} ms"
+
+
+def _number(value: float) -> str:
+    """A positive number with three digits, and without an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
