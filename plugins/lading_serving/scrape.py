@@ -10,7 +10,7 @@ from typing import Any
 from .figures import FIGURES
 from .pinned import connection_to, no_answer
 
-_LIMIT = 5.0  # seconds; a service answers in milliseconds, or after a second if all its workers are busy
+_LIMIT = 3.0  # seconds; a service answers in milliseconds, or after a second if all its workers are busy
 _MOST_BYTES = 1024 * 1024
 
 

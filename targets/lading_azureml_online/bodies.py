@@ -163,6 +163,13 @@ def _identity(options: OnlineOptions) -> Json:
     return {"type": "UserAssigned", "userAssignedIdentities": named}
 
 
+def present_identity(endpoint: Endpoint) -> Json:
+    """The identity that an endpoint has. Azure cannot change it."""
+    if not endpoint.identities:
+        return {"type": "SystemAssigned"}
+    return {"type": "UserAssigned", "userAssignedIdentities": {each: {} for each in sorted(endpoint.identities)}}
+
+
 def _request_settings(settings: RequestSettings) -> Json:
     return _given(
         {

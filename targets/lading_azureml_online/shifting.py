@@ -143,6 +143,7 @@ class Shift:
             mirror=self._mirror,
             keep=self._endpoint if self._is_marked else None,
         )
+        body["identity"] = bodies.present_identity(self._endpoint)  # the option may be left out: see `deploy_only`
         shares = "+".join(f"{name}:{weight}" for name, weight in self._traffic.items())
         self._context.intend(f"endpoint/{self._endpoint.name}/shares/{shares}")
         wait = self._operations.keep(ENDPOINT, self._workspace.put_endpoint(self._endpoint.name, body))

@@ -68,8 +68,15 @@ def _release(name: str, parts: Sequence[ReleaseMetrics]) -> ReleaseMetrics:
         minute=_sum(minutes) if len(minutes) == len(parts) else None,
         restarts=sum(part.restarts for part in parts),
         memory=sum(memories) if memories else None,
-        minute_seconds=max(part.minute_seconds for part in parts),
+        minute_seconds=_seconds(parts, minutes),
     )
+
+
+def _seconds(parts: Sequence[ReleaseMetrics], minutes: Sequence[Figures]) -> float:
+    """The seconds with which the requests of all pods give the sum of their rates. A new pod has counted for fewer."""
+    rate = sum(part.minute.requests / part.minute_seconds for part in parts if part.minute)
+    requests = sum(minute.requests for minute in minutes)
+    return requests / rate if rate else max(part.minute_seconds for part in parts)
 
 
 def _sum(parts: Sequence[Figures]) -> Figures:

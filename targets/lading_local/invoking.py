@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def answer(folder: ControlFolder, request: InvokeRequest, context: Context) -> InvokeAnswer:
     """The answer of the serving release. Raises Transient if there is none, and StageFailed without a certificate."""
-    known, key = _certificate(folder, context), request.key.reveal() if request.key else ""
+    known, key = certificate(folder, context), request.key.reveal() if request.key else ""
     try:
         found = send(request.uri, request.body, request.headers, key=key, certificate=known, timeout=request.timeout)
     except OSError as error:
@@ -29,7 +29,7 @@ def answer(folder: ControlFolder, request: InvokeRequest, context: Context) -> I
     return InvokeAnswer(status=found.status, body=found.body, headers=found.headers)
 
 
-def _certificate(folder: ControlFolder, context: Context) -> str:
+def certificate(folder: ControlFolder, context: Context) -> str:
     """The SHA-256 of the certificate that the serving release presents: that of the file, which it reads again."""
     number = (folder.desired() or NOTHING)["serving"]
     if number is None:

@@ -10,15 +10,16 @@ from lading_serving.control import NOTHING, ControlFolder
 from lading_serving.scrape import Unread, figures
 
 from .folder import checked_uri
+from .invoking import certificate
 from .keys import keys
 
 if TYPE_CHECKING:
     from lading import Context, Deployment
-    from lading_serving.control import ComparedState, ReleaseState
+    from lading_serving.control import ComparedState
 
 
 def metrics(folder: ControlFolder, deployment: Deployment, context: Context) -> Metrics:
-    """The figures of all releases, from the address of the serving one.
+    """The figures of all releases, from the public address, at which the supervisor answers too.
 
     Raises Transient if no worker answers, and StageFailed if there is nothing to ask.
     """
@@ -29,18 +30,14 @@ def metrics(folder: ControlFolder, deployment: Deployment, context: Context) -> 
         raise StageFailed("nothing serves")
     key = keys(folder, deployment, context, None).primary
     try:
-        found = figures(checked_uri(folder, _address(release)), key.reveal() if key else "")
+        uri = checked_uri(folder, release["public_uri"] or release["uri"])
+        pinned = certificate(folder, context) if uri.startswith("https://") else ""
+        found = figures(uri, key.reveal() if key else "", pinned)
         return _with_copies(Metrics.from_json(found), folder)
     except OSError as error:
         raise Transient(f"no worker answers: {error}") from error
     except (Unread, ValueError) as error:
         raise StageFailed(str(error)) from error
-
-
-def _address(release: ReleaseState) -> str:
-    """Where the supervisor may answer too, unless that needs TLS: then the private address of the workers."""
-    public = release["public_uri"]
-    return public if public.startswith("http://") else release["uri"]
 
 
 def _with_copies(found: Metrics, folder: ControlFolder) -> Metrics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Shell
+from tests.plugins.serving.tls_kit import make_pair
 from tests.waiting import eventually
 
 from lading import Figures, Latency, Metrics, ReleaseMetrics
@@ -71,6 +73,16 @@ def test_a_quantile_lies_in_the_bucket_of_its_request(counts: list[int], share: 
 def test_buckets_that_do_not_fit_are_refused(bounds: tuple[float, ...], counts: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="one count more than bounds"):
         Latency(bounds=bounds, counts=counts)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf])
+def test_the_rate_of_no_time_is_refused(seconds: float) -> None:
+    board = Board()
+    board.add_release({"release": "1", "release_id": "r-1"})
+    content = json.loads(json.dumps(document(board)))
+    content["releases"][0]["minute_seconds"] = seconds
+    with pytest.raises(ValueError, match="seconds of a minute"):
+        Metrics.from_json(content)
 
 
 @pytest.mark.parametrize("content", [None, [], {}, {"releases": 1}, {"releases": [{}]}, {"releases": [{"minute": 1}]}])
@@ -202,14 +214,16 @@ def test_status_shows_the_figures_of_a_service(salary: Shell) -> None:
 
 
 @pytest.mark.slow
-def test_a_service_that_hangs_has_its_figures(shell: Shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tls", ["", ", tls: {cert: service.crt, key: service.key}"])
+def test_a_service_that_hangs_has_its_figures(shell: Shell, tmp_path: Path, tls: str) -> None:
+    make_pair(shell.folder)
     asked = tmp_path / "asked"
     shell.write("score.py", STUCK)
     shell.write("model.txt", "1")
     shell.write(
         "lading.yaml",
         "version: 1\nname: slow\nregister: {model: rate, file: model.txt}\npackage: {scoring_script: score.py}\n"
-        f"target: local\ntargets: {{local: {{env: {{ASKED: '{asked}'}}}}}}\n",
+        f"target: local\ntargets: {{local: {{env: {{ASKED: '{asked}'}}{tls}}}}}\n",
     )
     shell("deploy")
     with shell.start("score", "-d", "1") as command:

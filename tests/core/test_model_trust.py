@@ -114,6 +114,8 @@ except ImportError:
         ("Outer.alias", False),
         ("Inner", False),
         ("absent", False),
+        ("/tmp.Outer", False),
+        ("./.Outer", False),
     ],
 )
 def test_a_class_inside_a_packaged_module_needs_no_trust(tmp_path: Path, file: str, name: str, is_own: bool) -> None:

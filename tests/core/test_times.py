@@ -21,6 +21,11 @@ def test_another_text_is_refused_with_the_forms_that_are_known(text: str) -> Non
         Seconds().convert(text, None, None)
 
 
+def test_a_time_of_more_than_a_century_is_refused() -> None:
+    with pytest.raises(click.BadParameter, match="is longer than a century"):
+        Seconds().convert("999999999d", None, None)
+
+
 def test_the_smallest_time_holds_with_a_unit() -> None:
-    with pytest.raises(click.BadParameter, match=r"is not in the range 0<x<="):
+    with pytest.raises(click.BadParameter, match=r"is not in the range x>0"):
         Seconds(min=0, min_open=True).convert("0m", None, None)

@@ -21,12 +21,9 @@ _CENTURY = 36_525 * 86_400.0  # seconds; a later time than Python's calendar has
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds, with an optional unit: `60`, `60s`, `1.5m`, `2h`, `7d`. A century is the most."""
+    """A number of seconds, with an optional unit: `60`, `60s`, `1.5m`, `2h`, `7d`."""
 
     name = "number of seconds"
-
-    def __init__(self, *, min: float = 0, min_open: bool = False) -> None:  # noqa: A002 - click's own word
-        super().__init__(min=min, min_open=min_open, max=_CENTURY)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if not isinstance(value, str):  # a default
@@ -36,6 +33,8 @@ class Seconds(click.FloatRange):
         seconds = in_seconds(value)
         if seconds is None:
             self.fail(f"{value!r} is not a number of seconds, nor a time such as 90s, 10m, 2h or 7d", param, ctx)
+        if seconds > _CENTURY:
+            self.fail(f"{value!r} is longer than a century", param, ctx)
         return super().convert(seconds, param, ctx)
 
 

@@ -17,7 +17,7 @@ class Rollout(Options):
     pause: Annotated[float, Range(ge=0), Duration()] = 600.0
     """Seconds that a step lasts."""
     max_error_rate: Annotated[float, Range(ge=0, le=1)] | None = None
-    """The share of its requests that may fail. With more, beyond chance, the new release is removed."""
+    """The share of its requests that may fail. With more, the new release is removed, if at least three failed."""
     max_latency_ratio: Annotated[float, Range(gt=0)] | None = None
     """How many times the p99 of the release that serves its own p99 may be."""
     max_difference: Annotated[float, Range(ge=0)] | None = None

@@ -112,7 +112,9 @@ class Metrics:
 
 
 def _release(content: Json) -> ReleaseMetrics:
-    minute, memory = content["minute"], content["memory"]
+    minute, memory, seconds = content["minute"], content["memory"], float(content.get("minute_seconds", 60.0))
+    if not 0 < seconds < math.inf:
+        raise ValueError("the seconds of a minute must be a positive number")
     return ReleaseMetrics(
         release_id=str(content["release_id"]),
         total=_figures(content["total"]),
@@ -120,7 +122,7 @@ def _release(content: Json) -> ReleaseMetrics:
         restarts=int(content["restarts"]),
         memory=None if memory is None else int(memory),
         compared=Compared(**content["compared"]) if content.get("compared") else None,
-        minute_seconds=float(content.get("minute_seconds", 60.0)),
+        minute_seconds=seconds,
     )
 
 

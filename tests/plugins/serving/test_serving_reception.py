@@ -18,12 +18,14 @@ from tests.plugins.serving.serving_kit import HEAD, Answer, Service, ask, connec
 from tests.waiting import LIMIT, eventually
 
 from lading_serving import reception as module
+from lading_serving.board import Board
 from lading_serving.figures import FIGURES
 from lading_serving.hosts import Hosts
 from lading_serving.listeners import listen
 from lading_serving.messages import Request, failure
 from lading_serving.reception import Reception, taken
 from lading_serving.recorder import Recorder
+from lading_serving.replies import figures
 from lading_serving.server import Server
 from lading_serving.spec import Limits
 
@@ -86,10 +88,36 @@ def test_the_figures_are_given_while_all_workers_are_busy(service: Service) -> N
     assert "/metrics" not in service.folder.log(1).read_text()
 
 
+@pytest.fixture
+def digests(tmp_path: Path) -> Path:
+    """The file of a service with the key `key`."""
+    file = tmp_path / "digests"
+    file.write_text(f"{sha256(b'key').hexdigest()}\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("headers", "env", "given"),
+    [
+        ({}, {}, False),
+        ({"x-lading-key": "other"}, {}, False),
+        ({"x-lading-key": "key"}, {}, True),
+        ({"authorization": "Bearer key"}, {}, True),
+        ({}, {"LADING_OPEN_METRICS": "1"}, True),
+        ({}, {"LADING_KEYS": ""}, True),
+        ({}, {"LADING_KEYS": "/absent"}, False),
+    ],
+)
+def test_the_supervisor_gives_figures_only_to_who_may_read_them(
+    digests: Path, headers: dict[str, str], env: dict[str, str], given: bool
+) -> None:
+    request = Request("GET", "/metrics", "", {"accept": FIGURES, **headers}, b"")
+    assert bool(figures({"LADING_KEYS": str(digests), **env}, Board(), request)) is given
+    assert figures({}, Board(), request._replace(headers=headers)) is None, "a worker answers Prometheus"
+
+
 @pytest.mark.parametrize("is_open", [True, False])
-def test_the_figures_of_a_busy_service_need_its_key(service: Service, tmp_path: Path, is_open: bool) -> None:
-    digests = tmp_path / "digests"
-    digests.write_text(f"{sha256(b'key').hexdigest()}\n")
+def test_the_figures_of_a_busy_service_need_its_key(service: Service, digests: Path, is_open: bool) -> None:
     env = {"LADING_KEYS": str(digests), **({"LADING_OPEN_METRICS": "1"} if is_open else {})}
     uri = service.serve(script=WAITING, env=env)
     asking = threading.Thread(target=ask, args=(uri, b'"wait"', "POST", {"x-lading-key": "key"}))
@@ -102,9 +130,6 @@ def test_the_figures_of_a_busy_service_need_its_key(service: Service, tmp_path: 
     waiting.start()
     if is_open:
         waiting.join()
-    else:
-        assert ask(uri, None, "GET", {}, "/").status == 200
-        assert without == [], "only a worker refuses it"
     (home / "go").touch()
     asking.join()
     waiting.join()

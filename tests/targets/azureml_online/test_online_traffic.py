@@ -11,6 +11,7 @@ from tests.targets.azureml_online.online_kit import Hooks, failed, id_of, name_o
 
 from lading import BadInput, Candidate, Done, Failed, Refused, Verdict
 from lading_azureml_online.managed import lading_deploy
+from lading_azureml_online.options import Identity, UserIdentity
 from lading_azureml_online.owning import HEADER
 
 UP = Verdict(up=True)
@@ -68,6 +69,18 @@ def test_impossible_shares_change_nothing(
     assert isinstance(step, Failed)
     assert words in step.reason
     assert {sent.method for sent in memory.sent} == {"GET"}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_shift_keeps_the_identity_of_the_endpoint(canary: Hooks, memory: MemoryAzure, known: bool) -> None:
+    """Without the variable of an identity, the option is left out of a command that only shifts."""
+    given = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pull"
+    present = {"type": "UserAssigned", "userAssignedIdentities": {given.lower(): {}}}
+    memory.endpoints["salary"]["identity"] = present
+    options = {"identity": Identity(type="user_assigned", user_assigned_identities=(UserIdentity(resource_id=given),))}
+    assert canary.shift((1, 70, 0), (2, 30, 0), **(options if known else {})) == Done()
+    bodies = memory.like("PUT", "/onlineEndpoints/salary")
+    assert bodies[-1].json["identity"] == present
 
 
 def test_a_shift_takes_no_requests_from_others(canary: Hooks, memory: MemoryAzure) -> None:

@@ -127,6 +127,8 @@ def _remedy(loading: Loading) -> str:
 def _is_own_class(name: str, packaged: Iterable[Path]) -> bool:
     """Whether a packaged module itself defines a class. A function, or a name that a module imports, does not count."""
     top, *parts = name.split(".")
+    if not all(map(str.isidentifier, (top, *parts))):
+        return False  # as a path it could lead out of the packaged folders
     for place in packaged:
         if place.stem == top and place.suffix == ".py":
             return _defines(place, parts)
