@@ -46,21 +46,24 @@ _FOREIGN = (
 )
 # PyPI has distributions with these names.
 _ON_PYPI = (
+    "autoconf binutils bison expat ghostscript gmp krb5 lerc m4 maven mpc pcre2 poppler-utils proj tesseract-ocr "
     "boost clang cmake compilers eigen ffmpeg flex fontconfig freetype geos git-lfs glib glpk go graphviz gsl icu "
     "imagemagick intel-openmp jq make mkl mpi mpich nasm nodejs nomkl pandoc perl readline rsync rust snappy sox swig "
     "tar tbb tesseract tk tzdata unzip wget zstd"
 )
 # Packages of Debian, and libraries of conda, that are not on PyPI. Some distributions of PyPI begin with `lib`, too.
 _DEBIAN = (
-    "build-essential default-jdk default-jre freetds-dev openmpi-bin poppler-utils python3-dev python3-distutils "
-    "python3-pip python3-venv tesseract-ocr unixodbc-dev zlib1g-dev libblas libboost libcblas libcublas libcurl libffi "
+    "build-essential default-jdk default-jre freetds-dev openmpi-bin python3-dev python3-distutils "
+    "python3-pip python3-venv unixodbc-dev zlib1g-dev libblas libboost libcblas libcublas libcurl libffi "
     "libgcc libgcc-ng libgfortran libgfortran-ng libgl libglib libgomp libjpeg-turbo liblapack libopenblas libpng "
     "libquadmath libstdcxx libstdcxx-ng libtiff libuuid libwebp libxcrypt libxslt libzlib"
 )
 _DEBIAN_LIBRARY = re.compile(
-    r"lib[a-z]+[\d.]*\d(-[a-z][a-z0-9]*)*|lib[a-z0-9.-]+-dev|openjdk-\d+-j(dk|re)(-headless)?|msodbcsql\d+"
+    r"lib(gl1|glib2\.0|sm6|xext6|xrender1|gomp1|stdc\+\+6|gcc1|c6|tesseract\d|pq5|aio1|tiff\d)(-[\w.]+)*|"
+    r"lib[a-z0-9.-]+-dev|openjdk-\d+-j(dk|re)(-headless)?|msodbcsql\d+"
 )
-_ONLY_EXPORTED = ("_libgcc_mutex", "_openmp_mutex", "ca-certificates", "ld_impl_linux-64")
+_ONLY_EXPORTED = ("_libgcc_mutex", "_openmp_mutex", "ld_impl_linux-64")
+_EXPORTED_TOGETHER = ("ca-certificates", "openssl")  # on every system
 _FOREIGN_PREFIXES = ("_", "cuda-", "gcc_", "gxx_", "gfortran_", "lib", "r-", "vs20")
 _PYTHON_LIBS = "libarchive-c libclang libcst libpysal librosa librt libsass libtmux libusb1 libvirt-python"
 _ENTRY = re.compile(
@@ -116,7 +119,8 @@ def _build(entry: str) -> str:
 
 def is_export(names: Iterable[str]) -> bool:
     """Whether a file with these packages is one that `conda env export` wrote."""
-    return not set(names).isdisjoint(_ONLY_EXPORTED)
+    found = set(names)
+    return not found.isdisjoint(_ONLY_EXPORTED) or found.issuperset(_EXPORTED_TOGETHER)
 
 
 def is_foreign_to_pip(name: str) -> bool:

@@ -34,10 +34,10 @@ _ATTRIBUTES = {"TYPE_CHECKING", "version_info", "major", "minor", "micro"}
 
 
 class Conditional(NamedTuple):
-    """An import. It runs unless all imports in `unless` succeed, and only if all imports in `given` succeed."""
+    """An import. It runs unless all imports of a group in `unless` succeed, and only if all in `given` succeed."""
 
     node: Statement
-    unless: tuple[Statement, ...] = ()
+    unless: tuple[tuple[Statement, ...], ...] = ()
     given: tuple[Statement, ...] = ()
 
 
@@ -76,10 +76,10 @@ def _called(node: ast.AST) -> Iterator[Conditional]:
 
 
 def _tried(node: ast.Try | ast.TryStar) -> Iterator[Conditional]:
-    """The imports of a `try` that catches ImportError. Handlers without an import before them do not count."""
-    body = tuple(one.node for one in _within(node.body))
+    """The imports of a `try` that catches ImportError. Without an import in it, those of its handlers are left out."""
+    body = tuple(one.node for one in _within(node.body) if not (one.unless or one.given))
     for handler in node.handlers if body else ():
-        yield from (one._replace(unless=(*one.unless, *body)) for one in _within(handler.body))
+        yield from (one._replace(unless=(*one.unless, body)) for one in _within(handler.body))
     yield from (one._replace(given=(*one.given, *body)) for one in _within(node.orelse))
     yield from _within(node.finalbody)
 

@@ -22,7 +22,7 @@ class Imported(NamedTuple):
     """A module that a script imports, with dots, and the line.
 
     `names` are those behind `from … import`. Each may be a module. `level` is the number of dots before the module.
-    The import runs unless all in `unless` succeed, and only if all in `given` succeed.
+    The import runs unless all of a group in `unless` succeed, and only if all in `given` succeed.
     """
 
     module: str
@@ -30,7 +30,7 @@ class Imported(NamedTuple):
     line: int
     names: tuple[str, ...] = ()
     level: int = 0
-    unless: tuple[Imported, ...] = ()
+    unless: tuple[tuple[Imported, ...], ...] = ()
     given: tuple[Imported, ...] = ()
 
     @property
@@ -86,12 +86,12 @@ def imports_of(
 
 def _is_replaced(imported: Imported, there: set[str]) -> bool:
     """Whether an import runs only after the failure of others that cannot fail."""
-    return bool(imported.unless) and not _uncertain(imported.unless, there)
+    return any(not _uncertain(group, there) for group in imported.unless)
 
 
 def _reduced(imported: Imported, there: set[str]) -> Imported:
-    unless, given = _uncertain(imported.unless, there), _uncertain(imported.given, there)
-    return imported._replace(unless=unless, given=given)
+    unless = tuple(_uncertain(group, there) for group in imported.unless)
+    return imported._replace(unless=unless, given=_uncertain(imported.given, there))
 
 
 def _uncertain(found: Iterable[Imported], there: set[str]) -> tuple[Imported, ...]:
@@ -123,8 +123,10 @@ def _imports(file: Path, option: str) -> Iterator[Imported]:
         if not file.is_file():
             return
     for one in conditional_imports(_tree(file, option)):
-        unless, given = (tuple(each for node in nodes for each in _read(node, file)) for nodes in one[1:])
-        yield from (each._replace(unless=unless, given=given) for each in _read(one.node, file))
+        *unless, given = (
+            tuple(each for node in group for each in _read(node, file)) for group in (*one.unless, one.given)
+        )
+        yield from (each._replace(unless=tuple(unless), given=given) for each in _read(one.node, file))
 
 
 def _read(node: Statement, file: Path) -> Iterator[Imported]:

@@ -201,8 +201,8 @@ def _missing_imports(
 
 
 def _is_replaced(imported: Imported, succeeds: Callable[[Imported], bool]) -> bool:
-    """Whether an import in a handler does not run, because the imports before it succeed."""
-    return bool(imported.unless) and all(map(succeeds, imported.unless))
+    """Whether an import in a handler does not run, because the imports of one `try` around it succeed."""
+    return any(all(map(succeeds, group)) for group in imported.unless)
 
 
 def _has(origin: Origin, pins: Pins, module: str, *, is_opaque: bool) -> bool:

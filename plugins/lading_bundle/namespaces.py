@@ -114,8 +114,7 @@ def is_regular(module: str, layouts: Mapping[str, Layout | None]) -> bool:
 def _may_have(name: str, found: Layout | None, module: str) -> bool:
     if found:
         return module in found.modules
-    top = canonicalize_name(module.partition(".")[0])
-    is_unknown = name not in _MODULES and not name.startswith(f"{top}-")
+    is_unknown = name not in _MODULES and name not in _NAMED.split()
     return is_unknown or any(_is_in(module, place) or _is_in(place, module) for place in _places(name))
 
 

@@ -95,8 +95,10 @@ def _asked(origin: Origin, entries: Iterable[Entry], problems: list[PackageProbl
 
 
 def _is_left_to_targets(entry: Entry, origin: Origin) -> bool:
+    """Whether an entry may be missing. A script can import setuptools, which conda brings with each Python."""
     is_exact = exactly(entry.requirement.specifier) is not None
-    return entry.name in _OF_TARGETS and not is_exact and entry.name not in origin.distributions
+    is_usual = entry.name in _OF_TARGETS and (entry.written.is_conda or entry.name != "setuptools")
+    return is_usual and not is_exact and entry.name not in origin.distributions
 
 
 def _other_python(entry: Entry, python: str) -> list[PackageProblem]:

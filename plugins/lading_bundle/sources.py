@@ -60,10 +60,11 @@ def read_source(environment: Environment, python: str) -> Source:
 def _read_conda_file(file: Path, found: Source) -> None:
     names: set[str] = set()
     for key, value in _composed(file):
-        if str(key.value) in names:
+        name = key.value if isinstance(key.value, str) else ""  # the text of a list can be endless
+        if name and name in names:
             place = f"{file.name}:{key.start_mark.line + 1}"
-            raise Wrong(f"{place}: the key {key.value} is there twice", hint="merge the two", option=_CONDA_FILE)
-        names.add(str(key.value))
+            raise Wrong(f"{place}: the key {name} is there twice", hint="merge the two", option=_CONDA_FILE)
+        names.add(name)
         if key.value not in _CONDA_KEYS:
             found.problems.append(_misplaced(file, key).problem)
         elif key.value == "channels":

@@ -38,6 +38,8 @@ def methods_of(
     """The methods that answer rows. None if the model cannot be created here: the training says why."""
     try:
         model = make_model(estimator, steps, params)
+        if any(hasattr(part, grid) for part in (model, *model.get_params().values()) for grid in _GRIDS):
+            return None  # the methods of a search are those of its best candidate
         return tuple(name for name in _METHODS if hasattr(model, name))
     except Exception:  # scikit-learn can be absent, and a class checks its params in its own way
         return None

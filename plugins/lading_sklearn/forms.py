@@ -23,7 +23,9 @@ _CODES = (
     "AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KRW|MAD|MXN|MYR|NGN|NOK|"
     "NZD|PEN|PHP|PKR|PLN|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"
 )
-_UNIT = rf"(?:[A-Z]{{0,3}}[$\u00a2-\u00a5\u20a0-\u20cf]|{_CODES}|Rs\.?|kr\.?|Fr\.?|zł|Kč|Ft|lei|R)"  # EUR, €, US$, kr
+_UNIT = (
+    rf"(?:[A-Z]{{0,3}}[$\u00a2-\u00a5\u20a0-\u20cf]|{_CODES}|Rs\.?|kr\.?|Fr\.?|zł|Kč|Ft|lei|R(?=\s))"  # EUR, €, US$, kr
+)
 _MONEY = re.compile(rf"^(?P<sign>{_SIGN}\s*){_UNIT}\s*(?=[-+\d(])|(?<=[\d)kKmMbBn])\s*{_UNIT}$")
 _SCALE = re.compile(r"(?<=\d)\s?(?:[kKmMbB]|mn|bn)$")  # of $5k
 _TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[aApP][mM])?")

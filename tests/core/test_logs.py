@@ -25,6 +25,7 @@ NOW = "2026-01-02T03:04:05"
         ('{"time": "t", "id": "x"}', {"time": "t", "id": "x"}),
         ("{not json", {"text": "{not json"}),
         ('{"score": NaN}', {"text": '{"score": NaN}'}),
+        ('{"score": 1e999}', {"text": '{"score": 1e999}'}),
         (
             f"{NOW}Z GET / 200 ms=1.5 bytes=2 release=blue id=-",
             {"time": f"{NOW}Z", "method": "GET", "path": "/"}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) (.*)", re.DOTALL)
 _REQUEST = re.compile(
@@ -26,7 +27,7 @@ def record(line: str) -> dict[str, Any]:
     """The fields of a line. A line that is an object of JSON already is kept."""
     if line.startswith("{"):
         try:
-            content = json.loads(line, parse_constant=_refuse)
+            content = json.loads(line, parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError):
             content = None
         if isinstance(content, dict):
@@ -38,6 +39,12 @@ def record(line: str) -> dict[str, Any]:
     return {"time": stamped[1], "text": stamped[2]} if stamped else {"text": line}
 
 
-def _refuse(constant: str) -> None:
+def _finite(text: str) -> float:
+    """A number of JSON. Raises ValueError for one that is too large, which would be printed as Infinity."""
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(constant: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python reads, but which are not JSON."""
     raise ValueError(constant)

@@ -27,7 +27,7 @@ class NamedWords:
     def __init__(self, words: Iterable[str], decimal: str = ".", thousands: str | None = None) -> None:
         self._marks = decimal, thousands
         self.words = tuple(dict.fromkeys(word.strip() for word in words))
-        shown = (self._number(word) for word in self.words)
+        shown = (None if _CODE.match(word) else self._number(word) for word in self.words)
         self.numbers = tuple(number for number in shown if number is not None)
         self._words = frozenset(self.words)
         self._numbers: frozenset[object] = frozenset(self.numbers)

@@ -43,6 +43,8 @@ MAY = [
     "try: import absent\nexcept ImportError: absent = None",
     "try: import absent\nexcept ImportError:\n    if strict: raise",
     "try: import json\nexcept ImportError: import absent",
+    "try: import lost\nexcept ImportError:\n  try: import json\n  except ImportError: import absent",
+    "try:\n  try: import json\n  except ImportError: import lost\nexcept ImportError: import absent",
     "if False: import absent",
     "if 0: import absent",
     "import typing\nif typing.TYPE_CHECKING: import absent",

@@ -192,6 +192,12 @@ SVC = "sklearn.svm.SVC"
         (LINEAR, "method: decision_function", "predict"),
         (SVC, "method: predict_proba", "predict and decision_function"),
         (f"{SVC}, params: {{probability: true}}", "method: predict_proba", ""),
+        (
+            "sklearn.model_selection.GridSearchCV, params: {estimator: {estimator: sklearn.svm.SVC}, "
+            "param_grid: {probability: [true]}}",
+            "method: predict_proba",
+            "",
+        ),
         (LINEAR, "method: predict", ""),
         ("sklearn.linear_model.NoSuch", "method: predict_proba", ""),
         ("own.Model", "method: predict_proba", ""),

@@ -57,7 +57,7 @@ def test_the_distribution_of_the_module_is_enough(tmp_path: Path, line: str, pin
 
 RECORDED = {
     name: Distribution(version="0.0.1", modules=("azure" if name.startswith("azure") else "google",))
-    for name in ("azure-core", "azure-storage-blob", "google-auth", "protobuf", "googly")
+    for name in ("azure-core", "azure-storage-blob", "google-auth", "protobuf", "googly", "google-cloud-build")
 }
 
 
@@ -65,6 +65,6 @@ def test_the_name_counts_for_a_version_that_is_not_installed_here(tmp_path: Path
     origin = Origin(ExpectedModel(name="svc", python="3.11", find_distributions=lambda: RECORDED))
     assert origin.providers("azure.storage.blob") == ["azure-storage-blob"]
     assert origin.providers("azure.identity") == []
-    assert origin.providers("google.auth.transport") == ["google-auth", "googly"]
+    assert origin.providers("google.auth.transport") == ["google-auth", "googly", "google-cloud-build"]
     (part,) = origin.parts(Imported("google.cloud", tmp_path / "score.py", 1, ("storage",)))
-    assert (part.module, origin.providers(part.module)) == ("google.cloud.storage", ["googly"])
+    assert (part.module, origin.providers(part.module)) == ("google.cloud.storage", ["googly", "google-cloud-build"])

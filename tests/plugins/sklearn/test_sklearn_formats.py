@@ -131,6 +131,12 @@ def test_named_words_are_compared_by_text_and_by_number(value: Any, is_missing: 
     assert value not in lading.NamedWords([])
 
 
+@pytest.mark.parametrize("value", ["0", 0, 0.0, "7", 7])
+def test_a_word_that_is_a_code_is_not_a_number(value: Any) -> None:
+    assert value not in lading.NamedWords(["000", "007"])
+    assert "007" in lading.NamedWords(["007"])
+
+
 def test_a_pattern_is_one_table_and_a_wrong_cell_keeps_its_place(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("y,x\n30,3\n40,four\n")
     (tmp_path / "a.csv").write_text("x,y\n1,10\n2,20\n")

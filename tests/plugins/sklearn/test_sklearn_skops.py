@@ -12,6 +12,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import scipy.stats
 import skops.io
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -169,6 +170,16 @@ def test_a_known_class_of_a_booster_needs_no_trust(library: str, tmp_path: Path)
     found = skops_file.describe(tmp_path / "model.skops").contents
     assert found is not None
     assert found.unknown == ()
+
+
+def test_a_distribution_whose_state_is_run_as_code_needs_trust(tmp_path: Path) -> None:
+    """A pickle of it is refused by its state, which the description of a skops file does not show."""
+    model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+    model.noise = scipy.stats.norm
+    skops.io.dump(model, tmp_path / "model.skops")
+    found = skops_file.describe(tmp_path / "model.skops").contents
+    assert found is not None
+    assert "scipy.stats._continuous_distns.norm_gen" in {each.path for each in found.unknown}
 
 
 TEXT = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "__id__": 1, "is_json": True}

@@ -197,6 +197,7 @@ def test_a_number_with_misplaced_marks_is_none(cell: str, reading: dict[str, Any
             )
         ),
         ("ABC123", "'ABC123' is text, and Ridge takes numbers", "OneHotEncoder"),
+        ("R12", "'R12' is text, and Ridge takes numbers", "OneHotEncoder"),
         ("5°", "'5°' is text, and Ridge takes numbers", "OneHotEncoder"),
         ("2024-05-31", "it is a date", "`dates: {y: [year, month, weekday]}`"),
         ("31.12.2024 10:30", "it is a date", "`dates: {y: [year, month, weekday]}`"),
