@@ -86,7 +86,7 @@ def test_the_libraries_of_such_a_module_are_pinned(site: Shell) -> None:
         (
             {"ranking": RANKER.format(imports="import nowhere")},
             "",
-            "ranking.py:2 imports nowhere, which package.environment does not have; add `nowhere`",
+            "ranking.py:2 imports nowhere, which package.environment does not have; add the distribution that has it",
         ),
         ({"ranking": "class Ranker(:"}, "", "ranking.py:1 cannot be read as Python: invalid syntax"),
     ],
