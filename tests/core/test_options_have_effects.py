@@ -24,9 +24,11 @@ import pytest
 from tests.conftest import Shell
 
 import lading.cli.run
+from lading.base import metadata
 from lading.cli import services
 from lading.cli.commands import lading as root
 from lading.errors import Interrupted
+from lading.plugin import discovery
 from lading.store import locks, open_store
 from lading.store.names import service_lock
 from lading.testing import card
@@ -256,6 +258,8 @@ def _become(shell: Shell, variables: Mapping[str, str], argv: list[str], said: P
     """Run a command in this process, and end it."""
     code = 99
     signal.alarm(100)  # a time limit that is dropped leaves a hook that hangs
+    metadata.installed.cache_clear()  # another test may have looked before the distribution of this one was installed
+    discovery._scan.cache_clear()
     vars(locks)["time"] = SimpleNamespace(monotonic=time.monotonic, sleep=_end_of_wait)
     vars(services)["time"] = SimpleNamespace(sleep=_interrupt)
     BaseServer.serve_forever = _interrupt  # type: ignore[method-assign,assignment]  # of `forward`
