@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 from tests.targets.kubernetes.kubernetes_kit import ANSWER, Hooks, program
+from tests.waiting import eventually
 
 from lading import BadInput, Failed, StageFailed
 from lading_kubernetes import lading_deploy, lading_status
@@ -76,8 +78,20 @@ def test_a_failure_has_its_cause_and_leaves_nothing(
 
 def test_a_quota_is_a_cause(hooks: Hooks) -> None:
     kubectl = hooks.kubernetes.kubectl
+    pod = {"containers": [{"name": "big", "image": "none", "resources": {"requests": {"memory": "4Gi"}}}]}
+    overrides = f"--overrides={json.dumps({'apiVersion': 'v1', 'spec': pod})}"
+
+    def is_known() -> bool:
+        """Whether the cluster refuses a pod because of the quota. Its controller has to see the quota first."""
+        try:
+            kubectl("run", "big", "--image=none", "--dry-run=server", overrides)
+        except AssertionError as error:
+            return "exceeded quota: few" in str(error)
+        return False
+
     kubectl("create", "quota", "few", "--hard=requests.memory=2Gi")
     try:
+        eventually(is_known, "the quota is known")
         step = hooks.steps(hooks.request(memory="4Gi"))
     finally:
         kubectl("delete", "quota", "few")
