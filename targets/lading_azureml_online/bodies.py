@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -157,17 +157,19 @@ def _deployment(kind: Kind, options: OnlineOptions, workspace: Workspace, enviro
 
 
 def _identity(options: OnlineOptions) -> Json:
-    if options.identity.type == "system_assigned":
-        return {"type": "SystemAssigned"}
-    named: Json = {each.resource_id: {} for each in options.identity.user_assigned_identities}
-    return {"type": "UserAssigned", "userAssignedIdentities": named}
+    return _with_ids([each.resource_id for each in options.identity.user_assigned_identities])
 
 
 def present_identity(endpoint: Endpoint) -> Json:
     """The identity that an endpoint has. Azure cannot change it."""
-    if not endpoint.identities:
+    return _with_ids(sorted(endpoint.identities))
+
+
+def _with_ids(ids: Sequence[str]) -> Json:
+    """The identity with the ids of existing ones. Without any, Azure makes one."""
+    if not ids:
         return {"type": "SystemAssigned"}
-    return {"type": "UserAssigned", "userAssignedIdentities": {each: {} for each in sorted(endpoint.identities)}}
+    return {"type": "UserAssigned", "userAssignedIdentities": {each: {} for each in ids}}
 
 
 def _request_settings(settings: RequestSettings) -> Json:
