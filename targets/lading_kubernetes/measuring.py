@@ -74,7 +74,7 @@ def _release(name: str, parts: Sequence[ReleaseMetrics]) -> ReleaseMetrics:
 
 def _seconds(parts: Sequence[ReleaseMetrics], minutes: Sequence[Figures]) -> float:
     """The seconds with which the requests of all pods give the sum of their rates. A new pod has counted for fewer."""
-    rate = sum(part.minute.requests / part.minute_seconds for part in parts if part.minute)
+    rate = sum(part.rate for part in parts)
     requests = sum(minute.requests for minute in minutes)
     return requests / rate if rate else max(part.minute_seconds for part in parts)
 

@@ -37,7 +37,7 @@ def _document(number: int | None, metrics: ReleaseMetrics) -> dict[str, Any]:
         if minute is None
         else {
             "requests": minute.requests,
-            "rate": minute.requests / metrics.minute_seconds,
+            "rate": metrics.rate,
             "seconds": metrics.minute_seconds,
             "errors": minute.errors,
             "error_rate": minute.errors / minute.requests if minute.requests else 0.0,
@@ -74,7 +74,7 @@ def _cells(metrics: ReleaseMetrics | None) -> dict[str, object]:
     if minute is not None:
         share = minute.errors / minute.requests if minute.requests else 0.0
         cells = {
-            "rate": _rate(minute.requests / metrics.minute_seconds),
+            "rate": _rate(metrics.rate),
             "errors": f"{share:.2%}" if minute.errors else "0",
             "p50": _time(minute.latency.quantile(0.5)),
             "p99": _time(minute.latency.quantile(0.99)),

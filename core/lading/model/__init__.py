@@ -128,13 +128,13 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazily(
     __name__,
     {
+        "constraints": "Duration Means Range Text",
         "context": "Connection Context Models",
         "counterparts": "Counterpart CounterpartRule Fate",
         "deploying": "Candidate DeleteStep DeployRequest DeployStep Done Ejected Failed Pending Ready ShiftRequest "
         "ShiftStep Verdict",
         "description": "API_VERSION Capability Description ImageNeed Secret",
         "distributions": "Distribution",
-        "constraints": "Duration Means Range Text",
         "environments": "Environment Installs Sources",
         "evaluating": "EvaluateRequest Evaluation Judged Measured",
         "figures": "Compared Figures Latency Metrics ReleaseMetrics",

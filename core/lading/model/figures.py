@@ -28,14 +28,15 @@ class Latency:
 
         None without requests. Longer than all bounds counts as the last bound.
         """
-        wanted, before, lower = share * sum(self.counts), 0, 0.0
-        if not any(self.counts) or not self.bounds:
+        found = self.bucket(share)
+        if found is None or not self.bounds:
             return None
-        for bound, count in zip(self.bounds, self.counts, strict=False):
-            if count and before + count >= wanted:
-                return lower + (bound - lower) * (wanted - before) / count
-            before, lower = before + count, bound
-        return self.bounds[-1]
+        lower, bound = found
+        if bound == math.inf:
+            return lower
+        place = self.bounds.index(bound)
+        wanted = share * sum(self.counts) - sum(self.counts[:place])
+        return lower + (bound - lower) * wanted / self.counts[place]
 
     def bucket(self, share: float) -> tuple[float, float] | None:
         """The bounds between which this quantile lies: above the first one, and at most the second one.
@@ -94,6 +95,11 @@ class ReleaseMetrics:
     memory: int | None = None
     compared: Compared | None = None
     minute_seconds: float = 60.0
+
+    @property
+    def rate(self) -> float:
+        """The requests per second of the last minute; 0 if that is not known."""
+        return self.minute.requests / self.minute_seconds if self.minute else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -264,7 +264,7 @@ def is_table(file: Path) -> bool:
         return named_format(file) is not None
     if not file.is_file():
         return False
-    any_bytes = replace(USUAL, encoding="latin-1")  # the marks of JSON are the same in the encoding of the training
+    any_bytes = replace(USUAL, encoding="latin-1")  # it has the marks of JSON, as all encodings but UTF-16 and UTF-32
     with (
         suppress(ValueError, OSError, EOFError, RecursionError, zlib.error),
         Reader(file, form=any_bytes)._lines() as lines,
