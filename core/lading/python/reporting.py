@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def _run(run: Run) -> dict[str, object]:
         "started": run.started,
         "seconds": (run.ended - run.started).total_seconds() if run.ended else None,
         "metrics": run.metrics,
-        "parameters": run.parameters,
+        "parameters": details(f"{len(run.parameters)}", starmap("{} = {}".format, run.parameters.items())),
         "git commit": f"{(run.git_commit or '')[:_SHOWN]}{' with changes' if run.git_dirty else ''}",
         "error": run.error,
     }

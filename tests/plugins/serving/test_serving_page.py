@@ -139,6 +139,18 @@ def test_a_rare_category_and_a_time_can_be_entered(chromium: Browser, tmp_path: 
 
 
 @pytest.mark.slow
+def test_a_model_that_reads_one_text_has_a_field_for_it(chromium: Browser, tmp_path: Path) -> None:
+    page = Page(facts("mails", 1, "m 1", {}), {"example": "text"})
+    (tmp_path / "page.html").write_bytes(page.response().body)
+    tab = chromium.open((tmp_path / "page.html").as_uri())
+    eventually(lambda: text_of(tab, "h1") == "mails", "the page is there")
+    assert tab.run("document.querySelector('#fields textarea').value") == "text"
+    tab.run("document.querySelector('#fields textarea').value = 'a \"free\" prize'")
+    tab.run("document.querySelector('form').dispatchEvent(new Event('input'))")
+    assert r'{"data":["a \"free\" prize"]}' in text_of(tab, "#curl")
+
+
+@pytest.mark.slow
 def test_a_refusal_is_shown_with_its_status(rooms: Shell, chromium: Browser) -> None:
     tab = chromium.open(address(rooms))
     eventually(lambda: text_of(tab, "h1") == "rooms", "the page is there")
