@@ -284,7 +284,7 @@ class Connection:
 
     def _account(self) -> None:
         """Report the number of buffered bytes to the server."""
-        arriving, unread = len(self._parser.body), self.unread
+        arriving, unread = len(self._parser.body), self._answer_size if self._output else 0
         if arriving != self._arriving or unread != self._unread:
             self._host.arriving += arriving - self._arriving
             self._host.unread += unread - self._unread

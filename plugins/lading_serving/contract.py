@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+from uuid import UUID
 
 from .access import clean
 from .board import SCORING
@@ -102,9 +104,10 @@ class Contract:
         """Answer one request. Never raises."""
         if self._guard is not None and not self._admits(request, self._guard):
             return self._finished(request, self._unauthorized)
-        methods, route = self._routes.get(request.path, (frozenset(), None))
-        if route is None:
+        found = self._routes.get(request.path)
+        if found is None:
             return unknown_path() if request.path.startswith("/v2/") else failure(404, _NOT_FOUND)
+        methods, route = found
         if request.method not in methods:
             return failure(405, _BAD_METHOD)
         return self._finished(request, route)
@@ -152,11 +155,14 @@ class Contract:
     def _identify(self, request: Request, headers: Headers) -> None:
         """Copy the request's ids to the response, or create an id. Raises Refused if an id is too long."""
         given = request.headers
-        request_id = given["x-request-id"] if "x-request-id" in given else _new_id()
-        if len(request_id) > LONGEST_ID:
-            raise Refused(431, f"x-request-id must not exceed {LONGEST_ID} characters")
+        if "x-request-id" in given:
+            request_id = given["x-request-id"]
+            if len(request_id) > LONGEST_ID:
+                raise Refused(431, f"x-request-id must not exceed {LONGEST_ID} characters")
+            self._recorder.request_id = clean(request_id)
+        else:
+            self._recorder.request_id = request_id = _new_id()
         self._pulse.identify(request_id)
-        self._recorder.request_id = clean(request_id) if "x-request-id" in given else request_id
         if HEADER in given and (trace := continued(given[HEADER])):
             self._recorder.trace_id = trace.trace_id
             _add(headers, HEADER, trace.header)
@@ -235,13 +241,14 @@ class Contract:
         return response
 
 
-_ids = random.Random()  # an id need not be secret, and one of uuid4 costs a system call
+_random = random.Random()  # an id need not be secret, and one of uuid4 costs a system call
+_START = str(UUID(int=_random.getrandbits(128), version=4))[:-12]
+_numbers = count(_random.getrandbits(47))
 
 
 def _new_id() -> str:
-    """A random id in the form of a UUID."""
-    digits = f"{_ids.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+    """An id in the form of a UUID: the random start of this process, and the next number after a random one."""
+    return f"{_START}{next(_numbers):012x}"
 
 
 def _answer_to(request: Request, refusal: Refused) -> Response:

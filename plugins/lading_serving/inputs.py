@@ -93,7 +93,7 @@ def _is_json(media_type: str) -> bool:
 
 def texts(request: Request) -> list[bytes]:
     """The texts that the scoring script or its parser reads as JSON: the body and each query parameter."""
-    return [request.body, *(text.encode() for _, text in _pairs(request))]
+    return [request.body, *(text.encode() for _, text in _pairs(request))] if request.query else [request.body]
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:

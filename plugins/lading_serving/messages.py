@@ -31,12 +31,17 @@ class Request(NamedTuple):
 
     @property
     def media_type(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return _media_type(self.headers.get("content-type", ""))
 
     def weight(self, media_type: str) -> float:
         """The weight that `Accept` gives to a media type by its full name; 0 if it is not named, or not wanted."""
         accepted = (part.split(";") for part in self.headers.get("accept", "").lower().split(","))
         return max((_weight(rules) for name, *rules in accepted if name.strip() == media_type), default=0.0)
+
+
+@lru_cache(maxsize=8)  # most clients send the same one
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _weight(rules: Sequence[str]) -> float:
