@@ -85,6 +85,11 @@ class Arm:
             raise explain(Failure(None, "", f"{url} is not an https address", None), what, self.place)
         return self._ask(what, method, url, {}, body, gone=gone)
 
+    def find_registry(self, what: str, name: str) -> Reply:
+        """The place of a registry of Azure ML; 404 if this sign-in sees none of that name."""
+        url = f"https://{self._cloud.registries}/registrymanagement/v1.0/registries/{name}/discovery"
+        return self._ask(what, "GET", url, {"api-version": "v1.0"}, None, gone=True)
+
     def get_public(self, what: str, url: str) -> Json:
         """The JSON at an address that needs no sign-in."""
         return _json(what, self._accepted(what, self._request(what, HttpRequest("GET", url))))
