@@ -212,12 +212,13 @@ class Attempt(ABC):
     def _hurried(self, strike: Strike) -> Iterator[Found]:
         """Check that no request was repeated before the time that Azure asked for.
 
-        The SDK does not repeat requests that it does not need, such as a validation.
+        The SDK does not repeat requests that it does not need, such as a validation. A busy machine asks more often for
+        the end of an operation, so a deploy can have fewer requests than the recorded one.
         """
         calls = list(self.azure.calls)
         struck = next((call for call in calls if call.fault), None)
-        if struck is None and strike.fault != DELETES_ONLY:
-            yield Found(Harm.UNTRUE, f"{strike}: the fault was never met")
+        if struck is None and strike.fault != DELETES_ONLY and len(calls) > strike.number:
+            yield Found(Harm.UNTRUE, f"{strike}: the fault was not met")
         elif strike.fault == "throttled" and struck is not None:
             later = [call for call in calls[struck.number + 1 :] if route(call) == route(struck)]
             if later and later[0].at - struck.at < AGAIN:
