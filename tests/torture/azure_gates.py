@@ -22,11 +22,18 @@ def _sweep(kind: type[Attempt], trial: Trial) -> Figures:
     script, size = azurite(), trial.lanes * 3 // 2  # most of the time they wait for Azure
     lanes: SimpleQueue[Lane] = SimpleQueue()
     with ExitStack() as stack:
-        for number in range(size):
+
+        def open_lane() -> Lane:
             emulator = stack.enter_context(closing(Emulator(script)))
-            lane = Lane.open(kind, emulator, trial.build.python, trial.folder / f"lane-{number}", packed)
+            folder = trial.folder / f"lane-{lanes.qsize()}"
+            lane = Lane.open(kind, emulator, trial.build.python, folder, packed)
             lanes.put(stack.enter_context(closing(lane)))
-        points = strikes(lane.record(trial.folder / "record"), kind.only)
+            return lane
+
+        points = strikes(open_lane().record(trial.folder / "record"), kind.only)
+        tried = list(enumerate(_with_each_fault(kind, trial, points)))
+        while lanes.qsize() < min(size, len(tried)):
+            open_lane()
 
         def attempt(numbered: tuple[int, Strike]) -> Iterator[Found]:
             number, strike = numbered
@@ -36,14 +43,14 @@ def _sweep(kind: type[Attempt], trial: Trial) -> Figures:
             finally:
                 lanes.put(free)
 
-        tried = list(enumerate(_with_each_fault(kind, trial.sample(points), points)))
         found = replace(trial, lanes=size).each(attempt, tried)
     return Figures(len(points), len(tried), found)
 
 
-def _with_each_fault(kind: type[Attempt], sample: list[Strike], points: list[Strike]) -> list[Strike]:
-    """The sample. In place of its first points, it has the faults that are for one request only."""
-    once = [strike for strike in points if strike.fault in kind.only and strike not in sample]
+def _with_each_fault(kind: type[Attempt], trial: Trial, points: list[Strike]) -> list[Strike]:
+    """A sample. In place of its first points, it has the faults that are for one request only."""
+    sample = trial.sample(points)
+    once = [strike for strike in trial.focused(points) if strike.fault in kind.only and strike not in sample]
     return [*once, *sample[len(once) :]]
 
 
