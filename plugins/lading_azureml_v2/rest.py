@@ -22,7 +22,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 from lading import Context, Json, LadingError, Transient, __version__, retry_after
 from lading_azureml.credentials import credential
 from lading_azureml.explaining import explain
-from lading_azureml.failures import Failure, causes, of_answer
+from lading_azureml.failures import Failure, causes, of_answer, of_page
 from lading_azureml.options import WorkspaceOptions
 from lading_azureml.port import Place
 from lading_azureml.senders import is_page
@@ -154,7 +154,7 @@ class Arm:
             return self._credential.get_token(scope)
         except AzureError as error:
             lost = any(isinstance(cause, _NO_ANSWER) for cause in causes(error))
-            failure = _unanswered(error) if lost else Failure(None, "", clean(str(error)), None, unsigned=True)
+            failure = _unanswered(error) if lost else _unsigned(error)
             raise explain(failure, what, self.place) from None
 
 
@@ -177,6 +177,11 @@ def _explained(failure: Failure, what: str, place: Place) -> LadingError:
     if failure.status == 409 and "in progress" in failure.message:
         return Transient(f"{what}: {failure.message}", retry_after=_IN_PROGRESS_DELAY)
     return explain(failure, what, place)
+
+
+def _unsigned(error: AzureError) -> Failure:
+    """A failure of the sign-in. A web page in its place says nothing about the sign-in."""
+    return of_page(error) or Failure(None, "", clean(str(error)), None, unsigned=True)
 
 
 def _unanswered(error: AzureError) -> Failure:
