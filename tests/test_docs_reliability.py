@@ -55,4 +55,4 @@ def test_the_description_and_the_figures_have_each_gate() -> None:
     described = PAGES[1].read_text(encoding="utf-8")
     assert set(re.findall(r"^- \*\*([\w-]+)\*\*", described, re.MULTILINE)) == set(_gates())
     figures = described.partition("## The last figures")[2]
-    assert set(re.findall(r"^\| ([a-z]+(?:-[a-z]+)*) +\| +\d", figures, re.MULTILINE)) == set(_gates())
+    assert set(re.findall(r"^\| ([a-z]+(?:-[a-z\d]+)*) +\| +\d", figures, re.MULTILINE)) == set(_gates())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -26,6 +27,9 @@ _OLDER = (
     "AZUREML_SERVICE_PRINCIPAL_ID",
     "AZUREML_SERVICE_PRINCIPAL_PASSWORD",
 )
+for _name in ("azure.identity", "msal"):  # they write each failure to stderr, with the answer or a traceback
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
 _LEFT_OUT = ("environment", "workload_identity", "developer_cli", "powershell", "visual_studio_code", "broker")
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from lading import retry_after
 
-from .senders import read_body
+from .senders import is_page, read_body
 from .text import clean
+
+# The text of MSAL for a refused request of an authority's addresses.
+_DISCOVERY = re.compile(r"OIDC Discovery failed on (\S+)\. HTTP status: (\d+), Error: (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,17 @@ def of_answer(status: int, headers: Mapping[str, str], text: str, *, host: str, 
         host=host,
         page=body.page,
     )
+
+
+def of_page(error: BaseException) -> Failure | None:
+    """The failure of a sign-in that got a web page for an answer; None if it did not."""
+    for cause in causes(error):
+        found = _DISCOVERY.search(str(cause))
+        if found and is_page(found[3]):
+            return of_answer(int(found[2]), {}, found[3], host=urlsplit(found[1]).hostname or "")
+        if isinstance(cause, json.JSONDecodeError) and is_page(cause.doc):
+            return Failure(None, "", read_body(cause.doc, {}).message, None, page=True)
+    return None
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

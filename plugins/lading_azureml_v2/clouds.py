@@ -6,15 +6,22 @@ from typing import NamedTuple
 
 
 class Cloud(NamedTuple):
-    """The hosts of a cloud: Resource Manager, the sign-in, and the audience of tokens for endpoints."""
+    """The hosts of a cloud: Resource Manager, the sign-in, the audience of tokens for endpoints, and the service that
+    finds registries.
+    """
 
     manager: str
     authority: str
     scoring: str
+    registries: str
 
 
 CLOUDS = {
-    "AzureCloud": Cloud("management.azure.com", "login.microsoftonline.com", "ml.azure.com"),
-    "AzureChinaCloud": Cloud("management.chinacloudapi.cn", "login.chinacloudapi.cn", "ml.azure.cn"),
-    "AzureUSGovernment": Cloud("management.usgovcloudapi.net", "login.microsoftonline.us", "ml.azure.us"),
+    "AzureCloud": Cloud("management.azure.com", "login.microsoftonline.com", "ml.azure.com", "eastus.api.azureml.ms"),
+    "AzureChinaCloud": Cloud(
+        "management.chinacloudapi.cn", "login.chinacloudapi.cn", "ml.azure.cn", "chinaeast2.api.ml.azure.cn"
+    ),
+    "AzureUSGovernment": Cloud(
+        "management.usgovcloudapi.net", "login.microsoftonline.us", "ml.azure.us", "usgovarizona.api.ml.azure.us"
+    ),
 }

@@ -1,4 +1,4 @@
-"""The registry: register a model version of the store in the workspace.
+"""The registry: register a model version of the store in the workspace, or in a registry of Azure ML.
 
 The name of a version has the digest of the model, so the same model is the same version, and a repeated PUT changes
 nothing.
@@ -39,24 +39,35 @@ def version_of(sha256: str) -> str:
 
 
 def ensure(model: RegisterRequest | ModelVersion, context: Context, run: Run | None = None, number: str = "") -> str:
-    """The version of a model in the workspace. If there is none, the model is uploaded and registered.
+    """The version of a model in the workspace or its registry. If there is none, the model is uploaded and registered.
 
     `number` is the store's own version. Raises Taken if the version of that name has another content.
     """
     connection: AzureV2Connection = context.connection
-    workspace, version = connection.workspace, version_of(model.sha256)
-    known = workspace.model(model.name, version)
+    registry, version = connection.registry, version_of(model.sha256)
+    known = connection.models.model(model.name, version)
     if known is not None:
         if (known.get("properties") or {}).get(SHA256) != model.sha256:
             raise Taken(f"model {model.name} has a version {version} of another content", hint=_hint(model.name))
-        return version
-    context.intend(f"model/{model.name}/{model.sha256}")
-    context.progress("registering", f"{model.name} in workspace {connection.place.workspace}")
-    tracked = tracked_id(run, connection.name)
-    uri = _upload(model, tracked, connection)
-    properties = {VERSION: number, **({_RUN: run.id} if run else {})}
-    workspace.put_model(model.name, version, _body(model, properties, uri, tracked))
+    else:
+        _register(model, version, context, run, number)
+    if registry:
+        registry.wait_for(model.name, version, context)
     return version
+
+
+def _register(
+    model: RegisterRequest | ModelVersion, version: str, context: Context, run: Run | None, number: str
+) -> None:
+    connection: AzureV2Connection = context.connection
+    registry, tracked = connection.registry, tracked_id(run, connection.name)
+    place = f"registry {registry.name}" if registry else f"workspace {connection.place.workspace}"
+    context.intend(f"model/{model.name}/{model.sha256}")
+    context.progress("registering", f"{model.name} in {place}")
+    uri = registry.add_files(model, version) if registry else _upload(model, tracked, connection)
+    job = None if registry else tracked  # a registry has no runs
+    properties = {VERSION: number, **({_RUN: run.id} if run else {})}
+    connection.models.put_model(model.name, version, _body(model, properties, uri, job))
 
 
 def _hint(name: str) -> str:

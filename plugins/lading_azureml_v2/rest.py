@@ -22,7 +22,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 from lading import Context, Json, LadingError, Transient, __version__, retry_after
 from lading_azureml.credentials import credential
 from lading_azureml.explaining import explain
-from lading_azureml.failures import Failure, causes, of_answer
+from lading_azureml.failures import Failure, causes, of_answer, of_page
 from lading_azureml.options import WorkspaceOptions
 from lading_azureml.port import Place
 from lading_azureml.senders import is_page
@@ -84,6 +84,11 @@ class Arm:
         if urlsplit(url).scheme != "https":
             raise explain(Failure(None, "", f"{url} is not an https address", None), what, self.place)
         return self._ask(what, method, url, {}, body, gone=gone)
+
+    def find_registry(self, what: str, name: str) -> Reply:
+        """The place of a registry of Azure ML; 404 if this sign-in sees none of that name."""
+        url = f"https://{self._cloud.registries}/registrymanagement/v1.0/registries/{name}/discovery"
+        return self._ask(what, "GET", url, {"api-version": "v1.0"}, None, gone=True)
 
     def get_public(self, what: str, url: str) -> Json:
         """The JSON at an address that needs no sign-in."""
@@ -149,7 +154,7 @@ class Arm:
             return self._credential.get_token(scope)
         except AzureError as error:
             lost = any(isinstance(cause, _NO_ANSWER) for cause in causes(error))
-            failure = _unanswered(error) if lost else Failure(None, "", clean(str(error)), None, unsigned=True)
+            failure = _unanswered(error) if lost else _unsigned(error)
             raise explain(failure, what, self.place) from None
 
 
@@ -172,6 +177,11 @@ def _explained(failure: Failure, what: str, place: Place) -> LadingError:
     if failure.status == 409 and "in progress" in failure.message:
         return Transient(f"{what}: {failure.message}", retry_after=_IN_PROGRESS_DELAY)
     return explain(failure, what, place)
+
+
+def _unsigned(error: AzureError) -> Failure:
+    """A failure of the sign-in. A web page in its place says nothing about the sign-in."""
+    return of_page(error) or Failure(None, "", clean(str(error)), None, unsigned=True)
 
 
 def _unanswered(error: AzureError) -> Failure:

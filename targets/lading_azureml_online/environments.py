@@ -11,6 +11,7 @@ from lading import Json
 from lading_azureml.servers import server
 
 from . import bodies
+from .owning import connection
 
 if TYPE_CHECKING:
     from lading import Context, DeployRequest
@@ -51,15 +52,15 @@ def _contents(request: DeployRequest[OnlineOptions], workspace: Workspace, conte
     """
     if not request.deployment.options.environment:
         return {}
-    from lading_azureml_v2.registering import ensure, version_of
+    from lading_azureml_v2.registering import ensure
     from lading_azureml_v2.sources import ensure_code
 
     package, model = request.package, request.package.model
-    ensure(model, context, number=str(model.version))
+    version = ensure(model, context, number=str(model.version))
     code = ensure_code(workspace, package.folder / _APP, package.digest, context)
     return {
         "codeConfiguration": {"codeId": code, "scoringScript": package.scoring_script},
-        "model": workspace.model_id(model.name, version_of(model.sha256)),
+        "model": connection(context).models.model_id(model.name, version),
     }
 
 

@@ -14,6 +14,7 @@ from .owning import connection, our_endpoint, workspace_of
 
 if TYPE_CHECKING:
     from lading import Context, PreflightRequest
+    from lading_azureml_v2.registries import Registry
     from lading_azureml_v2.workspace import Workspace
 
     from .options import OnlineOptions
@@ -43,6 +44,11 @@ REGISTERING = (
     "Microsoft.MachineLearningServices/workspaces/models/versions/write",
 )
 """The actions that register a model. A deploy with an image does not need them if the model is registered."""
+SHARING = (
+    "Microsoft.MachineLearningServices/registries/assets/read",
+    "Microsoft.MachineLearningServices/registries/assets/write",
+)
+"""The actions on a registry that register a model there, in place of those on the workspace."""
 COLLECTING = (
     "Microsoft.MachineLearningServices/workspaces/data/versions/read",
     "Microsoft.MachineLearningServices/workspaces/data/versions/write",
@@ -66,6 +72,7 @@ OF_AUTH = {
 def findings(request: PreflightRequest[OnlineOptions], context: Context) -> TargetFindings:
     """Check the name, its owner, the options that Azure cannot change, and the actions that the sign-in may take."""
     found = [*_name(request, context), *_actions(request.deployment.options, context)]
+    found += _sharing(request.deployment.options, context)
     return TargetFindings(findings=tuple(found))
 
 
@@ -83,7 +90,7 @@ def _name(request: PreflightRequest[OnlineOptions], context: Context) -> Iterato
 
 def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
     """The actions that the sign-in lacks. Some releases come up without those that are warnings."""
-    needed, optional = _wanted(options)
+    needed, optional = _wanted(options, () if connection(context).registry else REGISTERING)
     missing = lacking(workspace_of(context), [*needed, *optional])
     severities = ((FindingSeverity.ERROR, needed), (FindingSeverity.WARNING, optional))
     for severity, actions in severities:
@@ -95,19 +102,37 @@ def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding
             yield TargetFinding(message=message, severity=severity, hint=hint)
 
 
-def _wanted(options: OnlineOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The actions that each deploy with these options needs, and those that some of them do not need."""
+def _sharing(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
+    """The actions on the registry that the sign-in lacks. One that does not exist is reported by the registration."""
+    registry = connection(context).registry
+    try:
+        names = ", ".join(lacking(registry, [*SHARING]) if registry else ())
+    except BadInput:
+        return
+    if registry and names:
+        yield TargetFinding(
+            message=f"this sign-in lacks actions on registry {registry.name}: {names}",
+            severity=FindingSeverity.ERROR if options.environment else FindingSeverity.WARNING,
+            hint="the role AzureML Registry User on the registry has them",
+        )
+
+
+def _wanted(options: OnlineOptions, registering: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The actions on the workspace that each deploy with these options needs, and those that only some need.
+
+    `registering` has those that register a model.
+    """
     collecting = COLLECTING if options.data_collector else ()
     optional = (LOGS, *filter(None, [OF_AUTH.get(options.auth)]))
     if options.environment:
-        return (*ACTIONS, *collecting, *REGISTERING, *SCRIPT), (*RECORDING, *optional)
-    return (*ACTIONS, *collecting), (*RECORDING, *REGISTERING, *optional)
+        return (*ACTIONS, *collecting, *registering, *SCRIPT), (*RECORDING, *optional)
+    return (*ACTIONS, *collecting), (*RECORDING, *registering, *optional)
 
 
-def lacking(workspace: Workspace, wanted: list[str]) -> list[str]:
-    """The actions that the sign-in lacks. None are known if it may not ask."""
+def lacking(place: Workspace | Registry, wanted: list[str]) -> list[str]:
+    """The actions that the sign-in lacks at a place. None are known if it may not ask."""
     try:
-        permissions = workspace.permissions()
+        permissions = place.permissions()
     except StageFailed:
         return []
     return [action for action in wanted if not any(_allows(each, action) for each in permissions)]

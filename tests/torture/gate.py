@@ -74,14 +74,14 @@ class Trial:
 
     def sample(self, points: Sequence[T]) -> list[T]:
         """All points, or a share of them, evenly distributed."""
-        return _spread(self._focused(points), self.size(len(points)))
+        return _spread(self.focused(points), self.size(len(points)))
 
     def meet(self, attempt: Callable[[T], Iterable[Found] | None], points: Sequence[T]) -> Figures:
         """Try points until the share of them was reached, evenly distributed.
 
         An attempt that did not reach its point returns None. Another point is then tried, if there is one.
         """
-        wanted, rest = self.size(len(points)), self._focused(points)
+        wanted, rest = self.size(len(points)), self.focused(points)
         met: list[Iterable[Found]] = []
         with ThreadPoolExecutor(self.lanes) as pool:
             while rest and len(met) < wanted:
@@ -97,7 +97,8 @@ class Trial:
                 found for all_found in pool.map(lambda point: list(attempt(point)), points) for found in all_found
             )
 
-    def _focused(self, points: Sequence[T]) -> list[T]:
+    def focused(self, points: Sequence[T]) -> list[T]:
+        """The points that fit the focus."""
         return [point for point in points if re.search(self.focus, str(point))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .builds import Defect
 from .gate import Harm
+from .planted_azure import AZURE
 from .planted_hostile import HOSTILE
 from .planting import Planted
 
@@ -258,18 +259,7 @@ PLANTED = [
         ),
         "1.2 linear",
     ),
-    Planted(
-        "azure-sweep",
-        {Harm.ORPHAN},
-        0.01,
-        Defect(
-            "a model that the workspace has is not looked for",
-            "lading_azureml/registering.py",
-            "    for name, version in _ids(connection, model, asked):",
-            "    return None\n    for name, version in _ids(connection, model, asked):",
-        ),
-        r"^lost .*POST .*/models$",
-    ),
+    *AZURE,
     Planted(
         "kubernetes-sweep",
         {Harm.UNTRUE},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,8 +18,7 @@ from urllib3.exceptions import HTTPError as BrokenConnection
 
 from lading import Json
 
-from ..failures import Failure, causes, of_answer
-from ..senders import is_page, read_body
+from ..failures import Failure, causes, of_answer, of_page
 from ..text import clean
 
 _NO_SIGN_IN = (ClientAuthenticationError, AuthenticationException)
@@ -57,8 +55,8 @@ def _read(error: BaseException) -> Failure:
         if found:
             status, headers, content = int(found[1]), _literal(found[2], {}), _literal(found[3], found[3])
             return _failure(status, headers, content, _message(cause)[: found.start()], host_of(error))
-        if isinstance(cause, json.JSONDecodeError) and is_page(cause.doc):
-            return Failure(None, "", read_body(cause.doc, {}).message, None, page=True)
+        if (page := of_page(cause)) is not None:
+            return page
         if isinstance(cause, _NO_ANSWER):
             return Failure(None, type(error).__name__, clean(_message(error)), None, answered=False)
     return Failure(None, type(error).__name__, clean(_message(error)), None)

@@ -29,14 +29,16 @@ class _Credential:
 
 
 def connected(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, experiment: str | None = "salexp"
+    folder: Path, monkeypatch: pytest.MonkeyPatch, experiment: str | None = "salexp", registry: str | None = None
 ) -> tuple[MemoryContext, Wire]:
     """A context with an open connection, and the record of its network without the requests that opened it."""
     monkeypatch.setattr("lading_azureml_v2.rest.credential", lambda _auth, _context: lambda _host: _Credential())
     wire, context = wire_of(monkeypatch), context_in(folder)
     wire.answer("GET", SCOPE, {"location": "westeurope", "properties": {"discoveryUrl": f"{API}/discovery{SCOPE}"}})
     wire.answer("GET", f"/discovery{SCOPE}", {"api": API, "studio": "https://ml.azure.com"})
-    options = AzureV2Options(subscription_id="s-1", resource_group="mi2", workspace="salary", experiment=experiment)
+    options = AzureV2Options(
+        subscription_id="s-1", resource_group="mi2", workspace="salary", experiment=experiment, registry=registry
+    )
     context.connection = connect("azureml-v2", options, context)
     wire.sent.clear()
     return context, wire

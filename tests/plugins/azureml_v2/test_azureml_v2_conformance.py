@@ -50,6 +50,28 @@ class TestRegistry(AtAzure, RegistryConformance):
         ]
 
 
+class TestSharedRegistry(TestRegistry):
+    """The same with a registry of Azure ML, which has no runs."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def account_connection(cls, workspace: Azure) -> Mapping[str, str]:
+        place = workspace.workspace
+        names = {"resource_group": place.resource_group, "workspace": place.workspace}
+        return {"subscription_id": place.subscription_id, **names, "registry": "team"}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def versions_of(cls, workspace: Azure) -> Callable[[str], list[KeptVersion]]:
+        workspace.settings(polls=1, retry_after=0)
+
+        def versions(model: str) -> list[KeptVersion]:
+            kept = workspace.world["registries"]["team"]["models"].items()
+            return [_shared(each) for name, each in kept if name.partition(":")[0] == model]
+
+        return versions
+
+
 class TestTracker(AtAzure, TrackerConformance):
     @pytest.fixture(scope="class")
     @classmethod
@@ -60,6 +82,11 @@ class TestTracker(AtAzure, TrackerConformance):
 def _version(found: dict[str, Any]) -> KeptVersion:
     kept = found["properties"]
     return KeptVersion(found["name"], kept["description"], kept["tags"], kept["jobName"])
+
+
+def _shared(found: dict[str, Any]) -> KeptVersion:
+    kept = found["properties"]
+    return KeptVersion(found["name"], kept["description"], kept["tags"], kept["properties"]["lading.run"])
 
 
 def _is(found: dict[str, Any], run: str) -> bool:

@@ -11,7 +11,7 @@ from .images import REGISTRY_PASSWORD
 from .sign_in import AUDIENCE, IDENTITY_HEADER, issue
 from .state import Workspace, World
 
-GROUP, LOCATION = "mi2", "southeastasia"
+GROUP, LOCATION, REGISTRY = "mi2", "southeastasia", "team"
 
 
 class AzureControl(Control):
@@ -37,6 +37,7 @@ class AzureControl(Control):
         self._worlds += 1
         world = World()
         world.add_group(GROUP, LOCATION)
+        world.add_registry("shared", REGISTRY, "eastus")
         workspace = world.add_workspace(GROUP, f"salary-{self._worlds}", LOCATION)
         self._app.reset(world)
         return _coordinates(world, workspace)

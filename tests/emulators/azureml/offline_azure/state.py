@@ -31,6 +31,7 @@ class Settings:
     taken_names: list[str] = field(default_factory=list)  # of endpoints of other customers in the region
     cores: int = 100  # quota of each family of machines
     no_capacity: list[str] = field(default_factory=list)  # instance types that the region has no machines of
+    registry_end: str = "Succeeded"  # the state of a new model of a registry at the end
     images: str = ""  # folder of unpacked images, see `v2.images`
     engine: str = ""  # address of a container engine that pulls and runs images
     clusters: dict[str, str] = field(default_factory=dict)  # the kubeconfig of each cluster of AKS, by its name
@@ -51,6 +52,17 @@ class Resources:
     keys: dict[str, Record] = field(default_factory=dict)
     deployments: dict[str, Record] = field(default_factory=dict)
     operations: dict[str, Record] = field(default_factory=dict)
+
+
+@dataclass
+class Registry:
+    """A registry, with its models and the containers of their files by `name:version`."""
+
+    name: str
+    resource_group: str
+    location: str
+    models: dict[str, Record] = field(default_factory=dict)
+    containers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -106,12 +118,23 @@ class World:
     issued: list[str] = field(default_factory=list)  # all credentials, including expired and replaced ones
     groups: dict[str, Record] = field(default_factory=dict)
     workspaces: dict[str, Workspace] = field(default_factory=dict)
+    registries: dict[str, Registry] = field(default_factory=dict)
+    counter: int = 0
     operations: dict[str, Record] = field(default_factory=dict)
 
     def add_workspace(self, group: str, name: str, location: str) -> Workspace:
         workspace = Workspace(self.subscription_id, group, name, location)
         self.workspaces[workspace.scope.lower()] = workspace
         return workspace
+
+    def add_registry(self, group: str, name: str, location: str) -> Registry:
+        self.registries[name] = Registry(name, group, location)
+        return self.registries[name]
+
+    def next(self) -> int:
+        """A number that was not used before."""
+        self.counter += 1
+        return self.counter
 
     def add_group(self, name: str, location: str) -> Record:
         record = {

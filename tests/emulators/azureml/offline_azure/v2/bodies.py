@@ -120,6 +120,9 @@ MODEL = {
         "jobName": str,
     }
 }
+SHARED = {"modelUri!": re.compile("https://.+"), "system_metadata": MapOf(str)}
+SHARED_MODEL = {"properties!": {**MODEL["properties!"], **SHARED}}
+DATA_REFERENCE = {"assetId!": str, "temporaryDataReferenceType!": frozenset({"TemporaryBlobReference"})}
 UPLOAD = {"pendingUploadType!": frozenset({"TemporaryBlobReference"}), "pendingUploadId": str}
 KEY = {"keyType!": frozenset({"Primary", "Secondary"}), "keyValue": str}
 LOGS = {"tail": int, "containerType": frozenset({"InferenceServer", "StorageInitializer"})}

@@ -15,6 +15,7 @@ from .gateway import Gateway
 from .images import key_of, replica_of
 from .operations import Task, note_query, start
 from .refusing import NAME, absent, invalid
+from .registries import model_of
 from .replicas import Replica, no_capacity
 from .rights import PROVIDER, ArmRoutes
 from .shapes import body
@@ -120,7 +121,7 @@ def _task(visit: Visit, record: Record, gateway: Gateway) -> Task:
     def work() -> None:
         if properties.get("instanceType") in settings.no_capacity:
             raise no_capacity(properties["instanceType"])
-        replica = replica_of(machines, settings, visit.workspace, copy.deepcopy(record))
+        replica = replica_of(machines, visit.world, visit.workspace, copy.deepcopy(record))
         replica.seconds = seconds(properties["requestSettings"]["requestTimeout"])
         gateway.begin(record["name"], replica)
         try:
@@ -158,8 +159,9 @@ def _check_references(visit: Visit, properties: Record) -> None:
     asked = [("environmentId", properties.get("environmentId"), "environments", v2.environments)]
     asked += [
         ("codeId", code.get("codeId"), "codes", v2.codes),
-        ("model", properties.get("model"), "models", v2.models),
     ]
+    if model_of(visit.world, properties.get("model") or "") is None:
+        asked.append(("model", properties.get("model"), "models", v2.models))
     collections = (properties.get("dataCollector") or {}).get("collections") or {}
     asked += [("dataCollector", each.get("dataId"), "data", v2.data) for each in collections.values()]
     for field, identifier, kind, known in asked:

@@ -18,19 +18,20 @@ import yaml
 from ..environments import build
 from ..machines import Machines
 from ..operations import Failure
-from ..state import Record, Settings, Workspace
+from ..state import Record, Workspace, World
+from .registries import model_of
 from .replicas import ProcessReplica, Replica, Routes, no_image
 
 PATHS = re.compile(r"azureml:.*/datastores/workspace(?:blob|artifact)store/paths/(.+)")
 
 
-def replica_of(machines: Machines, settings: Settings, workspace: Workspace, deployment: Record) -> Replica:
+def replica_of(machines: Machines, world: World, workspace: Workspace, deployment: Record) -> Replica:
     """A replica that is not started yet. Raises Failure if the image cannot be built or pulled."""
-    properties = deployment["properties"]
+    properties, settings = deployment["properties"], world.settings
     environment = workspace.v2.environments[key_of(properties["environmentId"])]["properties"]
     given: Mapping[str, str] = properties["environmentVariables"]
     if properties.get("codeConfiguration"):
-        return _script(machines, workspace, properties, environment, given)
+        return _script(machines, world, workspace, properties, environment, given)
     routes, image = routes_of(environment.get("inferenceConfig") or {}), environment["image"]
     if settings.engine:
         from .engine import ContainerReplica
@@ -60,7 +61,12 @@ def key_of(identifier: str) -> str:
 
 
 def _script(
-    machines: Machines, workspace: Workspace, properties: Record, environment: Record, given: Mapping[str, str]
+    machines: Machines,
+    world: World,
+    workspace: Workspace,
+    properties: Record,
+    environment: Record,
+    given: Mapping[str, str],
 ) -> Replica:
     build(_v1_environment(environment))
     replica = ProcessReplica(machines.folder)
@@ -72,13 +78,22 @@ def _script(
     if properties.get("model"):
         version = key_of(properties["model"])
         models = models.joinpath(*version.rsplit(":", 1))
-        path = PATHS.fullmatch(workspace.v2.models[version]["properties"]["modelUri"])
-        if path is None:
-            raise _no_model(version)
-        lines += _download(machines, workspace.container, path[1], models)
+        model = model_of(world, properties["model"]) or workspace.v2.models[version]
+        lines += _download(machines, *_files(machines, workspace, model), models)
     replica.initializer_log = "".join(f"Downloaded {line}\n" for line in lines)
     replica.run_script(app / name / properties["codeConfiguration"]["scoringScript"], app, models, given)
     return replica
+
+
+def _files(machines: Machines, workspace: Workspace, model: Record) -> tuple[str, str]:
+    """The container of the files of a model, of the workspace or of a registry, and their place in it."""
+    uri = model["properties"]["modelUri"]
+    if path := PATHS.fullmatch(uri):
+        return workspace.container, path[1]
+    container, _, place = uri.partition(f"{machines.blobs.host}/")[2].partition("/")
+    if not place:
+        raise _no_model(model["name"])
+    return container, place
 
 
 def _download(machines: Machines, container: str, name: str, folder: Path) -> list[str]:

@@ -47,6 +47,11 @@ def check_version(visit: Visit) -> None:
     """Raise WrongShape if the call has no API version, or its token is for another service."""
     if not API_VERSION.fullmatch(visit.query.get("api-version", "")):
         raise WrongShape("the call has no api-version")
+    check_audience(visit)
+
+
+def check_audience(visit: Visit) -> None:
+    """Raise Refusal if the token of a call is for another service."""
     found = audience(visit.request.head.headers["authorization"].removeprefix("Bearer "))
     if not AUDIENCE.fullmatch(found):
         raise Refusal(401, "InvalidAuthenticationTokenAudience", f"The access token is for the audience '{found}'.")
@@ -79,8 +84,8 @@ ROUTES = (permissions,)
 @permissions.on("GET", "/providers/Microsoft.Authorization/permissions", "read")
 def read_permissions(visit: Visit) -> Answer:
     """The actions that the client's roles have at the workspace."""
-    return as_json({"value": [_permissions(visit.world)]})
+    return as_json({"value": [permissions_of(visit.world)]})
 
 
-def _permissions(world: World) -> dict[str, list[str]]:
+def permissions_of(world: World) -> dict[str, list[str]]:
     return {"actions": ["*"], "notActions": list(world.settings.denied), "dataActions": [], "notDataActions": []}
