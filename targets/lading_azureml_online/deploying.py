@@ -33,6 +33,7 @@ from .owning import (
     stable_of,
     workspace_of,
 )
+from .scaling import first_instances, scale
 from .settings import deployment_changes, differs
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Release:
         if found is None:
             return self._clear(self._in_use) or busy(self._all) or self._create()
         assert self._endpoint is not None
-        return Candidate(uri=self._endpoint.uri, headers={HEADER: self._name})
+        return self._scaled(found) or Candidate(uri=self._endpoint.uri, headers={HEADER: self._name})
 
     def promote(self) -> DeployStep:
         """Give the release all requests, then delete the old deployment."""
@@ -119,13 +120,21 @@ class Release:
             return waiting
         if self._request.beside:
             return self._cleared({self._name, self._stable})
+        found = self._find(self._name)
         if not self.serves:
-            found = self._find(self._name)
             if found is None:
                 cause = Cause(reason=f"another command has deleted {self._name} before requests reached it")
                 return cause.end(gone=True)
             return busy(self._all) or self._put_endpoint({self._name: ALL}, "switching", found)
-        return self._cleared({self._name})
+        return (found and self._scaled(found)) or self._cleared({self._name})
+
+    def _scaled(self, found: OnlineDeployment) -> DeployStep | None:
+        """None once Azure Monitor has the setting of the release."""
+        try:
+            scale(self._kind, self._options, self._deployment.service, found, self._context)
+        except StageFailed as error:
+            return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
+        return None
 
     def _cleared(self, keep: Collection[str]) -> DeployStep:
         """Ready when the others are deleted, or when Azure has refused that."""
@@ -269,6 +278,8 @@ class Release:
         self._begun.add()
         try:
             body = uploaded(self._kind, self._request, self._workspace, self._context)
+            served = None if self._request.beside else self._find(self._stable)
+            body["sku"] |= first_instances(self._kind, self._options, served)
             self._context.intend(f"{self._place}/{self._name}")
             started = self._workspace.put_deployment(self._deployment.service, self._name, body)
         except StageFailed as error:

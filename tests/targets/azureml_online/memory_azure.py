@@ -15,6 +15,7 @@ from tests.plugins.wire import Answer, Sent, Wire
 from lading import Json
 
 PLACE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.MachineLearningServices/workspaces/salary"
+AUTOSCALE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.Insights/autoscaleSettings/"
 CONTAINER = "https://account.blob.core.windows.net/code"
 OPERATIONS = "https://management.azure.com/operations/"
 _ENDPOINT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)")
@@ -55,6 +56,7 @@ class MemoryAzure(Wire):
     deployments: dict[str, dict[str, Json]] = field(default_factory=dict)
     environments: dict[str, Json] = field(default_factory=dict)
     data: dict[str, Json] = field(default_factory=dict)
+    autoscale: dict[str, Json] = field(default_factory=dict)
     codes: dict[str, Json] = field(default_factory=dict)
     models: dict[str, Json] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -114,7 +116,17 @@ class MemoryAzure(Wire):
             assets[sent.path] = sent.json
         return Answer(assets[sent.path]) if sent.path in assets else _MISSING
 
+    def _setting(self, sent: Sent) -> Answer:
+        name = sent.path.removeprefix(AUTOSCALE)
+        if sent.method == "PUT":
+            self.autoscale[name] = sent.json
+        if sent.method == "DELETE":
+            return Answer(status=204 if self.autoscale.pop(name, None) is None else 200)
+        return Answer(self.autoscale[name]) if name in self.autoscale else _MISSING
+
     def _resource(self, sent: Sent) -> Answer:
+        if sent.path.startswith(AUTOSCALE):
+            return self._setting(sent)
         found = _DEPLOYMENT.fullmatch(sent.path)
         table, name = (self.deployments.setdefault(found[1], {}), found[2]) if found else (self.endpoints, _name(sent))
         if sent.method == "PUT":

@@ -30,6 +30,7 @@ class Settings:
     denied: list[str] = field(default_factory=list)  # actions that the client has no role for
     taken_names: list[str] = field(default_factory=list)  # of endpoints of other customers in the region
     cores: int = 100  # quota of each family of machines
+    unregistered: list[str] = field(default_factory=list)  # providers that the subscription is not registered for
     no_capacity: list[str] = field(default_factory=list)  # instance types that the region has no machines of
     images: str = ""  # folder of unpacked images, see `v2.images`
     engine: str = ""  # address of a container engine that pulls and runs images
@@ -107,6 +108,7 @@ class World:
     groups: dict[str, Record] = field(default_factory=dict)
     workspaces: dict[str, Workspace] = field(default_factory=dict)
     operations: dict[str, Record] = field(default_factory=dict)
+    autoscale: dict[str, Record] = field(default_factory=dict)  # of Azure Monitor, by `group/name`
 
     def add_workspace(self, group: str, name: str, location: str) -> Workspace:
         workspace = Workspace(self.subscription_id, group, name, location)
