@@ -17,7 +17,7 @@ from .begun import Begun
 from .checking import problem
 from .clearing import ENDPOINT, busy, clear, clear_endpoint
 from .environments import environment, uploaded
-from .failing import Cause, cause_of, refusal, with_log
+from .failing import Cause, cause_of, refusal, with_build_log, with_log
 from .naming import check_name, deployment_name
 from .operations import Operations, error_of, pending
 from .owning import (
@@ -105,7 +105,7 @@ class Release:
             return pending(_CREATING, f"{self._name} is {found.state if found else 'not there yet'}", operation)
         if operation or (found and found.has_failed):
             error = error_of(operation) if operation or self._operations.is_hidden(self._name) else {}
-            return self.give_up(self._cause_of(error, _CREATING))
+            return self.give_up(with_build_log(self._cause_of(error, _CREATING), error, self._workspace))
         if found is None:
             return self._clear(self._in_use) or busy(self._all) or self._create()
         assert self._endpoint is not None

@@ -18,6 +18,8 @@ PLACE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.MachineLearni
 AUTOSCALE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.Insights/autoscaleSettings/"
 CONTAINER = "https://account.blob.core.windows.net/code"
 OPERATIONS = "https://management.azure.com/operations/"
+STORES = {"workspaceartifactstore": "azureml", "workspaceblobstore": "code"}
+"""The container of each datastore."""
 _ENDPOINT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)")
 _DEPLOYMENT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)/deployments/([^/]+)")
 _MISSING = Answer({"error": {"code": "NotFound", "message": "it does not exist"}}, 404)
@@ -65,6 +67,8 @@ class MemoryAzure(Wire):
     logs: dict[str, str] = field(default_factory=lambda: {"InferenceServer": "up\n", "StorageInitializer": ""})
     actions: Json = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
     errors: dict[str, Json] = field(default_factory=dict)
+    stores: dict[str, Json] = field(default_factory=lambda: {name: _store(name) for name in STORES})
+    secrets: Json = field(default_factory=lambda: {"secretsType": "Sas", "sasToken": "sig=r"})
     refusals: dict[str, Answer] = field(default_factory=dict)
     keeps_keys: bool = False
     checks: int = 2
@@ -104,6 +108,8 @@ class MemoryAzure(Wire):
         return self._resource(sent)
 
     def _stored(self, sent: Sent) -> Answer:
+        if sent.method == "GET":
+            return Answer(self.blobs[sent.path]) if sent.path in self.blobs else _MISSING
         self.blobs[sent.path] = sent.body
         return Answer(status=201)
 
@@ -127,6 +133,8 @@ class MemoryAzure(Wire):
     def _resource(self, sent: Sent) -> Answer:
         if sent.path.startswith(AUTOSCALE):
             return self._setting(sent)
+        if "/datastores/" in sent.path:
+            return Answer({"properties": self.stores[sent.path.rpartition("/")[2]]})
         found = _DEPLOYMENT.fullmatch(sent.path)
         table, name = (self.deployments.setdefault(found[1], {}), found[2]) if found else (self.endpoints, _name(sent))
         if sent.method == "PUT":
@@ -159,6 +167,8 @@ class MemoryAzure(Wire):
 
     def _posted(self, sent: Sent) -> Answer:
         action = sent.path.rpartition("/")[2]
+        if action == "listSecrets":
+            return Answer(self.secrets)
         if action == "getLogs":
             return Answer({"content": self.logs[sent.json["containerType"]]})
         if action == "regenerateKeys":
@@ -168,6 +178,10 @@ class MemoryAzure(Wire):
         if action == "token":
             return Answer({"accessToken": "t-1", "expiryTimeUtc": 1767322800})
         return Answer(self.keys)
+
+
+def _store(name: str) -> Json:
+    return {"accountName": "account", "containerName": STORES[name], "endpoint": "core.windows.net"}
 
 
 def _name(sent: Sent) -> str:
