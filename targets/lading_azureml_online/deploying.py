@@ -250,9 +250,11 @@ class Release:
     ) -> DeployStep:
         """Write the endpoint with the marks of the deployment that serves, by default those of this release.
 
-        It keeps its settings until this release gets its requests.
+        It keeps its settings until this release gets its requests, and without an owner also its marks: they show
+        whether a release has served.
         """
-        marks = owner.marks if owner else self._request.tags
+        marked = owner or self._endpoint
+        marks = marked.marks if marked else self._request.tags
         options = (self._request.stable or self._deployment).options
         same = self._endpoint if self._endpoint and traffic == self._endpoint.traffic else None
         keep = None if self.serves or self._request.stable else same
