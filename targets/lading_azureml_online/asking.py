@@ -20,6 +20,7 @@ from .owning import (
     whose,
     workspace_of,
 )
+from .scaling import changes
 from .settings import deployment_changes, endpoint_changes, is_of
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def _changed(
     if is_of(kind, options, served, workspace):
         yield from endpoint_changes(kind, options, endpoint, workspace)
         yield from deployment_changes(kind, options, served, workspace)
+        yield from changes(kind, options, endpoint.name, served, workspace)
 
 
 def scoring_uri(deployment: Deployment, context: Context) -> ScoringUri | NoScoringUri:

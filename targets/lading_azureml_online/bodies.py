@@ -17,7 +17,7 @@ from lading_serving import identity
 
 from . import collector
 from .naming import deployment_name
-from .owning import BESIDE, ENVIRONMENT, OPTIONS, SECRETS
+from .owning import AUTOSCALE, BESIDE, ENVIRONMENT, OPTIONS, SECRETS
 
 if TYPE_CHECKING:
     from lading import DeployRequest
@@ -112,6 +112,8 @@ def deployment(
     marks[ENVIRONMENT] = environment_id.rpartition("/")[2]
     if request.beside:
         marks[BESIDE] = "true"
+    if kind.autoscale(options):
+        marks[AUTOSCALE] = "true"
     if options.env:
         marks[SECRETS] = seal(options.env)
     model = request.package.model

@@ -10,6 +10,7 @@ from lading import Failed, Pending, StageFailed
 from .failing import cause_of
 from .operations import Operations, error_of, pending
 from .owning import is_ours, workspace_of
+from .scaling import unscale
 
 if TYPE_CHECKING:
     from lading import Context, Deployment
@@ -76,6 +77,7 @@ def _delete(other: OnlineDeployment, service: str, context: Context, operations:
     operation = operations.find(subject)
     if operation or operations.is_hidden(subject):
         raise StageFailed(cause_of(error_of(operation), f"deleting deployment {other.name}").reason)
+    unscale(service, other, context)
     context.intend(f"endpoint/{service}/{other.name}/delete")
     started = workspace_of(context).delete_deployment(service, other.name)
     return Pending(phase=_PHASE, detail=other.name, retry_after=operations.keep(subject, started))
@@ -99,6 +101,8 @@ def clear_endpoint(
     waiting = busy(found)
     if waiting is not None:
         return waiting
+    for each in found:
+        unscale(endpoint.name, each, context)
     context.intend(f"endpoint/{endpoint.name}/delete")
     wait = operations.keep(DELETION, workspace_of(context).delete_endpoint(endpoint.name))
     return Pending(phase=phase, detail=endpoint.name, retry_after=wait)

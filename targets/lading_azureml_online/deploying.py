@@ -17,7 +17,7 @@ from .begun import Begun
 from .checking import problem
 from .clearing import ENDPOINT, busy, clear, clear_endpoint
 from .environments import environment, uploaded
-from .failing import Cause, cause_of, refusal, with_log
+from .failing import Cause, cause_of, refusal, with_build_log, with_log
 from .naming import check_name, deployment_name
 from .operations import Operations, error_of, pending
 from .owning import (
@@ -33,6 +33,7 @@ from .owning import (
     stable_of,
     workspace_of,
 )
+from .scaling import first_instances, scale
 from .settings import deployment_changes, differs
 
 if TYPE_CHECKING:
@@ -104,11 +105,11 @@ class Release:
             return pending(_CREATING, f"{self._name} is {found.state if found else 'not there yet'}", operation)
         if operation or (found and found.has_failed):
             error = error_of(operation) if operation or self._operations.is_hidden(self._name) else {}
-            return self.give_up(self._cause_of(error, _CREATING))
+            return self.give_up(with_build_log(self._cause_of(error, _CREATING), error, self._workspace))
         if found is None:
             return self._clear(self._in_use) or busy(self._all) or self._create()
         assert self._endpoint is not None
-        return Candidate(uri=self._endpoint.uri, headers={HEADER: self._name})
+        return self._scaled(found) or Candidate(uri=self._endpoint.uri, headers={HEADER: self._name})
 
     def promote(self) -> DeployStep:
         """Give the release all requests, then delete the old deployment."""
@@ -119,13 +120,21 @@ class Release:
             return waiting
         if self._request.beside:
             return self._cleared({self._name, self._stable})
+        found = self._find(self._name)
         if not self.serves:
-            found = self._find(self._name)
             if found is None:
                 cause = Cause(reason=f"another command has deleted {self._name} before requests reached it")
                 return cause.end(gone=True)
             return busy(self._all) or self._put_endpoint({self._name: ALL}, "switching", found)
-        return self._cleared({self._name})
+        return (found and self._scaled(found)) or self._cleared({self._name})
+
+    def _scaled(self, found: OnlineDeployment) -> DeployStep | None:
+        """None once Azure Monitor has the setting of the release."""
+        try:
+            scale(self._kind, self._options, self._deployment.service, found, self._context)
+        except StageFailed as error:
+            return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
+        return None
 
     def _cleared(self, keep: Collection[str]) -> DeployStep:
         """Ready when the others are deleted, or when Azure has refused that."""
@@ -241,9 +250,11 @@ class Release:
     ) -> DeployStep:
         """Write the endpoint with the marks of the deployment that serves, by default those of this release.
 
-        It keeps its settings until this release gets its requests.
+        It keeps its settings until this release gets its requests, and without an owner also its marks: they show
+        whether a release has served.
         """
-        marks = owner.marks if owner else self._request.tags
+        marked = owner or self._endpoint
+        marks = marked.marks if marked else self._request.tags
         options = (self._request.stable or self._deployment).options
         same = self._endpoint if self._endpoint and traffic == self._endpoint.traffic else None
         keep = None if self.serves or self._request.stable else same
@@ -269,6 +280,8 @@ class Release:
         self._begun.add()
         try:
             body = uploaded(self._kind, self._request, self._workspace, self._context)
+            served = None if self._request.beside else self._find(self._stable)
+            body["sku"] |= first_instances(self._kind, self._options, served)
             self._context.intend(f"{self._place}/{self._name}")
             started = self._workspace.put_deployment(self._deployment.service, self._name, body)
         except StageFailed as error:

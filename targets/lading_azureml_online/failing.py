@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lading import Failed, Json, LadingError, StageFailed
 from lading_azureml.text import clean, reason
+from lading_azureml_v2.build_logs import build_log
 from lading_azureml_v2.wording import plain
 
 from .logs import last_lines
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 
 _FILE = "failed.json"
 
+_BUILT = "environment"  # the option of an image that Azure builds
+_BUILD_LINES = 30  # lines to show of the log of a build that failed
+_BUILD_ERROR = re.compile(r"\b(?:error|\w+(?:Error|Exception))\b:", re.IGNORECASE)
 _QUOTA = re.compile(r"quota", re.IGNORECASE)
 _CAPACITY = re.compile(r"OutOfCapacity|capacity|Insufficient (?:cpu|memory)", re.IGNORECASE)
 _PULL = re.compile(r"AcrPull|unauthorized|(?:pull|download).*image|ImagePull", re.IGNORECASE)
 _CAUSES = (
-    (re.compile(r"image ?build", re.IGNORECASE), "environment", "Azure cannot build the image"),
+    (re.compile(r"image ?build", re.IGNORECASE), _BUILT, "Azure cannot build the image"),
     (_QUOTA, "instance_type", "the quota for these instances is used up"),
     (_CAPACITY, "instance_type", "the region has none of these instances"),
     (
@@ -113,10 +117,28 @@ def _cause(text: str, *, on_kubernetes: bool) -> tuple[str, str]:
     return next(((option, words) for sign, option, words in causes if sign.search(text)), ("", ""))
 
 
-def with_log(cause: Cause, workspace: Workspace, endpoint: str, deployment: str) -> Cause:
-    """The cause with the logs of a deployment's containers. They are only a help, so a failure to read them is left
-    out.
+def with_build_log(cause: Cause, error: Mapping[str, Json], workspace: Workspace) -> Cause:
+    """The cause with the last lines of the image build that Azure's error names, and the error in them.
+
+    The log is only a help, so a failure to read it is left out: the reason says where it is.
     """
+    if cause.option != _BUILT:
+        return cause
+    try:
+        log = build_log(workspace, error)
+    except (LadingError, FileNotFoundError):
+        return cause
+    said = next((line.strip() for line in reversed(log) if _BUILD_ERROR.search(line)), "")
+    reason = f"{cause.reason} (the log: {said})" if said else cause.reason
+    return replace(cause, reason=reason, log="\n".join(log[-_BUILD_LINES:]))
+
+
+def with_log(cause: Cause, workspace: Workspace, endpoint: str, deployment: str) -> Cause:
+    """The cause with the logs of a deployment's containers, if it has no log. They are only a help, so a failure to
+    read them is left out.
+    """
+    if cause.log:
+        return cause
     try:
         log = "\n".join(last_lines(workspace, endpoint, deployment))
     except LadingError:

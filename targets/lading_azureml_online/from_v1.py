@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lading import Counterpart, CounterpartRule, Fate
@@ -32,6 +33,34 @@ def _collected(options: Any, value: bool) -> Counterpart:
     return Counterpart(fate=Fate.LOSSY, detail=f"write {line}" if value else "remove `data_collector`")
 
 
+def replicas(scaling: str) -> CounterpartRule:
+    """The rule for a fixed number of containers. The option `scaling` sets a number that follows the load."""
+
+    def rule(options: Any, value: int) -> Counterpart:
+        if getattr(options, scaling):
+            detail = f"write `instance_count: {value}`, and remove `{scaling}`"
+            return Counterpart(fate=Fate.LOSSY, detail=detail)
+        return Counterpart.at("instance_count", value, options.instance_count)
+
+    return rule
+
+
+def autoscaled(given: Mapping[str, Any], option: str, limits: tuple[int, int] | None, form: str) -> Counterpart:
+    """The fate of the autoscaler of `aks`. Both of its limits have other defaults here.
+
+    `limits` are those of `option`, if it is set. `form` is its value, with a field for each limit.
+    """
+    if not given["autoscale_enabled"]:
+        detail = f"remove `{option}`" if limits else "as instance_count"
+        return Counterpart(fate=Fate.LOSSY if limits else Fate.MAPPED, detail=detail)
+    wanted = given.get("autoscale_min_replicas") or _MIN, given.get("autoscale_max_replicas") or _MAX
+    if limits == wanted:
+        return Counterpart(fate=Fate.MAPPED, detail=f"as {option}")
+    there = f"; {limits[0]} to {limits[1]} there" if limits else ""
+    return Counterpart(fate=Fate.LOSSY, detail=f"write `{option}: {form.format(*wanted)}`{there}")
+
+
+_MIN, _MAX = 1, 10  # the containers of an autoscaler of `aks` whose block leaves them out
 _BASE = lossy("the plugin of the block `image` builds the image, or Azure with `environment: {image: BASE}`")
 _KEYS = lossy("Azure makes the keys: `lading keys` shows them, `--rotate` sets a fresh one")
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lading import Capability, Json
+
+if TYPE_CHECKING:
+    from .autoscale import Autoscale
 
 CAPABILITIES = frozenset(
     {
@@ -31,13 +34,14 @@ class Kind:
 
     `compute_type` is Azure's word for it. `endpoint` and `deployment` give the properties that only this kind has, from
     the options; an endpoint gets the path of the workspace, too. `instances` is their number;
-    None if it follows the load.
+    None if it follows the load. `autoscale` gives the limits of it that Azure Monitor has.
     """
 
     compute_type: str
     endpoint: Callable[[Any, str], Json]
     deployment: Callable[[Any], Json]
     instances: Callable[[Any], int | None]
+    autoscale: Callable[[Any], Autoscale | None] = lambda _options: None
 
     @property
     def on_kubernetes(self) -> bool:

@@ -9,10 +9,10 @@ from lading import Counterpart, CounterpartRule, Fate
 from lading_kubernetes.quantities import amount
 
 from . import from_v1
-from .from_v1 import lossy, unsupported
+from .from_v1 import autoscaled, lossy, replicas, unsupported
 from .naming import GPU
+from .options import ScaleSettings
 
-_MIN, _MAX = 1, 10  # the replicas of an autoscaler of `aks` whose block leaves them out
 _MEBIBYTES = 1024  # of a gibibyte
 
 
@@ -22,29 +22,14 @@ def counterparts(plugin: str, given: Mapping[str, Any], options: Any) -> dict[st
         return {}
     found = {name: RULES[name](options, value) for name, value in given.items() if name in RULES}
     if "autoscale_enabled" in given:
-        found["autoscale_enabled"] = _autoscaled(options, given)
+        found["autoscale_enabled"] = _autoscaled(options.scale_settings, given)
     return found
 
 
-def _autoscaled(options: Any, given: Mapping[str, Any]) -> Counterpart:
-    """The fate of the autoscaler. Both of its limits have other defaults here."""
-    scale = options.scale_settings
-    if not given["autoscale_enabled"]:
-        detail = "remove `scale_settings`" if scale else "as instance_count"
-        return Counterpart(fate=Fate.LOSSY if scale else Fate.MAPPED, detail=detail)
-    least, most = given.get("autoscale_min_replicas") or _MIN, given.get("autoscale_max_replicas") or _MAX
-    if scale and (scale.min_instances, scale.max_instances) == (least, most):
-        return Counterpart(fate=Fate.MAPPED, detail="as scale_settings")
-    line = f"`scale_settings: {{type: target_utilization, min_instances: {least}, max_instances: {most}}}`"
-    there = f"; {scale.min_instances} to {scale.max_instances} there" if scale else ""
-    return Counterpart(fate=Fate.LOSSY, detail=f"write {line}{there}")
-
-
-def _replicas(options: Any, value: int) -> Counterpart:
-    if options.scale_settings:
-        detail = f"write `instance_count: {value}`, and remove `scale_settings`"
-        return Counterpart(fate=Fate.LOSSY, detail=detail)
-    return Counterpart.at("instance_count", value, options.instance_count)
+def _autoscaled(scale: ScaleSettings | None, given: Mapping[str, Any]) -> Counterpart:
+    limits = (scale.min_instances, scale.max_instances) if scale else None
+    form = "{{type: target_utilization, min_instances: {}, max_instances: {}}}"
+    return autoscaled(given, "scale_settings", limits, form)
 
 
 def _cpu(part: str) -> CounterpartRule:
@@ -84,7 +69,7 @@ RULES: dict[str, CounterpartRule] = {
     "cpu_cores_limit": _cpu("limits"),
     "memory_gb_limit": _memory("limits"),
     "gpu_cores": _gpus,
-    "num_replicas": _replicas,
+    "num_replicas": replicas("scale_settings"),
     "autoscale_min_replicas": Counterpart.under("scale_settings.min_instances"),
     "autoscale_max_replicas": Counterpart.under("scale_settings.max_instances"),
     "autoscale_target_utilization": Counterpart.under("scale_settings.target_utilization_percentage"),

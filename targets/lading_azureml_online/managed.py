@@ -45,7 +45,8 @@ MANAGED = Kind(
     compute_type="Managed",
     endpoint=_endpoint,
     deployment=_deployment,
-    instances=lambda options: options.instance_count,
+    instances=lambda options: None if options.autoscale else options.instance_count,
+    autoscale=lambda options: options.autoscale,
 )
 
 

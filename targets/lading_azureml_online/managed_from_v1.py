@@ -8,7 +8,8 @@ from typing import Any
 from lading import Counterpart, CounterpartRule, Fate
 
 from . import from_v1
-from .from_v1 import lossy, unsupported
+from .autoscale import Autoscale
+from .from_v1 import autoscaled, lossy, replicas, unsupported
 from .sizes import size_of, smallest
 
 _CORES, _MEMORY = 0.1, 0.5  # what Azure gives a container whose block leaves them out
@@ -19,6 +20,8 @@ def counterparts(plugin: str, given: Mapping[str, Any], options: Any) -> dict[st
     if plugin not in ("aci", "aks"):
         return {}
     found = {name: RULES[name](options, value) for name, value in given.items() if name in RULES}
+    if "autoscale_enabled" in given:
+        found["autoscale_enabled"] = _autoscaled(options.autoscale, given)
     sized = _size(given.get("cpu_cores") or _CORES, given.get("memory_gb") or _MEMORY, options.instance_type)
     return found | {name: sized for name in ("cpu_cores", "memory_gb") if name in given}
 
@@ -37,6 +40,16 @@ def _size(cores: float, memory: float, instance_type: str) -> Counterpart:
     return Counterpart(fate=Fate.MAPPED, detail=f"as instance_type, {present}{more}")
 
 
+def _autoscaled(scale: Autoscale | None, given: Mapping[str, Any]) -> Counterpart:
+    limits = (scale.min, scale.max) if scale else None
+    return autoscaled(given, "autoscale", limits, "{{min: {}, max: {}}}")
+
+
+def _utilization(options: Any, value: int) -> Counterpart:
+    there = "" if options.autoscale and options.autoscale.cpu == value else f"; write `autoscale: {{cpu: {value}}}`"
+    return Counterpart(fate=Fate.LOSSY, detail=f"the percent is of the processor time, not of busy containers{there}")
+
+
 def _private(options: Any, _value: str) -> Counterpart:
     """A container in a virtual network answers only there."""
     return Counterpart.at("public_network_access", "disabled", options.public_network_access)
@@ -48,7 +61,6 @@ def _ssl(_options: Any, value: bool) -> Counterpart:
 
 
 _CERTIFICATE = unsupported("Azure has the certificate; another host name needs a gateway before the endpoint")
-_FIXED = lossy("the number of instances is fixed: `instance_count`")
 _LIMIT = lossy("a container may use its whole instance, so `instance_type` is the limit")
 _MACHINES = unsupported("Azure manages the machines; it uses neither a cluster nor a namespace of yours")
 _VAULT = unsupported("customer-managed keys belong to the workspace")
@@ -70,14 +82,14 @@ RULES: dict[str, CounterpartRule] = {
     "attach": _MACHINES,
     "provision": _MACHINES,
     "namespace": _MACHINES,
-    "num_replicas": Counterpart.under("instance_count"),
-    "autoscale_enabled": _FIXED,
-    "autoscale_min_replicas": _FIXED,
-    "autoscale_max_replicas": _FIXED,
-    "autoscale_refresh_seconds": _FIXED,
-    "autoscale_target_utilization": _FIXED,
+    "num_replicas": replicas("autoscale"),
+    "autoscale_min_replicas": Counterpart.under("autoscale.min"),
+    "autoscale_max_replicas": Counterpart.under("autoscale.max"),
+    "autoscale_refresh_seconds": unsupported("Azure Monitor measures each minute"),
+    "autoscale_target_utilization": _utilization,
     "cpu_cores_limit": _LIMIT,
     "memory_gb_limit": _LIMIT,
     "gpu_cores": lossy("choose an `instance_type` with GPUs: Standard_NC4as_T4_v3 has one"),
 }
-"""The options of `aci` and `aks` with another name or meaning here, without `cpu_cores` and `memory_gb`."""
+"""The options of `aci` and `aks` with another name or meaning here, without the sizes and
+`autoscale_enabled`."""

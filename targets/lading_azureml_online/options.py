@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lading import Duration, Means, Options, Range, Text, check_env_sizes
 
+from .autoscale import Autoscale
 from .collector import DataCollector
 
 if TYPE_CHECKING:
@@ -166,13 +167,21 @@ class ManagedOptions(OnlineOptions):
     """Size of the virtual machines, such as `Standard_DS2_v2`."""
 
     instance_count: Count = 1
-    """Number of instances. While a release replaces another one, each has so many."""
+    """Number of instances. While a release replaces another one, each has so many. Not together with `autoscale`."""
+
+    autoscale: Autoscale | None = None
+    """Let Azure Monitor change the number of instances with the load: `{min: 2, max: 5, cpu: 70}`."""
 
     public_network_access: Literal["enabled", "disabled"] | None = None
     """Whether the endpoint answers requests from outside the virtual network of the workspace; enabled by default."""
 
     egress_public_network_access: Literal["enabled", "disabled"] | None = None
     """Whether the instances reach the internet; enabled by default."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.autoscale and self.instance_count != 1:
+            raise ValueError("instance_count: `autoscale` sets the number of instances; keep one of the two")
 
     def counterparts(self, plugin: str, given: Mapping[str, Any]) -> Mapping[str, Counterpart]:
         from .managed_from_v1 import counterparts

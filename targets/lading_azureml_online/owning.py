@@ -25,6 +25,9 @@ ENVIRONMENT = "lading.environment"
 SECRETS = "lading.secrets"
 """The tag with a seal of the values of variables."""
 
+AUTOSCALE = "lading.autoscale"
+"""The tag of a deployment that has a setting of Azure Monitor for its number of instances."""
+
 BESIDE = "lading.beside"
 """The tag of a deployment that was made as a canary."""
 

@@ -10,6 +10,7 @@ from lading import BadInput, FindingSeverity, Json, Refused, StageFailed, Target
 
 from .checking import unchangeable
 from .naming import check_name
+from .options import ManagedOptions
 from .owning import connection, our_endpoint, workspace_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ SCRIPT = (
     "Microsoft.MachineLearningServices/workspaces/codes/versions/write",
 )
 """The actions of a deploy without an image, beside those that register a model."""
+SCALING = (
+    "Microsoft.Insights/autoscaleSettings/read",
+    "Microsoft.Insights/autoscaleSettings/write",
+    "Microsoft.Insights/autoscaleSettings/delete",
+)
+"""The actions of a deploy with `autoscale`, on the resource group. A workspace inherits them from it."""
 LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
 """The action that reads the log of a release that fails."""
 OF_AUTH = {
@@ -71,8 +78,9 @@ OF_AUTH = {
 
 def findings(request: PreflightRequest[OnlineOptions], context: Context) -> TargetFindings:
     """Check the name, its owner, the options that Azure cannot change, and the actions that the sign-in may take."""
-    found = [*_name(request, context), *_actions(request.deployment.options, context)]
-    found += _sharing(request.deployment.options, context)
+    options = request.deployment.options
+    found = [*_name(request, context), *_actions(options, context), *_sharing(options, context)]
+    found += _scaling(options, context)
     return TargetFindings(findings=tuple(found))
 
 
@@ -115,6 +123,18 @@ def _sharing(options: OnlineOptions, context: Context) -> Iterator[TargetFinding
             severity=FindingSeverity.ERROR if options.environment else FindingSeverity.WARNING,
             hint="the role AzureML Registry User on the registry has them",
         )
+
+
+def _scaling(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
+    """The actions for `autoscale` that the sign-in lacks. The roles of Azure ML do not have them."""
+    if not isinstance(options, ManagedOptions) or not options.autoscale:
+        return
+    names = ", ".join(lacking(workspace_of(context), list(SCALING)))
+    if names:
+        group = connection(context).place.resource_group
+        message = f"this sign-in lacks actions on resource group {group}: {names}"
+        hint = "a role such as Contributor on the resource group has them"
+        yield TargetFinding(message=message, option="autoscale", hint=hint)
 
 
 def _wanted(options: OnlineOptions, registering: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -79,7 +79,7 @@ def deployment_changes(
         yield "instance_count", f"changed to {found.instances}"
     wanted = bodies.content(kind, options, workspace)
     for name, option in _OPTION_OF.items():
-        if _is_changed(wanted.get(name), found.settings.get(name)):
+        if is_changed(wanted.get(name), found.settings.get(name)):
             yield option, f"changed to {_words(found.settings[name])}"
     made, version = found.tags.get(ENVIRONMENT), found.environment.rpartition("/")[2]
     if made and version and made != version:
@@ -99,12 +99,14 @@ def _has_other_variables(options: OnlineOptions, found: OnlineDeployment) -> boo
     return not options.env.keys() <= shown.keys() or not fits(found.tags.get(SECRETS), values)
 
 
-def _is_changed(wanted: Json, shown: Json) -> bool:
+def is_changed(wanted: Json, shown: Json) -> bool:
     """Whether Azure shows another value than a wanted one, or than a part of it."""
     if wanted is None or shown is None:
         return False
     if isinstance(wanted, dict):
-        return isinstance(shown, dict) and any(_is_changed(value, shown.get(name)) for name, value in wanted.items())
+        return isinstance(shown, dict) and any(is_changed(value, shown.get(name)) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        return not isinstance(shown, list) or len(wanted) != len(shown) or any(map(is_changed, wanted, shown))
     return bool(_plain(wanted) != _plain(shown))
 
 

@@ -16,6 +16,7 @@ from offline_azure.client import Azure
 from tests.waiting import LIMIT
 
 VERSION = "2023-04-01-preview"
+MONITOR_VERSION = "2022-10-01"
 ROUTE = {"path": "/", "port": 5001}
 SERVER = """\
 import json, os, sys
@@ -70,6 +71,12 @@ class Arm:
             f"/subscriptions/{place.subscription_id}/resourceGroups/{place.resource_group}"
             f"/providers/Microsoft.MachineLearningServices/workspaces/{place.workspace}"
         )
+
+    def monitor(self, method: str, path: str, body: Any = None) -> Reply:
+        """A call of Azure Monitor, below its provider in the resource group."""
+        group = self._scope.partition("/Microsoft.MachineLearningServices")[0]
+        url = f"https://management.azure.com{group}/Microsoft.Insights{path}?api-version={MONITOR_VERSION}"
+        return self._ask(method, url, body)
 
     def __call__(self, method: str, path: str, body: Any = None, *, version: str = VERSION) -> Reply:
         """A call below the workspace."""

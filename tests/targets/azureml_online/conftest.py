@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from offline_azure.client import Azure, Emulator
 from offline_azure.fixture import require
 from tests.conftest import ROOT
@@ -14,7 +15,7 @@ from tests.targets.azureml.azureml_kit import Heard
 from tests.targets.azureml.canaries_kit import Canaries
 from tests.targets.azureml.conftest import canaries  # noqa: F401 - a fixture of these tests, too
 from tests.targets.azureml_online.memory_azure import MemoryAzure
-from tests.targets.azureml_online.online_kit import Hooks
+from tests.targets.azureml_online.online_kit import CONDA, MODEL, Hooks
 from tests.targets.azureml_online.online_project import Project
 
 
@@ -27,6 +28,15 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryAzure:
 def hooks(memory: MemoryAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hooks:
     require("azure-identity")
     return Hooks(memory, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def built(hooks: Hooks, memory: MemoryAzure, tmp_path: Path) -> Hooks:
+    """A package with a conda file, whose model is registered in the workspace."""
+    hooks.request()
+    (tmp_path / "package" / "conda.yml").write_text(yaml.safe_dump(CONDA), encoding="utf-8")
+    memory.models[MODEL] = {"properties": {"properties": {"lading.sha256": "a" * 64}}}
+    return hooks
 
 
 @pytest.fixture

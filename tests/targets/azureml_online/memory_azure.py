@@ -15,8 +15,11 @@ from tests.plugins.wire import Answer, Sent, Wire
 from lading import Json
 
 PLACE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.MachineLearningServices/workspaces/salary"
+AUTOSCALE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.Insights/autoscaleSettings/"
 CONTAINER = "https://account.blob.core.windows.net/code"
 OPERATIONS = "https://management.azure.com/operations/"
+STORES = {"workspaceartifactstore": "azureml", "workspaceblobstore": "code"}
+"""The container of each datastore."""
 _ENDPOINT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)")
 _DEPLOYMENT = re.compile(rf"{PLACE}/onlineEndpoints/([^/]+)/deployments/([^/]+)")
 _MISSING = Answer({"error": {"code": "NotFound", "message": "it does not exist"}}, 404)
@@ -55,6 +58,7 @@ class MemoryAzure(Wire):
     deployments: dict[str, dict[str, Json]] = field(default_factory=dict)
     environments: dict[str, Json] = field(default_factory=dict)
     data: dict[str, Json] = field(default_factory=dict)
+    autoscale: dict[str, Json] = field(default_factory=dict)
     codes: dict[str, Json] = field(default_factory=dict)
     models: dict[str, Json] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -63,6 +67,8 @@ class MemoryAzure(Wire):
     logs: dict[str, str] = field(default_factory=lambda: {"InferenceServer": "up\n", "StorageInitializer": ""})
     actions: Json = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
     errors: dict[str, Json] = field(default_factory=dict)
+    stores: dict[str, Json] = field(default_factory=lambda: {name: _store(name) for name in STORES})
+    secrets: Json = field(default_factory=lambda: {"secretsType": "Sas", "sasToken": "sig=r"})
     refusals: dict[str, Answer] = field(default_factory=dict)
     keeps_keys: bool = False
     checks: int = 2
@@ -102,6 +108,8 @@ class MemoryAzure(Wire):
         return self._resource(sent)
 
     def _stored(self, sent: Sent) -> Answer:
+        if sent.method == "GET":
+            return Answer(self.blobs[sent.path]) if sent.path in self.blobs else _MISSING
         self.blobs[sent.path] = sent.body
         return Answer(status=201)
 
@@ -114,7 +122,19 @@ class MemoryAzure(Wire):
             assets[sent.path] = sent.json
         return Answer(assets[sent.path]) if sent.path in assets else _MISSING
 
+    def _setting(self, sent: Sent) -> Answer:
+        name = sent.path.removeprefix(AUTOSCALE)
+        if sent.method == "PUT":
+            self.autoscale[name] = sent.json
+        if sent.method == "DELETE":
+            return Answer(status=204 if self.autoscale.pop(name, None) is None else 200)
+        return Answer(self.autoscale[name]) if name in self.autoscale else _MISSING
+
     def _resource(self, sent: Sent) -> Answer:
+        if sent.path.startswith(AUTOSCALE):
+            return self._setting(sent)
+        if "/datastores/" in sent.path:
+            return Answer({"properties": self.stores[sent.path.rpartition("/")[2]]})
         found = _DEPLOYMENT.fullmatch(sent.path)
         table, name = (self.deployments.setdefault(found[1], {}), found[2]) if found else (self.endpoints, _name(sent))
         if sent.method == "PUT":
@@ -147,6 +167,8 @@ class MemoryAzure(Wire):
 
     def _posted(self, sent: Sent) -> Answer:
         action = sent.path.rpartition("/")[2]
+        if action == "listSecrets":
+            return Answer(self.secrets)
         if action == "getLogs":
             return Answer({"content": self.logs[sent.json["containerType"]]})
         if action == "regenerateKeys":
@@ -156,6 +178,10 @@ class MemoryAzure(Wire):
         if action == "token":
             return Answer({"accessToken": "t-1", "expiryTimeUtc": 1767322800})
         return Answer(self.keys)
+
+
+def _store(name: str) -> Json:
+    return {"accountName": "account", "containerName": STORES[name], "endpoint": "core.windows.net"}
 
 
 def _name(sent: Sent) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from azure.core.credentials import AccessToken
 from tests.hook_kit import MemoryContext, context_in
-from tests.targets.azureml_online.memory_azure import MemoryAzure
+from tests.targets.azureml_online.memory_azure import PLACE, MemoryAzure
 from tests.targets.target_kit import package_in, tags_of
 
 from lading import (
@@ -31,12 +31,15 @@ from lading import (
     Verdict,
 )
 from lading_azureml_online.managed import lading_deploy, lading_shift, lading_status
-from lading_azureml_online.options import ManagedOptions
+from lading_azureml_online.options import BaseEnvironment, ManagedOptions
 from lading_azureml_v2.connection import connect
 from lading_azureml_v2.options import AzureV2Options
 from lading_azureml_v2.workspace import Workspace
 
 _MOST_STEPS = 60
+BASE = BaseEnvironment(image="mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04")
+CONDA = {"name": "salary", "dependencies": ["python=3.11", {"pip": ["scikit-learn==1.7.2"]}]}
+MODEL = f"{PLACE}/models/sal_model/versions/sha256-{'a' * 16}"
 Step = TypeVar("Step", bound=DeployStep | DeleteStep | ShiftStep)
 UP = Verdict(up=True)
 

@@ -165,7 +165,7 @@ def test_the_options_have_the_names_of_microsofts_schema() -> None:
     for name, kind in (("Managed", ManagedOptions), ("Kubernetes", KubernetesOnlineOptions)):
         deployment = getattr(deployments, f"{name}OnlineDeploymentSchema")._declared_fields
         endpoint = getattr(endpoints, f"{name}OnlineEndpointSchema")._declared_fields
-        assert _names(kind) - {"auth", "env"} <= {*deployment, *endpoint}
+        assert _names(kind) - {"auth", "env", "autoscale"} <= {*deployment, *endpoint}
         for option, nested in (("request_settings", RequestSettings), ("readiness_probe", Probe)):
             assert _names(nested) == set(deployment[option].schema._declared_fields)
 

@@ -143,15 +143,29 @@ def test_azure_builds_the_environment_without_an_image_plugin(project: Project) 
 
 
 @pytest.mark.slow
-def test_a_failed_build_of_the_environment_says_where_its_log_is(project: Project) -> None:
+def test_a_failed_build_of_the_environment_is_shown_with_its_log(project: Project) -> None:
     project.write(BASE)
     error = {"code": "ImageBuildFailed", "message": "The image build failed: CondaEnvException: Pip failed"}
-    project.azure.faults.fail_operation(error, "BuildImage", "no such package: absent\n", method="PUT", path=DEPLOYMENT)
+    log = "Step 7/15\nERROR: No matching distribution found for absent==1.0\nexit code 1\n"
+    project.azure.faults.fail_operation(error, "BuildImage", log, method="PUT", path=DEPLOYMENT)
     done = project("deploy", code=8)
     assert "Azure cannot build the image" in done.err
     assert "The build log is under the storage account" in done.err
     assert "targets.managed-online.environment" in done.err
+    assert "(the log: ERROR: No matching distribution found for absent==1.0)" in done.err
+    assert "Step 7/15" in done.err
     assert project.azure.state["v2"]["endpoints"] == {}
+
+
+@pytest.mark.slow
+def test_a_build_log_that_may_not_be_read_is_left_out(project: Project) -> None:
+    project.write(BASE)
+    project.azure.settings(denied=["Microsoft.MachineLearningServices/workspaces/datastores/listSecrets/action"])
+    error = {"code": "ImageBuildFailed", "message": "The image build failed: CondaEnvException: Pip failed"}
+    project.azure.faults.fail_operation(error, "BuildImage", "Step 7/15\n", method="PUT", path=DEPLOYMENT)
+    done = project("deploy", code=8)
+    assert "The build log is under the storage account" in done.err
+    assert "Step 7/15" not in done.err
 
 
 @pytest.mark.slow

@@ -11,7 +11,17 @@ import pytest
 import yaml
 from tests.plugins.wire import Answer
 from tests.targets.azureml_online.memory_azure import PLACE, MemoryAzure, error
-from tests.targets.azureml_online.online_kit import Hooks, digest_of, failed, name_of, ready, settled
+from tests.targets.azureml_online.online_kit import (
+    BASE,
+    CONDA,
+    MODEL,
+    Hooks,
+    digest_of,
+    failed,
+    name_of,
+    ready,
+    settled,
+)
 from tests.targets.target_kit import problem
 
 from lading import (
@@ -27,22 +37,10 @@ from lading import (
 from lading_azureml_online.answers import lading_preflight
 from lading_azureml_online.environments import environment
 from lading_azureml_online.managed import lading_deploy
-from lading_azureml_online.options import BaseEnvironment, ManagedOptions
+from lading_azureml_online.options import ManagedOptions
 from lading_azureml_online.preflight import RECORDING, REGISTERING, SCRIPT
 
-BASE = BaseEnvironment(image="mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04")
-CONDA = {"name": "salary", "dependencies": ["python=3.11", {"pip": ["scikit-learn==1.7.2"]}]}
-MODEL = f"{PLACE}/models/sal_model/versions/sha256-{'a' * 16}"
 CODE = f"{PLACE}/codes/{uuid.UUID(digest_of(1)[:32])}/versions/1"
-
-
-@pytest.fixture
-def built(hooks: Hooks, memory: MemoryAzure, tmp_path: Path) -> Hooks:
-    """A package with a conda file, whose model is registered in the workspace."""
-    hooks.request()
-    (tmp_path / "package" / "conda.yml").write_text(yaml.safe_dump(CONDA), encoding="utf-8")
-    memory.models[MODEL] = {"properties": {"properties": {"lading.sha256": "a" * 64}}}
-    return hooks
 
 
 def test_azure_gets_the_conda_file_the_script_and_the_model(built: Hooks, memory: MemoryAzure) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lading import Options
 from lading_azureml_online import kubernetes_from_v1, managed_from_v1
+from lading_azureml_online.autoscale import Autoscale
 from lading_azureml_online.naming import GPU
 from lading_azureml_online.options import (
     KubernetesOnlineOptions,
@@ -23,6 +24,7 @@ from lading_azureml_online.sizes import SIZES, size_of, smallest
 from lading_azureml_services.options import AciOptions, AksOptions
 
 SIZED = {"cpu_cores", "memory_gb"}
+TOGETHER = {*SIZED, "autoscale_enabled"}  # whose fate depends on other options, too
 
 
 def names(options: type[Options]) -> set[str]:
@@ -48,7 +50,7 @@ def scaled(**more: Any) -> KubernetesOnlineOptions:
 
 @pytest.mark.parametrize("kind", [AciOptions, AksOptions])
 def test_each_option_of_v1_has_a_fate(kind: type[Options]) -> None:
-    assert names(kind) - managed_from_v1.RULES.keys() - SIZED <= names(ManagedOptions)
+    assert names(kind) - managed_from_v1.RULES.keys() - TOGETHER <= names(ManagedOptions)
 
 
 def test_each_option_of_aks_has_a_fate_on_a_cluster() -> None:
@@ -244,6 +246,36 @@ def test_an_autoscaler_of_aks_keeps_its_limits(
     options: KubernetesOnlineOptions, given: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     assert fate("aks", "autoscale_enabled", options, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("autoscale", "given", "expected"),
+    [
+        (None, {"autoscale_enabled": True}, ("lossy", "write `autoscale: {min: 1, max: 10}`")),
+        (
+            Autoscale(min=1, max=3),
+            {"autoscale_enabled": True, "autoscale_min_replicas": 2},
+            ("lossy", "write `autoscale: {min: 2, max: 10}`; 1 to 3 there"),
+        ),
+        (Autoscale(min=1, max=10), {"autoscale_enabled": True}, ("mapped", "as autoscale")),
+        (Autoscale(min=1, max=10), {"autoscale_enabled": False}, ("lossy", "remove `autoscale`")),
+        (None, {"autoscale_enabled": False}, ("mapped", "as instance_count")),
+        (Autoscale(min=1, max=3), {"autoscale_max_replicas": 3}, ("mapped", "as autoscale.max")),
+        (Autoscale(min=1, max=3), {"num_replicas": 2}, ("lossy", "write `instance_count: 2`, and remove `autoscale`")),
+        (
+            Autoscale(min=1, max=3),
+            {"autoscale_target_utilization": 80},
+            (
+                "lossy",
+                "the percent is of the processor time, not of busy containers; write `autoscale: {cpu: 80}`",
+            ),
+        ),
+    ],
+)
+def test_an_autoscaler_of_aks_becomes_a_setting_of_azure_monitor(
+    autoscale: Autoscale | None, given: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    assert fate("aks", next(iter(given)), managed(autoscale=autoscale), **given) == expected
 
 
 def test_options_of_other_plugins_are_compared_by_name() -> None:

@@ -14,14 +14,14 @@ from .machines import Machines
 from .messages import Answer, HangUp, Head, Refusal, Request
 from .routing import Later, Route, Visit, find, refused
 from .state import World
-from .v2 import assets, deployments, endpoints, registries, rights
+from .v2 import assets, autoscale, deployments, endpoints, registries, rights
 from .v2 import operations as lros
 from .v2.gateway import HOST as SCORING_HOST
 
 T = TypeVar("T")
 
 PARTS = (sign_in, arm, aks, computes, discovery, history, metrics, artifacts, models, operations, services, images)
-V2_PARTS = (rights, assets, registries, endpoints, deployments, lros)
+V2_PARTS = (rights, assets, registries, endpoints, deployments, lros, autoscale)
 ROUTES: list[Route[Visit]] = [
     route for part in (*PARTS, *V2_PARTS) for routes in part.ROUTES for route in routes.routes
 ]

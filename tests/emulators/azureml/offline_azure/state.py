@@ -30,6 +30,7 @@ class Settings:
     denied: list[str] = field(default_factory=list)  # actions that the client has no role for
     taken_names: list[str] = field(default_factory=list)  # of endpoints of other customers in the region
     cores: int = 100  # quota of each family of machines
+    unregistered: list[str] = field(default_factory=list)  # providers that the subscription is not registered for
     no_capacity: list[str] = field(default_factory=list)  # instance types that the region has no machines of
     registry_end: str = "Succeeded"  # the state of a new model of a registry at the end
     images: str = ""  # folder of unpacked images, see `v2.images`
@@ -121,6 +122,7 @@ class World:
     registries: dict[str, Registry] = field(default_factory=dict)
     counter: int = 0
     operations: dict[str, Record] = field(default_factory=dict)
+    autoscale: dict[str, Record] = field(default_factory=dict)  # of Azure Monitor, by `group/name`
 
     def add_workspace(self, group: str, name: str, location: str) -> Workspace:
         workspace = Workspace(self.subscription_id, group, name, location)

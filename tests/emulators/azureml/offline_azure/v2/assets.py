@@ -45,8 +45,10 @@ def read_datastore(name: str, visit: Visit) -> Answer:
 
 
 def list_secrets(visit: Visit) -> Answer:
-    if visit.request.body:
-        body(visit, bodies.LIST_SECRETS)
+    given = body(visit, bodies.LIST_SECRETS) if visit.request.body else {}
+    if given.get("expirableSecret"):
+        token = visit.machines.blobs.container_url(visit.workspace.container).partition("?")[2]
+        return as_json({"secretsType": "Sas", "sasToken": visit.world.issue(token)})
     return as_json({"secretsType": "AccountKey", "key": visit.world.issue(visit.machines.blobs.key)})
 
 

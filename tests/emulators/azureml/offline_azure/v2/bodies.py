@@ -84,6 +84,42 @@ DEPLOYMENT = {
     },
 }
 
+COUNT = re.compile(r"\d+")
+METRIC_TRIGGER = {
+    "metricName!": frozenset({"CpuUtilizationPercentage"}),
+    "metricNamespace": str,
+    "metricResourceUri!": str,
+    "metricResourceLocation": str,
+    "timeGrain!": DURATION,
+    "statistic!": frozenset({"Average", "Min", "Max", "Sum", "Count"}),
+    "timeWindow!": DURATION,
+    "timeAggregation!": frozenset({"Average", "Minimum", "Maximum", "Total", "Count", "Last"}),
+    "operator!": frozenset({"GreaterThan", "GreaterThanOrEqual", "LessThan", "LessThanOrEqual"}),
+    "threshold!": (int, float),
+    "dividePerInstance": bool,
+}
+SCALE_ACTION = {
+    "direction!": frozenset({"Increase", "Decrease"}),
+    "type!": frozenset({"ChangeCount", "PercentChangeCount", "ExactCount"}),
+    "value": COUNT,
+    "cooldown!": DURATION,
+}
+AUTOSCALE = {
+    "location!": str,
+    "tags": TEXTS,
+    "properties!": {
+        "enabled": bool,
+        "targetResourceUri!": str,
+        "profiles!": ListOf(
+            {
+                "name!": str,
+                "capacity!": {"minimum!": COUNT, "maximum!": COUNT, "default!": COUNT},
+                "rules!": ListOf({"metricTrigger!": METRIC_TRIGGER, "scaleAction!": SCALE_ACTION}),
+            }
+        ),
+    },
+}
+
 ASSET = {
     "description": str,
     "tags": TEXTS,

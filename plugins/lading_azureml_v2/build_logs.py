@@ -1,0 +1,57 @@
+"""The log of an image build that failed. Azure's error has its signed address, or names its place in blob storage."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from lading import Json
+from lading_azureml.text import clean_lines
+
+if TYPE_CHECKING:
+    from .workspace import Workspace
+
+_VERSION = "2024-10-01-preview"  # of datastores, in Microsoft's SDK
+_STORES = ("workspaceartifactstore", "workspaceblobstore")
+"""The datastores of every workspace. Azure writes its logs to the first one."""
+
+_SIGNED = re.compile(r"""https://[^/\s"'\\]+\.blob\.[^\s"'\\]+/ImageLogs/[^\s"'\\]+\?[^\s"'\\]+""")
+_PLACE = re.compile(r"storage account '([^']+)' in the container '([^']+)' at the path '([^']+)'")
+_AND = re.compile(r"\\+u0026")  # a detail can be JSON in a text, with the signs of an address as escapes
+_WHAT = "reading the log of the image build"
+
+
+def build_log(workspace: Workspace, error: Mapping[str, Json]) -> tuple[str, ...]:
+    """The lines of the log that an error of Azure names; none if it names no log of the workspace.
+
+    Raises StageFailed if the log may not be read, and FileNotFoundError if it is not there.
+    """
+    text = _AND.sub("&", json.dumps(error, ensure_ascii=False))
+    signed = _SIGNED.search(text)
+    url = signed[0] if signed else _address(workspace, text)
+    if not url:
+        return ()
+    return clean_lines(b"".join(workspace.services.arm.read_blob(_WHAT, url)).decode(errors="replace"))
+
+
+def _address(workspace: Workspace, text: str) -> str:
+    """The signed address of the log at the place that a text names; empty without one."""
+    place = _PLACE.search(text)
+    if place is None:
+        return ""
+    account, container, path = place.groups()
+    for store in _STORES:
+        found = _ask(workspace, "GET", store)["properties"]
+        if (found["accountName"], found["containerName"]) == (account, container):
+            body = {"expirableSecret": True, "expireAfterHours": 1}
+            token = _ask(workspace, "POST", f"{store}/listSecrets", body).get("sasToken")
+            host = f"{account}.blob.{found['endpoint']}"
+            return f"https://{host}/{container}/{quote(path)}?{token.lstrip('?')}" if token else ""
+    return ""
+
+
+def _ask(workspace: Workspace, method: str, path: str, body: Json = None) -> Json:
+    return workspace.services.arm.ask(_WHAT, method, f"{workspace.id}/datastores/{path}", _VERSION, body).body

@@ -1,0 +1,106 @@
+"""The autoscale setting of a deployment. It is written before the deployment gets requests, and deleted with it.
+
+Azure has at most one setting for a deployment, and does not move a setting to another one. So each release has its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lading import StageFailed
+from lading_azureml.port import NotAllowed
+
+from .autoscale import body
+from .owning import AUTOSCALE, OPTIONS, workspace_of
+from .settings import is_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lading import Context, Json
+    from lading_azureml_v2.autoscaling import AutoscaleSettings
+    from lading_azureml_v2.resources import OnlineDeployment
+    from lading_azureml_v2.workspace import Workspace
+
+    from .kind import Kind
+    from .options import OnlineOptions
+
+
+def first_instances(kind: Kind, options: OnlineOptions, served: OnlineDeployment | None) -> Json:
+    """The part of a new deployment with its number of instances, which is that of `served` within the limits.
+
+    It is empty without `autoscale`: then the options have the number.
+    """
+    scale = kind.autoscale(options)
+    if scale is None:
+        return {}
+    present = served.instances if served else None
+    return {"capacity": min(scale.max, max(scale.min, present or scale.min))}
+
+
+def scale(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDeployment, context: Context) -> None:
+    """Write the setting of a deployment if Azure has another one. Raises StageFailed if Azure refuses it."""
+    wanted = _wanted(kind, options, endpoint, found, workspace_of(context))
+    if wanted is None:
+        return
+    settings, name = _settings(workspace_of(context)), _name(endpoint, found)
+    shown = settings.read(name)
+    if shown is None or any(is_changed(wanted[part], shown[part]) for part in ("tags", "properties")):
+        context.intend(f"autoscale/{name}")
+        settings.put(name, wanted)
+
+
+def unscale(endpoint: str, found: OnlineDeployment, context: Context) -> None:
+    """Delete the setting of a deployment that has one: Azure keeps it without the deployment.
+
+    It costs nothing, so one that Azure does not delete stays, with a warning. The deployment must go.
+    """
+    if AUTOSCALE not in found.tags:
+        return
+    name = _name(endpoint, found)
+    context.intend(f"autoscale/{name}/delete")
+    try:
+        _settings(workspace_of(context)).delete(name)
+    except StageFailed as error:
+        context.warn(f"autoscale setting {name} stays: {error.message}")
+
+
+def changes(
+    kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDeployment, workspace: Workspace
+) -> Iterator[tuple[str, str]]:
+    """The change of others to the setting of a deployment, in words. Without the right to read it, none is known."""
+    wanted = _wanted(kind, options, endpoint, found, workspace)
+    if wanted is None:
+        return
+    try:
+        shown = _settings(workspace).read(_name(endpoint, found))
+    except NotAllowed:
+        return
+    if shown is None:
+        yield "autoscale", "removed in Azure Monitor"
+    elif _is_of(wanted, shown) and is_changed(wanted["properties"], shown["properties"]):
+        yield "autoscale", "changed in Azure Monitor"
+
+
+def _is_of(wanted: Json, shown: Json) -> bool:
+    """Whether a setting was made with these limits."""
+    return bool(wanted["tags"][OPTIONS] == (shown.get("tags") or {}).get(OPTIONS))
+
+
+def _wanted(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDeployment, workspace: Workspace) -> Json:
+    """The setting of a deployment, as a request writes it; None if the options ask for none."""
+    limits = kind.autoscale(options)
+    if limits is None:
+        return None
+    target = f"{workspace.id}/onlineEndpoints/{endpoint}/deployments/{found.name}"
+    return body(limits, found.marks, target, workspace.location)
+
+
+def _settings(workspace: Workspace) -> AutoscaleSettings:
+    from lading_azureml_v2.autoscaling import AutoscaleSettings  # only a release with `autoscale` needs it
+
+    return AutoscaleSettings(workspace)
+
+
+def _name(endpoint: str, found: OnlineDeployment) -> str:
+    return f"{endpoint}-{found.name}"
