@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from .model.options import Options as Options
     from .model.options import Requirements as Requirements
     from .model.packaging import ExpectedModel as ExpectedModel
+    from .model.packaging import ExpectedPin as ExpectedPin
     from .model.packaging import PackageProblem as PackageProblem
     from .model.parts import ModelPart as ModelPart
     from .model.planning import Action as Action
@@ -253,7 +254,7 @@ __getattr__, __dir__ = lazily(
         "model.imaging": "Image ImageRequest",
         "model.listing": "Listed Listing ListRequest",
         "model.options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Options Requirements",
-        "model.packaging": "ExpectedModel PackageProblem",
+        "model.packaging": "ExpectedModel ExpectedPin PackageProblem",
         "model.parts": "ModelPart",
         "model.planning": "Action Change Drift Plan PlanEffect PlanFinding PlannedStage Setting",
         "model.records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "

@@ -46,13 +46,18 @@ class Scorer:
         self.method, self.output = package.get("method", "predict"), package.get("output", "probabilities")
         known = {name: value for name, value in schema.items() if value}
         self.schema = {**self.columns.schema, **known}
-        self.check_method(self.method)
+        if self.method not in self.methods:
+            has = f"{package['model_file']} has {' and '.join(self.methods)}, not {self.method}"
+            raise ValueError(f"{has}: choose another `method` under package")
+
+    @property
+    def methods(self) -> list[str]:
+        return [name for name in METHODS if hasattr(self.model, name)]
 
     def check_method(self, method: Any) -> None:
         """Raise BadData if the model does not have the method."""
-        if method not in METHODS or not hasattr(self.model, method):
-            known = [name for name in METHODS if hasattr(self.model, name)]
-            raise BadData(f"method: {' or '.join(known)} is expected, not {shown(method)}")
+        if method not in self.methods:
+            raise BadData(f"method: {' or '.join(self.methods)} is expected, not {shown(method)}")
 
     def answer(self, table: Table) -> Any:
         """The answers to the rows of a request. Raises ValueError for data that the model cannot take."""
@@ -183,8 +188,7 @@ def init() -> None:
 
 def lading_schema() -> dict[str, Any]:
     """The schema of the model and its methods, for the server of Lading."""
-    methods = [name for name in METHODS if hasattr(scorer.model, name)]
-    return {**scorer.schema, "method": scorer.method, "output": scorer.output, "methods": methods}
+    return {**scorer.schema, "method": scorer.method, "output": scorer.output, "methods": scorer.methods}
 
 
 def run(raw_data: str) -> Any:

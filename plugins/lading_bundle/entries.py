@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
@@ -121,10 +122,11 @@ def _pip(written: Written, python: str) -> Iterator[Entry]:
         yield Entry(requirement, written, address=address)
 
 
-def applies(marker: Marker | None, python: str, extra: str = "") -> bool:
-    """Whether a marker holds for a Python such as `3.11`, on this machine."""
+def applies(marker: Marker | None, python: str, extra: str = "", **of_lock: frozenset[str]) -> bool:
+    """Whether a marker holds for a Python such as `3.11`, on this machine. `of_lock` are variables of lock files."""
     full = {} if python == THIS_PYTHON else {"python_full_version": f"{python}.0"}
-    return marker is None or marker.evaluate({"python_version": python, "extra": extra, **full})
+    there: dict[str, Any] = {"python_version": python, "extra": extra, **full, **of_lock}  # packaging types no sets
+    return marker is None or marker.evaluate(there)
 
 
 def _marker(text: str) -> Marker | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lading import ExpectedModel, Installs, PackageProblem, script_problem
+from lading import ExpectedModel, ExpectedPin, Installs, PackageProblem, script_problem
 
 from . import entries as reading
 from .entries import Entry
@@ -16,7 +16,7 @@ from .imports import Imported, imports_of, own_places
 from .names import meant
 from .namespaces import known_owner
 from .origin import Origin
-from .pins import SERVER, SKLEARN, Pins, exactly, pin
+from .pins import SERVER, SKLEARN, Pins, pin
 from .sources import Source, read_source
 from .wrong import Wrong
 
@@ -25,13 +25,14 @@ _OF_SERVER = ("azureml", "inference_schema")  # modules that come with the serve
 
 @dataclass(frozen=True)
 class Judged:
-    """The pins of a package with all problems, and the source of its environment.
+    """The pins of a package with all problems, and the source of its environment with its entries.
 
     `by_pip` are the conda packages that pip installs, and `channels` those of the environment.
     """
 
     pins: Pins
     source: Source
+    entries: Sequence[Entry] = ()
     channels: tuple[str, ...] = ()
     by_pip: tuple[str, ...] = ()
 
@@ -42,16 +43,22 @@ def expected_problems(asked: Asked, model: ExpectedModel) -> Sequence[PackagePro
     return judge(asked, _with_framework(model), needs or (), closed=needs is not None).pins.problems
 
 
-def foreign_pins(environment: Environment, model: ExpectedModel) -> dict[str, str]:
-    """The exact pins of an environment that are not installed here, each with its option."""
-    entries, _problems = reading.read(read_source(environment, model.python).written, model.python)
-    installed = {name: one.version for name, one in model.find_distributions().items()}
-    exact = [(entry, exactly(entry.requirement.specifier)) for entry in entries if not entry.address]
-    return {
-        f"{entry.name}=={version}": entry.written.option
-        for entry, version in exact
-        if version and entry.name != "python" and installed.get(entry.name) != version
-    }
+def expected_pins(asked: Asked, model: ExpectedModel) -> list[ExpectedPin]:
+    """The pins that are known before the package is made. Empty if only the training shows them."""
+    is_of_sklearn = SKLEARN in (model.framework, *_expected_framework(model))
+    if asked.environment is None and model.imports is None:
+        return []
+    needs = [SKLEARN] if is_of_sklearn and not (asked.script and asked.environment) else []
+    judged = judge(asked, _with_framework(model), needs, closed=False)
+    if judged.pins.problems:
+        return []
+    written = {entry.name: entry.written for entry in judged.entries}
+    return [
+        ExpectedPin(requirement=line, option=named.option, place=named.place)
+        if (named := written.get(name))
+        else ExpectedPin(requirement=line)
+        for name, line in zip(judged.pins.versions, judged.pins.requirements, strict=True)
+    ]
 
 
 def _with_framework(model: ExpectedModel) -> ExpectedModel:
@@ -85,6 +92,7 @@ def judge(asked: Asked, model: ExpectedModel, needs: Iterable[str], *, closed: b
     return Judged(
         replace(pins, missing=(*pins.missing, *unknown), problems=tuple(problems)),
         source,
+        entries,
         channels=tuple(dict.fromkeys((*(e.channel for e in entries if e.channel), *source.channels))),
         by_pip=tuple(dict.fromkeys(e.name for e in entries if e.written.is_conda and e.name != "python")),
     )
@@ -96,7 +104,11 @@ def _expected_needs(asked: Asked, model: ExpectedModel) -> list[str] | None:
         return []
     if model.imports is None:
         return None
-    return [SKLEARN] if "sklearn" in model.imports else []
+    return _expected_framework(model)
+
+
+def _expected_framework(model: ExpectedModel) -> list[str]:
+    return [SKLEARN] if "sklearn" in (model.imports or ()) else []
 
 
 def _script_problems(script: Path | None) -> list[PackageProblem]:

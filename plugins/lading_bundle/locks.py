@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from .entries import Written, applies
 from .wrong import Wrong
 
 _Package = Mapping[str, Any]
+_ENVIRONMENTS = ("environments", "supported-markers")  # of pylock.toml and of uv.lock
+_AS_WHEEL = "build a wheel with `pip wheel`, and lock that; or publish it"
 _FOLDER = "comes from a folder, and a package can only have a wheel of it"
 
 
@@ -33,6 +36,7 @@ def locked(file: Path, option: str, python: str) -> list[Written]:
     try:
         lock = _Lock(file, text, option, content, python)
         lock.check_python()
+        lock.check_environments()
         pins = list(read(lock))
     except (LookupError, TypeError, ValueError, AttributeError, StopIteration, RuntimeError):
         message = f"{file.name} is not a lock file of {'pip' if read is _pylock else 'uv'}"
@@ -49,9 +53,8 @@ class _Lock:
         self.content = content
         self._file, self._text, self._option, self._python = file, text, option, python
 
-    def wrong(self, name: str, message: str) -> Wrong:
+    def wrong(self, name: str, message: str, hint: str = _AS_WHEEL) -> Wrong:
         place = f"{self._file.name}:{_line(self._text, name)}"
-        hint = "build a wheel with `pip wheel`, and lock that; or publish it"
         return Wrong(f"{place}: {name} {message}", hint=hint, option=self._option)
 
     def check_python(self, package: _Package | None = None) -> None:
@@ -67,13 +70,31 @@ class _Lock:
             option=self._option,
         )
 
+    def check_environments(self) -> None:
+        """Raise Wrong if the lock is only for others than this Python and machine."""
+        for key in _ENVIRONMENTS:
+            markers = self.content.get(key, [])
+            if markers and not any(self._holds(marker, key) for marker in markers):
+                line = _line(self._text, key)
+                raise Wrong(
+                    f"{self._file.name}:{line}: the lock is only for {' or '.join(markers)}, and not for "
+                    f"Python {self._python} on {sys.platform}",
+                    hint=f"lock the project for Python {self._python} on {sys.platform} too",
+                    option=self._option,
+                )
+
     def applies(self, item: _Package, extra: str = "") -> bool:
         """Whether the marker of a package or a dependency holds for the Python."""
+        return not item.get("marker") or self._holds(item["marker"], item["name"], extra)
+
+    def _holds(self, marker: str, name: str, extra: str = "") -> bool:
+        """Whether a marker holds. A lock of pip is read with its default groups, and without extras."""
+        groups = frozenset(self.content.get("default-groups", ()))
         try:
-            marker = Marker(item["marker"]) if item.get("marker") else None
+            return applies(Marker(marker), self._python, extra, extras=frozenset(), dependency_groups=groups)
         except InvalidMarker:
-            raise self.wrong(item["name"], f"has the marker {item['marker']!r}, which cannot be read") from None
-        return applies(marker, self._python, extra)
+            message = f"has the marker {marker!r}, which cannot be read"
+            raise self.wrong(name, message, "lock the project again") from None
 
 
 def _pylock(lock: _Lock) -> Iterator[tuple[str, str]]:
@@ -154,6 +175,7 @@ def _find(packages: list[_Package], need: _Package) -> _Package:
 
 
 def _line(text: str, value: str, key: str = "name") -> int:
-    """The line of a package, or of another key, in a lock file."""
-    found = re.search(rf'^{key} = "{re.escape(value)}"', text, re.MULTILINE)
+    """The line of a package, or of another key with this value, in a lock file. `value` can be a key too."""
+    sought = re.escape(value)
+    found = re.search(rf'^({key} = "{sought}"|{sought} =)', text, re.MULTILINE)
     return text.count("\n", 0, found.start()) + 1 if found else 1

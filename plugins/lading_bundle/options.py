@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +12,7 @@ from lading import InputPath, Options
 from .environment import Asked, Environment
 
 if TYPE_CHECKING:
-    from lading import ExpectedModel, PackageProblem
+    from lading import ExpectedModel, ExpectedPin, PackageProblem
 
 
 OWN_SCRIPT = "a scoring script of your own calls the model itself"
@@ -55,12 +55,10 @@ class BundleOptions(Options):
         asked = self.asked(*(path for path in model.modules if path.is_file()))
         return [*unserved, *expected_problems(asked, model)]
 
-    def foreign_pins(self, model: ExpectedModel) -> Mapping[str, str]:
-        if self.environment is None or self.environment.lock:
-            return {}
-        from .judging import foreign_pins
+    def expected_pins(self, model: ExpectedModel) -> Sequence[ExpectedPin]:
+        from .judging import expected_pins  # a deploy with nothing to do does not load it
 
-        return foreign_pins(self.environment, model)
+        return expected_pins(self.asked(*(path for path in model.modules if path.is_file())), model)
 
     def _unserved(self, model: ExpectedModel) -> Sequence[PackageProblem]:
         """The problem of a finished file that the default script cannot serve."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from codecs import lookup
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -72,14 +73,16 @@ def _usual_delimiter(file: Path) -> str:
 
 
 def decoded(file: Path, reading: Reading) -> str:
-    """The text of a file in the encoding of `reading`. Raises BadInput, at the line, if it has another one."""
+    """The text of a file: in the encoding that its first bytes show, else in that of `reading`.
+
+    Raises BadInput, at the line, if it has another one.
+    """
     content = content_of(file)
-    codec = lookup(reading.encoding).name
+    codec, shown = lookup(reading.encoding).name, json.detect_encoding(content[:4])
     try:
-        return content.decode("utf-8-sig" if codec == "utf-8" else codec)
+        return content.decode(codec if shown == "utf-8" else shown)
     except UnicodeError as error:
         line = len(content[: getattr(error, "start", 0) + 1].splitlines())
         shown = "UTF-8" if codec == "utf-8" else reading.encoding
-        named = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "cp1252"
-        hint = f"save the file as CSV UTF-8, or name its encoding, such as `encoding: {named}`, under train"
+        hint = "save the file as CSV UTF-8, or name its encoding, such as `encoding: cp1252`, under train"
         raise BadInput(f"{file}:{line}: not {shown}", hint=hint) from None

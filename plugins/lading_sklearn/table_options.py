@@ -74,7 +74,8 @@ class CellOptions(Options):
     """The mark between groups of digits in a CSV file: with `","`, `1,000` is a number."""
 
     encoding: Annotated[str, Text(max_length=40)] | None = None
-    """The encoding of CSV and JSON files, such as `cp1252`; by default UTF-8."""
+    """The encoding of CSV and JSON files, such as `cp1252`; by default UTF-8. A mark at the start of a file, as UTF-16
+    has it, counts first."""
 
     missing: tuple[Annotated[str, Text(max_length=200)], ...] = ()
     """Additional words for a missing value, such as `"?"`. An empty cell, `NA` and the other words of pandas always

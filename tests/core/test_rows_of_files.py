@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,10 +13,11 @@ from pyarrow import parquet
 from tests.hook_kit import a_version
 
 from lading import BadInput, Column, Schema, SchemaColumn, SchemaOutput
+from lading.cli.scoring import _request
 from lading.model import Json
 from lading.python.batch import reader_of
-from lading.python.cells import Form, kinds_of, labels_of, width_of
-from lading.python.tables import Reader, is_table
+from lading.python.cells import USUAL, Form, kinds_of, labels_of, width_of
+from lading.python.tables import Reader, is_table, with_own_encoding
 
 FRAMED: dict[str, Any] = {  # what a training script records for a model that was fitted to a data frame
     "columns": (Column(name="age", dtype="object"), Column(name="zip", dtype="object")),
@@ -158,3 +160,18 @@ def test_a_json_file_with_several_objects_is_a_table(write: Any) -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_shows_its_encoding(tmp_path: Path, encoding: str) -> None:
+    for text, expected in JSON.items():
+        (tmp_path / "in.json").write_bytes(text.encode(encoding))
+        assert is_table(tmp_path / "in.json") == expected, text
+    row = {"age": 1, "zip": "Köln"}
+    (tmp_path / "one.json").write_bytes(json.dumps(row, ensure_ascii=False).encode(encoding))
+    assert _request(f"@{tmp_path / 'one.json'}") == row
+    for name, text in (("in.jsonl", 2 * f"{json.dumps(row)}\n"), ("in.csv", "age,zip\n1,Köln\n1,Köln\n")):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        assert sent(tmp_path / name, **KNOWN) == 2 * [row]
+        form = with_own_encoding(tmp_path / name, USUAL)
+        assert form.encoding == encoding.removesuffix("-sig")

@@ -182,7 +182,7 @@ def test_a_file_of_utf_8_is_known_by_its_bytes(tmp_path: Path, content: bytes, u
     file = tmp_path / name
     file.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     assert tables.with_own_encoding(file, Form(encoding="cp1252")) == Form(encoding=used)
-    assert tables.with_own_encoding(file, USUAL) is USUAL
+    assert tables.with_own_encoding(file, USUAL) == USUAL
 
 
 def test_the_form_of_the_training_does_not_hide_the_mark_of_utf_8(tmp_path: Path) -> None:

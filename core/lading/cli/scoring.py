@@ -136,15 +136,13 @@ def _print_batch(made: Batch, *, as_json: bool) -> None:
 
 def _request(data: str) -> Json:
     try:
+        text: str | bytes = data
         if data == "-":
-            text = sys.stdin.read()
+            text = sys.stdin.buffer.read()
         elif data.startswith("@"):
-            text = Path(data[1:]).read_text(encoding="utf-8")
-        else:
-            text = data
+            text = Path(data[1:]).read_bytes()
+        return json.loads(text)  # bytes can have a mark, or be in UTF-16
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the request cannot be read: {error}") from None
-    try:
-        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"the request is not JSON: {error}", hint="""such as -d '{"data": [[21]]}'""") from None

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput
 from .release.deploy import settle
-from .release.service import DEPLOY
 from .stages.evaluate import EVALUATE
 from .stages.package import PACKAGE
 from .stages.register import REGISTER, register_elsewhere
-from .stages.stage import Making, Stage
+from .stages.stage import DEPLOY, Making, Stage
 from .stages.train import TRAIN
 
 if TYPE_CHECKING:

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from .options import Options as Options
     from .options import Requirements as Requirements
     from .packaging import ExpectedModel as ExpectedModel
+    from .packaging import ExpectedPin as ExpectedPin
     from .packaging import PackageProblem as PackageProblem
     from .parts import ModelPart as ModelPart
     from .planning import Action as Action
@@ -145,7 +146,7 @@ __getattr__, __dir__ = lazily(
         "options": "InputFiles InputPath IsInput IsPath Json ManifestPath MayNameInput Options Requirements",
         "records": "EVENT_KINDS Column Deployment Event EventKind EventMeaning ModelReference "
         "ModelVersion Package Release Shown State Status",
-        "packaging": "ExpectedModel PackageProblem",
+        "packaging": "ExpectedModel ExpectedPin PackageProblem",
         "parts": "ModelPart",
         "planning": "Action Change Drift Plan PlanEffect PlanFinding PlannedStage Setting",
         "questions": "InvokeAnswer InvokeRequest Keys Logs LogsRequest",

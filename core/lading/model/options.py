@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .counterparts import Counterpart
     from .environments import Installs
-    from .packaging import ExpectedModel, PackageProblem
+    from .packaging import ExpectedModel, ExpectedPin, PackageProblem
 else:
     from typing import TypeVar
 
@@ -133,12 +133,12 @@ class Options:
         """
         return ()
 
-    def foreign_pins(self, model: ExpectedModel) -> Mapping[str, str]:
-        """For a packager's options: pins of a package that are not installed here, each with the option that names it.
+    def expected_pins(self, model: ExpectedModel) -> Sequence[ExpectedPin]:
+        """For a packager's options: the pins of the package of a model like this one, as far as they are known.
 
-        Before a training, the framework asks the package indexes of the targets for them: `{"numpy==1.26.4": "pins"}`.
+        `plan` and each training resolve them for the targets, like the pins of a package. It must not use the network.
         """
-        return {}
+        return ()
 
     @property
     def included(self) -> tuple[Path, ...]:
@@ -161,8 +161,8 @@ class Options:
     def installs(self) -> Installs | None:
         """For a target or an image: how the package is installed outside the running Python, or None.
 
-        Before another hook of the target, the framework checks that it can be installed. With `here`, it only checks,
-        before a training, that the pins exist which the running Python lacks.
+        Before a training, and before another hook of the target, the framework checks that it can be installed. With
+        `here`, it checks this only before a training, and only if the running Python lacks a pin.
         """
         return None
 

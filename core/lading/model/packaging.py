@@ -40,6 +40,19 @@ class ExpectedModel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExpectedPin:
+    """A requirement of a package that is not made yet: `numpy==1.26.4`, or `NAME @ ADDRESS`.
+
+    `option` is the option of the packager that names it, and `place` its line in a file: `requirements.txt:3: `. Both
+    are empty for a pin that another one, or the model, needs.
+    """
+
+    requirement: str
+    option: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PackageProblem:
     """A reason why a model or its package cannot be made, and the next step. `refused` is True if a safety rule
     stops it.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.release.rollout_state import Detached, keep_detached, runner
-from ..engine.release.service import DEPLOY
+from ..engine.stages.stage import DEPLOY
 from ..errors import FAILURES, LadingError, StageFailed
 from ..store.durable import naming
 

@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import zlib
-from codecs import BOM_UTF8, getincrementaldecoder, lookup
+from codecs import getincrementaldecoder, lookup
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -182,13 +182,8 @@ class Reader:
 
     @property
     def _codec(self) -> str:
-        """The codec that reads the file. The mark at the start of a file of UTF-8 is not a part of its text."""
-        name = encoding_of(self.file, self.form)
-        return "utf-8-sig" if lookup(name).name == "utf-8" or self._has_mark() else name
-
-    def _has_mark(self) -> bool:
-        with self.file.open("rb") as data:
-            return _unpacked(self.file, data).read(len(BOM_UTF8)) == BOM_UTF8
+        """The codec that reads the file. The mark at the start of a file is not a part of its text."""
+        return _shown_encoding(self.file) or encoding_of(self.file, self.form)
 
     @contextmanager
     def _lines(self) -> Iterator[Iterator[str]]:
@@ -221,13 +216,23 @@ def encoding_of(file: Path, form: Form) -> str:
 
 
 def with_own_encoding(file: Path, form: Form) -> Form:
-    """The form with the encoding of the file: UTF-8 if its bytes show that, otherwise that of the form.
+    """The form with the encoding of the file, if its bytes show that, otherwise that of the form.
 
     Almost any file can be decoded in an encoding of one byte for each character. One of UTF-8 would give wrong letters.
     """
-    if lookup(encoding_of(file, form)).name == "utf-8":
+    if format_of(file) == "parquet":
         return form
-    return replace(form, encoding="utf-8") if _is_utf8(file) else form
+    with suppress(OSError, EOFError, zlib.error):  # reading the rows reports a file that cannot be read
+        if shown := _shown_encoding(file):
+            return replace(form, encoding=shown.removesuffix("-sig"))
+    return replace(form, encoding="utf-8") if lookup(form.encoding).name != "utf-8" and _is_utf8(file) else form
+
+
+def _shown_encoding(file: Path) -> str | None:
+    """The encoding that a file of text shows: by a mark at its start, or by the zero bytes of wide characters."""
+    with file.open("rb") as data:
+        shown = json.detect_encoding(_unpacked(file, data).read(4))
+    return None if shown == "utf-8" else shown
 
 
 def _is_utf8(file: Path) -> bool:
@@ -264,7 +269,7 @@ def is_table(file: Path) -> bool:
         return named_format(file) is not None
     if not file.is_file():
         return False
-    any_bytes = replace(USUAL, encoding="latin-1")  # it has the marks of JSON, as all encodings but UTF-16 and UTF-32
+    any_bytes = replace(USUAL, encoding="latin-1")  # it has the marks of JSON, as all encodings that a file hides
     with (
         suppress(ValueError, OSError, EOFError, RecursionError, zlib.error),
         Reader(file, form=any_bytes)._lines() as lines,

@@ -308,7 +308,7 @@ def test_the_manifest_chooses_the_method_and_the_form_of_its_answer(serve: Run) 
     two = RandomForestClassifier(5, random_state=0).fit(FRAME.to_numpy(), [["a", 1], ["a", 0], ["b", 1], ["b", 0]])
     answer = serve(two, method="predict_proba", output="records")({"data": rows})
     assert [[list(each) for each in row] for row in answer] == [[["a", "b"], ["0", "1"]]] * 2
-    with pytest.raises(ValueError, match=r"method: predict is expected, not \"predict_proba\""):
+    with pytest.raises(ValueError, match="has predict, not predict_proba: choose another `method` under package"):
         serve(AGE, method="predict_proba")
 
 

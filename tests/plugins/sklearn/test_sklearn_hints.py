@@ -20,7 +20,7 @@ from lading_sklearn.table import read_table
         (b"X,y\n1,2\n3,4\n", "did you mean X?"),
         (b" x,y\n1,2\n3,4\n", ""),
         (b"a,y\n1,2\n3,4\n", "the table has a, y"),
-        ("x\ty\n1\t2\n".encode("utf-16"), "`encoding: utf-16`"),
+        ("x\ty\n1\t2\n".encode("utf-16"), '`delimiter: "\\t"`'),
         ("x,y\n\xe4,2\n".encode("cp1252"), "`encoding: cp1252`"),
     ],
 )

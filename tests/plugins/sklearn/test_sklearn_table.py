@@ -259,10 +259,17 @@ def test_a_missing_value_is_nan_if_the_model_takes_it(tmp_path: Path, word: str)
     assert "sklearn.impute.SimpleImputer" in (caught.value.hint or "")
 
 
+SHOWN = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+
+
 def test_other_encodings_are_options_and_a_wrong_one_is_named(tmp_path: Path) -> None:
     for encoding in ("cp1252", "utf-16", "utf-8"):
         found = read(tmp_path, "x,é\nÄ,1\nÖ,2\n".encode(encoding), "x", "é", encoding=encoding)
         assert found == {"x": ["Ä", "Ö"], "é": [1, 2]}
+    for encoding in SHOWN:
+        content = "x,é\n1,Ä\n2,Ö\n".encode(encoding)
+        assert read(tmp_path, content, "x", "é") == {"x": [1, 2], "é": ["Ä", "Ö"]}
+        assert read(tmp_path, content, "x", "é", encoding="cp1252")["é"] == ["Ä", "Ö"]
     with pytest.raises(lading.BadInput, match=r"data\.csv:2: not ascii"):
         read(tmp_path, "x,y\nÄ,1\n".encode(), encoding="ascii")
 

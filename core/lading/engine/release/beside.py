@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ...errors import BadInput
 from ...model import Release
+from ..stages.stage import DEPLOY
 from .adopting import has_stable
 from .answers import golden_change
 from .canaries import ANOTHER, has_inputs, refused, stable_of
 from .deploy import Deployed, ensure_up, served
 from .desired import Wanted, inputs
 from .moves import has_moved
-from .service import DEPLOY, Service
+from .service import Service
 from .traffic import Split, set_share
 
 

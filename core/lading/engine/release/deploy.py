@@ -10,11 +10,12 @@ from ...model import NoScoringUri, Package, Release, ScoringUri, State, Status
 from ...store.addresses import Addresses
 from ...store.origin import mark
 from ..stages import cache_keys as keys
+from ..stages.stage import DEPLOY
 from .desired import Wanted, inputs
 from .environment import environment_of, sections, settle_for
 from .moves import clear_old_places
 from .secrets import rotated
-from .service import DEPLOY, Service
+from .service import Service
 
 if TYPE_CHECKING:
     from ...model import GoldenRequest, Traffic

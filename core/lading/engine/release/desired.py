@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..stages import cache_keys as keys
 from ..stages.package import PACKAGE
-from .service import DEPLOY
+from ..stages.stage import DEPLOY
 
 if TYPE_CHECKING:
     from ...model import GoldenRequest, Package

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ...errors import LadingError, StageFailed, Transient
 from ...model import Capability, FindingSeverity, TargetFinding
+from ..stages.stage import DEPLOY
 from .foresight import refusal
-from .service import DEPLOY, Service
+from .service import Service
 
 if TYPE_CHECKING:
     from ..session.session import Session

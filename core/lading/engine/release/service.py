@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -13,7 +13,7 @@ from ...model import Capability, Deployment, NoScoringUri, ScoringUri, State, St
 from ...store.facts import Facts
 from ...store.names import service_lock
 from ..session.context import Note, ignore
-from ..stages.stage import Stage
+from ..stages.stage import DEPLOY
 
 if TYPE_CHECKING:
     from ...manifest import Section
@@ -36,16 +36,6 @@ class Unverified(PluginError):
     """A target's answer does not agree with the verdict, its own status or the service: nothing it said counts."""
 
 
-class _Deploy(Stage):
-    """Deploys a package, once for each target."""
-
-    name = "deploy"
-
-    def subjects(self, targets: Sequence[str]) -> tuple[str, ...]:
-        return tuple(f"{self.name} to {target}" for target in targets) or super().subjects(targets)
-
-
-DEPLOY = _Deploy()
 _DELETE = "delete"  # the events of a delete name it in place of a stage
 
 

@@ -14,6 +14,7 @@ from ...model import ExpectedModel, InspectRequest, PackageProblem
 from ...model.description import Role
 from ...plugin.bound import BoundPlugin, bind
 from .distributions import installed
+from .environments import resolve_expected
 from .several import Finished
 
 if TYPE_CHECKING:
@@ -25,21 +26,23 @@ if TYPE_CHECKING:
 
 _Placed = tuple["Path_", PackageProblem]  # the block that a problem is in, and the problem
 
-NOWHERE: Mapping[str, Installs] = {}
-"""No installation: the command does not lead to a target."""
-
 
 def judge_package(session: Session, version: ModelVersion | None = None, *, made: TrainedModel | None = None) -> None:
     """Raise ManifestError or Refused if the packager cannot make a package of the version, or of the expected model.
 
+    The pins are resolved for the targets of the command, so it raises BadInput if they cannot be installed together.
     `made` is the description of a finished model, if it is known.
     """
     section, installs = session.manifest.package, _installs(session.manifest)
-    if section is not None and version:
-        expected = replace(_of_version(version), installs=installs)
+    if section is None:
+        judge_manifest(session.manifest, session.draft(), made)
+        return
+    expected = replace(_of_version(version) if version else _expected(session.manifest, made), installs=installs)
+    if version:
         _raise(session.draft(), _placed(section, section.options.package_problems(expected)))
     else:
-        judge_manifest(session.manifest, session.draft(), made, installs)
+        _judge(session.manifest, session.draft(), expected)
+    resolve_expected(session, section.options.expected_pins(expected), expected)
 
 
 def _installs(manifest: Manifest) -> dict[str, Installs]:
@@ -49,40 +52,24 @@ def _installs(manifest: Manifest) -> dict[str, Installs]:
     return {name: installs for name, installs in found.items() if installs is not None and not installs.here}
 
 
-def judge_manifest(
-    manifest: Manifest, draft: Draft, made: TrainedModel | None, installs: Mapping[str, Installs] = NOWHERE
-) -> None:
-    """Like `judge_package`, without a store. The options of a training are judged too."""
+def judge_manifest(manifest: Manifest, draft: Draft, made: TrainedModel | None) -> None:
+    """Like `judge_package`, without a store and without a target. The options of a training are judged too."""
+    _judge(manifest, draft, _expected(manifest, made) if manifest.package else None)
+
+
+def _judge(manifest: Manifest, draft: Draft, expected: ExpectedModel | None) -> None:
+    """Judge the options of a training, and those of a package of the expected model."""
     section, file = manifest.package, manifest.register.file
     placed = _placed(manifest.train, manifest.train.options.training_problems()) if manifest.train else []
-    if section is not None:
+    if section is not None and expected is not None:
         if file and file.is_dir() and section.options.own_script is False:
             reason = f"{file.name} is a folder, and the default scoring script loads one file"
             message = f"{reason}: name a scoring_script under package"
             raise ManifestError((draft.document.problem(("register", "file"), message),))
-        expected = replace(_expected(manifest, made), installs=installs)
         problems = section.options.package_problems(expected)
         placed += _placed(section, (each for each in problems if not each.about_model))
         placed += [(("register",), replace(each, option="file")) for each in problems if each.about_model]
     _raise(draft, placed)
-
-
-def check_pins(session: Session) -> None:
-    """Raise ManifestError for a pin that is not installed here and that a target of the command cannot install."""
-    manifest = session.manifest
-    section, blocks = manifest.package, (*manifest.targets.values(), *([manifest.image] if manifest.image else []))
-    installs = [each for each in (block.options.installs for block in blocks) if each]
-    expected = _expected(manifest, None)
-    pins = section.options.foreign_pins(expected) if section and installs else {}
-    if section is None or not pins:
-        return
-    from ..resolving import Conflict, Question  # most packages have only pins that are installed here
-
-    for each in installs:
-        found = session.resolver.resolve(Question(tuple(pins), expected.python, each.platform, each.sources))
-        if isinstance(found, Conflict):
-            option = next((option for pin, option in pins.items() if pin in found.requirements), "")
-            _raise(session.draft(), _placed(section, [PackageProblem(message=str(found), option=option)]))
 
 
 def _expected(manifest: Manifest, made: TrainedModel | None) -> ExpectedModel:

@@ -113,3 +113,15 @@ class Making(Stage, ABC, Generic[Upstream, Output]):
     def emitter(self, session: Session) -> Emitter:
         """Emits the events of the stage."""
         return session.events.of(self.name)
+
+
+class _Deploy(Stage):
+    """Deploys a package, once for each target."""
+
+    name = "deploy"
+
+    def subjects(self, targets: Sequence[str]) -> tuple[str, ...]:
+        return tuple(f"{self.name} to {target}" for target in targets) or super().subjects(targets)
+
+
+DEPLOY = _Deploy()

@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -16,37 +17,48 @@ from ...model import Distribution, Environment, Installs, Json
 from ...model.description import Role
 from ..resolving import Choice, Conflict, Question
 from ..resolving.question import OFFLINE, FromIndex, from_index, name_of
-from .service import DEPLOY
+from .stage import DEPLOY
 
 if TYPE_CHECKING:
     from ...manifest import Path_, Section
-    from ...model import EventKind, Package
+    from ...model import EventKind
     from ..session.session import Session
+    from .pinned import Pinned
 
 _ENTRY = re.compile(r"(?:[\w./-]+::)?([A-Za-z0-9][\w.-]*)")  # an entry of an environment, with conda's channel
 _ADDRESS = re.compile(r"(?:/|egg=)([A-Za-z0-9][\w.-]*?)(?:-\d[^/]*\.whl|[&\[]|$)")  # one that has no name before it
 _HINT = "pin versions that fit together under package: environment, and train with them"
 
 
-def choose(session: Session, section: Section, package: Package) -> tuple[Environment, bool]:
+def choose(session: Session, section: Section, pinned: Pinned) -> tuple[Environment, bool]:
     """The environment of a block, and whether a package index confirmed it.
 
     Raises BadInput, at the manifest's line, for requirements that cannot be installed together.
     """
     installs = section.options.installs
     assert installs is not None, "a block is resolved because it installs something"
-    index = from_index(package.requirements)
-    _check_addresses(session, section, package.requirements, installs)
-    question = Question(index.lines, _minor(package.python), installs.platform, installs.sources, index.known)
+    index = from_index(pinned.requirements)
+    if not installs.here:
+        _check_addresses(session, section, pinned.requirements, installs)
+    question = Question(index.lines, _minor(pinned.python), installs.platform, installs.sources, index.known)
     _report(session, section, "progress", f"for {question.where}", phase="resolving")
-    adds = () if _has_one_of(package, installs) else installs.adds
+    adds = () if _has_one_of(pinned, installs) else installs.adds
     found = session.resolver.choose(question, adds)
     if isinstance(found, Conflict):
+        found = _foreign_conflict(session, question, pinned, found)
         message = f"the environment for {section.name} cannot be installed ({question.where}): {found}"
-        raise session.at_its_line(_place(session, package, found), BadInput(message, hint=_HINT))
+        raise _placed(session, pinned, found, BadInput(message, hint=_hint(found)))
     _warn(session, section, found, index)
     note = _note(found) if len(adds) > 1 else ""
-    return Environment(requirements=package.requirements, added=found.added, note=note), found.resolution.way != OFFLINE
+    return Environment(requirements=pinned.requirements, added=found.added, note=note), found.resolution.way != OFFLINE
+
+
+def _foreign_conflict(session: Session, question: Question, pinned: Pinned, found: Conflict) -> Conflict:
+    """The conflict of the pins that are not installed here, if these explain that a distribution is absent."""
+    if not found.absent or not pinned.foreign:
+        return found
+    other = session.resolver.resolve(replace(question, requirements=pinned.foreign))
+    return other if isinstance(other, Conflict) else found
 
 
 def _check_addresses(session: Session, section: Section, requirements: Iterable[str], installs: Installs) -> None:
@@ -58,14 +70,20 @@ def _check_addresses(session: Session, section: Section, requirements: Iterable[
             raise session.at_its_line(_line(session, [requirement.name]), BadInput(message, hint=hint))
 
 
-def _has_one_of(package: Package, installs: Installs) -> bool:
+def _has_one_of(pinned: Pinned, installs: Installs) -> bool:
     """Whether the pins already contain one of the distributions to add."""
-    return bool(set(map(name_of, package.requirements)) & set(map(name_of, installs.adds)))
+    return bool(set(map(name_of, pinned.requirements)) & set(map(name_of, installs.adds)))
 
 
 def _minor(python: str) -> str:
     """`3.11` of `3.11.7`."""
     return ".".join(python.split(".")[:2])
+
+
+def _hint(conflict: Conflict) -> str:
+    if not conflict.absent or len(conflict.requirements) > 1:
+        return _HINT
+    return f"`pip index versions {name_of(conflict.requirements[0])}` lists the versions that exist"
 
 
 def _note(found: Choice) -> str:
@@ -91,9 +109,15 @@ def _report(session: Session, section: Section, kind: EventKind, detail: str, **
     session.events.emit(kind, stage=stage, target=target, detail=detail, **fields)
 
 
-def _place(session: Session, package: Package, conflict: Conflict) -> Path_:
-    """The manifest's line for one of the conflicting requirements, or for a distribution that needs it."""
-    return _line(session, _with_dependants(map(name_of, conflict.requirements), package.model.distributions))
+def _placed(session: Session, pinned: Pinned, conflict: Conflict, error: BadInput) -> BadInput:
+    """The error at the entry of a conflicting requirement, or of a distribution that needs it."""
+    names = list(_with_dependants(map(name_of, conflict.requirements), pinned.find_distributions()))
+    pin = next((pinned.named[name] for name in names if name in pinned.named and pinned.named[name].option), None)
+    section = session.manifest.package
+    if pin is None or section is None:
+        return session.at_its_line(_line(session, names), error)
+    message = session.at_option(section.path, pin.option, f"{pin.place}{error.message}")
+    return BadInput(message, hint=error.hint)
 
 
 def _line(session: Session, names: Iterable[str]) -> Path_:
@@ -123,13 +147,14 @@ def _named(entry: str) -> re.Match[str] | None:
 
 def _with_dependants(names: Iterable[str], distributions: Mapping[str, Distribution]) -> Iterator[str]:
     """The names, followed by the distributions that need them, directly or indirectly."""
+    needs = {other: set(_needs(found)) for other, found in distributions.items()}
     waiting, seen = deque(names), set[str]()
     while waiting:
         name = waiting.popleft()
         if name not in seen:
             seen.add(name)
             yield name
-            waiting += [other for other, found in distributions.items() if name in _needs(found)]
+            waiting += [other for other, needed in needs.items() if name in needed]
 
 
 def _needs(distribution: Distribution) -> Iterator[str]:
