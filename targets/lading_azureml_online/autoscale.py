@@ -1,19 +1,11 @@
-"""The option `autoscale` of managed instances, and the setting of Azure Monitor that it becomes."""
+"""The option `autoscale` of managed instances."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from lading import Json, Options, Range
-
-from .owning import OPTIONS
-
-_METRIC = "CpuUtilizationPercentage"  # of a deployment
-_WINDOW = "PT5M"  # the shortest one of Azure Monitor
+from lading import Options, Range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,32 +26,3 @@ class Autoscale(Options):
     def __post_init__(self) -> None:
         if self.min > self.max:
             raise ValueError(f"min: {self.min} is more than max, {self.max}")
-
-
-def body(scale: Autoscale, marks: Mapping[str, str], target: str, location: str) -> Json:
-    """The setting for the deployment with the path `target`. `marks` are those of its release."""
-    capacity = {"minimum": str(scale.min), "maximum": str(scale.max), "default": str(scale.min)}
-    rules = [
-        _rule(target, "GreaterThan", scale.cpu, "Increase"),
-        _rule(target, "LessThan", scale.cpu / 2, "Decrease"),
-    ]
-    profile = {"name": "lading", "capacity": capacity, "rules": rules}
-    properties = {"enabled": True, "targetResourceUri": target, "profiles": [profile]}
-    digest = hashlib.sha256(json.dumps(properties, sort_keys=True).encode()).hexdigest()
-    return {"location": location, "tags": {**marks, OPTIONS: digest}, "properties": properties}
-
-
-def _rule(target: str, operator: str, threshold: float, direction: str) -> Json:
-    return {
-        "metricTrigger": {
-            "metricName": _METRIC,
-            "metricResourceUri": target,
-            "timeGrain": "PT1M",
-            "statistic": "Average",
-            "timeWindow": _WINDOW,
-            "timeAggregation": "Average",
-            "operator": operator,
-            "threshold": threshold,
-        },
-        "scaleAction": {"direction": direction, "type": "ChangeCount", "value": "1", "cooldown": _WINDOW},
-    }

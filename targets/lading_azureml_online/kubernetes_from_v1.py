@@ -11,7 +11,6 @@ from lading_kubernetes.quantities import amount
 from . import from_v1
 from .from_v1 import autoscaled, lossy, replicas, unsupported
 from .naming import GPU
-from .options import ScaleSettings
 
 _MEBIBYTES = 1024  # of a gibibyte
 
@@ -26,7 +25,7 @@ def counterparts(plugin: str, given: Mapping[str, Any], options: Any) -> dict[st
     return found
 
 
-def _autoscaled(scale: ScaleSettings | None, given: Mapping[str, Any]) -> Counterpart:
+def _autoscaled(scale: Any, given: Mapping[str, Any]) -> Counterpart:
     limits = (scale.min_instances, scale.max_instances) if scale else None
     form = "{{type: target_utilization, min_instances: {}, max_instances: {}}}"
     return autoscaled(given, "scale_settings", limits, form)

@@ -5,25 +5,30 @@ Azure has at most one setting for a deployment, and does not move a setting to a
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from lading import StageFailed
 from lading_azureml.port import NotAllowed
 
-from .autoscale import body
 from .owning import AUTOSCALE, OPTIONS, workspace_of
 from .settings import is_changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lading import Context, Json
     from lading_azureml_v2.autoscaling import AutoscaleSettings
     from lading_azureml_v2.resources import OnlineDeployment
     from lading_azureml_v2.workspace import Workspace
 
+    from .autoscale import Autoscale
     from .kind import Kind
     from .options import OnlineOptions
+
+_METRIC = "CpuUtilizationPercentage"  # of a deployment
+_WINDOW = "PT5M"  # the shortest one of Azure Monitor
 
 
 def first_instances(kind: Kind, options: OnlineOptions, served: OnlineDeployment | None) -> Json:
@@ -93,7 +98,36 @@ def _wanted(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDepl
     if limits is None:
         return None
     target = f"{workspace.id}/onlineEndpoints/{endpoint}/deployments/{found.name}"
-    return body(limits, found.marks, target, workspace.location)
+    return _body(limits, found.marks, target, workspace.location)
+
+
+def _body(scale: Autoscale, marks: Mapping[str, str], target: str, location: str) -> Json:
+    """The setting for the deployment with the path `target`. `marks` are those of its release."""
+    capacity = {"minimum": str(scale.min), "maximum": str(scale.max), "default": str(scale.min)}
+    rules = [
+        _rule(target, "GreaterThan", scale.cpu, "Increase"),
+        _rule(target, "LessThan", scale.cpu / 2, "Decrease"),
+    ]
+    profile = {"name": "lading", "capacity": capacity, "rules": rules}
+    properties = {"enabled": True, "targetResourceUri": target, "profiles": [profile]}
+    digest = hashlib.sha256(json.dumps(properties, sort_keys=True).encode()).hexdigest()
+    return {"location": location, "tags": {**marks, OPTIONS: digest}, "properties": properties}
+
+
+def _rule(target: str, operator: str, threshold: float, direction: str) -> Json:
+    return {
+        "metricTrigger": {
+            "metricName": _METRIC,
+            "metricResourceUri": target,
+            "timeGrain": "PT1M",
+            "statistic": "Average",
+            "timeWindow": _WINDOW,
+            "timeAggregation": "Average",
+            "operator": operator,
+            "threshold": threshold,
+        },
+        "scaleAction": {"direction": direction, "type": "ChangeCount", "value": "1", "cooldown": _WINDOW},
+    }
 
 
 def _settings(workspace: Workspace) -> AutoscaleSettings:
