@@ -37,8 +37,9 @@ from .owning import (
     shares_of,
     was_led_to,
 )
-from .removing import remove, unwanted, warn_of_unseen
+from .removing import unwanted, warn_of_unseen
 from .rivals import age, led_before, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
+from .undoing import Undo
 
 if TYPE_CHECKING:
     from lading import Context, DeployRequest
@@ -84,6 +85,7 @@ class Release:
         self._found = find(cluster, "Deployment", self._name, request.deployment)
         self._shares = shares_of(self._service)
         self._changes = Changes(request.deployment, context, cluster, str(request.release))
+        self._undo = Undo(request, context, cluster)
 
     @property
     def serves(self) -> bool:
@@ -140,10 +142,10 @@ class Release:
             return waiting
         for body in objects.stable(self._request, self._cluster):
             self._changes.apply(body)
+        self._clear()  # until then, the release before may get the requests again, and needs all of its objects
         gone = unwanted(self._cluster, self._deployment)
         for kind, name in gone.objects:
             self._changes.delete(kind, name)
-        self._clear()
         if self._waits_for_address():
             return Pending(phase="waiting for the address of the load balancer", retry_after=1.0)
         warn_of_unseen(gone.unseen, self._deployment, self._context)
@@ -160,16 +162,16 @@ class Release:
         if any(map(is_ready, seen)):
             return None
         wrong = cause(self._cluster, self._found, seen)
-        return self._undo(wrong) if wrong else _pending(self._found, seen)
+        return self._move_back(wrong) if wrong else _pending(self._found, seen)
 
-    def _undo(self, wrong: Cause) -> DeployStep:
+    def _move_back(self, wrong: Cause) -> DeployStep:
         """Give the requests back to the release before, if it has a pod that is ready, and remove this one."""
         before = led_before(self._cluster, self._service, self._releases())
         if before is None:
             return self._failed(wrong)
-        shares = Shares(release_of(before))
-        body = objects.service(known(before, self._deployment, shares.stable), self._service, shares)
-        self._changes.apply_service(body, self._service)
+        self._undo.move_back(before, self._service)
+        self._shares = Shares(release_of(before))
+        self._undo.restore(before)
         return self.give_up(wrong)
 
     def _take_over(self) -> DeployStep:
@@ -178,9 +180,16 @@ class Release:
         if was_led_to(self._service, self._request.release_id):
             wrong = cause(self._cluster, self._found, self._pods())
             if wrong is not None:
-                return self.give_up(wrong)
+                return self._end_undoing(wrong)
         refuse_a_second_switch(self._request, self._service)
         return self._switch(Shares(self._request.release_id), f"to release {self._request.release}")
+
+    def _end_undoing(self, wrong: Cause) -> DeployStep:
+        """End what an interrupted command has begun: the Service leads to the release before already."""
+        for found in self._releases():
+            if release_of(found) == self._shares.stable:
+                self._undo.restore(found)
+        return self.give_up(wrong)
 
     def stand_beside(self) -> DeployStep:
         """Make the release the canary of the Service, without requests."""
@@ -215,7 +224,7 @@ class Release:
         if self._shares.canary == self._request.release_id:
             return self._move(Shares(self._shares.stable), "to the stable release")
         failed = self._failed(wrong)
-        self._remove(self._shares)
+        self._undo.remove(self._shares)
         return replace(failed, gone=True)
 
     def _failed(self, wrong: Cause) -> Failed:
@@ -229,20 +238,7 @@ class Release:
         """Remove the release after an error, unless the Service leads to it now."""
         shares = shares_of(find(self._cluster, "Service", self._deployment.service, self._deployment))
         if self._request.release_id not in shares.ids:
-            self._remove(shares)
-
-    def _remove(self, shares: Shares) -> None:
-        """Remove the objects of the release. A first release leaves nothing behind."""
-        for kind in ("Deployment", "Secret"):
-            if find(self._cluster, kind, self._name, self._deployment):
-                self._changes.delete(kind, self._name)
-        if not shares.stable and not self._has_others():
-            remove(self._cluster, self._deployment, self._context)
-
-    def _has_others(self) -> bool:
-        """Whether the service has other releases, which another command deploys."""
-        found = (each for kind in ("Deployment", "Secret") for each in find_all(self._cluster, kind, self._deployment))
-        return any(release_of(each) != self._request.release_id for each in found)
+            self._undo.remove(shares)
 
     def _pods(self) -> list[Json]:
         labels = query(selector(self._deployment.service, self._request.release_id))

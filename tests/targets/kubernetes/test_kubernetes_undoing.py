@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.hook_kit import MemoryContext
@@ -177,3 +180,77 @@ def test_too_many_pods_for_a_quota_are_at_their_option(
     cluster.objects["Deployment", release_name(request)]["status"] = {"conditions": [refused]}
     failed = deploys.step(request)
     assert failed == Failed(reason=f"the cluster refuses its pods: {message}", option=option, gone=True)
+
+
+NODE_PORT = "service_type: NodePort, node_port: 30001, auth: key, autoscale: {min: 1, max: 3}, labels: {team: red}"
+
+
+def other_options(deploys: Deploys, block: str = "replicas: 1, labels: {team: blue}") -> tuple[Request, dict[str, Any]]:
+    """Release 2 with other options, accepted beside release 1, whose options are known. Also the objects before it."""
+    first = deploys.request(1, block)
+    assert deploys.deploy(first) == Ready()
+    before = kept(deploys.cluster)
+    stable = replace(first.deployment, release=1, package_digest=first.package.digest)
+    second = replace(deploys.request(2, NODE_PORT), stable=stable)
+    deploys.bring_up(second)
+    return second, before
+
+
+def kept(cluster: FakeCluster) -> dict[str, Any]:
+    """The objects of the whole service, without the marks that differ in each release."""
+    found = {}
+    for (kind, name), body in cluster.objects.items():
+        if name.startswith("salary") and "lading.release-id" not in body["metadata"]["labels"]:
+            found[kind, name] = deepcopy((body["metadata"]["labels"], body.get("spec")))
+    return found
+
+
+def test_after_an_undoing_each_object_is_as_the_release_before_wants_it(deploys: Deploys, cluster: FakeCluster) -> None:
+    second, before = other_options(deploys, "labels: {team: blue}, autoscale: {min: 2, max: 5}")
+    assert isinstance(deploys.step(second, up=True), Pending)
+    assert cluster.objects["Service", "salary"]["spec"]["type"] == "NodePort"
+    crash(cluster, second)
+    assert isinstance(deploys.step(second, up=True), Failed)
+    assert deploys.serving == id_of(1)
+    assert kept(cluster) == before
+
+
+def test_objects_that_were_applied_before_the_crash_are_restored(deploys: Deploys, cluster: FakeCluster) -> None:
+    second, before = other_options(deploys)
+    assert isinstance(deploys.step(second, up=True), Pending)
+    cluster.refused = {("DELETE", "Deployment"): (503, "busy")}
+    with pytest.raises(Transient):
+        deploys.step(second, up=True)
+    assert ("HorizontalPodAutoscaler", "salary") in cluster.objects
+    crash(cluster, second)
+    with pytest.raises(Transient):
+        deploys.step(second, up=True)
+    cluster.objects["NetworkPolicy", "salary"]["metadata"]["labels"]["team"] = "red"  # as if it had not come so far
+    cluster.refused = {}
+    assert isinstance(deploys.step(second, up=True), Failed)
+    assert kept(cluster) == before
+
+
+def test_a_refused_release_takes_its_objects_with_it(deploys: Deploys, cluster: FakeCluster) -> None:
+    second, before = other_options(deploys)
+    assert ("Secret", "salary-keys") in cluster.objects
+    assert isinstance(deploys.step(second, up=False), Failed)
+    assert kept(cluster) == before
+
+
+def test_objects_that_another_command_may_need_stay(deploys: Deploys, cluster: FakeCluster) -> None:
+    second, _ = other_options(deploys)
+    deploys.bring_up(deploys.request(3, NODE_PORT))
+    assert isinstance(deploys.step(second, up=False), Failed)
+    assert ("Secret", "salary-keys") in cluster.objects
+
+
+def test_the_options_of_a_release_of_another_store_are_not_guessed(deploys: Deploys, cluster: FakeCluster) -> None:
+    second, _ = other_options(deploys)
+    assert second.stable is not None
+    other = replace(second, stable=replace(second.stable, package_digest="0" * 64))
+    assert isinstance(deploys.step(other, up=True), Pending)
+    crash(cluster, second)
+    assert isinstance(deploys.step(other, up=True), Failed)
+    assert deploys.serving == id_of(1)
+    assert ("Secret", "salary-keys") in cluster.objects
