@@ -17,7 +17,7 @@ from . import objects, pods
 from .changing import Changes
 from .containers import is_ready
 from .creating import create, refuse_other_keys, warn_of_the_limit
-from .drift import remember
+from .drift import remember_release
 from .judging import Cause, cause, is_complete, progress
 from .logs import last_words
 from .owning import (
@@ -149,8 +149,8 @@ class Release:
         if self._waits_for_address():
             return Pending(phase="waiting for the address of the load balancer", retry_after=1.0)
         warn_of_unseen(gone.unseen, self._deployment, self._context)
-        for found in filter(None, (self._service, self._found)):
-            remember(self._context, found)
+        assert self._service is not None, "a release that serves has a Service"
+        remember_release(self._context, self._cluster, self._deployment, self._found, self._service)
         return Ready()
 
     def _wait_for_a_pod(self) -> DeployStep | None:

@@ -36,9 +36,9 @@ OTHERS: dict[str, Any] = {
 }
 
 
-def kept(hooks: Hooks) -> dict[str, Any]:
+def kept(hooks: Hooks) -> dict[Any, Any]:
     """The objects of the whole service, without the parts that the cluster writes itself."""
-    found = {}
+    found: dict[Any, Any] = {}
     for kind in ("svc", "sa", "secret", "pdb", "netpol", "hpa"):
         for body in hooks.kubernetes.read(kind, "-l", f"app.kubernetes.io/name={hooks.service}")["items"]:
             marks = body["metadata"]["labels"] | body["metadata"]["annotations"]

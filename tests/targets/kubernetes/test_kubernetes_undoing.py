@@ -185,7 +185,7 @@ def test_too_many_pods_for_a_quota_are_at_their_option(
 NODE_PORT = "service_type: NodePort, node_port: 30001, auth: key, autoscale: {min: 1, max: 3}, labels: {team: red}"
 
 
-def other_options(deploys: Deploys, block: str = "replicas: 1, labels: {team: blue}") -> tuple[Request, dict[str, Any]]:
+def other_options(deploys: Deploys, block: str = "replicas: 1, labels: {team: blue}") -> tuple[Request, dict[Any, Any]]:
     """Release 2 with other options, accepted beside release 1, whose options are known. Also the objects before it."""
     first = deploys.request(1, block)
     assert deploys.deploy(first) == Ready()
@@ -196,9 +196,9 @@ def other_options(deploys: Deploys, block: str = "replicas: 1, labels: {team: bl
     return second, before
 
 
-def kept(cluster: FakeCluster) -> dict[str, Any]:
+def kept(cluster: FakeCluster) -> dict[Any, Any]:
     """The objects of the whole service, without the marks that differ in each release."""
-    found = {}
+    found: dict[Any, Any] = {}
     for (kind, name), body in cluster.objects.items():
         if name.startswith("salary") and "lading.release-id" not in body["metadata"]["labels"]:
             found[kind, name] = deepcopy((body["metadata"]["labels"], body.get("spec")))
