@@ -18,8 +18,8 @@ from .changing import Changes
 from .containers import is_ready
 from .creating import create, refuse_other_keys, warn_of_the_limit
 from .drift import remember_release
+from .failing import Unauthorized
 from .judging import Cause, cause, is_complete, progress
-from .logs import last_words
 from .owning import (
     SWITCHED,
     Shares,
@@ -53,12 +53,21 @@ _ADDRESS_LIMIT = 180.0  # seconds that a load balancer may take to get an addres
 
 
 def step(request: DeployRequest[KubernetesOptions], context: Context, cluster: Cluster) -> DeployStep:
-    """The next step of `request.release`. It removes the release after an error that the same command cannot pass."""
+    """The next step of `request.release`. It removes the release after an error that the same command cannot pass.
+
+    Raises OutcomeUnknown if the credentials are not accepted, so that the same command continues the release.
+    """
     check_name(request.deployment.service)
-    release = Release(request, context, cluster)
+    try:
+        return _next_or_leave(request, Release(request, context, cluster))
+    except Unauthorized as error:  # the objects stay, and a new release would take them for those of another command
+        raise OutcomeUnknown(error.message, hint=f"{error.hint}, and run the same command again") from error
+
+
+def _next_or_leave(request: DeployRequest[KubernetesOptions], release: Release) -> DeployStep:
     try:
         return _next(request, release)
-    except (OutcomeUnknown, Transient):
+    except (OutcomeUnknown, Transient, Unauthorized):
         raise
     except LadingError:
         with suppress(LadingError):  # the first failure is more important
@@ -168,7 +177,7 @@ class Release:
         """Give the requests back to the release before, if it has a pod that is ready, and remove this one."""
         before = led_before(self._cluster, self._service, self._releases())
         if before is None:
-            return self._failed(wrong)
+            return self._undo.failed(wrong, self._pods())
         self._undo.move_back(before, self._service)
         self._shares = Shares(release_of(before))
         self._undo.restore(before)
@@ -223,16 +232,9 @@ class Release:
         """Remove the release. The one that served before continues."""
         if self._shares.canary == self._request.release_id:
             return self._move(Shares(self._shares.stable), "to the stable release")
-        failed = self._failed(wrong)
+        failed = self._undo.failed(wrong, self._pods())
         self._undo.remove(self._shares)
         return replace(failed, gone=True)
-
-    def _failed(self, wrong: Cause) -> Failed:
-        """The failure with the last lines of the pod that has failed, or else of the first one."""
-        seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
-        log = "\n".join(last_words(self._cluster, name, wrong.container) for name in seen)
-        by_load = wrong.option == "replicas" and self._deployment.options.autoscale
-        return Failed(reason=wrong.reason, log=log, option="autoscale" if by_load else wrong.option)
 
     def leave(self) -> None:
         """Remove the release after an error, unless the Service leads to it now."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lading import Json
+from lading import Failed, Json
 
 from . import objects
 from .changing import Changes
+from .logs import last_words
 from .owning import RELEASE, Known, Shares, find, find_all, known, release_name, release_of, tags
 from .removing import remove, unwanted
 
 if TYPE_CHECKING:
     from lading import Context, Deployment, DeployRequest
 
+    from .judging import Cause
     from .options import KubernetesOptions
     from .rest import Cluster
 
@@ -56,6 +59,13 @@ class Undo:
         """Give the account of the pods the labels and annotations of the stable release: a candidate needs its own."""
         if not stable.deployment.options.service_account:
             self._changes(stable.deployment).apply(objects.account(stable))
+
+    def failed(self, wrong: Cause, pods: Sequence[Json]) -> Failed:
+        """The failure with the last lines of the pod that has failed, or else of the first one."""
+        seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in pods][:1]
+        log = "\n".join(last_words(self._cluster, name, wrong.container) for name in seen)
+        by_load = wrong.option == "replicas" and self._deployment.options.autoscale
+        return Failed(reason=wrong.reason, log=log, option="autoscale" if by_load else wrong.option)
 
     def _has_others(self, shares: Shares) -> bool:
         """Whether the service has more releases, which another command deploys."""

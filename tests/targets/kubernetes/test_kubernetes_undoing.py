@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.hook_kit import MemoryContext
 from tests.targets.kubernetes.deploys_kit import Deploys, Request, id_of
 from tests.targets.kubernetes.fake_cluster import FakeCluster
 
-from lading import Failed, Pending, Ready, Refused, StageFailed, Transient
+from lading import Failed, OutcomeUnknown, Pending, Ready, Refused, StageFailed, Transient
 from lading_kubernetes.owning import release_name
 
 CRASHED = {"name": "service", "lastState": {"terminated": {"exitCode": 3}}}
@@ -110,18 +111,15 @@ def test_nothing_is_removed_while_the_service_shows_no_release(deploys: Deploys,
     assert old not in cluster.names()
 
 
-@pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("kind", ["Pod", "Event"])
-def test_a_candidate_that_ends_with_an_error_leaves(
-    deploys: Deploys, cluster: FakeCluster, kind: str, status: int
-) -> None:
+def test_a_candidate_that_ends_with_an_error_leaves(deploys: Deploys, cluster: FakeCluster, kind: str) -> None:
     assert deploys.deploy(deploys.request(1)) == Ready()
     second = deploys.request(2)
     assert isinstance(deploys.step(second), Pending)
     waiting = {"name": "service", "state": {"waiting": {"reason": "ErrImagePull"}}}
     labels = cluster.objects["Deployment", release_name(second)]["spec"]["template"]["metadata"]["labels"]
     cluster.put("Pod", "p", {"metadata": {"labels": labels}, "status": {"containerStatuses": [waiting]}})
-    cluster.refused = {("GET", kind): (status, "not allowed")}
+    cluster.refused = {("GET", kind): (403, "not allowed")}
     with pytest.raises(StageFailed, match="not allowed"):
         deploys.step(second)
     assert f"Deployment/{release_name(second)}" not in cluster.names()
@@ -143,9 +141,37 @@ def test_an_error_that_also_stops_the_removal_is_the_one_that_is_reported(
 ) -> None:
     first = deploys.request(1)
     assert isinstance(deploys.step(first), Pending)
-    cluster.refused = {("GET", "Pod"): (401, "the first"), ("DELETE", "Deployment"): (401, "the second")}
+    cluster.refused = {("GET", "Pod"): (403, "the first"), ("DELETE", "Deployment"): (403, "the second")}
     with pytest.raises(StageFailed, match="the first"):
         deploys.step(first)
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+@pytest.mark.parametrize("kind", ["Service", "Deployment", "Pod"])
+def test_the_same_command_continues_after_a_token_has_expired(
+    deploys: Deploys, cluster: FakeCluster, kind: str, method: str
+) -> None:
+    assert deploys.deploy(deploys.request(1)) == Ready()
+    second = deploys.request(2)
+    assert isinstance(deploys.step(second), Pending)
+    cluster.wait(30)  # so that the command marks its release
+    cluster.refused = {(method, kind): (401, "the token has expired")}
+    up = None if kind == "Deployment" else True
+    with suppress(OutcomeUnknown):
+        while not isinstance(deploys.step(second, up=up), Ready):
+            cluster.complete(release_name(second))
+        assert (method, kind) == ("PATCH", "Pod"), "a deploy without keys marks no pods"
+    cluster.refused = {}
+    while not isinstance(deploys.step(second, up=True), Ready):
+        cluster.complete(release_name(second))
+    assert [name for kind, name in cluster.objects if kind == "Deployment"] == [release_name(second)]
+
+
+def test_an_expired_token_is_an_unknown_outcome_with_the_next_step(deploys: Deploys, cluster: FakeCluster) -> None:
+    cluster.refused = {("GET", "Service"): (401, "Unauthorized")}
+    with pytest.raises(OutcomeUnknown, match="does not accept the credentials") as caught:
+        deploys.step(deploys.request(1))
+    assert caught.value.hint == "sign in to the cluster again, and run the same command again"
 
 
 def test_a_candidate_waits_through_a_failure_that_passes(deploys: Deploys, cluster: FakeCluster) -> None:
