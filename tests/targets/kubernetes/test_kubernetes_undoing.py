@@ -154,7 +154,7 @@ def test_the_same_command_continues_after_a_token_has_expired(
     assert deploys.deploy(deploys.request(1)) == Ready()
     second = deploys.request(2)
     assert isinstance(deploys.step(second), Pending)
-    cluster.wait(30)  # so that the command marks its release
+    cluster.wait(61)  # so that the command marks its release
     cluster.refused = {(method, kind): (401, "the token has expired")}
     up = None if kind == "Deployment" else True
     with suppress(OutcomeUnknown):
