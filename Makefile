@@ -43,6 +43,8 @@ test-torture: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) -m torture
 
 # LADING_TEST_KUBECONFIG names the kubeconfig of a cluster whose nodes have the images of the engine at DOCKER_HOST.
+# With minikube: `minikube start --container-runtime=docker`, `eval $(minikube docker-env)`, and then
+# `make test-kubernetes LADING_TEST_KUBECONFIG=~/.kube/config`. The nodes of kind have another engine, so they lack the images.
 test-kubernetes: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m kubernetes --share $(SHARE)
 

@@ -255,9 +255,10 @@ class Release:
         """
         marked = owner or self._endpoint
         marks = marked.marks if marked else self._request.tags
-        options = (self._request.stable or self._deployment).options
+        stable = self._request.stable if self._request.beside else None
+        options = (stable or self._deployment).options
         same = self._endpoint if self._endpoint and traffic == self._endpoint.traffic else None
-        keep = None if self.serves or self._request.stable else same
+        keep = None if self.serves or stable else same
         mirror = same.mirror if same else {}
         body = bodies.endpoint(self._kind, options, marks, self._workspace, traffic, mirror=mirror, keep=keep)
         self._context.intend(f"{self._place}/{self._request.release}/{'+'.join(traffic)}")

@@ -17,9 +17,9 @@ from . import objects, pods
 from .changing import Changes
 from .containers import is_ready
 from .creating import create, refuse_other_keys, warn_of_the_limit
-from .drift import remember
+from .drift import remember_release
+from .failing import Unauthorized
 from .judging import Cause, cause, is_complete, progress
-from .logs import last_words
 from .owning import (
     SWITCHED,
     Shares,
@@ -37,8 +37,9 @@ from .owning import (
     shares_of,
     was_led_to,
 )
-from .removing import remove, unwanted, warn_of_unseen
+from .removing import unwanted, warn_of_unseen
 from .rivals import age, led_before, mark, may_be_of_others, refuse_a_second_canary, refuse_a_second_switch
+from .undoing import Undo
 
 if TYPE_CHECKING:
     from lading import Context, DeployRequest
@@ -52,12 +53,21 @@ _ADDRESS_LIMIT = 180.0  # seconds that a load balancer may take to get an addres
 
 
 def step(request: DeployRequest[KubernetesOptions], context: Context, cluster: Cluster) -> DeployStep:
-    """The next step of `request.release`. It removes the release after an error that the same command cannot pass."""
+    """The next step of `request.release`. It removes the release after an error that the same command cannot pass.
+
+    Raises OutcomeUnknown if the credentials are not accepted, so that the same command continues the release.
+    """
     check_name(request.deployment.service)
-    release = Release(request, context, cluster)
+    try:
+        return _next_or_leave(request, Release(request, context, cluster))
+    except Unauthorized as error:  # the objects stay, and a new release would take them for those of another command
+        raise OutcomeUnknown(error.message, hint=f"{error.hint}, and run the same command again") from error
+
+
+def _next_or_leave(request: DeployRequest[KubernetesOptions], release: Release) -> DeployStep:
     try:
         return _next(request, release)
-    except (OutcomeUnknown, Transient):
+    except (OutcomeUnknown, Transient, Unauthorized):
         raise
     except LadingError:
         with suppress(LadingError):  # the first failure is more important
@@ -84,6 +94,7 @@ class Release:
         self._found = find(cluster, "Deployment", self._name, request.deployment)
         self._shares = shares_of(self._service)
         self._changes = Changes(request.deployment, context, cluster, str(request.release))
+        self._undo = Undo(request, context, cluster)
 
     @property
     def serves(self) -> bool:
@@ -140,15 +151,15 @@ class Release:
             return waiting
         for body in objects.stable(self._request, self._cluster):
             self._changes.apply(body)
+        self._clear()  # until then, the release before may get the requests again, and needs all of its objects
         gone = unwanted(self._cluster, self._deployment)
         for kind, name in gone.objects:
             self._changes.delete(kind, name)
-        self._clear()
         if self._waits_for_address():
             return Pending(phase="waiting for the address of the load balancer", retry_after=1.0)
         warn_of_unseen(gone.unseen, self._deployment, self._context)
-        for found in filter(None, (self._service, self._found)):
-            remember(self._context, found)
+        assert self._service is not None, "a release that serves has a Service"
+        remember_release(self._context, self._cluster, self._deployment, self._found, self._service)
         return Ready()
 
     def _wait_for_a_pod(self) -> DeployStep | None:
@@ -160,16 +171,16 @@ class Release:
         if any(map(is_ready, seen)):
             return None
         wrong = cause(self._cluster, self._found, seen)
-        return self._undo(wrong) if wrong else _pending(self._found, seen)
+        return self._move_back(wrong) if wrong else _pending(self._found, seen)
 
-    def _undo(self, wrong: Cause) -> DeployStep:
+    def _move_back(self, wrong: Cause) -> DeployStep:
         """Give the requests back to the release before, if it has a pod that is ready, and remove this one."""
         before = led_before(self._cluster, self._service, self._releases())
         if before is None:
-            return self._failed(wrong)
-        shares = Shares(release_of(before))
-        body = objects.service(known(before, self._deployment, shares.stable), self._service, shares)
-        self._changes.apply_service(body, self._service)
+            return self._undo.failed(wrong, self._pods())
+        self._undo.move_back(before, self._service)
+        self._shares = Shares(release_of(before))
+        self._undo.restore(before)
         return self.give_up(wrong)
 
     def _take_over(self) -> DeployStep:
@@ -178,9 +189,16 @@ class Release:
         if was_led_to(self._service, self._request.release_id):
             wrong = cause(self._cluster, self._found, self._pods())
             if wrong is not None:
-                return self.give_up(wrong)
+                return self._end_undoing(wrong)
         refuse_a_second_switch(self._request, self._service)
         return self._switch(Shares(self._request.release_id), f"to release {self._request.release}")
+
+    def _end_undoing(self, wrong: Cause) -> DeployStep:
+        """End what an interrupted command has begun: the Service leads to the release before already."""
+        for found in self._releases():
+            if release_of(found) == self._shares.stable:
+                self._undo.restore(found)
+        return self.give_up(wrong)
 
     def stand_beside(self) -> DeployStep:
         """Make the release the canary of the Service, without requests."""
@@ -214,35 +232,15 @@ class Release:
         """Remove the release. The one that served before continues."""
         if self._shares.canary == self._request.release_id:
             return self._move(Shares(self._shares.stable), "to the stable release")
-        failed = self._failed(wrong)
-        self._remove(self._shares)
+        failed = self._undo.failed(wrong, self._pods())
+        self._undo.remove(self._shares)
         return replace(failed, gone=True)
-
-    def _failed(self, wrong: Cause) -> Failed:
-        """The failure with the last lines of the pod that has failed, or else of the first one."""
-        seen = [wrong.pod] if wrong.pod else [pod["metadata"]["name"] for pod in self._pods()][:1]
-        log = "\n".join(last_words(self._cluster, name, wrong.container) for name in seen)
-        by_load = wrong.option == "replicas" and self._deployment.options.autoscale
-        return Failed(reason=wrong.reason, log=log, option="autoscale" if by_load else wrong.option)
 
     def leave(self) -> None:
         """Remove the release after an error, unless the Service leads to it now."""
         shares = shares_of(find(self._cluster, "Service", self._deployment.service, self._deployment))
         if self._request.release_id not in shares.ids:
-            self._remove(shares)
-
-    def _remove(self, shares: Shares) -> None:
-        """Remove the objects of the release. A first release leaves nothing behind."""
-        for kind in ("Deployment", "Secret"):
-            if find(self._cluster, kind, self._name, self._deployment):
-                self._changes.delete(kind, self._name)
-        if not shares.stable and not self._has_others():
-            remove(self._cluster, self._deployment, self._context)
-
-    def _has_others(self) -> bool:
-        """Whether the service has other releases, which another command deploys."""
-        found = (each for kind in ("Deployment", "Secret") for each in find_all(self._cluster, kind, self._deployment))
-        return any(release_of(each) != self._request.release_id for each in found)
+            self._undo.remove(shares)
 
     def _pods(self) -> list[Json]:
         labels = query(selector(self._deployment.service, self._request.release_id))

@@ -12,15 +12,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lading import Json
+from lading import Json, Refused
 
+from .failing import Forbidden
+from .owning import find, shares_of
 from .pods import CONTAINER
 from .rest import MANAGER
 
 if TYPE_CHECKING:
-    from lading import Context
+    from lading import Context, Deployment
 
     from .options import KubernetesOptions
+    from .rest import Cluster
 
 _CONTAINER = f'spec.template.spec.containers[name="{CONTAINER}"].'
 _VARIABLE = re.compile(r'env\[name="([^"]+)"\].*')
@@ -33,22 +36,61 @@ _OPTIONS = {
 }
 
 
+def watched(cluster: Cluster, deployment: Deployment, release: Json, service: Json) -> dict[str, Json]:
+    """The objects that are watched, by kind: the Deployment, the Service, and the Secret with the values of variables.
+
+    The Secret is None if it is gone. It is left out if the pods need none, or if the account may not read it.
+    """
+    found: dict[str, Json] = {"Deployment": release, "Service": service}
+    name = release["metadata"]["name"]
+    if _refers_to(release, name):
+        with suppress(Forbidden, Refused):
+            found["Secret"] = find(cluster, "Secret", name, deployment)
+    return found
+
+
+def remember_release(context: Context, cluster: Cluster, deployment: Deployment, release: Json, service: Json) -> None:
+    """Record the fields of all objects that are watched. `release` is the Deployment of the one that serves."""
+    for found in filter(None, watched(cluster, deployment, release, service).values()):
+        remember(context, found)
+
+
 def remember(context: Context, applied: Json) -> None:
-    """Record the fields that Lading owns in a Deployment or a Service of the release that serves."""
+    """Record the fields that Lading owns in an object of the release that serves. No value of a Secret is recorded."""
     kept = {"uid": applied["metadata"]["uid"], "fields": sorted(owned(applied).get(MANAGER, ()))}
+    if applied["kind"] == "Deployment":
+        kept["replicas"] = applied["spec"].get("replicas")
     context.record(_fact(applied["kind"]), json.dumps(kept))
 
 
 def changed(context: Context, options: KubernetesOptions, found: Mapping[str, Json]) -> dict[str, str]:
     """The changed fields of the objects, by the option or the path, and who has changed them."""
     differences: dict[str, str] = {}
+    name = found["Deployment"]["metadata"]["name"]
     for kind, body in found.items():
         kept = _kept(context, kind)
-        if kept.get("uid") == body["metadata"]["uid"]:
+        if body is None:
+            differences[f"{kind}.{name}"] = "removed"
+        elif kept.get("uid") == body["metadata"]["uid"]:
             differences |= dict(_lost(kind, body, kept["fields"]))
+            if kind == "Deployment" and not shares_of(found.get("Service")).canary:
+                differences = {**_scaled(body, kept), **differences}
     if options.autoscale:  # the autoscaler changes it all the time
         differences.pop("replicas", None)
     return differences
+
+
+def _scaled(body: Json, kept: Json) -> dict[str, str]:
+    """A changed number of pods. Older clusters do not note who has scaled a Deployment."""
+    before, now = kept.get("replicas"), body["spec"].get("replicas")
+    return {} if before in (None, now) else {"replicas": f"changed from {before} to {now}"}
+
+
+def _refers_to(release: Json, secret: str) -> bool:
+    """Whether the pods of a Deployment have variables with values of a Secret."""
+    containers = release["spec"]["template"]["spec"]["containers"]
+    refs = (each.get("valueFrom") or {} for container in containers for each in container.get("env") or ())
+    return any((ref.get("secretKeyRef") or {}).get("name") == secret for ref in refs)
 
 
 def words(differences: Mapping[str, str]) -> Iterator[str]:
@@ -66,6 +108,8 @@ def _lost(kind: str, body: Json, applied: list[str]) -> Iterator[tuple[str, str]
 
 def _name(kind: str, path: str) -> str:
     """The option that sets a field, or else its path."""
+    if kind == "Secret":
+        return path.replace("data.", "env.", 1)
     if option := _OPTIONS.get(path):
         return option
     variable = _VARIABLE.fullmatch(path.removeprefix(_CONTAINER))
@@ -73,11 +117,13 @@ def _name(kind: str, path: str) -> str:
 
 
 def owned(body: Json) -> dict[str, set[str]]:
-    """The paths in `spec` that each manager owns."""
+    """The paths in `spec` and in `data` that each manager owns."""
     found: dict[str, set[str]] = {}
     for entry in body["metadata"].get("managedFields") or ():
-        paths = set(_paths((entry.get("fieldsV1") or {}).get("f:spec") or {}, "spec"))
-        found.setdefault(entry["manager"], set()).update(paths)
+        paths = found.setdefault(entry["manager"], set())
+        for part in ("spec", "data"):
+            if fields := (entry.get("fieldsV1") or {}).get(f"f:{part}"):
+                paths.update(_paths(fields, part))
     return found
 
 

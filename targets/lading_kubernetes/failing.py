@@ -31,6 +31,10 @@ class Forbidden(StageFailed):
     """The account lacks a right, or a rule of the cluster refuses the object."""
 
 
+class Unauthorized(StageFailed):
+    """The cluster does not accept the credentials, such as a token that has expired. The request had no effect."""
+
+
 def failure(status: int, headers: Mapping[str, str], text: str, what: str, server: str) -> LadingError:
     """The failure of a request. `what` is its purpose."""
     said = _words(text) or f"status {status}"
@@ -56,7 +60,7 @@ def _refusal(status: int, said: str, what: str, server: str) -> LadingError:
     if missing := _NO_NAMESPACE.search(said):
         return no_namespace(missing[1])
     if status == 401:
-        return StageFailed(f"{server} does not accept the credentials: {said}", hint="sign in to the cluster again")
+        return Unauthorized(f"{server} does not accept the credentials: {said}", hint="sign in to the cluster again")
     if status == 403:
         return Forbidden(f"{what}: {said}", hint=_permission(said))
     if status == 409:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 SERVICE_PORT = 80
 
 
-def account(request: Request) -> Json:
+def account(release: Tagged) -> Json:
     """A ServiceAccount without a token."""
-    made = metadata(request, request.deployment.service)
+    made = metadata(release, release.deployment.service)
     return {"kind": "ServiceAccount", "metadata": made, "automountServiceAccountToken": False}
 
 

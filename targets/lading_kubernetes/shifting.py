@@ -15,7 +15,7 @@ from lading import Done, Failed, Pending, ShiftStep
 from . import objects
 from .changing import Changes
 from .containers import is_ready
-from .drift import remember
+from .drift import remember, remember_release
 from .judging import Cause, cause, is_complete, progress
 from .logs import last_words
 from .owning import (
@@ -151,8 +151,9 @@ class Shift:
         for kind, name in (*gone.objects, *self._others()):
             self._changes.delete(kind, name)
         warn_of_unseen(gone.unseen, self._deployment, self._context)
-        for found in filter(None, (self._service, self._found[stable.release_id])):
-            remember(self._context, found)
+        assert self._service is not None, "a service without a Service has a problem"
+        release = self._found[stable.release_id]
+        remember_release(self._context, self._cluster, self._deployment, release, self._service)
         return Done()
 
     def _stable(self) -> Known:

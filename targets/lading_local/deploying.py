@@ -55,7 +55,8 @@ def _step(request: DeployRequest[LocalOptions], context: Context, folder: Contro
     wanted = _wanted(folder.desired() or NOTHING, number, request)
     try:
         intent = f"{number}/{_effect(wanted, number)}"
-        desire(folder, wanted, request.deployment, context, intent, beside=request.stable)
+        stable = request.stable if request.beside else None
+        desire(folder, wanted, request.deployment, context, intent, beside=stable)
     except TooManyStarts:
         _discard(folder, number, "")
         raise

@@ -68,7 +68,7 @@ class Lane:
         (folder / ".git").mkdir()
         namespace = f"sweep-{secrets.token_hex(4)}"
         config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
-        proxy = _before(config, folder)
+        proxy = proxy_before(config, folder)
         write_project(folder, namespace, engine)
         lane = cls(proxy, Warm(python, folder, ["lading_kubernetes.rest"]), folder, namespace, engine.host)
         kubectl("create", "namespace", namespace)
@@ -145,7 +145,7 @@ class Lane:
         return {each["labels"]["lading.release-id"] for each in known if "deletionTimestamp" not in each}
 
 
-def _before(config: dict[str, Any], folder: Path) -> ApiProxy:
+def proxy_before(config: dict[str, Any], folder: Path) -> ApiProxy:
     """A proxy before the API server of a kubeconfig, and a kubeconfig that leads to it by a program with the token."""
     chosen = next(each["context"] for each in config["contexts"] if each["name"] == config["current-context"])
     cluster = next(each["cluster"] for each in config["clusters"] if each["name"] == chosen["cluster"])

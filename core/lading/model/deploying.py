@@ -33,9 +33,12 @@ class DeployRequest(Generic[OptionsT_co]):
     `image` is an image of the package, if the target's description asks for one. `environment` is the environment that
     the target installs, if its options say so. `metrics` are those of the run that trained the model.
 
-    `beside` is set only for a target with the capability `traffic`. The release is then brought up beside the one that
-    serves, which keeps all requests. `stable` is the deployment of that release, with the options that it was deployed
-    with: its objects are not changed by those of the new one.
+    `stable` is the deployment of the release that is up, with the options that it was deployed with. It is None before
+    the first release, or if these options cannot be restored, such as without one of their variables. A target that
+    goes back to that release restores its objects with these options.
+
+    `beside` is set only for a target with the capability `traffic`. The release is then brought up beside the stable
+    one, which keeps all requests. Its objects are not changed by the options of the new one.
 
     With `force`, the target makes the objects of the release, even if the release that serves has the same content.
     """

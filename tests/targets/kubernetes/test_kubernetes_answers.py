@@ -54,7 +54,7 @@ def test_a_minute_that_one_pod_does_not_know_is_not_known() -> None:
 def managed(*entries: tuple[str, Json], uid: str = "1") -> Json:
     """A Deployment whose fields have managers."""
     fields = [{"manager": name, "fieldsV1": {"f:metadata": {"f:labels": {}}, "f:spec": spec}} for name, spec in entries]
-    return {"kind": "Deployment", "metadata": {"uid": uid, "managedFields": fields}}
+    return {"kind": "Deployment", "metadata": {"name": "salary-1", "uid": uid, "managedFields": fields}, "spec": {}}
 
 
 def container(**fields: Json) -> Json:

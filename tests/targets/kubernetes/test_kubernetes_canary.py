@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.targets.kubernetes.kubernetes_kit import Hooks
@@ -86,3 +89,49 @@ def test_a_promoted_canary_leaves_no_trace_of_the_release_before(hooks: Hooks) -
     assert "lading.canary-release-id" not in marks
     assert hooks.deploy(hooks.request(3)) == Ready()
     assert left not in hooks.kubernetes.names(hooks.service)
+
+
+class Killed(BaseException):
+    """The command is killed."""
+
+
+def after_kills(hooks: Hooks, monkeypatch: pytest.MonkeyPatch, command: Callable[[], Any]) -> Any:
+    """The last step of a command that is killed before its first change, then before its second, until it ends."""
+    for number in range(20):
+        left = [""] * number
+
+        def intend(_name: str, left: list[str] = left) -> None:
+            if not left:
+                raise Killed
+            left.pop()
+
+        with monkeypatch.context() as patched, suppress(Killed):
+            patched.setattr(hooks.context, "intend", intend)
+            return command()
+    raise AssertionError("the command does not end")
+
+
+def test_killed_commands_of_a_canary_end_as_others(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    stable, canary, third = (hooks.request(number, replicas=REPLICAS) for number in (1, 2, 3))
+    assert hooks.deploy(stable) == Ready()
+
+    def shift(*shares: tuple[Request, int]) -> Any:
+        wanted = tuple(Share(release_id=request.release_id, weight=weight) for request, weight in shares)
+        request = ShiftRequest(deployment=stable.deployment, shares=wanted)
+        return after_kills(hooks, monkeypatch, lambda: hooks.shift(request))
+
+    def beside(request: Request) -> Any:
+        return after_kills(hooks, monkeypatch, lambda: hooks.deploy(replace(request, beside=True)))
+
+    assert beside(canary) == Ready()
+    assert shift((stable, 50), (canary, 50)) == Done()
+    assert shift((canary, 100)) == Done()
+    assert beside(third) == Ready()
+    assert shift((canary, 50), (third, 50)) == Done()
+    assert shift((canary, 100)) == Done()
+    found = lading_status(stable.deployment, hooks.context)
+    assert [(each.release_id, each.weight, each.wanted) for each in found.releases] == [
+        (canary.release_id, 100, REPLICAS)
+    ]
+    left = [name for name in hooks.kubernetes.names(hooks.service) if name.startswith("deployment.apps")]
+    assert len(left) == 1

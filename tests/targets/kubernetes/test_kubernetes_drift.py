@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.targets.kubernetes.kubernetes_kit import Hooks
 
-from lading import PlanRequest, Ready, UpRelease
+from lading import DeployRequest, PlanRequest, Ready, UpRelease
 from lading_kubernetes import lading_plan, lading_status
-from lading_kubernetes.options import Autoscale
+from lading_kubernetes.options import Autoscale, KubernetesOptions
 
 pytestmark = pytest.mark.kubernetes
 
@@ -35,6 +36,29 @@ def test_changed_fields_are_named_with_their_managers_and_a_deploy_repairs_them(
     assert hooks.deploy(hooks.request(2, env=env)) == Ready()
     assert lading_status(deployment, hooks.context).changed == {}
     assert hooks.kubernetes.read("svc", hooks.service)["spec"]["type"] == "ClusterIP"
+
+
+def test_a_scaled_deployment_and_an_edited_secret_are_shown_without_values(hooks: Hooks) -> None:
+    env, written = {"TOKEN": "s3cr3t"}, {"env": {"TOKEN": "${TOKEN}"}}
+
+    def request(release: int) -> DeployRequest[KubernetesOptions]:
+        made = hooks.request(release, env=env)
+        return replace(made, deployment=replace(made.deployment, written=written))
+
+    first, kubectl = request(1), hooks.kubernetes.kubectl
+    assert hooks.deploy(first) == Ready()
+    deployment = first.deployment
+    assert lading_status(deployment, hooks.context).changed == {}
+    name = kubectl("get", "deploy", "-o", "name", "-l", f"app.kubernetes.io/name={hooks.service}")
+    kubectl("scale", name, "--replicas=2")
+    kubectl("patch", name.replace("deployment.apps", "secret"), "--patch", '{"stringData": {"TOKEN": "0ther-s3cr3t"}}')
+    found = lading_status(deployment, hooks.context)
+    assert found.changed == {"replicas": "changed from 1 to 2", "env.TOKEN": "changed by kubectl-patch"}
+    assert "s3cr3t" not in f"{found} {hooks.context.facts}"
+    kubectl("delete", name.replace("deployment.apps", "secret"))
+    assert lading_status(deployment, hooks.context).changed[f"Secret.{name.partition('/')[2]}"] == "removed"
+    assert hooks.deploy(request(2)) == Ready()
+    assert lading_status(deployment, hooks.context).changed == {}
 
 
 def test_an_autoscaler_may_change_the_number_of_pods(hooks: Hooks) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ...errors import BadInput
 from ...model import DeployRequest
 from .canaries import stable_of
 from .environment import environment_of
-from .restored import as_serving
+from .restored import as_released, as_serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,15 +41,24 @@ def deploy_request(
         environment=environment_of(service.session, service.target, package),
         metrics=_metrics(service.session, package),
         beside=beside,
-        stable=_stable(service) if beside else None,
+        stable=_stable(service, beside=beside),
         force=force,
     )
 
 
-def _stable(service: Service) -> Deployment | None:
-    """The deployment of the release that is up, with the options that it was deployed with."""
+def _stable(service: Service, *, beside: bool) -> Deployment | None:
+    """The deployment of the release that is up, with the options that it was deployed with.
+
+    A canary needs them, so a warning says that the options of the manifest count instead.
+    """
     release = stable_of(service)
-    return as_serving(service, release).deployment if release else None
+    if release is None:
+        return None
+    if beside:
+        return as_serving(service, release).deployment
+    with suppress(BadInput):
+        return as_released(service, release).deployment
+    return None
 
 
 def _tags(target: Section, package: Package, release: int, release_id: str) -> dict[str, str]:
