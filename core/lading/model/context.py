@@ -38,7 +38,7 @@ class Context(Protocol):
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the framework stops waiting, at least 0; None without a limit. The time of day has no effect."""
+        """Seconds until the framework stops waiting, at least 0; None without a limit. It ignores the time of day."""
 
     @property
     def cancelled(self) -> bool:
