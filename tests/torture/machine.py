@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.errors import FlakyFailure
+from hypothesis.errors import Flaky
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
 
 import lading
@@ -196,7 +196,7 @@ def run_machine(folder: Path, examples: int, steps: int) -> None:
         run_state_machine_as_test(Lifecycle, settings=chosen)
     except LadingError as error:
         found.append(f"stuck: {error!r}")
-    except (Harmed, FlakyFailure):
+    except (Harmed, Flaky):
         found += Harmed.seen[:1]
     sys.stdout.write("\n" + json.dumps({"steps": Lifecycle.steps, "found": found}) + "\n")
 
