@@ -26,7 +26,7 @@ class MemoryContext:
     work: Path
     connection: Any = None
     variables: dict[str, str] = field(default_factory=dict)
-    deadline: datetime | None = None
+    seconds_left: float | None = None
     cancel_after: int | None = None
     shown: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -34,7 +34,7 @@ def question(request: GateRequest, options: ApprovalOptions) -> Iterator[str]:
 def _question(request: GateRequest, options: ApprovalOptions) -> Iterator[str]:
     if request.previous is not None:
         release = request.previous.release
-        yield f"release {release.number} ({release.model}:{release.model_version}) serves now"
+        yield f"release {release.number} ({release.versioned_model}) serves now"
     judged = _judged(request, options)
     if judged:
         yield metrics_table(judged, compared="serving")

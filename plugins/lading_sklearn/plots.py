@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,7 +45,5 @@ def draw(spec: Mapping[str, Json], folder: Path, measuring: Work, context: Conte
 
 def _seconds(context: Context) -> float:
     """The time limit for the plots. It is less than the command has left, so that the command does not fail."""
-    if context.deadline is None:
-        return _MOST_SECONDS
-    left = (context.deadline - datetime.now(UTC)).total_seconds()
-    return max(0.1, min(_MOST_SECONDS, left / 2))
+    left = context.seconds_left
+    return _MOST_SECONDS if left is None else max(0.1, min(_MOST_SECONDS, left / 2))

@@ -7,8 +7,8 @@ requests. Only an expired signature is renewed, once, because the rejected call 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -40,9 +40,9 @@ _Answer = tuple[HttpResponse, Json]
 def connect(hub: str, context: Context) -> RestHub:
     """Connect to the hub at a host name, or of the connection string in a variable. Raises BadInput for a wrong one."""
     if "." in hub:
-        return RestHub(hub, lambda fresh: f"Bearer {_token(fresh)}", context.deadline)
+        return RestHub(hub, lambda fresh: f"Bearer {_token(fresh)}", context.seconds_left)
     shared = parse(hub, value_of(hub, "hub", context))
-    return RestHub(shared.host, lambda _fresh: shared.sign(), context.deadline)
+    return RestHub(shared.host, lambda _fresh: shared.sign(), context.seconds_left)
 
 
 @cache
@@ -62,12 +62,12 @@ def _token(fresh: bool) -> str:
 
 
 class RestHub:
-    """A hub over HTTPS. It implements `port.Hub`. After `deadline` (UTC), nobody waits for its answers."""
+    """A hub over HTTPS. It implements `port.Hub`. After `seconds_left`, nobody waits for its answers."""
 
-    def __init__(self, host: str, authorize: Callable[[bool], str], deadline: datetime | None) -> None:
+    def __init__(self, host: str, authorize: Callable[[bool], str], seconds_left: float | None) -> None:
         self.name = host
         self._authorize = authorize
-        self._deadline = deadline
+        self._end = math.inf if seconds_left is None else time.monotonic() + seconds_left
         transport = RequestsTransport(connection_timeout=_CONNECT)
         agent = UserAgentPolicy(f"lading/{__version__}")
         self._client: Any = PipelineClient(f"https://{host}", policies=[agent], transport=transport)
@@ -209,8 +209,8 @@ class RestHub:
         return response
 
     def _left(self) -> float:
-        """Seconds until the deadline."""
-        return math.inf if self._deadline is None else (self._deadline - datetime.now(UTC)).total_seconds()
+        """Seconds until nobody waits any more."""
+        return self._end - time.monotonic()
 
 
 def _quoted(name: str) -> str:

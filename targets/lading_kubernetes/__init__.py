@@ -179,5 +179,5 @@ def _cluster(options: KubernetesOptions, context: Context) -> Iterator[Cluster]:
         from .rest import connect
     except ImportError as error:
         raise PluginError("the target 'kubernetes' needs lightkube", hint="pip install 'lading[kubernetes]'") from error
-    with connect(options, context.deadline) as cluster:
+    with connect(options, context.seconds_left) as cluster:
         yield cluster

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lading import BadInput, Json
@@ -39,8 +38,8 @@ def create(
 
 def warn_of_the_limit(options: KubernetesOptions, context: Context) -> None:
     """Warn if the command ends before the pods must be ready."""
-    limit, end = options.ready_timeout, context.deadline
-    if end is not None and (left := (end - datetime.now(UTC)).total_seconds()) < limit:
+    limit, left = options.ready_timeout, context.seconds_left
+    if left is not None and left < limit:
         context.warn(f"ready_timeout is {limit} s, but the command ends in {left:.0f} s: `--timeout` sets its limit")
 
 

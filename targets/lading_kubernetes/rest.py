@@ -37,8 +37,9 @@ _ID = "x-request-id"  # a header of each answer of the scoring server, and of no
 class Cluster:
     """One namespace of a cluster, for one step. Objects are JSON, as the server gives them."""
 
-    def __init__(self, http: httpx2.Client, namespace: str, deadline: datetime | None = None) -> None:
-        self._http, self._deadline = http, deadline
+    def __init__(self, http: httpx2.Client, namespace: str, seconds_left: float | None = None) -> None:
+        self._http = http
+        self._end = None if seconds_left is None else time.monotonic() + seconds_left
         self.namespace = namespace
         self.server = str(http.base_url).rstrip("/")
         self.now = datetime.now(UTC)
@@ -182,10 +183,9 @@ class Cluster:
 
     def _limit(self, timeout: float = _TIMEOUT, **_: Any) -> float:
         """The seconds for a request. A silent server must not hold a hook beyond the end of its time."""
-        if self._deadline is None:
+        if self._end is None:
             return timeout
-        left = (self._deadline - datetime.now(UTC)).total_seconds()
-        return min(timeout, max(_SHORTEST, _SHARE * left))
+        return min(timeout, max(_SHORTEST, _SHARE * (self._end - time.monotonic())))
 
     def _check(self, reply: Reply, what: str) -> None:
         if not reply.is_success:
@@ -201,9 +201,9 @@ def _date(reply: Reply) -> datetime | None:
 
 
 @contextmanager
-def connect(options: KubernetesOptions, deadline: datetime | None = None) -> Iterator[Cluster]:
+def connect(options: KubernetesOptions, seconds_left: float | None = None) -> Iterator[Cluster]:
     """The namespace of a cluster, for one step. Raises BadInput if the kubeconfig has no such context."""
     aks = options.aks_cluster
     settings, usual = aks_connection(aks) if aks else connection(options.context, kubeconfigs())
     with httpx2.Client(**{**settings, "timeout": _TIMEOUT, "follow_redirects": False}) as http:
-        yield Cluster(http, options.namespace or usual, deadline)
+        yield Cluster(http, options.namespace or usual, seconds_left)

@@ -36,13 +36,29 @@ def test_a_canary_stands_beside_the_release_of_another_store(elsewhere: Shell) -
     assert "release 2 is a canary with 10 % of the requests" in said
     assert shares(elsewhere) == (1, 2, 10)
     assert states(elsewhere) == ["2 canary", "1 up"]
-    assert "brought up from another store" in elsewhere("history").out
+    adopted = elsewhere("history").out.splitlines()[-1]
+    assert "brought up from another store" in adopted
+    assert "rate:unknown" in adopted
+    assert elsewhere("history", "--json").json()[-1]["model_version"] is None
+    assert "rate:unknown\n" in elsewhere("why", "1").out
     elsewhere("abort")
     assert shares(elsewhere) == (1, None, None)
     assert states(elsewhere) == ["2 aborted", "1 up"]
     elsewhere("deploy", "--canary", "10")
     elsewhere("promote")
     assert states(elsewhere) == ["3 up", "2 aborted", "1 superseded"]
+    assert "another store has its package" in elsewhere("rollback", "1", code=2).err
+
+
+def test_a_store_that_has_the_model_knows_the_version_of_the_release_that_it_finds(elsewhere: Shell) -> None:
+    answer(elsewhere, 8)
+    elsewhere("package")
+    answer(elsewhere, 7)
+    elsewhere("package")
+    answer(elsewhere, 8)
+    elsewhere("deploy", "--canary", "10")
+    assert [row["model_version"] for row in elsewhere("history", "--json").json()] == [1, 2]
+    elsewhere("promote")
     assert "another store has its package" in elsewhere("rollback", "1", code=2).err
 
 

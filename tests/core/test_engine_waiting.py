@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock, create_autospec
@@ -13,6 +14,7 @@ import pytest
 from tests.conftest import ROOT, Shell
 
 from lading import Transient
+from lading.engine.session.context import HookContext
 from lading.engine.session.session import Session
 
 MANIFEST = """\
@@ -130,3 +132,18 @@ def test_the_limit_of_a_hook_is_named_if_more_time_helps(project: Shell) -> None
 def test_the_limit_of_a_hook_is_a_number_of_seconds(project: Shell, text: str) -> None:
     done = project("deploy", code=2, LADING_HOOK_TIMEOUT=text)
     assert f"LADING_HOOK_TIMEOUT is '{text}', which is not a number of seconds above 0" in done.err
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(600.0, 600.0), (-5.0, 0.0)])
+def test_a_hook_learns_the_seconds_that_its_command_has_left(seconds: float, most: float) -> None:
+    left = _with_end(time.monotonic() + seconds).seconds_left
+    assert left is not None
+    assert 0 <= left <= most
+
+
+def test_a_command_without_a_limit_has_no_seconds_left() -> None:
+    assert _with_end(None).seconds_left is None
+
+
+def _with_end(end: float | None) -> HookContext:
+    return HookContext(Path(), Mock(), Mock(), {}, threading.Event(), end=end)

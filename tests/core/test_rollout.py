@@ -10,12 +10,15 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from tests.conftest import Shell
 from tests.core.conftest import MANIFEST, wait_for
 from tests.waiting import LIMIT
 
+from lading import Transient
+from lading.engine.release import rollout
 from lading.store import Store
 from lading.store.facts import Facts
 
@@ -228,6 +231,17 @@ def test_a_canary_can_be_aborted_during_a_pause(routed: Shell, pausing: subproce
     assert code == 8
     assert "the rollout of release 2 of price on 'router' ended: another command made the release aborted" in said
     assert states(routed) == ["2 aborted", "1 up"]
+
+
+@pytest.mark.parametrize(("is_up", "looks"), [(True, 6), (False, 1)])
+def test_only_a_canary_that_is_up_is_looked_for_again(monkeypatch: pytest.MonkeyPatch, is_up: bool, looks: int) -> None:
+    canary = Mock()
+    monkeypatch.setattr(rollout, "canary_of", lambda _service: canary if is_up else None)
+    monkeypatch.setattr(rollout, "_PAUSES", (0.0,) * 6)
+    run = rollout._Run(Mock(), Mock(), Mock(), canary)
+    look = Mock(side_effect=Transient("the target is busy"))
+    assert run.tried(look, "it cannot be found") == "it cannot be found: the target is busy"
+    assert look.call_count == looks
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .gate import Figures, Found, Gate, Harm, Trial
 
-PROGRAM = Path(__file__).with_name("machine.py")
+ROOT = Path(__file__).parents[2]
 EXAMPLES, STEPS = 24, 14
 
 
@@ -19,8 +19,9 @@ def _lifecycles(trial: Trial) -> Figures:
     steps = []
 
     def attempt(lane: Path) -> Iterator[Found]:
-        argv = [str(trial.build.python), str(PROGRAM), str(lane), examples, str(STEPS)]
-        ended = subprocess.run(argv, env=trial.build.environment(), capture_output=True, text=True, check=False)
+        argv = [str(trial.build.python), "-m", "tests.torture.machine", str(lane), examples, str(STEPS)]
+        env = trial.build.environment()
+        ended = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         last = ended.stdout.splitlines()[-1:]
         if ended.returncode != 0 or not last:
             raise RuntimeError(f"the state machine did not run: {ended.stderr[-2000:]}")
@@ -37,7 +38,7 @@ def _lifecycles(trial: Trial) -> Figures:
 GATES = (
     Gate(
         "lifecycles",
-        "random deploys, canaries, changes, kills, rollbacks, deletions and cleanings, checked step by step",
+        "random deploys, canaries, rollouts, changes, kills, rollbacks, deletions and cleanings, checked step by step",
         _lifecycles,
     ),
 )

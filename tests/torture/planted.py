@@ -127,8 +127,19 @@ PLANTED = [
         Defect(
             "a deleted release stays up in the history",
             "lading/engine/release/service.py",
-            '            releases.finish(release, "deleted", settles=True)',
+            '            self.session.store.releases.finish(release, "deleted", settles=True)',
             "            pass",
+        ),
+    ),
+    Planted(
+        "lifecycles",
+        {Harm.CORRUPT},
+        1.0,
+        Defect(
+            "an aborted canary stays one in the history",
+            "lading/engine/release/traffic.py",
+            'ended = service.session.store.releases.finish(canary, "aborted", reason, settles=True)',
+            "ended = canary",
         ),
     ),
     Planted("switch-load", {Harm.GAP}, 0.01, KILLED),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def test_a_gate_notices_a_planted_defect(tmp_path: Path, planted: Planted) -> No
 def test_a_line_that_does_not_occur_once_is_not_planted(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"durable\.py has 0 times: not there"):
         Build.make(tmp_path / "build", Defect("none", DURABLE, "not there", "gone"))
+
+
+def test_every_planted_line_is_in_the_product_once() -> None:
+    defects = [defect for planted in ALL for defect in (planted.defect, *planted.also)]
+    assert {defect.name: _count(defect) for defect in defects} == {defect.name: 1 for defect in defects}
+
+
+def _count(defect: Defect) -> int:
+    spec = find_spec(defect.file.partition("/")[0])
+    assert spec is not None
+    assert spec.origin is not None
+    return (Path(spec.origin).parents[1] / defect.file).read_text(encoding="utf-8").count(defect.line)
 
 
 def test_every_gate_has_a_planted_defect() -> None:

@@ -84,7 +84,7 @@ def releases(context: click.Context) -> Found:
     chosen, services = context.params.get("target"), _services(context)
     for release in _store(context).releases.list():
         if services.get(release.target) == release.service and chosen in (None, release.target):
-            meaning = f"{release.state} on {release.target}, {release.model} version {release.model_version}"
+            meaning = f"{release.state} on {release.target}, {release.versioned_model}"
             yield str(release.number), meaning
 
 

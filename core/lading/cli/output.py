@@ -14,7 +14,7 @@ import click
 from .plain import is_terminal, one_line
 
 if TYPE_CHECKING:
-    from ..model import ModelVersion, Run
+    from ..model import ModelVersion, Release, Run
 
 
 def document(value: Any) -> None:
@@ -109,6 +109,11 @@ def _aligned(rows: Sequence[Mapping[str, object]]) -> None:
 def record(value: Run | ModelVersion) -> dict[str, object]:
     """A run or model version as names and values. The list of installed distributions is left to its package."""
     return {name: item for name, item in vars(value).items() if name != "distributions"}
+
+
+def release(value: Release) -> dict[str, object]:
+    """A release as names and values. The version of its model is None if it is unknown."""
+    return {**vars(value), "model_version": value.model_version or None}
 
 
 def _plain(value: object) -> object:

@@ -90,7 +90,7 @@ def why(of: str, manifest: Path, target: str | None, store: Path | None, as_json
 def _comparison(found: Comparison) -> dict[str, object]:
     names = ("number", "service", "target", "state", "package_digest", "model", "model_version")
     sides = {
-        side: {name: getattr(whole.release, name) for name in names}
+        side: {name: output.release(whole.release)[name] for name in names}
         for side, whole in (("old", found.old), ("new", found.new))
     }
     return {**sides, "differences": found.differences, "notes": found.notes}
@@ -117,7 +117,7 @@ def _text(value: Json) -> str:
 def _document(found: Provenance) -> dict[str, object]:
     package = found.package and {name: value for name, value in vars(found.package).items() if name != "model"}
     records = {"model": found.model and output.record(found.model), "run": found.run and output.record(found.run)}
-    return {**vars(found), "package": package, **records}
+    return {**vars(found), "release": output.release(found.release), "package": package, **records}
 
 
 def _lines(found: Provenance) -> Iterator[tuple[str, str]]:
@@ -131,7 +131,7 @@ def _lines(found: Provenance) -> Iterator[tuple[str, str]]:
     yield "package", release.package_digest
     yield from (("", found.missing[part]) for part in ("package",) if part in found.missing)
     made = (f"{model.framework} {model.framework_version}".strip(), f"Python {model.python}") if model else ()
-    yield "model", ", ".join(filter(None, (f"{release.model}:{release.model_version}", *made)))
+    yield "model", ", ".join(filter(None, (release.versioned_model, *made)))
     yield "", f"sha256 {release.model_sha256}"
     yield from (("", found.missing[part]) for part in ("model",) if part in found.missing)
     if run is not None:

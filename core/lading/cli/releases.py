@@ -48,7 +48,7 @@ def history(manifest: Path, targets: tuple[str, ...], store: Path | None, as_jso
         past = releases.history(manifest, targets=targets, store=store, on_event=on_event)
         others = standing.unrecorded(manifest, targets=targets, store=store, on_event=on_event)
     if as_json:
-        known = [{**vars(one.release), "run": one.run, "metrics": one.metrics} for one in past]
+        known = [{**output.release(one.release), "run": one.run, "metrics": one.metrics} for one in past]
         output.document([*map(_document_elsewhere, others), *known])
     else:
         output.table(
@@ -68,7 +68,7 @@ def _row(past: PastRelease) -> dict[str, object]:
         "started": release.started,
         "ended": release.ended,
         "package": release.package_digest[:12],
-        "model": f"{release.model}:{release.model_version}" if release.model_version else "",
+        "model": release.versioned_model,
         "metrics": _main(past.metrics),
         "reason": (release.reason or back).partition("\n")[0],
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,8 +37,8 @@ class Context(Protocol):
         """A private folder of this deployment (or stage). It lasts until the deployment is deleted."""
 
     @property
-    def deadline(self) -> datetime | None:
-        """When the framework stops waiting (UTC)."""
+    def seconds_left(self) -> float | None:
+        """Seconds until the framework stops waiting, at least 0; None without a limit. It ignores the time of day."""
 
     @property
     def cancelled(self) -> bool:

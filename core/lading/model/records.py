@@ -136,7 +136,8 @@ class Release(Shown):
     at all), failed or deleted. `restores` is the number of the earlier release whose package it deployed again.
     `golden_requests` are those that it was accepted with, with `${NAME}` as in the manifest; None if it never came up.
     `asked` tells whether it has answered a request before it was up: otherwise only its start is known to succeed.
-    `secrets` has a salted digest of each variable that it was deployed with. `beside` tells whether it was deployed as
+    `secrets` has a salted digest of each variable that it was deployed with. `model_version` is 0 if another store has
+    brought it up and this store does not have its model. `beside` tells whether it was deployed as
     a canary, and `promoted` whether such a release has become the stable one.
     """
 
@@ -158,6 +159,11 @@ class Release(Shown):
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     beside: bool = False
     promoted: bool = False
+
+    @property
+    def versioned_model(self) -> str:
+        """The name and the version of its model, for people."""
+        return f"{self.model}:{self.model_version or 'unknown'}"
 
     @property
     def came_up(self) -> bool:

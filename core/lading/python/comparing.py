@@ -131,7 +131,7 @@ def _facts(side: Provenance) -> dict[str, Json]:
     release, model = side.release, side.model
     return {
         "digest": release.package_digest,
-        "model": f"{release.model}:{release.model_version}",
+        "model": release.versioned_model,
         "model sha256": release.model_sha256,
         **({"framework": f"{model.framework} {model.framework_version}".strip()} if model else {}),
         **_golden(side),

@@ -103,7 +103,7 @@ def numbered(draft: Draft, store: StoreToRead, target: str | None, number: int) 
     if found is not None:
         return found
     others = {other for other, known in draft.services().items() if store.releases.list(known, other)}
-    known = ", ".join(f"{each.number} ({each.model}:{each.model_version}, {each.state})" for each in history)
+    known = ", ".join(f"{each.number} ({each.versioned_model}, {each.state})" for each in history)
     if history:
         raise BadInput(f"{service} on '{name}' has no release {number}", hint=f"its releases are {known}")
     elsewhere = f"; --target names another: {', '.join(sorted(others))}" if others else ""
@@ -135,9 +135,9 @@ def _known(store: StoreToRead, key: str) -> Mapping[str, Json] | None:
 def _missing(store: StoreToRead, found: Provenance) -> Iterable[tuple[str, str]]:
     """The parts that are None, each with its reason."""
     release, model = found.release, found.model
-    name = f"{release.model}:{release.model_version}"
+    name = release.versioned_model
     if model is None:
-        yield "model", f"{name} is gone from this store"
+        yield "model", f"{name} is gone from this store" if release.model_version else "another store has this model"
     if found.package is None:
         is_altered = store.packages.place(release.package_digest).exists() and model is not None
         gone = "is gone from this store (`lading gc` removes old ones)"

@@ -161,7 +161,8 @@ def trust_store(
 
 def _row(past: PastRelease) -> dict[str, object]:
     names = ("number", "target", "state", "started", "ended", "package_digest", "model", "model_version", "reason")
-    return {**{name: getattr(past.release, name) for name in names}, "run": past.run, "metrics": past.metrics}
+    row = {name: getattr(past.release, name) for name in names}
+    return {**row, "model_version": row["model_version"] or None, "run": past.run, "metrics": past.metrics}
 
 
 def _past(store: Store, release: Release) -> PastRelease:

@@ -85,7 +85,7 @@ def _release(store: StoreToRead, release: Release) -> dict[str, object]:
         "started": release.started,
         "ended": release.ended,
         "package": release.package_digest[:_SHOWN],
-        "model": f"{release.model}:{release.model_version}",
+        "model": release.versioned_model,
         "golden requests": _golden(release, store.models.get(release.model, release.model_version)),
         "reason": release.reason,
     }

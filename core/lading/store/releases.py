@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..model import GoldenRequest, Served
 
 
+ADOPTED = "brought up from another store"
+"""The reason of a release that this store found on its target."""
+
 _WELL = ("up", "canary", "aborted")
 """The states of releases whose open effects are known to have happened."""
 
@@ -60,11 +63,13 @@ class Releases:
             self._insert(release)
         return release
 
-    def adopt(self, service: str, target: str, found: Served, state: str, *, model: str, sha256: str = "") -> Release:
+    def adopt(
+        self, service: str, target: str, found: Served, state: str, *, model: str, version: int, sha256: str
+    ) -> Release:
         """Record a release that another store has brought up, in its present state, with the next number.
 
-        The version of its `model` is not known, so it is 0. If the state is `up`, the previous release becomes
-        superseded.
+        The version of its `model` is 0 if this store does not have it. If the state is `up`, the previous release
+        becomes superseded.
         """
         now = datetime.now(UTC)
         with self._database.write() as connection:
@@ -75,12 +80,12 @@ class Releases:
                 number=_newest(connection, service, target) + 1,
                 package_digest=found.package_digest,
                 model=model,
-                model_version=0,
+                model_version=version,
                 model_sha256=sha256,
                 state=state,
                 started=now,
                 ended=now,
-                reason="brought up from another store",
+                reason=ADOPTED,
                 beside=state == "canary",
             )
             if state == "up":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +233,7 @@ def test_a_rotation_does_not_undo_another_one(deploys: Deploys, cluster: FakeClu
 
 
 def test_a_command_that_ends_before_the_pods_must_be_ready_warns(deploys: Deploys, context: MemoryContext) -> None:
-    context.deadline = datetime.now(UTC) + timedelta(seconds=100)
+    context.seconds_left = 100
     deploys.step(deploys.request())
     assert "ready_timeout is 600 s, but the command ends in" in context.warnings[0]
 

@@ -1,10 +1,11 @@
-"""`dying.py FOLDER TARGET EVENT [COMMAND]`: one command that ends like `kill -9` before its n-th change in FOLDER.
+"""`dying.py FOLDER TARGET EVENT [COMMAND [OPTIONS]]`: a command that ends like `kill -9` at its n-th change in FOLDER.
 
-The command is a function of `lading`, by default `deploy`.
+The command is a function of `lading`, by default `deploy`. OPTIONS are its other arguments, as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import lading
 CHANGES = {"os.mkdir", "os.rename", "os.link", "os.chmod", "os.remove", "os.rmdir", "subprocess.Popen"}
 
 
-def die(home: Path, target: str, event: int, command: str = "deploy") -> None:
+def die(home: Path, target: str, event: int, command: str = "deploy", options: str = "{}") -> None:
     left = [event]
 
     def count(name: str, arguments: tuple[Any, ...]) -> None:
@@ -27,7 +28,7 @@ def die(home: Path, target: str, event: int, command: str = "deploy") -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(count)
-    getattr(lading, command)(home / "lading.yaml", target=target, store=home / ".lading")
+    getattr(lading, command)(home / "lading.yaml", target=target, store=home / ".lading", **json.loads(options))
 
 
 if __name__ == "__main__":

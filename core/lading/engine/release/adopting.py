@@ -10,7 +10,7 @@ from .canaries import END_IT, canary_of, has_inputs, stable_of
 from .shifting import SHIFT_LIMIT, find_served
 
 if TYPE_CHECKING:
-    from ...model import Release, Served, Status
+    from ...model import ModelVersion, Release, Served, Status
     from .desired import Wanted
     from .service import Service
 
@@ -114,8 +114,16 @@ def _adopt_stable(service: Service, status: Status, served: Served) -> None:
 
 
 def _adopt(service: Service, served: Served, state: str, sha256: str = "") -> None:
-    target, model = service.target, service.session.manifest.register.model
-    releases = service.session.store.releases
-    found = releases.adopt(target.service_name, target.name, served, state, model=model, sha256=sha256)
+    target, name = service.target, service.session.manifest.register.model
+    model, releases = _model_of(service, name, served, sha256), service.session.store.releases
+    version, sha256 = (model.version, model.sha256) if model else (0, sha256)
+    found = releases.adopt(target.service_name, target.name, served, state, model=name, version=version, sha256=sha256)
     detail = f"a release of another store is release {found.number} of this one, package {found.package_digest[:12]}"
     service.emit("progress", phase="adopting", detail=detail)
+
+
+def _model_of(service: Service, name: str, served: Served, sha256: str) -> ModelVersion | None:
+    """The version of the model that this store has, by its bytes or by the package. Stores count their own versions."""
+    store = service.session.store
+    is_it = lambda model: model.sha256 == sha256 or store.packages.is_intact(served.package_digest, model)  # noqa: E731
+    return next(filter(is_it, store.models.list(name)), None)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...errors import BadInput, LadingError
+from ...store.releases import ADOPTED
 from .bring_up import as_accepted, kept_package
 from .canaries import refuse_beside_canary
 from .deploy import Deployed, ensure_up
@@ -53,7 +54,7 @@ def _chosen(service: Service, number: int | None) -> tuple[Release, Package]:
     wanted = next(others, None) if number is None else number
     if wanted in able:
         return able[wanted]
-    names = ", ".join(f"{release.number} ({release.model}:{release.model_version})" for release, _ in able.values())
+    names = ", ".join(f"{release.number} ({release.versioned_model})" for release, _ in able.values())
     why = _why_not(history, current, number) if history else _elsewhere(service)
     raise BadInput(
         f"{target.service_name} on '{target.name}' {why}",
@@ -88,7 +89,7 @@ def _needed(service: Service, history: Sequence[Release], number: int | None) ->
     """The package file that would allow the rollback that the store cannot do."""
     manifest, target = service.session.order.file, service.target.name
     found = next((each for each in history if each.number == number and each.came_up), None)
-    package = f"package {found.package_digest[:12]} ({found.model}:{found.model_version})" if found else "the package"
+    package = f"package {found.package_digest[:12]} ({found.versioned_model})" if found else "the package"
     return (
         f"export {package} from the store that has it (`lading package export FILE`), "
         f"then `lading deploy {manifest} --target {target} --package FILE`"
@@ -109,6 +110,6 @@ def _why_not(history: Sequence[Release], current: Release | None, number: int | 
 def _obstacle(release: Release) -> str:
     if release.came_up:
         return "its package is gone"
-    if not release.model_version:
+    if release.reason == ADOPTED:
         return "another store has its package"
     return "it was a canary that was never promoted" if release.beside else "it never came up"

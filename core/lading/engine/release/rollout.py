@@ -215,7 +215,10 @@ class _Run:
         return self.tried(lambda: read_metrics(self.service), "its figures cannot be read")
 
     def tried(self, look: Callable[[], Result], fault: str) -> Result | str:
-        """The result of a look, or the reason why a few tries failed: a busy service does not answer at once."""
+        """The result of a look, or the reason why a few tries failed: a busy service does not answer at once.
+
+        A canary that another command has ended is not looked for again.
+        """
         service, reason = self.service, ""
         for pause in _PAUSES:
             try:
@@ -223,14 +226,16 @@ class _Run:
             except (OutcomeUnknown, Refused, StageFailed, Transient) as error:
                 reason = f"{fault}: {error.message}"
                 service.emit("progress", phase="rollout", detail=reason)
-                service.session.pause(pause, f"the rollout of {service.name}", reason, service.session.end())
+                self.wait(pause, reason, service.session.end())
+            if self.ended():
+                break
         return reason
 
-    def wait(self, seconds: float, share: str, end: float | None) -> None:
+    def wait(self, seconds: float, state: str, end: float | None) -> None:
         """Wait until the next look, or until another command has ended the canary."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.ended():
-            self.service.session.pause(min(_POLL_INTERVAL, left), f"the rollout of {self.service.name}", share, end)
+            self.service.session.pause(min(_POLL_INTERVAL, left), f"the rollout of {self.service.name}", state, end)
 
     def judge_golden(self) -> None:
         """Abort a canary whose golden answers differ too much, before it gets a request."""

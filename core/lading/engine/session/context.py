@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ def ignore(_name: str) -> None:
 
 @dataclass(frozen=True)
 class HookContext:
-    """The context of one hook call. It implements `lading.Context`."""
+    """The context of one hook call. It implements `lading.Context`. `end` is on the monotonic clock."""
 
     work: Path
     models: Models
@@ -38,7 +38,7 @@ class HookContext:
     stage: str = ""
     target: str = ""
     connection: Any = None
-    deadline: datetime | None = None
+    end: float | None = None
     journal: Note = ignore
     facts: Facts | None = None
     note_secret: Note = ignore
@@ -46,6 +46,10 @@ class HookContext:
     @property
     def cancelled(self) -> bool:
         return self.cancel.is_set()
+
+    @property
+    def seconds_left(self) -> float | None:
+        return None if self.end is None else max(0.0, self.end - time.monotonic())
 
     def progress(self, phase: str, detail: str = "") -> None:
         self.events.emit("progress", stage=self.stage, target=self.target, detail=detail, phase=phase)

@@ -88,7 +88,7 @@ def facts(session: Session, model: ModelVersion, previous: PreviousRelease | Non
     replaced = {
         "release": before.number,
         "model": before.model,
-        "model_version": before.model_version,
+        "model_version": before.model_version or None,
         "metrics": dict(previous.metrics),
     }
     return {**fields, "previous": replaced}

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -167,7 +166,7 @@ class Session:
             stage=stage,
             target=target,
             connection=self.connection(connection) if connection else None,
-            deadline=None if end is None else datetime.now(UTC) + timedelta(seconds=end - time.monotonic()),
+            end=end,
             journal=journal,
             note_secret=note_secret,
             facts=facts,
