@@ -180,7 +180,6 @@ class Release:
             return self._undo.failed(wrong, self._pods())
         self._undo.move_back(before, self._service)
         self._shares = Shares(release_of(before))
-        self._undo.restore(before)
         return self.give_up(wrong)
 
     def _take_over(self) -> DeployStep:
@@ -189,16 +188,9 @@ class Release:
         if was_led_to(self._service, self._request.release_id):
             wrong = cause(self._cluster, self._found, self._pods())
             if wrong is not None:
-                return self._end_undoing(wrong)
+                return self.give_up(wrong)
         refuse_a_second_switch(self._request, self._service)
         return self._switch(Shares(self._request.release_id), f"to release {self._request.release}")
-
-    def _end_undoing(self, wrong: Cause) -> DeployStep:
-        """End what an interrupted command has begun: the Service leads to the release before already."""
-        for found in self._releases():
-            if release_of(found) == self._shares.stable:
-                self._undo.restore(found)
-        return self.give_up(wrong)
 
     def stand_beside(self) -> DeployStep:
         """Make the release the canary of the Service, without requests."""
@@ -233,14 +225,14 @@ class Release:
         if self._shares.canary == self._request.release_id:
             return self._move(Shares(self._shares.stable), "to the stable release")
         failed = self._undo.failed(wrong, self._pods())
-        self._undo.remove(self._shares)
+        self._undo.remove()
         return replace(failed, gone=True)
 
     def leave(self) -> None:
         """Remove the release after an error, unless the Service leads to it now."""
         shares = shares_of(find(self._cluster, "Service", self._deployment.service, self._deployment))
         if self._request.release_id not in shares.ids:
-            self._undo.remove(shares)
+            self._undo.remove()
 
     def _pods(self) -> list[Json]:
         labels = query(selector(self._deployment.service, self._request.release_id))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lading import Failed, Json
+from lading import Failed, Json, StageFailed
 
 from . import objects
 from .changing import Changes
+from .failing import Unauthorized
 from .logs import last_words
-from .owning import RELEASE, Known, Shares, find, find_all, known, release_name, release_of, tags
+from .owning import Known, Shares, find, find_all, known, release_name, release_of, shares_of, was_led_to
 from .removing import remove, unwanted
 
 if TYPE_CHECKING:
@@ -34,15 +35,16 @@ class Undo:
         body = objects.service(known(before, options, shares.stable), service, shares)
         self._changes(options).apply_service(body, service)
 
-    def restore(self, before: Json) -> None:
-        """Give the objects around the Service the fields that the release before wants, if its options are known."""
-        if options := self._options_of(before):
-            for body in objects.stable(known(before, options, release_of(before)), self._cluster):
-                self._changes(options).apply(body)
+    def remove(self) -> None:
+        """Remove the objects of the release, and those that only it has wanted. A first release leaves nothing.
 
-    def remove(self, shares: Shares) -> None:
-        """Remove the objects of the release, and those that only it has wanted. A first release leaves nothing."""
-        name, changes = release_name(self._request), self._changes(self._deployment)
+        If the Service led to it, the release that serves gets its objects back first: an interrupted command continues.
+        """
+        service = find(self._cluster, "Service", self._deployment.service, self._deployment)
+        shares, name, changes = shares_of(service), release_name(self._request), self._changes(self._deployment)
+        stable = self._stable(shares)
+        if stable and was_led_to(service, self._request.release_id):
+            self._restore(stable)
         for kind in ("Deployment", "Secret"):
             if find(self._cluster, kind, name, self._deployment):
                 changes.delete(kind, name)
@@ -50,10 +52,20 @@ class Undo:
             return
         if not shares.stable:
             remove(self._cluster, self._deployment, self._context)
-        elif stable := self._stable(shares):
+        elif stable:
             self._restore_account(stable)
             for kind, unused in unwanted(self._cluster, stable.deployment).objects:
                 changes.delete(kind, unused)
+
+    def _restore(self, stable: Known) -> None:
+        """Give the objects around the Service the fields that the release wants. A failure must not hide the cause."""
+        try:
+            for body in objects.stable(stable, self._cluster):
+                self._changes(stable.deployment).apply(body)
+        except Unauthorized:
+            raise
+        except StageFailed as error:
+            self._context.warn(f"the release that serves keeps options of the one that failed: {error.message}")
 
     def _restore_account(self, stable: Known) -> None:
         """Give the account of the pods the labels and annotations of the stable release: a candidate needs its own."""
@@ -81,11 +93,8 @@ class Undo:
 
     def _options_of(self, found: Json) -> Deployment[KubernetesOptions] | None:
         """The deployment of a release with its options. None if it is of another store, which has recorded them."""
-        stable, marks = self._request.stable, tags(found)
-        if stable is None:
-            return None
-        is_known = (str(stable.release), stable.package_digest) == (marks.get(RELEASE), marks.get("lading.package"))
-        return stable if is_known else None
+        stable = self._request.stable
+        return stable if stable and stable.release_id == release_of(found) else None
 
     def _changes(self, deployment: Deployment[KubernetesOptions]) -> Changes:
         return Changes(deployment, self._context, self._cluster, str(self._request.release))

@@ -114,6 +114,8 @@ class Package(Shown):
 class Deployment(Generic[OptionsT_co]):
     """One service on one target block. `service` is its remote name; `release` is None before the first one.
 
+    `release` is the number of the release that is up in this store, and `release_id` its id, unique among all stores.
+
     A plugin names its options type, as in `Deployment[MyOptions]`, and the same in each request with options. `written`
     is the block of the options with `${NAME}` as in the manifest, for records that a target keeps.
     """
@@ -122,6 +124,7 @@ class Deployment(Generic[OptionsT_co]):
     target: str
     options: OptionsT_co
     release: int | None = None
+    release_id: str | None = None
     package_digest: str | None = None
     model_sha256: str | None = None
     written: Mapping[str, Json] = field(default_factory=dict, repr=False)

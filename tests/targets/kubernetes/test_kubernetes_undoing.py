@@ -216,7 +216,8 @@ def other_options(deploys: Deploys, block: str = "replicas: 1, labels: {team: bl
     first = deploys.request(1, block)
     assert deploys.deploy(first) == Ready()
     before = kept(deploys.cluster)
-    stable = replace(first.deployment, release=1, package_digest=first.package.digest)
+    digest = first.package.digest
+    stable = replace(first.deployment, release=1, release_id=id_of(1), package_digest=digest)
     second = replace(deploys.request(2, NODE_PORT), stable=stable)
     deploys.bring_up(second)
     return second, before
@@ -274,9 +275,37 @@ def test_objects_that_another_command_may_need_stay(deploys: Deploys, cluster: F
 def test_the_options_of_a_release_of_another_store_are_not_guessed(deploys: Deploys, cluster: FakeCluster) -> None:
     second, _ = other_options(deploys)
     assert second.stable is not None
-    other = replace(second, stable=replace(second.stable, package_digest="0" * 64))
+    other = replace(second, stable=replace(second.stable, release_id="another store's"))
     assert isinstance(deploys.step(other, up=True), Pending)
     crash(cluster, second)
     assert isinstance(deploys.step(other, up=True), Failed)
     assert deploys.serving == id_of(1)
     assert ("Secret", "salary-keys") in cluster.objects
+
+
+@pytest.mark.parametrize("up", [None, False])
+def test_the_next_command_ends_an_interrupted_undoing(deploys: Deploys, cluster: FakeCluster, up: bool | None) -> None:
+    second, before = other_options(deploys)
+    assert isinstance(deploys.step(second, up=True), Pending)
+    cluster.refused = {("DELETE", "Deployment"): (503, "busy")}
+    with pytest.raises(Transient):
+        deploys.step(second, up=True)
+    crash(cluster, second)
+    cluster.refused = {("PATCH", "NetworkPolicy"): (503, "busy")}
+    with pytest.raises(Transient):
+        deploys.step(second, up=True)
+    assert deploys.serving == id_of(1)
+    cluster.refused = {}
+    assert isinstance(deploys.step(second, up=up), Failed)
+    assert kept(cluster) == before
+
+
+def test_the_reason_of_a_failure_is_shown_if_an_object_cannot_be_restored(
+    deploys: Deploys, cluster: FakeCluster, context: MemoryContext
+) -> None:
+    second, _ = other_options(deploys)
+    assert isinstance(deploys.step(second, up=True), Pending)
+    crash(cluster, second)
+    cluster.refused = {("PATCH", "PodDisruptionBudget"): (403, "not allowed")}
+    assert deploys.step(second, up=True) == Failed(reason="the container ended with exit code 3", gone=True)
+    assert any("keeps options of the one that failed" in warning for warning in context.warnings)

@@ -9,7 +9,7 @@ from ...errors import BadInput
 from ...model import DeployRequest
 from .canaries import stable_of
 from .environment import environment_of
-from .restored import as_released, as_serving
+from .restored import as_released, as_serving, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ def deploy_request(
 def _stable(service: Service, *, beside: bool) -> Deployment | None:
     """The deployment of the release that is up, with the options that it was deployed with.
 
-    A canary needs them, so a warning says that the options of the manifest count instead.
+    A canary needs them, so a warning says that the options of the manifest count instead. Else it is None without them.
     """
     release = stable_of(service)
     if release is None:
@@ -57,7 +57,7 @@ def _stable(service: Service, *, beside: bool) -> Deployment | None:
     if beside:
         return as_serving(service, release).deployment
     with suppress(BadInput):
-        return as_released(service, release).deployment
+        return as_released(service, release).deployment if options_of(service, release) is not None else None
     return None
 
 

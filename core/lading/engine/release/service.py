@@ -59,6 +59,7 @@ class Service:
         return replace(
             bare,
             release=release.number,
+            release_id=release.id,
             package_digest=release.package_digest,
             model_sha256=release.model_sha256,
         )
