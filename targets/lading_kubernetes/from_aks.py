@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lading import Counterpart, CounterpartRule, Fate
 
 from .quantities import amount
 
+if TYPE_CHECKING:
+    from .options import Autoscale
+
 _GPU = "nvidia.com/gpu"
 _MEBIBYTES = 1024  # of a gibibyte
+_ENABLED, _UTILIZATION = "autoscale_enabled", "autoscale_target_utilization"
+_SCALING = {"autoscale_min_replicas": 1, "autoscale_max_replicas": 10, _UTILIZATION: 70}  # with the defaults of `aks`
 
 
 def counterparts(plugin: str, given: Mapping[str, Any], options: Any) -> dict[str, Counterpart]:
     """The fate of each known option of a block of `aks`."""
     if plugin != "aks":
         return {}
-    return {name: _RULES[name](options, value) for name, value in given.items() if name in _RULES}
+    found = {name: _RULES[name](options, value) for name, value in given.items() if name in _RULES}
+    return found | {name: fate for name, fate in _autoscaled(given, options.autoscale).items() if name in given}
 
 
 def _cpu(options: Any, value: float) -> Counterpart:
@@ -39,17 +45,19 @@ def _gpus(options: Any, value: int) -> Counterpart:
     return Counterpart(fate=Fate.LOSSY, detail=f"write `resources: {{{_GPU}: {value}}}`")
 
 
-def _autoscaled(options: Any, value: bool) -> Counterpart:
-    if value == bool(options.autoscale):
-        return Counterpart(fate=Fate.MAPPED, detail="as autoscale")
-    detail = "write `autoscale: {min: 1, max: 10}`" if value else "remove `autoscale`"
-    return Counterpart(fate=Fate.LOSSY, detail=detail)
-
-
-def _utilization(options: Any, value: int) -> Counterpart:
-    found = options.autoscale.cpu if options.autoscale else None
-    there = "" if found == value else f"; write `autoscale: {{cpu: {value}}}`"
-    return Counterpart(fate=Fate.LOSSY, detail=f"the percent is of the used processor time, not of busy pods{there}")
+def _autoscaled(given: Mapping[str, Any], scale: Autoscale | None) -> Mapping[str, Counterpart]:
+    """The fates of the options of the autoscaler. One line has all of them."""
+    least, most, percent = (given.get(name, usual) for name, usual in _SCALING.items())
+    if not given.get(_ENABLED):
+        same, line = scale is None, "remove `autoscale`"
+    else:
+        same = scale is not None and (scale.min, scale.max, scale.cpu) == (least, most, percent)
+        line = f"write `autoscale: {{min: {least}, max: {most}, cpu: {percent}}}`"
+    mapped = Counterpart(fate=Fate.MAPPED, detail="as autoscale")
+    rest = mapped if same else Counterpart(fate=Fate.LOSSY, detail=f"see {_ENABLED}")
+    busy = Counterpart(fate=Fate.LOSSY, detail="the percent is of the used processor time, not of busy pods")
+    whole = mapped if same else Counterpart(fate=Fate.LOSSY, detail=line)
+    return {**dict.fromkeys(_SCALING, rest), _UTILIZATION: busy, _ENABLED: whole}
 
 
 def _auth(options: Any, value: bool) -> Counterpart:
@@ -78,10 +86,6 @@ _RULES: dict[str, CounterpartRule] = {
     "memory_gb_limit": _LIMIT,
     "gpu_cores": _gpus,
     "num_replicas": Counterpart.under("replicas"),
-    "autoscale_enabled": _autoscaled,
-    "autoscale_min_replicas": Counterpart.under("autoscale.min"),
-    "autoscale_max_replicas": Counterpart.under("autoscale.max"),
-    "autoscale_target_utilization": _utilization,
     "autoscale_refresh_seconds": Counterpart.always(
         Fate.UNSUPPORTED, "the cluster decides how often it measures the load"
     ),

@@ -33,7 +33,6 @@ def broken_rules(draft: Draft, bound: Container[Path_]) -> _Broken:
     yield from _one_model(draft)
     yield from _connections_exist(draft, bound)
     yield from _target_exists(draft)
-    yield from _services_differ(draft)
     yield from _evaluation(draft)
 
 
@@ -113,28 +112,29 @@ def _evaluation(draft: Draft) -> _Broken:
         yield ("evaluate", "no_worse_than", "target"), "only for model: serving"
 
 
-def _services_differ(draft: Draft) -> _Broken:
-    for ref, other in twins(draft):
-        yield ref.path, twin_of(other)
-
-
 def twins(
-    draft: Draft, families: Mapping[str, str | None] | None = None, identity: Identity = _as_named
+    draft: Draft,
+    places: Mapping[str, Iterable[str]],
+    families: Mapping[str, str | None],
+    identity: Identity = _as_named,
 ) -> Iterator[tuple[SectionRef, SectionRef]]:
     """Yield each target that is the same service as an earlier one, with the earlier one.
 
-    Targets are the same service if plugin, connection and service name are equal. A target without a connection uses
-    the only connection of its plugin's family. `families` maps plugins to their families. `identity` gives the same
-    result for two names of one plugin.
+    Targets are the same service if plugin, connection, service name and place are equal. `places` maps plugins to the
+    names of the options that say where a service is; targets of other plugins are left out. A target without a
+    connection uses the only connection of its plugin's family. `families` maps plugins to their families. `identity`
+    gives the same result for two names of one plugin.
     """
-    refs, first = draft.sections(), dict[tuple[str, str | None, str], SectionRef]()
+    refs, first = draft.sections(), dict[tuple[str, str | None, str, str], SectionRef]()
     identity = cache(identity)
     connections = [ref for ref in refs if ref.role == Role.CONNECTION]
-    for ref in (ref for ref in refs if ref.role == Role.TARGET):
-        found = members(connections, (families or {}).get(ref.plugin), identity)
+    for ref in (ref for ref in refs if ref.role == Role.TARGET and ref.plugin in places):
+        found = members(connections, families.get(ref.plugin), identity)
         connection = ref.connection or (found[0] if len(found) == 1 else None)
-        service = draft.service_name(draft.block(ref.path))
-        other = first.setdefault((identity(ref.role, ref.plugin), connection, service), ref)
+        block = draft.block(ref.path)
+        place = repr([block.get(name) for name in places[ref.plugin]])
+        key = (identity(ref.role, ref.plugin), connection, draft.service_name(block), place)
+        other = first.setdefault(key, ref)
         if other is not ref:
             yield ref, other
 

@@ -326,11 +326,14 @@ def test_the_default_target(text: str, default: tuple[str, ...], names: tuple[st
     assert (manifest.default_targets, tuple(manifest.targets)) == (default, names)
 
 
-def test_two_blocks_of_one_remote_service_are_a_problem_at_the_second(tmp_path: Path) -> None:
-    text = "targets:\n  a: {plugin: local}\n  b: {plugin: local, service_name: other}\n  c: {plugin: local}\n"
-    assert problems(tmp_path, HEAD + text) == [
-        "7:3: targets.c: the same service as targets.a: give it another service_name"
-    ]
+def test_two_blocks_are_one_service_if_their_name_and_their_place_are_the_same(tmp_path: Path) -> None:
+    text = (
+        "targets:\n  a: {plugin: edge, device: one}\n  b: {plugin: edge, device: two}\n"
+        "  c: {plugin: edge, device: one, service_name: other}\n  d: {plugin: edge, device: one, size: 3}\n"
+        "  e: {plugin: unknown}\n  f: {plugin: unknown}\n"
+    )
+    found = draft(tmp_path, HEAD + text)
+    assert [(ref.name, other.name) for ref, other in twins(found, {"edge": ("device",)}, {})] == [("d", "a")]
 
 
 def test_a_service_has_one_block_for_every_form_of_its_connection(tmp_path: Path) -> None:
@@ -342,7 +345,7 @@ def test_a_service_has_one_block_for_every_form_of_its_connection(tmp_path: Path
     found = draft(tmp_path, HEAD + text)
 
     def pairs(families: Mapping[str, str | None]) -> list[tuple[str, str]]:
-        return [(ref.name, other.name) for ref, other in twins(found, families)]
+        return [(ref.name, other.name) for ref, other in twins(found, {"aci": (), "aks": ()}, families)]
 
     assert pairs({}) == [("e", "a")]
     assert pairs({"aci": "cloud", "aks": "cloud"}) == [("b", "a"), ("e", "a")]

@@ -57,7 +57,7 @@ def bind_manifest(
     more_plugins, more_types = _load(imaged)
     plugins, types = plugins | more_plugins, types | more_types
     families = {ref.path: _family(ref, plugins, refs, types) for ref in (*chosen, *imaged)}
-    types |= _twins(draft, plugins)
+    types |= _twins(draft, plugins, types)
     named = {*filter(None, families.values()), *(draft.accounts() if Needs.ACCOUNTS in needs else ())}
     connections = [ref for ref in refs if ref.role == Role.CONNECTION]
     more_plugins, more_types = _load(ref for ref in connections if ref.name in named)
@@ -114,7 +114,7 @@ def bind_all(draft: Draft) -> tuple[Manifest, tuple[str, ...]]:
         if types.pop(path, None):
             reasons[path] = f"the environment variable {name} is not set"
     notes = tuple(f"{dotted(path)} is not checked: {reason}" for path, reason in reasons.items())
-    types |= {path: why for path, why in _twins(draft, plugins).items() if path in types}
+    types |= {path: why for path, why in _twins(draft, plugins, types).items() if path in types}
     manifest = bind_draft(draft, types)
     _refuse_rollouts(draft, manifest, plugins)
     return manifest, (*notes, *retiring(plugins))
@@ -170,7 +170,8 @@ def no_target(name: str, known: Iterable[str]) -> BadInput:
     """The failure for a target that a manifest does not have."""
     names = tuple(known)
     message = f"the manifest has no target '{name}'{did_you_mean(name, names)}"
-    return BadInput(message, hint=f"its targets are: {', '.join(names)}")
+    more = f"; `{name}:` under targets adds it" if is_installed(TARGETS, name) else ""
+    return BadInput(message, hint=f"its targets are: {', '.join(names)}{more}")
 
 
 def _load(refs: Iterable[SectionRef]) -> tuple[dict[Path_, BoundPlugin], dict[Path_, type[Options] | str]]:
@@ -219,15 +220,12 @@ def _family_of(plugin: BoundPlugin) -> str | None:
     return family and identity(Role.CONNECTION, family, beside=plugin.installed.distribution)
 
 
-def _twins(draft: Draft, plugins: Plugins) -> dict[Path_, str]:
-    """Targets that are the same service as an earlier one, as far as this needs the plugins.
-
-    One of the two does not name its connection, or they use the plain and the full name of the same plugin. The
-    manifest's own rule finds the other cases.
-    """
-    families = {ref.plugin: _family_of(plugins[ref.path]) for ref in draft.sections() if ref.path in plugins}
-    plain = [ref for ref, _ in twins(draft)]
-    return {ref.path: twin_of(other) for ref, other in twins(draft, families, identity) if ref not in plain}
+def _twins(draft: Draft, plugins: Plugins, types: Mapping[Path_, type[Options] | str]) -> dict[Path_, str]:
+    """Targets that are the same service as an earlier one, as far as their plugins are loaded."""
+    loaded = [ref for ref in draft.sections() if ref.path in plugins]
+    families = {ref.plugin: _family_of(plugins[ref.path]) for ref in loaded}
+    places = {ref.plugin: kind.placed_by for ref in loaded if not isinstance(kind := types[ref.path], str)}
+    return {ref.path: twin_of(other) for ref, other in twins(draft, places, families, identity)}
 
 
 def _checked(
