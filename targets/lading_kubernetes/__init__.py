@@ -71,94 +71,95 @@ def lading_describe() -> Description:
 
 @hookimpl
 def lading_deploy(request: DeployRequest[KubernetesOptions], context: Context) -> DeployStep:
-    from .deploying import step
-
     with _cluster(request.deployment.options, context) as cluster:
+        from .deploying import step
+
         return step(request, context, cluster)
 
 
 @hookimpl
 def lading_shift(request: ShiftRequest[KubernetesOptions], context: Context) -> ShiftStep:
-    from .shifting import step
-
     with _cluster(request.deployment.options, context) as cluster:
+        from .shifting import step
+
         return step(request, context, cluster)
 
 
 @hookimpl
 def lading_scoring_uri(deployment: Deployment[KubernetesOptions], context: Context) -> ScoringUri | NoScoringUri:
-    from .asking import scoring_uri
-
     with _cluster(deployment.options, context) as cluster:
+        from .asking import scoring_uri
+
         return scoring_uri(deployment, cluster)
 
 
 @hookimpl
 def lading_status(deployment: Deployment[KubernetesOptions], context: Context) -> Status:
-    from .asking import status
-
     with _cluster(deployment.options, context) as cluster:
+        from .asking import status
+
         return status(deployment, context, cluster)
 
 
 @hookimpl
 def lading_logs(request: LogsRequest[KubernetesOptions], context: Context) -> Logs:
-    from .logs import read_log
-
     with _cluster(request.deployment.options, context) as cluster:
+        from .logs import read_log
+
         return read_log(request, cluster)
 
 
 @hookimpl
 def lading_metrics(deployment: Deployment[KubernetesOptions], context: Context) -> Metrics:
-    from .measuring import metrics
-
     with _cluster(deployment.options, context) as cluster:
+        from .measuring import metrics
+
         return metrics(deployment, context, cluster)
 
 
 @hookimpl
 def lading_keys(deployment: Deployment[KubernetesOptions], context: Context, rotate: str | None) -> Keys:
-    from .keys import keys
-
     with _cluster(deployment.options, context) as cluster:
+        from .keys import keys
+
         return keys(cluster, deployment, context, rotate)
 
 
 @hookimpl
 def lading_invoke(request: InvokeRequest[KubernetesOptions], context: Context) -> InvokeAnswer | None:
-    from .invoking import invoke
-
     with _cluster(request.deployment.options, context) as cluster:
+        from .invoking import invoke
+
         return invoke(request, cluster)
 
 
 @hookimpl
 def lading_delete(deployment: Deployment[KubernetesOptions], context: Context) -> DeleteStep:
-    from .removing import delete
-
     with _cluster(deployment.options, context) as cluster:
+        from .removing import delete
+
         return delete(deployment, context, cluster)
 
 
 @hookimpl
 def lading_list(request: ListRequest[KubernetesOptions], context: Context) -> Listing:
-    from .asking import everything
-
     with _cluster(request.deployment.options, context) as cluster:
+        from .asking import everything
+
         return everything(cluster)
 
 
 @hookimpl
 def lading_preflight(request: PreflightRequest[KubernetesOptions], context: Context) -> TargetFindings:
-    from .preflight import findings
-
     with _cluster(request.deployment.options, context) as cluster:
+        from .preflight import findings
+
         return findings(request.deployment, cluster)
 
 
 @hookimpl
 def lading_plan(request: PlanRequest[KubernetesOptions], context: Context) -> PlanFindings:
+    _require_lightkube()
     from .planning import findings
 
     return findings(request, lambda: _cluster(request.deployment.options, context))
@@ -166,18 +167,24 @@ def lading_plan(request: PlanRequest[KubernetesOptions], context: Context) -> Pl
 
 @hookimpl
 def lading_eject(request: DeployRequest[KubernetesOptions], context: Context) -> Ejected:
-    from .ejecting import eject
-
     with _cluster(request.deployment.options, context) as cluster:
+        from .ejecting import eject
+
         return eject(request, cluster)
 
 
 @contextmanager
 def _cluster(options: KubernetesOptions, context: Context) -> Iterator[Cluster]:
     """The cluster of a deployment, for one step. Raises PluginError if the extra is not installed."""
-    try:
-        from .rest import connect
-    except ImportError as error:
-        raise PluginError("the target 'kubernetes' needs lightkube", hint="pip install 'lading[kubernetes]'") from error
+    _require_lightkube()
+    from .rest import connect
+
     with connect(options, context.seconds_left) as cluster:
         yield cluster
+
+
+def _require_lightkube() -> None:
+    try:
+        from . import rest  # noqa: F401 - the first module that needs it
+    except ImportError as error:
+        raise PluginError("the target 'kubernetes' needs lightkube", hint="pip install 'lading[kubernetes]'") from error

@@ -102,7 +102,7 @@ class Core(Options):
     gates: tuple[Listed, ...] = ()
     """Plugins that can refuse a stage before it starts."""
     target: _Name = DEFAULT_TARGET
-    """The target of a command that does not name one."""
+    """The target of a command that does not name one. Without this key: `local`, or else the only target."""
     targets: Mapping[_Name, TargetBlock] = field(default_factory=dict)
     """Places to deploy the package to, by name."""
 
