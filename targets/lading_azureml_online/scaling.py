@@ -55,19 +55,28 @@ def scale(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDeploy
         settings.put(name, wanted)
 
 
-def unscale(endpoint: str, found: OnlineDeployment, context: Context) -> None:
-    """Delete the setting of a deployment that has one: Azure keeps it without the deployment.
+def unscale(endpoint: str, found: OnlineDeployment, context: Context, *, again: bool = False) -> None:
+    """Delete the setting of a deployment whose deletion Azure has accepted: Azure keeps it without the deployment.
 
-    It costs nothing, so one that Azure does not delete stays, with a warning. The deployment must go.
+    It costs nothing, so one that Azure does not delete stays, with a warning, except `again`. A sign-in that may not
+    read settings has written none.
     """
     if AUTOSCALE not in found.tags:
         return
-    name = _name(endpoint, found)
+    settings, name = _settings(workspace_of(context)), _name(endpoint, found)
+    target = _target(workspace_of(context), endpoint, found)
+    try:
+        shown = settings.read(name)
+    except StageFailed:
+        return
+    if shown is None or is_changed(target, shown["properties"].get("targetResourceUri")):
+        return
     context.intend(f"autoscale/{name}/delete")
     try:
-        _settings(workspace_of(context)).delete(name)
+        settings.delete(name)
     except StageFailed as error:
-        context.warn(f"autoscale setting {name} stays: {error.message}")
+        if not again:
+            context.warn(f"autoscale setting {name} stays: {error.message}")
 
 
 def changes(
@@ -97,8 +106,12 @@ def _wanted(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDepl
     limits = kind.autoscale(options)
     if limits is None:
         return None
-    target = f"{workspace.id}/onlineEndpoints/{endpoint}/deployments/{found.name}"
-    return _body(limits, found.marks, target, workspace.location)
+    return _body(limits, found.marks, _target(workspace, endpoint, found), workspace.location)
+
+
+def _target(workspace: Workspace, endpoint: str, found: OnlineDeployment) -> str:
+    """The path of a deployment."""
+    return f"{workspace.id}/onlineEndpoints/{endpoint}/deployments/{found.name}"
 
 
 def _body(scale: Autoscale, marks: Mapping[str, str], target: str, location: str) -> Json:

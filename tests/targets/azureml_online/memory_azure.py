@@ -71,6 +71,7 @@ class MemoryAzure(Wire):
     secrets: Json = field(default_factory=lambda: {"secretsType": "Sas", "sasToken": "sig=r"})
     refusals: dict[str, Answer] = field(default_factory=dict)
     keeps_keys: bool = False
+    keeps_autoscale: bool = False
     checks: int = 2
     lost: int = 0
     drops: str = ""
@@ -126,6 +127,8 @@ class MemoryAzure(Wire):
         name = sent.path.removeprefix(AUTOSCALE)
         if sent.method == "PUT":
             self.autoscale[name] = sent.json
+        if sent.method == "DELETE" and self.keeps_autoscale:
+            return Answer({"error": {"code": "ScopeLocked", "message": "the scope is locked by 'keep'"}}, 409)
         if sent.method == "DELETE":
             return Answer(status=204 if self.autoscale.pop(name, None) is None else 200)
         return Answer(self.autoscale[name]) if name in self.autoscale else _MISSING

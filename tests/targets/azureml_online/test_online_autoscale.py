@@ -84,14 +84,6 @@ def test_a_deploy_without_the_option_makes_no_request_for_it(hooks: Hooks, memor
     assert touched(memory) == []
 
 
-def test_a_release_without_the_option_deletes_the_setting_of_the_former_one(hooks: Hooks, memory: MemoryAzure) -> None:
-    ready(hooks.deploy(1, autoscale=LIMITS))
-    hooks.connect()
-    ready(hooks.deploy(2, instance_count=3))
-    assert (memory.autoscale, touched(memory)) == ({}, ["DELETE"])
-    assert memory.deployments["salary"][name_of(2)]["sku"]["capacity"] == 3
-
-
 def test_the_same_setting_is_not_written_again(hooks: Hooks, memory: MemoryAzure) -> None:
     ready(hooks.deploy(1, autoscale=LIMITS))
     shown = setting(memory)["properties"]["profiles"][0]["rules"][0]
@@ -172,15 +164,6 @@ def test_a_refused_change_of_the_limits_leaves_the_release(hooks: Hooks, memory:
     assert (hooks.names, hooks.traffic) == ([name_of(1)], {name_of(1): 100})
 
 
-def test_a_setting_that_stays_does_not_keep_its_deployment(hooks: Hooks, memory: MemoryAzure) -> None:
-    ready(hooks.deploy(1, autoscale=LIMITS))
-    refuse(memory, "DELETE")
-    ready(hooks.deploy(2))
-    assert f"autoscale setting salary-{name_of(1)} stays" in hooks.context.warnings[-1]
-    assert "autoscaleSettings/delete" in hooks.context.warnings[-1]
-    assert (hooks.names, len(memory.autoscale)) == ([name_of(2)], 1)
-
-
 def test_status_does_without_the_right_to_read_the_setting(hooks: Hooks, memory: MemoryAzure) -> None:
     ready(hooks.deploy(1, autoscale=LIMITS))
     refuse(memory, "GET")
@@ -194,8 +177,9 @@ def test_a_lost_reply_leaves_one_setting(hooks: Hooks, memory: MemoryAzure, numb
     memory.checks, memory.lost = 1, number
 
     def step(verdict: Verdict | None = None) -> Any:
-        memory.settle()
-        return hooks.step(2, verdict=verdict, autoscale=LIMITS)
+        found = hooks.step(2, verdict=verdict, autoscale=LIMITS)
+        memory.settle()  # after the step: the retry of a lost deletion meets a deployment that Azure is deleting
+        return found
 
     assert isinstance(settled(step), Candidate)
     ready(settled(lambda: step(Verdict(up=True))))
@@ -210,12 +194,6 @@ def test_a_canary_begins_with_the_lowest_number(hooks: Hooks, memory: MemoryAzur
     assert len(memory.autoscale) == 2
     assert isinstance(hooks.shift((1, 100, 0), autoscale=LIMITS), Done)
     assert [*memory.autoscale] == [f"salary-{name_of(1)}"]
-
-
-def test_an_endpoint_is_deleted_with_the_settings(hooks: Hooks, memory: MemoryAzure) -> None:
-    ready(hooks.deploy(1, autoscale=LIMITS))
-    assert isinstance(settled(lambda: lading_delete(hooks.deployment(), hooks.context)), Done)
-    assert (memory.autoscale, memory.endpoints) == ({}, {})
 
 
 def test_the_preflight_names_the_actions_on_the_resource_group(hooks: Hooks, memory: MemoryAzure) -> None:
