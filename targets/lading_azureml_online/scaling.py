@@ -50,7 +50,8 @@ def scale(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDeploy
         return
     settings, name = _settings(workspace_of(context)), _name(endpoint, found)
     shown = settings.read(name)
-    if shown is None or any(is_changed(wanted[part], shown[part]) for part in ("tags", "properties")):
+    same = shown is not None and wanted["tags"].items() <= _tags(shown).items()
+    if not same or shown.get("properties") is None or is_changed(wanted["properties"], shown["properties"]):
         context.intend(f"autoscale/{name}")
         settings.put(name, wanted)
 
@@ -69,7 +70,7 @@ def unscale(endpoint: str, found: OnlineDeployment, context: Context, *, again: 
         shown = settings.read(name)
     except StageFailed:
         return
-    if shown is None or is_changed(target, shown["properties"].get("targetResourceUri")):
+    if shown is None or is_changed(target, (shown.get("properties") or {}).get("targetResourceUri")):
         return
     context.intend(f"autoscale/{name}/delete")
     try:
@@ -98,7 +99,12 @@ def changes(
 
 def _is_of(wanted: Json, shown: Json) -> bool:
     """Whether a setting was made with these limits."""
-    return bool(wanted["tags"][OPTIONS] == (shown.get("tags") or {}).get(OPTIONS))
+    return bool(wanted["tags"][OPTIONS] == _tags(shown).get(OPTIONS))
+
+
+def _tags(shown: Json) -> dict[str, str]:
+    """The tags of a setting, with their names in lower case: Azure ignores it."""
+    return {name.lower(): value for name, value in (shown.get("tags") or {}).items()}
 
 
 def _wanted(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDeployment, workspace: Workspace) -> Json:

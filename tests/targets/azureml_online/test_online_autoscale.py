@@ -123,6 +123,20 @@ def test_a_setting_that_others_change_is_shown_and_repaired(
     assert (lading_status(deployment, hooks.context).changed, hooks.names) == ({}, [name_of(1)])
 
 
+@pytest.mark.parametrize("tags", [None, {}, {"lading.options": "other"}, {"lading.service": "salary"}])
+def test_a_setting_without_our_tags_is_written_again(
+    hooks: Hooks, memory: MemoryAzure, tags: dict[str, str] | None
+) -> None:
+    ready(hooks.deploy(1, autoscale=LIMITS))
+    wanted = setting(memory)["tags"]
+    if tags is None:
+        del setting(memory)["tags"]
+    else:
+        setting(memory)["tags"] = tags
+    ready(hooks.deploy(2, package=1, autoscale=LIMITS))
+    assert setting(memory)["tags"] == wanted
+
+
 def test_the_number_of_instances_is_not_compared(hooks: Hooks, memory: MemoryAzure) -> None:
     ready(hooks.deploy(1, autoscale=LIMITS))
     memory.deployments["salary"][name_of(1)]["sku"]["capacity"] = 4
