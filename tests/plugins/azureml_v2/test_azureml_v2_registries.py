@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from offline_azure.fixture import require
@@ -151,6 +152,48 @@ def test_an_interrupted_wait_ends(opened: Opened, tmp_path: Path) -> None:
     context.cancel_after = 0
     with pytest.raises(Interrupted, match="registry team"):
         register(opened, a_request(tmp_path))
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("0", 1.0), ("7", 7.0), ("86400", 30.0), (None, 5.0)])
+def test_the_wait_for_a_version_is_bounded(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None, waited: float
+) -> None:
+    _, wire = opened
+    passed = clock(monkeypatch)
+    wire.answer("GET", MODEL, in_state("Creating"))
+    wire.answer("GET", MODEL, in_state("Creating"), **({"Retry_After": asked} if asked else {}))
+    wire.answer("GET", MODEL, in_state("Succeeded"))
+    register(opened, a_request(tmp_path))
+    assert sum(passed) == pytest.approx(waited)
+
+
+def test_a_long_wait_ends_when_the_command_is_interrupted(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, wire = opened
+    passed = clock(monkeypatch)
+    wire.answer("GET", MODEL, in_state("Creating"), Retry_After="86400")
+    context.cancel_after = 1
+    with pytest.raises(Interrupted, match="registry team"):
+        register(opened, a_request(tmp_path))
+    assert sum(passed) < 1
+
+
+def test_a_version_is_awaited_for_half_an_hour(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, wire = opened
+    passed = clock(monkeypatch)
+    wire.answer("GET", MODEL, in_state("Creating"), Retry_After="86400")
+    with pytest.raises(StageFailed, match="is creating"):
+        register(opened, a_request(tmp_path))
+    assert sum(passed) == pytest.approx(1800, abs=1)
+
+
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time that only sleeping passes. Returns the waits."""
+    passed: list[float] = []
+    fake = SimpleNamespace(monotonic=lambda: sum(passed), sleep=passed.append)
+    monkeypatch.setattr("lading_azureml_v2.registries.time", fake)
+    return passed
 
 
 def test_a_registry_that_does_not_exist_is_an_error_of_its_option(opened: Opened, tmp_path: Path) -> None:
