@@ -206,6 +206,23 @@ def test_a_registry_that_does_not_exist_is_an_error_of_its_option(opened: Opened
     assert "az ml registry list" in str(refused.value.hint)
 
 
+@pytest.mark.parametrize("path", [FILES, MODEL])
+@pytest.mark.parametrize("sha256", [SHA, "00"])
+def test_a_version_that_another_command_registers_meanwhile(
+    opened: Opened, tmp_path: Path, path: str, sha256: str
+) -> None:
+    _, wire = opened
+    takes(wire, "model.joblib")
+    wire.answers.pop(("PUT", path))
+    wire.answer("PUT", path, {"error": {"code": "Conflict", "message": "the asset already exists"}}, 409)
+    wire.answer("GET", MODEL, in_state("Succeeded", sha256))
+    if sha256 == SHA:
+        assert register(opened, a_request(tmp_path)).version == VERSION
+    else:
+        with pytest.raises(Taken, match="of another content"):
+            register(opened, a_request(tmp_path))
+
+
 @pytest.mark.parametrize("path", [FOUND, FILES])
 def test_a_missing_role_is_named_with_the_registry(opened: Opened, tmp_path: Path, path: str) -> None:
     _, wire = opened
