@@ -14,8 +14,9 @@ from tests.plugins.wire import Answer, Sent, Wire
 
 from lading import Json
 
-PLACE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.MachineLearningServices/workspaces/salary"
-AUTOSCALE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.Insights/autoscaleSettings/"
+GROUP = "/subscriptions/s-1/resourceGroups/mi2"
+PLACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/salary"
+AUTOSCALE = f"{GROUP}/providers/Microsoft.Insights/autoscaleSettings/"
 CONTAINER = "https://account.blob.core.windows.net/code"
 OPERATIONS = "https://management.azure.com/operations/"
 STORES = {"workspaceartifactstore": "azureml", "workspaceblobstore": "code"}
@@ -65,6 +66,7 @@ class MemoryAzure(Wire):
     operations: list[Operation] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=lambda: {"primaryKey": "first", "secondaryKey": "second"})
     logs: dict[str, str] = field(default_factory=lambda: {"InferenceServer": "up\n", "StorageInitializer": ""})
+    group_actions: Json = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
     actions: Json = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
     errors: dict[str, Json] = field(default_factory=dict)
     stores: dict[str, Json] = field(default_factory=lambda: {name: _store(name) for name in STORES})
@@ -99,7 +101,8 @@ class MemoryAzure(Wire):
         if "/versions/" in sent.path:
             return self._asset(sent)
         if sent.path.endswith("/permissions"):
-            return Answer({"value": self.actions})
+            is_group = sent.path.startswith(f"{GROUP}/providers/Microsoft.Authorization/")
+            return Answer({"value": self.group_actions if is_group else self.actions})
         if sent.method == "POST":
             return self._posted(sent)
         if sent.path.endswith("/deployments"):

@@ -211,7 +211,7 @@ def test_a_canary_begins_with_the_lowest_number(hooks: Hooks, memory: MemoryAzur
 
 
 def test_the_preflight_names_the_actions_on_the_resource_group(hooks: Hooks, memory: MemoryAzure) -> None:
-    memory.actions = [{"actions": ["*"], "notActions": ["Microsoft.Insights/*"]}]
+    memory.group_actions = [{"actions": ["*"], "notActions": ["Microsoft.Insights/*"]}]
     assert lading_preflight(PreflightRequest(deployment=hooks.deployment()), hooks.context).findings == ()
     deployment = hooks.deployment(autoscale=LIMITS)
     (found,) = lading_preflight(PreflightRequest(deployment=deployment), hooks.context).findings
@@ -256,12 +256,12 @@ def test_a_release_scales_with_its_load_until_it_is_deleted(project: Project) ->
 @pytest.mark.slow
 def test_a_missing_role_for_azure_monitor_ends_a_deploy(project: Project) -> None:
     project.write("autoscale: {min: 1, max: 3}")
-    project.azure.settings(denied=["Microsoft.Insights/autoscaleSettings/write"])
+    project.azure.settings(denied_on_group=["Microsoft.Insights/autoscaleSettings/write"])
     done = project("deploy", code=None)
     assert done.code != 0
     assert "Microsoft.Insights/autoscaleSettings/write" in done.err
     assert "targets.managed-online.autoscale" in done.err
-    project.azure.settings(denied=[], unregistered=["Microsoft.Insights"])
+    project.azure.settings(denied_on_group=[], unregistered=["Microsoft.Insights"])
     done = project("deploy", code=6)
     assert "az provider register --namespace Microsoft.Insights" in done.err
     assert (project.azure.world["autoscale"], project.azure.state["v2"]["endpoints"]) == ({}, {})
