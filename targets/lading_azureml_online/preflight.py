@@ -112,11 +112,16 @@ def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding
 
 
 def _sharing(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
-    """The actions on the registry that the sign-in lacks. One that does not exist is reported by the registration."""
+    """The actions on the registry that the sign-in lacks, or its absence if the deploy needs it. The registration of a
+    model reports the absence, too.
+    """
     registry = connection(context).registry
     try:
         names = ", ".join(lacking(registry, [*SHARING]) if registry else ())
-    except BadInput:
+    except BadInput as error:
+        if options.environment:
+            message = f"{error.message} (`registry` of the connection {connection(context).name})"
+            yield TargetFinding(message=message, hint=error.hint)
         return
     if registry and names:
         yield TargetFinding(
