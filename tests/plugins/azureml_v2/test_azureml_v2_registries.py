@@ -161,7 +161,7 @@ def test_the_wait_for_a_version_is_bounded(
     _, wire = opened
     passed = clock(monkeypatch)
     wire.answer("GET", MODEL, in_state("Creating"))
-    wire.answer("GET", MODEL, in_state("Creating"), **({"Retry_After": asked} if asked else {}))
+    wire.answer("GET", MODEL, in_state("Creating"), 200, **({"Retry_After": asked} if asked else {}))
     wire.answer("GET", MODEL, in_state("Succeeded"))
     register(opened, a_request(tmp_path))
     assert sum(passed) == pytest.approx(waited)

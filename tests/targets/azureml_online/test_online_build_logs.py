@@ -94,7 +94,7 @@ def test_a_log_that_cannot_be_read_is_left_out(built: Hooks, memory: MemoryAzure
     assert "the log:" not in found.reason
 
 
-ODD = [None, [], {}, {"accountName": "account", "containerName": "azureml"}]
+ODD: list[Json] = [None, [], {}, {"accountName": "account", "containerName": "azureml"}]
 
 
 @pytest.mark.parametrize(("store", "secrets"), [*((store, {"sasToken": "sig=r"}) for store in ODD), (None, ["odd"])])
