@@ -10,7 +10,10 @@ from lading import Json
 
 _LONGEST = 2000  # characters of one text
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_SIGNATURE = re.compile(r"([?&](?:sig|sv|se|st|sp)=)[^&\s\"']+")
+_SIGNATURE = re.compile(
+    r"((?:[?&;]|\\+u0026|%26|%3F)(?:sig|sv|se|st|sp)(?:=|%3D))(?:(?!\\+u0026|%26)[^&\s\"'])+", re.IGNORECASE
+)
+"""A part of a signature. Its `&` may be an escape of JSON, of HTML (`&amp;`) or of another URL."""
 
 
 def clean(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from .rest import Reply
 from .workspace import Workspace
 
 _VERSION = "2022-10-01"  # the newest stable one of the published interface
+_PERMISSIONS = "2022-04-01"
 _UNREGISTERED = re.compile("not registered to use", re.IGNORECASE)
 
 
@@ -42,6 +44,12 @@ class AutoscaleSettings:
         """Delete a setting, if it exists."""
         with suppress(Unregistered):
             self._ask("deleting", "DELETE", name, gone=True)
+
+    def permissions(self) -> tuple[Mapping[str, Json], ...]:
+        """The actions that the sign-in may take on the resource group, as Azure lists them."""
+        path = f"{self._group}/providers/Microsoft.Authorization/permissions"
+        found = self._arm.ask("reading the permissions", "GET", path, _PERMISSIONS).body
+        return tuple(found.get("value") or ())
 
     def _ask(self, verb: str, method: str, name: str, body: Json = None, *, gone: bool = False) -> Reply:
         what = f"{verb} autoscale setting {name}"

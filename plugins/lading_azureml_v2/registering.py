@@ -41,16 +41,21 @@ def version_of(sha256: str) -> str:
 def ensure(model: RegisterRequest | ModelVersion, context: Context, run: Run | None = None, number: str = "") -> str:
     """The version of a model in the workspace or its registry. If there is none, the model is uploaded and registered.
 
-    `number` is the store's own version. Raises Taken if the version of that name has another content.
+    `number` is the store's own version. Another command may register the same model meanwhile. Raises Taken if the
+    version of that name has another content.
     """
     connection: AzureV2Connection = context.connection
     registry, version = connection.registry, version_of(model.sha256)
     known = connection.models.model(model.name, version)
-    if known is not None:
-        if (known.get("properties") or {}).get(SHA256) != model.sha256:
-            raise Taken(f"model {model.name} has a version {version} of another content", hint=_hint(model.name))
-    else:
-        _register(model, version, context, run, number)
+    if known is None:
+        try:
+            _register(model, version, context, run, number)
+        except Taken:
+            known = connection.models.model(model.name, version)
+            if known is None:
+                raise
+    if known is not None and (known.get("properties") or {}).get(SHA256) != model.sha256:
+        raise Taken(f"model {model.name} has a version {version} of another content", hint=_hint(model.name))
     if registry:
         registry.wait_for(model.name, version, context)
     return version

@@ -24,6 +24,8 @@ _PERMISSIONS = "2022-04-01"
 _SERVICE = "mferp/managementfrontend"
 _OPTION = "registry"
 _POLL_INTERVAL = 5.0  # seconds between two checks, if Azure asks for no other time
+_SHORTEST, _LONGEST_WAIT = 1.0, 30.0  # seconds between two checks, whatever Azure asks for
+_SLICE = 0.5  # seconds until an interrupted wait ends
 _LONGEST = 1800.0  # seconds until a version is copied to all regions of a registry
 _ENDED = {"Succeeded", "Failed", "Canceled"}
 
@@ -72,13 +74,13 @@ class Registry:
             state = "not there yet" if found is None else _state(found)
             if state == "Succeeded":
                 return
-            if state in _ENDED or time.monotonic() > end:
+            if state in _ENDED or time.monotonic() >= end:
                 hint = "run the command again: it continues"
                 raise StageFailed(f"model {name}:{version} of registry {self.name} is {state.lower()}", hint=hint)
             if context.cancelled:
                 raise Interrupted(f"the copy of model {name} to registry {self.name} was interrupted")
             context.progress("registering", f"{name} in registry {self.name} is {state.lower()}")
-            time.sleep(_POLL_INTERVAL if wait is None else wait)
+            _sleep(min(_interval(wait), end - time.monotonic()), context)
 
     def permissions(self) -> tuple[Mapping[str, Json], ...]:
         """The actions that the sign-in may take on the registry, as Azure lists them."""
@@ -119,6 +121,18 @@ class Registry:
     def _refused(self, error: NotAllowed) -> NotAllowed:
         role = f"this sign-in needs a role such as AzureML Registry User on registry {self.name}"
         return NotAllowed(error.message, hint=role)
+
+
+def _interval(asked: float | None) -> float:
+    """The seconds until the next check of a version, if Azure asks for `asked`."""
+    return min(max(_POLL_INTERVAL if asked is None else asked, _SHORTEST), _LONGEST_WAIT)
+
+
+def _sleep(seconds: float, context: Context) -> None:
+    """Wait, at most until the command is interrupted."""
+    end = time.monotonic() + seconds
+    while not context.cancelled and (rest := end - time.monotonic()) > 0:
+        time.sleep(min(rest, _SLICE))
 
 
 def _path(kind: str, name: str, version: str) -> str:

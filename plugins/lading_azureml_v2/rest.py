@@ -90,6 +90,11 @@ class Arm:
         url = f"https://{self._cloud.registries}/registrymanagement/v1.0/registries/{name}/discovery"
         return self._ask(what, "GET", url, {"api-version": "v1.0"}, None, gone=True)
 
+    def is_storage(self, url: str) -> bool:
+        """Whether an address is one of a storage account in this cloud."""
+        parts = urlsplit(url)
+        return parts.scheme == "https" and parts.netloc.endswith(f".blob.{self._cloud.storage}")
+
     def get_public(self, what: str, url: str) -> Json:
         """The JSON at an address that needs no sign-in."""
         return _json(what, self._accepted(what, self._request(what, HttpRequest("GET", url))))

@@ -45,7 +45,7 @@ def clear(
     One that Azure does not delete stays without requests, and a warning names it.
     """
     others = [each for each in found if each.name not in keep and is_ours(each.tags, deployment)]
-    waiting = _waiting(others, found, operations) if others else None
+    waiting = _waiting(others, found, deployment.service, context, operations) if others else None
     if waiting is not None:
         return waiting
     failures: dict[str, str] = {}
@@ -61,26 +61,36 @@ def clear(
 
 
 def _waiting(
-    others: Sequence[OnlineDeployment], found: Sequence[OnlineDeployment], operations: Operations
+    others: Sequence[OnlineDeployment],
+    found: Sequence[OnlineDeployment],
+    service: str,
+    context: Context,
+    operations: Operations,
 ) -> Pending | None:
     """The step while Azure deletes one of the others, or changes a deployment."""
     for each in others:
         operation = operations.find(_subject(each.name))
-        if operation and operation.is_running:
+        is_running = operation is not None and operation.is_running
+        if is_running or each.is_leaving:
+            unscale(service, each, context, again=True)
+        if is_running:
             return pending(_PHASE, f"{each.name} is {each.state}", operation)
     return busy(found)
 
 
 def _delete(other: OnlineDeployment, service: str, context: Context, operations: Operations) -> Pending:
-    """Request the deletion of a deployment. Raises StageFailed if Azure refuses it, or has failed to do it."""
+    """Request the deletion of a deployment. Raises StageFailed if Azure refuses it, or has failed to do it.
+
+    The autoscale setting goes after it: a deployment that stays keeps its limits.
+    """
     subject = _subject(other.name)
     operation = operations.find(subject)
     if operation or operations.is_hidden(subject):
         raise StageFailed(cause_of(error_of(operation), f"deleting deployment {other.name}").reason)
-    unscale(service, other, context)
     context.intend(f"endpoint/{service}/{other.name}/delete")
-    started = workspace_of(context).delete_deployment(service, other.name)
-    return Pending(phase=_PHASE, detail=other.name, retry_after=operations.keep(subject, started))
+    wait = operations.keep(subject, workspace_of(context).delete_deployment(service, other.name))
+    unscale(service, other, context)
+    return Pending(phase=_PHASE, detail=other.name, retry_after=wait)
 
 
 def _subject(name: str) -> str:
@@ -90,10 +100,15 @@ def _subject(name: str) -> str:
 def clear_endpoint(
     endpoint: Endpoint, found: Sequence[OnlineDeployment], context: Context, operations: Operations
 ) -> Pending | Failed:
-    """Delete an endpoint of ours with its deployments. Raises StageFailed if Azure refuses the request."""
+    """Delete an endpoint of ours with its deployments, and then their autoscale settings: an endpoint that stays keeps
+    its limits. Raises StageFailed if Azure refuses the request.
+    """
     phase = "deleting the endpoint"
     operation = operations.find(DELETION)
-    if endpoint.is_busy or (operation and operation.is_running):
+    is_running = operation is not None and operation.is_running
+    if endpoint.is_leaving or is_running:
+        _unscale(endpoint, found, context, again=True)
+    if endpoint.is_busy or is_running:
         return pending(phase, f"it is {endpoint.state}", operation)
     if operation or operations.is_hidden(DELETION):
         operations.forget(DELETION)
@@ -101,8 +116,12 @@ def clear_endpoint(
     waiting = busy(found)
     if waiting is not None:
         return waiting
-    for each in found:
-        unscale(endpoint.name, each, context)
     context.intend(f"endpoint/{endpoint.name}/delete")
     wait = operations.keep(DELETION, workspace_of(context).delete_endpoint(endpoint.name))
+    _unscale(endpoint, found, context)
     return Pending(phase=phase, detail=endpoint.name, retry_after=wait)
+
+
+def _unscale(endpoint: Endpoint, found: Sequence[OnlineDeployment], context: Context, *, again: bool = False) -> None:
+    for each in found:
+        unscale(endpoint.name, each, context, again=again)

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lading import Candidate, DeployStep, Failed, Pending, Ready, Refused, StageFailed
+from lading import BadInput, Candidate, DeployStep, Failed, Pending, Ready, Refused, StageFailed
 from lading_azureml.sealing import fits
 
 from . import bodies
@@ -285,7 +285,7 @@ class Release:
             body["sku"] |= first_instances(self._kind, self._options, served)
             self._context.intend(f"{self._place}/{self._name}")
             started = self._workspace.put_deployment(self._deployment.service, self._name, body)
-        except StageFailed as error:
+        except (StageFailed, BadInput) as error:  # BadInput: the registry of the connection has gone
             return self.give_up(refusal(error, on_kubernetes=self._kind.on_kubernetes))
         wait = self._operations.keep(self._name, started)
         return Pending(phase=_CREATING, detail=self._name, retry_after=wait)

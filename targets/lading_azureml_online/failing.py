@@ -120,13 +120,13 @@ def _cause(text: str, *, on_kubernetes: bool) -> tuple[str, str]:
 def with_build_log(cause: Cause, error: Mapping[str, Json], workspace: Workspace) -> Cause:
     """The cause with the last lines of the image build that Azure's error names, and the error in them.
 
-    The log is only a help, so a failure to read it is left out: the reason says where it is.
+    The log is only a help, so any failure to read it is left out: the reason says where it is.
     """
     if cause.option != _BUILT:
         return cause
     try:
         log = build_log(workspace, error)
-    except (LadingError, FileNotFoundError):
+    except Exception:  # Azure's answers may have any shape, and the cause is known without the log
         return cause
     said = next((line.strip() for line in reversed(log) if _BUILD_ERROR.search(line)), "")
     reason = f"{cause.reason} (the log: {said})" if said else cause.reason

@@ -45,16 +45,19 @@ def replicas(scaling: str) -> CounterpartRule:
     return rule
 
 
-def autoscaled(given: Mapping[str, Any], option: str, limits: tuple[int, int] | None, form: str) -> Counterpart:
+def autoscaled(
+    given: Mapping[str, Any], option: str, limits: tuple[int, int] | None, form: str, *, is_same: bool = True
+) -> Counterpart:
     """The fate of the autoscaler of `aks`. Both of its limits have other defaults here.
 
-    `limits` are those of `option`, if it is set. `form` is its value, with a field for each limit.
+    `limits` are those of `option`, if it is set. `form` is its value, with a field for each limit. `is_same` is
+    false if another part of it differs.
     """
     if not given["autoscale_enabled"]:
         detail = f"remove `{option}`" if limits else "as instance_count"
         return Counterpart(fate=Fate.LOSSY if limits else Fate.MAPPED, detail=detail)
     wanted = given.get("autoscale_min_replicas") or _MIN, given.get("autoscale_max_replicas") or _MAX
-    if limits == wanted:
+    if limits == wanted and is_same:
         return Counterpart(fate=Fate.MAPPED, detail=f"as {option}")
     there = f"; {limits[0]} to {limits[1]} there" if limits else ""
     return Counterpart(fate=Fate.LOSSY, detail=f"write `{option}: {form.format(*wanted)}`{there}")

@@ -12,6 +12,10 @@ from .autoscale import Autoscale
 from .from_v1 import autoscaled, lossy, replicas, unsupported
 from .sizes import size_of, smallest
 
+_LIMITS, _PERCENT = ("autoscale_min_replicas", "autoscale_max_replicas"), "autoscale_target_utilization"
+_MOST_CPU = 99  # of `autoscale.cpu`
+_SEE = "see autoscale_enabled"
+_OF_TIME = "the percent is of the processor time, not of busy containers"
 _CORES, _MEMORY = 0.1, 0.5  # what Azure gives a container whose block leaves them out
 
 
@@ -21,7 +25,7 @@ def counterparts(plugin: str, given: Mapping[str, Any], options: Any) -> dict[st
         return {}
     found = {name: RULES[name](options, value) for name, value in given.items() if name in RULES}
     if "autoscale_enabled" in given:
-        found["autoscale_enabled"] = _autoscaled(options.autoscale, given)
+        found |= _autoscaler(options.autoscale, given)
     sized = _size(given.get("cpu_cores") or _CORES, given.get("memory_gb") or _MEMORY, options.instance_type)
     return found | {name: sized for name in ("cpu_cores", "memory_gb") if name in given}
 
@@ -40,14 +44,23 @@ def _size(cores: float, memory: float, instance_type: str) -> Counterpart:
     return Counterpart(fate=Fate.MAPPED, detail=f"as instance_type, {present}{more}")
 
 
-def _autoscaled(scale: Autoscale | None, given: Mapping[str, Any]) -> Counterpart:
+def _autoscaler(scale: Autoscale | None, given: Mapping[str, Any]) -> dict[str, Counterpart]:
+    """The fate of the autoscaler: the line for `autoscale_enabled` has all of it, and the others point there."""
     limits = (scale.min, scale.max) if scale else None
-    return autoscaled(given, "autoscale", limits, "{{min: {}, max: {}}}")
+    percent = given.get(_PERCENT)
+    cpu = min(percent, _MOST_CPU) if percent else None
+    form = "{{min: {}, max: {}" + (f", cpu: {cpu}" if cpu else "") + "}}"
+    whole = autoscaled(given, "autoscale", limits, form, is_same=not cpu or (scale is not None and scale.cpu == cpu))
+    found = {name: Counterpart(fate=whole.fate, detail=_SEE) for name in _LIMITS if name in given}
+    if percent:
+        found[_PERCENT] = Counterpart(fate=Fate.LOSSY, detail=f"{_OF_TIME}; {_SEE}")
+    return {**found, "autoscale_enabled": whole}
 
 
 def _utilization(options: Any, value: int) -> Counterpart:
-    there = "" if options.autoscale and options.autoscale.cpu == value else f"; write `autoscale: {{cpu: {value}}}`"
-    return Counterpart(fate=Fate.LOSSY, detail=f"the percent is of the processor time, not of busy containers{there}")
+    cpu = min(value, _MOST_CPU)
+    there = "" if options.autoscale and options.autoscale.cpu == cpu else f"; write `autoscale: {{cpu: {cpu}}}`"
+    return Counterpart(fate=Fate.LOSSY, detail=f"{_OF_TIME}{there}")
 
 
 def _private(options: Any, _value: str) -> Counterpart:
@@ -86,7 +99,7 @@ RULES: dict[str, CounterpartRule] = {
     "autoscale_min_replicas": Counterpart.under("autoscale.min"),
     "autoscale_max_replicas": Counterpart.under("autoscale.max"),
     "autoscale_refresh_seconds": unsupported("Azure Monitor measures each minute"),
-    "autoscale_target_utilization": _utilization,
+    _PERCENT: _utilization,
     "cpu_cores_limit": _LIMIT,
     "memory_gb_limit": _LIMIT,
     "gpu_cores": lossy("choose an `instance_type` with GPUs: Standard_NC4as_T4_v3 has one"),

@@ -15,6 +15,7 @@ from .owning import connection, our_endpoint, workspace_of
 
 if TYPE_CHECKING:
     from lading import Context, PreflightRequest
+    from lading_azureml_v2.autoscaling import AutoscaleSettings
     from lading_azureml_v2.registries import Registry
     from lading_azureml_v2.workspace import Workspace
 
@@ -65,7 +66,7 @@ SCALING = (
     "Microsoft.Insights/autoscaleSettings/write",
     "Microsoft.Insights/autoscaleSettings/delete",
 )
-"""The actions of a deploy with `autoscale`, on the resource group. A workspace inherits them from it."""
+"""The actions of a deploy with `autoscale`, on the resource group. A role on the workspace cannot give them."""
 LOGS = f"{_ENDPOINTS}/deployments/getLogs/action"
 """The action that reads the log of a release that fails."""
 OF_AUTH = {
@@ -111,11 +112,16 @@ def _actions(options: OnlineOptions, context: Context) -> Iterator[TargetFinding
 
 
 def _sharing(options: OnlineOptions, context: Context) -> Iterator[TargetFinding]:
-    """The actions on the registry that the sign-in lacks. One that does not exist is reported by the registration."""
+    """The actions on the registry that the sign-in lacks, or its absence if the deploy needs it. The registration of a
+    model reports the absence, too.
+    """
     registry = connection(context).registry
     try:
         names = ", ".join(lacking(registry, [*SHARING]) if registry else ())
-    except BadInput:
+    except BadInput as error:
+        if options.environment:
+            message = f"{error.message} (`registry` of the connection {connection(context).name})"
+            yield TargetFinding(message=message, hint=error.hint)
         return
     if registry and names:
         yield TargetFinding(
@@ -129,7 +135,9 @@ def _scaling(options: OnlineOptions, context: Context) -> Iterator[TargetFinding
     """The actions for `autoscale` that the sign-in lacks. The roles of Azure ML do not have them."""
     if not isinstance(options, ManagedOptions) or not options.autoscale:
         return
-    names = ", ".join(lacking(workspace_of(context), list(SCALING)))
+    from lading_azureml_v2.autoscaling import AutoscaleSettings  # only a release with `autoscale` needs it
+
+    names = ", ".join(lacking(AutoscaleSettings(workspace_of(context)), list(SCALING)))
     if names:
         group = connection(context).place.resource_group
         message = f"this sign-in lacks actions on resource group {group}: {names}"
@@ -149,7 +157,7 @@ def _wanted(options: OnlineOptions, registering: tuple[str, ...]) -> tuple[tuple
     return (*ACTIONS, *collecting), (*RECORDING, *registering, *optional)
 
 
-def lacking(place: Workspace | Registry, wanted: list[str]) -> list[str]:
+def lacking(place: Workspace | Registry | AutoscaleSettings, wanted: list[str]) -> list[str]:
     """The actions that the sign-in lacks at a place. None are known if it may not ask."""
     try:
         permissions = place.permissions()

@@ -50,24 +50,34 @@ def scale(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDeploy
         return
     settings, name = _settings(workspace_of(context)), _name(endpoint, found)
     shown = settings.read(name)
-    if shown is None or any(is_changed(wanted[part], shown[part]) for part in ("tags", "properties")):
+    same = shown is not None and wanted["tags"].items() <= _tags(shown).items()
+    if not same or shown.get("properties") is None or is_changed(wanted["properties"], shown["properties"]):
         context.intend(f"autoscale/{name}")
         settings.put(name, wanted)
 
 
-def unscale(endpoint: str, found: OnlineDeployment, context: Context) -> None:
-    """Delete the setting of a deployment that has one: Azure keeps it without the deployment.
+def unscale(endpoint: str, found: OnlineDeployment, context: Context, *, again: bool = False) -> None:
+    """Delete the setting of a deployment whose deletion Azure has accepted: Azure keeps it without the deployment.
 
-    It costs nothing, so one that Azure does not delete stays, with a warning. The deployment must go.
+    It costs nothing, so one that Azure does not delete stays, with a warning, except `again`. A sign-in that may not
+    read settings has written none.
     """
     if AUTOSCALE not in found.tags:
         return
-    name = _name(endpoint, found)
+    settings, name = _settings(workspace_of(context)), _name(endpoint, found)
+    target = _target(workspace_of(context), endpoint, found)
+    try:
+        shown = settings.read(name)
+    except StageFailed:
+        return
+    if shown is None or is_changed(target, (shown.get("properties") or {}).get("targetResourceUri")):
+        return
     context.intend(f"autoscale/{name}/delete")
     try:
-        _settings(workspace_of(context)).delete(name)
+        settings.delete(name)
     except StageFailed as error:
-        context.warn(f"autoscale setting {name} stays: {error.message}")
+        if not again:
+            context.warn(f"autoscale setting {name} stays: {error.message}")
 
 
 def changes(
@@ -89,7 +99,12 @@ def changes(
 
 def _is_of(wanted: Json, shown: Json) -> bool:
     """Whether a setting was made with these limits."""
-    return bool(wanted["tags"][OPTIONS] == (shown.get("tags") or {}).get(OPTIONS))
+    return bool(wanted["tags"][OPTIONS] == _tags(shown).get(OPTIONS))
+
+
+def _tags(shown: Json) -> dict[str, str]:
+    """The tags of a setting, with their names in lower case: Azure ignores it."""
+    return {name.lower(): value for name, value in (shown.get("tags") or {}).items()}
 
 
 def _wanted(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDeployment, workspace: Workspace) -> Json:
@@ -97,8 +112,12 @@ def _wanted(kind: Kind, options: OnlineOptions, endpoint: str, found: OnlineDepl
     limits = kind.autoscale(options)
     if limits is None:
         return None
-    target = f"{workspace.id}/onlineEndpoints/{endpoint}/deployments/{found.name}"
-    return _body(limits, found.marks, target, workspace.location)
+    return _body(limits, found.marks, _target(workspace, endpoint, found), workspace.location)
+
+
+def _target(workspace: Workspace, endpoint: str, found: OnlineDeployment) -> str:
+    """The path of a deployment."""
+    return f"{workspace.id}/onlineEndpoints/{endpoint}/deployments/{found.name}"
 
 
 def _body(scale: Autoscale, marks: Mapping[str, str], target: str, location: str) -> Json:

@@ -136,12 +136,15 @@ class Lane:
         assert ended.code == 0, ended.err
         return list(attempt.azure.calls)
 
-    def strike(self, strike: Strike, folder: Path) -> list[Found]:
-        """The findings of one attempt. Its folder is removed afterwards."""
+    def strike(self, strike: Strike, folder: Path) -> list[Found] | None:
+        """The findings of one attempt; None if it has none and its fault was never met. Its folder is removed
+        afterwards.
+        """
         attempt = self.kind.begin(self, folder)
         found = list(attempt.judge(strike))
+        is_met = any(call.fault for call in attempt.azure.calls)
         shutil.rmtree(folder)
-        return found
+        return found if found or is_met else None
 
 
 @dataclass(frozen=True)

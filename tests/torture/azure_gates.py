@@ -35,16 +35,21 @@ def _sweep(kind: type[Attempt], trial: Trial) -> Figures:
         while lanes.qsize() < min(size, len(tried)):
             open_lane()
 
+        unmet: list[Strike] = []  # a deploy on a busy machine can have fewer requests than the recorded one
+
         def attempt(numbered: tuple[int, Strike]) -> Iterator[Found]:
             number, strike = numbered
             free = lanes.get()
             try:
-                yield from free.strike(strike, trial.folder / f"attempt-{number:04}")
+                found = free.strike(strike, trial.folder / f"attempt-{number:04}")
             finally:
                 lanes.put(free)
+            if found is None:
+                unmet.append(strike)
+            yield from found or ()
 
         found = replace(trial, lanes=size).each(attempt, tried)
-    return Figures(len(points), len(tried), found)
+    return Figures(len(points), len(tried) - len(unmet), found)
 
 
 def _with_each_fault(kind: type[Attempt], trial: Trial, points: list[Strike]) -> list[Strike]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from offline_azure.fixture import require
@@ -153,6 +154,48 @@ def test_an_interrupted_wait_ends(opened: Opened, tmp_path: Path) -> None:
         register(opened, a_request(tmp_path))
 
 
+@pytest.mark.parametrize(("asked", "waited"), [("0", 1.0), ("7", 7.0), ("86400", 30.0), (None, 5.0)])
+def test_the_wait_for_a_version_is_bounded(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None, waited: float
+) -> None:
+    _, wire = opened
+    passed = clock(monkeypatch)
+    wire.answer("GET", MODEL, in_state("Creating"))
+    wire.answer("GET", MODEL, in_state("Creating"), 200, **({"Retry_After": asked} if asked else {}))
+    wire.answer("GET", MODEL, in_state("Succeeded"))
+    register(opened, a_request(tmp_path))
+    assert sum(passed) == pytest.approx(waited)
+
+
+def test_a_long_wait_ends_when_the_command_is_interrupted(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, wire = opened
+    passed = clock(monkeypatch)
+    wire.answer("GET", MODEL, in_state("Creating"), Retry_After="86400")
+    context.cancel_after = 1
+    with pytest.raises(Interrupted, match="registry team"):
+        register(opened, a_request(tmp_path))
+    assert sum(passed) < 1
+
+
+def test_a_version_is_awaited_for_half_an_hour(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, wire = opened
+    passed = clock(monkeypatch)
+    wire.answer("GET", MODEL, in_state("Creating"), Retry_After="86400")
+    with pytest.raises(StageFailed, match="is creating"):
+        register(opened, a_request(tmp_path))
+    assert sum(passed) == pytest.approx(1800, abs=1)
+
+
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time that only sleeping passes. Returns the waits."""
+    passed: list[float] = []
+    fake = SimpleNamespace(monotonic=lambda: sum(passed), sleep=passed.append)
+    monkeypatch.setattr("lading_azureml_v2.registries.time", fake)
+    return passed
+
+
 def test_a_registry_that_does_not_exist_is_an_error_of_its_option(opened: Opened, tmp_path: Path) -> None:
     _, wire = opened
     wire.answers.pop(("GET", FOUND))
@@ -161,6 +204,23 @@ def test_a_registry_that_does_not_exist_is_an_error_of_its_option(opened: Opened
         register(opened, a_request(tmp_path))
     assert refused.value.option == "registry"
     assert "az ml registry list" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("path", [FILES, MODEL])
+@pytest.mark.parametrize("sha256", [SHA, "00"])
+def test_a_version_that_another_command_registers_meanwhile(
+    opened: Opened, tmp_path: Path, path: str, sha256: str
+) -> None:
+    _, wire = opened
+    takes(wire, "model.joblib")
+    wire.answers.pop(("PUT", path))
+    wire.answer("PUT", path, {"error": {"code": "Conflict", "message": "the asset already exists"}}, 409)
+    wire.answer("GET", MODEL, in_state("Succeeded", sha256))
+    if sha256 == SHA:
+        assert register(opened, a_request(tmp_path)).version == VERSION
+    else:
+        with pytest.raises(Taken, match="of another content"):
+            register(opened, a_request(tmp_path))
 
 
 @pytest.mark.parametrize("path", [FOUND, FILES])

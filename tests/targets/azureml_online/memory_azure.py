@@ -14,8 +14,9 @@ from tests.plugins.wire import Answer, Sent, Wire
 
 from lading import Json
 
-PLACE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.MachineLearningServices/workspaces/salary"
-AUTOSCALE = "/subscriptions/s-1/resourceGroups/mi2/providers/Microsoft.Insights/autoscaleSettings/"
+GROUP = "/subscriptions/s-1/resourceGroups/mi2"
+PLACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/salary"
+AUTOSCALE = f"{GROUP}/providers/Microsoft.Insights/autoscaleSettings/"
 CONTAINER = "https://account.blob.core.windows.net/code"
 OPERATIONS = "https://management.azure.com/operations/"
 STORES = {"workspaceartifactstore": "azureml", "workspaceblobstore": "code"}
@@ -65,12 +66,14 @@ class MemoryAzure(Wire):
     operations: list[Operation] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=lambda: {"primaryKey": "first", "secondaryKey": "second"})
     logs: dict[str, str] = field(default_factory=lambda: {"InferenceServer": "up\n", "StorageInitializer": ""})
+    group_actions: Json = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
     actions: Json = field(default_factory=lambda: [{"actions": ["*"], "notActions": []}])
     errors: dict[str, Json] = field(default_factory=dict)
     stores: dict[str, Json] = field(default_factory=lambda: {name: _store(name) for name in STORES})
     secrets: Json = field(default_factory=lambda: {"secretsType": "Sas", "sasToken": "sig=r"})
     refusals: dict[str, Answer] = field(default_factory=dict)
     keeps_keys: bool = False
+    keeps_autoscale: bool = False
     checks: int = 2
     lost: int = 0
     drops: str = ""
@@ -98,7 +101,8 @@ class MemoryAzure(Wire):
         if "/versions/" in sent.path:
             return self._asset(sent)
         if sent.path.endswith("/permissions"):
-            return Answer({"value": self.actions})
+            is_group = sent.path.startswith(f"{GROUP}/providers/Microsoft.Authorization/")
+            return Answer({"value": self.group_actions if is_group else self.actions})
         if sent.method == "POST":
             return self._posted(sent)
         if sent.path.endswith("/deployments"):
@@ -126,6 +130,8 @@ class MemoryAzure(Wire):
         name = sent.path.removeprefix(AUTOSCALE)
         if sent.method == "PUT":
             self.autoscale[name] = sent.json
+        if sent.method == "DELETE" and self.keeps_autoscale:
+            return Answer({"error": {"code": "ScopeLocked", "message": "the scope is locked by 'keep'"}}, 409)
         if sent.method == "DELETE":
             return Answer(status=204 if self.autoscale.pop(name, None) is None else 200)
         return Answer(self.autoscale[name]) if name in self.autoscale else _MISSING

@@ -10,7 +10,8 @@ from tests.plugins.wire import Answer
 from tests.targets.azureml_online.memory_azure import MemoryAzure, error
 from tests.targets.azureml_online.online_kit import BASE, Hooks, failed
 
-from lading import Failed
+from lading import Failed, Json
+from lading_azureml_v2.build_logs import build_log
 
 LOG = "Step 7/15\nERROR: No matching distribution found for absent==1.0\nexit code 1\n"
 PATH = "ImageLogs/a1/20 build.log"
@@ -67,6 +68,15 @@ def test_only_the_last_lines_are_shown(built: Hooks, memory: MemoryAzure) -> Non
     assert "the log:" not in found.reason
 
 
+def test_only_the_end_of_a_huge_log_is_kept(built: Hooks, memory: MemoryAzure) -> None:
+    lines = ["ERROR: the first line", *(f"Step {number}" for number in range(60_000)), "ERROR: the last line"]
+    memory.blobs["/azureml/ImageLogs/a1/build.log"] = "\n".join(lines).encode()
+    log = build_log(built.workspace, of_details(SIGNED))
+    assert log[-1] == lines[-1]
+    assert lines[0] not in log
+    assert sum(len(line) + 1 for line in log) <= (256 << 10) + 1
+
+
 @pytest.mark.parametrize("lost", ["blob", "store", "secrets", "account key", "denied"])
 def test_a_log_that_cannot_be_read_is_left_out(built: Hooks, memory: MemoryAzure, lost: str) -> None:
     if lost == "blob":
@@ -84,6 +94,20 @@ def test_a_log_that_cannot_be_read_is_left_out(built: Hooks, memory: MemoryAzure
     assert "the log:" not in found.reason
 
 
-def test_an_address_of_another_host_is_not_read(built: Hooks, memory: MemoryAzure) -> None:
-    deployed(built, memory, of_details("https://elsewhere.example/azureml/ImageLogs/a1/build.log?sig=secret"))
+ODD: list[Json] = [None, [], {}, {"accountName": "account", "containerName": "azureml"}]
+
+
+@pytest.mark.parametrize(("store", "secrets"), [*((store, {"sasToken": "sig=r"}) for store in ODD), (None, ["odd"])])
+def test_an_answer_of_another_shape_is_left_out(built: Hooks, memory: MemoryAzure, store: Json, secrets: Json) -> None:
+    memory.secrets = secrets
+    if isinstance(secrets, dict):
+        memory.stores = dict.fromkeys(memory.stores, store)
+    found = deployed(built, memory, error("ImageBuildFailed", f"The image build failed. {PLACE}"))
+    assert PLACE in found.reason
+    assert "the log:" not in found.reason
+
+
+@pytest.mark.parametrize("host", ["elsewhere.example", "a.blob.elsewhere.example", "a.blob.core.windows.net.evil"])
+def test_an_address_of_another_host_is_not_read(built: Hooks, memory: MemoryAzure, host: str) -> None:
+    deployed(built, memory, of_details(f"https://{host}/azureml/ImageLogs/a1/build.log?sig=secret"))
     assert {sent.host for sent in memory.sent} == {"management.azure.com", "account.blob.core.windows.net"}

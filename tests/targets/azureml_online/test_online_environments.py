@@ -173,6 +173,19 @@ def test_a_refused_upload_is_explained(built: Hooks, memory: MemoryAzure) -> Non
     assert memory.endpoints == {}
 
 
+def test_a_registry_that_goes_away_removes_the_endpoint_that_was_made(
+    built: Hooks, memory: MemoryAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: Any) -> Any:
+        raise BadInput("Azure has no registry team", option="registry", hint="check the name")
+
+    monkeypatch.setattr("lading_azureml_online.deploying.uploaded", refuse)
+    with pytest.raises(StageFailed, match="no registry team") as refused:
+        built.until_answer(1, environment=BASE)
+    assert refused.value.hint == "check the name"
+    assert memory.endpoints == {}
+
+
 @pytest.mark.parametrize("block", ["environment: {}", "environment: {image: ''}", "environment: {image: x, build: y}"])
 def test_a_broken_rule_is_reported_at_its_option(tmp_path: Path, block: str) -> None:
     assert "environment" in problem(tmp_path, ManagedOptions, f"instance_type: Standard_DS2_v2, {block}")

@@ -264,10 +264,10 @@ def test_an_autoscaler_of_aks_keeps_its_limits(
         (Autoscale(min=1, max=3), {"num_replicas": 2}, ("lossy", "write `instance_count: 2`, and remove `autoscale`")),
         (
             Autoscale(min=1, max=3),
-            {"autoscale_target_utilization": 80},
+            {"autoscale_target_utilization": 100},
             (
                 "lossy",
-                "the percent is of the processor time, not of busy containers; write `autoscale: {cpu: 80}`",
+                "the percent is of the processor time, not of busy containers; write `autoscale: {cpu: 99}`",
             ),
         ),
     ],
@@ -276,6 +276,20 @@ def test_an_autoscaler_of_aks_becomes_a_setting_of_azure_monitor(
     autoscale: Autoscale | None, given: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     assert fate("aks", next(iter(given)), managed(autoscale=autoscale), **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("scale", "percent", "expected"),
+    [
+        (None, 100, ("lossy", "write `autoscale: {min: 2, max: 10, cpu: 99}`")),
+        (Autoscale(min=2, max=10), 80, ("lossy", "write `autoscale: {min: 2, max: 10, cpu: 80}`; 2 to 10 there")),
+        (Autoscale(min=2, max=10, cpu=99), 100, ("mapped", "as autoscale")),
+    ],
+)
+def test_one_line_has_the_whole_autoscaler(scale: Autoscale | None, percent: int, expected: tuple[str, str]) -> None:
+    given = {"autoscale_min_replicas": 2, "autoscale_target_utilization": percent, "autoscale_enabled": True}
+    assert fate("aks", "autoscale_enabled", managed(autoscale=scale), **given) == expected
+    assert fate("aks", "autoscale_min_replicas", managed(autoscale=scale), **given)[1] == "see autoscale_enabled"
 
 
 def test_options_of_other_plugins_are_compared_by_name() -> None:

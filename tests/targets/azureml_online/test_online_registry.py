@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from tests.targets.azureml_online.online_project import Project
 
@@ -36,10 +34,11 @@ def test_a_deployment_has_the_model_of_the_registry(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_registry_that_does_not_exist_is_reported_at_its_line(project: Project) -> None:
-    done = shared(project, "absent")("deploy", code=2)
-    assert re.search(r"lading\.yaml:\d+:\d+: connections\.azureml-v2\.registry", done.err), done.err
+def test_a_registry_that_does_not_exist_is_reported_before_any_change(project: Project) -> None:
+    done = shared(project, "absent")("deploy", code=6)
     assert "Azure has no registry absent" in done.err
+    assert "`registry` of the connection azureml-v2" in done.err
+    assert not project.azure.calls.like("PUT", ".")
     assert "az ml registry list" in done.err
     assert project.azure.state["v2"]["endpoints"] == {}
 

@@ -28,6 +28,7 @@ class Settings:
     deletes_last: bool = False  # whether a delete of a service is an operation
     retry_after: int = 1  # seconds between two queries of an operation of Resource Manager
     denied: list[str] = field(default_factory=list)  # actions that the client has no role for
+    denied_on_group: list[str] = field(default_factory=list)  # the same, of a role on the workspace only
     taken_names: list[str] = field(default_factory=list)  # of endpoints of other customers in the region
     cores: int = 100  # quota of each family of machines
     unregistered: list[str] = field(default_factory=list)  # providers that the subscription is not registered for

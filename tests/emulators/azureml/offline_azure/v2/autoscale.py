@@ -9,14 +9,22 @@ from ..messages import Answer, Refusal, as_json
 from ..routing import MANAGEMENT, Routes, Visit
 from ..state import Record
 from . import bodies
-from .rights import check_action, check_version
+from .rights import check_action, check_version, permissions_of
 from .shapes import body
 
 PROVIDER = "Microsoft.Insights"
 KIND = f"{PROVIDER}/autoscaleSettings"
 GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
 routes = Routes(MANAGEMENT, prefix=f"{GROUP}/providers/{KIND}")
-ROUTES = (routes,)
+group = Routes(MANAGEMENT, prefix=GROUP)
+ROUTES = (routes, group)
+
+
+@group.on("GET", "/providers/Microsoft.Authorization/permissions")
+def read_permissions(visit: Visit) -> Answer:
+    """The actions that the client's roles have at the resource group."""
+    check_version(visit)
+    return as_json({"value": [permissions_of(visit.world, on_group=True)]})
 
 
 @routes.on("PUT", "/{setting}")
@@ -58,7 +66,7 @@ def delete(visit: Visit) -> Answer:
 
 def _check(visit: Visit, action: str) -> None:
     check_version(visit)
-    check_action(visit, f"{KIND}/{action}")
+    check_action(visit, f"{KIND}/{action}", on_group=True)
     if PROVIDER in visit.world.settings.unregistered:
         message = f"The subscription '{visit['subscription']}' is not registered to use {PROVIDER.lower()}."
         raise Refusal(409, "MissingSubscriptionRegistration", message)

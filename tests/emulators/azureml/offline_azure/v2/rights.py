@@ -57,9 +57,10 @@ def check_audience(visit: Visit) -> None:
         raise Refusal(401, "InvalidAuthenticationTokenAudience", f"The access token is for the audience '{found}'.")
 
 
-def check_action(visit: Visit, action: str) -> None:
-    """Raise Refusal if the client's roles do not have the action."""
-    if not any(fnmatch.fnmatch(action.lower(), denied.lower()) for denied in visit.world.settings.denied):
+def check_action(visit: Visit, action: str, *, on_group: bool = False) -> None:
+    """Raise Refusal if the client's roles do not have the action at the workspace, or at its resource group."""
+    denied = permissions_of(visit.world, on_group=on_group)["notActions"]
+    if not any(fnmatch.fnmatch(action.lower(), each.lower()) for each in denied):
         return
     client, scope = visit.world.client_id, visit.request.head.path.partition("?")[0]
     raise Refusal(
@@ -87,5 +88,7 @@ def read_permissions(visit: Visit) -> Answer:
     return as_json({"value": [permissions_of(visit.world)]})
 
 
-def permissions_of(world: World) -> dict[str, list[str]]:
-    return {"actions": ["*"], "notActions": list(world.settings.denied), "dataActions": [], "notDataActions": []}
+def permissions_of(world: World, *, on_group: bool = False) -> dict[str, list[str]]:
+    """The actions at the workspace, or at its resource group. A role on the workspace gives none at the group."""
+    denied = [*world.settings.denied, *(world.settings.denied_on_group if on_group else ())]
+    return {"actions": ["*"], "notActions": denied, "dataActions": [], "notDataActions": []}
