@@ -44,7 +44,7 @@ test-torture: $(VENV)/.test
 
 # LADING_TEST_KUBECONFIG names the kubeconfig of a cluster whose nodes have the images of the engine at DOCKER_HOST.
 # With minikube: `minikube start --container-runtime=docker`, `eval $(minikube docker-env)`, and then
-# `make test-kubernetes LADING_TEST_KUBECONFIG=~/.kube/config`. The nodes of kind have another engine, so they lack the images.
+# `make test-kubernetes LADING_TEST_KUBECONFIG=$HOME/.kube/config`. The nodes of kind have another engine, so they lack the images.
 test-kubernetes: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m kubernetes --share $(SHARE)
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .errors import LadingError as LadingError
     from .errors import Locked as Locked
     from .errors import ManifestError as ManifestError
+    from .errors import NotSignedIn as NotSignedIn
     from .errors import NotUp as NotUp
     from .errors import OutcomeUnknown as OutcomeUnknown
     from .errors import PluginError as PluginError
@@ -223,8 +224,8 @@ __getattr__, __dir__ = lazily(
         "python.deploying": "deploy deploy_each deployment evaluate export_package package register train",
         "plugin.catalogue": "describe_model describe_plugin manifest_schema",
         "engine.archive.archive": "Archive",
-        "errors": "BadInput Interrupted KeyNotReadable LadingError Locked ManifestError NotUp OutcomeUnknown "
-        "PluginError Problem Refused StageFailed Transient",
+        "errors": "BadInput Interrupted KeyNotReadable LadingError Locked ManifestError NotSignedIn NotUp "
+        "OutcomeUnknown PluginError Problem Refused StageFailed Transient",
         "python.planning": "plan read_plan write_plan",
         "plugin.spec": "hookimpl",
         "python.images": "make_image",

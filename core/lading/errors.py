@@ -84,6 +84,13 @@ class KeyNotReadable(StageFailed):
     """
 
 
+class NotSignedIn(StageFailed):
+    """A platform does not accept the credentials, such as a token that has expired.
+
+    A deploy or a rollout that has begun then ends with OutcomeUnknown, and the same command continues it.
+    """
+
+
 class PluginError(StageFailed):
     """A plugin is broken, missing, or broke the contract; the message names it and its distribution."""
 

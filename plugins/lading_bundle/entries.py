@@ -122,9 +122,15 @@ def _pip(written: Written, python: str) -> Iterator[Entry]:
         yield Entry(requirement, written, address=address)
 
 
-def applies(marker: Marker | None, python: str, extra: str = "", **of_lock: frozenset[str]) -> bool:
-    """Whether a marker holds for a Python such as `3.11`, on this machine. `of_lock` are variables of lock files."""
-    full = {} if python == THIS_PYTHON else {"python_full_version": f"{python}.0"}
+def applies(
+    marker: Marker | None, python: str, extra: str = "", micro: int | None = None, **of_lock: frozenset[str]
+) -> bool:
+    """Whether a marker holds for a Python such as `3.11`, on this machine. `of_lock` are variables of lock files.
+
+    Without a `micro` version it is that of this Python, and 0 for another one.
+    """
+    is_this = micro is None and python == THIS_PYTHON
+    full = {} if is_this else {"python_full_version": f"{python}.{micro or 0}"}
     there: dict[str, Any] = {"python_version": python, "extra": extra, **full, **of_lock}  # packaging types no sets
     return marker is None or marker.evaluate(there)
 

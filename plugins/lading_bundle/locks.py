@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import packaging
 from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from .entries import Written, applies
 from .wrong import Wrong
@@ -19,6 +21,9 @@ from .wrong import Wrong
 _Package = Mapping[str, Any]
 _ENVIRONMENTS = ("environments", "supported-markers")  # of pylock.toml and of uv.lock
 _AS_WHEEL = "build a wheel with `pip wheel`, and lock that; or publish it"
+_MICROS = range(100)  # the micro versions of a Python
+_SETS = re.compile(r"\b(?:extras|dependency_groups)\b")  # the variables of a lock of pip in markers
+_NEWER = "`pip install 'packaging>=25.0'` reads it"  # which older versions of MLflow do not allow
 _FOLDER = "comes from a folder, and a package can only have a wheel of it"
 
 
@@ -60,7 +65,7 @@ class _Lock:
     def check_python(self, package: _Package | None = None) -> None:
         """Raise Wrong if the lock, or one of its packages, is for another Python."""
         requires = (self.content if package is None else package).get("requires-python", "")
-        if not requires or any(SpecifierSet(requires).contains(f"{self._python}.{micro}") for micro in range(100)):
+        if not requires or any(SpecifierSet(requires).contains(f"{self._python}.{micro}") for micro in _MICROS):
             return
         what = "the lock" if package is None else package["name"]
         line = _line(self._text, package["name"]) if package else _line(self._text, requires, "requires-python")
@@ -71,10 +76,10 @@ class _Lock:
         )
 
     def check_environments(self) -> None:
-        """Raise Wrong if the lock is only for others than this Python and machine."""
+        """Raise Wrong if the lock is only for others than this Python and machine. Any micro version may fit."""
         for key in _ENVIRONMENTS:
             markers = self.content.get(key, [])
-            if markers and not any(self._holds(marker, key) for marker in markers):
+            if markers and not any(self._holds(marker, key, micro=micro) for marker in markers for micro in _MICROS):
                 line = _line(self._text, key)
                 raise Wrong(
                     f"{self._file.name}:{line}: the lock is only for {' or '.join(markers)}, and not for "
@@ -87,14 +92,16 @@ class _Lock:
         """Whether the marker of a package or a dependency holds for the Python."""
         return not item.get("marker") or self._holds(item["marker"], item["name"], extra)
 
-    def _holds(self, marker: str, name: str, extra: str = "") -> bool:
+    def _holds(self, marker: str, name: str, extra: str = "", micro: int | None = None) -> bool:
         """Whether a marker holds. A lock of pip is read with its default groups, and without extras."""
         groups = frozenset(self.content.get("default-groups", ()))
         try:
-            return applies(Marker(marker), self._python, extra, extras=frozenset(), dependency_groups=groups)
+            return applies(Marker(marker), self._python, extra, micro, extras=frozenset(), dependency_groups=groups)
         except InvalidMarker:
             message = f"has the marker {marker!r}, which cannot be read"
-            raise self.wrong(name, message, "lock the project again") from None
+            is_old = Version(packaging.__version__).major < 25
+            hint = _NEWER if is_old and _SETS.search(marker) else "lock the project again"
+            raise self.wrong(name, message, hint) from None
 
 
 def _pylock(lock: _Lock) -> Iterator[tuple[str, str]]:

@@ -79,10 +79,13 @@ def decoded(file: Path, reading: Reading) -> str:
     """
     content = content_of(file)
     codec, shown = lookup(reading.encoding).name, json.detect_encoding(content[:4])
+    tried = codec if shown == "utf-8" else shown
     try:
-        return content.decode(codec if shown == "utf-8" else shown)
+        return content.decode(tried)
     except UnicodeError as error:
-        line = len(content[: getattr(error, "start", 0) + 1].splitlines())
-        shown = "UTF-8" if codec == "utf-8" else reading.encoding
-        hint = "save the file as CSV UTF-8, or name its encoding, such as `encoding: cp1252`, under train"
-        raise BadInput(f"{file}:{line}: not {shown}", hint=hint) from None
+        line = len(content[: getattr(error, "start", 0) + 1].decode(tried, "replace").encode().splitlines())
+        hint = "save the file as CSV UTF-8"
+        if shown == "utf-8":
+            hint += ", or name its encoding, such as `encoding: cp1252`, under train"
+        name = tried.removesuffix("-sig").upper() if tried.startswith("utf") else reading.encoding
+        raise BadInput(f"{file}:{line}: not {name}", hint=hint) from None

@@ -29,6 +29,7 @@ from azure.identity import (
 
 from lading import BadInput, LadingError, StageFailed, Transient, __version__, retry_after
 
+from .failing import Unauthorized
 from .options import AksCluster
 
 _MANAGEMENT = "https://management.azure.com"
@@ -111,6 +112,8 @@ def _failure(cluster: AksCluster, reply: HttpResponse) -> LadingError:
     if status in (408, 429) or status >= 500:
         wait = retry_after(reply.headers.get("Retry-After"), date=reply.headers.get("Date"))
         return Transient(said, retry_after=2.0 if wait is None else wait)
+    if status == 401:
+        return _no_sign_in(cluster, said)
     if status == 403:
         return StageFailed(said, hint="the account needs the role 'Azure Kubernetes Service Cluster User Role'")
     return StageFailed(said)
@@ -125,9 +128,9 @@ def _words(reply: HttpResponse) -> tuple[str, str]:
         return "", f"status {reply.status_code}"
 
 
-def _no_sign_in(cluster: AksCluster, error: Exception) -> StageFailed:
+def _no_sign_in(cluster: AksCluster, error: object) -> Unauthorized:
     hint = _HINTS.get(cluster.auth or "", "`az login` signs in; `auth` under aks_cluster names another way")
-    return StageFailed(f"Azure cannot be signed in to: {_short(error)}", hint=hint)
+    return Unauthorized(f"Azure cannot be signed in to: {_short(error)}", hint=hint)
 
 
 def _short(text: object) -> str:

@@ -37,7 +37,7 @@ def status(deployment: Deployment[KubernetesOptions], context: Context, cluster:
     pods = [pod for pod in pods if release_of(pod) == shares.stable]
     state, detail = _state(found, pods, cluster)
     marks = tags(found)
-    differences = drift.changed(context, deployment.options, drift.watched(cluster, deployment, found, service))
+    differences = drift.changed(context, deployment.options, drift.watched(cluster, found, service))
     if are_lost(cluster, deployment, found):
         differences[f"Secret.{keys_name(deployment.service)}"] = "removed"
     split = words_of(deployment.options, served)

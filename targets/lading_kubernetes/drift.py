@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lading import Json, Refused
+from lading import Json
 
 from .failing import Forbidden
-from .owning import find, shares_of
+from .owning import is_ours, shares_of
 from .pods import CONTAINER
 from .rest import MANAGER
 
@@ -36,28 +36,31 @@ _OPTIONS = {
 }
 
 
-def watched(cluster: Cluster, deployment: Deployment, release: Json, service: Json) -> dict[str, Json]:
+def watched(cluster: Cluster, release: Json, service: Json) -> dict[str, Json]:
     """The objects that are watched, by kind: the Deployment, the Service, and the Secret with the values of variables.
 
-    The Secret is None if it is gone. It is left out if the pods need none, or if the account may not read it.
+    The Secret is None if it is gone, and may be one that is not ours. It is left out if the pods need none, or if the
+    account may not read it.
     """
     found: dict[str, Json] = {"Deployment": release, "Service": service}
     name = release["metadata"]["name"]
     if _refers_to(release, name):
-        with suppress(Forbidden, Refused):
-            found["Secret"] = find(cluster, "Secret", name, deployment)
+        with suppress(Forbidden):
+            found["Secret"] = cluster.get("Secret", name)
     return found
 
 
 def remember_release(context: Context, cluster: Cluster, deployment: Deployment, release: Json, service: Json) -> None:
     """Record the fields of all objects that are watched. `release` is the Deployment of the one that serves."""
-    for found in filter(None, watched(cluster, deployment, release, service).values()):
-        remember(context, found)
+    for found in filter(None, watched(cluster, release, service).values()):
+        if is_ours(found, deployment):
+            remember(context, found)
 
 
 def remember(context: Context, applied: Json) -> None:
     """Record the fields that Lading owns in an object of the release that serves. No value of a Secret is recorded."""
-    kept = {"uid": applied["metadata"]["uid"], "fields": sorted(owned(applied).get(MANAGER, ()))}
+    about = applied["metadata"]
+    kept = {"name": about["name"], "uid": about["uid"], "fields": sorted(owned(applied).get(MANAGER, ()))}
     if applied["kind"] == "Deployment":
         kept["replicas"] = applied["spec"].get("replicas")
     context.record(_fact(applied["kind"]), json.dumps(kept))
@@ -75,6 +78,8 @@ def changed(context: Context, options: KubernetesOptions, found: Mapping[str, Js
             differences |= dict(_lost(kind, body, kept["fields"]))
             if kind == "Deployment" and not shares_of(found.get("Service")).canary:
                 differences = {**_scaled(body, kept), **differences}
+        elif kind == "Secret" and kept.get("name") == name:
+            differences[f"{kind}.{name}"] = "replaced"
     if options.autoscale:  # the autoscaler changes it all the time
         differences.pop("replicas", None)
     return differences

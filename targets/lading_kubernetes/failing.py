@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from lading import BadInput, LadingError, StageFailed, Transient, plain_words, retry_after
+from lading import BadInput, LadingError, NotSignedIn, StageFailed, Transient, plain_words, retry_after
 
 _WAITS = {408: 2.0, 410: 0.5, 429: 2.0, 500: 1.0, 502: 1.0, 503: 2.0, 504: 2.0}
 """Seconds until the next try, if the server names none."""
@@ -31,7 +31,7 @@ class Forbidden(StageFailed):
     """The account lacks a right, or a rule of the cluster refuses the object."""
 
 
-class Unauthorized(StageFailed):
+class Unauthorized(NotSignedIn):
     """The cluster does not accept the credentials, such as a token that has expired. The request had no effect."""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from lading import BadInput, Json, KeyNotReadable, Keys, Refused, Secret, StageFailed
 from lading_serving.keyring import ServiceKeys, Which, published
 
+from .failing import Unauthorized
 from .owning import find, find_all, keys_name, known, labels, query, release_of, selector, serving, tags
 from .patching import at_its_option, patched
 
@@ -103,6 +104,8 @@ def digests(cluster: Cluster, deployment: Deployment) -> str | None:
 def _read(cluster: Cluster, deployment: Deployment) -> Json | None:
     try:
         return find(cluster, "Secret", keys_name(deployment.service), deployment)
+    except Unauthorized:
+        raise
     except StageFailed as error:
         raise KeyNotReadable(error.message, hint=error.hint) from error
 

@@ -19,6 +19,8 @@ from lightkube.core.exceptions import ConfigError
 
 from lading import BadInput, Json, PluginError, StageFailed
 
+from .failing import Unauthorized
+
 if TYPE_CHECKING:
     from lightkube.config.kubeconfig import SingleConfig
     from lightkube.config.models import UserExec
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from .options import AksCluster
 
 _EXEC, _OLD_EXEC = "client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"
+_KNOWN = (_EXEC, _OLD_EXEC, "client.authentication.k8s.io/v1alpha1")
 _LISTS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 _PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 """The fields with paths. A relative path begins in the folder of its file."""
@@ -109,7 +112,11 @@ class _TokenAuth(httpx2.Auth):
 
 
 class _ProgramAuth(httpx2.Auth):
-    """A token from a program. Each failure of the program is a ConfigError."""
+    """A token from a program.
+
+    Raises Unauthorized if the program ends with an error, as it does after its session has expired. Each other failure
+    of the program is a ConfigError.
+    """
 
     def __init__(self, auth: ExecAuth, command: str) -> None:
         self._auth, self._command = auth, command
@@ -117,6 +124,9 @@ class _ProgramAuth(httpx2.Auth):
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         try:
             yield from self._auth.sync_auth_flow(request)
+        except ConfigError as error:
+            message = f"the kubeconfig {_place()} gives no token: {error}"
+            raise Unauthorized(message, hint=f"sign in again as '{self._command}' needs it") from error
         except OSError as error:
             raise ConfigError(
                 f"its program '{self._command}' cannot be started: install it, or add its folder to PATH"
@@ -128,7 +138,12 @@ class _ProgramAuth(httpx2.Auth):
 
 
 def _prepare(program: UserExec) -> None:
-    """Describe the call to a program that gives tokens. lightkube knows only older versions with the same answers."""
+    """Describe the call to a program that gives tokens. lightkube knows only older versions with the same answers.
+
+    Raises ConfigError for an unknown version.
+    """
+    if program.apiVersion not in _KNOWN:
+        raise ConfigError(f"its program '{program.command}' has version {program.apiVersion}, which is not supported")
     call = {"apiVersion": program.apiVersion, "kind": "ExecCredential", "spec": {"interactive": False}}
     program.env = [*(program.env or ()), NameValue("KUBERNETES_EXEC_INFO", json.dumps(call))]
     if program.apiVersion == _EXEC:

@@ -59,7 +59,7 @@ def test_a_store_that_has_the_model_knows_the_version_of_the_release_that_it_fin
     elsewhere("deploy", "--canary", "10")
     assert [row["model_version"] for row in elsewhere("history", "--json").json()] == [1, 2]
     elsewhere("promote")
-    assert "another store has its package" in elsewhere("rollback", "1", code=2).err
+    assert "another store has its options and golden requests" in elsewhere("rollback", "1", code=2).err
 
 
 def test_a_rollout_from_an_empty_store_takes_its_steps(elsewhere: Shell) -> None:
@@ -123,6 +123,18 @@ def test_any_store_can_end_a_canary(elsewhere: Shell, ending: str, number: int, 
     elsewhere(ending)
     assert shares(elsewhere) == (number, None, None)
     assert states(elsewhere) == left
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["promote", "delete"])
+def test_a_rollback_to_a_canary_of_another_store_names_the_missing_part(elsewhere: Shell, ending: str) -> None:
+    elsewhere("deploy", "--canary", "10")
+    elsewhere.env["LADING_STORE"] += "-third"
+    elsewhere("traffic", "--weight", "30")
+    elsewhere(ending)
+    answer(elsewhere, 9)
+    elsewhere("deploy")
+    assert "release 2: another store has its package" in elsewhere("rollback", "2", code=2).err
 
 
 def test_a_stable_release_that_is_pending_for_a_moment_is_waited_for(elsewhere: Shell) -> None:

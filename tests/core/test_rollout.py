@@ -278,6 +278,17 @@ def test_figures_that_cannot_be_read_once_are_read_again(routed: Shell) -> None:
     assert states(routed) == ["2 up", "1 superseded"]
 
 
+@pytest.mark.parametrize("hook", ["lading_shift", "lading_metrics"])
+def test_expired_credentials_are_not_the_fault_of_the_canary(routed: Shell, hook: str) -> None:
+    roll_out(routed, "steps: [25, 100], pause: 0", answer=8)
+    said = routed("deploy", code=7, HOOK_FAULT=f"{hook}:expires").err
+    assert "the session has expired" in said
+    assert "sign in to the platform again; then run the same command again" in said
+    assert states(routed) == ["2 canary", "1 up"]
+    routed("deploy")
+    assert states(routed) == ["2 up", "1 superseded"]
+
+
 def test_refusals_that_both_releases_have_are_not_the_fault_of_the_canary(routed: Shell) -> None:
     figures(routed, {"requests": 100, "refused": 40}, {"requests": 100, "refused": 30})
     roll_out(routed, "steps: [25, 100], pause: 0, max_error_rate: 0.01", answer=8)

@@ -142,6 +142,13 @@ def test_the_encoding_of_the_training_reads_json_lines_too(tmp_path: Path) -> No
         assert sent(tmp_path / name, **KNOWN) == 2 * [{"age": 1, "zip": "Köln"}]
 
 
+def test_the_encoding_that_a_damaged_file_shows_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes('{"age": 1, "zip": "Köln"}\n'.encode("utf-16") + b"\x01")
+    with pytest.raises(BadInput, match="not UTF-16 after line") as caught:
+        sent(tmp_path / "in.jsonl", **KNOWN)
+    assert caught.value.hint == "save it as UTF-8"
+
+
 JSON = {
     '{"x": 1}\n{"x": 2}\n': True,
     '{"data": [[1]]}\n': False,

@@ -66,6 +66,13 @@ def test_a_deploy_knows_the_options_of_the_release_that_is_up(project: Shell) ->
     assert "after (2, 'large') comes small" in deployed(project, "small")
 
 
+def test_a_variable_that_only_the_earlier_options_name_is_redacted(project: Shell) -> None:
+    project.env["SIZE"] = "as large as the sea"
+    deployed(project, "${SIZE}")
+    said = deployed(project, "large")
+    assert "after (1, '${SIZE}') comes large" in said
+
+
 def test_options_that_cannot_be_restored_are_not_known(project: Shell) -> None:
     project.env["SIZE"] = "huge"
     deployed(project, "${SIZE}")

@@ -351,3 +351,14 @@ def test_a_resumed_release_keeps_its_id(project: Shell) -> None:
     (resumed,) = project("history", manifest, "--json").json()
     assert (pending["state"], resumed["state"]) == ("pending", "up")
     assert pending["id"] == resumed["id"]
+
+
+@pytest.mark.parametrize("hook", ["lading_status", "lading_keys"])
+def test_expired_credentials_leave_the_release_pending(project: Shell, hook: str) -> None:
+    manifest = describe(project, "hasty")
+    done = project("deploy", manifest, code=7, HOOK_FAULT=f"{hook}:expires")
+    assert "sign in to the platform again; then run the same command again" in done.err
+    (pending,) = project("history", manifest, "--json").json()
+    project("deploy", manifest)
+    (resumed,) = project("history", manifest, "--json").json()
+    assert (pending["state"], resumed["state"]) == ("pending", "up")

@@ -196,8 +196,8 @@ def run_machine(folder: Path, examples: int, steps: int) -> None:
         run_state_machine_as_test(Lifecycle, settings=chosen)
     except LadingError as error:
         found.append(f"stuck: {error!r}")
-    except (Harmed, Flaky):
-        found += Harmed.seen[:1]
+    except (Harmed, Flaky) as error:  # an error that is not repeated is Flaky, and no harm was seen
+        found += Harmed.seen[:1] or [f"stuck: {error!r}"]
     sys.stdout.write("\n" + json.dumps({"steps": Lifecycle.steps, "found": found}) + "\n")
 
 

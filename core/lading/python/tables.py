@@ -68,8 +68,8 @@ class Reader:
         except (gzip.BadGzipFile, EOFError, zlib.error):
             raise BadInput(f"{self.file} is not a whole gzip file", hint="compress it again") from None
         except UnicodeError:
-            name = encoding_of(self.file, self.form).upper()
-            raise BadInput(f"{self.file}: not {name} after line {self.line}", hint=f"save it as {name}") from None
+            tried, usual = self._codec.removesuffix("-sig").upper(), encoding_of(self.file, self.form).upper()
+            raise BadInput(f"{self.file}: not {tried} after line {self.line}", hint=f"save it as {usual}") from None
         except OSError as error:
             raise BadInput(f"{self.file} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
@@ -269,7 +269,8 @@ def is_table(file: Path) -> bool:
         return named_format(file) is not None
     if not file.is_file():
         return False
-    any_bytes = replace(USUAL, encoding="latin-1")  # it has the marks of JSON, as all encodings that a file hides
+    # Each byte is a letter in it, and the signs of JSON are the same bytes in all encodings that a file does not show.
+    any_bytes = replace(USUAL, encoding="latin-1")
     with (
         suppress(ValueError, OSError, EOFError, RecursionError, zlib.error),
         Reader(file, form=any_bytes)._lines() as lines,

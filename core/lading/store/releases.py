@@ -97,11 +97,14 @@ class Releases:
         """End a release in a state.
 
         If the state is `up`, the previous release becomes superseded in the same transaction. So a canary is promoted.
+        A release of another store keeps this reason, unless it is aborted.
 
         `settles` also settles the open effects of the deployment: as done if the release is up or a canary, or was
         aborted, otherwise as failed. Raises BadInput if the store does not have the release.
         """
         promoted = release.promoted or (release.beside and state == "up")
+        if release.reason == ADOPTED and state != "aborted":
+            reason = reason or ADOPTED
         ended = replace(release, state=state, reason=reason, ended=datetime.now(UTC), promoted=promoted)
         with self._database.write() as connection:
             if state == "up":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import packaging
 import pytest
+from packaging.version import Version
 
 from lading_bundle.locks import locked
 from lading_bundle.wrong import Wrong
@@ -39,6 +41,7 @@ def refused(place: str, markers: str) -> str:
         (["sys_platform == 'win32'"], "sys_platform == 'win32'"),
         (["python_version < '3.8'", "os_name == 'nt'"], "python_version < '3.8' or os_name == 'nt'"),
         (["sys_platform == 'win32'", "sys_platform != 'win32'"], ""),
+        ([f"python_full_version >= '{PYTHON}.99' and python_version == '{PYTHON}'"], ""),
         ([], ""),
     ],
 )
@@ -55,6 +58,7 @@ def test_required_machines_and_forks_do_not_limit_a_lock_of_uv(tmp_path: Path) -
         assert read(tmp_path, "uv.lock", UV.format(keys=f"{key} = [\"sys_platform == 'win32'\"]")) == []
 
 
+@pytest.mark.skipif(Version(packaging.__version__).major < 25, reason="this packaging does not read groups")
 def test_the_default_groups_of_a_lock_of_pip_are_read_and_no_extras(tmp_path: Path) -> None:
     keys = 'extras = ["plots"]\ndependency-groups = ["dev", "main"]\ndefault-groups = ["main"]\n'
     packages = (
@@ -70,3 +74,10 @@ def test_a_marker_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     text = f'{HEAD}environments = ["linux"]\n'
     message = "environments has the marker 'linux', which cannot be read; lock the project again"
     assert read(tmp_path, "pylock.toml", text) == [f"pylock.toml:3: {message}"]
+
+
+def test_an_old_packaging_that_does_not_read_groups_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaging, "__version__", "24.2")
+    found = read(tmp_path, "pylock.toml", HEAD + package("numpy", "'dev' in dependency_groups or"))
+    assert len(found) == 1
+    assert found[0].endswith("which cannot be read; `pip install 'packaging>=25.0'` reads it")

@@ -39,3 +39,21 @@ def test_a_missing_text_is_not_filled_by_an_imputer(tmp_path: Path) -> None:
     with pytest.raises(lading.BadInput, match="TfidfVectorizer takes none") as caught:
         typed(table.cells("text"), Takes(no_missing="TfidfVectorizer", documents=True), Reading())
     assert caught.value.hint == "write a text into the cell, or remove the row"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "name"),
+    [
+        ("utf-16", b"\x01", "UTF-16"),
+        ("utf-8-sig", b"\xff", "UTF-8"),
+        ("utf-32", b"\x01", "UTF-32"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_the_encoding_that_a_damaged_file_shows_is_named(
+    tmp_path: Path, start: str, end: bytes, name: str, encoding: str
+) -> None:
+    with pytest.raises(lading.BadInput) as caught:
+        read(tmp_path, "x,y\r\n1,2".encode(start) + end, encoding=encoding)
+    assert caught.value.message.endswith(f"data.csv:2: not {name}")
+    assert caught.value.hint == "save the file as CSV UTF-8"

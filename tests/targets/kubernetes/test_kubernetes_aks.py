@@ -18,7 +18,7 @@ from tests.targets.kubernetes.kubernetes_kit import Kubernetes, Project
 from tests.targets.kubernetes.test_kubernetes_objects import request
 from tests.targets.target_kit import bound, problem
 
-from lading import BadInput, LadingError, StageFailed, Transient
+from lading import BadInput, LadingError, NotSignedIn, StageFailed, Transient
 from lading_kubernetes import aks as module
 from lading_kubernetes.ejecting import eject
 from lading_kubernetes.kubeconfig import aks_connection
@@ -161,7 +161,7 @@ def test_without_a_sign_in_the_next_step_is_named(
 ) -> None:
     for name, value in changed.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(StageFailed, match="Azure cannot be signed in to") as caught:
+    with pytest.raises(NotSignedIn, match="Azure cannot be signed in to") as caught:
         aks_connection(replace(cluster, auth=auth))
     assert hint in str(caught.value.hint)
 

@@ -11,7 +11,7 @@ from tests.hook_kit import MemoryContext
 from tests.targets.kubernetes.deploys_kit import Deploys
 from tests.targets.kubernetes.fake_cluster import FakeCluster
 
-from lading import BadInput, KeyNotReadable, Keys, Ready, StageFailed
+from lading import BadInput, KeyNotReadable, Keys, NotSignedIn, Ready, StageFailed
 from lading_kubernetes.asking import status
 from lading_kubernetes.ejecting import eject
 from lading_kubernetes.keys import keys
@@ -49,6 +49,13 @@ def test_digests_without_keys_are_not_readable(deploys: Deploys, context: Memory
     with pytest.raises(KeyNotReadable, match="the Secret salary-keys has only digests of keys") as caught:
         ask(deploys, context)
     assert "`lading keys --rotate primary` adds keys" in str(caught.value.hint)
+
+
+def test_an_expired_token_says_nothing_about_the_keys(deploys: Deploys, context: MemoryContext) -> None:
+    assert deploys.deploy(deploys.request(1, "auth: key")) == Ready()
+    deploys.cluster.refused = {("GET", "Secret"): (401, "the token has expired")}
+    with pytest.raises(NotSignedIn, match="does not accept the credentials"):
+        ask(deploys, context)
 
 
 def test_an_ejected_service_is_ejected_with_its_digests(deploys: Deploys) -> None:

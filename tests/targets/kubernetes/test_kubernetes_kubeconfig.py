@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import yaml
 
-from lading import BadInput
+from lading import BadInput, NotSignedIn
 from lading_kubernetes.kubeconfig import connection, kubeconfigs
 from lading_kubernetes.rest import Cluster
 
@@ -154,7 +154,7 @@ def test_a_program_gives_the_token(tmp_path: Path, version: str) -> None:
 
 def test_a_program_of_an_unknown_version_is_reported(tmp_path: Path) -> None:
     with_program(tmp_path, *printing(token="t"), version="v9")
-    with pytest.raises(BadInput, match=r"version client\.authentication\.k8s\.io/v9 not implemented"):
+    with pytest.raises(BadInput, match=r"version client\.authentication\.k8s\.io/v9, which is not supported"):
         asked()
 
 
@@ -164,7 +164,6 @@ def test_a_program_of_an_unknown_version_is_reported(tmp_path: Path) -> None:
         (("absent-program",), "its program 'absent-program' cannot be started: install it, or add its folder to PATH"),
         (printing(clientCertificateData=base64.b64encode(b"c").decode()), "gives no token; a certificate"),
         ((sys.executable, "-c", "print('no JSON')"), "gives no token"),
-        ((sys.executable, "-c", "raise SystemExit(3)"), "returned 3"),
     ],
 )
 def test_a_program_that_gives_no_token_is_reported(tmp_path: Path, command: tuple[str, ...], message: str) -> None:
@@ -173,6 +172,14 @@ def test_a_program_that_gives_no_token_is_reported(tmp_path: Path, command: tupl
         asked()
     assert str(tmp_path / "a") in caught.value.message
     assert message in caught.value.message
+
+
+def test_a_program_whose_session_has_expired_asks_for_a_sign_in(tmp_path: Path) -> None:
+    with_program(tmp_path, sys.executable, "-c", "raise SystemExit('the session has expired')")
+    with pytest.raises(NotSignedIn, match="returned 1: the session has expired") as caught:
+        asked()
+    assert str(tmp_path / "a") in caught.value.message
+    assert "sign in again" in str(caught.value.hint)
 
 
 def test_a_file_that_is_not_yaml_is_not_quoted(tmp_path: Path) -> None:

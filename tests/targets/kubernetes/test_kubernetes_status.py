@@ -55,3 +55,19 @@ def test_an_old_crash_of_a_container_that_runs_is_not_the_cause_today(deploys: D
 def test_a_crash_loop_is_the_cause(deploys: Deploys, context: MemoryContext) -> None:
     give(deploys, "2", ready=False, state=LOOP, lastState=ENDED)
     assert shown(deploys, context).detail == "1 of 2 pods are ready: the container ended with exit code 3"
+
+
+@pytest.mark.parametrize("marks", [None, {}])
+def test_a_secret_that_was_made_again_by_hand_is_shown(
+    tmp_path: Path, cluster: FakeCluster, context: MemoryContext, marks: dict[str, str] | None
+) -> None:
+    deploys, written = Deploys(tmp_path, cluster, context), {"env": {"TOKEN": "${TOKEN}"}}
+    request = deploys.request(1, "env: {TOKEN: s3cr3t}", written)
+    assert deploys.deploy(request) == Ready()
+    assert status(request.deployment, context, cluster.client()).changed == {}
+    secret = cluster.objects["Secret", release_name(request)]["metadata"]
+    secret["uid"] = "another"
+    if marks is not None:
+        secret["annotations"] = marks
+    found = status(request.deployment, context, cluster.client())
+    assert found.changed == {f"Secret.{release_name(request)}": "replaced"}

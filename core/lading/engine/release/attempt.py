@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...errors import KeyNotReadable, LadingError, NotUp, OutcomeUnknown, Transient
+from ...errors import KeyNotReadable, LadingError, NotSignedIn, NotUp, OutcomeUnknown, Transient
 from ...model import (
     Candidate,
     Capability,
@@ -26,7 +26,7 @@ from .golden import ask_golden, ask_service, record_answers, seconds_left
 from .log_text import once, with_originals
 from .probe import Probe
 from .secrets import digest
-from .service import Service, Unverified
+from .service import Service, Unverified, continued_after_sign_in
 from .shifting import find_served
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _SHARE = 0.8  # of the time that is left: the target needs the rest to remove th
 _ASK_AGAIN = 1.0  # seconds between two requests to a service that is not ready
 
 # After this limit, as after an interrupt, the release stays pending. The same command, run again, continues it.
-RESUMABLE = (OutcomeUnknown, Transient)
+RESUMABLE = (OutcomeUnknown, Transient, NotSignedIn)
 
 
 _ASKABLE = "return Candidate first, or give Served the headers that choose the release"
@@ -92,8 +92,13 @@ class Attempt:
     def run(self) -> None:
         """Step until the release serves, has answered its golden requests, and the target's own status confirms it.
 
-        Raises NotUp if the release does not start, and Unverified if the target's answers contradict what it shows.
+        Raises NotUp if the release does not start, and Unverified if the target's answers contradict what it shows. It
+        raises OutcomeUnknown if the credentials are not accepted.
         """
+        with continued_after_sign_in():
+            self._run()
+
+    def _run(self) -> None:
         self._service.session.store.models.check(self._request.package.model)
         while not isinstance(step := self._step(), Ready):
             self._follow(step)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ... import model
-from ...errors import LadingError, Transient
+from ...errors import LadingError, NotSignedIn, Transient
 from ...manifest import escaped, expand_all
 from . import scoring
 
@@ -112,7 +112,12 @@ def _refused(number: int, sample: GoldenRequest, why: str, error: LadingError | 
 
 
 def refusal(reason: str, error: LadingError | None) -> model.Verdict:
-    """The verdict about a failed request. Without an answer, the service is not ready; only an answer can be wrong."""
+    """The verdict about a failed request. Without an answer, the service is not ready; only an answer can be wrong.
+
+    NotSignedIn is raised: it is not about the release.
+    """
+    if isinstance(error, NotSignedIn):
+        raise error
     return model.Verdict(up=False, reason=reason, answered=not isinstance(error, Transient))
 
 

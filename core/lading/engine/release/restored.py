@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadInput
 from ...manifest.moved import restored
+from ...manifest.references import names
 from ...store.origin import mark, record_of
 from .service import Service
 
@@ -32,6 +33,7 @@ def as_released(service: Service, release: Release) -> Service:
         raise BadInput(f"the options of release {release.number} of {service.name}: {message}")
 
     order = service.session.order
+    _hide_variables(service, written)
     try:
         section = restored(service.target, order.file.absolute().parent, written, order.environ, refuse)
     except ValueError as error:
@@ -40,6 +42,13 @@ def as_released(service: Service, release: Release) -> Service:
             hint="write them into the manifest as they are now, and deploy",
         ) from error
     return Service(service.session, section, service.emit.stage)
+
+
+def _hide_variables(service: Service, written: Json) -> None:
+    """Redact the values of the variables that earlier options name: the manifest may not name them now."""
+    session = service.session
+    environ = session.order.environ
+    session.events.hidden.hide_variables({name: environ[name] for name in names(written) if name in environ})
 
 
 def as_serving(service: Service, release: Release) -> Service:

@@ -55,7 +55,7 @@ def _chosen(service: Service, number: int | None) -> tuple[Release, Package]:
     if wanted in able:
         return able[wanted]
     names = ", ".join(f"{release.number} ({release.versioned_model})" for release, _ in able.values())
-    why = _why_not(history, current, number) if history else _elsewhere(service)
+    why = _why_not(service, history, current, number) if history else _elsewhere(service)
     raise BadInput(
         f"{target.service_name} on '{target.name}' {why}",
         hint=f"it can go back to {names}" if names else _needed(service, history, number),
@@ -88,7 +88,7 @@ def _elsewhere(service: Service) -> str:
 def _needed(service: Service, history: Sequence[Release], number: int | None) -> str:
     """The package file that would allow the rollback that the store cannot do."""
     manifest, target = service.session.order.file, service.target.name
-    found = next((each for each in history if each.number == number and each.came_up), None)
+    found = next((each for each in history if each.number == number and _has_served(each)), None)
     package = f"package {found.package_digest[:12]} ({found.versioned_model})" if found else "the package"
     return (
         f"export {package} from the store that has it (`lading package export FILE`), "
@@ -96,7 +96,11 @@ def _needed(service: Service, history: Sequence[Release], number: int | None) ->
     )
 
 
-def _why_not(history: Sequence[Release], current: Release | None, number: int | None) -> str:
+def _has_served(release: Release) -> bool:
+    return release.came_up or release.reason == ADOPTED
+
+
+def _why_not(service: Service, history: Sequence[Release], current: Release | None, number: int | None) -> str:
     if number is None:
         return "has no earlier release with another package or other options"
     found = next((release for release in history if release.number == number), None)
@@ -104,12 +108,13 @@ def _why_not(history: Sequence[Release], current: Release | None, number: int | 
         return f"has no release {number}"
     if found == current:
         return f"cannot go back to release {number}: it is the one that is up"
-    return f"cannot go back to release {number}: {_obstacle(found)}"
+    return f"cannot go back to release {number}: {_obstacle(service, found)}"
 
 
-def _obstacle(release: Release) -> str:
+def _obstacle(service: Service, release: Release) -> str:
     if release.came_up:
         return "its package is gone"
     if release.reason == ADOPTED:
-        return "another store has its package"
+        missing = "options and golden requests" if kept_package(service, release) else "package"
+        return f"another store has its {missing}"
     return "it was a canary that was never promoted" if release.beside else "it never came up"

@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from ...errors import BadInput, LadingError, NotUp, OutcomeUnknown, Refused, StageFailed, Transient
+from ...errors import BadInput, LadingError, NotSignedIn, NotUp, OutcomeUnknown, Refused, StageFailed, Transient
 from ...model import Capability, Metrics, Release, Served, State
 from .answers import golden_change
 from .breaches import StepFigures, breach, differs, since
 from .canaries import canary_of, ended_elsewhere, stable_of
 from .observing import read_metrics
 from .rollout_state import Progress, held, keep, kept
+from .service import continued_after_sign_in
 from .shifting import SHIFT_LIMIT, find_served
 from .traffic import Split, abort, promote, require_served, set_share
 
@@ -37,12 +38,13 @@ def roll_out(service: Service, canary: Release, *, detach: bool = False) -> Rele
 
     The lock of the service is held for each shift, and not during a step. So other commands can end the canary.
 
-    After an interrupt the same call continues at the step that ran. Raises NotUp, after the canary is aborted, if its
+    After an interrupt the same call continues at the step that ran, as it does after OutcomeUnknown, which is raised if
+    the credentials are not accepted. Raises NotUp, after the canary is aborted, if its
     figures exceed a limit of the block or cannot be read, if it cannot answer or its share cannot be changed, or if
     another command has aborted it. Raises Refused if another command has changed its share, and Locked if another
     command rolls the service out.
     """
-    with held(service):
+    with held(service), continued_after_sign_in():
         rollout, stable = service.target.rollout, stable_of(service)
         assert rollout is not None
         if stable is None:  # another command has deleted the service
@@ -146,11 +148,11 @@ class _Run:
     def moved(self, shift: Callable[[Service], Result]) -> Result:
         """Shift the requests. A canary whose share cannot be changed is aborted, because nobody would look at it.
 
-        Raises BadInput if this command lacks a variable: the same command continues with it.
+        Raises BadInput if this command lacks a variable, and NotSignedIn: the same command continues then.
         """
         try:
             return shift(self.service)
-        except BadInput:
+        except (BadInput, NotSignedIn):
             raise
         except LadingError as error:
             if isinstance(error, OutcomeUnknown) and self.service.session.order.timeout is not None:
@@ -217,12 +219,14 @@ class _Run:
     def tried(self, look: Callable[[], Result], fault: str) -> Result | str:
         """The result of a look, or the reason why a few tries failed: a busy service does not answer at once.
 
-        A canary that another command has ended is not looked for again.
+        A canary that another command has ended is not looked for again. Raises NotSignedIn.
         """
         service, reason = self.service, ""
         for pause in _PAUSES:
             try:
                 return look()
+            except NotSignedIn:
+                raise
             except (OutcomeUnknown, Refused, StageFailed, Transient) as error:
                 reason = f"{fault}: {error.message}"
                 service.emit("progress", phase="rollout", detail=reason)

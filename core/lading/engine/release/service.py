@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ... import model
-from ...errors import BadInput, LadingError, PluginError, StageFailed
+from ...errors import BadInput, LadingError, NotSignedIn, OutcomeUnknown, PluginError, StageFailed
 from ...model import Capability, Deployment, NoScoringUri, ScoringUri, State, Status
 from ...store.facts import Facts
 from ...store.names import service_lock
@@ -34,6 +34,16 @@ _POLL_INTERVAL = 1.0  # seconds between two looks at a status that is still pend
 
 class Unverified(PluginError):
     """A target's answer does not agree with the verdict, its own status or the service: nothing it said counts."""
+
+
+@contextmanager
+def continued_after_sign_in() -> Iterator[None]:
+    """End a deploy or a rollout whose credentials are not accepted with OutcomeUnknown: nothing is wrong with it."""
+    try:
+        yield
+    except NotSignedIn as error:
+        hint = f"{error.hint or 'sign in again'}; then run the same command again"
+        raise OutcomeUnknown(error.message, hint=hint) from error
 
 
 _DELETE = "delete"  # the events of a delete name it in place of a stage

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import LadingError, ManifestError, Refused
+from packaging.requirements import InvalidRequirement, Requirement
+
+from ...errors import LadingError, ManifestError, PluginError, Refused
 from ...manifest import DEFAULT_PLUGINS
 from ...model import ExpectedModel, InspectRequest, PackageProblem
 from ...model.description import Role
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...manifest import Draft, Manifest, Path_, Section
-    from ...model import Distribution, Installs, ModelVersion, TrainedModel
+    from ...model import Distribution, ExpectedPin, Installs, ModelVersion, TrainedModel
     from ..session.session import Session
 
 _Placed = tuple["Path_", PackageProblem]  # the block that a problem is in, and the problem
@@ -42,7 +44,21 @@ def judge_package(session: Session, version: ModelVersion | None = None, *, made
         _raise(session.draft(), _placed(section, section.options.package_problems(expected)))
     else:
         _judge(session.manifest, session.draft(), expected)
-    resolve_expected(session, section.options.expected_pins(expected), expected)
+    resolve_expected(session, _readable(session, section, section.options.expected_pins(expected)), expected)
+
+
+def _readable(session: Session, section: Section, pins: Sequence[ExpectedPin]) -> Sequence[ExpectedPin]:
+    """The expected pins of a packager. Raises PluginError, at its option, for one that cannot be read."""
+    for pin in pins:
+        try:
+            Requirement(pin.requirement)
+        except InvalidRequirement as error:
+            plugin = session.plugin(section).installed
+            message = f"{pin.place}{plugin} expects the pin '{pin.requirement}', which is not a requirement"
+            place = session.at_option(section.path, pin.option, message) if pin.option else message
+            hint = f"report this to the authors of {plugin.distribution}: a pin is NAME==VERSION, or NAME @ ADDRESS"
+            raise PluginError(place, hint=hint) from error
+    return pins
 
 
 def _installs(manifest: Manifest) -> dict[str, Installs]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from lading import Ejected, Json, KeyNotReadable, LadingError, Listed, Listing, Measured, State, Transient
+from lading import Ejected, Json, KeyNotReadable, LadingError, Listed, Listing, Measured, NotSignedIn, State, Transient
 
 Wrong = str | Listing | Measured | Ejected
 """An answer that no hook may give."""
@@ -63,6 +63,10 @@ def _hide_key() -> NoReturn:
     raise KeyNotReadable("this sign-in lacks the action listKeys")
 
 
+def _expire() -> NoReturn:
+    raise NotSignedIn("the session has expired", hint="sign in to the platform again")
+
+
 def _fail_once() -> NoReturn:
     del os.environ["HOOK_FAULT"]
     raise Transient("the platform is busy")
@@ -103,6 +107,7 @@ FAULTS: dict[str, Callable[[], Wrong | None]] = {
     "cancels": _cancel,
     "gives-up": _give_up,
     "ends-well": _end_well,
+    "expires": _expire,
     "fails-once": _fail_once,
     "hides-key": _hide_key,
     "prints": _print,
