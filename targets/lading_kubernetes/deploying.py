@@ -61,7 +61,7 @@ def step(request: DeployRequest[KubernetesOptions], context: Context, cluster: C
     try:
         return _next_or_leave(request, Release(request, context, cluster))
     except Unauthorized as error:  # the objects stay, and a new release would take them for those of another command
-        raise OutcomeUnknown(error.message, hint=f"{error.hint}, and run the same command again") from error
+        raise OutcomeUnknown(error.message, hint=f"{error.hint}; then run the same command again") from error
 
 
 def _next_or_leave(request: DeployRequest[KubernetesOptions], release: Release) -> DeployStep:

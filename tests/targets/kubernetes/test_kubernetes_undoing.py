@@ -171,7 +171,7 @@ def test_an_expired_token_is_an_unknown_outcome_with_the_next_step(deploys: Depl
     cluster.refused = {("GET", "Service"): (401, "Unauthorized")}
     with pytest.raises(OutcomeUnknown, match="does not accept the credentials") as caught:
         deploys.step(deploys.request(1))
-    assert caught.value.hint == "sign in to the cluster again, and run the same command again"
+    assert caught.value.hint == "sign in to the cluster again; then run the same command again"
 
 
 def test_a_candidate_waits_through_a_failure_that_passes(deploys: Deploys, cluster: FakeCluster) -> None:
