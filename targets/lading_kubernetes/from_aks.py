@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lading import Counterpart, CounterpartRule, Fate
 
 from .quantities import amount
-
-if TYPE_CHECKING:
-    from .options import Autoscale
 
 _GPU = "nvidia.com/gpu"
 _MEBIBYTES = 1024  # of a gibibyte
@@ -45,7 +42,7 @@ def _gpus(options: Any, value: int) -> Counterpart:
     return Counterpart(fate=Fate.LOSSY, detail=f"write `resources: {{{_GPU}: {value}}}`")
 
 
-def _autoscaled(given: Mapping[str, Any], scale: Autoscale | None) -> Mapping[str, Counterpart]:
+def _autoscaled(given: Mapping[str, Any], scale: Any) -> Mapping[str, Counterpart]:
     """The fates of the options of the autoscaler. One line has all of them."""
     least, most, percent = (given.get(name, usual) for name, usual in _SCALING.items())
     if not given.get(_ENABLED):

@@ -18,6 +18,7 @@ from lading import InputPath, ManifestError, Options
 from lading.manifest import read
 from lading.manifest.bind import bind_draft
 from lading.manifest.build import Builder
+from lading.manifest.rules import twin_of, twins
 
 CHILD = Path(__file__).with_name("manifest_hostile_child.py")
 ROOT = Path(__file__).parents[3]
@@ -75,7 +76,8 @@ def steps(folder: Path, text: str) -> int:
     sys.setprofile(count)
     try:
         draft = read(file, {})
-        bind_draft(draft, {ref.path: Options for ref in draft.sections()})
+        same = {ref.path: twin_of(other) for ref, other in twins(draft, {"local": ()}, {})}
+        bind_draft(draft, {ref.path: same.get(ref.path, Options) for ref in draft.sections()})
     except ManifestError:
         return calls
     finally:

@@ -224,7 +224,7 @@ def _twins(draft: Draft, plugins: Plugins, types: Mapping[Path_, type[Options] |
     """Targets that are the same service as an earlier one, as far as their plugins are loaded."""
     loaded = [ref for ref in draft.sections() if ref.path in plugins]
     families = {ref.plugin: _family_of(plugins[ref.path]) for ref in loaded}
-    places = {ref.plugin: kind.placed_by for ref in loaded if not isinstance(kind := types[ref.path], str)}
+    places = {ref.plugin: kind.placed_by for ref in loaded if isinstance(kind := types.get(ref.path), type)}
     return {ref.path: twin_of(other) for ref, other in twins(draft, places, families, identity)}
 
 
