@@ -51,7 +51,7 @@ def test_a_service_has_its_old_options_after_a_crash(hooks: Hooks) -> None:
     first = hooks.request()
     assert hooks.deploy(first) == Ready()
     before, kubectl = kept(hooks), hooks.kubernetes.kubectl
-    stable = replace(first.deployment, release=1, package_digest=first.package.digest)
+    stable = replace(first.deployment, release=1, release_id=first.release_id)
     second = replace(hooks.request(2, **OTHERS), stable=stable)
     assert isinstance(hooks.steps(second), Candidate)
     accepted = replace(second, verdict=Verdict(up=True))
