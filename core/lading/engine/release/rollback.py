@@ -115,6 +115,7 @@ def _obstacle(service: Service, release: Release) -> str:
     if release.came_up:
         return "its package is gone"
     if release.reason == ADOPTED:
-        missing = "options and golden requests" if kept_package(service, release) else "package"
-        return f"another store has its {missing}"
+        if kept_package(service, release):
+            return "another store has its options and golden requests"
+        return "another store has its package"
     return "it was a canary that was never promoted" if release.beside else "it never came up"
