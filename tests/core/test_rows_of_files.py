@@ -146,7 +146,7 @@ def test_the_encoding_that_a_damaged_file_shows_is_named(tmp_path: Path) -> None
     (tmp_path / "in.jsonl").write_bytes('{"age": 1, "zip": "Köln"}\n'.encode("utf-16") + b"\x01")
     with pytest.raises(BadInput, match="not UTF-16 after line") as caught:
         sent(tmp_path / "in.jsonl", **KNOWN)
-    assert caught.value.hint == "save it as UTF-8"
+    assert caught.value.hint == "save it as CP1252"
 
 
 JSON = {
