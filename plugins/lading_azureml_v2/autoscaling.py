@@ -14,7 +14,6 @@ from .rest import Reply
 from .workspace import Workspace
 
 _VERSION = "2022-10-01"  # the newest stable one of the published interface
-_PERMISSIONS = "2022-04-01"
 _UNREGISTERED = re.compile("not registered to use", re.IGNORECASE)
 
 
@@ -47,9 +46,7 @@ class AutoscaleSettings:
 
     def permissions(self) -> tuple[Mapping[str, Json], ...]:
         """The actions that the sign-in may take on the resource group, as Azure lists them."""
-        path = f"{self._group}/providers/Microsoft.Authorization/permissions"
-        found = self._arm.ask("reading the permissions", "GET", path, _PERMISSIONS).body
-        return tuple(found.get("value") or ())
+        return self._arm.permissions(self._group)
 
     def _ask(self, verb: str, method: str, name: str, body: Json = None, *, gone: bool = False) -> Reply:
         what = f"{verb} autoscale setting {name}"

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .rest import Arm, Reply
 
 _VERSION = "2021-10-01-dataplanepreview"  # the one that Microsoft's SDK uses
-_PERMISSIONS = "2022-04-01"
 _SERVICE = "mferp/managementfrontend"
 _OPTION = "registry"
 _POLL_INTERVAL = 5.0  # seconds between two checks, if Azure asks for no other time
@@ -84,9 +83,7 @@ class Registry:
 
     def permissions(self) -> tuple[Mapping[str, Json], ...]:
         """The actions that the sign-in may take on the registry, as Azure lists them."""
-        path = f"{self._found[1]}/providers/Microsoft.Authorization/permissions"
-        found = self._arm.ask("reading the permissions", "GET", path, _PERMISSIONS).body
-        return tuple(found.get("value") or ())
+        return self._arm.permissions(self._found[1])
 
     def _read(self, name: str, version: str) -> tuple[Json, float | None]:
         """The properties of a version, None if it does not exist, and the time in seconds that Azure asks to wait."""

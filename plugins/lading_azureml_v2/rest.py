@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from azure.core import PipelineClient
 from azure.core.credentials import AccessToken
@@ -31,6 +31,7 @@ from lading_azureml.text import clean
 from .clouds import CLOUDS
 from .wording import plain
 
+_PERMISSIONS = "2022-04-01"
 _CONNECT, _READ = 10, 60  # seconds
 _BLOBS = "2021-08-06"  # the version of blob storage
 _IN_PROGRESS_DELAY = 5.0  # seconds
@@ -71,6 +72,22 @@ class Arm:
         """
         url = f"https://{self._cloud.manager}{path}"
         return self._ask(what, method, url, {"api-version": version, **query}, body, gone=gone)
+
+    def pages(self, what: str, path: str, version: str) -> Iterator[Json]:
+        """The items of a list, from all of its pages. There are none if the path does not exist."""
+        query: dict[str, str] = {}
+        while True:
+            page = self.ask(what, "GET", path, version, gone=True, **query).body or {}
+            yield from page.get("value") or ()
+            if not page.get("nextLink"):
+                return
+            given = dict(parse_qsl(urlsplit(page["nextLink"]).query))
+            query = {name: value for name, value in given.items() if name != "api-version"}
+
+    def permissions(self, scope: str) -> tuple[Mapping[str, Json], ...]:
+        """The actions that the sign-in may take on the resource with the id `scope`, as Azure lists them."""
+        path = f"{scope}/providers/Microsoft.Authorization/permissions"
+        return tuple(self.pages("reading the permissions", path, _PERMISSIONS))
 
     def follow(self, what: str, url: str) -> Reply:
         """The reply at an address that Azure has given. A token never goes to another host."""

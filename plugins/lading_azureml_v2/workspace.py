@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
 from lading import Json, StageFailed
 from lading_azureml.port import NotAllowed
@@ -24,7 +24,6 @@ _ENDPOINTS = "2022-02-01-preview"
 _DEPLOYMENTS = "2023-04-01-preview"
 _CODES = "2023-04-01"
 _MODELS = "2023-08-01-preview"
-_PERMISSIONS = "2022-04-01"
 
 _ANONYMOUS = "CliV2AnonymousEnvironment"
 """The environment whose versions the studio does not list."""
@@ -53,7 +52,9 @@ class Workspace:
 
     def endpoints(self) -> Iterator[Endpoint]:
         """All endpoints of the workspace, with any owner."""
-        yield from map(Endpoint.read, self._pages("listing the endpoints", f"{self.id}/onlineEndpoints", _ENDPOINTS))
+        yield from map(
+            Endpoint.read, self._arm.pages("listing the endpoints", f"{self.id}/onlineEndpoints", _ENDPOINTS)
+        )
 
     def put_endpoint(self, name: str, body: Json) -> Started:
         """Request an endpoint, or a change of it, without waiting."""
@@ -68,7 +69,7 @@ class Workspace:
     def deployments(self, endpoint: str) -> tuple[OnlineDeployment, ...]:
         """All deployments of an endpoint; none if it does not exist."""
         what, path = f"listing the deployments of {endpoint}", f"{self._endpoint(endpoint)}/deployments"
-        return tuple(map(OnlineDeployment.read, self._pages(what, path, _DEPLOYMENTS)))
+        return tuple(map(OnlineDeployment.read, self._arm.pages(what, path, _DEPLOYMENTS)))
 
     def put_deployment(self, endpoint: str, name: str, body: Json) -> Started:
         """Request a deployment, without waiting."""
@@ -182,18 +183,7 @@ class Workspace:
 
     def permissions(self) -> tuple[Mapping[str, Json], ...]:
         """The actions that the sign-in may take on the workspace, as Azure lists them."""
-        path = f"{self.id}/providers/Microsoft.Authorization/permissions"
-        return tuple(self._pages("reading the permissions", path, _PERMISSIONS))
-
-    def _pages(self, what: str, path: str, version: str) -> Iterator[Json]:
-        query: dict[str, str] = {}
-        while True:
-            page = self._arm.ask(what, "GET", path, version, gone=True, **query).body or {}
-            yield from page.get("value") or ()
-            if not page.get("nextLink"):
-                return
-            given = dict(parse_qsl(urlsplit(page["nextLink"]).query))
-            query = {name: value for name, value in given.items() if name != "api-version"}
+        return self._arm.permissions(self.id)
 
     def _model(self, name: str, version: str) -> str:
         return f"{self.id}/models/{quote(name, safe='')}/versions/{version}"
